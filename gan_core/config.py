@@ -1,0 +1,165 @@
+"""What a run is made of: frozen dataclasses, and strict JSON both ways.
+
+`config.json` holds everything needed to train a run again. An unknown key, a missing one or a value of the wrong kind
+is an error that names it; a file from a newer version says so.
+"""
+
+import dataclasses
+import json
+import types
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+
+from gan_core.errors import UserError, nearest
+
+FORMAT = 1  # of the run folder; raised when an older GANray could no longer read a new run
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Everything needed to train a run again."""
+
+    preset: str
+    family: str
+    source: str  # as the user gave it: a folder, a zip, hf:owner/name, phantom:cxr
+    fingerprint: str  # of the source's content and the settings it was prepared with
+    classes: tuple[str, ...]
+    train_images: int
+    image_size: int  # pixels a side
+    channels: int
+    fit: str  # crop or pad: how a picture that is not square was made so
+    epochs: int
+    batch_size: int  # over all processes together
+    seed: int
+    precision: Literal["32-true", "bf16-mixed"]
+    preview_every: int  # epochs
+    log_every: int  # steps
+    settings: dict[str, Any] = field(default_factory=dict)  # the family's own
+    patient_pattern: str | None = None
+    split_seed: int = 0
+    versions: dict[str, str] = field(default_factory=dict)
+    git_commit: str | None = None
+    format: int = FORMAT
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """A dataclass as JSON's own types."""
+    return json.loads(json.dumps(dataclasses.asdict(config)))
+
+
+def from_dict(kind: type[T], values: Any, where: str) -> T:
+    """Build the dataclass `kind` from JSON's types, strictly.
+
+    Raises:
+        UserError: an unknown or missing key, or a value of the wrong kind; `where` begins the message.
+    """
+    if not isinstance(values, dict):
+        raise UserError(f"{where}: expected an object with named values, found {type(values).__name__}")
+    hints = get_type_hints(kind)
+    fields = {f.name: f for f in dataclasses.fields(cast(Any, kind))}
+    for key in values:
+        if key not in fields:
+            raise UserError(f"{where}: unknown setting '{key}'.{nearest(key, fields)} Known: {', '.join(fields)}")
+    required = [
+        name
+        for name, f in fields.items()
+        if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING and name not in values
+    ]
+    if required:
+        raise UserError(f"{where}: '{required[0]}' is missing")
+    return kind(**{key: _checked(hints[key], value, f"{where}: '{key}'") for key, value in values.items()})
+
+
+def parse_settings(kind: type[T], base: T, pairs: list[str]) -> T:
+    """Change `base` by `key=value` texts, each value read as the field's own kind: lr=1e-4, channels=64,32, augment=no.
+
+    Raises:
+        UserError: a pair without `=`, an unknown key, a value that cannot be read.
+    """
+    values = to_dict(base)
+    hints = get_type_hints(kind)
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not equals:
+            raise UserError(f"--set {pair}: write it as key=value, for example --set lr=0.0002")
+        if key not in hints:
+            raise UserError(f"--set {pair}: no setting '{key}'.{nearest(key, hints)} Known: {', '.join(hints)}")
+        values[key] = _parsed(hints[key], text, f"--set {pair}")
+    return from_dict(kind, values, "--set")
+
+
+def read_json(path: Path) -> Any:
+    """The content of a JSON file.
+
+    Raises:
+        UserError: missing, unreadable, not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing") from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path} is damaged: it is not valid JSON") from error
+
+
+def read_run_config(path: Path) -> RunConfig:
+    """A run's `config.json`.
+
+    Raises:
+        UserError: missing, damaged, or written by a newer version.
+    """
+    values = read_json(path)
+    version = values.get("format") if isinstance(values, dict) else None
+    if isinstance(version, int) and version > FORMAT:
+        raise UserError(f"{path} was written by a newer GANray (format {version}, this one reads {FORMAT}): update it")
+    return from_dict(RunConfig, values, str(path))
+
+
+def _checked(hint: Any, value: Any, where: str) -> Any:
+    """`value` if it is of the kind `hint` (lists become tuples, whole numbers may stand for floats)."""
+    origin, args = get_origin(hint), get_args(hint)
+    if hint is Any:
+        return value
+    if origin in (Union, types.UnionType):
+        if value is None and type(None) in args:
+            return None
+        return _checked(next(a for a in args if a is not type(None)), value, where)
+    if origin is Literal:
+        if value not in args:
+            raise UserError(f"{where} is {value!r}; it can be {', '.join(map(str, args))}")
+        return value
+    if origin is tuple and isinstance(value, list | tuple):
+        return tuple(_checked(args[0], item, where) for item in value)
+    if origin is dict and isinstance(value, dict):
+        return {str(key): _checked(args[1], item, where) for key, item in value.items()}
+    if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    if hint is int and isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if hint in (str, bool) and isinstance(value, hint):
+        return value
+    expected = hint.__name__ if isinstance(hint, type) and origin is None else str(hint)
+    raise UserError(f"{where} should be {expected}, found {value!r}")
+
+
+def _parsed(hint: Any, text: str, where: str) -> Any:
+    """A command-line text as JSON's kind for `hint`; `_checked` has the last word."""
+    origin, args = get_origin(hint), get_args(hint)
+    if origin is tuple:
+        return [_parsed(args[0], part.strip(), where) for part in text.strip("()[]").split(",") if part.strip()]
+    if hint is bool:
+        words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+        if text.lower() not in words:
+            raise UserError(f"{where}: say yes or no")
+        return words[text.lower()]
+    if hint in (int, float):
+        try:
+            return hint(text)
+        except ValueError:
+            raise UserError(f"{where}: '{text}' is not a {'whole ' if hint is int else ''}number") from None
+    return text

@@ -1,0 +1,249 @@
+"""What every GAN here shares: latents, optimizers, averaged weights, processes. A family's file adds the idea.
+
+A family owns its networks and its optimizers. `train_step` computes losses and calls `update`, the one place where
+gradients are taken, averaged over the processes and applied.
+"""
+
+import copy
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from gan_core import losses
+
+Scalars = dict[str, Tensor]  # detached, of one element each, on the family's device
+
+BATCH_NORM_IMAGES = 512  # what an average's batch-norm statistics are computed from
+_BATCH_NORM_BATCH = 128
+
+
+@dataclasses.dataclass
+class Player:
+    """One optimizer and what it moves."""
+
+    optimizer: torch.optim.Optimizer
+    names: tuple[str, ...]  # of the networks
+    parameters: list[nn.Parameter]
+    average: float | None  # decay of the moving average, none if not kept
+
+
+class Family(nn.Module):
+    """Base of every GAN. Subclasses set the class attributes, `build` their networks and take `train_step`s.
+
+    image_shape: (C, H, W); classes: how many labels there are; training: builds optimizers and averages as well.
+    """
+
+    task: ClassVar[str] = "generate"
+    conditional: ClassVar[bool] = False
+    encodes: ClassVar[bool] = False
+    columns: ClassVar[tuple[str, ...]]  # what train_step returns
+
+    # Set by the trainer: makes a tensor the mean over the processes. Alone there is nothing to do.
+    reduce: Callable[[Tensor], Tensor] | None = None
+    share: tuple[int, int] = (0, 1)  # this process and how many there are
+
+    def __init__(self, config: Any, image_shape: tuple[int, int, int], classes: int, training: bool = True) -> None:
+        super().__init__()
+        self.config = config
+        self.image_shape = image_shape
+        self.classes = classes
+        self.learns = training
+        self.players: dict[str, Player] = {}
+        self.averages = nn.ModuleDict()
+        self.served: set[str] = set()  # the networks that inference needs
+        self.step = 0  # updates done so far; the trainer counts
+        self._norms: Scalars = {}
+        self.build(config)
+
+    # What a family writes
+
+    def build(self, config: Any) -> None:
+        """Make the networks as attributes and give each to `optimize`."""
+        raise AssertionError(f"{type(self).__name__} has no build")
+
+    def train_step(self, real: Tensor, labels: Tensor) -> Scalars:
+        """One update of each network. real: (N, C, H, W) in [-1, 1]; labels: (N,)."""
+        raise AssertionError(f"{type(self).__name__} has no train_step")
+
+    def sample(self, z: Tensor, labels: Tensor) -> Tensor:
+        """Images (N, C, H, W) in [-1, 1] from latents (N, latent_size) and labels (N,), by the averaged generator."""
+        return self.averaged("generator")(z)
+
+    def score(self, images: Tensor, labels: Tensor, z: Tensor | None = None) -> Tensor:
+        """The discriminator's logits (N,) for images (N, C, H, W); z: the latents they were made from, if they were."""
+        return self.network("discriminator")(images)
+
+    @property
+    def objective(self) -> str:
+        """Which of `losses.OBJECTIVES` the logits belong to."""
+        return "cross_entropy"
+
+    # What families use
+
+    @property
+    def latent_size(self) -> int:
+        return self.config.latent_size
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.parameters()).device
+
+    def network(self, name: str) -> Any:
+        return getattr(self, name)
+
+    def latents(self, count: int) -> Tensor:
+        """Standard normal latents (count, latent_size) for a training step.
+
+        Drawn for all processes together and shared out, so that a step does not depend on how many there are.
+        """
+        rank, processes = self.share
+        return torch.randn(count * processes, self.latent_size, device=self.device)[rank::processes]
+
+    def optimize(
+        self,
+        name: str,
+        *networks: str,
+        lr: float,
+        betas: tuple[float, float],
+        average: float | None = None,
+    ) -> None:
+        """Give networks (by attribute) to one Adam (Kingma and Ba 2015), and keep a moving average of them if asked.
+
+        Networks with an average are what inference uses.
+        """
+        if average is not None:
+            self.served.update(networks)
+        if not self.learns:
+            return
+        parameters = [p for network in networks for p in self.network(network).parameters()]
+        # One kernel for all parameters; the plain loop over them costs a small network more than its mathematics.
+        adam = torch.optim.Adam(parameters, lr=lr, betas=betas, fused=True)
+        self.players[name] = Player(adam, networks, parameters, average)
+        if average is not None:
+            for network in networks:
+                self.averages[network] = copy.deepcopy(self.network(network)).requires_grad_(False)
+
+    @property
+    def r1_due(self) -> bool:
+        """Whether this step pays the gradient penalty, so that its real images need a gradient."""
+        return self.config.r1 > 0 and self.step % self.config.r1_every == 0
+
+    def r1(self, logits: Tensor, real: Tensor) -> Tensor | float:
+        """The weighted gradient penalty at real images; paid every `r1_every` steps, that many times as strong, which
+        teaches the same for less (Karras 2020, arXiv:1912.04958, appendix B).
+        """
+        if not self.r1_due:
+            return 0.0
+        return self.config.r1 * self.config.r1_every * losses.gradient_penalty(logits, real)
+
+    def update(self, name: str, loss: Tensor) -> None:
+        """One optimizer step down `loss`, for this player's parameters alone.
+
+        Gradients of the other networks are not computed. They are averaged over the processes here and nowhere else.
+        """
+        player = self.players[name]
+        gradients = torch.autograd.grad(loss, player.parameters)
+        if self.reduce is not None:
+            flat = self.reduce(torch.cat([gradient.flatten() for gradient in gradients]))
+            parts = flat.split([gradient.numel() for gradient in gradients])
+            gradients = tuple(part.view_as(old) for part, old in zip(parts, gradients, strict=True))
+        for parameter, gradient in zip(player.parameters, gradients, strict=True):
+            parameter.grad = gradient
+        self._norms[f"grad_norm/{name}"] = torch.nn.utils.get_total_norm(gradients)
+        player.optimizer.step()
+        # Autocast remembers the bfloat16 copies of the weights; they have just become old.
+        torch.clear_autocast_cache()
+        if player.average is not None:
+            self._average(player)
+
+    def scalars(self, values: Scalars) -> Scalars:
+        """The step's losses and the gradient norms that `update` noted, detached."""
+        noted, self._norms = self._norms, {}
+        return {key: value.detach().float() for key, value in (values | noted).items()}
+
+    def averaged(self, name: str) -> Any:
+        """The moving average of a network, ready to be sampled; for inference, the network that was loaded."""
+        return self.averages[name] if name in self.averages else self.network(name)
+
+    @torch.no_grad()
+    def _average(self, player: Player) -> None:
+        # The decay ramps up, so that the first hundreds of steps do not drag random weights along.
+        decay = min(player.average or 0.0, (1 + self.step) / (10 + self.step))
+        for name in player.names:
+            old = list(self.averages[name].parameters())
+            torch._foreach_lerp_(old, list(self.network(name).parameters()), 1 - decay)
+
+    @torch.no_grad()
+    def refresh_averages(self, real: Tensor, labels: Tensor) -> None:
+        """Recompute the averages' batch-norm statistics, which belong to other weights than the averaged ones.
+
+        real: (BATCH_NORM_IMAGES, C, H, W) in [-1, 1] and labels, the same at every call. Draws no random number that
+        training would have drawn.
+        """
+        with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
+            torch.manual_seed(0)
+            for name, network in self.averages.items():
+                norms = [m for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+                before = [norm.momentum for norm in norms]
+                for norm in norms:
+                    norm.reset_running_stats()
+                    norm.momentum = None  # a plain mean over the batches that follow
+                network.train()
+                if norms:
+                    for x, y in zip(real.split(_BATCH_NORM_BATCH), labels.split(_BATCH_NORM_BATCH), strict=True):
+                        self.feed(name, network, x, y)
+                network.eval()
+                for norm, momentum in zip(norms, before, strict=True):
+                    norm.momentum = momentum
+
+    def feed(self, name: str, network: Any, real: Tensor, labels: Tensor) -> None:
+        """Send one batch through a network as training sends it; from latents alone unless a family knows better."""
+        network(torch.randn(len(labels), self.latent_size, device=self.device))
+
+    @contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """No gradients, no dropout, batch norm by its running statistics; training goes on as if nothing had been."""
+        self.eval()
+        try:
+            with torch.inference_mode():
+                yield
+        finally:
+            self.train()
+            self.averages.eval()
+
+    # What is saved
+
+    def served_state(self) -> dict[str, Tensor]:
+        """What inference needs: the averaged networks, by parameter name."""
+        return {f"{n}.{key}": value for n in sorted(self.served) for key, value in self.averaged(n).state_dict().items()}
+
+    def judging_state(self) -> dict[str, Tensor]:
+        """The other networks, discriminators above all, by parameter name."""
+        names = [n for n, _ in self.named_children() if n != "averages" and n not in self.served]
+        return {f"{n}.{key}": value for n in names for key, value in self.network(n).state_dict().items()}
+
+    def training_state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Everything a checkpoint holds: tensors by name, and the optimizers' numbers."""
+        tensors = {f"family.{key}": value for key, value in self.state_dict().items()}
+        numbers: dict[str, Any] = {}
+        for name, player in self.players.items():
+            state = player.optimizer.state_dict()
+            numbers[name] = state["param_groups"]
+            for index, slots in state["state"].items():
+                tensors |= {f"optimizer.{name}.{index}.{slot}": value for slot, value in slots.items()}
+        return tensors, numbers
+
+    def load_training_state(self, tensors: Mapping[str, Tensor], numbers: Mapping[str, Any]) -> None:
+        """The opposite of `training_state`; shapes and names must agree."""
+        self.load_state_dict({k.removeprefix("family."): v for k, v in tensors.items() if k.startswith("family.")})
+        for name, player in self.players.items():
+            slots: dict[int, dict[str, Tensor]] = {}
+            for key, value in tensors.items():
+                if key.startswith(f"optimizer.{name}."):
+                    index, slot = key.removeprefix(f"optimizer.{name}.").split(".")
+                    slots.setdefault(int(index), {})[slot] = value
+            player.optimizer.load_state_dict({"state": slots, "param_groups": numbers[name]})

@@ -1,0 +1,151 @@
+"""BiGAN: an encoder learns the way back, the discriminator judges pairs of image and latent (Donahue, Krahenbuhl,
+Darrell 2016, arXiv:1605.09782).
+
+    python -m gan_core train bigan --data phantom:cxr
+
+`bigan_seed` has the sizes and settings of the plain version that comparisons start from: three perceptrons. `bigan` is
+convolutional, is held by a gradient penalty (Mescheder 2018, arXiv:1801.04406) and asks the encoder to find the latent
+again that an image was made from (Li et al. 2017, arXiv:1709.01215).
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from gan_core import losses
+from gan_core.families.base import Family, Scalars
+from gan_core.nets import ConvDiscriminator, ConvGenerator, ImagePerceptron, Perceptron, Shape, stages
+
+
+@dataclass(frozen=True)
+class Config:
+    """Settings of the bidirectional GAN."""
+
+    network: Literal["convolutional", "perceptron"] = "convolutional"
+    latent_size: int = 100
+    width: int = 32  # convolutional: channels at the image's resolution, doubled at each halving ...
+    most: int = 96  # ... up to this
+    judge: int = 128  # convolutional: width of the discriminator's layers for latents and for pairs
+    generator: tuple[int, ...] = ()  # perceptron: hidden layers
+    encoder: tuple[int, ...] = ()  # perceptron: hidden layers
+    discriminator: tuple[int, ...] = ()  # perceptron: hidden layers
+    dropout: float = 0.0  # perceptron: in the discriminator
+    momentum: float = 0.1  # of the batch norms' running statistics
+    lr: float = 5e-4
+    beta1: float = 0.0
+    beta2: float = 0.99
+    r1: float = 1.0  # weight of the gradient penalty ...
+    r1_every: int = 4  # ... paid every so many steps
+    recover: float = 1.0  # weight of the squared error of a generated image's latent, found again
+    average: float = 0.999  # decay of the generator's and the encoder's moving average
+
+
+PRESETS = {
+    "bigan": Config(),
+    "bigan_seed": Config(
+        network="perceptron",
+        generator=(512, 512),
+        encoder=(512, 512),
+        discriminator=(1024, 1024, 1024),
+        dropout=0.5,
+        momentum=0.2,
+        lr=2e-4,
+        beta1=0.5,
+        beta2=0.999,
+        r1=0.0,
+        recover=0.0,
+    ),
+}
+
+
+class BiGAN(Family):
+    """Real pairs are (x, E(x)), generated ones (G(z), z); if none can tell them apart, E undoes G."""
+
+    encodes = True
+    columns = ("loss/d", "loss/g", "loss/recover", "accuracy/d_real", "accuracy/d_fake", "grad_norm/d", "grad_norm/g")
+
+    def build(self, config: Config) -> None:
+        if config.network == "convolutional":
+            channels = stages(self.image_shape[1], config.width, config.most)
+            self.generator: nn.Module = ConvGenerator(config.latent_size, channels, self.image_shape, config.momentum)
+            self.encoder: nn.Module = ConvEncoder(config, channels[:0:-1], self.image_shape)
+            self.discriminator: nn.Module = ConvPairDiscriminator(config, channels[:0:-1], self.image_shape)
+        else:
+            pixels = math.prod(self.image_shape)
+            latent, momentum = config.latent_size, config.momentum
+            self.generator = ImagePerceptron((latent, *config.generator), self.image_shape, momentum)
+            self.encoder = Perceptron((pixels, *config.encoder, latent), normalize=True, momentum=momentum)
+            self.discriminator = PairPerceptron((pixels + latent, *config.discriminator, 1), config.dropout)
+        betas = (config.beta1, config.beta2)
+        self.optimize("d", "discriminator", lr=config.lr, betas=betas)
+        self.optimize("g", "generator", "encoder", lr=config.lr, betas=betas, average=config.average)
+
+    def train_step(self, real: Tensor, labels: Tensor) -> Scalars:
+        z = self.latents(len(real))
+        fake, code = self.generator(z), self.encoder(real)
+
+        image = real.clone().requires_grad_(self.r1_due)
+        d_real, d_fake = self.discriminator(image, code.detach()), self.discriminator(fake.detach(), z)
+        d_loss = losses.discriminator(d_real, d_fake)
+        self.update("d", d_loss + self.r1(d_real, image))
+
+        # Generator and encoder swap the two sides (section 3.4 of the paper).
+        g_loss = losses.discriminator(self.discriminator(fake, z), self.discriminator(real, code))
+        recover = (self.encoder(fake).float() - z).square().mean() if self.config.recover else torch.zeros(())
+        self.update("g", g_loss + self.config.recover * recover)
+
+        values = {"loss/d": d_loss, "loss/g": g_loss, "loss/recover": recover.to(g_loss.device)}
+        return self.scalars(values | losses.accuracy(d_real, d_fake))
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Latents (N, latent_size) of images (N, C, H, W) in [-1, 1], by the averaged encoder."""
+        return self.averaged("encoder")(images)
+
+    def score(self, images: Tensor, labels: Tensor, z: Tensor | None = None) -> Tensor:
+        return self.discriminator(images, self.encode(images) if z is None else z)
+
+    def feed(self, name: str, network: nn.Module, real: Tensor, labels: Tensor) -> None:
+        network(real if name == "encoder" else torch.randn(len(real), self.latent_size, device=self.device))
+
+
+class ConvEncoder(nn.Module):
+    """Image (N, C, H, W) in [-1, 1] -> latent (N, latent_size)."""
+
+    def __init__(self, config: Config, channels: tuple[int, ...], image_shape: Shape) -> None:
+        super().__init__()
+        self.features = ConvDiscriminator(
+            channels, image_shape, normalize=True, momentum=config.momentum, classify=False
+        )
+        self.latent = nn.Linear(self.features.feature_size, config.latent_size)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.latent(self.features(images))
+
+
+class ConvPairDiscriminator(nn.Module):
+    """Image (N, C, H, W) and latent (N, latent_size) -> logit (N,): each is read apart, then both together."""
+
+    def __init__(self, config: Config, channels: tuple[int, ...], image_shape: Shape) -> None:
+        super().__init__()
+        self.image = ConvDiscriminator(channels, image_shape, classify=False)
+        self.reduce_image = nn.Linear(self.image.feature_size, config.judge)
+        self.latent = Perceptron((config.latent_size, config.judge, config.judge))
+        self.pair = Perceptron((2 * config.judge, config.judge, 1))
+
+    def forward(self, images: Tensor, z: Tensor) -> Tensor:
+        read = [self.reduce_image(self.image(images)), self.latent(z)]
+        return self.pair(nn.functional.leaky_relu(torch.cat(read, 1), 0.2)).squeeze(1)
+
+
+class PairPerceptron(nn.Module):
+    """Image (N, C, H, W) and latent (N, latent_size) -> logit (N,): one perceptron reads both as one vector."""
+
+    def __init__(self, sizes: tuple[int, ...], dropout: float) -> None:
+        super().__init__()
+        self.body = Perceptron(sizes, dropout=dropout)
+
+    def forward(self, images: Tensor, z: Tensor) -> Tensor:
+        return self.body(torch.cat([z, images.flatten(1)], 1)).squeeze(1)

@@ -1,0 +1,153 @@
+"""CGAN: generator and discriminator are told the class (Mirza and Osindero 2014, arXiv:1411.1784).
+
+    python -m gan_core train cgan --data phantom:cxr
+
+`cgan_seed` has the sizes and settings of the plain version that comparisons start from: perceptrons that multiply their
+input by an embedding of the class. `cgan` is convolutional, its discriminator weighs features by the class (projection:
+Miyato and Koyama 2018, arXiv:1802.05637) and is held by a gradient penalty (Mescheder 2018, arXiv:1801.04406).
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from gan_core import losses
+from gan_core.families.base import Family, Scalars
+from gan_core.nets import ConvDiscriminator, ConvGenerator, ImagePerceptron, Perceptron, Shape, stages
+
+_CODE = 16  # numbers that tell the convolutional generator the class
+
+
+@dataclass(frozen=True)
+class Config:
+    """Settings of the conditional GAN."""
+
+    network: Literal["convolutional", "perceptron"] = "convolutional"
+    latent_size: int = 100
+    width: int = 32  # convolutional: channels at the image's resolution, doubled at each halving ...
+    most: int = 96  # ... up to this
+    generator: tuple[int, ...] = ()  # perceptron: hidden layers
+    discriminator: tuple[int, ...] = ()  # perceptron: hidden layers
+    dropout: float = 0.0  # perceptron: in the discriminator, from its second hidden layer on
+    momentum: float = 0.1  # of the batch norms' running statistics
+    lr: float = 5e-4
+    beta1: float = 0.0
+    beta2: float = 0.99
+    r1: float = 1.0  # weight of the gradient penalty ...
+    r1_every: int = 4  # ... paid every so many steps
+    average: float = 0.999  # decay of the generator's moving average
+
+
+PRESETS = {
+    "cgan": Config(),
+    "cgan_seed": Config(
+        network="perceptron",
+        generator=(256, 512, 1024),
+        discriminator=(512, 512, 512),
+        dropout=0.4,
+        momentum=0.2,
+        lr=2e-4,
+        beta1=0.5,
+        beta2=0.999,
+        r1=0.0,
+    ),
+}
+
+
+class CGAN(Family):
+    """The class is an input of both networks."""
+
+    conditional = True
+    columns = ("loss/d", "loss/g", "accuracy/d_real", "accuracy/d_fake", "grad_norm/d", "grad_norm/g")
+
+    def build(self, config: Config) -> None:
+        if config.network == "convolutional":
+            channels = stages(self.image_shape[1], config.width, config.most)
+            self.generator: nn.Module = ConditionalConvGenerator(config, channels, self.image_shape, self.classes)
+            self.discriminator: nn.Module = ProjectionDiscriminator(channels[:0:-1], self.image_shape, self.classes)
+        else:
+            self.generator = ScaledGenerator(config, self.image_shape, self.classes)
+            self.discriminator = ScaledDiscriminator(config, self.image_shape, self.classes)
+        betas = (config.beta1, config.beta2)
+        self.optimize("d", "discriminator", lr=config.lr, betas=betas)
+        self.optimize("g", "generator", lr=config.lr, betas=betas, average=config.average)
+
+    def train_step(self, real: Tensor, labels: Tensor) -> Scalars:
+        fake = self.generator(self.latents(len(real)), labels)
+
+        real.requires_grad_(self.r1_due)
+        d_real, d_fake = self.discriminator(real, labels), self.discriminator(fake.detach(), labels)
+        d_loss = losses.discriminator(d_real, d_fake)
+        self.update("d", d_loss + self.r1(d_real, real))
+
+        g_loss = losses.generator(self.discriminator(fake, labels))
+        self.update("g", g_loss)
+
+        return self.scalars({"loss/d": d_loss, "loss/g": g_loss} | losses.accuracy(d_real, d_fake))
+
+    def sample(self, z: Tensor, labels: Tensor) -> Tensor:
+        return self.averaged("generator")(z, labels)
+
+    def score(self, images: Tensor, labels: Tensor, z: Tensor | None = None) -> Tensor:
+        return self.discriminator(images, labels)
+
+    def feed(self, name: str, network: nn.Module, real: Tensor, labels: Tensor) -> None:
+        network(torch.randn(len(labels), self.latent_size, device=self.device), labels)
+
+
+class ConditionalConvGenerator(nn.Module):
+    """Latent (N, latent_size) and label (N,) -> image (N, C, H, W) in [-1, 1]: the class's embedding joins the latent."""
+
+    def __init__(self, config: Config, channels: tuple[int, ...], image_shape: Shape, classes: int) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(classes, _CODE)
+        self.body = ConvGenerator(config.latent_size + _CODE, channels, image_shape, momentum=config.momentum)
+
+    def forward(self, z: Tensor, labels: Tensor) -> Tensor:
+        return self.body(torch.cat([z, self.embedding(labels)], 1))
+
+
+class ProjectionDiscriminator(nn.Module):
+    """Image (N, C, H, W) and label (N,) -> logit (N,): a general answer, plus the features along the class's own
+    direction (Miyato and Koyama 2018, eq. 4).
+    """
+
+    def __init__(self, channels: tuple[int, ...], image_shape: Shape, classes: int) -> None:
+        super().__init__()
+        self.features = ConvDiscriminator(channels, image_shape, classify=False)
+        self.general = nn.Linear(self.features.feature_size, 1)
+        self.direction = nn.Embedding(classes, self.features.feature_size)
+        # As small as the linear layer's weights, or the class drowns the picture at first.
+        nn.init.normal_(self.direction.weight, std=self.features.feature_size**-0.5)
+
+    def forward(self, images: Tensor, labels: Tensor) -> Tensor:
+        features = self.features(images)
+        return self.general(features).squeeze(1) + (features * self.direction(labels)).sum(1)
+
+
+class ScaledGenerator(nn.Module):
+    """Latent (N, latent_size) and label (N,) -> image (N, C, H, W) in [-1, 1]: latent times the class's embedding."""
+
+    def __init__(self, config: Config, image_shape: Shape, classes: int) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(classes, config.latent_size)
+        self.body = ImagePerceptron((config.latent_size, *config.generator), image_shape, config.momentum)
+
+    def forward(self, z: Tensor, labels: Tensor) -> Tensor:
+        return self.body(z * self.embedding(labels))
+
+
+class ScaledDiscriminator(nn.Module):
+    """Image (N, C, H, W) and label (N,) -> logit (N,): pixels times an embedding of the class as large as the image."""
+
+    def __init__(self, config: Config, image_shape: Shape, classes: int) -> None:
+        super().__init__()
+        pixels = math.prod(image_shape)
+        self.embedding = nn.Embedding(classes, pixels)
+        self.body = Perceptron((pixels, *config.discriminator, 1), dropout=config.dropout, dropout_from=1)
+
+    def forward(self, images: Tensor, labels: Tensor) -> Tensor:
+        return self.body(images.flatten(1) * self.embedding(labels)).squeeze(1)

@@ -1,0 +1,92 @@
+"""DCGAN: convolutional generator and discriminator (Radford, Metz, Chintala 2015, arXiv:1511.06434).
+
+    python -m gan_core train dcgan --data phantom:cxr
+
+`dcgan_seed` has the sizes and settings of the plain version that comparisons start from: a stack of 128 channels and a
+discriminator with dropout, which soon wins. `dcgan` spreads the channels over more resolutions and holds the
+discriminator by a gradient penalty (Mescheder 2018, arXiv:1801.04406).
+"""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from gan_core import losses
+from gan_core.families.base import Family, Scalars
+from gan_core.nets import ConvDiscriminator, ConvGenerator, stages
+
+
+@dataclass(frozen=True)
+class Config:
+    """Settings of the convolutional GAN."""
+
+    latent_size: int = 100
+    generator: tuple[int, ...] = ()  # channels from the lowest resolution to the image's; from `width` if empty
+    discriminator: tuple[int, ...] = ()  # channels of each stage; the generator's reversed if empty
+    strides: tuple[int, ...] = ()  # of the discriminator's stages; all halve if empty
+    width: int = 32  # channels at the image's resolution, doubled at each halving ...
+    most: int = 96  # ... up to this
+    kernel: int = 4  # pixels, of the discriminator's convolutions
+    normalize: bool = False  # batch norm in the discriminator
+    dropout: float = 0.0  # in the discriminator
+    momentum: float = 0.1  # of the batch norms' running statistics
+    lr: float = 5e-4
+    beta1: float = 0.0
+    beta2: float = 0.99
+    r1: float = 1.0  # weight of the gradient penalty ...
+    r1_every: int = 4  # ... paid every so many steps
+    average: float = 0.999  # decay of the generator's moving average
+
+
+PRESETS = {
+    "dcgan": Config(),
+    "dcgan_seed": Config(
+        generator=(128, 128, 64),
+        discriminator=(32, 64, 128, 256),
+        strides=(2, 2, 2, 1),
+        kernel=3,
+        normalize=True,
+        dropout=0.25,
+        momentum=0.2,
+        lr=2e-4,
+        beta1=0.5,
+        beta2=0.999,
+        r1=0.0,
+    ),
+}
+
+
+class DCGAN(Family):
+    """Convolutions instead of perceptrons, no pooling, batch norm in the generator."""
+
+    columns = ("loss/d", "loss/g", "accuracy/d_real", "accuracy/d_fake", "grad_norm/d", "grad_norm/g")
+
+    def build(self, config: Config) -> None:
+        channels = config.generator or stages(self.image_shape[1], config.width, config.most)
+        self.generator = ConvGenerator(config.latent_size, channels, self.image_shape, momentum=config.momentum)
+        self.discriminator = ConvDiscriminator(
+            config.discriminator or channels[:0:-1],
+            self.image_shape,
+            strides=config.strides,
+            kernel=config.kernel,
+            normalize=config.normalize,
+            dropout=config.dropout,
+            momentum=config.momentum,
+        )
+        betas = (config.beta1, config.beta2)
+        self.optimize("d", "discriminator", lr=config.lr, betas=betas)
+        self.optimize("g", "generator", lr=config.lr, betas=betas, average=config.average)
+
+    def train_step(self, real: Tensor, labels: Tensor) -> Scalars:
+        fake = self.generator(self.latents(len(real)))
+
+        # Real and generated images go through apart: their batch statistics must not mix.
+        real.requires_grad_(self.r1_due)
+        d_real, d_fake = self.discriminator(real), self.discriminator(fake.detach())
+        d_loss = losses.discriminator(d_real, d_fake)
+        self.update("d", d_loss + self.r1(d_real, real))
+
+        g_loss = losses.generator(self.discriminator(fake))
+        self.update("g", g_loss)
+
+        return self.scalars({"loss/d": d_loss, "loss/g": g_loss} | losses.accuracy(d_real, d_fake))

@@ -1,0 +1,69 @@
+"""GAN: generator and discriminator are multi-layer perceptrons (Goodfellow et al. 2014, arXiv:1406.2661).
+
+    python -m gan_core train gan --data phantom:cxr
+
+`gan_seed` has the sizes and settings of the plain version that comparisons start from. `gan` keeps the perceptrons and
+adds a gradient penalty, so that the discriminator never stops teaching (Mescheder 2018, arXiv:1801.04406).
+"""
+
+import math
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from gan_core import losses
+from gan_core.families.base import Family, Scalars
+from gan_core.nets import ImagePerceptron, Perceptron
+
+
+@dataclass(frozen=True)
+class Config:
+    """Settings of the perceptron GAN."""
+
+    latent_size: int = 100
+    generator: tuple[int, ...] = (256, 256, 96)  # hidden layers
+    discriminator: tuple[int, ...] = (96, 96)
+    momentum: float = 0.1  # of the batch norms' running statistics
+    lr: float = 5e-4
+    beta1: float = 0.0
+    beta2: float = 0.99
+    r1: float = 1.0  # weight of the gradient penalty ...
+    r1_every: int = 4  # ... paid every so many steps
+    average: float = 0.999  # decay of the generator's moving average
+
+
+PRESETS = {
+    "gan": Config(),
+    "gan_seed": Config(
+        generator=(256, 512, 1024), discriminator=(512, 256), momentum=0.2, lr=2e-4, beta1=0.5, beta2=0.999, r1=0.0
+    ),
+}
+
+
+class GAN(Family):
+    """A picture is a vector of its pixels."""
+
+    columns = ("loss/d", "loss/g", "accuracy/d_real", "accuracy/d_fake", "grad_norm/d", "grad_norm/g")
+
+    def build(self, config: Config) -> None:
+        betas = (config.beta1, config.beta2)
+        self.generator = ImagePerceptron((config.latent_size, *config.generator), self.image_shape, config.momentum)
+        self.discriminator = Perceptron((math.prod(self.image_shape), *config.discriminator, 1))
+        self.optimize("d", "discriminator", lr=config.lr, betas=betas)
+        self.optimize("g", "generator", lr=config.lr, betas=betas, average=config.average)
+
+    def train_step(self, real: Tensor, labels: Tensor) -> Scalars:
+        fake = self.generator(self.latents(len(real)))
+
+        real.requires_grad_(self.r1_due)
+        d_real, d_fake = self.discriminator(real), self.discriminator(fake.detach())
+        d_loss = losses.discriminator(d_real, d_fake)
+        self.update("d", d_loss + self.r1(d_real, real))
+
+        g_loss = losses.generator(self.discriminator(fake))
+        self.update("g", g_loss)
+
+        return self.scalars({"loss/d": d_loss, "loss/g": g_loss} | losses.accuracy(d_real, d_fake))
+
+    def score(self, images: Tensor, labels: Tensor, z: Tensor | None = None) -> Tensor:
+        return self.discriminator(images).squeeze(1)

@@ -1,0 +1,93 @@
+"""Writing files so that a kill, a full disk or a lost permission leaves what was there before.
+
+Written to a temporary file beside the target, synced, renamed over it, and the folder synced.
+"""
+
+import contextlib
+import errno
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from gan_core.errors import UserError
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path in the target's folder; what is written there replaces `path` on a clean exit.
+
+    Raises:
+        UserError: no space or no permission; `path` is as it was.
+    """
+    with readable_os_errors(path):
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+            temporary.chmod(0o644)
+            temporary.replace(path)
+            sync_folder(path.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Replace `path` by `content` as a whole."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_text(path: Path, content: str) -> None:
+    """Replace `path` by `content` (UTF-8, newlines as given) as a whole."""
+    write_bytes(path, content.encode())
+
+
+def append_bytes(path: Path, content: bytes) -> None:
+    """Append in one write, so that a reader sees whole lines or none of them."""
+    with readable_os_errors(path):
+        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o644)
+        try:
+            start = os.fstat(handle).st_size
+            try:
+                written = os.write(handle, content)
+                if written != len(content):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            except OSError:
+                os.ftruncate(handle, start)  # half a line would be read as a row once the next one is appended
+                raise
+        finally:
+            os.close(handle)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename in `folder` survive a power cut; systems that cannot open a folder are left as they are."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def readable_os_errors(path: Path) -> Iterator[None]:
+    """Turn what the system says about a full disk or a missing permission into one line."""
+    try:
+        yield
+    except OSError as error:
+        reasons = {
+            errno.ENOSPC: "the disk is full: free some space, then resume",
+            errno.EDQUOT: "the disk quota is used up: free some space, then resume",
+            errno.EACCES: "no permission to write there: choose another folder or change its permissions",
+            errno.EPERM: "no permission to write there: choose another folder or change its permissions",
+            errno.EROFS: "the file system is read-only: choose another folder",
+            errno.ENOENT: "its folder is gone: it was deleted or moved meanwhile",
+        }
+        if error.errno not in reasons:
+            raise
+        raise UserError(f"cannot write {path}: {reasons[error.errno]}") from error

@@ -1,0 +1,93 @@
+"""The one intensity contract: images are float in [-1, 1] inside and uint8 in [0, 255] outside, converted only here.
+
+Black is -1 and 0, white is 1 and 255. Grids and GIFs are lossless: grey PNG, and GIF with the 256 greys as its palette.
+"""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, PngImagePlugin
+
+from gan_core import __version__, files
+
+NOTICE = "synthetic, not for diagnosis"
+GRID_PADDING = 2  # pixels of black between and around the pictures of a grid
+
+
+def to_float(images: Any) -> Any:
+    """uint8 tensor or array of any shape -> the same as float32 in [-1, 1]."""
+    if isinstance(images, np.ndarray):
+        return images.astype(np.float32) / 127.5 - 1
+    return images.float() / 127.5 - 1
+
+
+def to_uint8(images: Any) -> np.ndarray:
+    """Float tensor or array of any shape in [-1, 1] -> uint8 array; what lies outside is clipped, halves round up."""
+    if not isinstance(images, np.ndarray):
+        images = images.detach().float().cpu().numpy()
+    return np.floor(np.clip((images.astype(np.float32) + 1) * 127.5, 0, 255) + 0.5).astype(np.uint8)
+
+
+def grid(images: np.ndarray, columns: int | None = None) -> np.ndarray:
+    """Lay out uint8 images (N, C, H, W) as one picture (height, width, C), row by row on black.
+
+    columns: pictures a row; the nearest square if not given.
+    """
+    count, channels, height, width = images.shape
+    columns = columns or int(np.ceil(np.sqrt(count)))
+    rows = -(-count // columns)
+    pad = GRID_PADDING
+    sheet = np.zeros((rows * (height + pad) + pad, columns * (width + pad) + pad, channels), np.uint8)
+    for index, image in enumerate(images):
+        row, column = divmod(index, columns)
+        top, left = pad + row * (height + pad), pad + column * (width + pad)
+        sheet[top : top + height, left : left + width] = image.transpose(1, 2, 0)
+    return sheet
+
+
+def to_pil(picture: np.ndarray) -> Image.Image:
+    """uint8 (H, W), (H, W, 1) or (H, W, 3) -> a Pillow image, grey or RGB."""
+    if picture.ndim == 3 and picture.shape[2] == 1:
+        picture = picture[:, :, 0]
+    return Image.fromarray(picture)
+
+
+def png_bytes(picture: np.ndarray, **notes: str) -> bytes:
+    """Encode uint8 (H, W[, C]) as PNG that says inside that it is synthetic; `notes` are added as text chunks."""
+    text = PngImagePlugin.PngInfo()
+    text.add_text("Description", NOTICE)
+    text.add_text("Software", f"GANray {__version__}")
+    for key, value in notes.items():
+        text.add_text(key, value)
+    buffer = io.BytesIO()
+    to_pil(picture).save(buffer, "PNG", optimize=True, pnginfo=text)
+    return buffer.getvalue()
+
+
+def save_png(path: Path, picture: np.ndarray, **notes: str) -> None:
+    """Write uint8 (H, W[, C]) as PNG, replaced as a whole; see `png_bytes`."""
+    files.write_bytes(path, png_bytes(picture, **notes))
+
+
+def read_png(path: Path) -> np.ndarray:
+    """uint8 (H, W, C) of a PNG that this module wrote."""
+    with Image.open(path, formats=("PNG",)) as picture:
+        array = np.asarray(picture)
+    return array[:, :, None] if array.ndim == 2 else array
+
+
+def save_gif(path: Path, frames: Sequence[np.ndarray], milliseconds: int = 250, last: int = 1500) -> None:
+    """Write uint8 frames (H, W, C) of one shape as a looping GIF; the last one stays `last` milliseconds.
+
+    Grey frames keep every grey: all share a palette of the 256 greys, nothing is dithered.
+    """
+    pictures = [to_pil(frame) for frame in frames]
+    durations = [milliseconds] * (len(pictures) - 1) + [last]
+    buffer = io.BytesIO()
+    pictures[0].save(
+        buffer, "GIF", save_all=True, append_images=pictures[1:], duration=durations, loop=0, comment=NOTICE.encode()
+    )
+    files.write_bytes(path, buffer.getvalue())

@@ -1,0 +1,66 @@
+"""Adversarial objectives: pure functions on logits and images.
+
+A logit is the discriminator's answer before any squashing; a high one says "real". All are computed in float32, whatever
+precision the networks ran in.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+OBJECTIVES = ("cross_entropy", "hinge", "least_squares")
+
+
+def discriminator(real: Tensor, fake: Tensor, objective: str = "cross_entropy") -> Tensor:
+    """What the discriminator minimises, a scalar; real and fake are logits (N,) or maps of them.
+
+    cross_entropy: the mean of -log s(real) and -log(1 - s(fake)) (Goodfellow 2014, eq. 1, on logits); hinge: Lim and
+    Ye 2017; least_squares: Mao 2017 with labels 1 and 0. Each is the mean of its two halves.
+    """
+    real, fake = real.float(), fake.float()
+    match objective:
+        case "cross_entropy":
+            return (F.softplus(-real).mean() + F.softplus(fake).mean()) / 2
+        case "hinge":
+            return (F.relu(1 - real).mean() + F.relu(1 + fake).mean()) / 2
+        case "least_squares":
+            return ((real - 1).square().mean() + fake.square().mean()) / 2
+    raise AssertionError(f"no objective '{objective}'")
+
+
+def generator(fake: Tensor, objective: str = "cross_entropy") -> Tensor:
+    """What the generator minimises, a scalar: the non-saturating loss -log s(fake) (Goodfellow 2014, section 3), the
+    hinge's -fake, or (fake - 1)^2.
+    """
+    fake = fake.float()
+    match objective:
+        case "cross_entropy":
+            return F.softplus(-fake).mean()
+        case "hinge":
+            return -fake.mean()
+        case "least_squares":
+            return (fake - 1).square().mean()
+    raise AssertionError(f"no objective '{objective}'")
+
+
+def boundary(objective: str) -> float:
+    """The logit above which a picture counts as called real."""
+    return 0.5 if objective == "least_squares" else 0.0
+
+
+def accuracy(real: Tensor, fake: Tensor, objective: str = "cross_entropy") -> dict[str, Tensor]:
+    """The share of real pictures called real and of generated ones called generated, in the columns of metrics.csv."""
+    limit = boundary(objective)
+    return {
+        "accuracy/d_real": (real.detach() > limit).float().mean(),
+        "accuracy/d_fake": (fake.detach() <= limit).float().mean(),
+    }
+
+
+def gradient_penalty(logits: Tensor, inputs: Tensor) -> Tensor:
+    """R1: half the squared length of the logits' gradient at real inputs (Mescheder 2018, eq. 9), a scalar.
+
+    inputs: (N, ...), a leaf that requires a gradient and that logits (N,) were computed from.
+    """
+    (gradient,) = torch.autograd.grad(logits.float().sum(), inputs, create_graph=True)
+    return gradient.float().square().flatten(1).sum(1).mean() / 2

@@ -1,0 +1,105 @@
+"""Convolutional stacks that double or halve the resolution stage by stage (Radford 2015, arXiv:1511.06434)."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+from gan_core.nets.dropout import Dropout
+
+Shape = tuple[int, int, int]  # channels, height, width
+
+
+def stages(image_size: int, width: int, most: int, smallest: int = 4) -> tuple[int, ...]:
+    """Channels at each resolution from `smallest` pixels up to the image's: `width` at the image's own, doubled at
+    each halving, never more than `most`.
+    """
+    halvings = (image_size // smallest).bit_length() - 1
+    return tuple(min(width * 2**level, most) for level in range(halvings, -1, -1))
+
+
+class UpConv(nn.Conv2d):
+    """Nearest neighbours to twice the resolution, then a 3 x 3 convolution: (N, C, H, W) -> (N, D, 2H, 2W).
+
+    Computed as one transposed convolution with the 4 x 4 kernel that the two together are: the same function with four
+    multiply-adds in place of nine.
+    """
+
+    def __init__(self, channels_in: int, channels_out: int) -> None:
+        super().__init__(channels_in, channels_out, 3, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        # Each pixel of the doubled picture stands for two rows and columns: the kernel's neighbours add up in pairs.
+        wide = F.pad(self.weight.flip(2, 3), (1, 1, 1, 1))
+        rows = wide[:, :, :-1] + wide[:, :, 1:]
+        return F.conv_transpose2d(x, (rows[..., :-1] + rows[..., 1:]).transpose(0, 1), stride=2, padding=1)
+
+
+class ConvGenerator(nn.Module):
+    """Latent (N, latent_size) -> image (N, C, H, W) in [-1, 1].
+
+    A linear layer makes channels[0] maps of the lowest resolution; each further stage doubles it by nearest neighbours
+    and a 3 x 3 convolution, which leaves no checkerboard (Odena 2016). The last stage has the image's resolution.
+    """
+
+    def __init__(self, latent_size: int, channels: Sequence[int], image_shape: Shape, momentum: float = 0.1) -> None:
+        super().__init__()
+        self.start = (channels[0], image_shape[1] >> (len(channels) - 1), image_shape[2] >> (len(channels) - 1))
+        self.project = nn.Linear(latent_size, self.start[0] * self.start[1] * self.start[2], bias=False)
+        layers: list[nn.Module] = [nn.BatchNorm2d(channels[0], momentum=momentum), nn.ReLU(inplace=True)]
+        for width_in, width_out in zip(channels, channels[1:], strict=False):
+            layers += [
+                UpConv(width_in, width_out),
+                nn.BatchNorm2d(width_out, momentum=momentum),
+                nn.ReLU(inplace=True),
+            ]
+        layers += [nn.Conv2d(channels[-1], image_shape[0], 3, padding=1), nn.Tanh()]
+        self.body = nn.Sequential(*layers)
+
+    def forward(self, z: Tensor) -> Tensor:
+        maps = self.project(z).unflatten(1, self.start)
+        return self.body(maps.contiguous(memory_format=torch.channels_last))
+
+
+class ConvDiscriminator(nn.Module):
+    """Image (N, C, H, W) in [-1, 1] -> features (N, feature_size), or a logit (N,) with `classify`.
+
+    channels: of each stage; strides: 2 halves the resolution, 1 keeps it (all halve if not given).
+    normalize: batch norm from the second stage on. spectral: spectral norm on every layer (Miyato 2018).
+    """
+
+    def __init__(
+        self,
+        channels: Sequence[int],
+        image_shape: Shape,
+        *,
+        strides: Sequence[int] | None = None,
+        kernel: int = 4,
+        normalize: bool = False,
+        spectral: bool = False,
+        dropout: float = 0.0,
+        momentum: float = 0.1,
+        classify: bool = True,
+    ) -> None:
+        super().__init__()
+        wrap = spectral_norm if spectral else lambda layer: layer
+        strides = strides or [2] * len(channels)
+        layers: list[nn.Module] = []
+        width_in, height, width = image_shape
+        for index, (width_out, stride) in enumerate(zip(channels, strides, strict=True)):
+            layers.append(wrap(nn.Conv2d(width_in, width_out, kernel, stride, padding=(kernel - 1) // 2)))
+            if normalize and index:
+                layers.append(nn.BatchNorm2d(width_out, momentum=momentum))
+            layers.append(nn.LeakyReLU(0.2, inplace=True))
+            if dropout:
+                layers.append(Dropout(dropout))
+            width_in, height, width = width_out, height // stride, width // stride
+        self.body = nn.Sequential(*layers, nn.Flatten())
+        self.feature_size = width_in * height * width
+        self.classify = wrap(nn.Linear(self.feature_size, 1)) if classify else None
+
+    def forward(self, images: Tensor) -> Tensor:
+        features = self.body(images.contiguous(memory_format=torch.channels_last))
+        return features if self.classify is None else self.classify(features).squeeze(1)

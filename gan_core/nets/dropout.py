@@ -1,0 +1,28 @@
+"""Dropout whose random numbers cost little on a processor."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class Dropout(nn.Module):
+    """Zeroes each element with probability `p` and scales the rest by 1 / (1 - p) (Srivastava 2014).
+
+    torch draws one 64-bit number an element on a processor, one after the other: more time than the convolution before
+    it. Here a number serves eight elements, so `p` is rounded to 1/256.
+    """
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.threshold = round(p * 256)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return x
+        p = self.threshold / 256
+        if x.device.type != "cpu":
+            return F.dropout(x, p)
+        numbers = torch.empty(-(-x.numel() // 8), dtype=torch.int64).random_(-(2**63), None)
+        keep = (numbers.view(torch.uint8)[: x.numel()] >= self.threshold).to(x.dtype).div_(1 - p)
+        # Laid out in memory as x is, or the product would be slower than the draw.
+        return x * keep.as_strided(x.shape, x.stride())

@@ -1,0 +1,52 @@
+"""Multi-layer perceptrons: the networks of the first GANs."""
+
+import math
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from gan_core.nets.convolutional import Shape
+from gan_core.nets.dropout import Dropout
+
+
+class Perceptron(nn.Sequential):
+    """Linear layers with leaky ReLU between them: (N, ...) of sizes[0] numbers -> (N, sizes[-1]).
+
+    normalize: batch norm after each hidden activation; momentum: of its running averages (1 - what Keras calls so).
+    dropout: after the hidden layers from number `dropout_from` on.
+    """
+
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        *,
+        normalize: bool = False,
+        momentum: float = 0.1,
+        dropout: float = 0.0,
+        dropout_from: int = 0,
+    ) -> None:
+        layers: list[nn.Module] = []
+        size, *hidden, last = sizes
+        for index, width in enumerate(hidden):
+            layers += [nn.Linear(size, width), nn.LeakyReLU(0.2, inplace=True)]
+            if normalize:
+                layers.append(nn.BatchNorm1d(width, momentum=momentum))
+            if dropout and index >= dropout_from:
+                layers.append(Dropout(dropout))
+            size = width
+        super().__init__(*layers, nn.Linear(size, last))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.flatten(1))
+
+
+class ImagePerceptron(nn.Module):
+    """A generator that treats the picture as a vector: latent (N, sizes[0]) -> image (N, C, H, W) in [-1, 1]."""
+
+    def __init__(self, sizes: Sequence[int], image_shape: Shape, momentum: float = 0.1) -> None:
+        super().__init__()
+        self.image_shape = image_shape
+        self.body = Perceptron((*sizes, math.prod(image_shape)), normalize=True, momentum=momentum)
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.body(z).tanh().unflatten(1, self.image_shape)

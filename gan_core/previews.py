@@ -1,0 +1,121 @@
+"""What is looked at every few epochs: the same latents each time, held-out images, and how diverse the samples are.
+
+Nothing here draws a random number that training would have drawn, or leaves a weight changed.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from gan_core import images, losses
+from gan_core.families.base import BATCH_NORM_IMAGES, Family
+
+GRID_IMAGES = 16
+_SCORED_IMAGES = 256  # real, held-out and generated images that are scored and compared
+_BATCH = 128
+# Logits fall into bins of 0.5 from -10 to 10; the outer ones also hold all beyond.
+_BIN_EDGES = np.linspace(-10, 10, 41)
+_DIVERSITY_SIZE = 16  # pixels a side: grain and stripes average out, the body's shape remains
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """The same inputs for a whole run, on the family's device."""
+
+    z: Tensor  # (_SCORED_IMAGES, latent_size), the first GRID_IMAGES of them shown
+    labels: Tensor  # (_SCORED_IMAGES,)
+    grid_labels: Tensor  # (GRID_IMAGES,) the classes in order, in equal shares
+    real: Tensor  # (n, C, H, W) training images
+    real_labels: Tensor
+    held_out: Tensor  # (n, C, H, W) images that no network trains on
+    held_out_labels: Tensor
+    batch_norm: Tensor  # (BATCH_NORM_IMAGES, C, H, W) training images
+    batch_norm_labels: Tensor
+
+
+def fix_inputs(
+    family: Family, train: tuple[np.ndarray, np.ndarray], held_out: tuple[np.ndarray, np.ndarray], seed: int
+) -> Fixed:
+    """Choose the inputs of all previews from (images uint8 (N, C, H, W), labels (N,)) and the run's seed.
+
+    The latents depend on the seed alone, so that runs of one seed show the same ones.
+    """
+
+    def choose(part: tuple[np.ndarray, np.ndarray], count: int, repeat: bool = False) -> tuple[Tensor, Tensor]:
+        pictures, labels = part
+        order = np.random.default_rng(seed).permutation(len(labels))
+        chosen = np.resize(order, count) if repeat else order[:count]
+        return (
+            images.to_float(torch.from_numpy(pictures[chosen]).to(family.device)),
+            torch.from_numpy(labels[chosen]).to(family.device),
+        )
+
+    generator = torch.Generator().manual_seed(seed)
+    real, real_labels = choose(train, _SCORED_IMAGES)
+    held, held_labels = choose(held_out, _SCORED_IMAGES)
+    many, many_labels = choose(train, BATCH_NORM_IMAGES, repeat=True)
+    drawn = np.random.default_rng(seed).choice(train[1], _SCORED_IMAGES)  # classes in the data's proportions
+    return Fixed(
+        z=torch.randn(_SCORED_IMAGES, family.latent_size, generator=generator).to(family.device),
+        labels=torch.from_numpy(drawn).to(family.device),
+        grid_labels=torch.arange(GRID_IMAGES, device=family.device) * family.classes // GRID_IMAGES,
+        real=real,
+        real_labels=real_labels,
+        held_out=held,
+        held_out_labels=held_labels,
+        batch_norm=many,
+        batch_norm_labels=many_labels,
+    )
+
+
+def look(family: Family, fixed: Fixed) -> tuple[np.ndarray, dict[str, Any]]:
+    """The grid of the fixed latents, uint8 (height, width, C), and the columns of epochs.csv."""
+    family.refresh_averages(fixed.batch_norm, fixed.batch_norm_labels)
+    with family.evaluating():
+        shown = family.sample(fixed.z[:GRID_IMAGES], fixed.grid_labels)
+        pairs = zip(fixed.z.split(_BATCH), fixed.labels.split(_BATCH), strict=True)
+        samples = torch.cat([family.sample(z, labels).float() for z, labels in pairs])
+        scores = {
+            "real": _scores(family, fixed.real, fixed.real_labels),
+            "held_out": _scores(family, fixed.held_out, fixed.held_out_labels),
+            "generated": _scores(family, samples, fixed.labels, fixed.z),
+        }
+    limit = losses.boundary(family.objective)
+    held_out = scores["held_out"]
+    row: dict[str, Any] = {
+        "accuracy/d_held_out": float((held_out > limit).mean()) if len(held_out) else float("nan"),
+        "diversity/samples": diversity(samples),
+        "diversity/data": diversity(fixed.real),
+    }
+    return images.grid(images.to_uint8(shown)), row | {f"scores/{k}": histogram(v) for k, v in scores.items()}
+
+
+def diversity(pictures: Tensor) -> float:
+    """Mean root-mean-square difference between pictures (N, C, H, W) averaged down to 16 pixels a side, in [0, 2].
+
+    Near 0 where a generator has collapsed to one picture. Grain, however different, does not count.
+    """
+    small = F.interpolate(pictures.float(), size=(_DIVERSITY_SIZE, _DIVERSITY_SIZE), mode="area").flatten(1)
+    count = len(small)
+    if count < 2:
+        return float("nan")
+    distances = torch.cdist(small, small, compute_mode="donot_use_mm_for_euclid_dist") / small.shape[1] ** 0.5
+    return float(distances.sum() / (count * (count - 1)))
+
+
+def histogram(scores: np.ndarray) -> str:
+    """Counts of logits (N,) in 40 bins of 0.5 from -10 to 10, the outer ones open, as text for a CSV cell."""
+    counts, _ = np.histogram(np.clip(scores, _BIN_EDGES[0], _BIN_EDGES[-1]), _BIN_EDGES)
+    return " ".join(map(str, counts))
+
+
+def _scores(family: Family, pictures: Tensor, labels: Tensor, z: Tensor | None = None) -> np.ndarray:
+    if not len(pictures):
+        return np.empty(0)
+    codes = [None] * len(labels.split(_BATCH)) if z is None else z.split(_BATCH)
+    batches = zip(pictures.split(_BATCH), labels.split(_BATCH), codes, strict=True)
+    return torch.cat([family.score(x, y, c).float() for x, y, c in batches]).cpu().numpy()

@@ -1,0 +1,311 @@
+"""The one training loop; it names no family.
+
+    python -m gan_core train dcgan --data phantom:cxr
+
+All randomness of a step comes from (seed, step): a run that was killed and resumed from a checkpoint goes through the
+same numbers as one that was not. Reports and checkpoints stand before the step, so that the first and the last share the
+code of all others.
+"""
+
+import contextlib
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+from tqdm import tqdm
+
+from gan_core import checkpoints, data, families, hardware, images, previews
+from gan_core.config import RunConfig
+from gan_core.errors import UserError
+from gan_core.runs import EPOCHS, METRICS, Run, RunWriter
+from gan_core.signals import StopSignals
+
+_INITIAL, _STEP, _ORDER = range(3)  # streams of randomness
+_CHECKPOINT_SECONDS = 120.0
+_STATUS_SECONDS = 1.0
+
+
+class Diverged(ArithmeticError):
+    """A loss or a gradient is no longer a finite number."""
+
+
+def mix(stream: int, *numbers: int) -> int:
+    """A 63-bit seed for one stream of randomness at one place."""
+    return int(np.random.SeedSequence((stream, *numbers)).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+def train(settled: RunConfig, prepared: data.Prepared, name: str, root: Path, device: str = "auto") -> Run:
+    """Train a new run from first to last epoch; see `plans.plan` for its config.
+
+    Raises:
+        UserError: the name is taken or the folder cannot be written. Diverged: a loss is no longer finite.
+    """
+    fabric = hardware.make_fabric(device, settled.precision)
+    writer = RunWriter.create(root, name, settled) if fabric.is_global_zero else None
+    try:
+        Trainer(settled, prepared, fabric, writer).run()
+    finally:
+        if writer:
+            writer.close()
+    return Run(root / name, root)
+
+
+def resume(run: Run, device: str = "auto") -> Run:
+    """Go on from a run's newest complete checkpoint.
+
+    Raises:
+        UserError: nothing to resume from, its data has changed, it is finished, or another process trains it.
+    """
+    settled = run.config()
+    fabric = hardware.make_fabric(device, settled.precision)
+    writer = RunWriter.reopen(run) if fabric.is_global_zero else None
+    try:
+        if run.status().state == "finished":
+            raise UserError(f"run '{run.name}' is finished: there is nothing to resume")
+        prepared = data.prepare(
+            settled.source,
+            size=settled.image_size,
+            channels=settled.channels,
+            fit=settled.fit,
+            patient_pattern=settled.patient_pattern,
+            split_seed=settled.split_seed,
+        )
+        if prepared.fingerprint != settled.fingerprint:
+            raise UserError(f"run '{run.name}': {settled.source} has changed since it began; train a new run")
+        trainer = Trainer(settled, prepared, fabric, writer)
+        trainer.restore(run)
+        trainer.run()
+    finally:
+        if writer:
+            writer.close()
+    return run
+
+
+class Trainer:
+    """One run: its family, its data on the device, its place in time."""
+
+    def __init__(
+        self, settled: RunConfig, prepared: data.Prepared, fabric: Fabric, writer: RunWriter | None
+    ) -> None:
+        self.config, self.fabric, self.writer = settled, fabric, writer
+        if settled.batch_size % fabric.world_size:
+            raise UserError(f"--batch-size {settled.batch_size} cannot be shared by {fabric.world_size} processes")
+        torch.manual_seed(mix(_INITIAL, settled.seed))
+        shape = (settled.channels, settled.image_size, settled.image_size)
+        family = families.build(settled.family, settled.settings, shape, len(settled.classes))
+        # Convolutions run fastest where a pixel's channels lie side by side.
+        self.family = family.to(fabric.device, memory_format=torch.channels_last)
+        if fabric.world_size > 1:
+            self.family.reduce = lambda tensor: _mean(fabric, tensor)
+            self.family.share = (fabric.global_rank, fabric.world_size)
+        self.pixels, self.labels = _place(prepared, fabric.device)
+        self.fixed = previews.fix_inputs(self.family, *(_part(prepared, s) for s in ("train", "val")), settled.seed)
+        self.steps_per_epoch = len(self.labels) // settled.batch_size
+        self.last_step = self.steps_per_epoch * settled.epochs
+        self.seconds = 0.0  # trained so far, earlier starts counted in
+        self.rows: list[tuple[int, float, Tensor]] = []
+        self.order: np.ndarray | None = None  # of this epoch's images
+        self.stop_requested: str | None = None
+        self.saved_step = -1
+
+    def restore(self, run: Run) -> None:
+        """Take over the newest complete checkpoint and cut the tables back to what it knows."""
+        path, tensors, header, damaged = checkpoints.newest(run)
+        for line in damaged:
+            self.fabric.print(f"warning: {line}; going back to {path.name}")
+        with torch.no_grad():
+            self.family.load_training_state(tensors, header["optimizers"])
+        self.family.step = self.saved_step = header["step"]
+        self.seconds = header["seconds"]
+        if self.writer:
+            self.writer.keep_rows(METRICS, "step", self.family.step)
+            self.writer.keep_rows(EPOCHS, "step", self.family.step - 1)
+            self.writer.keep_samples(self.family.step // self.steps_per_epoch)
+
+    def run(self) -> None:
+        """Train to the end, or until a signal asks to stop; status.json says which."""
+        started = time.perf_counter() - self.seconds
+        with StopSignals(self._ask_to_stop), self._progress() as bar:
+            self.family.train()
+            self.family.averages.eval()
+            self._status("running")
+            last_saved = last_status = time.perf_counter()
+            try:
+                while True:
+                    step = self.family.step
+                    self.seconds = time.perf_counter() - started
+                    ends = step == self.last_step or self._stops()
+                    at_preview = self._preview_due()
+                    if at_preview or ends or step % self.config.log_every == 0:
+                        self._flush()
+                    if at_preview:
+                        self._preview()
+                    if at_preview or ends or time.perf_counter() - last_saved > _CHECKPOINT_SECONDS:
+                        self._save()
+                        last_saved = time.perf_counter()
+                    if ends:
+                        break
+                    if time.perf_counter() - last_status > _STATUS_SECONDS:
+                        self._status("running")
+                        last_status = time.perf_counter()
+                    self._step()
+                    bar.update()
+                    if step % 20 == 0:
+                        bar.set_postfix({name: f"{value:.3g}" for name, value in self._newest().items()}, refresh=False)
+                self._finish()
+            except Exception as error:
+                reason = f"{error}; the last complete checkpoint is of step {self.saved_step}"
+                with contextlib.suppress(UserError):  # a full disk may be why we are here
+                    self._status("failed", reason)
+                raise
+
+    def _step(self) -> None:
+        """One batch through the family's `train_step`, with the randomness of (seed, step)."""
+        family, settled = self.family, self.config
+        epoch, place = divmod(family.step, self.steps_per_epoch)
+        if place == 0 or self.order is None:
+            self.order = np.random.default_rng(mix(_ORDER, settled.seed, epoch)).permutation(len(self.labels))
+        rank, processes = family.share
+        chosen = self.order[place * settled.batch_size : (place + 1) * settled.batch_size][rank::processes]
+        index = torch.from_numpy(chosen).to(self.pixels.device)
+        real = images.to_float(self.pixels[index].to(self.fabric.device))
+        labels = self.labels[index].to(self.fabric.device)
+
+        torch.manual_seed(mix(_STEP, settled.seed, family.step))
+        start = time.perf_counter()
+        with self.fabric.autocast():
+            scalars = family.train_step(real, labels)
+        family.step += 1
+
+        values = torch.stack([scalars[column] for column in family.columns])
+        self.rows.append((family.step, time.perf_counter() - start, values))
+        if values.device.type == "cpu":  # elsewhere looking would wait for the device; `_flush` looks there
+            self._check(family.step, values)
+
+    def _check(self, step: int, values: Tensor) -> None:
+        if not torch.isfinite(values).all():
+            bad = [name for name, value in zip(self.family.columns, values.tolist(), strict=True) if not np.isfinite(value)]
+            raise Diverged(f"{bad[0]} is not a finite number at step {step}: try a lower learning rate (--set lr=...)")
+
+    def _flush(self) -> None:
+        """Write one row: the means over the steps since the last one."""
+        if not self.rows:
+            return
+        values = torch.stack([row[2] for row in self.rows])
+        if self.family.reduce is not None:
+            values = self.family.reduce(values)
+        for (step, _, _), row in zip(self.rows, values.cpu(), strict=True):
+            self._check(step, row)
+        seconds = sum(row[1] for row in self.rows)
+        step = self.rows[-1][0]
+        row = {
+            "step": step,
+            "epoch": step / self.steps_per_epoch,
+            "seconds": self.seconds,
+            "images_per_second": len(self.rows) * self.config.batch_size / seconds,
+        } | dict(zip(self.family.columns, values.mean(0).tolist(), strict=True))
+        if self.writer:
+            self.writer.log([row])
+        self.rows.clear()
+
+    def _preview_due(self) -> bool:
+        epoch, place = divmod(self.family.step, self.steps_per_epoch)
+        return place == 0 and (epoch % self.config.preview_every == 0 or epoch == self.config.epochs)
+
+    def _preview(self) -> None:
+        """Samples of the fixed latents and a row of epochs.csv; only the writing process looks."""
+        if not self.writer:
+            return
+        epoch = self.family.step // self.steps_per_epoch
+        with self.fabric.autocast():
+            sheet, row = previews.look(self.family, self.fixed)
+        self.writer.save_samples(epoch, sheet)
+        self.writer.log([{"epoch": epoch, "step": self.family.step} | row], EPOCHS)
+
+    def _save(self) -> None:
+        step = self.family.step
+        if self.writer and step != self.saved_step:
+            tensors, numbers = self.family.training_state()
+            header = {"step": step, "seconds": self.seconds, "optimizers": numbers}
+            checkpoints.save(self.writer.checkpoint_path(step), tensors, header)
+            self.writer.drop_old_checkpoints()
+        self.saved_step = step
+
+    def _finish(self) -> None:
+        if not self.writer:
+            return
+        header = {"preset": self.config.preset, "step": self.family.step}
+        self.family.refresh_averages(self.fixed.batch_norm, self.fixed.batch_norm_labels)
+        checkpoints.save_weights(self.writer.run.weights, self.family.served_state(), header)
+        checkpoints.save_weights(self.writer.run.discriminator, self.family.judging_state(), header)
+        self.writer.save_gif()
+        done = self.family.step == self.last_step
+        self._status("finished" if done else "stopped", None if done else self.stop_requested)
+
+    def _newest(self) -> dict[str, float]:
+        return dict(zip(self.family.columns, self.rows[-1][2].tolist(), strict=True)) if self.rows else {}
+
+    def _progress(self) -> Any:
+        return tqdm(
+            total=self.last_step,
+            initial=self.family.step,
+            desc=self.config.preset,
+            unit="step",
+            disable=None if self.writer else True,
+            dynamic_ncols=True,
+        )
+
+    def _status(self, state: str, reason: str | None = None) -> None:
+        if not self.writer:
+            return
+        step = self.family.step
+        left = self.seconds / step * (self.last_step - step) if step and state == "running" else None
+        self.writer.write_status(
+            state=state,
+            reason=reason,
+            epoch=step // self.steps_per_epoch,
+            epochs=self.config.epochs,
+            step=step,
+            steps=self.last_step,
+            eta_seconds=left,
+            device=str(self.fabric.device),
+        )
+
+    def _ask_to_stop(self, reason: str) -> None:
+        self.stop_requested = reason
+
+    def _stops(self) -> bool:
+        """Whether to stop here; several processes agree on it, or one would wait for the others for ever."""
+        if self.family.reduce is None:
+            return self.stop_requested is not None
+        if self.family.step % self.config.log_every:
+            return False
+        asked = torch.tensor(float(self.stop_requested is not None), device=self.fabric.device)
+        stops = bool(self.family.reduce(asked) > 0)
+        if stops and self.stop_requested is None:
+            self.stop_requested = "another process was asked to stop"
+        return stops
+
+
+def _mean(fabric: Fabric, tensor: Tensor) -> Tensor:
+    reduced = fabric.all_reduce(tensor, reduce_op="mean")
+    assert isinstance(reduced, Tensor)
+    return reduced
+
+
+def _part(prepared: data.Prepared, split: str) -> tuple[np.ndarray, np.ndarray]:
+    index = prepared.indices(split)
+    return prepared.images[index], prepared.labels[index]
+
+
+def _place(prepared: data.Prepared, device: torch.device) -> tuple[Tensor, Tensor]:
+    """The training part, whole, on the device where it takes less than a quarter of the free memory, else in reach."""
+    pixels, labels = _part(prepared, "train")
+    free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available
+    place = device if pixels.nbytes < free / 4 else torch.device("cpu")
+    return torch.from_numpy(pixels).to(place), torch.from_numpy(labels).to(place)
