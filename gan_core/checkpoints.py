@@ -108,5 +108,5 @@ def _checksum(tensors: Mapping[str, Tensor]) -> int:
     for name in sorted(tensors):
         tensor = tensors[name]
         value = zlib.crc32(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode(), value)
-        value = zlib.crc32(tensor.contiguous().flatten().view(torch.uint8).numpy(), value)
+        value = zlib.crc32(tensor.contiguous().flatten().view(torch.uint8).numpy().data, value)
     return value

@@ -2,11 +2,13 @@
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from gan_core import catalog
 from gan_core.errors import UserError
-from gan_core.runs import check_name, default_root, find_run, list_runs, write_gif
+from gan_core.runs import Run, check_name, default_root, find_run, list_runs, write_gif
 
 _SOURCE = "a folder with one sub-folder per class, a zip of one, hf:owner/name, or phantom:cxr"
 
@@ -56,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--seed", type=int, default=0, help="of the latents (default 0)")
     command.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the PNG files")
 
-    command = _command(commands, "prepare", _prepare, "decode, split by patient and cache a source; or write it as folders")
+    command = _command(commands, "prepare", _prepare, "decode, split by patient and cache a source")
     command.add_argument("source", metavar="SOURCE", help=_SOURCE)
     command.add_argument("dest", metavar="DEST", type=Path, nargs="?", help="with --folders: where they go")
     _data_options(command)
@@ -69,7 +71,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _command(commands, name, function, summary, more=None):  # type: ignore[no-untyped-def]
+def _command(
+    commands: Any, name: str, function: Callable[[argparse.Namespace], int | None], summary: str, more: str = ""
+) -> argparse.ArgumentParser:
     command = commands.add_parser(
         name,
         help=summary,
@@ -82,7 +86,7 @@ def _command(commands, name, function, summary, more=None):  # type: ignore[no-u
 
 
 def _root_option(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--runs", type=Path, default=default_root(), metavar="DIR", help="folder of runs (%(default)s)")
+    command.add_argument("--runs", type=Path, default=default_root(), metavar="DIR", help="of runs (%(default)s)")
 
 
 def _run_options(command: argparse.ArgumentParser) -> None:
@@ -102,11 +106,11 @@ def _training_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--epochs", type=int, default=50, help="times through the training images (default 50)")
     command.add_argument("--batch-size", type=int, default=32, help="images a step (default 32)")
     _data_options(command)
-    command.add_argument("--preview-every", type=int, default=1, metavar="K", help="epochs between previews (default 1)")
-    command.add_argument("--log-every", type=int, default=10, metavar="K", help="steps a row of metrics.csv (default 10)")
+    command.add_argument("--preview-every", type=int, default=1, metavar="K", help="epochs a preview (default 1)")
+    command.add_argument("--log-every", type=int, default=10, metavar="K", help="steps a row of metrics (default 10)")
     command.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    command.add_argument("--precision", choices=("auto", "32-true", "bf16-mixed"), default="auto", help="auto times both")
-    command.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change one of the GAN's settings")
+    command.add_argument("--precision", choices=("auto", "32-true", "bf16-mixed"), default="auto", help="auto times")
+    command.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a setting of the GAN")
     _root_option(command)
 
 
@@ -181,12 +185,14 @@ def _resume(options: argparse.Namespace) -> int:
 
 def _list(options: argparse.Namespace) -> None:
     runs = list_runs(options.runs)
-    print(_summary(runs) if runs else f"no runs in {options.runs} yet: python -m gan_core train dcgan --data phantom:cxr")
+    print(_summary(runs) if runs else f"no runs in {options.runs} yet: train one, for example on --data phantom:cxr")
 
 
-def _summary(runs: list) -> str:  # type: ignore[type-arg]
+def _summary(runs: list[Run]) -> str:
     """A table of runs and their last values."""
-    rows = [("run", "preset", "state", "epoch", "loss/g", "loss/d", "acc. real", "acc. fake", "held out", "diversity")]
+    rows: list[tuple[str, ...]] = [
+        ("run", "preset", "state", "epoch", "loss/g", "loss/d", "acc. real", "acc. fake", "held out", "diversity")
+    ]
     for run in runs:
         metrics, epochs, status = run.metrics(), run.epochs(), run.status()
         metrics.poll()
@@ -203,7 +209,8 @@ def _summary(runs: list) -> str:  # type: ignore[type-arg]
         spread = f"{looks[1][-1]:.3f} of {looks[2][-1]:.3f}" if len(looks[1]) else "-"
         rows.append((run.name, preset, status.state, f"{status.epoch}/{status.epochs}", *last, held, spread))
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def _generate(options: argparse.Namespace) -> None:

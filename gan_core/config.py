@@ -27,7 +27,7 @@ class RunConfig:
     source: str  # as the user gave it: a folder, a zip, hf:owner/name, phantom:cxr
     fingerprint: str  # of the source's content and the settings it was prepared with
     classes: tuple[str, ...]
-    train_images: int
+    class_counts: tuple[int, ...]  # training images of each class
     image_size: int  # pixels a side
     channels: int
     fit: str  # crop or pad: how a picture that is not square was made so
@@ -43,6 +43,10 @@ class RunConfig:
     versions: dict[str, str] = field(default_factory=dict)
     git_commit: str | None = None
     format: int = FORMAT
+
+    @property
+    def train_images(self) -> int:
+        return sum(self.class_counts)
 
 
 def to_dict(config: Any) -> dict[str, Any]:

@@ -49,7 +49,10 @@ def make_fabric(device: str, precision: Precision) -> Fabric:
         keep_freed_memory()
     processes, local = int(os.environ.get("WORLD_SIZE", 1)), int(os.environ.get("LOCAL_WORLD_SIZE", 1))
     if processes > 1:
-        fabric = Fabric(accelerator=accelerator, strategy="ddp", devices=local, num_nodes=processes // local, precision=precision)
+        nodes = processes // local
+        fabric = Fabric(
+            accelerator=accelerator, strategy="ddp", devices=local, num_nodes=nodes, precision=precision
+        )
     else:
         fabric = Fabric(accelerator=accelerator, devices=1, precision=precision)
     fabric.launch()

@@ -1,7 +1,7 @@
 """Adversarial objectives: pure functions on logits and images.
 
-A logit is the discriminator's answer before any squashing; a high one says "real". All are computed in float32, whatever
-precision the networks ran in.
+A logit is the discriminator's answer before any squashing; a high one says "real". All are computed in float32,
+whatever precision the networks ran in.
 """
 
 import torch

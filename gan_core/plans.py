@@ -50,7 +50,7 @@ def plan(
     prepared = data.prepare(source, size=image_size, channels=channels, fit=fit, patient_pattern=patient_pattern)
     count = len(prepared.indices("train"))
     if count < batch_size:
-        raise UserError(f"{source}: {count} training images are too few for a batch of {batch_size}: lower --batch-size")
+        raise UserError(f"{source}: {count} training images are too few for --batch-size {batch_size}: lower it")
     if definition.family.conditional and len(prepared.classes) < 2:
         raise UserError(f"{source}: '{preset}' needs at least two classes, found one ({prepared.classes[0]})")
     if precision == "auto":
@@ -61,7 +61,7 @@ def plan(
         source=source,
         fingerprint=prepared.fingerprint,
         classes=prepared.classes,
-        train_images=count,
+        class_counts=tuple(prepared.counts()["train"][name] for name in prepared.classes),
         image_size=image_size,
         channels=channels,
         fit=fit,
@@ -89,7 +89,7 @@ def _time_precision(
     labels = torch.from_numpy(prepared.labels[index]).to(name)
 
     def build() -> families.Family:
-        return families.build(family, settings, shape, len(prepared.classes)).to(name, memory_format=torch.channels_last)
+        return families.build(family, settings, shape, len(prepared.classes)).place(name)
 
     return hardware.faster_precision(name, build, real, labels)
 

@@ -7,7 +7,6 @@ One trainer writes (`RunWriter`, held by a lock), any number of readers read wha
 never lock it out.
 """
 
-import io
 import json
 import os
 import re

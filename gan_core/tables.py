@@ -61,7 +61,7 @@ class Table:
         return self._parts[0] if self._parts else pd.DataFrame(columns=self.names)
 
     def column(self, name: str) -> np.ndarray:
-        """One column as float64 (n,); not-a-number where a cell is empty or no number, empty if there is no such column."""
+        """One column as float64 (n,), not-a-number where a cell holds no number; empty if there is no such column."""
         frame = self.frame()
         if name not in frame:
             return np.empty(0)

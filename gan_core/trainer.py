@@ -3,11 +3,12 @@
     python -m gan_core train dcgan --data phantom:cxr
 
 All randomness of a step comes from (seed, step): a run that was killed and resumed from a checkpoint goes through the
-same numbers as one that was not. Reports and checkpoints stand before the step, so that the first and the last share the
-code of all others.
+same numbers as one that was not. Reports and checkpoints stand before the step, so that the first and the last share
+the code of all others.
 """
 
 import contextlib
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,8 @@ from gan_core.runs import EPOCHS, METRICS, Run, RunWriter
 from gan_core.signals import StopSignals
 
 _INITIAL, _STEP, _ORDER = range(3)  # streams of randomness
-_CHECKPOINT_SECONDS = 120.0
+# How long a run goes on between checkpoints; tests that kill it ask for one a step.
+_CHECKPOINT_SECONDS = float(os.environ.get("GANRAY_CHECKPOINT_SECONDS", "120"))
 _STATUS_SECONDS = 1.0
 
 
@@ -97,14 +99,12 @@ class Trainer:
             raise UserError(f"--batch-size {settled.batch_size} cannot be shared by {fabric.world_size} processes")
         torch.manual_seed(mix(_INITIAL, settled.seed))
         shape = (settled.channels, settled.image_size, settled.image_size)
-        family = families.build(settled.family, settled.settings, shape, len(settled.classes))
-        # Convolutions run fastest where a pixel's channels lie side by side.
-        self.family = family.to(fabric.device, memory_format=torch.channels_last)
+        self.family = families.build(settled.family, settled.settings, shape, len(settled.classes)).place(fabric.device)
         if fabric.world_size > 1:
             self.family.reduce = lambda tensor: _mean(fabric, tensor)
             self.family.share = (fabric.global_rank, fabric.world_size)
         self.pixels, self.labels = _place(prepared, fabric.device)
-        self.fixed = previews.fix_inputs(self.family, *(_part(prepared, s) for s in ("train", "val")), settled.seed)
+        self.fixed = previews.fix_inputs(self.family, _part(prepared, "train"), _part(prepared, "val"), settled.seed)
         self.steps_per_epoch = len(self.labels) // settled.batch_size
         self.last_step = self.steps_per_epoch * settled.epochs
         self.seconds = 0.0  # trained so far, earlier starts counted in
@@ -122,6 +122,10 @@ class Trainer:
             self.family.load_training_state(tensors, header["optimizers"])
         self.family.step = self.saved_step = header["step"]
         self.seconds = header["seconds"]
+        self.rows = [
+            (step, seconds, torch.tensor(values, device=self.fabric.device))
+            for step, seconds, values in header["pending"]
+        ]
         if self.writer:
             self.writer.keep_rows(METRICS, "step", self.family.step)
             self.writer.keep_rows(EPOCHS, "step", self.family.step - 1)
@@ -139,9 +143,10 @@ class Trainer:
                 while True:
                     step = self.family.step
                     self.seconds = time.perf_counter() - started
-                    ends = step == self.last_step or self._stops()
+                    done = step == self.last_step
+                    ends = done or self._stops()
                     at_preview = self._preview_due()
-                    if at_preview or ends or step % self.config.log_every == 0:
+                    if at_preview or done or step % self.config.log_every == 0:
                         self._flush()
                     if at_preview:
                         self._preview()
@@ -189,18 +194,15 @@ class Trainer:
 
     def _check(self, step: int, values: Tensor) -> None:
         if not torch.isfinite(values).all():
-            bad = [name for name, value in zip(self.family.columns, values.tolist(), strict=True) if not np.isfinite(value)]
-            raise Diverged(f"{bad[0]} is not a finite number at step {step}: try a lower learning rate (--set lr=...)")
+            first = self.family.columns[int(torch.isfinite(values).logical_not().nonzero()[0])]
+            raise Diverged(f"{first} is not a finite number at step {step}: try a lower learning rate (--set lr=...)")
 
     def _flush(self) -> None:
         """Write one row: the means over the steps since the last one."""
         if not self.rows:
             return
-        values = torch.stack([row[2] for row in self.rows])
-        if self.family.reduce is not None:
-            values = self.family.reduce(values)
-        for (step, _, _), row in zip(self.rows, values.cpu(), strict=True):
-            self._check(step, row)
+        self._check_rows()
+        values = torch.stack([row[2] for row in self.rows]).cpu()
         seconds = sum(row[1] for row in self.rows)
         step = self.rows[-1][0]
         row = {
@@ -212,6 +214,14 @@ class Trainer:
         if self.writer:
             self.writer.log([row])
         self.rows.clear()
+
+    def _check_rows(self) -> None:
+        """Nothing is written down, and no checkpoint made, before it is known to be finite; all processes agree."""
+        if self.rows and self.family.reduce is not None:
+            means = self.family.reduce(torch.stack([row[2] for row in self.rows]))
+            self.rows = [(step, time_, mean) for (step, time_, _), mean in zip(self.rows, means, strict=True)]
+        for step, _, values in self.rows:
+            self._check(step, values)
 
     def _preview_due(self) -> bool:
         epoch, place = divmod(self.family.step, self.steps_per_epoch)
@@ -229,9 +239,12 @@ class Trainer:
 
     def _save(self) -> None:
         step = self.family.step
+        self._check_rows()
         if self.writer and step != self.saved_step:
             tensors, numbers = self.family.training_state()
             header = {"step": step, "seconds": self.seconds, "optimizers": numbers}
+            # The steps since the last row go along: the next row is the same whether the run was cut here or not.
+            header["pending"] = [(step, seconds, values.tolist()) for step, seconds, values in self.rows]
             checkpoints.save(self.writer.checkpoint_path(step), tensors, header)
             self.writer.drop_old_checkpoints()
         self.saved_step = step

@@ -6,7 +6,9 @@ from typing import Any
 
 from gan_core import catalog, config
 from gan_core.errors import UserError
-from gan_core.families.base import Family
+from gan_core.families.base import Encodes, Family
+
+__all__ = ["Definition", "Encodes", "Family", "build", "load_family"]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,7 +8,7 @@ import copy
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +19,13 @@ Scalars = dict[str, Tensor]  # detached, of one element each, on the family's de
 
 BATCH_NORM_IMAGES = 512  # what an average's batch-norm statistics are computed from
 _BATCH_NORM_BATCH = 128
+
+
+@runtime_checkable
+class Encodes(Protocol):
+    """A family with a way back from images (N, C, H, W) in [-1, 1] to latents (N, latent_size)."""
+
+    def encode(self, images: Tensor) -> Tensor: ...
 
 
 @dataclasses.dataclass
@@ -39,7 +46,6 @@ class Family(nn.Module):
 
     task: ClassVar[str] = "generate"
     conditional: ClassVar[bool] = False
-    encodes: ClassVar[bool] = False
     columns: ClassVar[tuple[str, ...]]  # what train_step returns
 
     # Set by the trainer: makes a tensor the mean over the processes. Alone there is nothing to do.
@@ -127,6 +133,10 @@ class Family(nn.Module):
             for network in networks:
                 self.averages[network] = copy.deepcopy(self.network(network)).requires_grad_(False)
 
+    def place(self, device: torch.device | str) -> Self:
+        """Move to a device, in the layout that convolutions run fastest in: a pixel's channels side by side."""
+        return self.to(device).to(memory_format=torch.channels_last)
+
     @property
     def r1_due(self) -> bool:
         """Whether this step pays the gradient penalty, so that its real images need a gradient."""
@@ -152,7 +162,7 @@ class Family(nn.Module):
             parts = flat.split([gradient.numel() for gradient in gradients])
             gradients = tuple(part.view_as(old) for part, old in zip(parts, gradients, strict=True))
         for parameter, gradient in zip(player.parameters, gradients, strict=True):
-            parameter.grad = gradient
+            parameter.grad = _laid_out_as(parameter, gradient)
         self._norms[f"grad_norm/{name}"] = torch.nn.utils.get_total_norm(gradients)
         player.optimizer.step()
         # Autocast remembers the bfloat16 copies of the weights; they have just become old.
@@ -174,8 +184,9 @@ class Family(nn.Module):
         # The decay ramps up, so that the first hundreds of steps do not drag random weights along.
         decay = min(player.average or 0.0, (1 + self.step) / (10 + self.step))
         for name in player.names:
-            old = list(self.averages[name].parameters())
-            torch._foreach_lerp_(old, list(self.network(name).parameters()), 1 - decay)
+            old: list[Tensor] = list(self.averages[name].parameters())
+            new: list[Tensor] = list(self.network(name).parameters())
+            torch._foreach_lerp_(old, new, weight=1 - decay)
 
     @torch.no_grad()
     def refresh_averages(self, real: Tensor, labels: Tensor) -> None:
@@ -219,7 +230,7 @@ class Family(nn.Module):
 
     def served_state(self) -> dict[str, Tensor]:
         """What inference needs: the averaged networks, by parameter name."""
-        return {f"{n}.{key}": value for n in sorted(self.served) for key, value in self.averaged(n).state_dict().items()}
+        return {f"{n}.{k}": v for n in sorted(self.served) for k, v in self.averaged(n).state_dict().items()}
 
     def judging_state(self) -> dict[str, Tensor]:
         """The other networks, discriminators above all, by parameter name."""
@@ -245,5 +256,14 @@ class Family(nn.Module):
             for key, value in tensors.items():
                 if key.startswith(f"optimizer.{name}."):
                     index, slot = key.removeprefix(f"optimizer.{name}.").split(".")
+                    fits = slot != "step"
+                    value = _laid_out_as(player.parameters[int(index)], value) if fits else value
                     slots.setdefault(int(index), {})[slot] = value
             player.optimizer.load_state_dict({"state": slots, "param_groups": numbers[name]})
+
+
+def _laid_out_as(parameter: Tensor, value: Tensor) -> Tensor:
+    """`value` in the parameter's own memory layout: fused Adam walks all of them as one row of numbers."""
+    if value.stride() == parameter.stride():
+        return value
+    return torch.empty_like(parameter, dtype=value.dtype).copy_(value)

@@ -64,7 +64,6 @@ PRESETS = {
 class BiGAN(Family):
     """Real pairs are (x, E(x)), generated ones (G(z), z); if none can tell them apart, E undoes G."""
 
-    encodes = True
     columns = ("loss/d", "loss/g", "loss/recover", "accuracy/d_real", "accuracy/d_fake", "grad_norm/d", "grad_norm/g")
 
     def build(self, config: Config) -> None:

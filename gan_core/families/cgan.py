@@ -99,7 +99,7 @@ class CGAN(Family):
 
 
 class ConditionalConvGenerator(nn.Module):
-    """Latent (N, latent_size) and label (N,) -> image (N, C, H, W) in [-1, 1]: the class's embedding joins the latent."""
+    """Latent (N, latent_size) and label (N,) -> image (N, C, H, W) in [-1, 1]: the class's code joins the latent."""
 
     def __init__(self, config: Config, channels: tuple[int, ...], image_shape: Shape, classes: int) -> None:
         super().__init__()

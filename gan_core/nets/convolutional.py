@@ -1,5 +1,6 @@
 """Convolutional stacks that double or halve the resolution stage by stage (Radford 2015, arXiv:1511.06434)."""
 
+import itertools
 from collections.abc import Sequence
 
 import torch
@@ -49,7 +50,7 @@ class ConvGenerator(nn.Module):
         self.start = (channels[0], image_shape[1] >> (len(channels) - 1), image_shape[2] >> (len(channels) - 1))
         self.project = nn.Linear(latent_size, self.start[0] * self.start[1] * self.start[2], bias=False)
         layers: list[nn.Module] = [nn.BatchNorm2d(channels[0], momentum=momentum), nn.ReLU(inplace=True)]
-        for width_in, width_out in zip(channels, channels[1:], strict=False):
+        for width_in, width_out in itertools.pairwise(channels):
             layers += [
                 UpConv(width_in, width_out),
                 nn.BatchNorm2d(width_out, momentum=momentum),

@@ -1,0 +1,162 @@
+"""The public face of a trained run: load it, then generate, encode, reconstruct, interpolate, score.
+
+    model = load(find_run("dcgan", default_root()))
+    pictures, labels = model.generate(16, seed=1)
+
+Pictures go in and out as uint8 (N, H, W, C); inside they are float in [-1, 1].
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from gan_core import checkpoints, families, files, images
+from gan_core.config import RunConfig
+from gan_core.errors import UserError, nearest
+from gan_core.runs import Run
+
+_BATCH = 64
+
+
+class Model:
+    """The networks of a run, ready to be used; made by `load`."""
+
+    def __init__(self, run: Run, settled: RunConfig, family: families.Family) -> None:
+        self.run, self.config, self.family = run, settled, family
+        self._judged = False  # whether the discriminator's weights are in
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Of a conditional run; empty where a class cannot be chosen."""
+        return self.config.classes if self.family.conditional else ()
+
+    def latents(self, count: int, seed: int = 0) -> Tensor:
+        """Standard normal latents (count, latent_size); number i depends on the seed and i alone."""
+        drawn = [np.random.default_rng((seed, i)).standard_normal(self.family.latent_size) for i in range(count)]
+        return torch.from_numpy(np.array(drawn, np.float32).reshape(count, -1)).to(self.family.device)
+
+    def labels(self, count: int, label: str | None = None, seed: int = 0) -> Tensor:
+        """Labels (count,): all of one class, or drawn in the data's proportions.
+
+        Raises:
+            UserError: the run is not conditional, or has no such class.
+        """
+        if label is not None and not self.classes:
+            raise UserError(f"run '{self.run.name}' is not conditional: leave --label out")
+        if label is not None and label not in self.config.classes:
+            hint = nearest(label, self.config.classes)
+            raise UserError(f"run '{self.run.name}' has no class '{label}'.{hint} Classes: {', '.join(self.classes)}")
+        if label is not None:
+            return torch.full((count,), self.config.classes.index(label), device=self.family.device)
+        shares = np.array(self.config.class_counts, np.float64)
+        drawn = [np.random.default_rng((seed, i, 1)).choice(len(shares), p=shares / shares.sum()) for i in range(count)]
+        return torch.tensor(drawn, dtype=torch.int64, device=self.family.device)
+
+    def generate(self, count: int, *, label: str | None = None, seed: int = 0) -> tuple[np.ndarray, list[str]]:
+        """Generate `count` pictures: uint8 (count, H, W, C), and the class of each ("" where there is none).
+
+        Raises:
+            UserError: no pictures asked for, or a class that cannot be had.
+        """
+        if count < 1:
+            raise UserError(f"--num {count}: ask for at least one picture")
+        labels = self.labels(count, label, seed)
+        names = [self.classes[i] if self.classes else "" for i in labels.tolist()]
+        return np.concatenate(list(self._render(self.latents(count, seed), labels))), names
+
+    def write(self, folder: Path, count: int, *, label: str | None = None, seed: int = 0) -> int:
+        """Generate PNG files `<label>_<number>.png` into a folder, each saying inside that it is synthetic.
+
+        Returns how many. Raises UserError as `generate`, or where the folder cannot be written.
+        """
+        if count < 1:
+            raise UserError(f"--num {count}: ask for at least one picture")
+        labels = self.labels(count, label, seed)
+        with files.readable_os_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+        number = 0
+        for pictures in self._render(self.latents(count, seed), labels):
+            for picture in pictures:
+                name = re.sub(r"[^\w-]", "_", self.classes[int(labels[number])]) if self.classes else "generated"
+                images.save_png(folder / f"{name}_{number:05d}.png", picture, Run=self.run.folder.name, Seed=str(seed))
+                number += 1
+        return number
+
+    def interpolate(self, ends: Sequence[int], steps: int, *, label: str | None = None) -> np.ndarray:
+        """Pictures uint8 (steps, H, W, C) on the way from the latent of one seed to that of another.
+
+        Latents of many dimensions lie near a sphere, so the way follows it (White 2016, arXiv:1609.04468).
+        """
+        start, end = (self.latents(1, seed)[0] for seed in ends)
+        cosine = torch.dot(start, end) / (start.norm() * end.norm())
+        angle = torch.arccos(cosine.clamp(-0.9999, 0.9999))
+        t = torch.linspace(0, 1, steps, device=start.device)[:, None]
+        z = (torch.sin((1 - t) * angle) * start + torch.sin(t * angle) * end) / torch.sin(angle)
+        return np.concatenate(list(self._render(z, self.labels(steps, label))))
+
+    def encode(self, pictures: np.ndarray) -> Tensor:
+        """Latents (N, latent_size) of pictures uint8 (N, H, W, C) of the run's own size.
+
+        Raises:
+            UserError: the run has no encoder.
+        """
+        if not isinstance(self.family, families.Encodes):
+            raise UserError(f"run '{self.run.name}' has no encoder: take a bigan run")
+        with torch.inference_mode():
+            return self.family.encode(self._take(pictures))
+
+    def reconstruct(self, pictures: np.ndarray) -> np.ndarray:
+        """What the generator makes of the pictures' latents, uint8 (N, H, W, C)."""
+        z = self.encode(pictures)
+        return np.concatenate(list(self._render(z, self.labels(len(z)))))
+
+    def score(self, pictures: np.ndarray, label: str | None = None) -> np.ndarray:
+        """The discriminator's logits (N,) for pictures uint8 (N, H, W, C) of the run's own size.
+
+        Raises:
+            UserError: the discriminator's weights are missing or do not fit.
+        """
+        if not self._judged:
+            names = [name.split(".")[0] for name in self.family.judging_state()]
+            _fill(self.family, dict.fromkeys(names), self.run.discriminator)
+            self._judged = True
+        with torch.inference_mode():
+            return self.family.score(self._take(pictures), self.labels(len(pictures), label)).float().cpu().numpy()
+
+    def _take(self, pictures: np.ndarray) -> Tensor:
+        expected = (self.config.image_size, self.config.image_size, self.config.channels)
+        if pictures.dtype != np.uint8 or pictures.shape[1:] != expected:
+            found = f"{pictures.dtype} {pictures.shape[1:]}"
+            raise UserError(f"run '{self.run.name}' takes uint8 pictures {expected}, found {found}: resize them")
+        return images.to_float(torch.from_numpy(pictures.transpose(0, 3, 1, 2).copy()).to(self.family.device))
+
+    def _render(self, z: Tensor, labels: Tensor) -> Iterator[np.ndarray]:
+        """Batches of pictures uint8 (n, H, W, C)."""
+        for codes, classes in zip(z.split(_BATCH), labels.split(_BATCH), strict=True):
+            with torch.inference_mode():
+                pictures = self.family.sample(codes, classes)
+            yield images.to_uint8(pictures).transpose(0, 2, 3, 1)
+
+
+def load(run: Run, device: str = "cpu") -> Model:
+    """Rebuild a run's networks from its config.json and fill them from its weights.
+
+    Raises:
+        UserError: config or weights are missing, damaged, from a newer version, or do not fit each other.
+    """
+    settled = run.config()
+    shape = (settled.channels, settled.image_size, settled.image_size)
+    family = families.build(settled.family, settled.settings, shape, len(settled.classes), training=False)
+    if not run.weights.is_file():
+        raise UserError(f"run '{run.name}' has no {run.weights.name} yet: it comes when the training ends or stops")
+    _fill(family, dict.fromkeys(family.served), run.weights)
+    return Model(run, settled, family.place(device).eval().requires_grad_(False))
+
+
+def _fill(family: families.Family, names: dict[str, None], path: Path) -> None:
+    tensors, _ = checkpoints.load(path)
+    checkpoints.load_into(nn.ModuleDict({name: family.network(name) for name in names}), tensors, path)

@@ -1,0 +1,169 @@
+"""Every preset of every family: one real step on the processor, and what a family promises."""
+
+import dataclasses
+
+import pytest
+import torch
+
+from gan_core import catalog, config, families
+from gan_core.errors import UserError
+
+PRESETS = sorted(catalog.presets())
+
+
+def build(preset: str, *, size: int = 32, channels: int = 1, classes: int = 2, training: bool = True) -> families.Family:
+    torch.manual_seed(0)
+    entry = catalog.find_preset(preset)
+    definition = families.load_family(entry.family)
+    return definition.family(definition.presets[preset], (channels, size, size), classes, training)
+
+
+def batch(size: int = 32, channels: int = 1) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    real = torch.rand(8, channels, size, size, generator=generator) * 2 - 1
+    return real, torch.arange(8) % 2
+
+
+def test_catalog_agrees_with_the_families() -> None:
+    for name, preset in catalog.presets().items():
+        definition = families.load_family(preset.family)
+        assert name in definition.presets
+        assert preset.task == definition.family.task
+    assert {"gan", "dcgan", "cgan", "bigan", "gan_seed", "dcgan_seed", "cgan_seed", "bigan_seed"} <= set(PRESETS)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_network_moves_in_a_step(preset: str) -> None:
+    family = build(preset)
+    before = {name: value.clone() for name, value in family.named_parameters() if not name.startswith("averages")}
+    for _ in range(2):  # the average stands still in the first step, where its decay is 1 / 10 of the way
+        scalars = family.train_step(*batch())
+        family.step += 1
+    assert set(scalars) == set(family.columns)
+    assert all(torch.isfinite(value) and value.ndim == 0 and not value.requires_grad for value in scalars.values())
+    still = [
+        name
+        for name, value in family.named_parameters()
+        if name in before and torch.equal(value, before[name]) and value.ndim > 1
+    ]
+    assert not still
+    for name in family.served:
+        trained = dict(family.network(name).named_parameters())
+        averaged = dict(family.averaged(name).named_parameters())
+        assert all(not torch.equal(trained[key], averaged[key]) for key in trained if trained[key].ndim > 1)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize(("size", "channels"), [(32, 1), (64, 3), (128, 1)])
+def test_sizes_and_channels(preset: str, size: int, channels: int) -> None:
+    family = build(preset, size=size, channels=channels, training=False).eval()
+    assert not family.players
+    with torch.no_grad():
+        images = family.sample(torch.zeros(2, family.latent_size), torch.tensor([0, 1]))
+        scores = family.score(images, torch.tensor([0, 1]), torch.zeros(2, family.latent_size))
+    assert images.shape == (2, channels, size, size)
+    assert images.abs().max() <= 1
+    assert scores.shape == (2,)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_looking_changes_no_weight_and_no_random_number(preset: str) -> None:
+    family = build(preset)
+    real, labels = batch()
+    family.train_step(real.clone(), labels)
+    before = {k: v.clone() for k, v in family.state_dict().items() if not k.startswith("averages")}
+    torch.manual_seed(5)
+    expected = torch.rand(4)
+    torch.manual_seed(5)
+    family.refresh_averages(real.repeat(64, 1, 1, 1), labels.repeat(64))
+    with family.evaluating():
+        family.sample(torch.randn(4, family.latent_size, generator=torch.Generator().manual_seed(0)), labels[:4])
+        family.score(real, labels)
+    assert torch.equal(torch.rand(4), expected)
+    after = family.state_dict()
+    assert all(torch.equal(after[key], value) for key, value in before.items())
+    assert family.training
+
+
+@pytest.mark.parametrize("preset", [name for name in PRESETS if name.startswith("cgan")])
+def test_the_class_matters(preset: str) -> None:
+    family = build(preset, training=False).eval()
+    z = torch.randn(1, family.latent_size).repeat(2, 1)
+    with torch.no_grad():
+        first, second = family.sample(z, torch.tensor([0, 1]))
+    assert not torch.allclose(first, second)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_steps_follow_the_seed(preset: str) -> None:
+    def run() -> dict[str, torch.Tensor]:
+        family = build(preset)
+        torch.manual_seed(3)
+        family.train_step(*batch())
+        return family.state_dict()
+
+    first, second = run(), run()
+    assert all(torch.equal(first[key], second[key]) for key in first)
+
+
+def test_served_and_judging_states_share_out_the_networks() -> None:
+    family = build("bigan")
+    served, judging = family.served_state(), family.judging_state()
+    assert {name.split(".")[0] for name in served} == {"generator", "encoder"}
+    assert {name.split(".")[0] for name in judging} == {"discriminator"}
+
+
+def test_bigan_encodes_to_latents() -> None:
+    family = build("bigan", training=False).eval()
+    assert isinstance(family, families.Encodes)
+    assert family.encode(batch()[0]).shape == (8, 100)
+
+
+def test_settings_are_read_strictly() -> None:
+    definition = families.load_family("dcgan")
+    base = definition.presets["dcgan"]
+    changed = config.parse_settings(definition.config, base, ["lr=1e-4", "generator=64,32", "normalize=yes"])
+    assert changed == dataclasses.replace(base, lr=1e-4, generator=(64, 32), normalize=True)
+    for pair, message in (
+        ("lr", "key=value"),
+        ("lrr=1", "Did you mean 'lr'"),
+        ("lr=fast", "'fast' is not a number"),
+        ("latent_size=1.5", "not a whole number"),
+        ("normalize=perhaps", "say yes or no"),
+    ):
+        with pytest.raises(UserError, match=message):
+            config.parse_settings(definition.config, base, [pair])
+    with pytest.raises(UserError, match="it can be convolutional, perceptron"):
+        config.parse_settings(families.load_family("cgan").config, families.load_family("cgan").presets["cgan"], ["network=x"])
+
+
+def test_the_seed_presets_are_as_large_as_the_comparison_they_follow() -> None:
+    """Parameters of the plain networks at 64 px, counted by hand from their layers."""
+    expected = {
+        ("gan_seed", "generator"): 100 * 256 + 256 * 512 + 512 * 1024 + 1024 * 4096,
+        ("gan_seed", "discriminator"): 4096 * 512 + 512 * 256 + 256,
+        ("bigan_seed", "generator"): 100 * 512 + 512 * 512 + 512 * 4096,
+        ("bigan_seed", "encoder"): 4096 * 512 + 512 * 512 + 512 * 100,
+        ("bigan_seed", "discriminator"): 4196 * 1024 + 1024 * 1024 * 2 + 1024,
+        ("dcgan_seed", "generator"): 100 * 128 * 16 * 16 + 9 * (128 * 128 + 128 * 64 + 64),
+        ("dcgan_seed", "discriminator"): 9 * (32 + 32 * 64 + 64 * 128 + 128 * 256) + 256 * 8 * 8,
+    }
+    for (preset, network), weights in expected.items():
+        family = build(preset, size=64, training=False)
+        matrices = sum(p.numel() for p in family.network(network).parameters() if p.ndim > 1)
+        assert matrices == weights, (preset, network)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_adam_moves_each_weight_by_its_own_gradient(preset: str) -> None:
+    """In channels-last layout too, where a gradient may come out laid out differently from its weight.
+
+    The first step of Adam is lr * g / (|g| + eps) (Kingma and Ba 2015, algorithm 1).
+    """
+    family = build(preset).to(memory_format=torch.channels_last)
+    before = {name: value.detach().clone() for name, value in family.named_parameters()}
+    family.train_step(*batch())
+    for name, value in family.named_parameters():
+        if value.grad is not None:
+            expected = family.config.lr * value.grad / (value.grad.abs() + 1e-8)
+            torch.testing.assert_close(before[name] - value.detach(), expected, atol=2e-7, rtol=1e-3)
