@@ -1,0 +1,10 @@
+"""Where images come from: sources, the split by patient, and the prepared array.
+
+For example `prepare("phantom:cxr", size=64)`; every later call opens what the first one made.
+"""
+
+from gan_core.data.export import export_folders
+from gan_core.data.prepare import prepare
+from gan_core.data.store import Prepared, describe, open_prepared
+
+__all__ = ["Prepared", "describe", "export_folders", "open_prepared", "prepare"]

@@ -1,0 +1,132 @@
+"""The cache folder: half-written data sets never show, and preparers at the same time do not disturb each other."""
+
+import contextlib
+import dataclasses
+import errno
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import platformdirs
+
+from gan_core.data.store import IMAGES, INDEX, Prepared, open_prepared
+from gan_core.errors import UserError
+from gan_core.files import sync_folder
+
+TEMPORARY = ".preparing-"
+ABANDONED_AFTER = 24 * 3600.0  # seconds
+# EFBIG: a limit on file sizes (ulimit -f) ends the same way as a full disk.
+FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
+
+
+def cache_folder(given: Path | None = None) -> Path:
+    """Where prepared data is kept: as given, else GANRAY_CACHE, else the system's folder for caches."""
+    chosen = given or os.environ.get("GANRAY_CACHE")
+    if chosen:
+        return Path(chosen).expanduser().resolve()
+    return platformdirs.user_cache_path("ganray", appauthor=False)
+
+
+def open_cached(target: Path, source: str) -> Prepared | None:
+    """The data set that was prepared before, or None; a damaged one is removed."""
+    if not target.exists():
+        return None
+    try:
+        return dataclasses.replace(open_prepared(target), source=source)
+    except UserError:
+        shutil.rmtree(target, ignore_errors=True)
+        return None
+
+
+@contextlib.contextmanager
+def building(root: Path, target: Path) -> Iterator[Path]:
+    """Yield a temporary folder that becomes `target` on a clean exit, unless another preparer was faster.
+
+    Raises:
+        UserError: the disk is full, or the cache folder cannot be written to.
+    """
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        _sweep(root)
+        temporary = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=root))
+        try:
+            yield temporary
+            sync_folder(temporary)
+            try:
+                temporary.rename(target)
+            except OSError:
+                # A folder cannot replace a folder that is not empty: the same data was prepared meanwhile.
+                if not (target / INDEX).is_file():
+                    raise
+            sync_folder(root)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    except OSError as error:
+        raise UserError(_why(error, root)) from error
+
+
+def _why(error: OSError, root: Path) -> str:
+    if error.errno in FULL:
+        return f"the disk of the cache folder '{root}' is full: free some space, or set GANRAY_CACHE to another folder"
+    return f"the cache folder '{root}' cannot be used ({error.strerror or error}): set GANRAY_CACHE to another folder"
+
+
+def _sweep(root: Path) -> None:
+    """Remove what killed preparers left behind a day ago or earlier."""
+    for left in root.glob(f"{TEMPORARY}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - left.stat().st_mtime > ABANDONED_AFTER:
+                shutil.rmtree(left, ignore_errors=True)
+
+
+def write_index(folder: Path, text: str) -> None:
+    """Write `index.json` through to the disk."""
+    with (folder / INDEX).open("w", encoding="utf-8", newline="\n") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+class ImageWriter:
+    """Writes `images.npy` image by image, without knowing how many there will be.
+
+    Plain writes and no memory map: on a full disk a map ends the process, a write raises an error.
+    """
+
+    def __init__(self, folder: Path, shape: tuple[int, int, int]) -> None:
+        self._file = (folder / IMAGES).open("wb")
+        self._shape = shape
+        self._count = 0
+
+    def __enter__(self) -> Self:
+        self._write_header()
+        return self
+
+    def add(self, pixels: np.ndarray) -> None:
+        """Append one image, uint8 of the shape given at the start."""
+        assert pixels.dtype == np.uint8 and pixels.shape == self._shape
+        self._file.write(pixels.tobytes())
+        self._count += 1
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self._file.seek(0)
+                # numpy leaves room in the header for the first number to grow, so its length stays.
+                self._write_header()
+                self._file.flush()
+                os.fsync(self._file.fileno())
+        finally:
+            self._file.close()
+
+    def _write_header(self) -> None:
+        header = {"descr": "|u1", "fortran_order": False, "shape": (self._count, *self._shape)}
+        np.lib.format.write_array_header_1_0(self._file, header)

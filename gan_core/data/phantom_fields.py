@@ -1,0 +1,159 @@
+"""Small tools of the phantoms: grids in body coordinates, smooth random fields, curves by table, blurs.
+
+Everything works on float32 arrays of shape (N, N); lengths are centimetres of the model adult (x to the image's right,
+which is the patient's left; y downwards).
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from scipy import ndimage
+
+_TABLE_SPAN = 48.0
+_TABLE_SIZE = 2048
+
+
+@dataclass(frozen=True)
+class View:
+    """How the body lies on the picture: the picture's half height in cm, its stretch, rotation and shift."""
+
+    half: float
+    stretch: float
+    rotation: float
+    shift_x: float
+    shift_y: float
+
+    def grid(self, n: int) -> tuple[np.ndarray, np.ndarray]:
+        """Body coordinates (x, y) in cm of the n x n pixel centres; two (n, n) float32 arrays."""
+        line = ((np.arange(n, dtype=np.float32) + 0.5) * (2.0 / n) - 1.0) * self.half
+        cos, sin = float(np.cos(self.rotation)), float(np.sin(self.rotation))
+        across, down = line[None, :] * self.stretch, line[:, None]
+        return across * cos - down * sin - self.shift_x, across * sin + down * cos - self.shift_y
+
+    def pixels(self, x: np.ndarray, y: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+        """The (column, row) positions, in pixels of an n x n picture, of points in body coordinates."""
+        cos, sin = float(np.cos(self.rotation)), float(np.sin(self.rotation))
+        moved_x, moved_y = x + self.shift_x, y + self.shift_y
+        across = (moved_x * cos + moved_y * sin) / self.stretch
+        down = -moved_x * sin + moved_y * cos
+        scale = n / (2.0 * self.half)
+        return across * scale + (n - 1) / 2, down * scale + (n - 1) / 2
+
+
+def table(points: dict[float, float], smooth: float = 1.0) -> np.ndarray:
+    """A curve through the points, smoothed over `smooth` cm, tabulated for `table_index`."""
+    at = np.linspace(-_TABLE_SPAN, _TABLE_SPAN, _TABLE_SIZE)
+    values = np.interp(at, list(points), list(points.values()))
+    width = int(smooth * _TABLE_SIZE / (2 * _TABLE_SPAN))
+    if width > 1:
+        values = ndimage.uniform_filter1d(ndimage.uniform_filter1d(values, width, mode="nearest"), width, mode="nearest")
+    return values.astype(np.float32)
+
+
+def table_index(values: np.ndarray) -> np.ndarray:
+    """Where each value falls in a `table`."""
+    index = (values + _TABLE_SPAN) * ((_TABLE_SIZE - 1) / (2 * _TABLE_SPAN)) + 0.5
+    return np.clip(index, 0, _TABLE_SIZE - 1).astype(np.intp)
+
+
+def smoothstep(values: np.ndarray, low: float, high: float) -> np.ndarray:
+    """0 below `low`, 1 above `high`, a smooth cubic between (`low` > `high` turns it round)."""
+    t = np.clip((values - low) * (1.0 / (high - low)), 0.0, 1.0)
+    return t * t * (3.0 - 2.0 * t)
+
+
+def chord(squared: np.ndarray) -> np.ndarray:
+    """Half a beam's path through a unit ball at a squared distance from its centre."""
+    return np.sqrt(np.maximum(1.0 - squared, 0.0))
+
+
+def ellipse(
+    x: np.ndarray, y: np.ndarray, centre: tuple[float, float], radii: tuple[float, float], tilt: float = 0.0
+) -> np.ndarray:
+    """Squared elliptical distance from `centre`: 1 on the outline. `tilt` in radians, clockwise on the picture."""
+    cos, sin = float(np.cos(tilt)), float(np.sin(tilt))
+    dx, dy = x - centre[0], y - centre[1]
+    along = dx * (cos / radii[0]) + dy * (sin / radii[0])
+    aside = dy * (cos / radii[1]) - dx * (sin / radii[1])
+    return along * along + aside * aside
+
+
+def segment(x: np.ndarray, y: np.ndarray, start: tuple[float, float], end: tuple[float, float]) -> np.ndarray:
+    """Squared distance (cm^2) to the straight line from `start` to `end`."""
+    dx, dy = end[0] - start[0], end[1] - start[1]
+    px, py = x - start[0], y - start[1]
+    t = np.clip((px * dx + py * dy) * (1.0 / (dx * dx + dy * dy)), 0.0, 1.0)
+    return (px - t * dx) ** 2 + (py - t * dy) ** 2
+
+
+@lru_cache(maxsize=64)
+def _cubic(n: int, m: int) -> np.ndarray:
+    """(n, m) float32 matrix which enlarges m samples to n by cubic B-splines; read-only."""
+    at = (np.arange(n) + 0.5) * (m / n) - 0.5
+    distance = np.abs(at[:, None] - np.arange(m)[None, :])
+    near = 2.0 / 3.0 - distance**2 + distance**3 / 2.0
+    far = np.maximum(2.0 - distance, 0.0) ** 3 / 6.0
+    weights = np.where(distance < 1.0, near, far)
+    weights = (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    weights.setflags(write=False)
+    return weights
+
+
+def enlarge(field: np.ndarray, n: int) -> np.ndarray:
+    """A smooth (n, n) picture of a small (m, m) field."""
+    weights = _cubic(n, field.shape[0])
+    return weights @ field @ weights.T
+
+
+def clouds(rng: np.random.Generator, n: int, cells: tuple[int, ...], fall: float) -> np.ndarray:
+    """Fractal noise of unit variance: octaves of `cells` cells a side, each `fall` times as strong as the one before.
+
+    The random draws do not depend on n, so that every size shows the same clouds.
+    """
+    total = np.zeros((n, n), np.float32)
+    strength = 1.0
+    power = 0.0
+    for count in cells:
+        # A cubic B-spline of white noise keeps (151/315)^2 of its variance.
+        total += enlarge(rng.standard_normal((count, count), np.float32), n) * (strength * 2.086)
+        power += strength * strength
+        strength *= fall
+    return total * (1.0 / float(np.sqrt(power)))
+
+
+def splat(columns: np.ndarray, rows: np.ndarray, weights: np.ndarray, n: int) -> np.ndarray:
+    """(n, n) float32 sum of point weights, each shared by its four nearest pixels; points outside are dropped."""
+    inside = (columns >= 0) & (columns < n - 1) & (rows >= 0) & (rows < n - 1)
+    columns, rows, weights = columns[inside], rows[inside], weights[inside]
+    left, top = columns.astype(np.intp), rows.astype(np.intp)
+    right_share, low_share = columns - left, rows - top
+    base = top * n + left
+    index = np.concatenate([base, base + 1, base + n, base + n + 1])
+    shares = np.concatenate(
+        [
+            weights * (1 - right_share) * (1 - low_share),
+            weights * right_share * (1 - low_share),
+            weights * (1 - right_share) * low_share,
+            weights * right_share * low_share,
+        ]
+    )
+    return np.bincount(index, shares, n * n).reshape(n, n).astype(np.float32)
+
+
+def blur(image: np.ndarray, sigma: float) -> np.ndarray:
+    """Gaussian blur by `sigma` pixels; far wider than the picture's detail it is done on a reduced copy."""
+    n = image.shape[0]
+    step = int(min(sigma / 2.0, n // 16))
+    if step >= 2 and n % step == 0:
+        small = shrink(image, step)
+        return enlarge(ndimage.gaussian_filter(small, sigma / step, mode="nearest", truncate=2.5), n)
+    return ndimage.gaussian_filter(image, sigma, mode="nearest", truncate=2.5)
+
+
+def shrink(image: np.ndarray, step: int) -> np.ndarray:
+    """The mean of each step x step block."""
+    if step == 1:
+        return image
+    rows, columns = image.shape[0] // step, image.shape[1] // step
+    return image.reshape(rows, step, columns, step).mean(axis=(1, 3), dtype=np.float32)

@@ -1,0 +1,233 @@
+"""From a source to a prepared data set in the user's cache folder.
+
+    python -m gan_core prepare SOURCE DEST --size 64
+
+Two fingerprints. The cache folder is found by a cheap one: where the source is, and names, sizes and times of its
+files, so opening a prepared data set reads no picture. The one that is kept in the index and in a run's config is made
+from the pictures' bytes and the settings: the same data gives the same one on every machine, wherever it lies.
+"""
+
+import json
+import re
+import sys
+from collections import Counter
+from dataclasses import asdict
+from hashlib import blake2b
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from gan_core.data import cache as caching
+from gan_core.data.decode_pool import Picture, decode_all
+from gan_core.data.duplicates import near_in_other_splits, same_in_other_classes, same_in_other_splits
+from gan_core.data.sources import Entry, Source, open_source
+from gan_core.data.splits import compile_pattern, on_both_sides, patient_of, split, tells_patient, union
+from gan_core.data.store import FORMAT, Prepared, Settings, index_text, open_prepared, skipped_line
+from gan_core.decoding import FITS, MIN_SIDE
+from gan_core.errors import UserError
+
+MAX_SIZE = 2048
+
+
+def prepare(
+    source: str,
+    *,
+    size: int = 64,
+    channels: int = 1,
+    fit: str = "crop",
+    patient_pattern: str | None = None,
+    split_seed: int = 0,
+    cache: Path | None = None,
+    progress: bool = True,
+) -> Prepared:
+    """Decode, window, resize and cache a source; a second call with the same settings opens the cached array.
+
+    Args:
+        source: a folder, a zip, `hf:owner/name[:config]` or `phantom:cxr`; see `sources.KINDS`.
+        size: side of the square images, pixels.
+        channels: 1 (grey) or 3.
+        fit: "crop" cuts the centre square, "pad" keeps everything and adds black.
+        patient_pattern: regular expression whose one group is the patient in a file's name.
+        split_seed: of the split by patient, where the source has none of its own.
+        cache: where prepared data is kept; by default the user's cache folder, or GANRAY_CACHE.
+        progress: show a bar on stderr.
+
+    Raises:
+        UserError: the source or a setting is wrong, fewer than two images can be read, equal images lie in two of the
+            source's own splits, or the disk is full.
+    """
+    _check(size, channels, fit)
+    compile_pattern(patient_pattern)
+    opened = open_source(source)
+    settings = Settings(size, channels, fit, patient_pattern, split_seed)
+    root = caching.cache_folder(cache)
+    target = root / _stamp(opened, settings)
+    ready = caching.open_cached(target, source)
+    if ready:
+        return ready
+    with caching.building(root, target) as temporary:
+        _write(temporary, source, opened, settings, progress)
+    return open_prepared(target)
+
+
+def _check(size: int, channels: int, fit: str) -> None:
+    if not MIN_SIDE <= size <= MAX_SIZE:
+        raise UserError(f"the image size must lie between {MIN_SIDE} and {MAX_SIZE} pixels, not {size}")
+    if channels not in (1, 3):
+        raise UserError(f"channels must be 1 or 3, not {channels}")
+    if fit not in FITS:
+        raise UserError(f"fit must be one of {', '.join(FITS)}, not '{fit}'")
+
+
+def _stamp(source: Source, settings: Settings) -> str:
+    entries = [[entry.name, entry.label, entry.split, entry.stamp] for entry in source.entries]
+    text = json.dumps([source.identity, entries, _table(settings)])
+    return blake2b(text.encode("utf-8", "surrogateescape"), digest_size=12).hexdigest()
+
+
+def _table(settings: Settings) -> dict[str, object]:
+    return {"format": FORMAT, **asdict(settings)}
+
+
+def _write(folder: Path, text: str, source: Source, settings: Settings, progress: bool) -> None:
+    """Decode everything into `folder`, then decide patients and splits and write the index."""
+    kept: list[tuple[Entry, Picture]] = []
+    skipped: list[tuple[str, str]] = []
+    with caching.ImageWriter(folder, (settings.channels, settings.size, settings.size)) as writer:
+        pictures = decode_all(source, settings)
+        bar = tqdm(pictures, "prepare", len(source.entries), unit="image", disable=not progress, file=sys.stderr)
+        for entry, picture in zip(source.entries, bar, strict=True):
+            if picture.pixels is None:
+                skipped.append((entry.name, picture.reason))
+                continue
+            writer.add(picture.pixels)
+            kept.append((entry, Picture(None, "", picture.content, picture.digest, picture.hash)))
+    if skipped and kept:
+        print(skipped_line(tuple(skipped), len(kept)), file=sys.stderr)
+    _check_enough(text, kept, skipped)
+    index = _index(text, source, settings, kept)
+    caching.write_index(folder, index_text({**index, "skipped": skipped}))
+
+
+def _check_enough(text: str, kept: list[tuple[Entry, Picture]], skipped: list[tuple[str, str]]) -> None:
+    if not kept:
+        name, reason = skipped[0]
+        raise UserError(f"none of the {len(skipped)} images of '{text}' can be read; the first is {name}: {reason}")
+    if len(kept) == 1:
+        raise UserError(f"'{text}' has only one image that can be read, {kept[0][0].name}: at least two are needed")
+
+
+def _index(text: str, source: Source, settings: Settings, kept: list[tuple[Entry, Picture]]) -> dict[str, object]:
+    entries = [entry for entry, _ in kept]
+    digests = [picture.digest for _, picture in kept]
+    names, labels = [entry.name for entry in entries], [entry.label for entry in entries]
+    pattern = compile_pattern(settings.patient_pattern)
+    patients = [patient_of(name, pattern) for name in names]
+    splits = _splits(entries, patients, digests, settings.split_seed)
+    hashes = np.array([picture.hash for _, picture in kept])
+    warnings = [
+        *source.warnings,
+        *_pattern_warning(names, pattern),
+        *_patient_warning(names, patients, splits, pattern),
+        *_split_warning(patients, splits),
+        *_class_warning(names, digests, labels),
+        *_near_warning(names, near_in_other_splits(hashes, digests, splits)),
+    ]
+    classes = sorted(set(labels))
+    contents = sorted((entry.name, entry.label, entry.split, picture.content) for entry, picture in kept)
+    return {
+        "source": text,
+        "fingerprint": blake2b(json.dumps([contents, _table(settings)]).encode(), digest_size=8).hexdigest(),
+        "size": settings.size,
+        "channels": settings.channels,
+        "fit": settings.fit,
+        "classes": classes,
+        "names": names,
+        "labels": [classes.index(label) for label in labels],
+        "patients": patients,
+        "splits": splits,
+        "warnings": warnings,
+    }
+
+
+def _splits(entries: list[Entry], patients: list[str], digests: list[str], seed: int) -> list[str]:
+    """The source's own splits if it has any, else ours."""
+    given = [entry.split for entry in entries]
+    labels = [entry.label for entry in entries]
+    groups = union(patients, digests)
+    # A lone train folder is no split: it is divided as if the folder itself had been given.
+    if {part or "train" for part in given} == {"train"}:
+        return split(groups, labels, seed)
+    splits = [part or "train" for part in given]
+    _refuse_same([entry.name for entry in entries], same_in_other_splits(digests, splits))
+    if "val" in splits or "train" not in splits:
+        return splits
+    train = [index for index, part in enumerate(splits) if part == "train"]
+    held = split([groups[index] for index in train], [labels[index] for index in train], seed, ("val",))
+    for index, part in zip(train, held, strict=True):
+        splits[index] = part
+    return splits
+
+
+def _refuse_same(names: list[str], groups: list[tuple[int, ...]]) -> None:
+    if groups:
+        shown = _some([" = ".join(names[index] for index in group) for group in groups], "; ")
+        raise UserError(
+            f"{len(groups)} images lie in more than one of the source's splits, so no number from it could be "
+            f"trusted; delete one of each: {shown}"
+        )
+
+
+def _pattern_warning(names: list[str], pattern: re.Pattern[str] | None) -> list[str]:
+    if pattern is None:
+        return []
+    missed = [name for name in names if not tells_patient(name, pattern)]
+    if len(missed) == len(names):
+        raise UserError(f"the patient pattern '{pattern.pattern}' fits no file name, for example not {names[0]}")
+    return [f"the patient pattern does not fit {len(missed)} file names, for example {missed[0]}"] if missed else []
+
+
+def _patient_warning(
+    names: list[str], patients: list[str], splits: list[str], pattern: re.Pattern[str] | None
+) -> list[str]:
+    told = {patient for name, patient in zip(names, patients, strict=True) if tells_patient(name, pattern)}
+    both = on_both_sides(patients, splits)
+    certain = [f"{patient} ({' and '.join(parts)})" for patient, parts in both.items() if patient in told]
+    maybe = [patient for patient in both if patient not in told]
+    warnings = []
+    if certain:
+        warnings.append(f"{len(certain)} patients lie in more than one split: {_some(certain)}")
+    if maybe:
+        # Many data sets count their files from zero in every folder.
+        warnings.append(
+            f"{len(maybe)} file names lie in more than one split: {_some(maybe)}; if a name means a patient, the splits "
+            "share patients"
+        )
+    return warnings
+
+
+def _some(texts: list[str], separator: str = ", ") -> str:
+    """The first few."""
+    return separator.join([*texts[:5], *(["..."] if len(texts) > 5 else [])])
+
+
+def _split_warning(patients: list[str], splits: list[str]) -> list[str]:
+    if "val" in splits or "test" in splits:
+        return []
+    if len(set(patients)) == 1:
+        return [f"all images are of one patient, {patients[0]}: nothing can be held out"]
+    return ["nothing is held out"]
+
+
+def _class_warning(names: list[str], digests: list[str], labels: list[str]) -> list[str]:
+    groups = same_in_other_classes(digests, labels)
+    shown = _some([" = ".join(names[index] for index in group) for group in groups], "; ")
+    return [f"{len(groups)} images lie in more than one class: {shown}"] if groups else []
+
+
+def _near_warning(names: list[str], pairs: list[tuple[int, int]]) -> list[str]:
+    per_image = Counter(index for pair in pairs for index in pair)
+    shown = _some([f"{names[a]} ~ {names[b]}" for a, b in pairs], "; ")
+    line = f"{len(pairs)} pairs of nearly equal images ({len(per_image)} images) lie in two splits: {shown}"
+    return [line] if pairs else []
