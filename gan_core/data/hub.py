@@ -129,24 +129,23 @@ def _split_name(parts: tuple[str, ...]) -> str:
 
 def _load_remote(datasets: Any, name: str, config: str | None) -> dict[str, Any]:
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled, RepositoryNotFoundError
+    from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
 
     title = f"hf:{name}"
     script = f"{PurePosixPath(name).name}.py"
     try:
         api = HfApi()
-        if script not in api.list_repo_files(name, repo_type="dataset"):
-            return _load(datasets, title, name, config)
-        files = api.list_repo_files(name, repo_type="dataset", revision=CONVERTED)
+        converted = script in api.list_repo_files(name, repo_type="dataset")
+        files = api.list_repo_files(name, repo_type="dataset", revision=CONVERTED) if converted else []
     except RepositoryNotFoundError as error:
         raise UserError(f"{title}: there is no such data set on Hugging Face, or it is private") from error
-    except (OfflineModeIsEnabled, ConnectionError, TimeoutError):
-        # What was downloaded before can be used without the network.
+    except RevisionNotFoundError as error:
+        raise UserError(f"{title}: it needs its own code to be read, which is never run; choose another") from error
+    # No network has as many kinds of errors as there are layers. What was downloaded before can be used without it.
+    except Exception:
         return _load(datasets, title, name, config)
-    except HfHubHTTPError as error:
-        raise UserError(f"{title}: Hugging Face answers '{str(error).splitlines()[0]}'") from error
-    except OSError as error:
-        raise UserError(f"{title}: Hugging Face cannot be reached ({error})") from error
+    if not converted:
+        return _load(datasets, title, name, config)
     chosen, _ = choose_files([path for path in files if path.endswith(".parquet")], config, title)
     base = f"hf://datasets/{name}@{CONVERTED.replace('/', '%2F')}"
     where = {split: [f"{base}/{path}" for path in paths] for split, paths in chosen.items()}

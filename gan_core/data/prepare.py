@@ -201,8 +201,8 @@ def _patient_warning(
     if maybe:
         # Many data sets count their files from zero in every folder.
         warnings.append(
-            f"{len(maybe)} file names lie in more than one split: {_some(maybe)}; if a name means a patient, the splits "
-            "share patients"
+            f"{len(maybe)} file names lie in more than one split: {_some(maybe)}; "
+            "if a name means a patient, the splits share patients"
         )
     return warnings
 

@@ -9,11 +9,11 @@ adds a gradient penalty, so that the discriminator never stops teaching (Mesched
 import math
 from dataclasses import dataclass
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from gan_core import losses
 from gan_core.families.base import Family, Scalars
-from gan_core.nets import ImagePerceptron, Perceptron
+from gan_core.nets import ImagePerceptron, Perceptron, Shape, pyramid
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class Config:
     latent_size: int = 100
     generator: tuple[int, ...] = (256, 256, 96)  # hidden layers
     discriminator: tuple[int, ...] = (96, 96)
+    bands: bool = True  # perceptrons work on bands of detail in place of pixels
     momentum: float = 0.1  # of the batch norms' running statistics
     lr: float = 5e-4
     beta1: float = 0.0
@@ -35,7 +36,7 @@ class Config:
 PRESETS = {
     "gan": Config(),
     "gan_seed": Config(
-        generator=(256, 512, 1024), discriminator=(512, 256), momentum=0.2, lr=2e-4, beta1=0.5, beta2=0.999, r1=0.0
+        generator=(256, 512, 1024), discriminator=(512, 256), bands=False, momentum=0.2, lr=2e-4, beta1=0.5, beta2=0.999, r1=0.0
     ),
 }
 
@@ -47,8 +48,9 @@ class GAN(Family):
 
     def build(self, config: Config) -> None:
         betas = (config.beta1, config.beta2)
-        self.generator = ImagePerceptron((config.latent_size, *config.generator), self.image_shape, config.momentum)
-        self.discriminator = Perceptron((math.prod(self.image_shape), *config.discriminator, 1))
+        sizes = (config.latent_size, *config.generator)
+        self.generator = ImagePerceptron(sizes, self.image_shape, config.momentum, config.bands)
+        self.discriminator = PictureJudge(config, self.image_shape)
         self.optimize("d", "discriminator", lr=config.lr, betas=betas)
         self.optimize("g", "generator", lr=config.lr, betas=betas, average=config.average)
 
@@ -66,4 +68,17 @@ class GAN(Family):
         return self.scalars({"loss/d": d_loss, "loss/g": g_loss} | losses.accuracy(d_real, d_fake))
 
     def score(self, images: Tensor, labels: Tensor, z: Tensor | None = None) -> Tensor:
-        return self.discriminator(images).squeeze(1)
+        return self.discriminator(images)
+
+
+class PictureJudge(nn.Module):
+    """Image (N, C, H, W) in [-1, 1] -> logit (N,): a perceptron on its pixels, or on its bands of detail."""
+
+    def __init__(self, config: Config, image_shape: Shape) -> None:
+        super().__init__()
+        self.bands = config.bands
+        inputs = pyramid.band_count(image_shape) if config.bands else math.prod(image_shape)
+        self.body = Perceptron((inputs, *config.discriminator, 1))
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.body(pyramid.to_bands(images) if self.bands else images).squeeze(1)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from gan_core.nets import pyramid
 from gan_core.nets.convolutional import Shape
 from gan_core.nets.dropout import Dropout
 
@@ -41,12 +42,18 @@ class Perceptron(nn.Sequential):
 
 
 class ImagePerceptron(nn.Module):
-    """A generator that treats the picture as a vector: latent (N, sizes[0]) -> image (N, C, H, W) in [-1, 1]."""
+    """A generator that treats the picture as a vector: latent (N, sizes[0]) -> image (N, C, H, W) in [-1, 1].
 
-    def __init__(self, sizes: Sequence[int], image_shape: Shape, momentum: float = 0.1) -> None:
+    bands: the vector is the picture's bands of detail in place of its pixels.
+    """
+
+    def __init__(self, sizes: Sequence[int], image_shape: Shape, momentum: float = 0.1, bands: bool = False) -> None:
         super().__init__()
-        self.image_shape = image_shape
-        self.body = Perceptron((*sizes, math.prod(image_shape)), normalize=True, momentum=momentum)
+        self.image_shape, self.bands = image_shape, bands
+        outputs = pyramid.band_count(image_shape) if bands else math.prod(image_shape)
+        self.body = Perceptron((*sizes, outputs), normalize=True, momentum=momentum)
 
     def forward(self, z: Tensor) -> Tensor:
-        return self.body(z).tanh().unflatten(1, self.image_shape)
+        vector = self.body(z)
+        picture = pyramid.from_bands(vector, self.image_shape) if self.bands else vector.unflatten(1, self.image_shape)
+        return picture.tanh()
