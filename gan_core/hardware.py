@@ -50,9 +50,7 @@ def make_fabric(device: str, precision: Precision) -> Fabric:
     processes, local = int(os.environ.get("WORLD_SIZE", 1)), int(os.environ.get("LOCAL_WORLD_SIZE", 1))
     if processes > 1:
         nodes = processes // local
-        fabric = Fabric(
-            accelerator=accelerator, strategy="ddp", devices=local, num_nodes=nodes, precision=precision
-        )
+        fabric = Fabric(accelerator=accelerator, strategy="ddp", devices=local, num_nodes=nodes, precision=precision)
     else:
         fabric = Fabric(accelerator=accelerator, devices=1, precision=precision)
     fabric.launch()

@@ -3,6 +3,7 @@
 A reader that sees another or a shorter file (a run was resumed) starts over.
 """
 
+import csv
 import io
 from pathlib import Path
 
@@ -47,7 +48,16 @@ class Table:
             self.names = header.decode(errors="replace").strip().split(",")
         if not finished.strip():
             return False
-        part = pd.read_csv(io.BytesIO(finished), header=None, names=self.names, on_bad_lines="skip")
+        # A damaged row costs itself and no more: neither the reader nor the page behind it.
+        part = pd.read_csv(
+            io.BytesIO(finished),
+            header=None,
+            names=self.names,
+            index_col=False,
+            quoting=csv.QUOTE_NONE,
+            on_bad_lines="skip",
+            encoding_errors="replace",
+        )
         self._parts.append(part)
         return True
 

@@ -91,9 +91,7 @@ def resume(run: Run, device: str = "auto") -> Run:
 class Trainer:
     """One run: its family, its data on the device, its place in time."""
 
-    def __init__(
-        self, settled: RunConfig, prepared: data.Prepared, fabric: Fabric, writer: RunWriter | None
-    ) -> None:
+    def __init__(self, settled: RunConfig, prepared: data.Prepared, fabric: Fabric, writer: RunWriter | None) -> None:
         self.config, self.fabric, self.writer = settled, fabric, writer
         if settled.batch_size % fabric.world_size:
             raise UserError(f"--batch-size {settled.batch_size} cannot be shared by {fabric.world_size} processes")

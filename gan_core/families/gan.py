@@ -36,7 +36,14 @@ class Config:
 PRESETS = {
     "gan": Config(),
     "gan_seed": Config(
-        generator=(256, 512, 1024), discriminator=(512, 256), bands=False, momentum=0.2, lr=2e-4, beta1=0.5, beta2=0.999, r1=0.0
+        generator=(256, 512, 1024),
+        discriminator=(512, 256),
+        bands=False,
+        momentum=0.2,
+        lr=2e-4,
+        beta1=0.5,
+        beta2=0.999,
+        r1=0.0,
     ),
 }
 

@@ -11,7 +11,9 @@ from gan_core.errors import UserError
 PRESETS = sorted(catalog.presets())
 
 
-def build(preset: str, *, size: int = 32, channels: int = 1, classes: int = 2, training: bool = True) -> families.Family:
+def build(
+    preset: str, *, size: int = 32, channels: int = 1, classes: int = 2, training: bool = True
+) -> families.Family:
     torch.manual_seed(0)
     entry = catalog.find_preset(preset)
     definition = families.load_family(entry.family)
@@ -134,7 +136,9 @@ def test_settings_are_read_strictly() -> None:
         with pytest.raises(UserError, match=message):
             config.parse_settings(definition.config, base, [pair])
     with pytest.raises(UserError, match="it can be convolutional, perceptron"):
-        config.parse_settings(families.load_family("cgan").config, families.load_family("cgan").presets["cgan"], ["network=x"])
+        config.parse_settings(
+            families.load_family("cgan").config, families.load_family("cgan").presets["cgan"], ["network=x"]
+        )
 
 
 def test_the_seed_presets_are_as_large_as_the_comparison_they_follow() -> None:

@@ -166,7 +166,17 @@ def test_two_processes_end_with_one_set_of_weights(pictures: Path, tmp_path: Pat
     alone = train("bigan", pictures, tmp_path, "alone", 1, "--set", "r1=0", "--set", "network=perceptron")
     command = arguments("bigan", pictures, tmp_path, "pair", 1, "--set", "r1=0", "--set", "network=perceptron")
     done = subprocess.run(
-        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "gan_core", *command],
+        [
+            sys.executable,
+            "-m",
+            "torch.distributed.run",
+            "--standalone",
+            "--nproc-per-node",
+            "2",
+            "-m",
+            "gan_core",
+            *command,
+        ],
         capture_output=True,
         text=True,
         timeout=120,

@@ -20,7 +20,7 @@ def make_pictures(folder: Path, per_class: int = 20) -> Path:
     for name in ("bar", "disc"):
         (folder / name).mkdir(parents=True)
         for number in range(per_class):
-            y, x, size = rng.uniform(12, 28, 2).tolist() + [rng.uniform(4, 9)]
+            y, x, size = [*rng.uniform(12, 28, 2).tolist(), rng.uniform(4, 9)]
             inside = abs(columns - x) < size / 2 if name == "bar" else (rows - y) ** 2 + (columns - x) ** 2 < size**2
             picture = np.where(inside, 200, 40) + rng.normal(0, 8, (40, 40))
             Image.fromarray(picture.clip(0, 255).astype(np.uint8)).save(folder / name / f"{name}{number:03d}.png")

@@ -1,0 +1,1 @@
+"""Tests that do what a user does, in a real Chromium."""

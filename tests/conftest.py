@@ -1,0 +1,46 @@
+"""What every test starts from: one thread a process, no network, scratch folders instead of the user's own."""
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+_scratch = tempfile.TemporaryDirectory(prefix="ganray-tests-")
+
+# Set here and not in a fixture: these are read once, when torch, datasets or gradio is imported.
+os.environ.update(
+    OMP_NUM_THREADS="1",  # the tests run side by side, one process a core
+    MKL_NUM_THREADS="1",
+    GANRAY_CACHE=f"{_scratch.name}/cache",
+    HF_HOME=f"{_scratch.name}/huggingface",
+    HF_HUB_OFFLINE="1",
+    GRADIO_ANALYTICS_ENABLED="False",
+)
+os.environ.pop("GANRAY_RUNS", None)
+
+
+def real_data_folder() -> Path | None:
+    """The folder of real images: GANRAY_REAL_DATA, else `shared/data` beside the repository; None without it."""
+    folder = Path(os.environ.get("GANRAY_REAL_DATA") or ROOT.parent / "shared" / "data")
+    return folder if folder.is_dir() else None
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real images; the test is skipped where there is none."""
+    folder = real_data_folder()
+    if folder is None:
+        pytest.skip("no real images here: name their folder in GANRAY_REAL_DATA")
+    return folder
+
+
+@pytest.fixture
+def runs_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder of runs that the program takes for its own (GANRAY_RUNS)."""
+    folder = tmp_path / "runs"
+    folder.mkdir()
+    monkeypatch.setenv("GANRAY_RUNS", str(folder))
+    return folder

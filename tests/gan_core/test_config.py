@@ -1,0 +1,82 @@
+"""config.json: strict both ways, and clear about what is wrong."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gan_core import config
+from gan_core.config import RunConfig
+from gan_core.errors import UserError
+
+CONFIG = RunConfig(
+    preset="gan",
+    family="gan",
+    source="phantom:cxr",
+    fingerprint="0123456789abcdef",
+    classes=("normal", "viral"),
+    class_counts=(30, 10),
+    image_size=64,
+    channels=1,
+    fit="crop",
+    epochs=5,
+    batch_size=8,
+    seed=1,
+    precision="32-true",
+    preview_every=1,
+    log_every=10,
+    settings={"lr": 0.1, "generator": [3, 4]},
+)
+
+
+def write(path: Path, **changes: Any) -> Path:
+    path.write_text(json.dumps(config.to_dict(CONFIG) | changes))
+    return path
+
+
+def test_round_trip(tmp_path: Path) -> None:
+    assert config.read_run_config(write(tmp_path / "config.json")) == CONFIG
+    assert CONFIG.train_images == 40
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"format": 2}, "newer GANray"),
+        ({"epoch": 3}, "unknown setting 'epoch'. Did you mean 'epochs'"),
+        ({"epochs": "three"}, "'epochs' should be int, found 'three'"),
+        ({"epochs": True}, "'epochs' should be int"),
+        ({"precision": "16"}, "it can be 32-true, bf16-mixed"),
+        ({"classes": "normal"}, "'classes' should be"),
+        ({"git_commit": 5}, "'git_commit' should be str"),
+    ],
+)
+def test_what_is_wrong_is_named(changes: dict[str, Any], message: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"config\.json") as caught:
+        config.read_run_config(write(tmp_path / "config.json", **changes))
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[1]", b"null", b"\xff\xfe", b"[" * 100_000, b'{"preset": "gan"}'])
+def test_damaged_files_are_one_line(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_bytes(content)
+    with pytest.raises(UserError, match=r"config\.json"):
+        config.read_run_config(tmp_path / "config.json")
+
+
+def test_missing_values_are_named() -> None:
+    values = config.to_dict(CONFIG)
+    del values["seed"]
+    with pytest.raises(UserError, match="'seed' is missing"):
+        config.from_dict(RunConfig, values, "here")
+
+
+def test_whole_numbers_may_stand_for_floats() -> None:
+    @dataclasses.dataclass(frozen=True)
+    class Small:
+        rate: float = 0.5
+
+    assert config.from_dict(Small, {"rate": 2}, "here") == Small(2.0)

@@ -1,0 +1,51 @@
+"""What a preview measures."""
+
+import numpy as np
+import pytest
+import torch
+
+from gan_core import previews
+from tests.gan_core.test_families import build
+
+
+def test_diversity_sees_collapse_and_not_grain() -> None:
+    generator = torch.Generator().manual_seed(0)
+    coarse = torch.nn.functional.interpolate(torch.randn(32, 1, 4, 4, generator=generator) * 0.3, size=64)
+    collapsed = coarse[:1].repeat(32, 1, 1, 1)
+    grain = torch.randn(32, 1, 64, 64, generator=generator) * 0.3
+    assert previews.diversity(collapsed) == 0
+    assert previews.diversity(collapsed + grain) < 0.4 * previews.diversity(coarse)
+    # Two independent values of deviation 0.3 differ by 0.3 * sqrt(2), root mean square.
+    assert previews.diversity(coarse) == pytest.approx(0.3 * 2**0.5, rel=0.1)
+    assert np.isnan(previews.diversity(coarse[:1]))
+
+
+def test_histogram_counts_everything_once() -> None:
+    counts = list(map(int, previews.histogram(np.array([-100.0, -10, 0.1, 0.4, 9.9, 1e9])).split()))
+    assert len(counts) == 40
+    assert sum(counts) == 6
+    assert (counts[0], counts[20], counts[39]) == (2, 2, 2)
+
+
+def test_runs_of_one_seed_see_the_same_latents() -> None:
+    images = np.zeros((20, 1, 32, 32), np.uint8)
+    labels = np.arange(20) % 2
+    fixed = [
+        previews.fix_inputs(build(name), (images, labels), (images[:3], labels[:3]), 4) for name in ("gan", "cgan")
+    ]
+    assert torch.equal(fixed[0].z, fixed[1].z)
+    assert fixed[0].grid_labels.tolist() == [0] * 8 + [1] * 8
+    assert len(fixed[0].held_out) == 3
+    assert len(fixed[0].batch_norm) == 512
+
+
+@pytest.mark.parametrize("preset", ["gan", "cgan", "bigan_seed"])
+def test_a_look_works_without_held_out_images(preset: str) -> None:
+    family = build(preset)
+    images = np.random.default_rng(0).integers(0, 256, (12, 1, 32, 32), dtype=np.uint8)
+    labels = np.arange(12) % 2
+    sheet, row = previews.look(family, previews.fix_inputs(family, (images, labels), (images[:0], labels[:0]), 0))
+    assert sheet.shape == (138, 138, 1)
+    assert np.isnan(row["accuracy/d_held_out"])
+    assert 0 < row["diversity/data"] < 2
+    assert sum(map(int, row["scores/held_out"].split())) == 0

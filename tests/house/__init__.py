@@ -1,0 +1,1 @@
+"""Tests of the house itself: who imports whom, what is tracked, what is pinned."""

@@ -1,0 +1,28 @@
+"""The files that are in the repository, or would be with the next commit."""
+
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+
+@cache
+def tracked_files() -> tuple[Path, ...]:
+    """Relative to the repository's root; the test is skipped where there is no git to ask."""
+    if not shutil.which("git") or not (ROOT / ".git").exists():
+        pytest.skip("not a git checkout: there are no tracked files to look at")
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    return tuple(path for name in sorted(listed.split("\0")) if name and (ROOT / (path := Path(name))).is_file())
+
+
+def text_of(path: Path) -> str:
+    """The file's text; empty for what is not text."""
+    try:
+        return (ROOT / path).read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        return ""
