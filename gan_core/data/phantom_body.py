@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gan_core.data.phantom_fields import View, table
+from gan_core.data.phantom_fields import View, table, table_index
 
 
 @dataclass(frozen=True)
@@ -162,3 +162,32 @@ def _heart_right(body: Body) -> dict[float, float]:
     s = body.heart
     border = {-12.0: 2.0, -8.0: 2.3 + 0.9 * body.thymus, -4.0: 2.7 + 0.8 * body.thymus, -1.5: 3.3, 0.5: 3.4}
     return border | {2.5: 3.7 * s, 4.8: 4.4 * s, 7.0: 4.2 * s, 9.0: 3.5 * s, 13.0: 2.6 * s}
+
+
+@dataclass(frozen=True)
+class Rays:
+    """The beam's rays, one a pixel, placed in the body: (N, N) float32 each."""
+
+    body: Body
+    lines: Outlines
+    x: np.ndarray
+    y: np.ndarray
+    side: np.ndarray  # |x|
+    is_left: np.ndarray  # 1 in the patient's left half, else 0
+    row: np.ndarray  # index of y into the tables
+    outer: np.ndarray  # the lungs' side wall at this height
+    depth: np.ndarray  # the lungs' extent along the beam at this height
+
+    def read(self, curve: np.ndarray) -> np.ndarray:
+        """A curve of the height y at every ray."""
+        return curve[self.row]
+
+
+def cast(body: Body, n: int) -> Rays:
+    """The rays of an n x n picture of `body`; x is measured from the middle of its bent spine."""
+    x, y = body.view.grid(n)
+    x = x - body.bend * np.cos(y * 0.18)
+    lines = outlines(body)
+    row = table_index(y)
+    is_left = (x > 0).astype(np.float32)
+    return Rays(body, lines, x, y, np.abs(x), is_left, row, lines.outer[row], lines.depth[row])

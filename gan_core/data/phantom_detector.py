@@ -121,7 +121,9 @@ def expose(
     if not opacity.any():
         return healthy, healthy
     sick_light = shrink(blur(np.exp(-opacity) * primary, exposure.focus / cm) + scatter, step)
-    return healthy, _finish(detailed + np.log(light / sick_light), window, frame, exposure)
+    # Disease is neither all broad nor all fine structure: it gets half of the gain between the two.
+    gain = 0.5 + 0.5 * exposure.detail
+    return healthy, _finish(detailed + gain * np.log(light / sick_light), window, frame, exposure)
 
 
 def _window(log: np.ndarray, lungs: np.ndarray, exposure: Exposure) -> tuple[float, float]:

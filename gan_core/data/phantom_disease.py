@@ -36,12 +36,12 @@ def _bacterial(chest: Chest, body: Body, rng: np.random.Generator) -> np.ndarray
         centre_y, radius_y = rng.uniform(4.5, 8.0) * k, rng.uniform(4.2, 6.6)
     rough = clouds(rng, n, (5, 10, 20, 40), 0.68)
     distance = np.sqrt(ellipse(x, y, (centre_x, centre_y), (radius_x, radius_y), rng.normal(0.0, 0.35)))
-    body_of_it = smoothstep(distance + rough * rng.uniform(0.16, 0.3), 1.35, 0.35)
+    body_of_it = smoothstep(distance + rough * rng.uniform(0.16, 0.3), 1.35, 0.5)
     if place < 0.35 and rng.random() < 0.6:
         # The fissure below an upper lobe cuts the shadow off.
         edge = centre_y + 0.55 * radius_y
         body_of_it *= smoothstep(y + 0.12 * x, edge + 0.5, edge - 0.2)
-    density = rng.uniform(0.5, 0.88)
+    density = rng.uniform(0.62, 0.95)
     bronchogram = np.clip(chest.bronchi * rng.uniform(0.0, 0.7), 0.0, 0.35)
     return (x > 0) * body_of_it * density * (1.0 + 0.14 * rough) * (1.0 - bronchogram)
 
@@ -56,8 +56,8 @@ def _covid(chest: Chest, body: Body, rng: np.random.Generator) -> np.ndarray:
     place = rim * (0.25 + 0.75 * base)
     balance = float(np.clip(rng.normal(0.0, 0.16), -0.3, 0.3))
     sides = 1.0 + balance * np.sign(chest.x)
-    spots = smoothstep(patches + 1.5 * place, 0.6 - 0.5 * severity, 2.3)
-    return place * spots * sides * (0.25 + 0.45 * severity) * (1.0 + 0.28 * grain)
+    spots = smoothstep(0.8 * patches + 2.0 * place, 0.8 - 0.8 * severity, 2.2)
+    return place * spots * sides * (0.32 + 0.43 * severity) * (1.0 + 0.28 * grain)
 
 
 def _viral(chest: Chest, body: Body, rng: np.random.Generator) -> np.ndarray:
@@ -69,4 +69,4 @@ def _viral(chest: Chest, body: Body, rng: np.random.Generator) -> np.ndarray:
     # The lines where a random field changes sign form a net, as thickened septa do; patches of haze make it uneven.
     net = np.exp(-(web * web) * 3.0)
     uneven = np.clip(0.7 + 0.35 * haze, 0.15, 1.6)
-    return severity * (0.4 + 0.6 * hilar) * (0.09 + uneven * (0.10 + 0.26 * net + 0.5 * np.minimum(chest.bronchi, 0.3)))
+    return severity * (0.4 + 0.6 * hilar) * (0.12 + uneven * (0.14 + 0.34 * net + 0.6 * np.minimum(chest.bronchi, 0.3)))

@@ -108,7 +108,11 @@ def enlarge(field: np.ndarray, n: int) -> np.ndarray:
     """A smooth (n, n) picture of a small (m, m) field."""
     # Gathered rows, not a matrix product: a threaded BLAS is many times slower on a machine that is busy.
     for _ in range(2):
-        field = sum(field.T[index] * weights for index, weights in _cubic(n, field.shape[1]))
+        turned = field.T
+        (index, weights), *rest = _cubic(n, field.shape[1])
+        field = turned[index] * weights
+        for index, weights in rest:
+            field += turned[index] * weights
     return field
 
 

@@ -90,9 +90,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20, help="of training for each (default 20)")
     options = parser.parse_args()
     print(f"{torch.get_num_threads()} threads, torch {torch.__version__}, {IMAGES} images, batch {BATCH}, {SIZE} px")
-    print(
-        "| preset | seconds an epoch | 10 to 90 % | precision | million multiply-adds |\n| --- | --- | --- | --- | --- |"
-    )
+    print("| preset | seconds an epoch | 10 to 90 % | precision | million multiply-adds |")
+    print("| --- | --- | --- | --- | --- |")
     with tempfile.TemporaryDirectory() as folder:
         for preset in options.presets or catalog.presets():
             speeds, precision = measure(preset, Path(folder), options.seconds)

@@ -1,8 +1,8 @@
 """safetensors files: what is damaged or does not fit is named, and nothing is half loaded."""
 
-import pickle
 import random
 from pathlib import Path
+from pickle import dumps
 
 import pytest
 import torch
@@ -55,7 +55,7 @@ def test_nothing_is_unpickled(tmp_path: Path) -> None:
             return (Path.touch, (canary,))
 
     path = tmp_path / "x.safetensors"
-    path.write_bytes(pickle.dumps(Trap()))
+    path.write_bytes(dumps(Trap()))
     with pytest.raises(UserError, match="damaged"):
         checkpoints.load(path)
     assert not canary.exists()
