@@ -1,7 +1,7 @@
 """The one intensity contract: images are float in [-1, 1] inside and uint8 in [0, 255] outside, converted only here.
 
 Black is -1 and 0, white is 1 and 255. What is looked at closely is lossless PNG; a GIF shows the growing up and keeps
-64 greys, 2 of 255 off at most, for half the size.
+48 greys, 3 of 255 off at most, for half the size.
 """
 
 import io
@@ -15,7 +15,7 @@ from PIL import Image, PngImagePlugin
 from gan_core import __version__, files
 
 NOTICE = "synthetic, not for diagnosis"
-_GIF_GREYS = 64
+_GIF_GREYS = 48
 GRID_PADDING = 2  # pixels of black between and around the pictures of a grid
 
 

@@ -92,7 +92,7 @@ def _trunk(rays: Rays) -> np.ndarray:
         jaw = chord(ellipse(x, y, (body.turn, -21.5 + body.chin), (6.4, 6.6))) * 15.0
         total = np.maximum(total, jaw)
     for start, elbow in arms(body):
-        radius = 3.9 + 0.6 * body.wall
+        radius = (3.2 if body.child else 3.9) + 0.6 * body.wall
         total = np.maximum(total, 2.0 * np.sqrt(np.maximum(radius * radius - segment(x, y, start, elbow), 0.0)))
     if body.breast > 0:
         # A breast hangs: it begins softly above and ends in a sharp fold below.

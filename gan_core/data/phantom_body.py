@@ -53,19 +53,19 @@ def draw_body(rng: np.random.Generator) -> Body:
     """One body; each is drawn whole from `rng` before the picture's size is known."""
     u = rng.uniform
     child = rng.random() < 0.5
-    girth = float(np.clip(rng.normal(0.45 if child else 0.8, 0.3), 0.0, 1.4))
+    girth = float(np.clip(rng.normal(0.45 if child else 0.95, 0.3), 0.0, 1.4))
     raised = child and rng.random() < 0.55
     arms = [u(-1.3, -0.5) if raised else u(1.1, 1.7) for _ in range(2)]
     bubble = u(0.0, 3.6) if rng.random() < 0.55 else 0.0
     gas = int(rng.integers(0, 6)) if rng.random() < 0.35 else 0
     length = u(0.82, 1.06)
-    half = (u(16.0, 20.0) if child else u(14.2, 17.6)) * (0.55 + 0.45 * length)
+    half = (u(16.0, 20.0) if child else u(15.0, 19.2)) * (0.55 + 0.45 * length)
     return Body(
         child=child,
         scale=u(0.5, 0.75) if child else u(0.92, 1.08),
         wall=1.5 + 2.3 * girth,
         front=2.4 + 1.8 * girth,
-        depth=u(13.0, 16.5),
+        depth=u(10.8, 13.6),
         width=u(0.86, 1.0) if child else u(0.92, 1.06),
         length=length,
         dome=u(2.2, 4.4),
@@ -97,7 +97,7 @@ def draw_body(rng: np.random.Generator) -> Body:
             stretch=u(0.92, 1.08),
             rotation=float(rng.normal(0.0, 0.035)),
             shift_x=float(rng.normal(0.0, 0.6)),
-            shift_y=float(rng.normal(-1.0 if child else -0.6, 1.0)),
+            shift_y=float(rng.normal(-1.0 if child else -1.8, 1.0)),
         ),
     )
 
@@ -132,8 +132,10 @@ def outlines(body: Body) -> Outlines:
     wall = body.wall
     torso = {-13.0: 9.0 + wall, -8.0: 12.2 + wall, -3.0: 12.8 + wall, 4.0: 13.0 + wall, 12.0: 12.8 + wall}
     torso |= {22.0: 12.2 + 1.1 * wall}
-    torso_depth = {-14.0: 0.55, -6.0: 0.8, 2.0: 0.95, 9.0: 1.06, 20.0: 1.14}
-    lift = body.shoulder
+    torso_depth = {-14.0: 0.6, -6.0: 0.84, 2.0: 1.0, 6.0: 1.04, 10.0: 1.24, 20.0: 1.34}
+    heart_depth = {-12.0: 0.07, -8.0: 0.28, -5.0: 0.5, 0.0: 0.6, 5.0: 0.76, 14.0: 0.76}
+    lift = body.shoulder + (1.5 if body.child else 0.0)
+    broad = (0.5 + 0.5 * w) * (0.86 if body.child else 1.0)
     shoulder = {0.0: -30.0, 4.6: -24.0, 5.3: -18.0 - lift, 6.6: -15.8 - lift, 9.0: -14.3 - lift}
     shoulder |= {12.5: -13.2 - lift, 16.0: -12.0 - lift, 18.5: -10.2 - lift, 20.2: -7.0, 21.0: 0.0, 21.4: 20.0}
     return Outlines(
@@ -142,11 +144,11 @@ def outlines(body: Body) -> Outlines:
         inner_right=table({y * k: x for y, x in right.items()}),
         heart_left=table({y * k: x for y, x in _heart_left(body).items()}, 1.1),
         heart_right=table({y * k: x for y, x in _heart_right(body).items()}, 1.1),
-        heart_depth=table({-12.0: 1.0, -8.0: 4.0, -5.0: 7.0, 0.0: 8.5, 5.0: 11.0, 14.0: 11.0}),
+        heart_depth=table({y: d * body.depth for y, d in heart_depth.items()}),
         depth=table({y * k: d * body.depth for y, d in depth.items()}),
         torso=table({y: x * w for y, x in torso.items()}, 2.0),
         torso_depth=table({y: d * body.depth + 2 * body.front for y, d in torso_depth.items()}, 2.0),
-        shoulder=table({x * (0.5 + 0.5 * w) if x > 5 else x: y for x, y in shoulder.items()}, 0.8),
+        shoulder=table({x * broad if x > 5 else x: y for x, y in shoulder.items()}, 0.8),
     )
 
 

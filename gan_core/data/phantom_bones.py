@@ -30,7 +30,7 @@ def arms(body: Body) -> list[tuple[tuple[float, float], tuple[float, float]]]:
     """The upper arms as lines from shoulder joint to elbow, the patient's right arm first."""
     lines = []
     for sign, angle in ((-1.0, body.arm_right), (1.0, body.arm_left)):
-        reach = (13.6 + 0.7 * body.wall) * (0.4 + 0.6 * body.width)
+        reach = ((12.4 if body.child else 13.6) + 0.7 * body.wall) * (0.4 + 0.6 * body.width)
         start = (sign * reach, -9.6 - body.shoulder)
         lines.append((start, (start[0] + sign * 26.0 * float(np.cos(angle)), start[1] + 26.0 * float(np.sin(angle)))))
     return lines
@@ -89,7 +89,7 @@ def _spine(rays: Rays) -> tuple[np.ndarray, np.ndarray]:
     disc = smoothstep(np.abs(off), 0.34, 0.44)
     plate = np.maximum(1.0 - np.abs(np.abs(off) - 0.36) * 12.0, 0.0)
     edge = np.maximum(1.0 - np.abs(np.abs(v) - 0.94) * 9.0, 0.0) * (1.0 - disc)
-    marrow = inside * (2.2 - 1.6 * disc) * thick
+    marrow = inside * (1.8 - 1.3 * disc) * thick
     pedicle = ellipse(np.abs(v), off, (0.62, -0.12), (0.2, 0.17))
     ring = np.maximum(1.0 - np.abs(pedicle - 1.0) * 1.3, 0.0)
     spinous = chord(ellipse(v, off, (0.0, 0.2), (0.17, 0.26)))

@@ -8,6 +8,7 @@ every kind, so that a picture with disease has its healthy twin. Needs no data, 
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import ndimage
 
 from gan_core.data import phantom_anatomy, phantom_detector, phantom_disease
 from gan_core.data.phantom_body import draw_body
@@ -45,7 +46,7 @@ def draw(kind: str, seed: int, size: int) -> Phantom:
     lost = phantom_disease.fill(kind, chest, body, _stream(seed, _DISEASE, CLASSES.index(kind)))
     opacity = lost * chest.lung * phantom_detector.air_gain(exposure, body)
     visible = shrink(chest.aerated * (chest.floor > 0), step)
-    lungs = (visible > 0.33) & (shrink(chest.reach, step) < 1.0)
+    lungs = _two_largest((visible > 0.33) & (shrink(chest.reach, step) < 1.0))
     depth = phantom_detector.optical_depth(chest, body, exposure)
     healthy, sick = phantom_detector.expose(depth, opacity, lungs, body, exposure, _stream(seed, _NOISE), step)
     return Phantom(image=sick, healthy=healthy, lungs=lungs, opacity=shrink(opacity, step))
@@ -53,3 +54,11 @@ def draw(kind: str, seed: int, size: int) -> Phantom:
 
 def _stream(seed: int, *part: int) -> np.random.Generator:
     return np.random.default_rng([seed, *part])
+
+
+def _two_largest(mask: np.ndarray) -> np.ndarray:
+    """The two largest connected parts: crumbs of lung behind the heart or below an arm are no lungs of their own."""
+    parts, _ = ndimage.label(mask)
+    sizes = np.bincount(parts.ravel())
+    sizes[0] = 0
+    return np.isin(parts, np.argsort(sizes)[-2:]) & mask

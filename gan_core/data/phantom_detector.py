@@ -55,7 +55,7 @@ def draw_exposure(rng: np.random.Generator, child: bool) -> Exposure:
         photons=10.0 ** u(5.3, 6.8),
         scatter=u(0.03, 0.16),
         focus=u(0.03, 0.09),
-        black=u(0.0, 0.2) if child else u(0.0, 0.5),
+        black=u(0.0, 0.2) if child else u(0.0, 0.35),
         white=u(1.05, 1.35) if child else u(1.05, 1.3),
         gamma=u(0.9, 1.35) if child else u(0.85, 1.2),
         shoulder=u(0.0, 0.4),

@@ -57,7 +57,7 @@ def _covid(chest: Chest, body: Body, rng: np.random.Generator) -> np.ndarray:
     balance = float(np.clip(rng.normal(0.0, 0.16), -0.3, 0.3))
     sides = 1.0 + balance * np.sign(chest.x)
     spots = smoothstep(0.8 * patches + 2.0 * place, 0.8 - 0.8 * severity, 2.2)
-    return place * spots * sides * (0.32 + 0.43 * severity) * (1.0 + 0.28 * grain)
+    return place * spots * sides * (0.42 + 0.48 * severity) * (1.0 + 0.28 * grain)
 
 
 def _viral(chest: Chest, body: Body, rng: np.random.Generator) -> np.ndarray:
@@ -69,4 +69,4 @@ def _viral(chest: Chest, body: Body, rng: np.random.Generator) -> np.ndarray:
     # The lines where a random field changes sign form a net, as thickened septa do; patches of haze make it uneven.
     net = np.exp(-(web * web) * 3.0)
     uneven = np.clip(0.7 + 0.35 * haze, 0.15, 1.6)
-    return severity * (0.4 + 0.6 * hilar) * (0.12 + uneven * (0.14 + 0.34 * net + 0.6 * np.minimum(chest.bronchi, 0.3)))
+    return severity * (0.4 + 0.6 * hilar) * (0.16 + uneven * (0.18 + 0.42 * net + 0.7 * np.minimum(chest.bronchi, 0.3)))

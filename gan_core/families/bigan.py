@@ -40,7 +40,7 @@ class Config:
     r1: float = 1.0  # weight of the gradient penalty ...
     r1_every: int = 4  # ... paid every so many steps
     recover: float = 1.0  # weight of the squared error of a generated image's latent, found again
-    average: float = 0.999  # decay of the generator's and the encoder's moving average
+    average: float = 0.999  # decay of the generator's and the encoder's moving average, 0 for none
 
 
 PRESETS = {
@@ -57,6 +57,7 @@ PRESETS = {
         beta2=0.999,
         r1=0.0,
         recover=0.0,
+        average=0.0,
     ),
 }
 

@@ -35,7 +35,7 @@ class Config:
     beta2: float = 0.99
     r1: float = 1.0  # weight of the gradient penalty ...
     r1_every: int = 4  # ... paid every so many steps
-    average: float = 0.999  # decay of the generator's moving average
+    average: float = 0.999  # decay of the generator's moving average, 0 for none
 
 
 PRESETS = {
@@ -52,6 +52,7 @@ PRESETS = {
         beta1=0.5,
         beta2=0.999,
         r1=0.0,
+        average=0.0,
     ),
 }
 

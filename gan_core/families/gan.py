@@ -21,8 +21,8 @@ class Config:
     """Settings of the perceptron GAN."""
 
     latent_size: int = 100
-    generator: tuple[int, ...] = (256, 256, 96)  # hidden layers
-    discriminator: tuple[int, ...] = (96, 96)
+    generator: tuple[int, ...] = (256, 256, 64)  # hidden layers
+    discriminator: tuple[int, ...] = (64, 64)
     bands: bool = True  # perceptrons work on bands of detail in place of pixels
     momentum: float = 0.1  # of the batch norms' running statistics
     lr: float = 5e-4
@@ -30,7 +30,7 @@ class Config:
     beta2: float = 0.99
     r1: float = 1.0  # weight of the gradient penalty ...
     r1_every: int = 4  # ... paid every so many steps
-    average: float = 0.999  # decay of the generator's moving average
+    average: float = 0.999  # decay of the generator's moving average, 0 for none
 
 
 PRESETS = {
@@ -44,6 +44,7 @@ PRESETS = {
         beta1=0.5,
         beta2=0.999,
         r1=0.0,
+        average=0.0,
     ),
 }
 

@@ -104,9 +104,8 @@ def main() -> None:
     wall, cpu = time.perf_counter(), time.process_time()
     phantoms = [draw(CLASSES[i % 4], i, options.size) for i in range(options.images)]
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    print(
-        f"1000 phantoms of {options.size} px: {wall / options.images * 1e3:.2f} s ({cpu / options.images * 1e3:.2f} s of CPU)"
-    )
+    each, busy = wall / options.images * 1e3, cpu / options.images * 1e3
+    print(f"{options.size} px: {each:.2f} ms a phantom ({busy:.2f} ms of CPU)")
     pictures = np.stack([phantom.image for phantom in phantoms])
     # Stored pictures have 8 bits; without this the grey levels alone would tell.
     pictures = (pictures * 255).round().astype(np.float32) / 255
@@ -120,7 +119,7 @@ def main() -> None:
     is_phantom = np.concatenate([np.zeros(len(real), np.int64), np.ones(len(pictures), np.int64)])
     accuracy, area, table = held_out(both, is_phantom, options.epochs)
     print(f"real against phantom: accuracy {accuracy:.3f}, AUC {area:.3f} held out (chance 0.5)\n{table}")
-    coarse = np.array(F.interpolate(torch.from_numpy(both)[:, None], size=(8, 8), mode="area")[:, 0])
+    coarse = F.interpolate(torch.from_numpy(both)[:, None], size=(8, 8), mode="area")[:, 0].numpy()
     accuracy, area, _ = held_out(coarse, is_phantom, options.epochs)
     print(f"the same from 8 x 8 pictures: accuracy {accuracy:.3f}, AUC {area:.3f}")
     for name, group in (("real", real), ("phantom", pictures)):
