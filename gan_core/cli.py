@@ -1,6 +1,7 @@
 """The commands and their options. Errors a user can mend are one line and exit code 2."""
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,9 @@ from gan_core.errors import UserError
 from gan_core.runs import Run, check_name, default_root, find_run, list_runs, write_gif
 
 _SOURCE = "a folder with one sub-folder per class, a zip of one, hf:owner/name, or phantom:cxr"
+
+
+_FIRST = os.environ.get("RANK", "0") == "0"  # of several processes that torchrun started, the one that speaks
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -138,14 +142,15 @@ def _train_one(options: argparse.Namespace, preset: str, seed: int, name: str) -
     except trainer.Diverged as error:
         print(f"error: run '{name}': {error}", file=sys.stderr)
         return 1
-    print(f"{run.folder}: {run.status().state}")
+    if _FIRST:
+        print(f"{run.folder}: {run.status().state}")
     return 0
 
 
 def _train(options: argparse.Namespace) -> int:
     catalog.find_preset(options.preset)
     name = options.name or _free_name(options.preset, options.runs)
-    if (options.runs / check_name(name)).exists():
+    if _FIRST and (options.runs / check_name(name)).exists():
         raise UserError(f"run '{name}' exists already: choose another --name, or resume it")
     return _train_one(options, options.preset, options.seed, name)
 

@@ -15,6 +15,8 @@ from gan_core.errors import UserError, nearest
 
 FORMAT = 1  # of the run folder; raised when an older GANray could no longer read a new run
 
+IMAGE_SIZES = (32, 64, 128, 256)  # pixels a side that the networks are built for
+
 T = TypeVar("T")
 
 

@@ -35,24 +35,38 @@ def keep_freed_memory() -> None:
         libc.mallopt(number, value)
 
 
-def make_fabric(device: str, precision: Precision) -> Fabric:
-    """A launched Fabric; under torchrun one of several processes, else the only one.
+def accelerator(device: str) -> str:
+    """cpu or cuda, for what --device says.
 
     Raises:
         UserError: the device is not there.
     """
     if device == "cuda" and not torch.cuda.is_available():
         raise UserError("--device cuda: no CUDA device is usable here; take --device cpu or auto")
+    return {"auto": "cuda" if torch.cuda.is_available() else "cpu"}.get(device, device)
+
+
+def processes() -> int:
+    """How many processes train together: one, unless torchrun says more."""
+    return int(os.environ.get("WORLD_SIZE", 1))
+
+
+def make_fabric(device: str, precision: Precision) -> Fabric:
+    """A launched Fabric; under torchrun one of several processes, else the only one.
+
+    Raises:
+        UserError: the device is not there.
+    """
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # which precision is used stands in config.json
-    accelerator = {"auto": "cuda" if torch.cuda.is_available() else "cpu"}.get(device, device)
-    if accelerator == "cpu":
+    kind = accelerator(device)
+    if kind == "cpu":
         keep_freed_memory()
-    processes, local = int(os.environ.get("WORLD_SIZE", 1)), int(os.environ.get("LOCAL_WORLD_SIZE", 1))
-    if processes > 1:
-        nodes = processes // local
-        fabric = Fabric(accelerator=accelerator, strategy="ddp", devices=local, num_nodes=nodes, precision=precision)
+    if processes() > 1:
+        local = int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+        nodes = processes() // local
+        fabric = Fabric(accelerator=kind, strategy="ddp", devices=local, num_nodes=nodes, precision=precision)
     else:
-        fabric = Fabric(accelerator=accelerator, devices=1, precision=precision)
+        fabric = Fabric(accelerator=kind, devices=1, precision=precision)
     fabric.launch()
     return fabric
 

@@ -9,10 +9,8 @@ import torch
 
 from gan_core import __version__, config, data, families, hardware, images
 from gan_core.catalog import find_preset
-from gan_core.config import RunConfig
+from gan_core.config import IMAGE_SIZES, RunConfig
 from gan_core.errors import UserError
-
-IMAGE_SIZES = (32, 64, 128, 256)
 
 
 def plan(
@@ -53,6 +51,9 @@ def plan(
         raise UserError(f"{source}: {count} training images are too few for --batch-size {batch_size}: lower it")
     if definition.family.conditional and len(prepared.classes) < 2:
         raise UserError(f"{source}: '{preset}' needs at least two classes, found one ({prepared.classes[0]})")
+    if precision == "auto" and hardware.processes() > 1:
+        # Each would time for itself, and they must agree.
+        precision = "bf16-mixed" if hardware.accelerator(device) == "cuda" else "32-true"
     if precision == "auto":
         precision = _time_precision(entry.family, config.to_dict(own), prepared, batch_size, device)
     settled = RunConfig(
@@ -82,7 +83,7 @@ def plan(
 def _time_precision(
     family: str, settings: dict[str, Any], prepared: data.Prepared, batch_size: int, device: str
 ) -> hardware.Precision:
-    name = "cuda" if torch.cuda.is_available() and device != "cpu" else "cpu"
+    name = hardware.accelerator(device)
     shape = (prepared.channels, prepared.size, prepared.size)
     index = prepared.indices("train")[:batch_size]
     real = images.to_float(torch.from_numpy(prepared.images[index])).to(name)

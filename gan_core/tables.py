@@ -1,10 +1,12 @@
 """A growing CSV file, read as it grows: only the bytes that are new since the last look, only finished lines.
 
-A reader that sees another or a shorter file (a run was resumed) starts over.
+A reader that sees another or a shorter file (a run was resumed) starts over. Following costs what was appended, however
+long the file has become.
 """
 
 import csv
 import io
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +24,10 @@ class Table:
     def _reset(self) -> None:
         self._inode: int | None = None
         self._offset = 0
+        self._rows = 0
         self.names: list[str] = []
-        self._parts: list[pd.DataFrame] = []
+        self._numbers: dict[str, np.ndarray] = {}  # with room at their ends
+        self._texts: dict[str, list[str]] = {}  # of the columns that hold words
 
     def poll(self) -> bool:
         """Read what was appended; returns whether there is anything new. A missing file is an empty table."""
@@ -45,34 +49,58 @@ class Table:
         self._offset += len(finished)
         if not self.names and finished:
             header, _, finished = finished.partition(b"\n")
-            self.names = header.decode(errors="replace").strip().split(",")
+            self.names = list(dict.fromkeys(header.decode(errors="replace").strip().split(",")))
         if not finished.strip():
             return False
-        # A damaged row costs itself and no more: neither the reader nor the page behind it.
-        part = pd.read_csv(
-            io.BytesIO(finished),
+        self._append(_parse(finished, self.names))
+        return True
+
+    def _append(self, part: pd.DataFrame) -> None:
+        rows = self._rows + len(part)
+        for name in self.names:
+            column = part[name]
+            if name in self._texts or not pd.api.types.is_numeric_dtype(column):
+                self._texts.setdefault(name, [""] * self._rows).extend(column.astype(str))
+            values = self._numbers.get(name, np.empty(0))
+            if len(values) < rows:  # room for twice as many, so that most appends copy nothing
+                values = np.concatenate((values[: self._rows], np.empty(2 * rows - self._rows)))
+                self._numbers[name] = values
+            values[self._rows : rows] = pd.to_numeric(column, errors="coerce")
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return self._rows
+
+    def column(self, name: str) -> np.ndarray:
+        """One column as float64 (n,), not-a-number where a cell holds no number; empty if there is no such column.
+
+        A view: it is not to be written to.
+        """
+        return self._numbers.get(name, np.empty(0))[: self._rows]
+
+    def text(self, name: str) -> list[str]:
+        """One column of words; empty if there is no such column or it holds numbers."""
+        return self._texts.get(name, [])
+
+    def numeric(self) -> list[str]:
+        """The columns that hold numbers."""
+        return [name for name in self._numbers if name not in self._texts]
+
+    def frame(self) -> pd.DataFrame:
+        """All rows read so far, a copy."""
+        return pd.DataFrame({name: self._texts.get(name) or self.column(name) for name in self.names})
+
+
+def _parse(lines: bytes, names: list[str]) -> pd.DataFrame:
+    """Whole lines without the header. A damaged row costs itself and no more."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", pd.errors.ParserWarning)  # of rows too long, which are cut
+        return pd.read_csv(
+            io.BytesIO(lines),
             header=None,
-            names=self.names,
+            names=names,
             index_col=False,
             quoting=csv.QUOTE_NONE,
             on_bad_lines="skip",
             encoding_errors="replace",
         )
-        self._parts.append(part)
-        return True
-
-    def __len__(self) -> int:
-        return sum(len(part) for part in self._parts)
-
-    def frame(self) -> pd.DataFrame:
-        """All rows read so far."""
-        if len(self._parts) > 1:
-            self._parts = [pd.concat(self._parts, ignore_index=True)]
-        return self._parts[0] if self._parts else pd.DataFrame(columns=self.names)
-
-    def column(self, name: str) -> np.ndarray:
-        """One column as float64 (n,), not-a-number where a cell holds no number; empty if there is no such column."""
-        frame = self.frame()
-        if name not in frame:
-            return np.empty(0)
-        return pd.to_numeric(frame[name], errors="coerce").to_numpy(np.float64)

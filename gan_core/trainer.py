@@ -142,13 +142,13 @@ class Trainer:
                     step = self.family.step
                     self.seconds = time.perf_counter() - started
                     done = step == self.last_step
-                    ends = done or self._stops()
+                    ends = done or self._agree(self.stop_requested is not None)
                     at_preview = self._preview_due()
                     if at_preview or done or step % self.config.log_every == 0:
                         self._flush()
                     if at_preview:
                         self._preview()
-                    if at_preview or ends or time.perf_counter() - last_saved > _CHECKPOINT_SECONDS:
+                    if at_preview or ends or self._agree(time.perf_counter() - last_saved > _CHECKPOINT_SECONDS):
                         self._save()
                         last_saved = time.perf_counter()
                     if ends:
@@ -256,7 +256,10 @@ class Trainer:
         checkpoints.save_weights(self.writer.run.discriminator, self.family.judging_state(), header)
         self.writer.save_gif()
         done = self.family.step == self.last_step
-        self._status("finished" if done else "stopped", None if done else self.stop_requested)
+        self._status(
+            "finished" if done else "stopped",
+            None if done else self.stop_requested or "another of its processes was stopped",
+        )
 
     def _newest(self) -> dict[str, float]:
         return dict(zip(self.family.columns, self.rows[-1][2].tolist(), strict=True)) if self.rows else {}
@@ -290,17 +293,15 @@ class Trainer:
     def _ask_to_stop(self, reason: str) -> None:
         self.stop_requested = reason
 
-    def _stops(self) -> bool:
-        """Whether to stop here; several processes agree on it, or one would wait for the others for ever."""
+    def _agree(self, wish: bool) -> bool:
+        """Whether a process wishes so. Several ask each other every `log_every` steps: all stop and save together, or
+        one would wait for the others for ever.
+        """
         if self.family.reduce is None:
-            return self.stop_requested is not None
+            return wish
         if self.family.step % self.config.log_every:
             return False
-        asked = torch.tensor(float(self.stop_requested is not None), device=self.fabric.device)
-        stops = bool(self.family.reduce(asked) > 0)
-        if stops and self.stop_requested is None:
-            self.stop_requested = "another process was asked to stop"
-        return stops
+        return bool(self.family.reduce(torch.tensor(float(wish), device=self.fabric.device)) > 0)
 
 
 def _mean(fabric: Fabric, tensor: Tensor) -> Tensor:

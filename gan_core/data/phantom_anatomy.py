@@ -84,7 +84,7 @@ def _trunk(rays: Rays) -> np.ndarray:
     below = y - lines.shoulder[table_index(side)]
     slab = np.sqrt(np.clip(below * (1.0 / 6.0), 0.0, 1.0)) * (9.0 + 1.6 * body.front)
     trunk *= np.sqrt(np.clip((below + 1.0) * (1.0 / 6.0), 0.0, 1.0))
-    slab *= smoothstep(y, 2.0, -6.0)
+    slab *= smoothstep(y, 1.0, -8.0) * chord((side * (1.0 / 20.0)) ** 2)
     total = np.maximum(trunk, slab)
     neck = chord((x / 5.2) ** 2) * 10.0 * smoothstep(y, -8.0, -13.0)
     total = np.maximum(total, neck)

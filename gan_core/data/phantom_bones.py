@@ -32,7 +32,7 @@ def arms(body: Body) -> list[tuple[tuple[float, float], tuple[float, float]]]:
     for sign, angle in ((-1.0, body.arm_right), (1.0, body.arm_left)):
         reach = ((12.4 if body.child else 13.6) + 0.7 * body.wall) * (0.4 + 0.6 * body.width)
         start = (sign * reach, -9.6 - body.shoulder)
-        lines.append((start, (start[0] + sign * 26.0 * float(np.cos(angle)), start[1] + 26.0 * float(np.sin(angle)))))
+        lines.append((start, (start[0] + sign * 36.0 * float(np.cos(angle)), start[1] + 36.0 * float(np.sin(angle)))))
     return lines
 
 

@@ -1,5 +1,4 @@
-"""BiGAN: an encoder learns the way back, the discriminator judges pairs of image and latent (Donahue, Krahenbuhl,
-Darrell 2016, arXiv:1605.09782).
+"""BiGAN: an encoder learns the way back, pairs of image and latent are judged (Donahue et al. 2016, arXiv:1605.09782).
 
     python -m gan_core train bigan --data phantom:cxr
 

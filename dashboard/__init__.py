@@ -1,0 +1,1 @@
+"""GANray's dashboard: pages that read run folders and start trainings, never train themselves."""

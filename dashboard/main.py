@@ -1,0 +1,31 @@
+"""The dashboard's frame: navigation and the boundary around each page.
+
+streamlit run streamlit_app.py
+"""
+
+from pathlib import Path
+
+import streamlit as st
+
+from dashboard import parts
+
+HERE = Path(__file__).resolve().parent
+
+
+def main() -> None:
+    st.set_page_config(page_title="GANray", page_icon=str(HERE / "icon.svg"), layout="wide")
+    st.logo(str(HERE / "logo.svg"), size="medium")
+    st.html(HERE / "style.css")
+    page = st.navigation(
+        [
+            st.Page("views/compare.py", title="Compare", default=True, help="Several runs side by side."),
+            st.Page("views/run.py", title="Run", help="One run in depth: curves, grids, settings, files."),
+            st.Page("views/train.py", title="Train", help="Start a training and follow it."),
+        ],
+        position="top",
+    )
+    with parts.boundary(page.title):
+        page.run()
+
+
+main()

@@ -1,0 +1,163 @@
+"""Pieces that several pages share: the boundary around a page, texts from runs, pictures, empty states."""
+
+import contextlib
+import functools
+import logging
+import re
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import ParamSpec
+
+import streamlit as st
+
+from dashboard import charts, store
+from dashboard.store import Entry
+from gan_core import __version__
+from gan_core.errors import UserError
+from gan_core.images import NOTICE
+
+P = ParamSpec("P")
+
+SMOOTHING = 0.9  # of the curves at first, and of the last values in tables
+SYNTHETIC = f"Generated pictures: {NOTICE}."
+BADGES = {
+    "running": (":material/sync:", "blue", "running"),
+    "stopped": (":material/pause_circle:", "orange", "stopped"),
+    "failed": (":material/error:", "red", "failed"),
+    "unknown": (":material/help:", "gray", "no status"),
+}
+
+_log = logging.getLogger("ganray.dashboard")
+
+
+@contextlib.contextmanager
+def boundary(what: str) -> Iterator[None]:
+    """Show a sentence where something fails, never a traceback; that goes to the log."""
+    try:
+        yield
+    except UserError as error:
+        st.error(plain(str(error)), icon=":material/error:")
+    except Exception as error:
+        _log.exception("%s failed", what)
+        st.error(
+            f"**{plain(what)}** could not be drawn to its end. Reload the page; if it happens again, copy the details "
+            "below into a bug report.",
+            icon=":material/error:",
+        )
+        with st.expander("Details to copy"):
+            where = f"GANray {__version__}, {what}, {time.strftime('%Y-%m-%d %H:%M:%S')}"
+            st.code(f"{where}\n{type(error).__name__}: {error}", language=None, wrap_lines=True)
+
+
+def bounded(draw: Callable[P, None]) -> Callable[P, None]:
+    """`boundary` around a function, for fragments: they run again without their page."""
+
+    @functools.wraps(draw)
+    def drawn(*args: P.args, **kwargs: P.kwargs) -> None:
+        with boundary(draw.__name__.strip("_").replace("_", " ")):
+            draw(*args, **kwargs)
+
+    return drawn
+
+
+def plain(text: str) -> str:
+    """Text from a run or a user as Markdown that shows it as it is, on one line."""
+    return re.sub(r"([\\`*_{}\[\]()<>#+\-.!|~$:^=&@])", r"\\\1", " ".join(text.split()))
+
+
+def sentence(text: str) -> str:
+    """`plain`, with a capital and a full stop."""
+    words = " ".join(text.split()).rstrip(".")
+    return plain(f"{words[:1].upper()}{words[1:]}.")
+
+
+def source_name(source: str) -> str:
+    """A data source in a few words: the last two parts of a path, anything else as it is."""
+    if ":" in source and not Path(source).exists():
+        return source
+    return "/".join(Path(source).parts[-2:])
+
+
+def name_line(entry: Entry, style: charts.Style | None = None) -> str:
+    """A run's dot and name, and its state where it is not finished, as Markdown."""
+    style = style or charts.styles([entry])[entry.name]
+    line = f":{style.word}[{style.dot}] **{plain(entry.label)}**"
+    return f"{line} {state_badge(entry)}".strip()
+
+
+def state_badge(entry: Entry) -> str:
+    """A badge as Markdown for a run that is not finished; empty for one that is."""
+    if entry.status.state not in BADGES:
+        return ""
+    icon, color, word = BADGES[entry.status.state]
+    return f":{color}-badge[{icon} {word}]"
+
+
+def picture(content: bytes | None, alt: str, key: str) -> None:
+    """A PNG as it is, enlarged to its column without blur; a quiet line where there is none."""
+    with st.container(key=f"picture-{_slug(key)}"):
+        if content is None:
+            st.caption(":material/hide_image: no picture here (yet)")
+        else:
+            st.image(content, width="stretch", output_format="PNG", alt=alt)
+
+
+def animation(path: Path | None, alt: str, key: str) -> None:
+    """A GIF that plays: given as a path and without a width, its size is left to the style sheet."""
+    with st.container(key=f"picture-{_slug(key)}"):
+        if path is None or not store.whole_gif(path):
+            st.caption(":material/hide_image: no animation yet: it is made from the sample grids")
+        else:
+            st.image(path, alt=alt)
+
+
+def smoothing_slider(key: str) -> float:
+    """How much the curves are smoothed, kept in the URL."""
+    words = "Exponential mean over the logged steps; the steps themselves stay pale behind it. 0: no smoothing."
+    return st.slider("Smoothing", 0.0, 0.99, SMOOTHING, 0.01, key=key, bind="query-params", width=220, help=words)
+
+
+def no_runs() -> None:
+    """The empty state: what this is and where to begin."""
+    with st.container(border=True, horizontal_alignment="center", key="empty"):
+        st.space("medium")
+        st.markdown("### No runs yet", text_alignment="center", width="content")
+        st.markdown(
+            "A run is one training of one GAN. Train the first on X-rays that the program draws itself: "
+            "it needs no data and takes some minutes.",
+            text_alignment="center",
+            width=460,
+        )
+        st.page_link("views/train.py", label="Train a GAN", icon=":material/play_arrow:")
+        st.caption(f"Runs are looked for in `{store.library().root}`.", width="content", text_alignment="center")
+        st.space("medium")
+
+
+def unreadable(entries: list[Entry]) -> None:
+    """The runs that cannot be read, each with its reason."""
+    broken = [entry for entry in entries if entry.problem]
+    if not broken:
+        return
+    word = "run" if len(broken) == 1 else "runs"
+    with st.expander(f"{len(broken)} {word} cannot be read", icon=":material/warning:"):
+        for entry in broken:
+            st.markdown(f"**{plain(entry.name)}**: {plain(entry.problem or '')}")
+
+
+def wait_for_news(seen: Callable[[], object], key: str, seconds: float = 3.0) -> None:
+    """Draw the page again when what `seen` returns has changed; put on the page only while something can change."""
+    first = seen()
+
+    @st.fragment(run_every=seconds, key=key)
+    @bounded
+    def watch() -> None:
+        if seen() != first:
+            st.rerun()
+
+    watch()
+
+
+def _slug(key: str) -> str:
+    """A key that is a valid CSS class, different for different keys."""
+    return re.sub(r"[^A-Za-z0-9_-]", lambda match: f"_{ord(match[0]):x}_", key)

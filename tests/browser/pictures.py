@@ -1,0 +1,51 @@
+"""Takes the README's pictures from a running app.
+
+python -m tests.browser.pictures http://127.0.0.1:8501
+"""
+
+import argparse
+import io
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Page, expect, sync_playwright
+
+from tests.browser.browser import find_browser
+from tests.conftest import ROOT
+
+FOLDER = ROOT / "docs" / "pictures"
+SHOTS = (  # name, path, width, height, scheme
+    ("compare", "?epoch=20", 1440, 1330, "light"),
+    ("compare_dark", "?epoch=20", 1440, 900, "dark"),
+    ("run", "run?run=reference%2Fdcgan", 1440, 1400, "light"),
+    ("train", "train", 1440, 900, "light"),
+)
+
+
+def take(page: Page, url: str, target: Path) -> None:
+    """One screenshot of a page that has finished drawing."""
+    page.goto(url)
+    page.get_by_role("heading", level=1).first.wait_for()
+    page.wait_for_load_state("networkidle")
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=60_000)
+    page.wait_for_timeout(2000)
+    Image.open(io.BytesIO(page.screenshot())).convert("RGB").save(target, optimize=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.browser.pictures", description=__doc__.splitlines()[0])
+    parser.add_argument("url", help="address of the running app")
+    parser.add_argument("--out", type=Path, default=FOLDER, help="folder for the pictures")
+    given = parser.parse_args()
+    given.out.mkdir(parents=True, exist_ok=True)
+    path_of_browser = find_browser()
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path_of_browser, args=["--no-sandbox", "--disable-gpu"])
+        for name, path, width, height, scheme in SHOTS:
+            with chromium.new_context(viewport={"width": width, "height": height}, color_scheme=scheme) as context:
+                take(context.new_page(), f"{given.url.rstrip('/')}/{path}", given.out / f"{name}.png")
+        chromium.close()
+
+
+if __name__ == "__main__":
+    main()

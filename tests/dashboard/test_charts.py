@@ -1,0 +1,69 @@
+"""Figures: colours, sizes, the cursor."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dashboard import charts
+from dashboard.charts import Line, Style
+from dashboard.curves import Curve
+from dashboard.store import Library
+from tests.dashboard.fixtures import make_run
+
+STYLE = Style("#0072B2", "blue", "solid", "-")
+
+
+def curve(count: int = 1000) -> Curve:
+    x = np.linspace(0, 50, count, dtype=np.float32)
+    y = np.sin(x).astype(np.float32)
+    return Curve(x, y, x, y * 0.5, last=0.1)
+
+
+def test_a_family_keeps_its_colour_and_its_plain_twin_is_dashed(tmp_path: Path) -> None:
+    for name, preset in (("a", "dcgan"), ("b", "dcgan_seed"), ("c", "gan"), ("d", "dcgan"), ("e", "unheard_of")):
+        make_run(tmp_path, name, preset, 1, 2)
+    entries = sorted(Library(tmp_path).entries(), key=lambda entry: entry.name)
+    looks = charts.styles(entries)
+    assert looks["a"].color == looks["b"].color == looks["d"].color == "#D55E00"
+    assert (looks["a"].dash, looks["b"].dash, looks["c"].dash) == ("solid", "dash", "solid")
+    assert looks["d"].dash not in ("solid", "dash")
+    assert looks["e"].color in {color for color, _ in charts.OTHERS}
+    assert charts.styles(entries[1:2])["b"].dash == "dash"  # also alone
+
+
+def test_colours_stand_out_on_white_and_on_near_black() -> None:
+    def luminance(color: str) -> float:
+        parts = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    for color, _ in charts.FAMILIES.values():
+        for ground in ("#FFFFFF", "#191815"):
+            light, dark = sorted((luminance(color), luminance(ground)), reverse=True)
+            assert (light + 0.05) / (dark + 0.05) > 2.7, (color, ground)
+
+
+@pytest.mark.parametrize("percent", [False, True])
+def test_a_full_chart_is_small(percent: bool) -> None:
+    figure = charts.curves([Line(f"run {i}", curve(), STYLE) for i in range(8)], cursor=20, end=50, percent=percent)
+    assert len(figure.to_json()) < 500_000
+    assert all(len(trace.x) <= 1000 for trace in figure.data)
+    assert len(figure.data) == 16  # raw behind, smoothed in front
+    assert [trace.showlegend for trace in figure.data[:8]] == [False] * 8
+    shapes = json.loads(figure.to_json())["layout"]["shapes"]
+    assert any(shape["x0"] == shape["x1"] == 20 for shape in shapes)
+
+
+def test_one_point_is_a_marker_and_nothing_is_an_empty_chart() -> None:
+    assert charts.curves([Line("run", curve(1), STYLE)]).data[-1].mode == "markers"
+    assert len(charts.curves([]).data) == 0
+
+
+def test_histograms_are_shares() -> None:
+    counts = {"real": np.ones(40), "generated": np.arange(40.0), "held_out": np.zeros(40)}
+    figure = charts.histogram(counts, "#0072B2")
+    assert [trace.name for trace in figure.data] == ["Training", "Generated", "Held out"]
+    assert np.sum(figure.data[0].y) == pytest.approx(1, abs=1e-5)
+    assert np.sum(figure.data[2].y) == 0
