@@ -147,7 +147,9 @@ def histogram(counts: dict[str, np.ndarray], generated: str, height: int = 260) 
             fillcolor=f"rgba{(*_rgb(color), 0.14)}",
             hovertemplate="%{y:.1%}",
         )
-    figure.update_xaxes(title={"text": "score (logit)", "standoff": 4}, range=[-10, 10])
+    used = np.flatnonzero(sum(counts.values()))
+    ends = [SCORE_EDGES[used[0]] - 1, SCORE_EDGES[used[-1] + 1] + 1] if len(used) else [-10, 10]
+    figure.update_xaxes(title={"text": "score (logit)", "standoff": 4}, range=[min(ends[0], -2), max(ends[1], 2)])
     figure.update_yaxes(tickformat=".0%", rangemode="tozero")
     figure.update_layout(**LEGEND)
     return figure

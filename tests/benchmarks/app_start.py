@@ -1,0 +1,110 @@
+"""The app's memory before and after Compare was opened, and how long its first view and a move of the slider take.
+
+    python -m tests.benchmarks.app_start
+
+Starts the app on the shipped runs with a free port, and opens it in headless Chromium: once cold, then with the server
+warm and a new browser profile. Nothing else should run meanwhile.
+"""
+
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import time
+import urllib.request
+
+import psutil
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.browser.browser import find_browser
+from tests.conftest import ROOT
+
+VISITS, MOVES = 5, 10
+GRIDS = "[class*='st-key-picture-grid'] img"
+
+
+def start() -> tuple["subprocess.Popen[bytes]", str, float]:
+    """The server's process, its address, and the seconds until it answers."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    began = time.perf_counter()
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "streamlit",
+            "run",
+            "streamlit_app.py",
+            f"--server.port={port}",
+            "--server.headless=true",
+        ],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={name: value for name, value in os.environ.items() if name != "GANRAY_RUNS"},
+    )
+    url = f"http://127.0.0.1:{port}"
+    while True:
+        try:
+            urllib.request.urlopen(f"{url}/_stcore/health", timeout=1)
+            return process, url, time.perf_counter() - began
+        except OSError:
+            time.sleep(0.02)
+
+
+def visit(browser: Browser, url: str) -> tuple[float, float, Page]:
+    """Seconds to the first contentful paint and until four grids are drawn, with a new profile; the page."""
+    page = browser.new_context(viewport={"width": 1440, "height": 1000}).new_page()
+    began = time.perf_counter()
+    page.goto(url)
+    page.wait_for_function(
+        "css => { const all = [...document.querySelectorAll(css)]; return all.length == 4 && all.every(x => x.width) }",
+        arg=GRIDS,
+    )
+    drawn = time.perf_counter() - began
+    paint = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime") / 1000
+    return paint, drawn, page
+
+
+def move(page: Page) -> list[float]:
+    """Seconds from a key on the slider until all four grids have changed."""
+    page.get_by_role("slider", name="Epoch").focus()
+    times = []
+    for _ in range(MOVES):
+        before = page.eval_on_selector_all(GRIDS, "images => images.map(image => image.src)")
+        began = time.perf_counter()
+        page.keyboard.press("ArrowLeft")
+        page.wait_for_function(
+            "([css, old]) => [...document.querySelectorAll(css)].every((x, i) => x.src != old[i] && x.complete)",
+            arg=[GRIDS, before],
+        )
+        times.append(time.perf_counter() - began)
+    return times
+
+
+def main() -> None:
+    process, url, healthy = start()
+    memory = psutil.Process(process.pid)
+    try:
+        time.sleep(2)
+        print(f"server answers after {healthy:.1f} s, memory {memory.memory_info().rss / 1e6:.0f} MB")
+        chromium = find_browser()
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
+            paint, drawn, page = visit(browser, url)
+            print(f"first visit: first paint {paint:.2f} s, four grids {drawn:.2f} s")
+            visits = [visit(browser, url)[:2] for _ in range(VISITS)]
+            paint, drawn = (statistics.median(column) for column in zip(*visits, strict=True))
+            print(f"warm visit (median of {VISITS}): first paint {paint:.2f} s, four grids {drawn:.2f} s")
+            moves = move(page)
+            print(f"slider to four new grids: median {statistics.median(moves):.2f} s, slowest {max(moves):.2f} s")
+            browser.close()
+        print(f"memory after Compare: {memory.memory_info().rss / 1e6:.0f} MB")
+    finally:
+        process.kill()
+
+
+if __name__ == "__main__":
+    main()
