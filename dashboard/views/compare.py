@@ -241,7 +241,9 @@ def _progress(library: Library, names: list[str]) -> list[object]:
 
 
 def _number(value: float) -> str:
-    return f"{value:#.3g}".rstrip(".") if math.isfinite(value) else "–"
+    if not math.isfinite(value):
+        return "–"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:#.3g}".rstrip(".")
 
 
 def _percent(value: float) -> str:
