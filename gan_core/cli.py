@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from gan_core import catalog
 from gan_core.errors import UserError
@@ -30,8 +30,14 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """One line, as for every other mistake, in place of the whole usage."""
+        self.exit(2, f"error: {message}; see {self.prog} --help\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="python -m gan_core", description="Train generative adversarial networks on chest X-rays and brain MRI."
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
@@ -90,7 +96,9 @@ def _command(
 
 
 def _root_option(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--runs", type=Path, default=default_root(), metavar="DIR", help="of runs (%(default)s)")
+    command.add_argument(
+        "--runs", type=Path, default=default_root(), metavar="DIR", help="folder of runs (default %(default)s)"
+    )
 
 
 def _run_options(command: argparse.ArgumentParser) -> None:
@@ -110,11 +118,26 @@ def _training_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--epochs", type=int, default=50, help="times through the training images (default 50)")
     command.add_argument("--batch-size", type=int, default=32, help="images a step (default 32)")
     _data_options(command)
-    command.add_argument("--preview-every", type=int, default=1, metavar="K", help="epochs a preview (default 1)")
-    command.add_argument("--log-every", type=int, default=10, metavar="K", help="steps a row of metrics (default 10)")
+    command.add_argument(
+        "--preview-every", type=int, default=1, metavar="K", help="epochs between previews (default 1)"
+    )
+    command.add_argument(
+        "--log-every", type=int, default=10, metavar="K", help="steps a row of metrics.csv (default 10)"
+    )
     command.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    command.add_argument("--precision", choices=("auto", "32-true", "bf16-mixed"), default="auto", help="auto times")
-    command.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a setting of the GAN")
+    command.add_argument(
+        "--precision",
+        choices=("auto", "32-true", "bf16-mixed"),
+        default="auto",
+        help="auto (default) times both and keeps the faster",
+    )
+    command.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change one of the GAN's settings, for example lr=1e-4",
+    )
     _root_option(command)
 
 

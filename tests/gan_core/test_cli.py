@@ -120,3 +120,13 @@ def test_prepare_describes_and_writes_folders(tmp_path: Path, capsys: pytest.Cap
     written = sorted(path.relative_to(tmp_path / "out").parts[:2] for path in (tmp_path / "out").rglob("*.png"))
     assert {parts[0] for parts in written} == {"train", "val", "test"}
     assert len(written) == 39
+
+
+@pytest.mark.parametrize("arguments", [[], ["trian"], ["train"], ["train", "gan", "--data", "x", "--epochs", "three"]])
+def test_a_wrong_call_is_one_line_too(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+    assert ended.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ")
+    assert line.endswith("--help")
