@@ -218,6 +218,7 @@ def _list(options: argparse.Namespace) -> None:
 
 def _summary(runs: list[Run]) -> str:
     """A table of runs and their last values."""
+    notes: list[str] = []
     rows: list[tuple[str, ...]] = [
         ("run", "preset", "state", "epoch", "loss/g", "loss/d", "acc. real", "acc. fake", "held out", "diversity")
     ]
@@ -228,7 +229,8 @@ def _summary(runs: list[Run]) -> str:
         try:
             preset = run.config().preset
         except UserError as error:
-            rows.append((run.name, "?", str(error), *[""] * 7))
+            rows.append((run.name, "?", "unreadable", *["-"] * 7))
+            notes.append(str(error))
             continue
         columns = [metrics.column(name) for name in ("loss/g", "loss/d", "accuracy/d_real", "accuracy/d_fake")]
         looks = [epochs.column(name) for name in ("accuracy/d_held_out", "diversity/samples", "diversity/data")]
@@ -238,7 +240,7 @@ def _summary(runs: list[Run]) -> str:
         rows.append((run.name, preset, status.state, f"{status.epoch}/{status.epochs}", *last, held, spread))
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
-    return "\n".join(line.rstrip() for line in lines)
+    return "\n".join([*(line.rstrip() for line in lines), *notes])
 
 
 def _generate(options: argparse.Namespace) -> None:
