@@ -41,7 +41,8 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         with safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {})["ganray"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            names = file.keys()  # the file itself cannot be walked through
+            tensors = {name: file.get_tensor(name) for name in names}
     except FileNotFoundError:
         raise UserError(f"{path} is missing") from None
     except OSError as error:

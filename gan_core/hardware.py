@@ -25,8 +25,8 @@ _TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX, _ARENA_MAX = -1, -2, -4, -8
 def keep_freed_memory() -> None:
     """Let the C library reuse what a step frees instead of handing it back to the system.
 
-    It would return each large tensor and have every page of the next one cleared again: a fifth of a convolutional
-    step on a processor. Systems without glibc are left as they are.
+    It would return each large tensor and have every page of the next one cleared again: a tenth of a plain DCGAN's
+    step. Systems without glibc are left as they are.
     """
     if platform.system() != "Linux" or platform.libc_ver()[0] != "glibc":
         return

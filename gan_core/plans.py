@@ -3,7 +3,7 @@
 import importlib.metadata
 import subprocess
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -69,7 +69,7 @@ def plan(
         epochs=epochs,
         batch_size=batch_size,
         seed=seed,
-        precision=precision,  # type: ignore[arg-type]
+        precision=cast(hardware.Precision, precision),
         preview_every=preview_every,
         log_every=log_every,
         settings=config.to_dict(own),
