@@ -48,13 +48,18 @@ def pixels(page: Page) -> list[str]:
 
 
 def changed(before: list[str], page: Page, seconds: float = 10) -> list[str]:
-    """The grids once each of them shows something else."""
+    """The grids once each of them shows something else, and goes on showing it.
+
+    While a picture is exchanged the browser may draw nothing, or the one of a slider position passed through.
+    """
     end = time.monotonic() + seconds
+    seen: list[str] = []
     while time.monotonic() < end:
         now = pixels(page)
-        if len(now) == len(before) and all(old != new for old, new in zip(before, now, strict=True)):
+        if now == seen and len(now) == len(before) and all(a != b for a, b in zip(before, now, strict=True)):
             return now
-        page.wait_for_timeout(50)
+        seen = now
+        page.wait_for_timeout(250)
     raise AssertionError("some grid did not change")
 
 
