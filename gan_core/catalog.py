@@ -23,6 +23,16 @@ class Preset:
     title: str  # the first line of its docstring
     task: str  # generate or translate
 
+    @property
+    def image_size(self) -> int:
+        """Pixels a side where the user names none."""
+        return 128 if self.task == "translate" else 64
+
+    @property
+    def batch_size(self) -> int:
+        """Images a step (of each domain) where the user says nothing."""
+        return 1 if self.task == "translate" else 32
+
 
 @cache
 def presets() -> dict[str, Preset]:

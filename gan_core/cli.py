@@ -11,7 +11,7 @@ from gan_core import catalog
 from gan_core.errors import UserError
 from gan_core.runs import Run, check_name, default_root, find_run, list_runs, write_gif
 
-_SOURCE = "a folder with one sub-folder per class, a zip of one, hf:owner/name, or phantom:cxr"
+_SOURCE = "a folder with one sub-folder per class, a zip of one, hf:owner/name, phantom:cxr or phantom:mri"
 
 
 _FIRST = os.environ.get("RANK", "0") == "0"  # of several processes that torchrun started, the one that speaks
@@ -41,7 +41,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m gan_core", description="Train generative adversarial networks on chest X-rays and brain MRI."
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    presets = "presets:\n" + "\n".join(f"  {p.name:<14}{p.title}" for p in catalog.presets().values())
+    presets = "presets:\n" + "\n".join(f"  {p.name:<23}{p.title}" for p in catalog.presets().values())
 
     command = _command(commands, "train", _train, "train a GAN from a preset", presets)
     command.add_argument("preset", metavar="PRESET", help="what to train, see below")
@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     command = _command(commands, "prepare", _prepare, "decode, split by patient and cache a source")
     command.add_argument("source", metavar="SOURCE", help=_SOURCE)
     command.add_argument("dest", metavar="DEST", type=Path, nargs="?", help="with --folders: where they go")
-    _data_options(command)
+    _data_options(command, 64)
     command.add_argument("--folders", action="store_true", help="write train/ val/ test/ class folders of PNGs to DEST")
 
     command = _command(commands, "export", _export, "write a run in another form")
@@ -106,8 +106,9 @@ def _run_options(command: argparse.ArgumentParser) -> None:
     _root_option(command)
 
 
-def _data_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--size", type=int, default=64, help="pixels a side: 32, 64 (default), 128 or 256")
+def _data_options(command: argparse.ArgumentParser, size: int | None = None) -> None:
+    note = f"default {size}" if size else "default 64, for a translator 128"
+    command.add_argument("--size", type=int, default=size, help=f"pixels a side: 32, 64, 128 or 256 ({note})")
     command.add_argument("--channels", type=int, choices=(1, 3), default=1, help="grey (default) or colour")
     command.add_argument("--fit", choices=("crop", "pad"), default="crop", help="how a picture is made square")
     command.add_argument("--patient-pattern", metavar="REGEX", help="one group that finds the patient in a file's name")
@@ -116,13 +117,23 @@ def _data_options(command: argparse.ArgumentParser) -> None:
 def _training_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--data", required=True, metavar="SOURCE", help=_SOURCE)
     command.add_argument("--epochs", type=int, default=50, help="times through the training images (default 50)")
-    command.add_argument("--batch-size", type=int, default=32, help="images a step (default 32)")
+    command.add_argument("--batch-size", type=int, help="images a step (default 32; for a translator 1 of each domain)")
     _data_options(command)
     command.add_argument(
         "--preview-every", type=int, default=1, metavar="K", help="epochs between previews (default 1)"
     )
     command.add_argument(
         "--log-every", type=int, default=10, metavar="K", help="steps a row of metrics.csv (default 10)"
+    )
+    command.add_argument(
+        "--domains", type=_names, default=(), metavar="A,B", help="the two classes that a translator translates between"
+    )
+    command.add_argument(
+        "--preview-inputs",
+        default="held-out",
+        metavar="SOURCE",
+        help="what a translator's previews start from: held-out images (default; kept in the run's private folder), "
+        "phantom:cxr, phantom:mri, or run:NAME of a generator",
     )
     command.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     command.add_argument(
@@ -139,6 +150,10 @@ def _training_options(command: argparse.ArgumentParser) -> None:
         help="change one of the GAN's settings, for example lr=1e-4",
     )
     _root_option(command)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def _train_one(options: argparse.Namespace, preset: str, seed: int, name: str) -> int:
@@ -158,6 +173,8 @@ def _train_one(options: argparse.Namespace, preset: str, seed: int, name: str) -
         log_every=options.log_every,
         device=options.device,
         precision=options.precision,
+        domains=options.domains,
+        preview_inputs=options.preview_inputs,
         settings=options.set,
     )
     try:

@@ -40,6 +40,9 @@ class RunConfig:
     preview_every: int  # epochs
     log_every: int  # steps
     settings: dict[str, Any] = field(default_factory=dict)  # the family's own
+    domains: tuple[str, ...] = ()  # of a translator: the two classes, A and B
+    preview_inputs: str = "held-out"  # of a translator: where the pictures come from that its previews show
+    subject: str | None = None  # what the training images show, as far as it was recognised
     patient_pattern: str | None = None
     split_seed: int = 0
     versions: dict[str, str] = field(default_factory=dict)

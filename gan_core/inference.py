@@ -20,6 +20,7 @@ from gan_core.errors import UserError, nearest
 from gan_core.runs import Run
 
 _BATCH = 64
+_TRANSLATED = 4  # pictures a call: a translator keeps maps of the whole size
 
 
 class Model:
@@ -30,14 +31,40 @@ class Model:
         self._judged = False  # whether the discriminator's weights are in
 
     @property
+    def task(self) -> str:
+        """generate or translate."""
+        return self.family.task
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """The two domains that the run translates between, A first; empty if it does not."""
+        return self.config.domains
+
+    @property
+    def encodes(self) -> bool:
+        """Whether pictures can be brought back to latents."""
+        return isinstance(self.family, families.Encodes)
+
+    @property
     def classes(self) -> tuple[str, ...]:
         """Of a conditional run; empty where a class cannot be chosen."""
         return self.config.classes if self.family.conditional else ()
 
-    def latents(self, count: int, seed: int = 0) -> Tensor:
-        """Standard normal latents (count, latent_size); number i depends on the seed and i alone."""
+    def latents(self, count: int, seed: int = 0, truncation: float = 1.0) -> Tensor:
+        """Normal latents (count, latent_size); number i depends on the seed and i alone.
+
+        truncation: their standard deviation, at most 1. Below it pictures are more usual and more alike (Brock 2018,
+        arXiv:1809.11096, section 3.1, which cuts the tails off; scaling keeps each latent's direction).
+
+        Raises:
+            UserError: the run translates and has no latents, or truncation is not in (0, 1].
+        """
+        self._needs("generate")
+        if not 0 < truncation <= 1:
+            raise UserError(f"truncation {truncation:g}: take a number above 0 and up to 1")
         drawn = [np.random.default_rng((seed, i)).standard_normal(self.family.latent_size) for i in range(count)]
-        return torch.from_numpy(np.array(drawn, np.float32).reshape(count, -1)).to(self.family.device)
+        z = torch.from_numpy(np.array(drawn, np.float32).reshape(count, -1))
+        return (z * truncation).to(self.family.device)
 
     def labels(self, count: int, label: str | None = None, seed: int = 0) -> Tensor:
         """Labels (count,): all of one class, or drawn in the data's proportions.
@@ -56,7 +83,9 @@ class Model:
         drawn = [np.random.default_rng((seed, i, 1)).choice(len(shares), p=shares / shares.sum()) for i in range(count)]
         return torch.tensor(drawn, dtype=torch.int64, device=self.family.device)
 
-    def generate(self, count: int, *, label: str | None = None, seed: int = 0) -> tuple[np.ndarray, list[str]]:
+    def generate(
+        self, count: int, *, label: str | None = None, seed: int = 0, truncation: float = 1.0
+    ) -> tuple[np.ndarray, list[str]]:
         """Generate `count` pictures: uint8 (count, H, W, C), and the class of each ("" where there is none).
 
         Raises:
@@ -66,7 +95,40 @@ class Model:
             raise UserError(f"--num {count}: ask for at least one picture")
         labels = self.labels(count, label, seed)
         names = [self.classes[i] if self.classes else "" for i in labels.tolist()]
-        return np.concatenate(list(self._render(self.latents(count, seed), labels))), names
+        return np.concatenate(list(self._render(self.latents(count, seed, truncation), labels))), names
+
+    def same_latents(self, count: int, *, seed: int = 0, truncation: float = 1.0) -> dict[str, np.ndarray]:
+        """The same latents as each class in turn, uint8 (count, H, W, C) by class: what the class alone changes.
+
+        Raises:
+            UserError: the run is not conditional.
+        """
+        if not self.classes:
+            raise UserError(f"run '{self.run.name}' is not conditional: it has no classes to compare")
+        return {name: self.generate(count, label=name, seed=seed, truncation=truncation)[0] for name in self.classes}
+
+    def translate(self, pictures: np.ndarray, to: str) -> np.ndarray:
+        """Pictures of the other domain in domain `to`: uint8 (N, H, W, C) of the run's own size, in and out.
+
+        Raises:
+            UserError: the run does not translate, or not to there; pictures of another size.
+        """
+        self._needs("translate")
+        if to not in self.domains:
+            hint = nearest(to, self.domains)
+            raise UserError(
+                f"run '{self.run.name}' does not translate to '{to}'.{hint} Its domains: {', '.join(self.domains)}"
+            )
+        family = self.family
+        assert isinstance(family, families.Translates)
+        with torch.inference_mode():
+            batches = [family.translate(x, self.domains.index(to)) for x in self._take(pictures).split(_TRANSLATED)]
+        return np.concatenate([images.to_uint8(batch).transpose(0, 2, 3, 1) for batch in batches])
+
+    def _needs(self, task: str) -> None:
+        if self.task != task:
+            does = "translates pictures and does not generate any" if task == "generate" else "does not translate"
+            raise UserError(f"run '{self.run.name}' {does}: choose another run")
 
     def write(self, folder: Path, count: int, *, label: str | None = None, seed: int = 0) -> int:
         """Generate PNG files `<label>_<number>.png` into a folder, each saying inside that it is synthetic.

@@ -43,6 +43,13 @@ def generator(fake: Tensor, objective: str = "cross_entropy") -> Tensor:
     raise AssertionError(f"no objective '{objective}'")
 
 
+def absolute(picture: Tensor, other: Tensor) -> Tensor:
+    """Mean absolute difference of two pictures (N, C, H, W), a scalar: CycleGAN's cycle and identity losses (Zhu 2017,
+    eq. 2 and section 5.2).
+    """
+    return (picture.float() - other.float()).abs().mean()
+
+
 def boundary(objective: str) -> float:
     """The logit above which a picture counts as called real."""
     return 0.5 if objective == "least_squares" else 0.0

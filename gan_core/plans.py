@@ -8,6 +8,8 @@ from typing import Any, cast
 import torch
 
 from gan_core import __version__, config, data, families, hardware, images
+from gan_core import preview_inputs as inputs
+from gan_core.batches import Batches
 from gan_core.catalog import find_preset
 from gan_core.config import IMAGE_SIZES, RunConfig
 from gan_core.errors import UserError
@@ -18,8 +20,8 @@ def plan(
     source: str,
     *,
     epochs: int = 50,
-    image_size: int = 64,
-    batch_size: int = 32,
+    image_size: int | None = None,
+    batch_size: int | None = None,
     seed: int = 0,
     channels: int = 1,
     fit: str = "crop",
@@ -28,34 +30,50 @@ def plan(
     log_every: int = 10,
     device: str = "auto",
     precision: str = "auto",
+    domains: tuple[str, ...] = (),
+    preview_inputs: str = inputs.HELD_OUT,
     settings: list[str] | None = None,
 ) -> tuple[RunConfig, data.Prepared]:
     """Prepare the data and write down everything that the run is made of.
 
     settings: `key=value` texts that change the preset's; precision: 32-true, bf16-mixed, or auto (both are timed once).
+    image_size and batch_size default to the preset's. domains: of a translator, the two classes A and B; the source's
+    own where it has just two. preview_inputs: see the module of that name.
 
     Raises:
         UserError: an unknown preset or setting, sizes that do not fit, data that cannot be read or is too little.
     """
     entry = find_preset(preset)
+    image_size = entry.image_size if image_size is None else image_size
+    batch_size = entry.batch_size if batch_size is None else batch_size
     if image_size not in IMAGE_SIZES:
         raise UserError(f"--size {image_size}: choose one of {', '.join(map(str, IMAGE_SIZES))}")
-    for name, value in (("--epochs", epochs), ("--batch-size", batch_size - 1), ("--log-every", log_every)):
-        if value < 1:
-            raise UserError(f"{name}: too small")
+    translates = entry.task == "translate"
+    # Batch norm needs two pictures, a translator's instance norm one.
+    least = (
+        ("--epochs", epochs, 1),
+        ("--batch-size", batch_size, 1 if translates else 2),
+        ("--log-every", log_every, 1),
+    )
+    for name, value, smallest in least:
+        if value < smallest:
+            raise UserError(f"{name} {value} is too small: take {smallest} or more")
+    if (domains or preview_inputs != inputs.HELD_OUT) and not translates:
+        raise UserError(f"'{preset}' does not translate: --domains and --preview-inputs are for presets that do")
     definition = families.load_family(entry.family)
     own = config.parse_settings(definition.config, definition.presets[preset], settings or [])
     prepared = data.prepare(source, size=image_size, channels=channels, fit=fit, patient_pattern=patient_pattern)
-    count = len(prepared.indices("train"))
-    if count < batch_size:
-        raise UserError(f"{source}: {count} training images are too few for --batch-size {batch_size}: lower it")
+    if translates:
+        domains = _domains(domains, prepared)
+        prepared = prepared.only(domains)
+    _check_counts(prepared, batch_size, translates)
     if definition.family.conditional and len(prepared.classes) < 2:
         raise UserError(f"{source}: '{preset}' needs at least two classes, found one ({prepared.classes[0]})")
     if precision == "auto" and hardware.processes() > 1:
         # Each would time for itself, and they must agree.
         precision = "bf16-mixed" if hardware.accelerator(device) == "cuda" else "32-true"
     if precision == "auto":
-        precision = _time_precision(entry.family, config.to_dict(own), prepared, batch_size, device)
+        precision = _time_precision(entry.family, config.to_dict(own), prepared, batch_size, device, translates)
     settled = RunConfig(
         preset=preset,
         family=entry.family,
@@ -73,6 +91,8 @@ def plan(
         preview_every=preview_every,
         log_every=log_every,
         settings=config.to_dict(own),
+        domains=domains,
+        preview_inputs=inputs.check(preview_inputs),
         patient_pattern=patient_pattern,
         versions={name: importlib.metadata.version(name) for name in ("torch", "numpy")} | {"ganray": __version__},
         git_commit=_git_commit(),
@@ -80,12 +100,30 @@ def plan(
     return settled, prepared
 
 
+def _domains(asked: tuple[str, ...], prepared: data.Prepared) -> tuple[str, ...]:
+    """The two classes to translate between, A first."""
+    named = asked or prepared.classes
+    if len(named) != 2 or len(set(named)) != 2:
+        said = f"--domains {','.join(asked)}" if asked else f"{prepared.source} has {len(named)} classes"
+        raise UserError(f"{said}: name two, as in --domains A,B. Classes: {', '.join(prepared.classes)}")
+    return named
+
+
+def _check_counts(prepared: data.Prepared, batch_size: int, translates: bool) -> None:
+    """Enough training images for one batch: of each domain where they are paired."""
+    counts = prepared.counts()["train"]
+    for where, count in counts.items() if translates else ((prepared.source, sum(counts.values())),):
+        if count < batch_size:
+            raise UserError(f"{where}: {count} training images are too few for --batch-size {batch_size}: lower it")
+
+
 def _time_precision(
-    family: str, settings: dict[str, Any], prepared: data.Prepared, batch_size: int, device: str
+    family: str, settings: dict[str, Any], prepared: data.Prepared, batch_size: int, device: str, translates: bool
 ) -> hardware.Precision:
     name = hardware.accelerator(device)
     shape = (prepared.channels, prepared.size, prepared.size)
-    index = prepared.indices("train")[:batch_size]
+    train = prepared.indices("train")
+    index = train[Batches(prepared.labels[train], batch_size, 0, translates).choose(0)]
     real = images.to_float(torch.from_numpy(prepared.images[index])).to(name)
     labels = torch.from_numpy(prepared.labels[index]).to(name)
 

@@ -22,6 +22,9 @@ _BIN_EDGES = np.linspace(-10, 10, 41)
 _DIVERSITY_SIZE = 16  # pixels a side: grain and stripes average out, the body's shape remains
 
 
+Part = tuple[np.ndarray, np.ndarray]  # images uint8 (N, C, H, W), labels (N,)
+
+
 @dataclass(frozen=True)
 class Fixed:
     """The same inputs for a whole run, on the family's device."""
@@ -36,16 +39,39 @@ class Fixed:
     batch_norm: Tensor  # (BATCH_NORM_IMAGES, C, H, W) training images
     batch_norm_labels: Tensor
 
+    def refresh(self, family: Family) -> None:
+        """Bring the averages' batch norms up to date."""
+        family.refresh_averages(self.batch_norm, self.batch_norm_labels)
 
-def fix_inputs(
-    family: Family, train: tuple[np.ndarray, np.ndarray], held_out: tuple[np.ndarray, np.ndarray], seed: int
-) -> Fixed:
+    def look(self, family: Family) -> tuple[np.ndarray, dict[str, Any]]:
+        """The grid of the fixed latents, uint8 (height, width, C), and the columns of epochs.csv."""
+        self.refresh(family)
+        with family.evaluating():
+            shown = family.sample(self.z[:GRID_IMAGES], self.grid_labels)
+            pairs = zip(self.z.split(_BATCH), self.labels.split(_BATCH), strict=True)
+            samples = torch.cat([family.sample(z, labels).float() for z, labels in pairs])
+            scores = {
+                "real": _scores(family, self.real, self.real_labels),
+                "held_out": _scores(family, self.held_out, self.held_out_labels),
+                "generated": _scores(family, samples, self.labels, self.z),
+            }
+        limit = losses.boundary(family.objective)
+        held_out = scores["held_out"]
+        row: dict[str, Any] = {
+            "accuracy/d_held_out": float((held_out > limit).mean()) if len(held_out) else float("nan"),
+            "diversity/samples": diversity(samples),
+            "diversity/data": diversity(self.real),
+        }
+        return images.grid(images.to_uint8(shown)), row | {f"scores/{k}": histogram(v) for k, v in scores.items()}
+
+
+def fix_inputs(family: Family, train: Part, held_out: Part, seed: int) -> Fixed:
     """Choose the inputs of all previews from (images uint8 (N, C, H, W), labels (N,)) and the run's seed.
 
     The latents depend on the seed alone, so that runs of one seed show the same ones.
     """
 
-    def choose(part: tuple[np.ndarray, np.ndarray], count: int, repeat: bool = False) -> tuple[Tensor, Tensor]:
+    def choose(part: Part, count: int, repeat: bool = False) -> tuple[Tensor, Tensor]:
         pictures, labels = part
         order = np.random.default_rng(seed).permutation(len(labels))
         chosen = np.resize(order, count) if repeat else order[:count]
@@ -70,28 +96,6 @@ def fix_inputs(
         batch_norm=many,
         batch_norm_labels=many_labels,
     )
-
-
-def look(family: Family, fixed: Fixed) -> tuple[np.ndarray, dict[str, Any]]:
-    """The grid of the fixed latents, uint8 (height, width, C), and the columns of epochs.csv."""
-    family.refresh_averages(fixed.batch_norm, fixed.batch_norm_labels)
-    with family.evaluating():
-        shown = family.sample(fixed.z[:GRID_IMAGES], fixed.grid_labels)
-        pairs = zip(fixed.z.split(_BATCH), fixed.labels.split(_BATCH), strict=True)
-        samples = torch.cat([family.sample(z, labels).float() for z, labels in pairs])
-        scores = {
-            "real": _scores(family, fixed.real, fixed.real_labels),
-            "held_out": _scores(family, fixed.held_out, fixed.held_out_labels),
-            "generated": _scores(family, samples, fixed.labels, fixed.z),
-        }
-    limit = losses.boundary(family.objective)
-    held_out = scores["held_out"]
-    row: dict[str, Any] = {
-        "accuracy/d_held_out": float((held_out > limit).mean()) if len(held_out) else float("nan"),
-        "diversity/samples": diversity(samples),
-        "diversity/data": diversity(fixed.real),
-    }
-    return images.grid(images.to_uint8(shown)), row | {f"scores/{k}": histogram(v) for k, v in scores.items()}
 
 
 def diversity(pictures: Tensor) -> float:

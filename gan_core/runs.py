@@ -97,6 +97,7 @@ class Run:
 
     def __init__(self, folder: Path, root: Path | None = None) -> None:
         self.folder = folder
+        self.root = root or folder.parent
         self.name = folder.relative_to(root).as_posix() if root else folder.name
 
     @property
@@ -128,8 +129,12 @@ class Run:
         return Table(self.folder / EPOCHS)
 
     def samples(self) -> dict[int, Path]:
-        """Epoch -> grid of the fixed latents, in order."""
+        """Epoch -> grid of the fixed latents, or of the fixed synthetic inputs, in order."""
         return self._by_epoch(self.folder / SAMPLES)
+
+    def private_samples(self) -> dict[int, Path]:
+        """Epoch -> sheet of translated real images, in order: to be looked at here, and not to leave the machine."""
+        return self._by_epoch(self.folder / PRIVATE)
 
     @property
     def gif(self) -> Path | None:
@@ -258,7 +263,7 @@ class RunWriter:
 
     def keep_samples(self, last: int) -> None:
         """Drop the grids of epochs after `last`."""
-        for epoch, path in self.run.samples().items():
+        for epoch, path in [*self.run.samples().items(), *self.run.private_samples().items()]:
             if epoch > last:
                 path.unlink()
 
@@ -268,9 +273,9 @@ class RunWriter:
         folder.mkdir(exist_ok=True)
         images.save_png(folder / f"epoch_{epoch:04d}.png", picture)
 
-    def save_gif(self) -> Path:
-        """Write progress.gif from the grids there are; returns its path."""
-        return write_gif(self.run, self.run.folder / GIF)
+    def save_gif(self, private: bool = False) -> Path:
+        """Write progress.gif from the grids there are, private ones into their folder; returns its path."""
+        return write_gif(self.run, self.run.folder / (f"{PRIVATE}/{GIF}" if private else GIF), private)
 
     def checkpoint_path(self, step: int) -> Path:
         return self.run.folder / CHECKPOINTS / f"step_{step:08d}.safetensors"
@@ -292,13 +297,14 @@ class RunWriter:
         files.write_text(self.run.folder / STATUS, json.dumps(asdict(status), indent=2) + "\n")
 
 
-def write_gif(run: Run, path: Path) -> Path:
-    """Join a run's grids to a GIF, first to last epoch.
+def write_gif(run: Run, path: Path, private: bool = False) -> Path:
+    """Join a run's grids to a GIF, first to last epoch; the private ones only where that is asked for.
 
     Raises:
         UserError: the run has no grids yet.
     """
-    frames = [images.read_png(sample) for sample in run.samples().values()]
+    samples = run.private_samples() if private else run.samples()
+    frames = [images.read_png(sample) for sample in samples.values()]
     if not frames:
         raise UserError(f"run '{run.name}' has no sample grids yet: train it for an epoch first")
     images.save_gif(path, frames)

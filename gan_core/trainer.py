@@ -20,13 +20,23 @@ from lightning_fabric import Fabric
 from torch import Tensor
 from tqdm import tqdm
 
-from gan_core import checkpoints, data, families, hardware, images, previews
+from gan_core import (
+    checkpoints,
+    data,
+    families,
+    hardware,
+    images,
+    preview_inputs,
+    previews,
+    translation_previews,
+)
+from gan_core.batches import Batches, mix
 from gan_core.config import RunConfig
 from gan_core.errors import UserError
 from gan_core.runs import EPOCHS, METRICS, Run, RunWriter
 from gan_core.signals import StopSignals
 
-_INITIAL, _STEP, _ORDER = range(3)  # streams of randomness
+_INITIAL, _STEP = range(2)  # streams of randomness
 # How long a run goes on between checkpoints; tests that kill it ask for one a step.
 _CHECKPOINT_SECONDS = float(os.environ.get("GANRAY_CHECKPOINT_SECONDS", "120"))
 _STATUS_SECONDS = 1.0
@@ -34,11 +44,6 @@ _STATUS_SECONDS = 1.0
 
 class Diverged(ArithmeticError):
     """A loss or a gradient is no longer a finite number."""
-
-
-def mix(stream: int, *numbers: int) -> int:
-    """A 63-bit seed for one stream of randomness at one place."""
-    return int(np.random.SeedSequence((stream, *numbers)).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
 def train(settled: RunConfig, prepared: data.Prepared, name: str, root: Path, device: str = "auto") -> Run:
@@ -50,7 +55,7 @@ def train(settled: RunConfig, prepared: data.Prepared, name: str, root: Path, de
     fabric = hardware.make_fabric(device, settled.precision)
     writer = RunWriter.create(root, name, settled) if fabric.is_global_zero else None
     try:
-        Trainer(settled, prepared, fabric, writer).run()
+        Trainer(settled, prepared, fabric, writer, root).run()
     finally:
         if writer:
             writer.close()
@@ -79,7 +84,9 @@ def resume(run: Run, device: str = "auto") -> Run:
         )
         if prepared.fingerprint != settled.fingerprint:
             raise UserError(f"run '{run.name}': {settled.source} has changed since it began; train a new run")
-        trainer = Trainer(settled, prepared, fabric, writer)
+        if settled.domains:
+            prepared = prepared.only(settled.domains)
+        trainer = Trainer(settled, prepared, fabric, writer, run.root)
         trainer.restore(run)
         trainer.run()
     finally:
@@ -91,8 +98,11 @@ def resume(run: Run, device: str = "auto") -> Run:
 class Trainer:
     """One run: its family, its data on the device, its place in time."""
 
-    def __init__(self, settled: RunConfig, prepared: data.Prepared, fabric: Fabric, writer: RunWriter | None) -> None:
+    def __init__(
+        self, settled: RunConfig, prepared: data.Prepared, fabric: Fabric, writer: RunWriter | None, root: Path
+    ) -> None:
         self.config, self.fabric, self.writer = settled, fabric, writer
+        self.private = bool(settled.domains) and preview_inputs.are_private(settled)
         if settled.batch_size % fabric.world_size:
             raise UserError(f"--batch-size {settled.batch_size} cannot be shared by {fabric.world_size} processes")
         torch.manual_seed(mix(_INITIAL, settled.seed))
@@ -102,14 +112,22 @@ class Trainer:
             self.family.reduce = lambda tensor: _mean(fabric, tensor)
             self.family.share = (fabric.global_rank, fabric.world_size)
         self.pixels, self.labels = _place(prepared, fabric.device)
-        self.fixed = previews.fix_inputs(self.family, _part(prepared, "train"), _part(prepared, "val"), settled.seed)
-        self.steps_per_epoch = len(self.labels) // settled.batch_size
-        self.last_step = self.steps_per_epoch * settled.epochs
+        self.fixed = self._fix_inputs(prepared, root)
+        paired = bool(settled.domains)
+        self.batches = Batches(_part(prepared, "train")[1], settled.batch_size, settled.seed, paired)
+        self.steps_per_epoch = self.batches.steps_per_epoch
+        self.last_step = self.family.steps = self.steps_per_epoch * settled.epochs
         self.seconds = 0.0  # trained so far, earlier starts counted in
         self.rows: list[tuple[int, float, Tensor]] = []
-        self.order: np.ndarray | None = None  # of this epoch's images
         self.stop_requested: str | None = None
         self.saved_step = -1
+
+    def _fix_inputs(self, prepared: data.Prepared, root: Path) -> previews.Fixed | translation_previews.Fixed:
+        train, held_out, seed = _part(prepared, "train"), _part(prepared, "val"), self.config.seed
+        if not self.config.domains:
+            return previews.fix_inputs(self.family, train, held_out, seed)
+        inputs = preview_inputs.make(self.config, root, translation_previews.ROWS)
+        return translation_previews.fix_inputs(self.family, train, held_out, seed, inputs)
 
     def restore(self, run: Run) -> None:
         """Take over the newest complete checkpoint and cut the tables back to what it knows."""
@@ -170,12 +188,7 @@ class Trainer:
     def _step(self) -> None:
         """One batch through the family's `train_step`, with the randomness of (seed, step)."""
         family, settled = self.family, self.config
-        epoch, place = divmod(family.step, self.steps_per_epoch)
-        if place == 0 or self.order is None:
-            self.order = np.random.default_rng(mix(_ORDER, settled.seed, epoch)).permutation(len(self.labels))
-        rank, processes = family.share
-        chosen = self.order[place * settled.batch_size : (place + 1) * settled.batch_size][rank::processes]
-        index = torch.from_numpy(chosen).to(self.pixels.device)
+        index = torch.from_numpy(self.batches.choose(family.step, *family.share)).to(self.pixels.device)
         real = images.to_float(self.pixels[index].to(self.fabric.device))
         labels = self.labels[index].to(self.fabric.device)
 
@@ -231,8 +244,8 @@ class Trainer:
             return
         epoch = self.family.step // self.steps_per_epoch
         with self.fabric.autocast():
-            sheet, row = previews.look(self.family, self.fixed)
-        self.writer.save_samples(epoch, sheet)
+            sheet, row = self.fixed.look(self.family)
+        self.writer.save_samples(epoch, sheet, self.private)
         self.writer.log([{"epoch": epoch, "step": self.family.step} | row], EPOCHS)
 
     def _save(self) -> None:
@@ -251,10 +264,10 @@ class Trainer:
         if not self.writer:
             return
         header = {"preset": self.config.preset, "step": self.family.step}
-        self.family.refresh_averages(self.fixed.batch_norm, self.fixed.batch_norm_labels)
+        self.fixed.refresh(self.family)
         checkpoints.save_weights(self.writer.run.weights, self.family.served_state(), header)
         checkpoints.save_weights(self.writer.run.discriminator, self.family.judging_state(), header)
-        self.writer.save_gif()
+        self.writer.save_gif(self.private)
         done = self.family.step == self.last_step
         self._status(
             "finished" if done else "stopped",

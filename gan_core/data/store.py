@@ -17,14 +17,14 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from gan_core.data.layout import SPLITS
 from gan_core.decoding import FITS
-from gan_core.errors import UserError
+from gan_core.errors import UserError, nearest
 
 FORMAT = 1
 IMAGES = "images.npy"
@@ -80,6 +80,30 @@ class Prepared:
             }
             for split in SPLITS
         }
+
+    def only(self, classes: tuple[str, ...]) -> "Prepared":
+        """The images of these classes, labelled by their place in `classes`; the source's fingerprint stays.
+
+        Raises:
+            UserError: there is no such class.
+        """
+        for name in classes:
+            if name not in self.classes:
+                hint = nearest(name, self.classes)
+                raise UserError(f"{self.source} has no class '{name}'.{hint} Classes: {', '.join(self.classes)}")
+        if classes == self.classes:
+            return self
+        places = np.array([classes.index(name) if name in classes else -1 for name in self.classes], np.int64)
+        index = np.flatnonzero(places[self.labels] >= 0)
+        return replace(
+            self,
+            classes=classes,
+            images=self.images[index],
+            labels=places[self.labels[index]],
+            names=[self.names[i] for i in index],
+            patients=[self.patients[i] for i in index],
+            splits=self.splits[index],
+        )
 
 
 def describe(prepared: Prepared) -> str:

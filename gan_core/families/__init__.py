@@ -6,9 +6,9 @@ from typing import Any
 
 from gan_core import catalog, config
 from gan_core.errors import UserError
-from gan_core.families.base import Encodes, Family
+from gan_core.families.base import Encodes, Family, Translates
 
-__all__ = ["Definition", "Encodes", "Family", "build", "load_family"]
+__all__ = ["Definition", "Encodes", "Family", "Translates", "build", "load_family"]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -28,6 +28,13 @@ class Encodes(Protocol):
     def encode(self, images: Tensor) -> Tensor: ...
 
 
+@runtime_checkable
+class Translates(Protocol):
+    """A family that brings images (N, C, H, W) in [-1, 1] of one of its two domains into domain `to` (0: A, 1: B)."""
+
+    def translate(self, images: Tensor, to: int) -> Tensor: ...
+
+
 @dataclasses.dataclass
 class Player:
     """One optimizer and what it moves."""
@@ -35,6 +42,7 @@ class Player:
     optimizer: torch.optim.Optimizer
     names: tuple[str, ...]  # of the networks
     parameters: list[nn.Parameter]
+    lr: float
     average: float | None  # decay of the moving average, none if not kept
 
 
@@ -62,6 +70,7 @@ class Family(nn.Module):
         self.averages = nn.ModuleDict()
         self.served: set[str] = set()  # the networks that inference needs
         self.step = 0  # updates done so far; the trainer counts
+        self.steps = 0  # of the whole run; the trainer knows
         self._norms: Scalars = {}
         self.build(config)
 
@@ -72,7 +81,10 @@ class Family(nn.Module):
         raise AssertionError(f"{type(self).__name__} has no build")
 
     def train_step(self, real: Tensor, labels: Tensor) -> Scalars:
-        """One update of each network. real: (N, C, H, W) in [-1, 1]; labels: (N,)."""
+        """One update of each network. real: (N, C, H, W) in [-1, 1]; labels: (N,).
+
+        For a translator the first half of the batch is of domain A (label 0), the second of domain B (label 1).
+        """
         raise AssertionError(f"{type(self).__name__} has no train_step")
 
     def sample(self, z: Tensor, labels: Tensor) -> Tensor:
@@ -109,6 +121,18 @@ class Family(nn.Module):
         rank, processes = self.share
         return torch.randn(count * processes, self.latent_size, device=self.device)[rank::processes]
 
+    def uniform(self, count: int, numbers: int) -> Tensor:
+        """Uniform numbers (count, numbers) in [0, 1) for a training step, shared out as `latents` are."""
+        rank, processes = self.share
+        return torch.rand(count * processes, numbers, device=self.device)[rank::processes]
+
+    @property
+    def remaining(self) -> float:
+        """1 in the first half of the run, then linearly down to 0: the factor of a learning rate that falls so."""
+        if not self.steps:
+            return 1.0
+        return min(1.0, 2 * (self.steps - self.step) / self.steps)
+
     def optimize(
         self,
         name: str,
@@ -128,7 +152,7 @@ class Family(nn.Module):
         parameters = [p for network in networks for p in self.network(network).parameters()]
         # One kernel for all parameters; the plain loop over them costs a small network more than its mathematics.
         adam = torch.optim.Adam(parameters, lr=lr, betas=betas, fused=True)
-        self.players[name] = Player(adam, networks, parameters, average)
+        self.players[name] = Player(adam, networks, parameters, lr, average)
         if average is not None:
             for network in networks:
                 self.averages[network] = copy.deepcopy(self.network(network)).requires_grad_(False)
@@ -150,8 +174,8 @@ class Family(nn.Module):
             return 0.0
         return self.config.r1 * self.config.r1_every * losses.gradient_penalty(logits, real)
 
-    def update(self, name: str, loss: Tensor) -> None:
-        """One optimizer step down `loss`, for this player's parameters alone.
+    def update(self, name: str, loss: Tensor, rate: float = 1.0) -> None:
+        """One optimizer step down `loss`, for this player's parameters alone, at `rate` times its learning rate.
 
         Gradients of the other networks are not computed. They are averaged over the processes here and nowhere else.
         """
@@ -164,6 +188,8 @@ class Family(nn.Module):
         for parameter, gradient in zip(player.parameters, gradients, strict=True):
             parameter.grad = _laid_out_as(parameter, gradient)
         self._norms[f"grad_norm/{name}"] = torch.nn.utils.get_total_norm(gradients)
+        for group in player.optimizer.param_groups:
+            group["lr"] = player.lr * rate
         player.optimizer.step()
         # Autocast remembers the bfloat16 copies of the weights; they have just become old.
         torch.clear_autocast_cache()

@@ -44,7 +44,7 @@ def test_a_look_works_without_held_out_images(preset: str) -> None:
     family = build(preset)
     images = np.random.default_rng(0).integers(0, 256, (12, 1, 32, 32), dtype=np.uint8)
     labels = np.arange(12) % 2
-    sheet, row = previews.look(family, previews.fix_inputs(family, (images, labels), (images[:0], labels[:0]), 0))
+    sheet, row = previews.fix_inputs(family, (images, labels), (images[:0], labels[:0]), 0).look(family)
     assert sheet.shape == (138, 138, 1)
     assert np.isnan(row["accuracy/d_held_out"])
     assert 0 < row["diversity/data"] < 2

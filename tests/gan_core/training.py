@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from gan_core import cli
+from gan_core import catalog, cli
 
 SMALL = ["--size", "32", "--batch-size", "8", "--device", "cpu", "--precision", "32-true", "--log-every", "2"]
 
@@ -30,6 +30,16 @@ def make_pictures(folder: Path, per_class: int = 20) -> Path:
 def arguments(preset: str, source: Path | str, root: Path, name: str, epochs: int = 3, *more: str) -> list[str]:
     fixed = ["train", preset, "--data", str(source), "--runs", str(root), "--name", name, "--epochs", str(epochs)]
     return [*fixed, *SMALL, *more]
+
+
+# What makes a step of a translator as short as one of the others.
+SMALL_TRANSLATOR = ("--batch-size", "2", "--set", "width=4", "--set", "blocks=2", "--set", "discriminator_width=4")
+
+
+def small(family: str) -> tuple[str, list[str]]:
+    """A family's first preset, and options that keep its steps short."""
+    preset = next(preset for preset in catalog.presets().values() if preset.family == family)
+    return preset.name, [*SMALL_TRANSLATOR] if preset.task == "translate" else []
 
 
 def train(preset: str, source: Path | str, root: Path, name: str, epochs: int = 3, *more: str) -> Path:

@@ -12,7 +12,7 @@ TORCH = frozenset({"torch", "torchvision", "lightning_fabric", "safetensors.torc
 
 # Parts of gan_core by name; "" is the package's own __init__, a family is "families.<name>".
 GROUND = frozenset(
-    {"", "config", "decoding", "dicom", "errors", "files", "images", "losses", "nets", "signals", "tables"}
+    {"", "batches", "config", "decoding", "dicom", "errors", "files", "images", "losses", "nets", "signals", "tables"}
 )
 
 # Part -> the parts it may use.
@@ -28,8 +28,15 @@ GAN_CORE = {
     "checkpoints": GROUND | {"runs"},
     "hardware": GROUND | {"families.base"},
     "previews": GROUND | {"families.base"},
-    "plans": GROUND | {"catalog", "data", "families", "hardware"},
-    "trainer": GROUND | {"checkpoints", "data", "families", "families.base", "hardware", "previews", "runs"},
+    "translation_previews": GROUND | {"families.base", "previews"},
+    "preview_inputs": GROUND | {"data", "inference", "runs"},
+    "gate": GROUND,
+    "decode_worker": GROUND,
+    "translation": GROUND | {"gate", "inference"},
+    "plans": GROUND | {"catalog", "data", "families", "gate", "hardware", "preview_inputs"},
+    "trainer": GROUND
+    | {"checkpoints", "data", "families", "families.base", "hardware", "preview_inputs", "previews", "runs"}
+    | {"translation_previews"},
     "inference": GROUND | {"checkpoints", "families", "families.base", "runs"},
     "evaluation": GROUND | {"catalog", "data", "inference", "runs"},
 }
@@ -37,12 +44,14 @@ COMMAND_LINE = frozenset({"__main__", "cli"})  # may use every part
 
 # The public faces, all that the app may use.
 FACES = frozenset(
-    {"", "catalog", "config", "data", "diagnostics", "errors", "evaluation", "images", "inference", "runs", "tables"}
+    {"", "catalog", "config", "data", "decode_worker", "decoding", "diagnostics", "errors", "evaluation", "gate"}
+    | {"images", "inference", "runs", "tables", "translation"}
 )
 
 # torch takes seconds to import: the other parts do without it.
 WITH_TORCH = frozenset(
-    {"checkpoints", "evaluation", "families", "hardware", "inference", "losses", "nets", "plans", "previews", "trainer"}
+    {"checkpoints", "evaluation", "families", "gate", "hardware", "inference", "losses", "nets", "plans", "previews"}
+    | {"trainer", "translation_previews"}
 )
 
 

@@ -1,0 +1,172 @@
+"""CycleGAN: two domains, unpaired, each translated into the other and back (Zhu 2017, arXiv:1703.10593).
+
+    python -m gan_core train cyclegan_resnet_light --data phantom:cxr --domains normal,covid
+
+The config picks the generator (ResNet, or U-Net after pix2pix), the adversarial loss, the discriminator, the weights
+and the up-sampling. The `_light` presets are narrow enough to train on a processor and to translate while you wait.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from gan_core import losses
+from gan_core.families.base import Family, Scalars
+from gan_core.nets import ImagePool, PatchDiscriminator, ResNetTranslator, UNetTranslator
+
+
+@dataclass(frozen=True)
+class Config:
+    """Settings of the two translators and their discriminators."""
+
+    generator: Literal["resnet", "unet"] = "resnet"
+    width: int = 64  # channels at the image's resolution, doubled at each halving ...
+    most: int = 512  # ... up to this; U-Net alone, a ResNet halves twice
+    blocks: int = 0  # ResNet: residual blocks; 0 for 6 up to 128 px and 9 from 256 px
+    residual: Literal["add", "concatenate"] = "add"
+    upsampling: Literal["resize", "transposed"] = "resize"
+    discriminator_width: int = 64
+    strided: Literal[3, 4] = 3  # layers of the discriminator that halve: 70 x 70 patches, or a 16 x 16 map at 256 px
+    objective: Literal["least_squares", "cross_entropy"] = "least_squares"
+    adversarial: float = 1.0  # weights of the generators' losses
+    cycle: float = 10.0
+    identity: float = 5.0
+    pool: int = 50  # generated pictures that each discriminator's history keeps
+    zoom: float = 0.1  # training pictures are enlarged by up to this share, and a random window is taken
+    mirror: bool = False  # and mirrored half of the time: not for chests, whose heart is on one side
+    lr: float = 2e-4  # falls linearly to 0 over the second half of the run
+    beta1: float = 0.5
+    beta2: float = 0.999
+    average: float = 0.999  # decay of the generators' moving average, 0 for none
+
+
+PRESETS = {
+    "cyclegan_resnet": Config(),
+    "cyclegan_resnet_light": Config(width=24, discriminator_width=32),
+    "cyclegan_unet": Config(generator="unet", objective="cross_entropy", mirror=True),
+    "cyclegan_unet_light": Config(
+        generator="unet", objective="cross_entropy", mirror=True, width=24, most=96, discriminator_width=32
+    ),
+}
+
+
+class CycleGAN(Family):
+    """A picture that was translated there and back should be the picture it was."""
+
+    task = "translate"
+    columns = (
+        "loss/g_ab",
+        "loss/g_ba",
+        "loss/cycle_a",
+        "loss/cycle_b",
+        "loss/identity_a",
+        "loss/identity_b",
+        "loss/d_a",
+        "loss/d_b",
+        "accuracy/d_a_real",
+        "accuracy/d_a_fake",
+        "accuracy/d_b_real",
+        "accuracy/d_b_fake",
+        "grad_norm/g",
+        "grad_norm/d",
+    )
+
+    def build(self, config: Config) -> None:
+        self.generator_ab, self.generator_ba = self._translator(config), self._translator(config)
+        channels = self.image_shape[0]
+        self.discriminator_a = PatchDiscriminator(channels, config.discriminator_width, config.strided)
+        self.discriminator_b = PatchDiscriminator(channels, config.discriminator_width, config.strided)
+        betas = (config.beta1, config.beta2)
+        self.optimize("g", "generator_ab", "generator_ba", lr=config.lr, betas=betas, average=config.average)
+        self.optimize("d", "discriminator_a", "discriminator_b", lr=config.lr, betas=betas)
+        if self.learns:
+            self.pool_a = ImagePool(config.pool, self.image_shape)
+            self.pool_b = ImagePool(config.pool, self.image_shape)
+
+    def _translator(self, config: Config) -> nn.Module:
+        channels, size, _ = self.image_shape
+        if config.generator == "unet":
+            return UNetTranslator(channels, size, config.width, config.most, config.upsampling)
+        blocks = config.blocks or (9 if size >= 256 else 6)
+        return ResNetTranslator(channels, config.width, blocks, config.residual, config.upsampling)
+
+    def train_step(self, real: Tensor, labels: Tensor) -> Scalars:
+        config = self.config
+        real_a, real_b = self.augment(real).chunk(2)
+        count = len(real_a)
+
+        # Translation and identity go through in one call; instance norm keeps them apart.
+        learns_identity = config.identity > 0
+        fake_b, *idt_b = self.generator_ab(torch.cat((real_a, real_b)) if learns_identity else real_a).split(count)
+        fake_a, *idt_a = self.generator_ba(torch.cat((real_b, real_a)) if learns_identity else real_b).split(count)
+        rec_a, rec_b = self.generator_ba(fake_b), self.generator_ab(fake_a)
+        g_ab = losses.generator(self.discriminator_b(fake_b), config.objective)
+        g_ba = losses.generator(self.discriminator_a(fake_a), config.objective)
+        cycle_a, cycle_b = losses.absolute(rec_a, real_a), losses.absolute(rec_b, real_b)
+        nothing = torch.zeros((), device=real.device)
+        identity_a = losses.absolute(idt_a[0], real_a) if learns_identity else nothing
+        identity_b = losses.absolute(idt_b[0], real_b) if learns_identity else nothing
+        g_loss = (
+            config.adversarial * (g_ab + g_ba)
+            + config.cycle * (cycle_a + cycle_b)
+            + config.identity * (identity_a + identity_b)
+        )
+        self.update("g", g_loss, rate=self.remaining)
+
+        seen = self.step * count
+        d_a_real, d_a_fake = self._judge(self.discriminator_a, real_a, self.pool_a(fake_a, seen))
+        d_b_real, d_b_fake = self._judge(self.discriminator_b, real_b, self.pool_b(fake_b, seen))
+        d_a = losses.discriminator(d_a_real, d_a_fake, config.objective)
+        d_b = losses.discriminator(d_b_real, d_b_fake, config.objective)
+        self.update("d", d_a + d_b, rate=self.remaining)
+
+        accuracy_a = losses.accuracy(d_a_real, d_a_fake, config.objective)
+        accuracy_b = losses.accuracy(d_b_real, d_b_fake, config.objective)
+        return self.scalars(
+            {
+                "loss/g_ab": g_ab,
+                "loss/g_ba": g_ba,
+                "loss/cycle_a": cycle_a,
+                "loss/cycle_b": cycle_b,
+                "loss/identity_a": identity_a,
+                "loss/identity_b": identity_b,
+                "loss/d_a": d_a,
+                "loss/d_b": d_b,
+            }
+            | {key.replace("/d", "/d_a"): value for key, value in accuracy_a.items()}
+            | {key.replace("/d", "/d_b"): value for key, value in accuracy_b.items()}
+        )
+
+    def _judge(self, discriminator: nn.Module, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits for both halves, in one call."""
+        logits_real, logits_fake = discriminator(torch.cat((real, fake.to(real.dtype)))).chunk(2)
+        return logits_real, logits_fake
+
+    def augment(self, real: Tensor) -> Tensor:
+        """Random windows of enlarged pictures, (N, C, H, W) as before: the paper's jitter."""
+        if not self.config.zoom and not self.config.mirror:
+            return real
+        zoom, x, y, side = self.uniform(len(real), 4).unbind(1)
+        half = 1 / (1 + self.config.zoom * zoom)  # of the window, where the picture reaches from -1 to 1
+        sign = torch.where(side < 0.5, -1.0, 1.0) if self.config.mirror else torch.ones_like(side)
+        nothing = torch.zeros_like(half)
+        across = torch.stack((sign * half, nothing, (1 - half) * (2 * x - 1)), 1)
+        down = torch.stack((nothing, half, (1 - half) * (2 * y - 1)), 1)
+        where = F.affine_grid(torch.stack((across, down), 1), list(real.shape), align_corners=False)
+        return F.grid_sample(real, where, padding_mode="reflection", align_corners=False)
+
+    def translate(self, images: Tensor, to: int) -> Tensor:
+        """Images (N, C, H, W) in [-1, 1] of the other domain in domain `to` (0: A, 1: B), by the averaged generator."""
+        return self.averaged("generator_ab" if to else "generator_ba")(images)
+
+    def score(self, images: Tensor, labels: Tensor, z: Tensor | None = None) -> Tensor:
+        """The mean logit (N,) of each image's patches, by the discriminator of the domain that its label names."""
+        logits_a, logits_b = (d(images).float().mean((1, 2, 3)) for d in (self.discriminator_a, self.discriminator_b))
+        return torch.where(labels > 0, logits_b, logits_a)
+
+    @property
+    def objective(self) -> str:
+        return self.config.objective

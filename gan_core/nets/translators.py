@@ -1,0 +1,149 @@
+"""Networks that turn one picture into another of the same size, and the critic that looks at patches of it.
+
+All take and give (N, C, H, W); pictures are in [-1, 1].
+"""
+
+import itertools
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from gan_core.nets.convolutional import UpConv
+from gan_core.nets.norm import InstanceNorm
+
+Residual = Literal["add", "concatenate"]
+Upsampling = Literal["resize", "transposed"]
+
+
+class ResNetTranslator(nn.Module):
+    """The generator of CycleGAN (Zhu 2017, arXiv:1703.10593, appendix 7.2, after Johnson 2016).
+
+    A 7 x 7 stem of `width` channels, two down-samplings to 4 * width, `blocks` residual blocks, two up-samplings and a
+    7 x 7 convolution to the picture; instance norm, reflected borders.
+
+    residual: a block's result is added to its input, or joined to it as further channels.
+    upsampling: `resize` is nearest neighbours and a 3 x 3 convolution, which cannot leave a checkerboard (Odena 2016);
+    `transposed` is the paper's strided transposed convolution.
+    """
+
+    def __init__(
+        self, channels: int, width: int, blocks: int, residual: Residual = "add", upsampling: Upsampling = "resize"
+    ) -> None:
+        super().__init__()
+        layers: list[nn.Module] = [nn.Conv2d(channels, width, 7, padding=3, padding_mode="reflect", bias=False)]
+        layers += [InstanceNorm(), nn.ReLU(inplace=True)]
+        for level in (1, 2):
+            layers.append(nn.Conv2d(width * level, width * level * 2, 3, stride=2, padding=1, bias=False))
+            layers += [InstanceNorm(), nn.ReLU(inplace=True)]
+        inner = deep = 4 * width
+        for _ in range(blocks):
+            layers.append(ResidualBlock(deep, inner, residual))
+            deep += inner if residual == "concatenate" else 0
+        for width_out in (2 * width, width):
+            layers += [up(deep, width_out, upsampling), InstanceNorm(), nn.ReLU(inplace=True)]
+            deep = width_out
+        layers += [nn.Conv2d(width, channels, 7, padding=3, padding_mode="reflect"), nn.Tanh()]
+        self.body = nn.Sequential(*layers)
+        self.body.apply(_start)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.body(x.contiguous(memory_format=torch.channels_last))
+
+
+class ResidualBlock(nn.Module):
+    """Two 3 x 3 convolutions whose result is added to the input (He 2016), or joined to it as `width` more channels."""
+
+    def __init__(self, channels: int, width: int, residual: Residual) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(channels, width, 3, padding=1, padding_mode="reflect", bias=False),
+            InstanceNorm(),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(width, width, 3, padding=1, padding_mode="reflect", bias=False),
+            InstanceNorm(),
+        )
+        self.residual = residual
+
+    def forward(self, x: Tensor) -> Tensor:
+        change = self.body(x)
+        return x + change if self.residual == "add" else torch.cat((x, change), 1)
+
+
+class UNetTranslator(nn.Module):
+    """An encoder-decoder whose levels are joined across (pix2pix: Isola 2017, arXiv:1611.07004, section 3.2).
+
+    Each level halves the picture down to 4 pixels a side with a 4 x 4 convolution; channels double from `width` up to
+    `most`. The decoder doubles it again and sees the encoder's maps of the same size beside its own. The finest level
+    has the picture's own resolution, so that an edge need not be drawn anew.
+    """
+
+    def __init__(self, channels: int, size: int, width: int, most: int, upsampling: Upsampling = "resize") -> None:
+        super().__init__()
+        halvings = (size // 4).bit_length() - 1
+        widths = [min(width * 2**level, most) for level in range(halvings + 1)]
+        self.stem = nn.Conv2d(channels, widths[0], 3, padding=1, padding_mode="reflect")
+        self.down = nn.ModuleList(
+            nn.Sequential(
+                nn.LeakyReLU(0.2), nn.Conv2d(fine, coarse, 4, stride=2, padding=1, bias=False), InstanceNorm()
+            )
+            for fine, coarse in itertools.pairwise(widths)
+        )
+        # From the coarsest up; all but the first see the encoder's maps too.
+        self.up = nn.ModuleList(
+            nn.Sequential(nn.ReLU(), up(widths[level] * joined, widths[level - 1], upsampling), InstanceNorm())
+            for level, joined in zip(range(halvings, 0, -1), [1] + [2] * (halvings - 1), strict=True)
+        )
+        self.picture = nn.Sequential(
+            nn.ReLU(), nn.Conv2d(2 * widths[0], channels, 3, padding=1, padding_mode="reflect"), nn.Tanh()
+        )
+        self.apply(_start)
+
+    def forward(self, x: Tensor) -> Tensor:
+        maps = [self.stem(x.contiguous(memory_format=torch.channels_last))]
+        for down in self.down:
+            maps.append(down(maps[-1]))
+        y = maps.pop()
+        for level in self.up:
+            y = torch.cat((level(y), maps.pop()), 1)
+        return self.picture(y)
+
+
+class PatchDiscriminator(nn.Module):
+    """Logits for overlapping patches, not for the picture as a whole: (N, C, H, W) -> (N, 1, h, w).
+
+    strided 3: the 70 x 70 patches of pix2pix and CycleGAN, a 30 x 30 map at 256 px. strided 4: a further halving, and
+    a 16 x 16 map at 256 px. 4 x 4 convolutions throughout, instance norm but in the first, leaky ReLU.
+    """
+
+    def __init__(self, channels: int, width: int, strided: Literal[3, 4] = 3) -> None:
+        super().__init__()
+        widths = [min(width * 2**level, 8 * width) for level in range(strided + 1)]
+        layers: list[nn.Module] = [nn.Conv2d(channels, width, 4, stride=2, padding=1), nn.LeakyReLU(0.2, inplace=True)]
+        # With four halvings the last two convolutions keep the map's size, with three each takes a pixel off.
+        last = nn.ZeroPad2d((1, 2, 1, 2) if strided == 4 else 1)
+        for level in range(1, strided):
+            layers.append(nn.Conv2d(widths[level - 1], widths[level], 4, stride=2, padding=1, bias=False))
+            layers += [InstanceNorm(), nn.LeakyReLU(0.2, inplace=True)]
+        layers += [last, nn.Conv2d(widths[strided - 1], widths[strided], 4, bias=False)]
+        layers += [InstanceNorm(), nn.LeakyReLU(0.2, inplace=True), last, nn.Conv2d(widths[strided], 1, 4)]
+        self.body = nn.Sequential(*layers)
+        self.body.apply(_start)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.body(images.contiguous(memory_format=torch.channels_last))
+
+
+def up(channels_in: int, channels_out: int, kind: Upsampling) -> nn.Module:
+    """A layer to twice the resolution."""
+    if kind == "resize":
+        return UpConv(channels_in, channels_out)
+    return nn.ConvTranspose2d(channels_in, channels_out, 3, stride=2, padding=1, output_padding=1, bias=False)
+
+
+def _start(layer: nn.Module) -> None:
+    """Normal weights of deviation 0.02, as in the papers."""
+    if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+        nn.init.normal_(layer.weight, 0.0, 0.02)
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)
