@@ -28,6 +28,7 @@ class Config:
     blocks: int = 0  # ResNet: residual blocks; 0 for 6 up to 128 px and 9 from 256 px
     residual: Literal["add", "concatenate"] = "add"
     upsampling: Literal["resize", "transposed"] = "resize"
+    change: bool = False  # ResNet: the networks draw what changes, not the whole picture
     discriminator_width: int = 64
     strided: Literal[3, 4] = 3  # layers of the discriminator that halve: 70 x 70 patches, or a 16 x 16 map at 256 px
     objective: Literal["least_squares", "cross_entropy"] = "least_squares"
@@ -45,7 +46,7 @@ class Config:
 
 PRESETS = {
     "cyclegan_resnet": Config(),
-    "cyclegan_resnet_light": Config(width=24, discriminator_width=32),
+    "cyclegan_resnet_light": Config(width=24, discriminator_width=32, change=True),
     "cyclegan_unet": Config(generator="unet", objective="cross_entropy", mirror=True),
     "cyclegan_unet_light": Config(
         generator="unet", objective="cross_entropy", mirror=True, width=24, most=96, discriminator_width=32
@@ -91,7 +92,7 @@ class CycleGAN(Family):
         if config.generator == "unet":
             return UNetTranslator(channels, size, config.width, config.most, config.upsampling)
         blocks = config.blocks or (9 if size >= 256 else 6)
-        return ResNetTranslator(channels, config.width, blocks, config.residual, config.upsampling)
+        return ResNetTranslator(channels, config.width, blocks, config.residual, config.upsampling, config.change)
 
     def train_step(self, real: Tensor, labels: Tensor) -> Scalars:
         config = self.config

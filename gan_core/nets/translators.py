@@ -14,6 +14,7 @@ from gan_core.nets.norm import InstanceNorm
 
 Residual = Literal["add", "concatenate"]
 Upsampling = Literal["resize", "transposed"]
+_NEARLY = 0.995  # of the way to black and white, where the inverse of tanh is still finite
 
 
 class ResNetTranslator(nn.Module):
@@ -25,12 +26,21 @@ class ResNetTranslator(nn.Module):
     residual: a block's result is added to its input, or joined to it as further channels.
     upsampling: `resize` is nearest neighbours and a 3 x 3 convolution, which cannot leave a checkerboard (Odena 2016);
     `transposed` is the paper's strided transposed convolution.
+    change: the network adds to its input before the last tanh in place of drawing it anew, and starts as the identity:
+    what need not change keeps its detail, however narrow the network.
     """
 
     def __init__(
-        self, channels: int, width: int, blocks: int, residual: Residual = "add", upsampling: Upsampling = "resize"
+        self,
+        channels: int,
+        width: int,
+        blocks: int,
+        residual: Residual = "add",
+        upsampling: Upsampling = "resize",
+        change: bool = False,
     ) -> None:
         super().__init__()
+        self.change = change
         layers: list[nn.Module] = [nn.Conv2d(channels, width, 7, padding=3, padding_mode="reflect", bias=False)]
         layers += [InstanceNorm(), nn.ReLU(inplace=True)]
         for level in (1, 2):
@@ -43,12 +53,15 @@ class ResNetTranslator(nn.Module):
         for width_out in (2 * width, width):
             layers += [up(deep, width_out, upsampling), InstanceNorm(), nn.ReLU(inplace=True)]
             deep = width_out
-        layers += [nn.Conv2d(width, channels, 7, padding=3, padding_mode="reflect"), nn.Tanh()]
+        layers.append(nn.Conv2d(width, channels, 7, padding=3, padding_mode="reflect"))
         self.body = nn.Sequential(*layers)
         self.body.apply(_start)
+        if change:
+            nn.init.zeros_(layers[-1].get_parameter("weight"))
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.body(x.contiguous(memory_format=torch.channels_last))
+        drawn = self.body(x.contiguous(memory_format=torch.channels_last))
+        return (torch.atanh(_NEARLY * x.float()) + drawn).tanh() if self.change else drawn.tanh()
 
 
 class ResidualBlock(nn.Module):
