@@ -26,7 +26,7 @@ class RunConfig:
 
     preset: str
     family: str
-    source: str  # as the user gave it: a folder, a zip, hf:owner/name, phantom:cxr
+    source: str  # as the user gave it: a folder, a zip, hf:owner/name, phantom:cxr, phantom:mri
     fingerprint: str  # of the source's content and the settings it was prepared with
     classes: tuple[str, ...]
     class_counts: tuple[int, ...]  # training images of each class

@@ -11,6 +11,7 @@ import numpy as np
 from gan_core.data.sources import Entry
 from gan_core.errors import UserError, nearest
 
+KINDS = ("phantom:cxr", "phantom:mri")
 IMAGES = 1000
 MAX_IMAGES = 1_000_000
 SEEDS = 2**31
@@ -28,7 +29,13 @@ def drawer(kind: str) -> ModuleType:
         from gan_core.data import phantom_cxr
 
         return phantom_cxr
-    raise UserError(f"there is no phantom '{kind}'.{nearest(kind, ['cxr'])} What can be drawn: phantom:cxr")
+    if kind == "mri":
+        from gan_core.data import phantom_mri
+
+        return phantom_mri
+    raise UserError(
+        f"there is no phantom '{kind}'.{nearest(f'phantom:{kind}', KINDS)} What can be drawn: {', '.join(KINDS)}"
+    )
 
 
 @dataclass(frozen=True)

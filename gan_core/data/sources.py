@@ -10,7 +10,8 @@ from gan_core.errors import UserError, nearest
 
 KINDS = (
     "a folder with one sub-folder per class, a flat folder of images, a zip of either, "
-    "hf:owner/name[:config] for a Hugging Face data set, or phantom:cxr[?images=1000&seed=0] for drawn images"
+    "hf:owner/name[:config] for a Hugging Face data set, or phantom:cxr[?images=1000&seed=0] or phantom:mri "
+    "for drawn images"
 )
 
 
@@ -90,5 +91,5 @@ def _unknown(text: str) -> str:
         beside = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
     except OSError:
         beside = []
-    hint = nearest(path.name, beside) or nearest(text, ["phantom:cxr"])
+    hint = nearest(path.name, beside) or nearest(text, ["phantom:cxr", "phantom:mri"])
     return f"there is no '{text}'.{hint} A source is {KINDS}"
