@@ -90,12 +90,39 @@ class Entry:
     def task(self) -> str:
         """What the run learns: losses of different tasks are not to be compared."""
         preset = catalog.presets().get(self.config.preset) if self.config else None
-        return preset.task if preset else "generate"
+        return "translate" if self.domains else preset.task if preset else "generate"
+
+    @property
+    def domains(self) -> tuple[str, str] | None:
+        """The two classes that a translator goes between; None for other runs."""
+        named = self.config.domains if self.config else ()
+        return (named[0], named[1]) if len(named) == 2 else None
 
     @property
     def objective(self) -> str:
         """The loss the logits belong to, as far as the settings say."""
         return str(self.config.settings.get("objective", "cross_entropy")) if self.config else ""
+
+    @property
+    def boundary(self) -> float:
+        """The score above which the discriminator takes an image for real."""
+        return 0.5 if self.objective == "least_squares" else 0.0
+
+    @property
+    def private(self) -> bool:
+        """Whether what there is to look at shows real images: on this machine only, and nothing to download."""
+        return not self.run.samples() and bool(self.run.private_samples())
+
+    @property
+    def sheets(self) -> dict[int, Path]:
+        """Epoch -> sample grid, in order; those of real inputs where there are no others."""
+        return self.run.samples() or self.run.private_samples()
+
+    @property
+    def gif(self) -> Path | None:
+        """The sheets from first to last epoch, if written."""
+        path = self.run.folder / runs.PRIVATE / runs.GIF
+        return (path if path.is_file() else None) if self.private else self.run.gif
 
 
 class Library:
@@ -141,7 +168,7 @@ class Library:
 
     def previews(self, entry: Entry) -> list[int]:
         """The epochs with a sample grid, in order."""
-        return list(entry.run.samples())
+        return list(entry.sheets)
 
     def picture(self, path: Path | None) -> bytes | None:
         """A PNG file as it is; None if it is missing or only partly there."""

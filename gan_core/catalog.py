@@ -22,6 +22,7 @@ class Preset:
     family: str  # the module below gan_core.families
     title: str  # the first line of its docstring
     task: str  # generate or translate
+    encodes: bool = False  # whether its runs bring pictures back to latents
 
     @property
     def image_size(self) -> int:
@@ -57,8 +58,9 @@ def _read(path: Path) -> list[Preset]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     title = (ast.get_docstring(tree) or path.stem).splitlines()[0]
     names: list[str] = []
-    task = "generate"
+    task, encodes = "generate", False
     for node in ast.walk(tree):
+        encodes = encodes or (isinstance(node, ast.FunctionDef) and node.name == "encode")
         target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
         value = getattr(node, "value", None)
         if not isinstance(target, ast.Name):
@@ -67,4 +69,4 @@ def _read(path: Path) -> list[Preset]:
             names = [key.value for key in value.keys if isinstance(key, ast.Constant) and isinstance(key.value, str)]
         if target.id == "task" and isinstance(value, ast.Constant):
             task = str(value.value)
-    return [Preset(name, path.stem, title, task) for name in names]
+    return [Preset(name, path.stem, title, task, encodes) for name in names]

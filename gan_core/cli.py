@@ -68,6 +68,21 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--seed", type=int, default=0, help="of the latents (default 0)")
     command.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the PNG files")
 
+    command = _command(commands, "translate", _translate, "translate pictures into a translator's other domain")
+    _run_options(command)
+    command.add_argument("images", metavar="IMAGE", nargs="+", type=Path, help="files, and folders of them")
+    command.add_argument("--to", required=True, metavar="DOMAIN", help="the domain to translate to")
+    command.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the PNG files")
+    command.add_argument(
+        "--original-size",
+        action="store_true",
+        help="bring the change to each picture's own size, in place of writing the network's size",
+    )
+    command.add_argument(
+        "--insist", action="store_true", help="also what does not look like the pictures that the run was trained on"
+    )
+    command.add_argument("--device", choices=("auto", "cpu", "cuda"), default="cpu")
+
     command = _command(commands, "prepare", _prepare, "decode, split by patient and cache a source")
     command.add_argument("source", metavar="SOURCE", help=_SOURCE)
     command.add_argument("dest", metavar="DEST", type=Path, nargs="?", help="with --folders: where they go")
@@ -266,6 +281,27 @@ def _generate(options: argparse.Namespace) -> None:
     model = inference.load(find_run(options.name, options.runs))
     count = model.write(options.out, options.num, label=options.label, seed=options.seed)
     print(f"{count} pictures in {options.out}")
+
+
+def _translate(options: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from gan_core import hardware, inference, translation
+
+    model = inference.load(find_run(options.name, options.runs), hardware.accelerator(options.device))
+    done = translation.translate_files(
+        model,
+        options.images,
+        options.to,
+        options.out,
+        original_size=options.original_size,
+        insist=options.insist,
+        progress=lambda files: tqdm(files, desc="translate", unit="picture", disable=None),
+    )
+    print(f"{len(done.written)} pictures in {options.out}, synthetic, not for diagnosis")
+    for line in done.refused:
+        print(f"error: {line}", file=sys.stderr)
+    return 2 if done.refused else 0
 
 
 def _prepare(options: argparse.Namespace) -> None:

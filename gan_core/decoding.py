@@ -156,7 +156,7 @@ def _decode_pillow(data: bytes, name: str) -> np.ndarray:
                 check_size(*image.size, name)
                 image.load()
                 return _pixels(image, name)
-    except UserError:
+    except (UserError, MemoryError):
         raise
     except Image.UnidentifiedImageError as error:
         kinds = ", ".join(FORMATS)

@@ -42,7 +42,7 @@ def decode(data: bytes, name: str) -> np.ndarray:
             dataset = pydicom.dcmread(io.BytesIO(data), force=True)
             _check(dataset, name)
             return _picture(dataset, name)
-    except UserError:
+    except (UserError, MemoryError):
         raise
     # Damaged files make the reader raise whatever the damage leads to: all of it means the same to the user.
     except Exception as error:

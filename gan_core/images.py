@@ -82,7 +82,12 @@ def read_png(path: Path) -> np.ndarray:
 
 
 def save_gif(path: Path, frames: Sequence[np.ndarray], milliseconds: int = 250, last: int = 1500) -> None:
-    """Write uint8 frames (H, W, C) of one shape as a looping GIF; the last one stays `last` milliseconds.
+    """Write frames as a GIF, replaced as a whole; see `gif_bytes`."""
+    files.write_bytes(path, gif_bytes(frames, milliseconds, last))
+
+
+def gif_bytes(frames: Sequence[np.ndarray], milliseconds: int = 250, last: int = 1500) -> bytes:
+    """Encode uint8 frames (H, W, C) of one shape as a looping GIF; the last one stays `last` milliseconds.
 
     Grey frames share a palette of evenly spaced greys; nothing is dithered, which would look like grain.
     """
@@ -92,7 +97,7 @@ def save_gif(path: Path, frames: Sequence[np.ndarray], milliseconds: int = 250, 
     pictures[0].save(
         buffer, "GIF", save_all=True, append_images=pictures[1:], duration=durations, loop=0, comment=NOTICE.encode()
     )
-    files.write_bytes(path, buffer.getvalue())
+    return buffer.getvalue()
 
 
 def _gif_frame(frame: np.ndarray) -> Image.Image:

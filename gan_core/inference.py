@@ -113,17 +113,21 @@ class Model:
         Raises:
             UserError: the run does not translate, or not to there; pictures of another size.
         """
+        self.check_direction(to)
+        family = self.family
+        assert isinstance(family, families.Translates)
+        with torch.inference_mode():
+            batches = [family.translate(x, self.domains.index(to)) for x in self._take(pictures).split(_TRANSLATED)]
+        return np.concatenate([images.to_uint8(batch).transpose(0, 2, 3, 1) for batch in batches])
+
+    def check_direction(self, to: str) -> None:
+        """Raises UserError: the run does not translate, or not to that domain."""
         self._needs("translate")
         if to not in self.domains:
             hint = nearest(to, self.domains)
             raise UserError(
                 f"run '{self.run.name}' does not translate to '{to}'.{hint} Its domains: {', '.join(self.domains)}"
             )
-        family = self.family
-        assert isinstance(family, families.Translates)
-        with torch.inference_mode():
-            batches = [family.translate(x, self.domains.index(to)) for x in self._take(pictures).split(_TRANSLATED)]
-        return np.concatenate([images.to_uint8(batch).transpose(0, 2, 3, 1) for batch in batches])
 
     def _needs(self, task: str) -> None:
         if self.task != task:

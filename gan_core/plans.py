@@ -5,9 +5,10 @@ import subprocess
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import torch
 
-from gan_core import __version__, config, data, families, hardware, images
+from gan_core import __version__, config, data, families, gate, hardware, images
 from gan_core import preview_inputs as inputs
 from gan_core.batches import Batches
 from gan_core.catalog import find_preset
@@ -93,11 +94,18 @@ def plan(
         settings=config.to_dict(own),
         domains=domains,
         preview_inputs=inputs.check(preview_inputs),
+        subject=gate.subject(_some(prepared)),
         patient_pattern=patient_pattern,
         versions={name: importlib.metadata.version(name) for name in ("torch", "numpy")} | {"ganray": __version__},
         git_commit=_git_commit(),
     )
     return settled, prepared
+
+
+def _some(prepared: data.Prepared, count: int = 64) -> np.ndarray:
+    """A few training images, uint8 (n, C, S, S), from all over the set."""
+    train = prepared.indices("train")
+    return prepared.images[train[:: max(1, len(train) // count)]]
 
 
 def _domains(asked: tuple[str, ...], prepared: data.Prepared) -> tuple[str, ...]:

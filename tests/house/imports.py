@@ -30,7 +30,7 @@ GAN_CORE = {
     "previews": GROUND | {"families.base"},
     "translation_previews": GROUND | {"families.base", "previews"},
     "preview_inputs": GROUND | {"data", "inference", "runs"},
-    "gate": GROUND,
+    "gate": GROUND | {"checkpoints"},
     "decode_worker": GROUND,
     "translation": GROUND | {"gate", "inference"},
     "plans": GROUND | {"catalog", "data", "families", "gate", "hardware", "preview_inputs"},

@@ -1,0 +1,6 @@
+"""The live tab: trained runs at work on a visitor's pictures. `python -m dashboard.live` starts it alone."""
+
+import os
+
+# Read by Gradio when it is imported: nothing is reported to anybody.
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")

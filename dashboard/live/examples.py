@@ -1,0 +1,59 @@
+"""Pictures to click on that belong to us: drawn by the program, or made by a shipped generator."""
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+import numpy as np
+
+from dashboard.live.models import Shelf
+from gan_core import images
+from gan_core.config import RunConfig
+from gan_core.data import phantom
+from gan_core.errors import UserError
+
+COUNT = 3  # of each kind
+_FIRST_SEED = 10**15 + 100  # of drawn bodies: no training set reaches so far
+_KINDS = {"chest X-ray": "cxr", "brain MRI": "mri"}
+
+
+def examples(shelf: Shelf, settled: RunConfig, domain: str) -> list[tuple[bytes, str]]:
+    """(PNG, caption) of pictures of a domain that the run can translate; generated ones first."""
+    found = [*_generated(shelf, settled, domain), *_drawn(settled, domain)]
+    return [(content, f"{caption}, synthetic") for content, caption in found]
+
+
+def _drawn(settled: RunConfig, domain: str) -> Iterator[tuple[bytes, str]]:
+    kind = _KINDS.get(settled.subject or "")
+    if kind is None:
+        return
+    classes = phantom.drawer(kind).CLASSES
+    label = next((name for name in classes if name.lower() == domain.lower()), None)
+    if label:
+        for number in range(COUNT):
+            yield _phantom(kind, label, number, settled.image_size), f"drawn, {label}"
+
+
+@lru_cache(maxsize=64)
+def _phantom(kind: str, label: str, number: int, size: int) -> bytes:
+    picture = phantom.drawer(kind).draw(label, _FIRST_SEED + number, max(size, 128)).image
+    return images.png_bytes(np.rint(picture * 255).astype(np.uint8))
+
+
+def _generated(shelf: Shelf, settled: RunConfig, domain: str) -> Iterator[tuple[bytes, str]]:
+    if settled.source.startswith("phantom:"):
+        return
+    for name in shelf.names("generate"):
+        try:
+            config = shelf.config(name)
+            label = next((c for c in config.classes if c.lower() == domain.lower()), None)
+            if label is None or config.image_size < settled.image_size or config.subject != settled.subject:
+                continue
+            model = shelf.get(name)
+            if label not in model.classes:
+                continue
+            pictures, _ = model.generate(COUNT, label=label, seed=11, truncation=0.7)
+        except UserError:
+            continue  # a run that is broken cannot give examples; its own page says why
+        for picture in pictures:
+            yield images.png_bytes(picture, Run=model.run.folder.name), f"generated, {label}"
+        return

@@ -1,0 +1,83 @@
+"""The runs that can do something live, and their networks, loaded once for everyone."""
+
+import threading
+from collections import OrderedDict
+from pathlib import Path
+
+from gan_core import catalog, inference, runs
+from gan_core.config import RunConfig
+from gan_core.decode_worker import DecodeWorker
+from gan_core.errors import UserError
+from gan_core.inference import Model
+from gan_core.runs import Run
+
+MOST = 4  # models kept in memory
+
+
+class Shelf:
+    """Models by run name, the last few used; two visitors of one run share it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.decoder = DecodeWorker()
+        self._models: OrderedDict[tuple[str, int], Model] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def names(self, ability: str) -> list[str]:
+        """Runs with weights that can `translate`, `generate` or `encode`; the best to begin with first."""
+        found = [(run, settled) for run, settled in self._usable() if _can(settled, ability)]
+        # A plain twin is for comparing; who comes to see something wants the other one, and the larger picture.
+        found.sort(key=lambda pair: (pair[1].preset.endswith("_seed"), -pair[1].image_size, _synthetic(pair[1])))
+        return [run.name for run, _ in found]
+
+    def config(self, name: str) -> RunConfig:
+        """Raises UserError: no such run, or its config.json cannot be read."""
+        return self._find(name).config()
+
+    def is_loaded(self, name: str) -> bool:
+        return any(key[0] == name for key in self._models)
+
+    def get(self, name: str) -> Model:
+        """The run's networks. Raises UserError: no such run, weights missing, damaged or of another shape."""
+        run = self._find(name)
+        try:
+            changed = run.weights.stat().st_mtime_ns
+        except OSError:
+            changed = 0
+        # One at a time: two visitors who ask for the same run at once shall not load it twice.
+        with self._lock:
+            key = (name, changed)
+            if key not in self._models:
+                self._models[key] = inference.load(run)
+                while len(self._models) > MOST:
+                    self._models.popitem(last=False)
+            self._models.move_to_end(key)
+            return self._models[key]
+
+    def _find(self, name: str) -> Run:
+        # Looked up in the list: a name from a request opens nothing else.
+        for run in runs.list_runs(self.root):
+            if name in (run.name, run.name.removeprefix(f"{runs.REFERENCE}/")):
+                return run
+        raise UserError(f"there is no run '{name}' here")
+
+    def _usable(self) -> list[tuple[Run, RunConfig]]:
+        found = []
+        for run in runs.list_runs(self.root):
+            try:
+                if run.weights.is_file():
+                    found.append((run, run.config()))
+            except UserError:
+                continue  # the Compare page says what is wrong with it
+        return found
+
+
+def _can(settled: RunConfig, ability: str) -> bool:
+    preset = catalog.presets().get(settled.preset)
+    if preset is None:
+        return False
+    return preset.encodes if ability == "encode" else preset.task == ability
+
+
+def _synthetic(settled: RunConfig) -> bool:
+    return settled.source.startswith("phantom:")

@@ -1,0 +1,241 @@
+"""Each task in its own terms: the curves that its runs are compared by, their names, and the rows of the tables."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from dashboard import parts, store
+from dashboard.parts import plain
+from dashboard.store import Entry, Library
+from gan_core.config import RunConfig
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A quantity that the runs of a task are compared by, over epochs."""
+
+    title: str
+    columns: tuple[str, ...]  # of metrics.csv; their mean is drawn
+    meaning: str
+    percent: bool = False
+    by_objective: bool = False  # its size means something else under another objective
+    weight: str = ""  # the setting that weighs it: where that is 0 it is not learned, and not measured
+
+
+PATCHES = tuple(f"accuracy/d_{domain}_{kind}" for domain in "ab" for kind in ("real", "fake"))
+CHARTS = {
+    "generate": (
+        Chart("Generator loss", ("loss/g",), "lower: it fools its discriminator more often", by_objective=True),
+        Chart(
+            "Discriminator loss", ("loss/d",), "lower: it tells real from generated more surely", by_objective=True
+        ),
+        Chart(
+            "Discriminator accuracy",
+            store.ACCURACY,
+            "mean of real and generated images; at 50 % it is guessing",
+            percent=True,
+        ),
+    ),
+    "translate": (
+        Chart("Cycle loss", ("loss/cycle_a", "loss/cycle_b"), "how far a picture is from itself, there and back"),
+        Chart(
+            "Identity loss",
+            ("loss/identity_a", "loss/identity_b"),
+            "what is changed of a picture that is of the wanted domain already",
+            weight="identity",
+        ),
+        Chart(
+            "Adversarial loss",
+            ("loss/g_ab", "loss/g_ba"),
+            "lower: translations fool their discriminators more often",
+            by_objective=True,
+        ),
+        Chart(
+            "Discriminator loss",
+            ("loss/d_a", "loss/d_b"),
+            "lower: real is told from translated more surely",
+            by_objective=True,
+        ),
+        Chart(
+            "Discriminator accuracy",
+            PATCHES,
+            "mean of real and translated patches; at 50 % it is guessing",
+            percent=True,
+        ),
+    ),
+}
+# What is watched while a run trains: a chart's title, its curves by name, and whether they are shares.
+GROWTH = {
+    "generate": (
+        ("Losses", {"generator": ("loss/g",), "discriminator": ("loss/d",)}, False),
+        ("Discriminator accuracy", {"mean of real and generated": store.ACCURACY}, True),
+    ),
+    "translate": (
+        (
+            "Losses",
+            {"cycle": ("loss/cycle_a", "loss/cycle_b"), "identity": ("loss/identity_a", "loss/identity_b")},
+            False,
+        ),
+        ("Discriminator accuracy", {"mean of real and translated": PATCHES}, True),
+    ),
+}
+ANIMATIONS = {
+    "generate": ("From noise to images", "The same latents in every frame, from before training to the last epoch."),
+    "translate": (
+        "From input to translation",
+        "The same inputs at every epoch, from before training to the last one.",
+    ),
+}
+NOTES = {
+    "generate": "Diversity is how far two images are apart on average: the samples' should come near the data's.",
+    "translate": "Losses are means of both directions, before they are weighed. Change (of a picture by its "
+    "translation) and cycle error (of a picture there and back) are mean absolute differences at the last preview, "
+    "in shares of the grey scale.",
+}
+
+
+def by_task(entries: Sequence[Entry]) -> dict[str, list[Entry]]:
+    """The runs of each task, in their order."""
+    return {task: list(group) for task, group in groupby(sorted(entries, key=_task), key=_task)}
+
+
+def domain_names(group: Sequence[Entry]) -> tuple[str, str]:
+    """What to call the two domains of several translators: their own names, or A and B where those differ."""
+    named = {entry.domains for entry in group if entry.domains}
+    return named.pop() if len(named) == 1 else ("A", "B")
+
+
+def objective(entry: Entry) -> str:
+    return entry.objective.replace("_", " ")
+
+
+def measured(entry: Entry, chart: Chart) -> bool:
+    """Whether the run learns what the chart shows."""
+    return not chart.weight or bool(entry.config and entry.config.settings.get(chart.weight, 1))
+
+
+def split(chart: Chart, group: Sequence[Entry]) -> list[tuple[str, list[Entry]]]:
+    """(title, runs) of each figure that the chart needs: losses of two objectives are never in one."""
+    runs = [entry for entry in group if measured(entry, chart)]
+    objectives = sorted({objective(entry) for entry in runs})
+    if not chart.by_objective or len(objectives) < 2:
+        return [(chart.title, runs)]
+    return [(f"{chart.title}, {name}", [e for e in runs if objective(e) == name]) for name in objectives]
+
+
+def titles(entry: Entry) -> dict[str, str]:
+    """What a run's columns are called, in the order to show them; columns that are not named here follow."""
+    if entry.domains is None:
+        return {
+            "loss/g": "Generator loss",
+            "loss/d": "Discriminator loss",
+            "accuracy/d_real": "Accuracy on real images",
+            "accuracy/d_fake": "Accuracy on generated images",
+            "accuracy/d_held_out": "Accuracy on held-out images",
+            "diversity/samples": "Diversity, the data's dotted",
+            "grad_norm/g": "Generator gradient norm",
+            "grad_norm/d": "Discriminator gradient norm",
+            "images_per_second": "Images a second",
+        }
+    a, b = entry.domains
+    there, back = f"{a} → {b}", f"{b} → {a}"
+    return {
+        "loss/cycle_a": f"Cycle loss, {a}",
+        "loss/cycle_b": f"Cycle loss, {b}",
+        "loss/identity_a": f"Identity loss, {a}",
+        "loss/identity_b": f"Identity loss, {b}",
+        "loss/g_ab": f"Adversarial loss, {there}",
+        "loss/g_ba": f"Adversarial loss, {back}",
+        "loss/d_a": f"Discriminator loss, {a}",
+        "loss/d_b": f"Discriminator loss, {b}",
+        "accuracy/d_a_real": f"Accuracy on real {a}",
+        "accuracy/d_b_real": f"Accuracy on real {b}",
+        "accuracy/d_a_fake": f"Accuracy on {back}",
+        "accuracy/d_b_fake": f"Accuracy on {there}",
+        "change/ab": f"Change, {there}",
+        "change/ba": f"Change, {back}",
+        "cycle_error/a": f"Cycle error, {a}",
+        "cycle_error/b": f"Cycle error, {b}",
+        "accuracy/d_held_out": "Accuracy on held-out images",
+        "grad_norm/g": "Gradient norm of the translators",
+        "grad_norm/d": "Gradient norm of the discriminators",
+        "images_per_second": "Images a second",
+    }
+
+
+def settings(entry: Entry) -> dict[str, str]:
+    """What tells a run from others of its task, as Markdown."""
+    config = entry.config
+    assert config is not None
+    rows = {"Preset": config.preset, "Data": parts.source_name(config.source)}
+    if entry.domains:
+        rows["Domains"] = " ↔ ".join(entry.domains)
+    rows |= {
+        "Training images": training_images(config),
+        "Image size": f"{config.image_size} px",
+        "Epochs": f"{entry.status.epoch} of {config.epochs}",
+        "Batch size": str(config.batch_size),
+        "Seed": str(config.seed),
+    }
+    own = config.settings
+    if entry.task == "translate":
+        weights = (f"{key} {own[key]:g}" for key in ("adversarial", "cycle", "identity") if _is_number(own.get(key)))
+        rows |= {
+            "Generator": str(own.get("generator", "–")),
+            "Width": str(own.get("width", "–")),
+            "Objective": objective(entry),
+            "Weights": ", ".join(weights) or "–",
+            "Preview inputs": config.preview_inputs,
+        }
+    else:
+        rows["Latent size"] = str(own.get("latent_size", "–"))
+    rows["Learning rate"] = str(own.get("lr", "–"))
+    return {key: plain(value) for key, value in rows.items()}
+
+
+def last_values(library: Library, entry: Entry, group: Sequence[Entry]) -> dict[str, str]:
+    """Where a run has come to, as Markdown; the rows are the same for every run of the group."""
+    metrics, previews = library.table(entry, store.METRICS), library.table(entry, store.EPOCHS)
+    mixed = len({other.objective for other in group}) > 1
+    rows = {}
+    for chart in CHARTS[entry.task]:
+        last = library.curve(entry, chart.columns, parts.SMOOTHING).last if measured(entry, chart) else math.nan
+        note = f" ({objective(entry)})" if mixed and chart.by_objective else ""
+        rows[chart.title] = share(last) if chart.percent else number(last) + note
+    rows["Accuracy on held-out images"] = share(previews.last("accuracy/d_held_out"))
+    if entry.task == "translate":
+        a, b = domain_names(group)
+        rows[f"Change, {a} → {b}"] = share(previews.last("change/ab"), 1)
+        rows[f"Change, {b} → {a}"] = share(previews.last("change/ba"), 1)
+        rows[f"Cycle error, {a}"] = share(previews.last("cycle_error/a"), 1)
+        rows[f"Cycle error, {b}"] = share(previews.last("cycle_error/b"), 1)
+    else:
+        rows["Diversity of the samples"] = number(previews.last("diversity/samples"))
+        rows["Diversity of the data"] = number(previews.last("diversity/data"))
+    rows["Images a second"] = number(metrics.last("images_per_second"))
+    rows["Time"] = store.duration(metrics.last("seconds")) or "–"
+    return {plain(key): plain(value) for key, value in rows.items()}
+
+
+def training_images(config: RunConfig) -> str:
+    """How many there are: of each domain of a translator, else in all."""
+    return " and ".join(map(str, config.class_counts)) if config.domains else str(config.train_images)
+
+
+def number(value: float) -> str:
+    if not math.isfinite(value):
+        return "–"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:#.3g}".rstrip(".")
+
+
+def share(value: float, digits: int = 0) -> str:
+    return f"{value:.{digits}%}" if math.isfinite(value) else "–"
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float)
+
+
+def _task(entry: Entry) -> str:
+    return entry.task

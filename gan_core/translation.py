@@ -1,0 +1,210 @@
+"""A picture of one domain into the other: the whole way from a decoded file to a PNG that says what it is.
+
+    translated = translate_picture(inference.load(run), decoding.decode("normal.png"), to="COVID")
+    Path("covid.png").write_bytes(png(translated.after, translated))
+
+Imports no torch: the networks come in as the model that `inference.load` made.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from gan_core import decoding, files, gate, images
+from gan_core.errors import UserError
+from gan_core.inference import Model
+
+NOTICEABLE = 0.05  # of the grey scale: a change that a careful eye sees
+
+
+@dataclass(frozen=True)
+class Translation:
+    """One picture there and back, at the network's own size; uint8 (S, S, C) each."""
+
+    before: np.ndarray
+    after: np.ndarray
+    cycled: np.ndarray | None  # back in the first domain; None where it was not asked for
+    source: str  # domain
+    target: str  # domain
+    run: str
+
+    @property
+    def change(self) -> np.ndarray:
+        """after - before, float32 (S, S, C) in [-1, 1]: shares of the whole grey scale."""
+        return (self.after.astype(np.float32) - self.before) / 255
+
+    @property
+    def cycle_error(self) -> np.ndarray:
+        """cycled - before, float32 (S, S, C) in [-1, 1]; zeros without a cycled picture."""
+        back = self.before if self.cycled is None else self.cycled
+        return (back.astype(np.float32) - self.before) / 255
+
+    def numbers(self, mask: np.ndarray | None = None) -> dict[str, float]:
+        """How much changed, in shares of the grey scale, or of the pixels (`changed`).
+
+        mask: bool (S, S), such as the lungs; then the mean change inside and outside of it as well.
+        """
+        size = np.abs(self.change).mean(2)
+        found = {
+            "mean": float(size.mean()),
+            "changed": float((size > NOTICEABLE).mean()),
+            "largest": float(size.max()),
+        }
+        if self.cycled is not None:
+            found["cycle_error"] = float(np.abs(self.cycle_error).mean())
+        if mask is not None and mask.any() and not mask.all():
+            found |= {"inside": float(size[mask].mean()), "outside": float(size[~mask].mean())}
+        return found
+
+
+def other(model: Model, to: str) -> str:
+    """The domain that pictures come from when they go to `to`.
+
+    Raises:
+        UserError: the run does not translate, or not to there.
+    """
+    model.check_direction(to)
+    return next(domain for domain in model.domains if domain != to)
+
+
+def translate_picture(model: Model, picture: np.ndarray, to: str, *, cycle: bool = True) -> Translation:
+    """Translate one decoded picture, float32 (H, W, C) in [0, 1] of any size.
+
+    It is made square and brought to the network's size the way the run's training images were. cycle: also translate
+    the result back, which costs as much again.
+
+    Raises:
+        UserError: the run does not translate to domain `to`.
+    """
+    source, settled = other(model, to), model.config
+    fitted = decoding.resize(decoding.to_channels(picture, settled.channels), settled.image_size, settled.fit)
+    before = decoding.quantise(fitted).transpose(1, 2, 0)
+    after = model.translate(before[None], to)[0]
+    cycled = model.translate(after[None], source)[0] if cycle else None
+    return Translation(before, after, cycled, source, to, model.run.folder.name)
+
+
+def with_cycle(model: Model, translated: Translation) -> Translation:
+    """The same translation with its way back."""
+    back = model.translate(translated.after[None], translated.source)[0]
+    return Translation(translated.before, translated.after, back, translated.source, translated.target, translated.run)
+
+
+def at_original_size(picture: np.ndarray, translated: Translation, fit: str) -> np.ndarray:
+    """The translation at the picture's own size, uint8 (H, W, C).
+
+    picture: float32 (H, W, C) in [0, 1], as decoded. The change that the network made is brought to its resolution and
+    added to it, so that its detail stays. With fit `crop` what lay outside the square stays as it was.
+    """
+    change, channels = translated.change, translated.change.shape[2]
+    original = decoding.to_channels(picture, channels)
+    height, width, _ = original.shape
+    size = change.shape[0]
+    scale = size / (min if fit == "crop" else max)(height, width)
+    # Where the whole picture lies in the network's square, in the square's pixels.
+    left, top = (size - width * scale) / 2, (size - height * scale) / 2
+    added = np.zeros_like(original)
+    rows = slice(max(0, round(-top / scale)), min(height, round((size - top) / scale)))
+    columns = slice(max(0, round(-left / scale)), min(width, round((size - left) / scale)))
+    shape = (columns.stop - columns.start, rows.stop - rows.start)
+    box = (
+        max(0.0, left),
+        max(0.0, top),
+        min(float(size), left + width * scale),
+        min(float(size), top + height * scale),
+    )
+    for channel in range(channels):
+        plane = Image.fromarray(np.ascontiguousarray(change[..., channel]))
+        added[rows, columns, channel] = np.asarray(plane.resize(shape, Image.Resampling.BICUBIC, box=box))
+    return np.rint(np.clip(original + added, 0.0, 1.0) * 255).astype(np.uint8)
+
+
+def png(picture: np.ndarray, translated: Translation) -> bytes:
+    """PNG of uint8 (H, W, C) that says inside what it is: synthetic, by which run, in which direction.
+
+    Nothing of the input's own description goes along: it may name a patient.
+    """
+    return images.png_bytes(picture, Run=translated.run, Direction=f"{translated.source} to {translated.target}")
+
+
+@dataclass(frozen=True)
+class Done:
+    """What became of the files given to `translate_files`."""
+
+    written: tuple[Path, ...]
+    refused: tuple[str, ...]  # a line each: the file, and why
+
+
+def translate_files(
+    model: Model,
+    inputs: Sequence[Path],
+    to: str,
+    out: Path,
+    *,
+    original_size: bool = False,
+    insist: bool = False,
+    progress: Callable[[Iterable[Path]], Iterable[Path]] = iter,
+) -> Done:
+    """Translate files, and folders of them, into PNGs of the same names below `out`; a folder keeps its inner folders.
+
+    One picture that cannot be read, or does not look like what the run was trained on, does not keep the others from
+    being written. insist: translate whatever it looks like. progress: wraps the files as they are gone through.
+
+    Raises:
+        UserError: no such file or direction, nothing to translate, or two inputs that would share a name.
+    """
+    other(model, to)
+    targets = _targets(inputs, out)
+    written: list[Path] = []
+    refused: list[str] = []
+    for path in progress(list(targets)):
+        try:
+            picture = decoding.decode(path, channels=3)
+            verdict = gate.judge(picture, model.config.subject)
+            if not verdict.fits and not insist:
+                refused.append(f"{path}: {verdict.reason}; --insist translates it all the same")
+                continue
+            picture = decoding.to_channels(picture, model.config.channels)
+            translated = translate_picture(model, picture, to, cycle=False)
+        except UserError as error:
+            refused.append(str(error) if str(path) in str(error) else f"{path.parent}: {error}")
+            continue
+        result = at_original_size(picture, translated, model.config.fit) if original_size else translated.after
+        target = targets[path]
+        with files.readable_os_errors(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            files.write_bytes(target, png(result, translated))
+        written.append(target)
+    return Done(tuple(written), tuple(refused))
+
+
+def _targets(inputs: Sequence[Path], out: Path) -> dict[Path, Path]:
+    """Input file -> PNG file, for everything that is to be translated."""
+    targets: dict[Path, Path] = {}
+    sources: dict[Path, Path] = {}
+    for given in inputs:
+        for path, inner in _walk(given):
+            target = out / inner.with_suffix(".png")
+            if target in sources and sources[target] != path:
+                raise UserError(f"{sources[target]} and {path} would both be written to {target}: translate them apart")
+            if target.resolve() == path.resolve():
+                raise UserError(f"{path} would be overwritten by its own translation: choose another --out")
+            sources[target] = path
+            targets[path] = target
+    return targets
+
+
+def _walk(given: Path) -> list[tuple[Path, Path]]:
+    """The pictures of a file or folder, and their names below the output folder."""
+    if given.is_dir():
+        with files.readable_os_errors(given):
+            found = sorted(p for p in given.rglob("*") if p.suffix.lower() in decoding.SUFFIXES and p.is_file())
+        if not found:
+            raise UserError(f"{given}: no pictures in this folder ({', '.join(decoding.SUFFIXES)})")
+        return [(path, path.relative_to(given)) for path in found]
+    if not given.exists():
+        raise UserError(f"{given}: there is no such file or folder")
+    return [(given, Path(given.name))]
