@@ -1,5 +1,7 @@
-"""What `streamlit run streamlit_app.py` needs and nothing else: one server for the dashboard."""
+"""What `streamlit run streamlit_app.py` needs and nothing else: one server for the dashboard and the live tab."""
 
 import streamlit as st
 
-app = st.App("dashboard/main.py")
+from dashboard.live import server
+
+app = st.App("dashboard/main.py", routes=server.routes(), lifespan=server.lifespan)

@@ -22,7 +22,8 @@ class Preset:
     family: str  # the module below gan_core.families
     title: str  # the first line of its docstring
     task: str  # generate or translate
-    encodes: bool = False  # whether its runs bring pictures back to latents
+    conditional: bool = False  # whether its runs can be asked for a class
+    encodes: bool = False  # whether they bring pictures back to latents
 
     @property
     def image_size(self) -> int:
@@ -58,7 +59,7 @@ def _read(path: Path) -> list[Preset]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     title = (ast.get_docstring(tree) or path.stem).splitlines()[0]
     names: list[str] = []
-    task, encodes = "generate", False
+    task, conditional, encodes = "generate", False, False
     for node in ast.walk(tree):
         encodes = encodes or (isinstance(node, ast.FunctionDef) and node.name == "encode")
         target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
@@ -67,6 +68,8 @@ def _read(path: Path) -> list[Preset]:
             continue
         if target.id == "PRESETS" and isinstance(value, ast.Dict):
             names = [key.value for key in value.keys if isinstance(key, ast.Constant) and isinstance(key.value, str)]
+        if target.id == "conditional" and isinstance(value, ast.Constant):
+            conditional = bool(value.value)
         if target.id == "task" and isinstance(value, ast.Constant):
             task = str(value.value)
-    return [Preset(name, path.stem, title, task, encodes) for name in names]
+    return [Preset(name, path.stem, title, task, conditional, encodes) for name in names]

@@ -1,9 +1,11 @@
 """Pictures to click on that belong to us: drawn by the program, or made by a shipped generator."""
 
+import io
 from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
+from PIL import Image
 
 from dashboard.live.models import Shelf
 from gan_core import images
@@ -20,6 +22,11 @@ def examples(shelf: Shelf, settled: RunConfig, domain: str) -> list[tuple[bytes,
     """(PNG, caption) of pictures of a domain that the run can translate; generated ones first."""
     found = [*_generated(shelf, settled, domain), *_drawn(settled, domain)]
     return [(content, f"{caption}, synthetic") for content, caption in found]
+
+
+def as_picture(example: tuple[bytes, str]) -> tuple[Image.Image, str]:
+    """An example as a gallery takes it."""
+    return Image.open(io.BytesIO(example[0])), example[1]
 
 
 def _drawn(settled: RunConfig, domain: str) -> Iterator[tuple[bytes, str]]:

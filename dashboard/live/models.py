@@ -34,6 +34,12 @@ class Shelf:
         """Raises UserError: no such run, or its config.json cannot be read."""
         return self._find(name).config()
 
+    def classes(self, name: str) -> tuple[str, ...]:
+        """The classes that a run can be asked for. Raises UserError: no such run, or it cannot be read."""
+        settled = self.config(name)
+        preset = catalog.presets().get(settled.preset)
+        return settled.classes if preset and preset.conditional else ()
+
     def is_loaded(self, name: str) -> bool:
         return any(key[0] == name for key in self._models)
 

@@ -1,0 +1,27 @@
+"""The live tab alone: `python -m dashboard.live [--port 7860]`."""
+
+import argparse
+from pathlib import Path
+
+from dashboard.live import app
+from gan_core.runs import default_root
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m dashboard.live", description="Serve the live tab alone.")
+    parser.add_argument("--port", type=int, default=7860)
+    parser.add_argument("--runs", type=Path, default=default_root(), metavar="DIR", help="default %(default)s")
+    options = parser.parse_args()
+    app.build(options.runs).launch(
+        server_name="127.0.0.1",
+        server_port=options.port,
+        ssr_mode=False,
+        show_error=True,
+        footer_links=[],
+        max_file_size=app.MAX_FILE,
+        **app.look(),
+    )
+
+
+if __name__ == "__main__":
+    main()
