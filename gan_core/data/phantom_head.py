@@ -1,22 +1,24 @@
 """The head of the MRI phantom: which tissue fills how much of each pixel of an axial slice.
 
-Lengths are centimetres; x to the image's right, y downwards, the frontal pole at the top. Everything is drawn from a
-`Head`, whose measures vary with its seed; nothing random depends on the picture's size.
+Lengths are centimetres; x to the image's right, which is the patient's left, y downwards, the frontal pole at the top.
+Everything is drawn from a `Head`, whose measures vary with its seed; nothing random depends on the picture's size.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
 
-from gan_core.data.phantom_fields import View, clouds, ellipse, segment, smoothstep
+from gan_core.data import phantom_cortex, phantom_deep
+from gan_core.data.phantom_cortex import Segments, chain
+from gan_core.data.phantom_fields import View, clouds, enlarge, smoothstep
 
-TISSUES = ("air", "skin", "fat", "bone", "marrow", "csf", "grey", "white", "deep grey")
-AIR, SKIN, FAT, BONE, MARROW, CSF, GREY, WHITE, DEEP = range(len(TISSUES))
+AIR, SKIN, FAT, MUSCLE, BONE, MARROW, CSF, GREY, WHITE, STRIATUM, PALLIDUM, THALAMUS = range(12)
+_OUTER = ("air", "skin", "fat", "muscle", "bone", "marrow")
+TISSUES = (*_OUTER, "csf", "grey", "white", "striatum", "pallidum", "thalamus")
 
-_FIELD = 192  # samples a side of the fields that fold the cortex
-_CORTEX = 0.30  # cm, of its thickness
+_MODEL = (6.8, 8.3)  # cm, half width and half length of the brain that phantom_deep describes
+_OUTLINE = 64  # samples a side are enough for the outline
+_CLOSED = 0.6  # the level above which the fissure runs from front to back, over the corpus callosum
 
 
 @dataclass(frozen=True)
@@ -28,152 +30,294 @@ class Head:
     width: float  # cm, half of the head's at its widest
     length: float  # cm, half
     narrow: float  # how much narrower the forehead is than the back
+    blunt: float  # how far the outline is from an ellipse towards a rectangle
     scalp: float  # cm
+    temple: float  # cm, of muscle beside the skull
     skull: float  # cm
+    diploe: float  # share of the skull that is marrow
     space: float  # cm, of fluid around the brain
-    sulcus: float  # cm, half the width of a sulcus at the surface
-    reach: float  # cm, how deep sulci go
-    ventricles: float  # size, about 1
-    lean: float  # how far the midline bends, cm
-    folds: np.ndarray  # (_FIELD, _FIELD) of angle and depth: sulci lie where it is 0
-    bend: np.ndarray  # (2, _FIELD, _FIELD) in cm: how the slice is bent before the deep parts are drawn
-    rim: np.ndarray  # (16,) Fourier terms of the outline
+    cortex: float  # cm, its thickness
+    sulcus: float  # cm, half the width of a sulcus
+    ventricles: tuple[float, float]  # size of the two, about 1
+    nuclei: float  # size, about 1
+    lean: tuple[float, float]  # how the midline bends and waves, cm
+    rim: np.ndarray  # (2, 6) Fourier terms of the outline
+    uneven: np.ndarray  # (24, 24): where scalp, skull and fluid are thicker
+    grain: np.ndarray  # (96, 96): how much of fat and marrow is other stuff
+    bend: np.ndarray  # (2, 20, 20) in cm: how the slice is bent before the deep parts are drawn
+    sulci: int  # seed of the folds
 
 
 def draw_head(rng: np.random.Generator) -> Head:
     """A head of plausible measures."""
-    level = float(rng.uniform(0.0, 1.0)) ** 1.3
+    level = float(rng.uniform(0.0, 1.0)) ** 1.3  # the lower slices show more
+    width, length = float(rng.normal(8.6, 0.25)), float(rng.normal(10.2, 0.22))
     view = View(
-        half=float(rng.uniform(10.6, 11.3)),
+        half=float(rng.uniform(10.5, 11.0)) * max(length / 10.0, 1.0),  # nobody cuts a long head off
         stretch=float(rng.uniform(0.97, 1.03)),
         rotation=float(np.deg2rad(rng.normal(0, 3))),
-        shift_x=float(rng.normal(0, 0.15)),
-        shift_y=float(rng.normal(0, 0.15)),
+        shift_x=float(rng.normal(0, 0.12)),
+        shift_y=float(rng.normal(0, 0.12)),
     )
-    fades = 1.0 / (1.0 + np.arange(8)) ** 1.5
+    age = float(rng.uniform(0, 1))  # the old have less brain and more fluid
+    fades = 1.0 / (1.0 + np.arange(6))
+    size = float(np.exp(rng.normal(-0.1 + 0.4 * age, 0.18)))
     return Head(
         view=view,
         level=level,
-        width=float(rng.normal(8.6, 0.25)),
-        length=float(rng.normal(10.2, 0.25)),
-        narrow=float(rng.uniform(0.05, 0.12)),
-        scalp=float(rng.uniform(0.35, 0.6)),
-        skull=float(rng.uniform(0.5, 0.75)),
-        space=float(rng.uniform(0.08, 0.25)),
-        sulcus=float(rng.uniform(0.05, 0.11)),
-        reach=float(rng.uniform(1.6, 2.3)),
-        ventricles=float(np.exp(rng.normal(0, 0.22))),
-        lean=float(rng.normal(0, 0.12)),
-        folds=clouds(rng, _FIELD, (46, 92), 0.4),
-        bend=np.stack([clouds(rng, _FIELD, (5, 10, 20), 0.6) * 0.2 for _ in range(2)]),
-        rim=(rng.normal(0, 0.004, (2, 8)) * fades).ravel(),
+        width=width,
+        length=length,
+        narrow=float(rng.uniform(0.02, 0.08)),
+        blunt=float(rng.uniform(-0.1, 0.05)),
+        scalp=float(rng.uniform(0.22, 0.48)),
+        temple=float(rng.uniform(0.2, 0.55)),
+        skull=float(rng.uniform(0.5, 0.8)),
+        diploe=float(rng.uniform(0.3, 0.6)),
+        space=float(rng.uniform(0.08, 0.16)) + 0.1 * age,
+        cortex=float(rng.normal(0.29, 0.015)) - 0.02 * age,
+        sulcus=float(rng.uniform(0.035, 0.055)) + 0.04 * age,
+        ventricles=(size * float(np.exp(rng.normal(0, 0.07))), size * float(np.exp(rng.normal(0, 0.07)))),
+        nuclei=float(rng.normal(1.0, 0.06)),
+        lean=(float(rng.normal(0, 0.08)), float(rng.normal(0, 0.06))),
+        rim=rng.normal(0, 0.005, (2, 6)) * fades,
+        uneven=np.clip(clouds(rng, 24, (8, 16), 0.7), -2, 2),
+        grain=np.clip(0.15 + 0.15 * clouds(rng, 96, (32, 96), 0.8), 0.0, 0.6),
+        bend=np.stack([clouds(rng, 20, (5, 10, 20), 0.6) * 0.17 for _ in range(2)]),
+        sulci=int(rng.integers(2**31)),
     )
 
 
 def tissues(head: Head, n: int) -> np.ndarray:
-    """Shares of `TISSUES` in each pixel of an n x n slice: float32 (9, n, n), 1 together."""
-    x, y = head.view.grid(n)
-    edge = head.view.half / n  # cm, half a pixel: how soft the outlines are
+    """Shares of `TISSUES` in each pixel of an n x n slice: float32 (T, n, n), 1 together."""
+    x, y = (part.astype(np.float32) for part in head.view.grid(n))
+    soft = head.view.half / n  # cm, half a pixel: how soft the outlines are
+    uneven = enlarge(head.uneven, n)
+    coarse = [part.astype(np.float32) for part in head.view.grid(_OUTLINE)]
+    depth = enlarge(_depth(head, *coarse), n)
+    thicker = 1.0 + 0.25 * head.level**2  # near the vertex the slice cuts scalp and skull aslant
+    fat = depth - 0.14
+    muscle = fat - head.scalp * thicker * (1.0 + 0.15 * uneven)
+    skull = muscle - enlarge(_temple(head, *coarse), n)
+    thick = head.skull * thicker * (1.0 - 0.12 * uneven)
+    marrow = (0.5 - np.abs(skull / thick - 0.52)) * thick - thick * (0.5 - 0.5 * head.diploe - 0.06 * uneven)
+    surface = skull - thick
+    brain = surface - head.space * (1.0 + 0.4 * uneven)
+    poles = _poles(head)
+    across = x - _middle(head, y)
+    # The brain draws back from the falx where the sagittal sinus runs.
+    brain -= 0.4 * np.exp(-(across**2) * 8.0) * smoothstep(np.maximum(y - poles[1], poles[0] - y), -0.9, 0.0)
+    sinus = np.maximum(*(size - np.hypot(across, y - pole) for pole, size in zip(poles, (0.14, 0.26), strict=True)))
+    folds = phantom_cortex.nearest(_folds(head, poles), head.view, x, y, head.cortex + 0.12)
+    cortex = _round_min(brain, folds, 0.12)
+
     shares = np.zeros((len(TISSUES), n, n), np.float32)
-    shares[AIR] = 1.0
-
-    def paint(depth: np.ndarray, tissue: int) -> None:
-        """Fill where `depth` (cm) is positive, over whatever was there."""
-        cover = smoothstep(depth, -edge, edge)
-        shares[:] *= 1.0 - cover
-        shares[tissue] += cover
-
-    depth, angle = _outline(head, x, y)
-    paint(depth, SKIN)
-    paint(depth - 0.12, FAT)
-    skull = depth - 0.12 - head.scalp
-    paint(skull, BONE)
-    paint(skull - 0.3 * head.skull, MARROW)
-    paint(skull - 0.7 * head.skull, BONE)
-    paint(skull - head.skull, CSF)
-    x, y = _bend(head, x, y)
-    brain = skull - head.skull - head.space
-    fluid = np.minimum(_sulci(head, x, y, brain, angle), brain)
-    paint(fluid, GREY)
-    paint(fluid - _CORTEX, WHITE)
-    _paint_inside(head, x, y, paint)
+    nested = ((AIR, None), (SKIN, depth), (FAT, fat), (MUSCLE, muscle), (BONE, skull), (CSF, surface), (GREY, cortex))
+    covers = [1.0 if edge is None else smoothstep(edge, -soft, soft) for _, edge in nested]
+    covers.append(smoothstep(cortex, head.cortex - soft, head.cortex + soft))
+    for (tissue, _), outer, inner in zip(nested, covers, covers[1:], strict=False):
+        shares[tissue] = outer - inner
+    shares[WHITE] = covers[-1]
+    cover = smoothstep(marrow, -soft, soft) * shares[BONE]
+    shares[BONE] -= cover
+    shares[MARROW] = cover
+    grain = enlarge(head.grain, n)
+    for tissue, other in ((FAT, SKIN), (MARROW, BONE)):
+        part = shares[tissue] * grain
+        shares[tissue] -= part
+        shares[other] += part
+    # Blood that flows out of the slice gives no echo, as bone does.
+    cover = smoothstep(sinus, -soft, soft)
+    shares *= 1.0 - cover
+    shares[BONE] += cover
+    _paint_deep(head, x, y, shares, soft)
     return shares
 
 
-def _outline(head: Head, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Depth below the skin in cm, and the angle from the back of the head in (-pi, pi)."""
-    shrunk = np.sqrt(1.0 - (0.62 * head.level) ** 2)
-    width, length = head.width * shrunk, head.length * shrunk
-    taper = 1.0 + head.narrow * np.clip(-y / length, -1, 1)  # narrower towards the forehead
-    across = x * taper / width
-    angle = np.arctan2(-x, y)
-    order = np.arange(2, 10, dtype=np.float32)[:, None, None]
-    wave = angle[None] * order
-    wobble = np.tensordot(head.rim[:8], np.cos(wave), 1) + np.tensordot(head.rim[8:], np.sin(wave), 1)
-    radius = np.sqrt(across**2 + (y / length) ** 2) * (1.0 + wobble)
-    return ((1.0 - radius) * np.sqrt(width * length)).astype(np.float32), angle
+def _scale(head: Head) -> tuple[float, float]:
+    """How much smaller than at level 0 the head is at the slice's level, across and along."""
+    return float(np.sqrt(1.0 - (0.42 * head.level) ** 2)), float(np.sqrt(1.0 - (0.48 * head.level) ** 2))
 
 
-def _sulci(head: Head, x: np.ndarray, y: np.ndarray, brain: np.ndarray, angle: np.ndarray) -> np.ndarray:
-    """Distance in cm to the fluid of the nearest sulcus or fissure.
+def _depth(head: Head, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Depth below the skin in cm."""
+    across, along = _scale(head)
+    width, length = head.width * across, head.length * along
+    taper = 1.0 - head.narrow * np.clip(y / length, -1, 1)  # narrower towards the forehead
+    u, v = np.abs(x * taper) * np.float32(1 / width), np.abs(y) * np.float32(1 / length)
+    plain = np.sqrt(u * u + v * v)
+    radius = plain * (1.0 + head.blunt * (u * v / (plain * plain + 1e-6)) ** 2)
+    away = 1.0 / np.sqrt(x * x + y * y + 1e-6)
+    cos, sin = y * away, x * away
+    wobble = np.ones_like(plain)
+    # The harmonics of the angle, each from the two before it.
+    (c0, s0), (c1, s1) = (np.ones_like(cos), np.zeros_like(sin)), (cos, sin)
+    for even, odd in head.rim.T:
+        (c0, s0), (c1, s1) = (c1, s1), (2 * cos * c1 - c0, 2 * cos * s1 - s0)
+        wobble += np.float32(even) * c1 + np.float32(odd) * s1
+    radius *= wobble
+    return np.asarray((1.0 - radius) * float(np.sqrt(width * length)))
 
-    Sulci are the zero lines of a smooth field over angle and depth, drawn out along the depth so that they run inwards;
-    the field's slope turns its value into a distance.
-    """
-    n = len(x)
-    rows = (angle / (2 * np.pi) + 0.5) * (_FIELD - 1)
-    columns = np.clip(brain, 0, 8) * (_FIELD / 75.0) + 20
-    folds = ndimage.map_coordinates(head.folds, [rows, columns], order=1, mode="nearest")
-    down, across = np.gradient(folds, 2 * head.view.half / n)
-    away = np.abs(folds) / np.sqrt(down**2 + across**2 + 0.05)
-    beyond = np.maximum(brain - head.reach * (0.75 + 0.25 * np.tanh(folds * 3)), 0.0)
-    opening = head.sulcus * np.clip(1.3 - brain / head.reach, 0.25, 1.0)
-    sulci = np.hypot(away, beyond) - opening
 
-    # The two halves of the brain: all the way above the corpus callosum, before and behind it below.
-    middle = x + head.lean * (1 - np.cos(y * 0.35))
-    gap = np.maximum(3.4 - np.abs(y + 0.2), 0.0) if head.level < 0.55 else np.zeros_like(y)
-    fissure = np.hypot(middle, gap) - 0.07
-    nearest = np.minimum(sulci, fissure)
-    if head.level < 0.35:  # the Sylvian fissure, over the insula
+def _temple(head: Head, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Thickness in cm of the muscle over the temples, which the higher slices do not meet."""
+    thick = head.temple * float(np.clip(1.0 - head.level / 0.4, 0.0, 1.0))
+    return thick * smoothstep(np.abs(x), 0.55 * head.width, 0.85 * head.width) * np.exp(-(((y + 1.6) / 3.0) ** 2))
+
+
+def _brain_depth(head: Head, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Depth in cm below the surface of the brain, but for its unevenness."""
+    layers = (head.scalp + head.skull) * (1.0 + 0.25 * head.level**2) + 0.14 + head.space
+    return _depth(head, x, y) - _temple(head, x, y) - layers
+
+
+def _round_min(a: np.ndarray, b: np.ndarray, width: float) -> np.ndarray:
+    """The smaller of both, with the corner rounded: gyri have round crowns."""
+    overlap = np.maximum(width - np.abs(a - b), 0.0)
+    return np.asarray(np.minimum(a, b) - overlap * overlap * (0.25 / width))
+
+
+def _middle(head: Head, y: np.ndarray) -> np.ndarray:
+    """Where the midline is, in cm to the right."""
+    bend, wave = head.lean
+    return np.asarray(bend * (1.0 - np.cos(y * 0.3)) + wave * np.sin(y * 1.1 + 20 * bend))
+
+
+def _radius(head: Head, way: np.ndarray) -> np.ndarray:
+    """How far from the origin the brain's surface lies along unit directions (K, 2)."""
+    near, far = np.full(len(way), 5.0), np.full(len(way), 8.0)
+    depths = [_brain_depth(head, *(way * radius[:, None]).T) for radius in (near, far)]
+    for _ in range(3):  # secants: the depth is all but linear along a ray
+        step = depths[1] * (far - near) / np.where(depths[0] == depths[1], 1.0, depths[0] - depths[1])
+        near, far = far, far + step
+        depths = [depths[1], _brain_depth(head, *(way * far[:, None]).T)]
+    return far
+
+
+def _poles(head: Head) -> tuple[float, float]:
+    """Where the midline meets the surface of the brain in front and behind: y in cm."""
+    front, back = _radius(head, np.array([[0.0, -1.0], [0.0, 1.0]]))
+    return -float(front), float(back)
+
+
+def _folds(head: Head, poles: tuple[float, float]) -> Segments:
+    """The fissures and the sulci of the slice."""
+    rng = np.random.default_rng(head.sulci)
+    level = head.level
+    fissure, sides = _fissure(head, poles, rng)
+    fixed = [*fissure, *(_sylvian(head, side, rng) for side in (-1.0, 1.0))]
+    fixed = [part for part in fixed if len(part.start)]
+
+    # Roots of sulci around the brain, and on both walls of the fissure.
+    count = round(float(rng.normal(37, 2)) * (1.0 - 0.15 * level))
+    angle = (np.arange(count) + rng.uniform(-0.3, 0.3, count)) * (2 * np.pi / count)
+    way = np.stack([np.sin(angle), np.cos(angle)], 1)
+    roots = way * _radius(head, way)[:, None]
+    apart = np.abs(roots[:, 0]) > 0.7
+    inward = -way + rng.normal(0, 0.25, way.shape)
+    roots, inward = np.concatenate([roots[apart], sides[0]]), np.concatenate([inward[apart], sides[1]])
+    inward /= np.sqrt((inward**2).sum(1, keepdims=True))
+
+    low, high = max(1.0 - level / 0.6, 0.0), max((level - 0.6) / 0.4, 0.0)
+
+    def core(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Below 1 in the white matter of each hemisphere, and around the deep nuclei."""
+        middle = 2.3 + 0.2 * high
+        radii = 1.3 + 1.0 * low - 0.8 * high, 4.3 + 0.7 * low - 2.2 * high
+        hemisphere = ((np.abs(x) - middle) / radii[0]) ** 2 + ((y - 0.2) / radii[1]) ** 2
+        return np.asarray(np.where((np.abs(x) < middle) & (np.abs(y) < 3.2) & (level < _CLOSED), 0.0, hemisphere))
+
+    habit = phantom_cortex.Habit(
+        surface=lambda x, y: _brain_depth(head, x, y),
+        core=core,
+        length=1.7 + 1.2 * level,
+        width=head.sulcus,
+        islands=6 + int(14 * level),
+    )
+    return phantom_cortex.grow(roots, inward, phantom_cortex.join(fixed), habit, rng)
+
+
+def _fissure(
+    head: Head, poles: tuple[float, float], rng: np.random.Generator
+) -> tuple[list[Segments], tuple[np.ndarray, np.ndarray]]:
+    """The gap between the hemispheres, in front of and behind the corpus callosum; roots of sulci on its walls."""
+    front, back = poles
+    levels = [0.0, 0.3, 0.45, _CLOSED]
+    stops = (-np.interp(head.level, levels, [3.6, 4.1, 3.5, 0.0]), np.interp(head.level, levels, [3.9, 4.2, 3.1, 0.0]))
+    found, roots, ways = [], [], []
+    for end, stop in ((front - 0.1, stops[0]), (back + 0.1, stops[1])):
+        y = np.linspace(end, stop, max(int(abs(end - stop) / phantom_cortex.STRIDE), 2))
+        x = _middle(head, y) + rng.normal(0, 0.03, len(y))
+        wide = 0.01 + head.sulcus * np.exp(rng.normal(0, 0.4, len(y)))
+        found.append(chain(np.stack([x, y], 1), wide))
         for side in (-1.0, 1.0):
-            inward = np.sqrt(segment(x, y, (side * 6.9, 1.4), (side * 4.7, -0.2)))
-            insula = np.sqrt(segment(x, y, (side * 4.4, -1.7), (side * 4.9, 0.9)))
-            nearest = np.minimum(nearest, np.minimum(inward, insula) - head.sulcus * 1.3)
-    return nearest.astype(np.float32)
+            count = int(abs(end - stop) / 1.4)
+            at = end + (stop - end) * (np.arange(count) + rng.uniform(0.2, 1.1, count)) / max(count, 1)
+            roots.append(np.stack([_middle(head, at) + side * 0.1, at], 1))
+            ways.append(np.stack([np.full(count, side), rng.normal(0, 0.8, count)], 1))
+    return found, (np.concatenate(roots), np.concatenate(ways))
 
 
-def _bend(head: Head, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The coordinates that the inner parts are drawn in: no brain is as straight as a drawing."""
+def _sylvian(head: Head, side: float, rng: np.random.Generator) -> Segments:
+    """The Sylvian fissure, inwards to the insula and along it."""
+    strength = 1.0 - head.level / 0.36
+    if strength <= 0:
+        return chain(np.zeros((1, 2)), np.zeros(1))
+    back = 0.4 + 3.0 * head.level
+    way = np.array([[side, back / 6.5]]) / np.hypot(1.0, back / 6.5)
+    outer = way[0] * (float(_radius(head, way)[0]) + 0.1)
+    inner = np.array([side * 4.25, -0.1 + 2 * head.level])
+    half = 2.1 * strength**0.5
+    front = np.array([side * 3.75, inner[1] - half])
+    behind = np.array([side * 4.15, inner[1] + half])
+
+    def wander(a: np.ndarray, b: np.ndarray, width: float) -> Segments:
+        steps = max(int(np.hypot(*(b - a)) / phantom_cortex.STRIDE), 2)
+        share = np.linspace(0, 1, steps + 1)[:, None]
+        points = a + (b - a) * share
+        points[1:-1] += rng.normal(0, 0.09, (steps - 1, 2))
+        return chain(points, width * np.exp(rng.normal(0, 0.3, steps + 1)))
+
+    wide = head.sulcus + 0.03
+    return phantom_cortex.join([wander(outer, inner, wide), wander(inner, front, wide), wander(inner, behind, wide)])
+
+
+def _paint_deep(head: Head, x: np.ndarray, y: np.ndarray, shares: np.ndarray, soft: float) -> None:
+    """Nuclei and ventricles over the white matter, where the slice meets them."""
+    if head.level >= max(phantom_deep.LATERAL):
+        return
     n = len(x)
-    at = (np.arange(n) + 0.5) * (_FIELD / n) - 0.5
-    grid = np.meshgrid(at, at, indexing="ij")
-    across, down = (ndimage.map_coordinates(field, grid, order=1, mode="nearest") for field in head.bend)
-    return x + across - head.lean, y + down
+    rows = slice(int(n * 0.25), int(n * 0.78))
+    columns = slice(int(n * 0.26), int(n * 0.74))
+    across, down = (enlarge(field, n)[rows, columns] for field in head.bend)
+    y = y[rows, columns]
+    x = (x[rows, columns] - _middle(head, y) + across) * np.float32(_MODEL[0] / (head.width - 1.6))
+    y = (y + down) * np.float32(_MODEL[1] / (head.length - 1.6))
+    part = shares[:, rows, columns]
 
+    def paint(depth: np.ndarray, tissue: int) -> None:
+        cover = smoothstep(depth, -soft, soft)
+        part[:] *= 1.0 - cover
+        part[tissue] += cover
 
-def _paint_inside(head: Head, x: np.ndarray, y: np.ndarray, paint: Callable[[np.ndarray, int], None]) -> None:
-    """Ventricles and deep nuclei, where the slice meets them."""
-
-    def blob(centre: tuple[float, float], radii: tuple[float, float], tilt: float = 0.0) -> np.ndarray:
-        """Depth inside an ellipse, in cm."""
-        return (1.0 - np.sqrt(ellipse(x, y, centre, radii, tilt))) * float(np.sqrt(radii[0] * radii[1]))
-
-    size, level = head.ventricles, head.level
-    for side in (-1.0, 1.0):
-        if level < 0.4:
-            low = 1.0 - level  # nuclei shrink towards their tops
-            paint(blob((side * 1.05, 1.0), (0.95 * low, 1.45 * low), side * 0.35), DEEP)
-            paint(blob((side * 2.95, -0.7), (0.62 * low, 1.75 * low), side * -0.22), DEEP)
-            paint(blob((side * 2.25, -0.2), (0.45 * low, 1.0 * low), side * -0.3), DEEP)
-        if level < 0.6:
-            paint(blob((side * 1.75, -2.5), (0.5, 1.0), side * 0.35), DEEP)
-    for side in (-1.0, 1.0):
-        if level < 0.35:
-            paint(blob((side * 0.95, -2.9), (0.42 * size, 1.25), side * 0.42), CSF)
-            paint(blob((side * 2.3, 4.1), (0.48 * size, 1.5), side * -0.45), CSF)
-        elif level < 0.62:
-            spread = (level - 0.35) / 0.27
-            paint(blob((side * (1.0 + 0.3 * spread), -0.2), (0.55 * size, 3.4 - 1.6 * spread), side * -0.16), CSF)
-    if level < 0.3:
-        paint(blob((0.0, 0.6), (0.16 * size, 1.5)), CSF)
+    sides = tuple(zip((-1.0, 1.0), head.ventricles, strict=True))
+    for tissue, loft in (
+        (THALAMUS, phantom_deep.THALAMUS),
+        (STRIATUM, phantom_deep.CAUDATE),
+        (STRIATUM, phantom_deep.PUTAMEN),
+        (PALLIDUM, phantom_deep.PALLIDUM),
+    ):
+        knots = phantom_deep.at_level(loft, head.level, head.nuclei)
+        if knots is not None:
+            paint(np.maximum(*(phantom_deep.inside(knots, x * side, y) for side, _ in sides)), tissue)
+    fluid = np.full(x.shape, -9.0, np.float32)
+    for loft in (phantom_deep.LATERAL, phantom_deep.WING):
+        for side, size in sides:
+            knots = phantom_deep.at_level(loft, head.level, size)
+            if knots is not None:
+                wall = x * side - 0.06  # the septum between the two
+                np.maximum(fluid, np.minimum(phantom_deep.inside(knots, x * side, y), wall), out=fluid)
+    for loft in (phantom_deep.THIRD, phantom_deep.CISTERN):
+        knots = phantom_deep.at_level(loft, head.level, head.ventricles[0])
+        if knots is not None:
+            np.maximum(fluid, phantom_deep.inside(knots, x, y), out=fluid)
+    paint(fluid, CSF)

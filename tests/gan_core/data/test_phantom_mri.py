@@ -1,15 +1,30 @@
 """MRI phantoms: pairs of the same head, and the contrast that the spin-echo equation gives."""
 
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
-from gan_core.data.phantom_head import AIR, BONE, CSF, FAT, GREY, TISSUES, WHITE
+from gan_core.data import prepare
+from gan_core.data.phantom_head import (
+    AIR,
+    BONE,
+    CSF,
+    FAT,
+    GREY,
+    PALLIDUM,
+    STRIATUM,
+    THALAMUS,
+    TISSUES,
+    WHITE,
+    draw_head,
+)
 from gan_core.data.phantom_mri import CLASSES, Phantom, draw, spin_echo
 from gan_core.errors import UserError
 
-HEADS = range(12)
+HEADS = range(24)
 
 
 @cache
@@ -50,22 +65,84 @@ def test_the_contrast_is_that_of_the_weighting() -> None:
     assert level("T1", WHITE) < level("T1", FAT) - 0.05
     assert level("T2", CSF) > level("T2", GREY) + 0.3
     assert level("T2", GREY) > level("T2", WHITE) + 0.05
+    assert level("T2", CSF) == max(level("T2", tissue) for tissue in (FAT, CSF, GREY, WHITE, STRIATUM))
     for kind in CLASSES:
         assert level(kind, AIR) < 0.05
         assert level(kind, BONE) < 0.2
 
 
-def test_the_same_head_at_every_size() -> None:
-    small = drawn("T2", 5, 64).tissues
-    large = drawn("T2", 5, 128).tissues.reshape(len(TISSUES), 64, 2, 64, 2).mean((2, 4))
-    assert np.abs(small - large).mean() < 0.01
+def test_deep_nuclei_lie_between_grey_and_white_matter() -> None:
+    seen = 0
+    for seed in range(40):
+        phantom = drawn("T1", seed)
+        grey, white = (float(phantom.image[phantom.tissues[tissue] > 0.9].mean()) for tissue in (GREY, WHITE))
+        for nucleus in (STRIATUM, PALLIDUM, THALAMUS):
+            there = phantom.image[phantom.tissues[nucleus] > 0.9]
+            if len(there) > 12:
+                seen += 1
+                assert grey - 0.07 < there.mean() < white + 0.07  # scanners and coils vary
+    assert seen > 12
+
+
+@pytest.mark.parametrize("large", [128, 192, 320])
+@pytest.mark.parametrize("seed", range(3))
+def test_the_same_head_at_every_size(seed: int, large: int) -> None:
+    small, step = drawn("T2", seed, 64), large // 64
+    other = draw("T2", seed, large)
+    shares = other.tissues.reshape(len(TISSUES), 64, step, 64, step).mean((2, 4))
+    assert np.abs(small.tissues - shares).mean() < 0.004
+    image = other.image.reshape(64, step, 64, step).mean((1, 3))
+    assert np.corrcoef(small.image.ravel(), image.ravel())[0, 1] > 0.98
 
 
 def test_heads_vary() -> None:
     areas = [drawn("T1", seed).head.mean() for seed in HEADS]
-    assert np.std(areas) > 0.02
+    assert 0.02 < np.std(areas) < 0.1
     fluid = [drawn("T1", seed).tissues[CSF].mean() / drawn("T1", seed).head.mean() for seed in HEADS]
     assert max(fluid) > 1.3 * min(fluid)
+
+
+def test_the_head_lies_inside_the_picture_in_one_piece() -> None:
+    for seed in HEADS:
+        head = drawn("T1", seed).head
+        assert ndimage.label(head)[1] == 1 and ndimage.binary_fill_holes(head).sum() == head.sum()
+        assert not (head[0].any() or head[-1].any() or head[:, 0].any() or head[:, -1].any())
+
+
+def test_the_brain_is_folded_and_of_human_make() -> None:
+    ratios = []
+    for seed in HEADS:
+        shares = drawn("T1", seed).tissues
+        ratios.append(shares[GREY].sum() / shares[WHITE].sum())
+        brain = ndimage.binary_fill_holes(shares[CSF] + shares[GREY] + shares[WHITE] > 0.5)
+        rim = brain & ~ndimage.binary_erosion(brain, iterations=9)
+        deeper = (shares[GREY] > 0.5) & brain & ~rim
+        assert deeper.sum() > 0.03 * brain.sum()  # cortex does not only line the surface
+    assert 0.6 < np.median(ratios) < 1.4
+
+
+def test_deep_parts_are_in_the_lower_slices_only() -> None:
+    levels = {seed: draw_head(np.random.default_rng([seed, 0])).level for seed in range(40)}
+    low, high = min(levels, key=levels.__getitem__), max(levels, key=levels.__getitem__)
+    assert levels[low] < 0.15 and levels[high] > 0.85
+    for nucleus in (STRIATUM, PALLIDUM, THALAMUS):
+        assert drawn("T1", low).tissues[nucleus].sum() > 20
+        assert drawn("T1", high).tissues[nucleus].sum() == 0
+    centre = slice(36, 60)
+    fluid = [drawn("T1", seed).tissues[CSF, centre, centre].mean() for seed, level in levels.items() if level < 0.45]
+    assert min(fluid) > 0.02 and max(fluid) > 1.5 * min(fluid)
+
+
+def test_one_side_is_not_the_mirror_of_the_other() -> None:
+    for seed in HEADS:
+        grey = drawn("T1", seed).tissues[GREY]
+        assert np.corrcoef(grey.ravel(), grey[:, ::-1].ravel())[0, 1] < 0.8
+
+
+def test_a_source_of_pairs_of_classes(tmp_path: Path) -> None:
+    prepared = prepare("phantom:mri?images=20", size=32, cache=tmp_path, progress=False)
+    assert prepared.images.shape == (20, 1, 32, 32) and prepared.classes == CLASSES
+    assert np.bincount(prepared.labels).tolist() == [10, 10]
 
 
 def test_the_spin_echo_equation() -> None:
