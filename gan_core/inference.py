@@ -67,16 +67,17 @@ class Model:
         return (z * truncation).to(self.family.device)
 
     def labels(self, count: int, label: str | None = None, seed: int = 0) -> Tensor:
-        """Labels (count,): all of one class, or drawn in the data's proportions.
+        """Labels (count,): all of one class (or of a translator's domain), or drawn in the data's proportions.
 
         Raises:
             UserError: the run is not conditional, or has no such class.
         """
-        if label is not None and not self.classes:
+        known = self.classes or self.domains
+        if label is not None and not known:
             raise UserError(f"run '{self.run.name}' is not conditional: leave --label out")
         if label is not None and label not in self.config.classes:
             hint = nearest(label, self.config.classes)
-            raise UserError(f"run '{self.run.name}' has no class '{label}'.{hint} Classes: {', '.join(self.classes)}")
+            raise UserError(f"run '{self.run.name}' has no class '{label}'.{hint} Classes: {', '.join(known)}")
         if label is not None:
             return torch.full((count,), self.config.classes.index(label), device=self.family.device)
         shares = np.array(self.config.class_counts, np.float64)

@@ -259,8 +259,12 @@ class Family(nn.Module):
         return {f"{n}.{k}": v for n in sorted(self.served) for k, v in self.averaged(n).state_dict().items()}
 
     def judging_state(self) -> dict[str, Tensor]:
-        """The other networks, discriminators above all, by parameter name."""
-        names = [n for n, _ in self.named_children() if n != "averages" and n not in self.served]
+        """The other networks, discriminators above all, by parameter name.
+
+        A pool of pictures is no network: it holds what became of training images, and stays in the checkpoints.
+        """
+        others = [(n, child) for n, child in self.named_children() if n != "averages" and n not in self.served]
+        names = [n for n, child in others if any(True for _ in child.parameters())]
         return {f"{n}.{key}": value for n in names for key, value in self.network(n).state_dict().items()}
 
     def training_state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:

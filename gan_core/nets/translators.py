@@ -88,7 +88,8 @@ class UNetTranslator(nn.Module):
 
     Each level halves the picture down to 4 pixels a side with a 4 x 4 convolution; channels double from `width` up to
     `most`. The decoder doubles it again and sees the encoder's maps of the same size beside its own. The finest level
-    has the picture's own resolution, so that an edge need not be drawn anew.
+    has the picture's own resolution, so that an edge need not be drawn anew, and a layer that joins the two: what a
+    grey means depends on where it lies.
     """
 
     def __init__(self, channels: int, size: int, width: int, most: int, upsampling: Upsampling = "resize") -> None:
@@ -108,7 +109,12 @@ class UNetTranslator(nn.Module):
             for level, joined in zip(range(halvings, 0, -1), [1] + [2] * (halvings - 1), strict=True)
         )
         self.picture = nn.Sequential(
-            nn.ReLU(), nn.Conv2d(2 * widths[0], channels, 3, padding=1, padding_mode="reflect"), nn.Tanh()
+            nn.ReLU(),
+            nn.Conv2d(2 * widths[0], widths[0], 3, padding=1, padding_mode="reflect", bias=False),
+            InstanceNorm(),
+            nn.ReLU(),
+            nn.Conv2d(widths[0], channels, 3, padding=1, padding_mode="reflect"),
+            nn.Tanh(),
         )
         self.apply(_start)
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from gan_core import cli, images, inference, losses
+from gan_core import checkpoints, cli, images, inference, losses
 from gan_core.batches import Batches
 from gan_core.errors import UserError
 from gan_core.families.cyclegan import PRESETS, Config, CycleGAN
@@ -232,6 +232,17 @@ def test_previews_of_real_images_are_private(runs: Path) -> None:
     assert ((shares >= 0) & (shares <= 1)).all()
     metrics = pd.read_csv(run.folder / "metrics.csv")
     assert set(CycleGAN.columns) <= set(metrics)
+
+
+def test_pictures_of_the_pool_are_in_no_file_that_is_shown_around(runs: Path) -> None:
+    run = Run(runs / "real")
+    for path in (run.weights, run.discriminator):
+        tensors, _ = checkpoints.load(path)
+        assert {name.split(".")[0].split("_")[0] for name in tensors} <= {"generator", "discriminator"}
+        assert not any("pool" in name or "pictures" in name for name in tensors)
+    held, _ = checkpoints.load(run.checkpoints()[0])
+    assert held["family.pool_a.pictures"].abs().sum() > 0
+    assert inference.load(run).score(np.zeros((2, 32, 32, 1), np.uint8)).shape == (2,)
 
 
 def test_previews_of_synthetic_inputs_are_not(runs: Path) -> None:
