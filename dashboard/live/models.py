@@ -41,7 +41,7 @@ class Shelf:
         return settled.classes if preset and preset.conditional else ()
 
     def is_loaded(self, name: str) -> bool:
-        return any(key[0] == name for key in self._models)
+        return any(name in (known, known.removeprefix(f"{runs.REFERENCE}/")) for known, _ in list(self._models))
 
     def get(self, name: str) -> Model:
         """The run's networks. Raises UserError: no such run, weights missing, damaged or of another shape."""
@@ -52,7 +52,7 @@ class Shelf:
             changed = 0
         # One at a time: two visitors who ask for the same run at once shall not load it twice.
         with self._lock:
-            key = (name, changed)
+            key = (run.name, changed)
             if key not in self._models:
                 self._models[key] = inference.load(run)
                 while len(self._models) > MOST:

@@ -1,6 +1,7 @@
 """Run folders as the trainer leaves them, drawn instead of trained: plausible curves and pictures in a second."""
 
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,19 @@ from gan_core import images, runs
 from gan_core.config import RunConfig
 
 GRID = 16  # pictures a grid
+ROWS, SHEET_COLUMNS, SIDE = 4, 6, 48  # of a translator's sheet, and the pixels of its pictures
 COLUMNS = ("step", "epoch", "seconds", "images_per_second", "loss/d", "loss/g")
 COLUMNS += ("accuracy/d_real", "accuracy/d_fake", "grad_norm/d", "grad_norm/g")
+RESNET = {
+    "generator": "resnet",
+    "width": 24,
+    "objective": "least_squares",
+    "adversarial": 1.0,
+    "cycle": 10.0,
+    "identity": 5.0,
+    "lr": 0.0002,
+}
+UNET = RESNET | {"generator": "unet", "objective": "cross_entropy"}
 
 
 def make_run(
@@ -24,17 +36,29 @@ def make_run(
     *,
     preview_every: int = 1,
     reason: str | None = None,
+    private: bool = False,
+    previews: bool = True,
+    domains: tuple[str, str] = ("NORMAL", "COVID"),
 ) -> runs.Run:
-    """Write a complete run folder; `steps` are those of an epoch. `reference/<name>` makes a shipped run."""
+    """Write a complete run folder; `steps` are those of an epoch. `reference/<name>` makes a shipped run.
+
+    Presets that begin with cyclegan make a translator, between `domains`, with its previews in private if so wished.
+    """
     home = root / runs.REFERENCE if name.startswith(f"{runs.REFERENCE}/") else root
     rng = np.random.default_rng([seed, zlib.crc32(preset.encode())])
-    writer = runs.RunWriter.create(home, name.removeprefix(f"{runs.REFERENCE}/"), settings(preset, epochs, seed))
+    translates = preset.startswith("cyclegan")
+    config = translator(preset, epochs, seed, domains, private) if translates else settings(preset, epochs, seed)
+    writer = runs.RunWriter.create(home, name.removeprefix(f"{runs.REFERENCE}/"), config)
     reached = epochs if state == "finished" else max(1, epochs * 2 // 3)
-    writer.log(metric_rows(reached, steps, rng))
-    for epoch in range(0, reached + 1, preview_every):
-        writer.save_samples(epoch, draw_grid(epoch / epochs, preset, seed))
-        writer.log([preview_row(epoch, epoch * steps, epoch / epochs, rng)], runs.EPOCHS)
-    writer.save_gif()
+    rows = metric_rows(reached, steps, rng)
+    writer.log([translator_row(row) for row in rows] if translates else rows)
+    for epoch in range(0, reached + 1, preview_every) if previews else ():
+        t = epoch / epochs
+        writer.save_samples(epoch, (draw_sheet if translates else draw_grid)(t, preset, seed), private)
+        row = preview_row(epoch, epoch * steps, t, rng)
+        writer.log([changes(row, t) if translates else row], runs.EPOCHS)
+    if previews:
+        writer.save_gif(private)
     writer.write_status(
         state=state,
         epoch=reached,
@@ -70,6 +94,22 @@ def settings(preset: str, epochs: int, seed: int) -> RunConfig:
         log_every=1,
         settings={"latent_size": 100, "lr": 0.0002, "betas": [0.5, 0.999]},
         versions={"ganray": "0.1.0", "torch": "2.15.0"},
+    )
+
+
+def translator(preset: str, epochs: int, seed: int, domains: tuple[str, str], private: bool) -> RunConfig:
+    """A translator's configuration; previews of real images are private."""
+    return replace(
+        settings(preset, epochs, seed),
+        family="cyclegan",
+        source="data/adults" if private else "phantom:cxr",
+        classes=domains,
+        class_counts=(399, 743),
+        image_size=128,
+        batch_size=1,
+        settings=UNET if "unet" in preset else RESNET,
+        domains=domains,
+        preview_inputs="held-out",
     )
 
 
@@ -109,6 +149,30 @@ def preview_row(epoch: int, step: int, t: float, rng: np.random.Generator) -> di
     }
 
 
+def translator_row(row: dict[str, float | int]) -> dict[str, float | int]:
+    """A generator's row turned into one with a translator's columns."""
+    found = {name: row[name] for name in ("step", "epoch", "seconds", "images_per_second")}
+    for share, (way, domain) in ((1.0, ("ab", "a")), (1.1, ("ba", "b"))):
+        found[f"loss/g_{way}"] = share * row["loss/g"]
+        found[f"loss/cycle_{domain}"] = share * row["loss/d"] / 20
+        found[f"loss/identity_{domain}"] = share * row["loss/d"] / 30
+        found[f"loss/d_{domain}"] = share * row["loss/d"] / 4
+        found[f"accuracy/d_{domain}_real"] = row["accuracy/d_real"]
+        found[f"accuracy/d_{domain}_fake"] = row["accuracy/d_fake"]
+    return found | {name: row[name] for name in ("grad_norm/g", "grad_norm/d")}
+
+
+def changes(row: dict[str, float | int | str], t: float) -> dict[str, float | int | str]:
+    """A generator's preview row turned into a translator's."""
+    kept = {name: value for name, value in row.items() if not name.startswith("diversity/")}
+    return kept | {
+        "change/ab": 0.08 * t + 0.01,
+        "change/ba": 0.07 * t + 0.01,
+        "cycle_error/a": 0.05 - 0.04 * t,
+        "cycle_error/b": 0.06 - 0.04 * t,
+    }
+
+
 def _counts(scores: np.ndarray) -> str:
     bins = np.clip(np.floor((scores + 10) / 0.5), 0, 39).astype(int)
     return " ".join(map(str, np.bincount(bins, minlength=40)))
@@ -116,11 +180,29 @@ def _counts(scores: np.ndarray) -> str:
 
 def draw_grid(t: float, preset: str, seed: int) -> np.ndarray:
     """A 4 x 4 grid, uint8 (266, 266, 1), of a chest as it grows out of noise; t: from 0 to 1."""
-    rng = np.random.default_rng([seed, 1])
     noise = np.random.default_rng([seed, 2, int(t * 1000), zlib.crc32(preset.encode())])
-    y, x = np.mgrid[-1:1:64j, -1:1:64j]
+    made = min(1.0, t * 1.6)
+    mixed = draw_chests(GRID, 64, seed) * made + noise.normal(0, 0.75 * (1 - made) + 0.05, (GRID, 64, 64))
+    return images.grid(images.to_uint8(mixed[:, None]))
+
+
+def draw_sheet(t: float, preset: str, seed: int) -> np.ndarray:
+    """A translator's sheet, uint8 (202, 302, 1): chests whose lungs whiten there and clear on the way back."""
+    noise = np.random.default_rng([seed, 3, int(t * 1000), zlib.crc32(preset.encode())])
+    inputs = draw_chests(2 * ROWS, SIDE, seed)
+    haze = np.where(np.arange(2 * ROWS) < ROWS, 1, -1)[:, None, None] * np.exp(-((inputs + 0.8) ** 2) / 0.1)
+    there = inputs + 0.8 * t * haze + noise.normal(0, 0.02, inputs.shape)
+    back = inputs + 0.3 * (1 - t) * haze + noise.normal(0, 0.03, inputs.shape)
+    rows = np.stack([inputs, there, back], 1).reshape(2, ROWS, 3, SIDE, SIDE).swapaxes(0, 1)
+    return images.grid(images.to_uint8(rows.reshape(-1, 1, SIDE, SIDE)), columns=SHEET_COLUMNS)
+
+
+def draw_chests(count: int, side: int, seed: int) -> np.ndarray:
+    """Something like chests, float (count, side, side), from about -1 to 1."""
+    rng = np.random.default_rng([seed, 1])
+    y, x = np.mgrid[-1 : 1 : side * 1j, -1 : 1 : side * 1j]
     chests = []
-    for _ in range(GRID):
+    for _ in range(count):
         width, height, shift = rng.uniform(0.24, 0.34), rng.uniform(0.5, 0.66), rng.uniform(-0.06, 0.06)
         body = 0.55 * np.exp(-((x / 0.95) ** 6) - (y / 1.3) ** 6) + 0.25 * np.exp(-((x - shift) ** 2) / 0.02)
         for side in (-1, 1):
@@ -129,6 +211,4 @@ def draw_grid(t: float, preset: str, seed: int) -> np.ndarray:
         body += 0.06 * np.sin(14 * y + 3 * np.abs(x)) * (np.abs(x) < 0.8)
         body += 0.3 / (1 + np.exp(9 * (((x - 0.14) / 0.3) ** 2 + ((y - 0.32) / 0.34) ** 2 - 1)))
         chests.append(body * 2 - 0.7)
-    made = min(1.0, t * 1.6)
-    mixed = np.stack(chests) * made + noise.normal(0, 0.75 * (1 - made) + 0.05, (GRID, 64, 64))
-    return images.grid(images.to_uint8(mixed[:, None]))
+    return np.stack(chests)

@@ -1,0 +1,123 @@
+"""Live in a real browser: upload a normal X-ray, see its translation, move the wipe; and what goes wrong."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import FrameLocator, Page, expect
+
+from gan_core import images
+from gan_core.data import phantom_cxr, phantom_mri
+from tests.conftest import ROOT
+
+expect.set_options(timeout=30_000)
+
+LOADING = 60_000  # Gradio is imported by the first visitor
+
+
+@pytest.fixture(scope="module")
+def live_url(start_app: Callable[[Path], str]) -> str:
+    return start_app(ROOT / "runs")
+
+
+def written(folder: Path, name: str, picture: np.ndarray) -> Path:
+    path = folder / name
+    path.write_bytes(images.png_bytes((picture * 255).astype(np.uint8)))
+    return path
+
+
+def open_live(page: Page, url: str) -> FrameLocator:
+    page.goto(url)
+    page.get_by_role("link", name="Live").click()
+    frame = page.frame_locator("iframe")
+    expect(frame.get_by_role("tab", name="Translate")).to_be_visible(timeout=LOADING)
+    return frame
+
+
+def choose(frame: FrameLocator, run: str) -> None:
+    box = frame.get_by_label("Run").locator("visible=true").first
+    box.click()
+    frame.get_by_role("option", name=run, exact=True).click()
+
+
+def uncovered(frame: FrameLocator) -> str:
+    return str(frame.locator(".wipe").evaluate("element => element.style.getPropertyValue('--at')"))
+
+
+def test_a_normal_x_ray_is_translated_and_wiped(page: Page, live_url: str, tmp_path: Path) -> None:
+    frame = open_live(page, live_url)
+    choose(frame, "phantom_cxr_cyclegan")
+    expect(frame.get_by_label("normal → covid")).to_be_checked()
+    given = written(tmp_path, "normal.png", phantom_cxr.draw("normal", 71, 256).image)
+    frame.locator(".ganray-upload input[type=file]").first.set_input_files(given)
+    expect(frame.locator(".wipe img")).to_have_count(2)
+    expect(frame.locator(".wipe .tag.last")).to_have_text("covid, synthetic")
+    expect(frame.get_by_text("What changed")).to_be_visible()
+    expect(frame.get_by_text("And back to normal")).to_be_visible()
+    expect(frame.get_by_text("What this is, and is not.").first).to_be_visible()
+
+    wipe = frame.get_by_role("slider", name="Wipe between before and after")
+    assert uncovered(frame) == "50%"
+    box = wipe.bounding_box()
+    assert box
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.2, box["y"] + box["height"] / 2, steps=5)
+    page.mouse.up()
+    assert 10 < float(uncovered(frame).rstrip("%")) < 30
+    wipe.press("End")
+    assert uncovered(frame) == "100%"
+
+    frame.locator("[data-role=window]").fill("0.5")
+    assert frame.locator("feFuncR").get_attribute("slope") == "2"
+    with page.expect_download() as download:
+        frame.get_by_role("link", name="Translation, 128 px").click()
+    assert download.value.suggested_filename == "normal_covid.png"
+    with Image.open(download.value.path()) as made:
+        assert made.text["Description"] == images.NOTICE
+
+    frame.get_by_label("covid → normal").check()
+    expect(frame.locator(".wipe .tag.last")).to_have_text("normal, synthetic")
+
+
+def test_what_does_not_belong_waits_for_the_visitor_to_insist(page: Page, live_url: str, tmp_path: Path) -> None:
+    frame = open_live(page, live_url)
+    choose(frame, "phantom_cxr_cyclegan")
+    field = frame.locator(".ganray-upload input[type=file]").first
+    field.set_input_files(written(tmp_path, "brain.png", phantom_mri.draw("T1", 71, 128).image))
+    expect(frame.get_by_text("it looks like a brain MRI, not a chest X-ray")).to_be_visible()
+    expect(frame.locator(".wipe")).to_have_count(0)
+    frame.get_by_role("button", name="Translate it all the same").click()
+    expect(frame.locator(".wipe")).to_have_count(1)
+
+
+def test_a_broken_file_is_one_line_and_the_next_one_works(page: Page, live_url: str, tmp_path: Path) -> None:
+    frame = open_live(page, live_url)
+    choose(frame, "phantom_cxr_cyclegan")
+    broken = tmp_path / "report.png"
+    broken.write_bytes(b"%PDF-1.7 a report under a picture's name")
+    frame.locator(".ganray-upload input[type=file]").first.set_input_files(broken)
+    expect(frame.get_by_text("not a picture that can be read")).to_be_visible()
+    frame.locator(".ganray-examples button").locator("visible=true").first.click()
+    expect(frame.locator(".wipe")).to_have_count(1)
+
+
+def test_pictures_are_generated_in_every_class(page: Page, live_url: str) -> None:
+    frame = open_live(page, live_url)
+    frame.get_by_role("tab", name="Generate").click()
+    choose(frame, "cgan")
+    frame.get_by_role("button", name="Same latents, every class").click()
+    expect(frame.locator(".rows .row")).to_have_count(2)
+    frame.get_by_role("button", name="Walk between the seeds").click()
+    expect(frame.locator(".walk img")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_tab_has_the_pages_ground(page: Page, live_url: str, scheme: str) -> None:
+    page.emulate_media(color_scheme=scheme)
+    frame = open_live(page, live_url)
+    ground = "element => getComputedStyle(element).backgroundColor"
+    inside = frame.locator(".gradio-container").first.evaluate(ground)
+    assert inside == page.locator(".stApp").evaluate(ground)
