@@ -7,6 +7,7 @@ Pictures go in and out as uint8 (N, H, W, C); inside they are float in [-1, 1].
 """
 
 import re
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -29,6 +30,7 @@ class Model:
     def __init__(self, run: Run, settled: RunConfig, family: families.Family) -> None:
         self.run, self.config, self.family = run, settled, family
         self._judged = False  # whether the discriminator's weights are in
+        self._precision: torch.dtype | None = None  # that translates faster here; not known before the first picture
 
     @property
     def task(self) -> str:
@@ -115,11 +117,33 @@ class Model:
             UserError: the run does not translate, or not to there; pictures of another size.
         """
         self.check_direction(to)
+        given, direction = self._take(pictures), self.domains.index(to)
+        batches = [self._translated(x, direction, self._faster(x[:1], direction)) for x in given.split(_TRANSLATED)]
+        return np.concatenate([images.to_uint8(batch).transpose(0, 2, 3, 1) for batch in batches])
+
+    def _translated(self, images: Tensor, direction: int, precision: torch.dtype) -> Tensor:
         family = self.family
         assert isinstance(family, families.Translates)
-        with torch.inference_mode():
-            batches = [family.translate(x, self.domains.index(to)) for x in self._take(pictures).split(_TRANSLATED)]
-        return np.concatenate([images.to_uint8(batch).transpose(0, 2, 3, 1) for batch in batches])
+        enabled = precision != torch.float32
+        with torch.inference_mode(), torch.autocast(images.device.type, torch.bfloat16, enabled=enabled):
+            return family.translate(images, direction)
+
+    def _faster(self, image: Tensor, direction: int) -> torch.dtype:
+        """float32 or bfloat16, whichever translates one picture faster on this processor: timed once.
+
+        bfloat16 moves a grey by one of 255 at most, where a processor computes in it at all.
+        """
+        if self._precision is None and image.device.type != "cpu":
+            self._precision = torch.float32
+        if self._precision is None:
+            seconds = {}
+            for precision in (torch.float32, torch.bfloat16):
+                for _ in range(2):  # the first one pays for set-up
+                    start = time.perf_counter()
+                    self._translated(image, direction, precision)
+                    seconds[precision] = time.perf_counter() - start
+            self._precision = min(seconds, key=lambda precision: seconds[precision])
+        return self._precision
 
     def check_direction(self, to: str) -> None:
         """Raises UserError: the run does not translate, or not to that domain."""

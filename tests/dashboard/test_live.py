@@ -288,7 +288,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def test_programs_translate_and_generate_by_name(served: str, tmp_path: Path) -> None:
-    """The example of the README, and what a program gets that asks for something else."""
+    """And what a program gets that asks for something else."""
     from gradio_client import Client, handle_file
     from gradio_client.exceptions import AppError
 
@@ -310,6 +310,17 @@ def test_programs_translate_and_generate_by_name(served: str, tmp_path: Path) ->
     assert client.predict(handle_file(tmp_path / "brain.png"), RUN, "covid", True, api_name="/translate")
     with pytest.raises(AppError, match="there is no run"):
         client.predict(handle_file(given), "../../etc", "covid", False, api_name="/translate")
+
+
+def test_the_example_of_the_readme_runs(served: str, tmp_path: Path) -> None:
+    given = tmp_path / "normal.png"
+    given.write_bytes(NORMAL.data)
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    (example,) = [block for block in blocks if "gradio_client" in block]
+    found: dict[str, object] = {}
+    exec(example.replace("http://127.0.0.1:8501/gradio/", served).replace("normal.png", str(given)), found)
+    assert Path(str(found["covid"])).name == "normal_covid.png"
+    assert len(found["several"]) == 4
 
 
 def test_two_programs_at_once_and_one_that_leaves(served: str, tmp_path: Path) -> None:

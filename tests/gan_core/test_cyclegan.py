@@ -276,6 +276,17 @@ def test_a_translation_depends_on_its_picture_alone(runs: Path) -> None:
         inference.load(Run(runs / "shapes")).translate(pictures, "disc")
 
 
+def test_whichever_precision_is_faster_the_picture_is_nearly_the_same(runs: Path) -> None:
+    model = inference.load(Run(runs / "shown"))
+    pictures = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 1), dtype=np.uint8)
+    made = []
+    for precision in (torch.float32, torch.bfloat16):
+        model._precision = precision
+        made.append(model.translate(pictures, "disc").astype(int))
+    assert np.abs(made[0] - made[1]).max() <= 3
+    assert np.abs(made[0] - made[1]).mean() < 0.6
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
