@@ -6,6 +6,7 @@ The config picks the generator (ResNet, or U-Net after pix2pix), the adversarial
 and the up-sampling. The `_light` presets are narrow enough to train on a processor and to translate while you wait.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -37,6 +38,7 @@ class Config:
     identity: float = 5.0
     pool: int = 50  # generated pictures that each discriminator's history keeps
     zoom: float = 0.1  # training pictures are enlarged by up to this share, and a random window is taken
+    exposure: float = 0.0  # and made brighter or darker, harder or softer by up to this share: see `expose`
     mirror: bool = False  # and mirrored half of the time: not for chests, whose heart is on one side
     lr: float = 2e-4  # falls linearly to 0 over the second half of the run
     beta1: float = 0.5
@@ -147,7 +149,25 @@ class CycleGAN(Family):
         return logits_real, logits_fake
 
     def augment(self, real: Tensor) -> Tensor:
-        """Random windows of enlarged pictures, (N, C, H, W) as before: the paper's jitter."""
+        """Random windows of enlarged pictures, (N, C, H, W) as before: the paper's jitter; and random exposures."""
+        return self._window(self.expose(real))
+
+    def expose(self, real: Tensor) -> Tensor:
+        """Pictures (N, C, H, W) in [-1, 1] exposed otherwise: a random gamma, then a random contrast
+        around each picture's mean.
+
+        Where the domains come from different hospitals, exposure tells them apart at a glance, and a translator would
+        learn to change that before anything else.
+        """
+        if not self.config.exposure:
+            return real
+        most = math.log1p(self.config.exposure)
+        gamma, contrast = ((2 * self.uniform(len(real), 2) - 1) * most).exp()[:, :, None, None, None].unbind(1)
+        light = ((real + 1) / 2).clamp(1e-4, 1) ** gamma
+        middle = light.mean((1, 2, 3), keepdim=True)
+        return ((light - middle) * contrast + middle).clamp(0, 1) * 2 - 1
+
+    def _window(self, real: Tensor) -> Tensor:
         if not self.config.zoom and not self.config.mirror:
             return real
         zoom, x, y, side = self.uniform(len(real), 4).unbind(1)

@@ -193,6 +193,19 @@ def test_augmentation_takes_windows_and_mirrors() -> None:
     assert torch.equal(build(zoom=0.0).augment(ramp), ramp)
 
 
+def test_exposures_vary_as_much_as_asked_and_keep_the_range() -> None:
+    ramp = torch.linspace(-1, 1, 32).expand(256, 1, 32, 32).clone()
+    torch.manual_seed(0)
+    exposed = build(exposure=0.5, zoom=0.0).expose(ramp)
+    assert exposed.shape == ramp.shape
+    assert exposed.min() >= -1 and exposed.max() <= 1
+    middles = (exposed[:, 0, 0, 15] + exposed[:, 0, 0, 16]) / 4 + 0.5
+    # A grey of one half becomes a half to the power of 2/3 ... 3/2, seen round a mean that moves along.
+    assert 0.28 < middles.min() < 0.4 < 0.58 < middles.max() < 0.7
+    assert (exposed[:, 0, 0, 1:] >= exposed[:, 0, 0, :-1]).all()
+    assert torch.equal(build().expose(ramp), ramp)
+
+
 def test_batches_pair_the_domains_and_visit_all_of_the_larger() -> None:
     labels = np.array([0] * 5 + [1] * 12)
     batches = Batches(labels, 2, seed=3, paired=True)
