@@ -14,7 +14,6 @@ from starlette.responses import RedirectResponse
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import Message, Receive, Scope, Send
 
-from gan_core.runs import default_root
 
 
 def path() -> str:
@@ -60,6 +59,7 @@ def mounted(at: str) -> Any:
     from fastapi import FastAPI
 
     from dashboard.live import app
+    from gan_core.runs import default_root
 
     blocks = app.build(default_root())
     options: dict[str, Any] = {"ssr_mode": False, "footer_links": [], "max_file_size": app.MAX_FILE, **app.look()}

@@ -1,4 +1,4 @@
-"""The app's memory before and after Compare was opened, and how long its first view and a move of the slider take.
+"""The app's memory at first, with Compare open and with a translator at work, and how long its first views take.
 
     python -m tests.benchmarks.app_start
 
@@ -84,6 +84,21 @@ def move(page: Page) -> list[float]:
     return times
 
 
+def live(browser: Browser, url: str) -> tuple[float, float]:
+    """Seconds until the live tab is there, the first time, and from a click on an example to its translation."""
+    page = browser.new_context(viewport={"width": 1440, "height": 1000}).new_page()
+    began = time.perf_counter()
+    page.goto(f"{url}/live")
+    frame = page.frame_locator("iframe")
+    example = frame.locator(".ganray-examples button").first
+    example.wait_for(timeout=60_000)
+    opened = time.perf_counter() - began
+    began = time.perf_counter()
+    example.click()
+    frame.locator(".wipe").wait_for(timeout=60_000)
+    return opened, time.perf_counter() - began
+
+
 def main() -> None:
     process, url, healthy = start()
     memory = psutil.Process(process.pid)
@@ -100,8 +115,11 @@ def main() -> None:
             print(f"warm visit (median of {VISITS}): first paint {paint:.2f} s, four grids {drawn:.2f} s")
             moves = move(page)
             print(f"slider to four new grids: median {statistics.median(moves):.2f} s, slowest {max(moves):.2f} s")
+            print(f"memory after Compare: {memory.memory_info().rss / 1e6:.0f} MB")
+            opened, translated = live(browser, url)
+            print(f"Live: open after {opened:.1f} s, first translation {translated:.1f} s later")
+            print(f"memory after it: {memory.memory_info().rss / 1e6:.0f} MB")
             browser.close()
-        print(f"memory after Compare: {memory.memory_info().rss / 1e6:.0f} MB")
     finally:
         process.kill()
 

@@ -19,17 +19,29 @@ SHOTS = (  # name, path, width, height, scheme
     ("compare_dark", "?epoch=20", 1440, 900, "dark"),
     ("run", "run?run=reference%2Fdcgan", 1440, 1400, "light"),
     ("train", "train", 1440, 900, "light"),
+    ("live", "live", 1440, 960, "light"),
+    ("live_dark", "live", 1440, 960, "dark"),
 )
 
 
 def take(page: Page, url: str, target: Path) -> None:
     """One screenshot of a page that has finished drawing."""
     page.goto(url)
-    page.get_by_role("heading", level=1).first.wait_for()
+    if "live" in target.stem:
+        translate_an_example(page)
+    else:
+        page.get_by_role("heading", level=1).first.wait_for()
     page.wait_for_load_state("networkidle")
     expect(page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=60_000)
     page.wait_for_timeout(2000)
     Image.open(io.BytesIO(page.screenshot())).convert("RGB").save(target, optimize=True)
+
+
+def translate_an_example(page: Page) -> None:
+    """The first example through the run that the live tab begins with."""
+    frame = page.frame_locator("iframe")
+    frame.locator(".ganray-examples button").locator("visible=true").first.click(timeout=60_000)
+    expect(frame.get_by_text("And back to")).to_be_visible(timeout=60_000)
 
 
 def main() -> None:
