@@ -298,7 +298,8 @@ def _translate(options: argparse.Namespace) -> int:
         insist=options.insist,
         progress=lambda files: tqdm(files, desc="translate", unit="picture", disable=None),
     )
-    print(f"{len(done.written)} pictures in {options.out}, synthetic, not for diagnosis")
+    count = len(done.written)
+    print(f"{count} picture{'' if count == 1 else 's'} in {options.out}, synthetic, not for diagnosis")
     for line in done.refused:
         print(f"error: {line}", file=sys.stderr)
     return 2 if done.refused else 0

@@ -8,13 +8,14 @@ of JSON and as many bytes as it says.
 """
 
 import contextlib
+import io
 import json
+import math
 import os
-import selectors
+import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -27,7 +28,7 @@ from gan_core.errors import UserError
 SECONDS = 10.0  # that one picture may take
 MEMORY = 1024**3  # bytes of addresses that the process may use, where the system knows such a limit
 LONGEST = 4096  # pixels a side that come back; larger pictures are shrunk
-_CHUNK = 1 << 20
+_LINE = 4096  # characters that an answer may need besides the picture
 
 
 class DecodeWorker:
@@ -43,6 +44,11 @@ class DecodeWorker:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def process(self) -> int | None:
+        """The process's number; None while there is none."""
+        return self._process.pid if self._process else None
 
     def start(self) -> None:
         """Start the process before it is needed."""
@@ -65,22 +71,30 @@ class DecodeWorker:
         """
         if len(data) > decoding.MAX_BYTES:
             raise UserError(f"{name}: larger than the {decoding.MAX_BYTES // 1024**2} MB that are read")
-        request = {"name": name, "longest": longest, "bytes": len(data)}
+        request = {"name": name, "longest": longest, "bytes": len(data), "seconds": self.seconds}
         with self._lock:
             process = self._running()
+            late = threading.Event()
+            watch = threading.Timer(self.seconds, _stop, (process, late))
+            watch.daemon = True
+            watch.start()
             try:
-                answer, content = _ask(process, request, data, time.monotonic() + self.seconds)
-            except TimeoutError:
+                found = _ask(process, request, data)
+            except (OSError, ValueError, KeyError, TypeError):
                 self._end()
-                raise UserError(
-                    f"{name}: reading it took more than {self.seconds:g} seconds: it was given up"
-                ) from None
-            except (OSError, ValueError):
-                self._end()
-                raise UserError(f"{name}: damaged in a way that broke the decoder, which was started again") from None
-        if "error" in answer:
-            raise UserError(answer["error"])
-        return np.frombuffer(content, np.float32).reshape(answer["shape"])
+                if late.is_set():
+                    line = f"{name}: reading it took more than {self.seconds:g} seconds: it was given up"
+                else:
+                    line = f"{name}: damaged in a way that broke the decoder, which was started again"
+                raise UserError(line) from None
+            finally:
+                watch.cancel()
+                watch.join()
+                if late.is_set():
+                    self._end()
+        if isinstance(found, str):
+            raise UserError(found)
+        return found
 
     def _running(self) -> "subprocess.Popen[bytes]":
         if self._process is None or self._process.poll() is not None:
@@ -94,57 +108,47 @@ class DecodeWorker:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
-                bufsize=0,
                 env=os.environ | single | {"PYTHONPATH": paths},
             )
-            assert self._process.stdin is not None
-            os.set_blocking(self._process.stdin.fileno(), False)  # a write must not outlast the time that is left
         return self._process
 
     def _end(self) -> None:
         if self._process is None:
             return
         self._process.kill()
+        self._process.wait()
         for stream in (self._process.stdin, self._process.stdout):
             if stream:
                 with contextlib.suppress(OSError):
                     stream.close()
-        self._process.wait()
         self._process = None
 
 
-def _ask(
-    process: "subprocess.Popen[bytes]", request: dict[str, Any], data: bytes, until: float
-) -> tuple[dict[str, Any], bytearray]:
-    """Send a picture and wait for the answer; TimeoutError, OSError or ValueError where none comes."""
-    assert process.stdin is not None and process.stdout is not None
-    stdin, stdout = process.stdin.fileno(), process.stdout.fileno()
-    outgoing = memoryview(json.dumps(request).encode() + b"\n" + data)
-    incoming = bytearray()
-    expected: int | None = None
-    answer: dict[str, Any] = {}
-    with selectors.DefaultSelector() as selector:
-        selector.register(stdin, selectors.EVENT_WRITE)
-        selector.register(stdout, selectors.EVENT_READ)
-        while expected is None or len(incoming) < expected:
-            ready = selector.select(until - time.monotonic())
-            if not ready:
-                raise TimeoutError
-            for key, _ in ready:
-                if key.fd == stdin:
-                    outgoing = outgoing[os.write(stdin, outgoing[:_CHUNK]) :]
-                    if not outgoing:
-                        selector.unregister(stdin)
-                else:
-                    part = os.read(stdout, _CHUNK)
-                    if not part:
-                        raise BrokenPipeError
-                    incoming += part
-            if expected is None and b"\n" in incoming:
-                line, _, rest = incoming.partition(b"\n")
-                answer, incoming = json.loads(line), bytearray(rest)
-                expected = int(answer["bytes"])
-    return answer, incoming
+def _stop(process: "subprocess.Popen[bytes]", late: threading.Event) -> None:
+    late.set()
+    process.kill()
+
+
+def _ask(process: "subprocess.Popen[bytes]", request: dict[str, Any], data: bytes) -> np.ndarray | str:
+    """Send a picture and wait for the answer: the picture, or the line that says what is wrong with it.
+
+    OSError, ValueError, KeyError or TypeError where the worker breaks, or answers what it should not: a file may have
+    taken it over.
+    """
+    assert isinstance(process.stdin, io.BufferedWriter) and isinstance(process.stdout, io.BufferedReader)
+    process.stdin.write(json.dumps(request).encode() + b"\n")
+    process.stdin.write(data)
+    process.stdin.flush()
+    answer = json.loads(process.stdout.readline(_LINE))
+    if "error" in answer:
+        return " ".join(str(answer["error"]).split())
+    height, width, channels = (int(side) for side in answer["shape"])
+    if not (0 < height <= request["longest"] and 0 < width <= request["longest"] and channels in (1, 3)):
+        raise ValueError
+    picture = np.empty((height, width, channels), np.float32)
+    if process.stdout.readinto(picture.data) != picture.nbytes:
+        raise ValueError
+    return picture
 
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
@@ -152,42 +156,62 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
     while line := requests.readline():
         request = json.loads(line)
         data = requests.read(request["bytes"])
-        content = b""
+        _ring(math.ceil(request["seconds"]) + 1)
+        name, picture = request["name"], None
         try:
-            picture = _plain(decoding.decode(data, channels=3, name=request["name"]), request["longest"])
-            content = picture.tobytes()
+            picture = _plain(decoding.decode(data, channels=None, name=name), request["longest"])
             answer: dict[str, Any] = {"shape": picture.shape}
         except UserError as error:
             answer = {"error": str(error)}
         except MemoryError:
-            answer = {"error": f"{request['name']}: it takes more memory than one picture may use"}
-        answers.write(json.dumps(answer | {"bytes": len(content)}).encode() + b"\n" + content)
+            answer = {"error": f"{name}: it takes more memory than one picture may use"}
+        answers.write(json.dumps(answer).encode() + b"\n")
+        if picture is not None:
+            answers.write(picture.data)
         answers.flush()
+        _ring(0)
+
+
+def _ring(seconds: int) -> None:
+    """End this process then, 0 for never: the one that asked may itself be gone by that time."""
+    if hasattr(signal, "alarm"):  # not on Windows
+        signal.alarm(seconds)
 
 
 def _plain(picture: np.ndarray, longest: int) -> np.ndarray:
     """One channel where all are equal, and no side longer than `longest`."""
-    if np.array_equal(picture[..., 0], picture[..., 1]) and np.array_equal(picture[..., 0], picture[..., 2]):
+    if picture.shape[2] == 3 and _is_grey(picture[::16, ::16]) and _is_grey(picture):
         picture = picture[..., :1]
     height, width, channels = picture.shape
     scale = longest / max(height, width)
     if scale >= 1:
         return np.ascontiguousarray(picture)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    planes = [Image.fromarray(np.ascontiguousarray(picture[..., c])) for c in range(channels)]
-    shrunk = [np.asarray(plane.resize(size, Image.Resampling.BOX, reducing_gap=2.0)) for plane in planes]
-    return np.clip(np.stack(shrunk, 2), 0.0, 1.0)
+    shrunk = np.empty((size[1], size[0], channels), np.float32)
+    for channel in range(channels):
+        plane = Image.fromarray(np.ascontiguousarray(picture[..., channel]))
+        shrunk[..., channel] = plane.resize(size, Image.Resampling.BOX, reducing_gap=2.0)
+    return np.clip(shrunk, 0.0, 1.0)
+
+
+def _is_grey(picture: np.ndarray) -> bool:
+    return np.array_equal(picture[..., 0], picture[..., 1]) and np.array_equal(picture[..., 0], picture[..., 2])
 
 
 def main() -> None:
     """The worker's process."""
-    with contextlib.suppress(ImportError, ValueError, OSError):
-        import resource  # not on Windows, which goes without the limit
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of a terminal; the caller decides
+    # What a library prints must not get among the answers.
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    with contextlib.suppress(ImportError):
+        import resource  # not on Windows, which goes without the limits
 
-        limit = int(sys.argv[1])
-        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    serve(sys.stdin.buffer, sys.stdout.buffer)
+        limits = {resource.RLIMIT_AS: int(sys.argv[1]), resource.RLIMIT_CORE: 0, resource.RLIMIT_FSIZE: 0}
+        for kind, most in limits.items():
+            with contextlib.suppress(ValueError, OSError):
+                resource.setrlimit(kind, (most, most))
+    serve(sys.stdin.buffer, answers)
 
 
 if __name__ == "__main__":

@@ -24,12 +24,12 @@ FITS = ("crop", "pad")
 LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
 
 
-def decode(source: Path | str | bytes, *, channels: int = 1, name: str | None = None) -> np.ndarray:
+def decode(source: Path | str | bytes, *, channels: int | None = 1, name: str | None = None) -> np.ndarray:
     """Read one picture.
 
     Args:
         source: a file, or the bytes of one. A `str` is a path.
-        channels: 1 (colours become luma, ITU-R BT.601) or 3 (grey is repeated).
+        channels: 1 (colours become luma, ITU-R BT.601), 3 (grey is repeated), or None for what the file has.
         name: what errors call the picture; the file's name by default.
 
     Returns:
@@ -41,7 +41,7 @@ def decode(source: Path | str | bytes, *, channels: int = 1, name: str | None = 
     Raises:
         UserError: not a picture, damaged, truncated, smaller than 8 x 8 or larger than 80 megapixels.
     """
-    if channels not in (1, 3):
+    if channels not in (1, 3, None):
         raise UserError(f"channels must be 1 or 3, not {channels}")
     if isinstance(source, bytes):
         name, data = name or "the picture", source
@@ -51,7 +51,7 @@ def decode(source: Path | str | bytes, *, channels: int = 1, name: str | None = 
     if not data:
         raise UserError(f"{name}: the file is empty")
     picture = _decode_dicom(data, name) if _is_dicom(data, name) else _decode_pillow(data, name)
-    return to_channels(picture, channels)
+    return picture if channels is None else to_channels(picture, channels)
 
 
 def to_channels(picture: np.ndarray, channels: int) -> np.ndarray:
@@ -68,25 +68,31 @@ def resize(picture: np.ndarray, size: int, fit: str = "crop") -> np.ndarray:
 
     `crop` fills the square and cuts what stands over at both ends; `pad` keeps everything and adds black.
     """
-    if fit not in FITS:
-        raise UserError(f"fit must be one of {', '.join(FITS)}, not '{fit}'")
     height, width, channels = picture.shape
-    if fit == "crop":
-        side = min(height, width)
-        left, top = (width - side) / 2, (height - side) / 2
-        box, inner = (left, top, left + side, top + side), (size, size)
-    else:
-        longest = max(height, width)
-        box = (0.0, 0.0, float(width), float(height))
-        inner = (max(1, round(width * size / longest)), max(1, round(height * size / longest)))
+    box, (left, top, right, bottom) = placed(height, width, size, fit)
     result = np.zeros((size, size, channels), dtype=np.float32)
-    left, top = (size - inner[0]) // 2, (size - inner[1]) // 2
     for channel in range(channels):
         plane = Image.fromarray(np.ascontiguousarray(picture[..., channel], dtype=np.float32))
-        scaled = plane.resize(inner, Image.Resampling.LANCZOS, box=box, reducing_gap=3.0)
-        result[top : top + inner[1], left : left + inner[0], channel] = np.asarray(scaled)
+        scaled = plane.resize((right - left, bottom - top), Image.Resampling.LANCZOS, box=box, reducing_gap=3.0)
+        result[top:bottom, left:right, channel] = np.asarray(scaled)
     # The negative lobes of the filter overshoot at sharp edges.
     return np.clip(result, 0.0, 1.0)
+
+
+def placed(
+    height: int, width: int, size: int, fit: str
+) -> tuple[tuple[float, float, float, float], tuple[int, int, int, int]]:
+    """What `resize` takes from a picture (left, top, right, bottom), and where in the square of `size` it puts it."""
+    if fit not in FITS:
+        raise UserError(f"fit must be one of {', '.join(FITS)}, not '{fit}'")
+    if fit == "crop":
+        side = min(height, width)
+        x, y = (width - side) / 2, (height - side) / 2
+        return (x, y, x + side, y + side), (0, 0, size, size)
+    longest = max(height, width)
+    inner = (max(1, round(width * size / longest)), max(1, round(height * size / longest)))
+    left, top = (size - inner[0]) // 2, (size - inner[1]) // 2
+    return (0.0, 0.0, float(width), float(height)), (left, top, left + inner[0], top + inner[1])
 
 
 def quantise(picture: np.ndarray) -> np.ndarray:
@@ -182,9 +188,10 @@ def _pixels(image: Image.Image, name: str) -> np.ndarray:
     if image.has_transparency_data:
         rgba = np.asarray(image.convert("RGBA"), dtype=np.float32) / 255.0
         return rgba[..., :3] * rgba[..., 3:]
-    if image.mode in ("1", "L"):
-        return np.asarray(image.convert("L"), dtype=np.float32)[..., None] / 255.0
-    return np.asarray(image.convert("RGB"), dtype=np.float32) / 255.0
+    grey = image.mode in ("1", "L")
+    picture = np.array(image.convert("L" if grey else "RGB"), dtype=np.float32)
+    picture /= 255.0  # in place: photographs are large
+    return picture[..., None] if grey else picture
 
 
 def _white_is_zero(image: Image.Image) -> bool:

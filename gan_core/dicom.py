@@ -8,6 +8,8 @@ import warnings
 
 import numpy as np
 import pydicom
+from PIL import Image
+from pydicom.encaps import generate_frames
 from pydicom.pixels import (
     apply_color_lut,
     apply_modality_lut,
@@ -21,6 +23,7 @@ from gan_core.decoding import check_size, stretch
 from gan_core.errors import UserError
 
 DEFLATED = b"1.2.840.10008.1.2.1.99"
+_PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 
 
 def decode(data: bytes, name: str) -> np.ndarray:
@@ -52,7 +55,7 @@ def decode(data: bytes, name: str) -> np.ndarray:
 
 def _check(dataset: pydicom.Dataset, name: str) -> None:
     """Everything that can be refused by the header."""
-    if not any(key in dataset for key in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
+    if not any(dataset.get(key) for key in _PIXELS):
         raise UserError(f"{name}: not a DICOM picture, there is no pixel data in it")
     for key in ("Rows", "Columns", "SamplesPerPixel", "PhotometricInterpretation"):
         if dataset.get(key) is None:
@@ -71,6 +74,36 @@ def _check(dataset: pydicom.Dataset, name: str) -> None:
             f"{name}: its compression ({syntax.name}) cannot be read; save it uncompressed, "
             "or try `pip install pylibjpeg[all]`"
         )
+    if syntax.is_encapsulated:
+        _check_frame(dataset, name)
+    else:
+        _check_length(dataset)
+
+
+def _check_length(dataset: pydicom.Dataset) -> None:
+    """Refuse uncompressed pixels that are too many: with rows of the wrong length they would make a slanted picture."""
+    pixels = next(filter(None, map(dataset.get, _PIXELS)))
+    # PS3.3 C.7.6.3.1.2: of YBR_FULL_422 two pixels share their colour.
+    samples = 2 if dataset.PhotometricInterpretation == "YBR_FULL_422" else int(dataset.SamplesPerPixel)
+    pixel = samples * int(dataset.BitsAllocated) / 8
+    frames = int(dataset.get("NumberOfFrames") or 1)
+    excess = len(pixels) - dataset.Rows * dataset.Columns * pixel * frames
+    # Less is padding, and one row or column that is not told of is more.
+    if excess >= min(dataset.Rows, dataset.Columns) * pixel:
+        raise ValueError(f"it holds more pixels than its {dataset.Rows} rows and {dataset.Columns} columns")
+
+
+def _check_frame(dataset: pydicom.Dataset, name: str) -> None:
+    """Hold the first compressed frame's own size, where it has one, against what the file says."""
+    frame = next(generate_frames(dataset.PixelData, number_of_frames=int(dataset.get("NumberOfFrames") or 1)))
+    try:
+        with Image.open(io.BytesIO(frame), formats=("JPEG", "JPEG2000")) as image:
+            size = image.size
+    except Image.UnidentifiedImageError:
+        return  # run lengths have none; what is damaged is found by decoding it
+    check_size(*size, name)
+    if size != (dataset.Columns, dataset.Rows):
+        raise ValueError(f"{size[1]} rows and {size[0]} columns, not the {dataset.Rows} and {dataset.Columns} it names")
 
 
 def _picture(dataset: pydicom.Dataset, name: str) -> np.ndarray:

@@ -8,19 +8,23 @@ Imports no torch: the networks come in as the model that `inference.load` made.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from math import ceil, floor
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
-from gan_core import decoding, files, gate, images
+from gan_core import decoding, files, images
 from gan_core.errors import UserError
-from gan_core.inference import Model
+
+if TYPE_CHECKING:
+    from gan_core.inference import Model
 
 NOTICEABLE = 0.05  # of the grey scale: a change that a careful eye sees
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Translation:
     """One picture there and back, at the network's own size; uint8 (S, S, C) each."""
 
@@ -60,7 +64,7 @@ class Translation:
         return found
 
 
-def other(model: Model, to: str) -> str:
+def other(model: "Model", to: str) -> str:
     """The domain that pictures come from when they go to `to`.
 
     Raises:
@@ -70,7 +74,7 @@ def other(model: Model, to: str) -> str:
     return next(domain for domain in model.domains if domain != to)
 
 
-def translate_picture(model: Model, picture: np.ndarray, to: str, *, cycle: bool = True) -> Translation:
+def translate_picture(model: "Model", picture: np.ndarray, to: str, *, cycle: bool = True) -> Translation:
     """Translate one decoded picture, float32 (H, W, C) in [0, 1] of any size.
 
     It is made square and brought to the network's size the way the run's training images were. cycle: also translate
@@ -87,7 +91,7 @@ def translate_picture(model: Model, picture: np.ndarray, to: str, *, cycle: bool
     return Translation(before, after, cycled, source, to, model.run.folder.name)
 
 
-def with_cycle(model: Model, translated: Translation) -> Translation:
+def with_cycle(model: "Model", translated: Translation) -> Translation:
     """The same translation with its way back."""
     back = model.translate(translated.after[None], translated.source)[0]
     return Translation(translated.before, translated.after, back, translated.source, translated.target, translated.run)
@@ -99,27 +103,24 @@ def at_original_size(picture: np.ndarray, translated: Translation, fit: str) -> 
     picture: float32 (H, W, C) in [0, 1], as decoded. The change that the network made is brought to its resolution and
     added to it, so that its detail stays. With fit `crop` what lay outside the square stays as it was.
     """
-    change, channels = translated.change, translated.change.shape[2]
-    original = decoding.to_channels(picture, channels)
-    height, width, _ = original.shape
-    size = change.shape[0]
-    scale = size / (min if fit == "crop" else max)(height, width)
-    # Where the whole picture lies in the network's square, in the square's pixels.
-    left, top = (size - width * scale) / 2, (size - height * scale) / 2
-    added = np.zeros_like(original)
-    rows = slice(max(0, round(-top / scale)), min(height, round((size - top) / scale)))
-    columns = slice(max(0, round(-left / scale)), min(width, round((size - left) / scale)))
-    shape = (columns.stop - columns.start, rows.stop - rows.start)
-    box = (
-        max(0.0, left),
-        max(0.0, top),
-        min(float(size), left + width * scale),
-        min(float(size), top + height * scale),
+    change = translated.change
+    result = decoding.to_channels(picture, change.shape[2]).copy()
+    height, width, channels = result.shape
+    box, inner = decoding.placed(height, width, len(change), fit)
+    # The square may begin in the middle of a pixel: the whole ones within it, and where they lie in the change.
+    left, top, right, bottom = ceil(box[0]), ceil(box[1]), floor(box[2]), floor(box[3])
+    across, down = (inner[2] - inner[0]) / (box[2] - box[0]), (inner[3] - inner[1]) / (box[3] - box[1])
+    part = (
+        inner[0] + (left - box[0]) * across,
+        inner[1] + (top - box[1]) * down,
+        inner[0] + (right - box[0]) * across,
+        inner[1] + (bottom - box[1]) * down,
     )
     for channel in range(channels):
         plane = Image.fromarray(np.ascontiguousarray(change[..., channel]))
-        added[rows, columns, channel] = np.asarray(plane.resize(shape, Image.Resampling.BICUBIC, box=box))
-    return np.rint(np.clip(original + added, 0.0, 1.0) * 255).astype(np.uint8)
+        added = plane.resize((right - left, bottom - top), Image.Resampling.BICUBIC, box=part)
+        result[top:bottom, left:right, channel] += np.asarray(added)
+    return np.rint(np.clip(result, 0.0, 1.0) * 255).astype(np.uint8)
 
 
 def png(picture: np.ndarray, translated: Translation) -> bytes:
@@ -139,7 +140,7 @@ class Done:
 
 
 def translate_files(
-    model: Model,
+    model: "Model",
     inputs: Sequence[Path],
     to: str,
     out: Path,
@@ -156,21 +157,25 @@ def translate_files(
     Raises:
         UserError: no such file or direction, nothing to translate, or two inputs that would share a name.
     """
+    from gan_core import gate  # it brings torch
+
     other(model, to)
     targets = _targets(inputs, out)
     written: list[Path] = []
     refused: list[str] = []
     for path in progress(list(targets)):
         try:
-            picture = decoding.decode(path, channels=3)
+            picture = decoding.decode(path, channels=None, name=str(path))
             verdict = gate.judge(picture, model.config.subject)
             if not verdict.fits and not insist:
                 refused.append(f"{path}: {verdict.reason}; --insist translates it all the same")
                 continue
-            picture = decoding.to_channels(picture, model.config.channels)
             translated = translate_picture(model, picture, to, cycle=False)
         except UserError as error:
-            refused.append(str(error) if str(path) in str(error) else f"{path.parent}: {error}")
+            refused.append(str(error))
+            continue
+        except MemoryError:
+            refused.append(f"{path}: it takes more memory than there is")
             continue
         result = at_original_size(picture, translated, model.config.fit) if original_size else translated.after
         target = targets[path]
@@ -183,28 +188,45 @@ def translate_files(
 
 def _targets(inputs: Sequence[Path], out: Path) -> dict[Path, Path]:
     """Input file -> PNG file, for everything that is to be translated."""
+    if out.exists() and not out.is_dir():
+        raise UserError(f"--out {out}: this is a file, name a folder")
     targets: dict[Path, Path] = {}
-    sources: dict[Path, Path] = {}
+    taken: dict[Path, Path] = {}
     for given in inputs:
-        for path, inner in _walk(given):
-            target = out / inner.with_suffix(".png")
-            if target in sources and sources[target] != path:
-                raise UserError(f"{sources[target]} and {path} would both be written to {target}: translate them apart")
-            if target.resolve() == path.resolve():
-                raise UserError(f"{path} would be overwritten by its own translation: choose another --out")
-            sources[target] = path
-            targets[path] = target
+        for path, inner in _walk(given, out):
+            target = out / _as_png(inner)
+            first = taken.setdefault(target, path)
+            if first.resolve() != path.resolve():
+                raise UserError(f"{first} and {path} would both be written to {target}: translate them apart")
+            targets[first] = target
+    ours = {path.resolve(): path for path in targets}
+    for path, target in targets.items():
+        overwritten = ours.get(target.resolve())
+        if overwritten:
+            raise UserError(f"{overwritten} would be overwritten by the translation of {path}: choose another --out")
     return targets
 
 
-def _walk(given: Path) -> list[tuple[Path, Path]]:
+def _as_png(path: Path) -> Path:
+    # DICOM files are often named by numbers with dots, whose last is no ending.
+    return path.with_suffix(".png") if path.suffix.lower() in decoding.SUFFIXES else path.with_name(f"{path.name}.png")
+
+
+def _walk(given: Path, out: Path) -> list[tuple[Path, Path]]:
     """The pictures of a file or folder, and their names below the output folder."""
-    if given.is_dir():
-        with files.readable_os_errors(given):
-            found = sorted(p for p in given.rglob("*") if p.suffix.lower() in decoding.SUFFIXES and p.is_file())
-        if not found:
-            raise UserError(f"{given}: no pictures in this folder ({', '.join(decoding.SUFFIXES)})")
-        return [(path, path.relative_to(given)) for path in found]
     if not given.exists():
         raise UserError(f"{given}: there is no such file or folder")
-    return [(given, Path(given.name))]
+    if not given.is_dir():
+        return [(given, Path(given.name))]
+    found = []
+    inside = given.resolve() in out.resolve().parents
+    for path in sorted(given.rglob("*")):
+        inner = path.relative_to(given)
+        hidden = any(part.startswith((".", "__MACOSX")) for part in inner.parts)
+        # What an earlier call wrote into a folder of this folder is not to be translated again.
+        earlier = inside and out.resolve() in path.resolve().parents
+        if path.suffix.lower() in decoding.SUFFIXES and path.is_file() and not hidden and not earlier:
+            found.append((path, inner))
+    if not found:
+        raise UserError(f"{given}: no pictures in this folder ({', '.join(decoding.SUFFIXES)})")
+    return found

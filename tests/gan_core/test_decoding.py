@@ -98,6 +98,11 @@ def test_grey_in_three_channels_is_repeated() -> None:
     assert np.array_equal(picture[..., 0], picture[..., 2])
 
 
+def test_as_many_channels_as_the_file_has() -> None:
+    assert decode(encode(Image.fromarray(RAMP)), channels=None).shape == (30, 40, 1)
+    assert decode(encode(Image.fromarray(RAMP).convert("RGB")), channels=None).shape == (30, 40, 3)
+
+
 @pytest.mark.parametrize("mode", ["P", "1", "CMYK", "YCbCr", "LA", "RGBA"])
 def test_a_half_white_picture_in_every_mode(mode: str) -> None:
     half = Image.fromarray(np.repeat(np.repeat(np.array([[0, 255]], np.uint8), 20, axis=1), 20, axis=0))
@@ -106,6 +111,16 @@ def test_a_half_white_picture_in_every_mode(mode: str) -> None:
     picture = grey(encode(image, kind))
     np.testing.assert_allclose(picture[:, :20], 0, atol=0.01)
     np.testing.assert_allclose(picture[:, 20:], 1, atol=0.01)
+
+
+def test_cmyk_jpeg_is_not_inverted() -> None:
+    """Photoshop and all who follow it store such JPEG upside down, and say so by Adobe's mark."""
+    colours = np.stack([RAMP, RAMP[::-1], 255 - RAMP], 2)
+    data = encode(Image.fromarray(colours).convert("CMYK"), "JPEG", quality=98, subsampling=0)
+    assert b"Adobe" in data[:100]
+    with Image.open(io.BytesIO(data)) as image:
+        assert image.mode == "CMYK"
+    np.testing.assert_allclose(decode(data, channels=3), colours / 255, atol=0.05)
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
@@ -160,7 +175,12 @@ def huge_png(width: int, height: int) -> bytes:
         (encode(Image.fromarray(RAMP), "JPEG")[:300], "damaged or truncated|not a picture"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 100 100\nshowpage\n", "not a picture"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not a picture"),
-        (encode(Image.fromarray(RAMP), "GIF"), "not a picture"),
+        (b"%PDF-1.7\n1 0 obj << /Type /Catalog >> endobj\n%%EOF", "not a picture"),
+        (encode(Image.fromarray(RAMP), "GIF"), r"not a picture that can be read \(PNG, .* and DICOM can\)"),
+        (
+            encode(Image.fromarray(RAMP), "GIF", save_all=True, append_images=[Image.fromarray(RAMP[::-1])]),
+            "not a picture that can be read",
+        ),
     ],
 )
 def test_what_is_no_picture_is_refused_in_one_line(data: bytes, words: str) -> None:

@@ -1,6 +1,7 @@
 """DICOM keeps its meaning: rescale, windows, inverted greys, several frames, and what cannot be read."""
 
 import io
+import struct
 
 import numpy as np
 import pydicom
@@ -8,7 +9,14 @@ import pytest
 from PIL import Image
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence
-from pydicom.uid import MPEG2MPML, ExplicitVRLittleEndian, JPEG2000Lossless, JPEGLSLossless, RLELossless
+from pydicom.uid import (
+    MPEG2MPML,
+    ExplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    JPEGLSLossless,
+    RLELossless,
+)
 
 from gan_core.decoding import MAX_PIXELS, decode
 from gan_core.errors import UserError
@@ -158,9 +166,55 @@ def unreadable(syntax: str) -> bytes:
     return buffer.getvalue()
 
 
+def compressed(kind: str, inner: int = 30, **tags: object) -> bytes:
+    """A DICOM around a compressed picture, which itself says that it is `inner` pixels wide and high."""
+    options = {"JPEG": {"quality": 98}, "JPEG2000": {"no_jp2": True}}[kind]
+    ramp = Image.fromarray(np.linspace(0, 255, 900).reshape(30, 30).astype(np.uint8))
+    frame = encode(ramp, kind, **options).replace(struct.pack(">HH", 30, 30), struct.pack(">HH", inner, inner), 1)
+    dataset = pydicom.dcmread(io.BytesIO(dicom((STORED // 16).astype(np.uint8), bits=8, **tags)))
+    dataset.file_meta.TransferSyntaxUID = {"JPEG": JPEGBaseline8Bit, "JPEG2000": JPEG2000Lossless}[kind]
+    dataset.PixelData = pydicom.encaps.encapsulate([frame])
+    dataset["PixelData"].VR = "OB"
+    dataset["PixelData"].is_undefined_length = True
+    buffer = io.BytesIO()
+    pydicom.dcmwrite(buffer, dataset, little_endian=True, implicit_vr=False, enforce_file_format=False)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "JPEG2000"])
+def test_dicom_compressed(kind: str) -> None:
+    np.testing.assert_allclose(grey(compressed(kind)), STORED / 4095, atol=0.02)
+
+
+def test_dicom_with_padding_after_its_pixels() -> None:
+    dataset = pydicom.dcmread(io.BytesIO(dicom()))
+    dataset.PixelData += bytes(30)
+    buffer = io.BytesIO()
+    dataset.save_as(buffer)
+    np.testing.assert_allclose(grey(buffer.getvalue()), STORED / 4095, atol=1e-6)
+
+
+def without_pixels() -> bytes:
+    dataset = pydicom.dcmread(io.BytesIO(dicom(PatientName="Doe^Jane")))
+    del dataset.PixelData
+    buffer = io.BytesIO()
+    dataset.save_as(buffer)
+    return buffer.getvalue()
+
+
 @pytest.mark.parametrize(
     ("data", "words"),
     [
+        (without_pixels(), "there is no pixel data in it"),
+        (lying(PixelData=b""), "there is no pixel data in it"),
+        (lying(Columns=29), "more pixels than its 30 rows and 29 columns"),
+        (lying(Rows=15), "more pixels than its 15 rows"),
+        (lying(Columns=31), "damaged or unusual DICOM"),
+        (lying(NumberOfFrames=1000), "damaged or unusual DICOM"),
+        (compressed("JPEG", Rows=15, Columns=60), "30 rows and 30 columns, not the 15 and 60"),
+        (compressed("JPEG2000", Columns=20), "30 rows and 30 columns, not the 30 and 20"),
+        (compressed("JPEG", 9000), f"more than the {MAX_PIXELS // 10**6} megapixels"),
+        (unreadable("1.2.3.4.5"), r"compression \(1.2.3.4.5\) cannot be read"),
         (lying(Rows=300), "damaged or unusual DICOM"),
         (lying(Rows=60_000, Columns=60_000), f"more than the {MAX_PIXELS // 10**6} megapixels"),
         (lying(Rows=1, Columns=1), "too few"),
