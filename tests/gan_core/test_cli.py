@@ -11,7 +11,7 @@ from gan_core import catalog, cli
 from gan_core.runs import Run
 from tests.gan_core.training import SMALL, make_pictures
 
-COMMANDS = ["train", "compare", "resume", "list", "generate", "prepare", "export"]
+COMMANDS = ["train", "compare", "resume", "list", "generate", "translate", "prepare", "export"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
