@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from dashboard.live import app
+from dashboard.live import app, look
 from gan_core.runs import default_root
 
 
@@ -16,10 +16,9 @@ def main() -> None:
         server_name="127.0.0.1",
         server_port=options.port,
         ssr_mode=False,
-        show_error=True,
         footer_links=[],
         max_file_size=app.MAX_FILE,
-        **app.look(),
+        **look.look(),
     )
 
 

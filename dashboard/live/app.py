@@ -1,172 +1,155 @@
 """The live tab's layout: what is where, and which click does what. What is computed stands in the files beside it."""
 
-import tempfile
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import gradio as gr
 
-from dashboard.live import encode, examples, generate, notes, pictures, translate
+from dashboard.live import encode, endpoints, fields, generate, notes, pictures, translate
+from dashboard.live.fields import private
 from dashboard.live.models import Shelf
 from dashboard.live.translate import Shown, Upload
-from gan_core import translation
 from gan_core.errors import UserError
-from gan_core.runs import REFERENCE
 
-HERE = Path(__file__).resolve().parent
 MAX_FILE = "50mb"
 KEPT_SECONDS = 1800  # of uploaded files on the server
 WAITING = 32  # requests in the queue, after which a visitor is asked to come back
-
-
-class Scratch:
-    """Files handed to programs that call by name; the last few are kept."""
-
-    def __init__(self, most: int = 64) -> None:
-        self.folder = tempfile.TemporaryDirectory(prefix="ganray-live-")
-        self.files: deque[Path] = deque()
-        self.most, self.count = most, 0
-
-    def write(self, name: str, content: bytes) -> str:
-        self.count += 1
-        path = Path(self.folder.name) / str(self.count) / Path(name).name
-        path.parent.mkdir()
-        path.write_bytes(content)
-        self.files.append(path)
-        while len(self.files) > self.most:
-            self.files.popleft().unlink(missing_ok=True)
-        return str(path)
+Steps = Iterator[tuple[Any, ...]]
 
 
 def build(root: Path) -> gr.Blocks:
     """The live tab over the runs below `root`."""
     shelf = Shelf(root)
-    with gr.Blocks(title="GANray live", analytics_enabled=False, delete_cache=(KEPT_SECONDS, KEPT_SECONDS)) as blocks:
+    kept = (KEPT_SECONDS, KEPT_SECONDS)
+    with gr.Blocks(title="GANray live", analytics_enabled=False, fill_width=True, delete_cache=kept) as blocks:
         with gr.Tabs():
             with gr.Tab("Translate", id="translate"):
-                _translate_tab(shelf)
+                _translate_tab(blocks, shelf)
             with gr.Tab("Generate", id="generate"):
-                _generate_tab(shelf)
+                _generate_tab(blocks, shelf)
             with gr.Tab("Encode", id="encode"):
-                _encode_tab(shelf)
-        _endpoints(shelf, Scratch())
+                _encode_tab(blocks, shelf)
+        endpoints.add(shelf, endpoints.Scratch())
         blocks.load(shelf.decoder.start, api_visibility="private", queue=False)
     blocks.queue(max_size=WAITING, default_concurrency_limit=2)
     return blocks
 
 
-def look() -> dict[str, Any]:
-    """Theme, style and script, for whoever serves the tab."""
-    font = ("Source Sans 3", "system-ui", "sans-serif")
-    theme = gr.themes.Base(
-        primary_hue="blue", neutral_hue="stone", radius_size="sm", font=font, font_mono=("monospace",)
-    )
-    script = f"<script>{(HERE / 'live.js').read_text(encoding='utf-8')}</script>"
-    return {"theme": theme, "css": (HERE / "live.css").read_text(encoding="utf-8"), "head": script}
-
-
-def _translate_tab(shelf: Shelf) -> None:
-    names = shelf.names("translate")
-    first = names[0] if names else None
+def _translate_tab(blocks: gr.Blocks, shelf: Shelf) -> None:
     with gr.Row():
         with gr.Column(scale=1, min_width=250):
-            files = _upload("Pictures: drop, paste or pick", several=True)
-            run = _run_choice(names)
-            direction = gr.Radio(label="Direction", **_directions(shelf, first))
-            shown = _gallery(lambda: _shown(shelf, first, _directions(shelf, first)["value"] or ""))
-        with gr.Column(scale=3, min_width=420):
-            message = gr.HTML(_welcome("Drop a picture on the left, paste one, or click an example.", names))
-            insist = gr.Button("Translate it all the same", visible=False, size="sm")
-            result = gr.HTML()
+            files = fields.upload("Pictures", several=True)
+            run = fields.run(shelf, "translate")
+            direction = gr.Radio(label="Direction", **fields.directions(shelf, run.value))
+            shown = fields.gallery()
+        with gr.Column(scale=4, min_width=320):
+            message = gr.HTML(_none(run.value))
+            insist = gr.Button("Translate it all the same", visible=False, size="md", elem_classes="insist")
+            with gr.Row(elem_classes="translation"):
+                with gr.Column(scale=2, min_width=300, elem_classes="main-part"):
+                    picture, below = gr.HTML(Shown().picture), gr.HTML(Shown().below)
+                side = gr.HTML(Shown().side, elem_classes="side-part")
             gr.HTML(notes.TRANSLATION)
     example: gr.State = gr.State(None)
 
-    def work(
-        paths: list[str] | None, chosen: Upload | None, name: str, to: str, sure: bool
-    ) -> Iterator[tuple[Any, ...]]:
+    def work(paths: list[str] | None, chosen: Upload | None, name: str, to: str, sure: bool) -> Steps:
         try:
             given = translate.uploads(paths) if paths else [chosen] if chosen else []
+            steps = translate.translate(shelf, given, name, to, sure)
         except UserError as error:
-            yield pictures.message(translate.sentence(str(error)), "error"), gr.update(visible=False), ""
-            return
-        for step in translate.translate(shelf, given, name, to, sure):
-            yield _step(step)
+            steps = iter([Shown(message=pictures.message(translate.sentence(str(error)), "error"))])
+        yield from _changes(steps)
 
-    def begin(paths: Any, chosen: Any, name: str, to: str) -> Iterator[tuple[Any, ...]]:
+    def begin(paths: Any, chosen: Any, name: str, to: str) -> Steps:
         yield from work(paths, chosen, name, to, False)
 
-    def again(paths: Any, chosen: Any, name: str, to: str) -> Iterator[tuple[Any, ...]]:
+    def again(paths: Any, chosen: Any, name: str, to: str) -> Steps:
         yield from work(paths, chosen, name, to, True)
 
     def pick(name: str, to: str, event: gr.SelectData) -> tuple[Upload, None]:
-        content, _ = _examples(shelf, name, to)[int(event.index)]
+        content, _ = fields.example(shelf, name, to)[int(event.index)]
         return Upload("example.png", content), None
 
-    inputs, outputs = [files, example, run, direction], [message, insist, result]
-    private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_id": "translate"}
+    def refresh(name: str | None) -> tuple[Any, ...]:
+        runs = fields.runs(shelf, "translate", name)
+        ways = fields.directions(shelf, runs["value"])
+        return (
+            gr.Dropdown(**runs),
+            gr.Radio(**ways),
+            fields.shown(shelf, runs["value"], ways["value"]),
+            _none(runs["value"]),
+        )
+
+    given, outputs = [files, example, run, direction], [message, insist, picture, below, side]
+    own = private("translate")
+    blocks.load(refresh, run, [run, direction, shown, message], **own)
     # A new choice makes the one under way useless.
-    files.upload(lambda: None, None, example, **private).then(
-        begin, inputs, outputs, trigger_mode="always_last", **private
+    files.upload(lambda: None, None, example, **own).then(begin, given, outputs, trigger_mode="always_last", **own)
+    shown.select(pick, [run, direction], [example, files], **own).then(begin, given, outputs, **own)
+    run.input(lambda name: gr.Radio(**fields.directions(shelf, name)), run, direction, **own).then(
+        lambda name, to: fields.shown(shelf, name, to), [run, direction], shown, **own
+    ).then(begin, given, outputs, **own)
+    direction.input(lambda name, to: fields.shown(shelf, name, to), [run, direction], shown, **own).then(
+        begin, given, outputs, **own
     )
-    shown.select(pick, [run, direction], [example, files], **private).then(begin, inputs, outputs, **private)
-    run.change(lambda name: gr.Radio(**_directions(shelf, name)), run, direction, **private).then(
-        lambda name, to: _shown(shelf, name, to), [run, direction], shown, **private
-    ).then(begin, inputs, outputs, **private)
-    direction.input(lambda name, to: _shown(shelf, name, to), [run, direction], shown, **private).then(
-        begin, inputs, outputs, **private
-    )
-    insist.click(again, inputs, outputs, **private)
+    insist.click(again, given, outputs, **own)
 
 
-def _generate_tab(shelf: Shelf) -> None:
-    names = shelf.names("generate")
-    first = names[0] if names else None
+def _generate_tab(blocks: gr.Blocks, shelf: Shelf) -> None:
     with gr.Row():
         with gr.Column(scale=1, min_width=250):
-            run = _run_choice(names)
-            label = gr.Dropdown(label="Class", **_classes(shelf, first))
+            run = fields.run(shelf, "generate")
+            label = gr.Dropdown(label="Class", **fields.classes(shelf, run.value))
             with gr.Row():
                 seed = gr.Number(0, label="Seed", precision=0, minimum=0, min_width=90)
                 other = gr.Number(1, label="Walk to seed", precision=0, minimum=0, min_width=90)
-            count = gr.Slider(1, generate.MOST, 16, step=1, label="How many")
-            truncation = gr.Slider(0.1, 1.0, 1.0, step=0.05, label="Truncation", info="Lower: more usual, more alike")
+            count = gr.Slider(1, generate.MOST, 16, step=1, label="How many", buttons=[])
+            truncation = gr.Slider(
+                *(0.1, 1.0, 1.0), step=0.05, label="Truncation", info="Lower: more usual, more alike", buttons=[]
+            )
             with gr.Column(elem_classes="buttons"):
                 make = gr.Button("Generate", variant="primary", size="md")
-                classes = gr.Button("Same latents, every class", size="md")
+                same = gr.Button("Same latents, every class", size="md")
                 way = gr.Button("Walk between the seeds", size="md")
-        with gr.Column(scale=3, min_width=420):
-            result = gr.HTML(_welcome("Choose a run and press Generate.", names))
+        with gr.Column(scale=4, min_width=320):
+            result = gr.HTML(_none(run.value) or pictures.ghost("", "Press Generate"))
             gr.HTML(notes.GENERATION)
-    private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_id": "generate"}
-    run.change(lambda name: gr.Dropdown(**_classes(shelf, name)), run, label, **private)
+
+    def refresh(name: str | None) -> tuple[Any, ...]:
+        runs = fields.runs(shelf, "generate", name)
+        return gr.Dropdown(**runs), *choices(runs["value"])
+
+    def choices(name: str | None) -> tuple[Any, ...]:
+        found = fields.classes(shelf, name)
+        return gr.Dropdown(**found), gr.Button(interactive=found["interactive"])
 
     def many(name: str, kind: str, start: float, number: float, cut: float) -> Iterator[str]:
         yield from generate.generate(shelf, name, kind, start, number, cut)
 
-    def same(name: str, start: float, number: float, cut: float) -> Iterator[str]:
+    def compare(name: str, start: float, number: float, cut: float) -> Iterator[str]:
         yield from generate.compare(shelf, name, start, number, cut)
 
     def between(name: str, kind: str, start: float, end: float) -> Iterator[str]:
         yield from generate.walk(shelf, name, kind, start, end)
 
-    make.click(many, [run, label, seed, count, truncation], result, **private)
-    classes.click(same, [run, seed, count, truncation], result, **private)
-    way.click(between, [run, label, seed, other], result, **private)
+    own = private("generate")
+    blocks.load(refresh, run, [run, label, same], **own)
+    run.input(choices, run, [label, same], **own)
+    make.click(many, [run, label, seed, count, truncation], result, **own)
+    same.click(compare, [run, seed, count, truncation], result, **own)
+    way.click(between, [run, label, seed, other], result, **own)
 
 
-def _encode_tab(shelf: Shelf) -> None:
-    names = shelf.names("encode")
-    first = names[0] if names else None
+def _encode_tab(blocks: gr.Blocks, shelf: Shelf) -> None:
     with gr.Row():
         with gr.Column(scale=1, min_width=250):
-            file = _upload("A picture: drop, paste or pick", several=False)
-            run = _run_choice(names)
-            shown = _gallery(lambda: _shown(shelf, first, ""))
-        with gr.Column(scale=3, min_width=420):
-            result = gr.HTML(_welcome("Drop a picture on the left, or click an example.", names))
-            insist = gr.Button("Encode it all the same", visible=False, size="sm")
+            file = fields.upload("Picture", several=False)
+            run = fields.run(shelf, "encode")
+            shown = fields.gallery()
+        with gr.Column(scale=4, min_width=320):
+            insist = gr.Button("Encode it all the same", visible=False, size="md", elem_classes="insist")
+            result = gr.HTML(_none(run.value) or encode.empty())
             gr.HTML(notes.ENCODING)
     example: gr.State = gr.State(None)
 
@@ -174,10 +157,10 @@ def _encode_tab(shelf: Shelf) -> None:
         try:
             given = translate.uploads([path])[0] if path else chosen
         except UserError as error:
-            yield pictures.message(translate.sentence(str(error)), "error"), gr.update(visible=False)
+            yield pictures.message(translate.sentence(str(error)), "error") + encode.empty(), gr.Button(visible=False)
             return
         for page, doubted in encode.encode(shelf, given, name, sure):
-            yield page, gr.update(visible=doubted)
+            yield page, gr.Button(visible=doubted)
 
     def begin(path: Any, chosen: Any, name: str) -> Iterator[tuple[str, Any]]:
         yield from work(path, chosen, name, False)
@@ -186,135 +169,32 @@ def _encode_tab(shelf: Shelf) -> None:
         yield from work(path, chosen, name, True)
 
     def pick(name: str, event: gr.SelectData) -> tuple[Upload, None]:
-        content, _ = _examples(shelf, name, "")[int(event.index)]
+        content, _ = fields.example(shelf, name)[int(event.index)]
         return Upload("example.png", content), None
 
-    inputs, outputs = [file, example, run], [result, insist]
-    private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_id": "encode"}
-    file.upload(lambda: None, None, example, **private).then(begin, inputs, outputs, **private)
-    shown.select(pick, run, [example, file], **private).then(begin, inputs, outputs, **private)
-    run.change(lambda name: _shown(shelf, name, ""), run, shown, **private).then(begin, inputs, outputs, **private)
-    insist.click(again, inputs, outputs, **private)
+    def refresh(name: str | None) -> tuple[Any, ...]:
+        runs = fields.runs(shelf, "encode", name)
+        return gr.Dropdown(**runs), fields.shown(shelf, runs["value"])
+
+    given, outputs = [file, example, run], [result, insist]
+    own = private("encode")
+    blocks.load(refresh, run, [run, shown], **own)
+    file.upload(lambda: None, None, example, **own).then(begin, given, outputs, trigger_mode="always_last", **own)
+    shown.select(pick, run, [example, file], **own).then(begin, given, outputs, **own)
+    run.input(lambda name: fields.shown(shelf, name), run, shown, **own).then(begin, given, outputs, **own)
+    insist.click(again, given, outputs, **own)
 
 
-def _endpoints(shelf: Shelf, scratch: Scratch) -> None:
-    """What programs may call by name, with `gradio_client`; errors arrive as their one line."""
-
-    def runs() -> dict[str, Any]:
-        """The runs that can translate, with their domains, generate, with their classes, and encode."""
-        return {
-            "translate": {name: list(shelf.config(name).domains) for name in shelf.names("translate")},
-            "generate": {name: list(shelf.config(name).classes) for name in shelf.names("generate")},
-            "encode": shelf.names("encode"),
-        }
-
-    def translate_file(file: str, run: str, to: str, insist: bool) -> str:
-        """Translate one picture to the domain `to`; the PNG's file."""
-        try:
-            upload = translate.uploads([file])[0]
-            model = shelf.get(run)
-            picture = shelf.decoder.decode(upload.data, upload.name)
-            if not insist and (reason := translate.doubt(picture, model)):
-                raise UserError(f"{reason} Call with insist=True to translate it all the same.")
-            done = translation.translate_picture(model, picture, to, cycle=False)
-        except UserError as error:
-            raise gr.Error(str(error)) from error
-        return scratch.write(f"{upload.stem}_{done.target}.png", translation.png(done.after, done))
-
-    def generate_files(run: str, label: str, seed: float, count: float, truncation: float) -> list[str]:
-        """Generate pictures; their PNG files. label: a class, or empty."""
-        try:
-            made = generate.files(shelf.get(run), label, int(seed), int(count), float(truncation))
-        except UserError as error:
-            raise gr.Error(str(error)) from error
-        return [scratch.write(name, content) for name, content in made.items()]
-
-    def reconstruct_file(file: str, run: str) -> str:
-        """What a BiGAN draws from a picture's latent; the PNG's file."""
-        try:
-            upload = translate.uploads([file])[0]
-            model = shelf.get(run)
-            _, after = encode.reconstruct(model, shelf.decoder.decode(upload.data, upload.name))
-        except UserError as error:
-            raise gr.Error(str(error)) from error
-        return scratch.write(f"{upload.stem}_encoded.png", generate.images.png_bytes(after, Run=model.run.folder.name))
-
-    with gr.Group(visible=False):
-        file, output, outputs = gr.File(), gr.File(), gr.File(file_count="multiple")
-        run, to, label = gr.Textbox(label="run"), gr.Textbox(label="to"), gr.Textbox(label="label")
-        insist = gr.Checkbox(label="insist")
-        seed, count = gr.Number(0, label="seed"), gr.Number(1, label="count")
-        truncation = gr.Number(1.0, label="truncation")
-        button = gr.Button()
-    button.click(runs, None, gr.JSON(visible=False), api_name="runs")
-    button.click(translate_file, [file, run, to, insist], output, api_name="translate", concurrency_id="translate")
-    button.click(
-        generate_files, [run, label, seed, count, truncation], outputs, api_name="generate", concurrency_id="generate"
-    )
-    button.click(reconstruct_file, [file, run], output, api_name="encode", concurrency_id="encode")
+def _changes(steps: Iterator[Shown]) -> Steps:
+    """Message, insist, picture, below, side of each step. What stays is not sent again, and does not blink."""
+    before: tuple[Any, ...] = (None,) * 5
+    for step in steps:
+        now = (step.message, gr.Button(visible=step.doubted), step.picture, step.below, step.side)
+        same = [old == new for old, new in zip(before, now, strict=True)]
+        yield tuple(gr.skip() if known else new for known, new in zip(same, now, strict=True))
+        before = now
 
 
-def _run_choice(names: list[str]) -> gr.Dropdown:
-    """Runs by their names, without the folder of the shipped ones where that leaves no doubt."""
-    short = [name.removeprefix(f"{REFERENCE}/") for name in names]
-    labels = [brief if short.count(brief) == 1 else name for brief, name in zip(short, names, strict=True)]
-    return gr.Dropdown(list(zip(labels, names, strict=True)), value=names[0] if names else None, label="Run")
-
-
-def _upload(label: str, several: bool) -> gr.File:
-    count: Literal["multiple", "single"] = "multiple" if several else "single"
-    return gr.File(label=label, file_count=count, height=150, elem_classes="ganray-upload")
-
-
-def _gallery(value: Callable[[], list[tuple[Any, str]]]) -> gr.Gallery:
-    """Examples to click on; made when a visitor comes, not when the server starts."""
-    return gr.Gallery(
-        value,
-        label="Or click an example of ours",
-        format="png",
-        columns=3,
-        allow_preview=False,
-        buttons=[],
-        object_fit="cover",
-        elem_classes="ganray-examples",
-    )
-
-
-def _welcome(words: str, names: list[str]) -> str:
-    return pictures.message(words if names else "No run here can do this yet: train one on the Train page.")
-
-
-def _step(step: Shown) -> tuple[Any, ...]:
-    return step.message, gr.update(visible=step.doubted), step.result
-
-
-def _directions(shelf: Shelf, name: str | None) -> dict[str, Any]:
-    """Choices of a direction, each named by both domains, its value the target."""
-    try:
-        domains = shelf.config(name).domains if name else ()
-    except UserError:
-        domains = ()
-    choices = [(f"{other} → {to}", to) for other, to in (domains, domains[::-1])] if domains else []
-    return {"choices": choices, "value": choices[0][1] if choices else None}
-
-
-def _classes(shelf: Shelf, name: str | None) -> dict[str, Any]:
-    """Choices of a class, where the run can be asked for one."""
-    try:
-        classes = shelf.classes(name) if name else ()
-    except UserError:
-        classes = ()
-    return {"choices": [generate.ANY, *classes], "value": generate.ANY, "interactive": bool(classes)}
-
-
-def _examples(shelf: Shelf, name: str, to: str) -> list[tuple[bytes, str]]:
-    try:
-        settled = shelf.config(name)
-    except UserError:
-        return []
-    sources = [domain for domain in settled.domains or settled.classes if domain != to]
-    return examples.examples(shelf, settled, sources[0]) if sources else []
-
-
-def _shown(shelf: Shelf, name: str | None, to: str) -> list[tuple[Any, str]]:
-    return [examples.as_picture(pair) for pair in _examples(shelf, name, to)] if name else []
+def _none(name: str | None) -> str:
+    """What is said where there is nothing to choose from."""
+    return "" if name else pictures.message("No run here can do this yet: train one on the Train page.")

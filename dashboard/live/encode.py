@@ -12,24 +12,31 @@ from gan_core.errors import UserError
 from gan_core.inference import Model
 
 
+def empty() -> str:
+    """The places of what is to come."""
+    titles = ("The picture", "Drawn again from its latent", "What the model could not explain")
+    return f'<div class="three">{"".join(pictures.ghost(title) for title in titles)}</div>'
+
+
 def encode(shelf: Shelf, given: Upload | None, run: str, insist: bool = False) -> Iterator[tuple[str, bool]]:
     """(HTML, whether it waits for the visitor to insist); what is wrong becomes a message."""
     try:
-        if given is None:
-            yield pictures.message("Drop a picture above, or click an example."), False
-            return
         if not run:
             raise UserError("no run here has an encoder yet: train bigan")
+        if given is None:
+            yield empty(), False
+            return
         if not shelf.is_loaded(run):
-            yield pictures.message(f"Loading the networks of {run}: this happens once.", "wait"), False
+            words = f"Loading the networks of {run}. This happens once."
+            yield pictures.message(words, "wait") + empty(), False
         model = shelf.get(run)
         picture = shelf.decoder.decode(given.data, given.name)
-        if not insist and (reason := doubt(picture, model)):
-            yield pictures.message(reason), True
+        if not insist and (reason := doubt(picture, model, "encoded")):
+            yield pictures.message(reason) + empty(), True
             return
         yield page(model, *reconstruct(model, picture)), False
     except UserError as error:
-        yield pictures.message(sentence(str(error)), "error"), False
+        yield pictures.message(sentence(str(error)), "error") + empty(), False
 
 
 def reconstruct(model: Model, picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -46,22 +53,27 @@ def reconstruct(model: Model, picture: np.ndarray) -> tuple[np.ndarray, np.ndarr
 def page(model: Model, before: np.ndarray, after: np.ndarray) -> str:
     missing = (before.astype(np.float32) - after) / 255
     z = model.encode(before[None])[0]
+    run = model.run.folder.name
+    drawn = images.png_bytes(after, Run=run)
+    heat = images.png_bytes(pictures.heat(missing), Run=run)
     shown = [
         pictures.figure(pictures.image(pictures.quick_png(before), "the picture"), "The picture"),
         pictures.figure(
-            pictures.image(images.png_bytes(after, Run=model.run.folder.name), "its reconstruction"),
-            "Drawn again from its latent",
-            "synthetic, not for diagnosis",
+            pictures.image(drawn, "its reconstruction, synthetic"), "Drawn again from its latent", images.NOTICE
         ),
         pictures.figure(
-            pictures.image(pictures.quick_png(pictures.heat(missing)), "what is missing"),
+            pictures.image(heat, "what is missing"),
             "What the model could not explain",
-            pictures.scale_bar(),
+            pictures.scale_bar("darker than drawn", "brighter than drawn"),
         ),
     ]
     figures = {
         "Mean difference": f"{np.abs(missing).mean():.1%}",
         "Length of the latent": f"{float(z.norm()):.1f}",
-        "Of a usual one": f"{len(z) ** 0.5:.1f}",
+        "Length that is usual": f"{len(z) ** 0.5:.1f}",
     }
-    return f'<div class="three">{"".join(shown)}</div>{pictures.table(figures)}'
+    found = [
+        pictures.link(drawn, f"{run}_reconstruction.png", "Reconstruction"),
+        pictures.link(heat, f"{run}_unexplained.png", "What is missing"),
+    ]
+    return f'<div class="three">{"".join(shown)}</div>{pictures.table(figures)}{pictures.links(found)}'

@@ -40,20 +40,40 @@ def quick_png(picture: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def image(content: bytes, alt: str, kind: str = "image/png", classes: str = "") -> str:
-    return f'<img class="{classes}" src="{uri(content, kind)}" alt="{html.escape(alt)}" draggable="false">'
+def image(content: bytes, alt: str, kind: str = "image/png") -> str:
+    return f'<img src="{uri(content, kind)}" alt="{html.escape(alt)}" draggable="false">'
 
 
 def wipe(before: bytes, after: bytes, left: str, right: str) -> str:
-    """Two pictures of one size over each other, and a slider that uncovers the second from the right."""
+    """Two pictures of one size over each other, a slider that uncovers the second from the right, and a window."""
     return (
-        '<div class="wipe" style="--at: 50%">'
-        f"{image(before, f'before: {left}')}{image(after, f'after: {right}', classes='over')}"
-        f'<span class="tag first">{html.escape(left)}</span><span class="tag last">{html.escape(right)}</span>'
+        '<div class="large"><div class="wipe" style="--at: 50%">'
+        f'<div>{image(before, f"before: {left}")}<span class="tag">{html.escape(left)}</span></div>'
+        f'<div class="over">{image(after, f"after: {right}")}<span class="tag">{html.escape(right)}</span></div>'
         '<i class="edge"></i>'
         '<input type="range" min="0" max="100" value="50" step="0.5" aria-label="Wipe between before and after" '
         "oninput=\"this.parentNode.style.setProperty('--at', this.value + '%')\"></div>"
+        f"{_WINDOW}</div>"
     )
+
+
+# Window and level act on what is shown, through a filter of the page: the files stay as they are.
+_WINDOW = """
+<svg width="0" height="0" aria-hidden="true"><filter id="ganray-window" color-interpolation-filters="sRGB">
+<feComponentTransfer><feFuncR type="linear" slope="1" intercept="0"/><feFuncG type="linear" slope="1" intercept="0"/>
+<feFuncB type="linear" slope="1" intercept="0"/></feComponentTransfer></filter></svg>
+<div class="window"><label>Window <input type="range" min="0.1" max="1" step="0.01" value="1" data-role="window"
+oninput="ganrayWindow(this)"></label><label>Level <input type="range" min="0" max="1" step="0.01" value="0.5"
+data-role="level" oninput="ganrayWindow(this)"></label><button type="button" onclick="ganrayReset(this)">Reset</button>
+<label class="tick" title="The network's own pixels, not smoothed"><input type="checkbox"
+onchange="this.closest('.large').classList.toggle('crisp', this.checked)"> Pixels</label></div>
+"""
+
+
+def ghost(title: str, words: str = "") -> str:
+    """The place of a picture that is not there yet, and what will be in it or is awaited."""
+    heading = f"<figcaption>{html.escape(title)}</figcaption>" if title else ""
+    return f'<figure>{heading}<div class="ghost" role="status">{html.escape(words)}</div></figure>'
 
 
 def figure(picture: str, title: str, below: str = "") -> str:
@@ -61,19 +81,25 @@ def figure(picture: str, title: str, below: str = "") -> str:
     return f"<figure><figcaption>{title}</figcaption>{picture}{words}</figure>"
 
 
-def scale_bar() -> str:
+def scale_bar(darker: str = "darker", brighter: str = "brighter") -> str:
     """The heat map's colours with their numbers."""
     stops = ", ".join(f"rgb({', '.join(str(int(c)) for c in colour)})" for colour in _COLOURS)
     ends = f"{SCALE:.0%}"
     return (
         f'<div class="scale"><i style="background: linear-gradient(90deg, {stops})"></i>'
-        f"<span>&minus;{ends} darker</span><span>0</span><span>brighter +{ends}</span></div>"
+        f"<span>&minus;{ends} {darker}</span><span>0</span><span>{brighter} +{ends}</span></div>"
     )
 
 
 def link(content: bytes, name: str, words: str, kind: str = "image/png") -> str:
     """A link that downloads: the file is inside the page, and nothing of it stays on the server."""
     return f'<a class="get" download="{html.escape(name)}" href="{uri(content, kind)}">{html.escape(words)}</a>'
+
+
+def links(found: list[str], words: str = "") -> str:
+    """A line of links, behind a sentence about what they hold."""
+    said = f"<span>{html.escape(words)}</span>" if words else ""
+    return f'<p class="links">{said}{"".join(found)}</p>'
 
 
 def zipped(members: Mapping[str, bytes]) -> bytes:

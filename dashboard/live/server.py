@@ -10,10 +10,9 @@ from typing import Any
 
 import streamlit as st
 from starlette.requests import Request
-from starlette.responses import RedirectResponse
+from starlette.responses import HTMLResponse, RedirectResponse
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import Message, Receive, Scope, Send
-
 
 
 def path() -> str:
@@ -34,6 +33,10 @@ class Lazy:
         self._running = contextlib.AsyncExitStack()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._made is None and _is_page(scope):
+            # What the page asks for next makes the application, and is answered when that is done.
+            await HTMLResponse(_WAITING, headers={"cache-control": "no-store"})(scope, receive, send)
+            return
         async with self._lock:
             if self._made is None:
                 made = await asyncio.to_thread(mounted, path())
@@ -58,12 +61,42 @@ def mounted(at: str) -> Any:
     import gradio as gr
     from fastapi import FastAPI
 
-    from dashboard.live import app
+    from dashboard.live import app, look
     from gan_core.runs import default_root
 
     blocks = app.build(default_root())
-    options: dict[str, Any] = {"ssr_mode": False, "footer_links": [], "max_file_size": app.MAX_FILE, **app.look()}
+    options: dict[str, Any] = {"ssr_mode": False, "footer_links": [], "max_file_size": app.MAX_FILE, **look.look()}
     return gr.mount_gradio_app(FastAPI(openapi_url=None), blocks, at, root_path=at, **options)
+
+
+def _is_page(scope: Scope) -> bool:
+    """Whether a browser asks for the page itself."""
+    if scope["type"] != "http" or scope["method"] != "GET" or scope["path"].rstrip("/") != path():
+        return False
+    return b"text/html" in dict(scope["headers"]).get(b"accept", b"")
+
+
+_WAITING = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta name="color-scheme" content="light dark"><title>GANray live</title>
+<style>
+  body { margin: 0; padding: 3rem 0; font: 1.05rem/1.5 "Source Sans 3", system-ui, sans-serif; text-align: center;
+    background: #ffffff; color: #6b6864; }
+  .dark body { background: #171614; color: #a5a29d; }
+  i { display: block; width: 1.6rem; height: 1.6rem; margin: 0 auto 1rem; border: 3px solid currentColor;
+    border-top-color: transparent; border-radius: 50%; opacity: 0.6; animation: turn 1s linear infinite; }
+  @keyframes turn { to { transform: rotate(1turn); } }
+</style>
+<script>
+  document.documentElement.className = new URLSearchParams(location.search).get("__theme") || "";
+  fetch("config").then((answer) => {
+    if (!answer.ok) throw new Error();
+    location.reload();
+  }).catch(() => {
+    document.body.textContent = "The live tab did not start. The terminal of the app says why.";
+  });
+</script>
+<body role="status"><i></i>The live tab is starting. The first visit takes a few seconds.</body></html>
+"""
 
 
 def _streams(message: Message) -> bool:

@@ -1,15 +1,16 @@
 """Translate: one picture, or many, into a run's other domain; first the result, then what can be said about it."""
 
+import contextlib
 import html
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from dashboard.live import pictures
 from dashboard.live.models import Shelf
-from gan_core import decoding, gate, translation
+from gan_core import gate, images, translation
 from gan_core.errors import UserError
 from gan_core.inference import Model
 from gan_core.translation import Translation
@@ -21,10 +22,18 @@ _SHOWN = 12  # of several translations
 
 @dataclass(frozen=True)
 class Upload:
-    """A file as it came: its own name, and its bytes."""
+    """A file as it came: its own name, and its bytes, or where they are: fifty large files are not read at once."""
 
     name: str
-    data: bytes
+    content: bytes | Path = field(repr=False)
+
+    @property
+    def data(self) -> bytes:
+        """Raises UserError: the file was cleared away meanwhile."""
+        if isinstance(self.content, bytes):
+            return self.content
+        with _kept():
+            return self.content.read_bytes()
 
     @property
     def stem(self) -> str:
@@ -33,40 +42,52 @@ class Upload:
 
 @dataclass(frozen=True)
 class Shown:
-    """What the page shows after a step; `doubted`: it waits for the visitor to insist."""
+    """What the page shows after a step, as HTML; `doubted`: it waits for the visitor to insist."""
 
-    result: str = ""
+    picture: str = pictures.ghost("", "Before and after")
+    below: str = ""  # the picture
+    side: str = pictures.ghost("What changed") + pictures.ghost("And back again")
     message: str = ""
-    doubted: bool = field(default=False)
+    doubted: bool = False
 
 
 def uploads(paths: Sequence[str | Path]) -> list[Upload]:
-    """The files behind an upload. Raises UserError: too many, or one too large."""
+    """The files behind an upload. Raises UserError: too many, one too large, or one that was cleared away."""
     if len(paths) > MOST_FILES:
         raise UserError(f"{len(paths)} files are too many at once: take {MOST_FILES} or fewer")
-    found = []
     for path in map(Path, paths):
-        if path.stat().st_size > LIMIT:
+        with _kept():
+            size = path.stat().st_size
+        if size > LIMIT:
             raise UserError(f"{path.name}: larger than the {LIMIT // 1024**2} MB that are taken")
-        found.append(Upload(path.name, path.read_bytes()))
-    return found
+    return [Upload(path.name, path) for path in map(Path, paths)]
+
+
+@contextlib.contextmanager
+def _kept() -> Iterator[None]:
+    """Uploads are deleted after a while, under a page that is still open."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError("the picture was cleared away after a while: upload it again") from error
 
 
 def translate(shelf: Shelf, given: Sequence[Upload], run: str, to: str, insist: bool = False) -> Iterator[Shown]:
     """Translate what was given, step by step: whatever is wrong becomes the last step's message, never an exception."""
     try:
-        if not given:
-            yield Shown(message=pictures.message("Drop a picture above, paste one, or click an example."))
-            return
         if not run:
             raise UserError("no run here translates yet: train one, for example cyclegan_resnet_light")
+        if not given:
+            yield Shown()
+            return
         if not shelf.is_loaded(run):
-            yield Shown(message=pictures.message(f"Loading the networks of {run}: this happens once.", "wait"))
+            yield Shown(pictures.ghost("", f"Loading the networks of {run}. This happens once."))
         model = shelf.get(run)
         translation.other(model, to)
-        yield from (
-            _one(shelf, given[0], model, to, insist) if len(given) == 1 else _many(shelf, given, model, to, insist)
-        )
+        if len(given) == 1:
+            yield from _one(shelf, given[0], model, to, insist)
+        else:
+            yield from _many(shelf, given, model, to, insist)
     except UserError as error:
         yield Shown(message=pictures.message(sentence(str(error)), "error"))
 
@@ -78,27 +99,34 @@ def _one(shelf: Shelf, upload: Upload, model: Model, to: str, insist: bool) -> I
         return
     done = translation.translate_picture(model, picture, to, cycle=False)
     before, after = pictures.quick_png(done.before), translation.png(done.after, done)
-    wipe = pictures.wipe(before, after, done.source, f"{done.target}, synthetic")
-    yield Shown(_page(wipe, '<div class="waiting">The change and the way back follow.</div>', ""))
+    shown = Shown(pictures.wipe(before, after, done.source, f"{done.target}, synthetic"))
+    yield shown
 
     done = translation.with_cycle(model, done)
+    heat = translation.png(pictures.heat(done.change), done)
+    name = f"{upload.stem}_{done.target}"
+    found = [
+        pictures.link(after, f"{name}.png", f"Translation, {model.config.image_size} px"),
+        pictures.link(heat, f"{name}_change.png", "What changed"),
+    ]
+    shown = replace(shown, side=_side(done, heat), below=pictures.table(numbers(done)) + _files(found))
+    yield shown
+
+    if picture.shape[:2] != done.after.shape[:2]:
+        # Last: of a large X-ray it takes as long as all the rest.
+        own = translation.png(translation.at_original_size(picture, done, model.config.fit), done)
+        size = f"{picture.shape[1]} x {picture.shape[0]} px"
+        found.insert(1, pictures.link(own, f"{name}_original_size.png", f"In its own size, {size}"))
+        yield replace(shown, below=pictures.table(numbers(done)) + _files(found))
+
+
+def _side(done: Translation, heat: bytes) -> str:
     assert done.cycled is not None
-    heat = pictures.quick_png(pictures.heat(done.change))
     change = pictures.figure(pictures.image(heat, "what changed"), "What changed", pictures.scale_bar())
     error = np.abs(done.cycle_error).mean()
-    back = pictures.figure(
-        pictures.image(pictures.quick_png(done.cycled), "translated back"),
-        f"And back to {html.escape(done.source)}",
-        f"mean error {error:.1%} of the grey scale",
-    )
-    own = translation.png(translation.at_original_size(picture, done, model.config.fit), done)
-    name = f"{upload.stem}_{done.target}"
-    links = [
-        pictures.link(after, f"{name}.png", f"Translation, {model.config.image_size} px"),
-        pictures.link(own, f"{name}_original_size.png", "At the picture's own size"),
-        pictures.link(heat, f"{name}_change.png", "Heat map"),
-    ]
-    yield Shown(_page(wipe, change + back, pictures.table(numbers(done)) + _links(links)))
+    back = pictures.image(pictures.quick_png(done.cycled), "translated back, synthetic")
+    title = f"And back to {html.escape(done.source)}"
+    return change + pictures.figure(back, title, f"synthetic; {error:.1%} of the grey scale off, on average")
 
 
 def _many(shelf: Shelf, given: Sequence[Upload], model: Model, to: str, insist: bool) -> Iterator[Shown]:
@@ -106,6 +134,7 @@ def _many(shelf: Shelf, given: Sequence[Upload], model: Model, to: str, insist: 
     cards: list[str] = []
     refused: list[str] = []
     for number, upload in enumerate(given, start=1):
+        yield Shown(pictures.ghost("", f"Picture {number} of {len(given)}: {upload.name}"), side="")
         try:
             picture = shelf.decoder.decode(upload.data, upload.name)
             if not insist and (reason := doubt(picture, model)):
@@ -117,22 +146,23 @@ def _many(shelf: Shelf, given: Sequence[Upload], model: Model, to: str, insist: 
             continue
         members[f"{number:03d}_{upload.stem}_{done.target}.png"] = content = translation.png(done.after, done)
         if len(cards) < _SHOWN:
-            pair = pictures.image(pictures.quick_png(done.before), "before") + pictures.image(content, "after")
+            pair = pictures.image(pictures.quick_png(done.before), "before") + pictures.image(content, "synthetic")
             cards.append(pictures.figure(f'<div class="pair">{pair}</div>', html.escape(upload.name)))
-        if number % 4 == 0:
-            yield Shown(message=pictures.message(f"{number} of {len(given)} pictures are done.", "wait"))
-    archive = [
-        pictures.link(pictures.zipped(members), f"to_{to}.zip", f"{len(members)} pictures (zip)", "application/zip")
-    ]
-    result = f'<div class="many">{"".join(cards)}</div>{_links(archive)}' if members else ""
     listed = "".join(pictures.message(sentence(line), "error") for line in refused)
-    yield Shown(result, listed, doubted=bool(refused) and not insist)
+    if not members:
+        yield Shown(message=listed, doubted=not insist)
+        return
+    archive = pictures.link(pictures.zipped(members), f"to_{to}.zip", f"All {len(members)} as zip", "application/zip")
+    hidden = f" The first {_SHOWN} are shown." if len(members) > _SHOWN else ""
+    words = f"Left as it came, right {to}: {images.NOTICE}.{hidden}"
+    grid = f'{pictures.links([archive], words)}<div class="many">{"".join(cards)}</div>'
+    yield Shown(grid, side="", message=listed, doubted=bool(refused) and not insist)
 
 
-def doubt(picture: np.ndarray, model: Model) -> str:
+def doubt(picture: np.ndarray, model: Model, deed: str = "translated") -> str:
     """Why a picture should not go through this run, as a sentence; empty where nothing speaks against it."""
     verdict = gate.judge(picture, model.config.subject)
-    return "" if verdict.fits else sentence(f"this picture is not translated: {verdict.reason}")
+    return "" if verdict.fits else sentence(f"this picture is not {deed}: {verdict.reason}")
 
 
 def numbers(done: Translation) -> dict[str, str]:
@@ -140,38 +170,17 @@ def numbers(done: Translation) -> dict[str, str]:
     found = done.numbers()
     return {
         "Mean change": f"{found['mean']:.1%}",
-        f"Pixels changed by more than {translation.NOTICEABLE:.0%}": f"{found['changed']:.0%}",
+        f"Pixels changed by over {translation.NOTICEABLE:.0%}": f"{found['changed']:.0%}",
         "Largest change": f"{found['largest']:.0%}",
-        "Error after the way back": f"{found['cycle_error']:.1%}",
     }
 
 
 def sentence(words: str) -> str:
+    """One line with a capital and a full stop; a file's name that comes first keeps its letters."""
     words = " ".join(words.split()).rstrip(".")
-    return f"{words[:1].upper()}{words[1:]}."
+    named = any(mark in words.partition(" ")[0] for mark in ".:")
+    return f"{words[:1] if named else words[:1].upper()}{words[1:]}."
 
 
-def formats() -> list[str]:
-    """Endings that the file picker offers."""
-    return list(decoding.SUFFIXES)
-
-
-def _page(wipe: str, side: str, below: str) -> str:
-    return (
-        f'<div class="translation"><div class="large">{wipe}{_WINDOW}</div><div class="side">{side}</div></div>{below}'
-    )
-
-
-def _links(links: list[str]) -> str:
-    return f'<p class="links">{"".join(links)}</p>'
-
-
-# Window and level act on what is shown, through a filter of the page: the files stay as they are.
-_WINDOW = """
-<svg width="0" height="0" aria-hidden="true"><filter id="ganray-window" color-interpolation-filters="sRGB">
-<feComponentTransfer><feFuncR type="linear" slope="1" intercept="0"/><feFuncG type="linear" slope="1" intercept="0"/>
-<feFuncB type="linear" slope="1" intercept="0"/></feComponentTransfer></filter></svg>
-<div class="window"><label>Window <input type="range" min="0.1" max="1" step="0.01" value="1" data-role="window"
-oninput="ganrayWindow(this)"></label><label>Level <input type="range" min="0" max="1" step="0.01" value="0.5"
-data-role="level" oninput="ganrayWindow(this)"></label></div>
-"""
+def _files(found: list[str]) -> str:
+    return pictures.links(found, f"{images.NOTICE[:1].upper()}{images.NOTICE[1:]}:")

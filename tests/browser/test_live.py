@@ -1,5 +1,6 @@
 """Live in a real browser: upload a normal X-ray, see its translation, move the wipe; and what goes wrong."""
 
+import base64
 from collections.abc import Callable
 from pathlib import Path
 
@@ -78,6 +79,9 @@ def test_a_normal_x_ray_is_translated_and_wiped(page: Page, live_url: str, tmp_p
     with Image.open(download.value.path()) as made:
         assert made.text["Description"] == images.NOTICE
 
+    frame.get_by_role("button", name="Reset").click()
+    assert frame.locator("feFuncR").get_attribute("slope") == "1"
+
     frame.get_by_label("covid → normal").check()
     expect(frame.locator(".wipe .tag.last")).to_have_text("normal, synthetic")
 
@@ -104,12 +108,50 @@ def test_a_broken_file_is_one_line_and_the_next_one_works(page: Page, live_url: 
     expect(frame.locator(".wipe")).to_have_count(1)
 
 
+PASTE = """([content]) => {
+  const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
+  const held = new DataTransfer();
+  held.items.add(new File([bytes], "image.png", { type: "image/png" }));
+  document.dispatchEvent(new ClipboardEvent("paste", { clipboardData: held, bubbles: true }));
+}"""
+
+
+def test_a_picture_is_pasted_and_another_one_after_it(page: Page, live_url: str) -> None:
+    frame = open_live(page, live_url)
+    choose(frame, "phantom_cxr_cyclegan")
+    for seed, focused in ((71, frame.locator("body")), (72, page.locator("body"))):
+        picture = (phantom_cxr.draw("normal", seed, 128).image * 255).astype(np.uint8)
+        content = base64.b64encode(images.png_bytes(picture)).decode()
+        known = frame.locator(".wipe img").first.get_attribute("src") if seed > 71 else ""
+        focused.evaluate(f"(_, given) => ({PASTE})(given)", [content])
+        expect(frame.locator(".wipe img")).to_have_count(2)
+        expect(frame.locator(".wipe img").first).not_to_have_attribute("src", known or "")
+
+
+def test_the_frame_is_as_tall_as_what_is_in_it(page: Page, live_url: str) -> None:
+    """One page scrolls, not a page inside a page, however much is shown."""
+    frame = open_live(page, live_url)
+    frame.get_by_role("tab", name="Generate").click()
+    choose(frame, "cgan")
+    heights = []
+    for count in ("64", "4"):
+        frame.get_by_label("How many").locator("visible=true").first.fill(count)
+        frame.get_by_role("button", name="Generate", exact=True).click()
+        expect(frame.locator(".grid img")).to_have_count(int(count))
+        page.wait_for_timeout(500)
+        box = page.locator("iframe").bounding_box()
+        assert box
+        heights.append(box["height"])
+        assert frame.locator("html").evaluate("element => element.scrollHeight - element.clientHeight") <= 1
+    assert heights[0] > heights[1] + 100
+
+
 def test_pictures_are_generated_in_every_class(page: Page, live_url: str) -> None:
     frame = open_live(page, live_url)
     frame.get_by_role("tab", name="Generate").click()
     choose(frame, "cgan")
     frame.get_by_role("button", name="Same latents, every class").click()
-    expect(frame.locator(".rows .row")).to_have_count(2)
+    expect(frame.locator(".rows .row-of")).to_have_count(2)
     frame.get_by_role("button", name="Walk between the seeds").click()
     expect(frame.locator(".walk img")).to_be_visible()
 

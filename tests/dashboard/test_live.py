@@ -1,13 +1,8 @@
-"""The live tab: what is computed for a visitor, and the server that does it by name."""
+"""The live tab: what is computed for a visitor."""
 
 import io
-import os
 import re
 import shutil
-import socket
-import subprocess
-import sys
-import time
 import urllib.request
 import zipfile
 from collections.abc import Iterator
@@ -16,15 +11,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from streamlit.testing.v1 import AppTest
 
-from dashboard.live import encode, examples, generate, pictures, translate
+from dashboard.live import encode, examples, fields, generate, pictures, translate
 from dashboard.live.models import Shelf
 from dashboard.live.translate import Shown, Upload
 from gan_core import images
 from gan_core.data import phantom_cxr, phantom_mri
 from gan_core.errors import UserError
 from tests.conftest import ROOT
+from tests.gan_core.test_dicom import dicom
 
 RUN = "reference/phantom_cxr_cyclegan"
 
@@ -48,6 +43,14 @@ def steps(shelf: Shelf, *given: Upload, to: str = "covid", run: str = RUN, insis
     return list(translate.translate(shelf, given, run, to, insist))
 
 
+def page(shown: Shown) -> str:
+    return shown.picture + shown.below + shown.side
+
+
+def has_result(shown: Shown) -> bool:
+    return "<img" in shown.picture
+
+
 def sources(page: str) -> list[Image.Image]:
     """The PNGs inside a page."""
     found = re.findall(r'(?:src|href)="(data:image/png;base64,[^"]+)"', page)
@@ -69,25 +72,31 @@ def test_the_shelf_knows_what_each_run_can_do(shelf: Shelf) -> None:
 
 def test_a_translation_comes_first_and_what_can_be_said_after_it(shelf: Shelf) -> None:
     shelf.get(RUN)
-    first, last = steps(shelf, NORMAL)
+    first, told, last = steps(shelf, NORMAL)
     assert (first.message, last.message, last.doubted) == ("", "", False)
-    assert "What changed" not in first.result
-    before, after = (np.asarray(picture, np.float32) for picture in sources(first.result))
+    assert (len(sources(page(first))), first.below) == (2, "")
+    before, after = (np.asarray(picture, np.float32) for picture in sources(first.picture))
     assert before.shape == after.shape == (128, 128)
     assert 0.002 < np.abs(after - before).mean() / 255 < 0.1
-    assert sources(first.result)[1].text["Direction"] == "normal to covid"
-    assert sources(last.result)[1].text["Description"] == images.NOTICE
-    assert {"What changed", "And back to normal", "Mean change", "darker"} <= set(
-        re.findall(r"What changed|And back to normal|Mean change|darker", last.result)
-    )
-    assert re.findall(r'download="([^"]+)"', last.result) == [
-        "normal_covid.png",
-        "normal_covid_original_size.png",
-        "normal_covid_change.png",
-    ]
-    sizes = [picture.size for picture in sources(last.result)]
-    assert (256, 256) in sizes
-    assert "patient" not in str([picture.info for picture in sources(last.result)]).lower()
+    assert sources(first.picture)[1].text["Direction"] == "normal to covid"
+    assert first.picture == told.picture == last.picture
+    assert told.side == last.side
+    for words in ("What changed", "And back to normal", "darker", "of the grey scale off"):
+        assert words in told.side
+    assert "Mean change" in told.below
+    names = ["normal_covid.png", "normal_covid_change.png"]
+    assert re.findall(r'download="([^"]+)"', told.below) == names
+    assert re.findall(r'download="([^"]+)"', last.below) == [names[0], "normal_covid_original_size.png", names[1]]
+    files = sources(last.below)
+    assert [file.size for file in files] == [(128, 128), (256, 256), (128, 128)]
+    assert all(file.text["Description"] == images.NOTICE for file in files)
+    assert "patient" not in str([file.info for file in files]).lower()
+
+
+def test_a_picture_of_the_networks_size_has_no_other_size(shelf: Shelf) -> None:
+    shelf.get(RUN)
+    small = Upload("small.png", png(phantom_cxr.draw("normal", 51, 128).image))
+    assert "original_size" not in page(steps(shelf, small)[-1])
 
 
 def test_the_change_lies_where_disease_is_drawn(shelf: Shelf) -> None:
@@ -108,9 +117,9 @@ def test_what_does_not_belong_is_translated_only_when_the_visitor_insists(shelf:
     shelf.get(RUN)
     (asked,) = steps(shelf, BRAIN)
     assert asked.doubted
-    assert not asked.result
+    assert not has_result(asked)
     assert "it looks like a brain MRI, not a chest X-ray" in asked.message
-    assert steps(shelf, BRAIN, insist=True)[-1].result
+    assert has_result(steps(shelf, BRAIN, insist=True)[-1])
 
 
 def test_several_files_become_a_zip_and_bad_ones_are_named(shelf: Shelf) -> None:
@@ -118,10 +127,10 @@ def test_several_files_become_a_zip_and_bad_ones_are_named(shelf: Shelf) -> None
     *_, last = steps(
         shelf, NORMAL, Upload("broken.png", NORMAL.data[:500]), BRAIN, Upload("same/normal.jpg", NORMAL.data)
     )
-    assert "broken.png: damaged or truncated" in last.message.replace("Broken", "broken")
+    assert "broken.png: damaged or truncated" in last.message
     assert "brain MRI" in last.message
     assert last.doubted
-    uri = re.search(r'href="(data:application/zip;base64,[^"]+)"', last.result)
+    uri = re.search(r'href="(data:application/zip;base64,[^"]+)"', last.picture)
     assert uri
     with zipfile.ZipFile(io.BytesIO(urllib.request.urlopen(uri[1]).read())) as archive:
         assert archive.namelist() == ["001_normal_covid.png", "004_normal_covid.png"]
@@ -143,16 +152,77 @@ def test_whatever_is_wrong_is_one_sentence(shelf: Shelf, given: Upload, run: str
     last = steps(shelf, given, run=run, to=to)[-1]
     assert words.lower() in last.message.lower()
     assert 'class="message error"' in last.message
-    assert not last.result
+    assert not has_result(last)
     assert "Traceback" not in last.message
+
+
+def saved(kind: str, mode: str = "L", **options: object) -> bytes:
+    buffer = io.BytesIO()
+    Image.open(io.BytesIO(NORMAL.data)).convert(mode).save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def deep() -> bytes:
+    """A 16 bit PNG."""
+    buffer = io.BytesIO()
+    Image.fromarray((phantom_cxr.draw("normal", 51, 256).image * 65535).astype(np.uint16)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "words"),
+    [
+        ("a.jpg", saved("JPEG", "CMYK", quality=95), ""),
+        ("a.tif", saved("TIFF"), ""),
+        ("deep.png", deep(), ""),
+        ("scan", dicom((phantom_cxr.draw("normal", 51, 256).image * 4095).astype(np.uint16)), ""),
+        ("a.gif", saved("GIF", save_all=True, append_images=[Image.new("L", (256, 256))]), "a.gif: not a picture"),
+        ("tiny.png", images.png_bytes(np.full((1, 1, 1), 128, np.uint8)), "tiny.png: 1 x 1 pixels are too few"),
+        ("grey.png", images.png_bytes(np.full((64, 64, 1), 128, np.uint8)), "it shows nothing but one shade"),
+        ("colour.png", images.png_bytes(np.random.default_rng(0).integers(0, 255, (99, 99, 3), np.uint8)), "colour"),
+        ("cut.png", NORMAL.data[:900], "cut.png: damaged or truncated"),
+        ("fake.dcm", b"\0" * 128 + b"DICM", "fake.dcm"),
+    ],
+)
+def test_every_upload_ends_in_a_picture_or_one_line(shelf: Shelf, name: str, data: bytes, words: str) -> None:
+    shelf.get(RUN)
+    last = steps(shelf, Upload(name, data))[-1]
+    assert has_result(last) is not bool(words)
+    assert words in last.message
+    assert last.message.count("<div") == bool(words)
+
+
+def test_uploads_are_read_when_their_turn_comes_and_may_be_gone(shelf: Shelf, tmp_path: Path) -> None:
+    path = tmp_path / "normal.png"
+    path.write_bytes(NORMAL.data)
+    (given,) = translate.uploads([path])
+    assert (given.name, given.stem, given.data) == ("normal.png", "normal", NORMAL.data)
+    path.unlink()
+    assert "upload it again" in steps(shelf, given)[-1].message
+    with pytest.raises(UserError, match="upload it again"):
+        translate.uploads([path])
+    with pytest.raises(UserError, match="too many at once"):
+        translate.uploads([path] * (translate.MOST_FILES + 1))
+
+
+def test_a_run_that_was_trained_meanwhile_can_be_chosen(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path)
+    assert fields.runs(shelf, "translate") == {"choices": [], "value": None}
+    shutil.copytree(ROOT / "runs" / RUN, tmp_path / "mine")
+    assert fields.runs(shelf, "translate", None) == {"choices": [("mine", "mine")], "value": "mine"}
+    assert fields.directions(shelf, "mine")["choices"] == [("normal → covid", "covid"), ("covid → normal", "normal")]
+    assert fields.runs(shelf, "translate", "gone")["value"] == "mine"
+    assert fields.directions(shelf, "gone") == {"choices": [], "value": None}
+    assert fields.classes(shelf, "gone")["interactive"] is False
 
 
 def test_names_of_files_and_runs_cannot_draw_on_the_page(shelf: Shelf) -> None:
     shelf.get(RUN)
     nasty = '"><img src=x onerror=alert(1)>.png'
-    pages = [steps(shelf, Upload(nasty, data))[-1] for data in (NORMAL.data, b"")]
-    for page in pages:
-        assert "<img src=x" not in page.result + page.message
+    given = [(Upload(nasty, NORMAL.data),), (Upload(nasty, b""),), (Upload(nasty, NORMAL.data), Upload(nasty, b""))]
+    for uploads in given:
+        for step in steps(shelf, *uploads):
+            assert "<img src=x" not in page(step) + step.message
 
 
 def test_broken_runs_are_named(tmp_path: Path) -> None:
@@ -164,15 +234,16 @@ def test_broken_runs_are_named(tmp_path: Path) -> None:
     last = steps(shelf, NORMAL, run="half")[-1]
     assert "weights.safetensors" in last.message
     weights.write_bytes(content)
-    assert steps(shelf, NORMAL, run="half")[-1].result
+    assert has_result(steps(shelf, NORMAL, run="half")[-1])
     weights.unlink()
     assert "half" not in shelf.names("translate")
     shelf.decoder.close()
 
 
 def test_generating(shelf: Shelf) -> None:
-    *_, page = generate.generate(shelf, "reference/cgan", "PNEUMONIA", 3, 5, 0.8)
-    shown = sources(page)
+    *_, grid = generate.generate(shelf, "reference/cgan", "PNEUMONIA", 3, 5, 0.8)
+    assert "cgan, PNEUMONIA, seed 3, truncation 0.8: synthetic, not for diagnosis" in grid
+    shown = sources(grid)
     assert len(shown) == 5
     assert all(picture.text["Description"] == images.NOTICE for picture in shown)
     *_, rows = generate.compare(shelf, "reference/cgan", 3, 4, 1.0)
@@ -185,14 +256,16 @@ def test_generating(shelf: Shelf) -> None:
     for arguments, words in (
         (("reference/dcgan", "NORMAL", 0, 4, 1.0), "not conditional"),
         (("reference/cgan", "NORMAL", 0, 1000, 1.0), "ask for 1 to 64"),
-        (("reference/cgan", "NORMAL", -1, 4, 1.0), "take 0 or more"),
+        (("reference/cgan", "NORMAL", -1, 4, 1.0), "take a whole number from 0"),
+        (("reference/cgan", "NORMAL", None, 4, 1.0), "a field is empty"),
+        (("reference/cgan", "NORMAL", 1e300, 4, 1.0), "take a whole number from 0"),
         (("reference/cgan", "NORMAL", 0, 4, 0.0), "truncation 0"),
         ((RUN, "normal", 0, 4, 1.0), "does not generate any"),
         (("", "", 0, 4, 1.0), "no run here generates"),
     ):
-        *_, page = generate.generate(shelf, *arguments)
-        assert words.lower() in page.lower()
-        assert 'class="message error"' in page
+        *_, told = generate.generate(shelf, *arguments)
+        assert words.lower() in told.lower()
+        assert 'class="message error"' in told
 
 
 def test_truncation_makes_pictures_more_alike(shelf: Shelf) -> None:
@@ -202,17 +275,19 @@ def test_truncation_makes_pictures_more_alike(shelf: Shelf) -> None:
 
 
 def test_encoding(shelf: Shelf) -> None:
-    *_, (page, doubted) = encode.encode(shelf, NORMAL, "reference/bigan")
+    *_, (shown, doubted) = encode.encode(shelf, NORMAL, "reference/bigan")
     assert not doubted
-    given, drawn, missing = sources(page)
+    given, drawn, missing, *files = sources(shown)
+    assert all(file.text["Description"] == images.NOTICE for file in files)
     assert given.size == drawn.size == missing.size == (64, 64)
-    assert "What the model could not explain" in page
-    *_, (page, doubted) = encode.encode(shelf, BRAIN, "reference/bigan")
+    assert "What the model could not explain" in shown
+    *_, (shown, doubted) = encode.encode(shelf, BRAIN, "reference/bigan")
     assert doubted
-    *_, (page, _) = encode.encode(shelf, BRAIN, "reference/bigan", True)
-    assert len(sources(page)) == 3
-    *_, (page, _) = encode.encode(shelf, NORMAL, "reference/cgan")
-    assert "no encoder" in page
+    assert "is not encoded" in shown
+    *_, (shown, _) = encode.encode(shelf, BRAIN, "reference/bigan", True)
+    assert len(sources(shown)) == 5
+    *_, (shown, _) = encode.encode(shelf, NORMAL, "reference/cgan")
+    assert "no encoder" in shown
 
 
 def test_examples_belong_to_us_and_pass_the_gate(shelf: Shelf) -> None:
@@ -247,90 +322,3 @@ def test_memory_stays_flat(shelf: Shelf) -> None:
     for _ in range(100):
         steps(shelf, NORMAL)
     assert process.memory_info().rss - before < 30e6
-
-
-def test_the_page_frames_the_tab_in_its_own_theme() -> None:
-    page = AppTest.from_file(str(ROOT / "dashboard" / "main.py"), default_timeout=30).run()
-    page.switch_page("views/live.py").run()
-    assert not page.exception
-    frames = [element for element in page.main if element.type == "iframe"]
-    assert len(frames) == 1
-    assert frames[0].proto.src == "/gradio/?__theme=light"
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The live tab alone, as `python -m dashboard.live` starts it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    log = tmp_path_factory.mktemp("live") / "log.txt"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "dashboard.live", "--port", str(port), "--runs", str(ROOT / "runs")],
-            cwd=ROOT,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env=os.environ | {"GRADIO_TEMP_DIR": str(log.parent / "uploads")},
-        )
-    url = f"http://127.0.0.1:{port}/"
-    end = time.monotonic() + 60
-    while time.monotonic() < end:
-        try:
-            urllib.request.urlopen(url, timeout=5)
-            break
-        except OSError:
-            assert process.poll() is None, log.read_text()
-            time.sleep(0.2)
-    yield url
-    process.kill()
-    process.wait()
-
-
-def test_programs_translate_and_generate_by_name(served: str, tmp_path: Path) -> None:
-    """And what a program gets that asks for something else."""
-    from gradio_client import Client, handle_file
-    from gradio_client.exceptions import AppError
-
-    given = tmp_path / "normal.png"
-    given.write_bytes(NORMAL.data)
-    client = Client(served, verbose=False)
-    runs = client.predict(api_name="/runs")
-    assert runs["translate"][RUN] == ["normal", "covid"]
-    path = client.predict(handle_file(given), RUN, "covid", False, api_name="/translate")
-    with Image.open(path) as made:
-        assert made.size == (128, 128)
-        assert made.text["Direction"] == "normal to covid"
-    found = client.predict("reference/cgan", "PNEUMONIA", 1, 3, 1.0, api_name="/generate")
-    assert [Path(path).name for path in found] == [f"PNEUMONIA_00{i}.png" for i in range(3)]
-    assert Path(client.predict(handle_file(given), "reference/bigan", api_name="/encode")).name == "normal_encoded.png"
-    (tmp_path / "brain.png").write_bytes(BRAIN.data)
-    with pytest.raises(AppError, match="brain MRI"):
-        client.predict(handle_file(tmp_path / "brain.png"), RUN, "covid", False, api_name="/translate")
-    assert client.predict(handle_file(tmp_path / "brain.png"), RUN, "covid", True, api_name="/translate")
-    with pytest.raises(AppError, match="there is no run"):
-        client.predict(handle_file(given), "../../etc", "covid", False, api_name="/translate")
-
-
-def test_the_example_of_the_readme_runs(served: str, tmp_path: Path) -> None:
-    given = tmp_path / "normal.png"
-    given.write_bytes(NORMAL.data)
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
-    (example,) = [block for block in blocks if "gradio_client" in block]
-    found: dict[str, object] = {}
-    exec(example.replace("http://127.0.0.1:8501/gradio/", served).replace("normal.png", str(given)), found)
-    assert Path(str(found["covid"])).name == "normal_covid.png"
-    assert len(found["several"]) == 4
-
-
-def test_two_programs_at_once_and_one_that_leaves(served: str, tmp_path: Path) -> None:
-    from gradio_client import Client, handle_file
-
-    given = tmp_path / "normal.png"
-    given.write_bytes(NORMAL.data)
-    first, second = (Client(served, verbose=False) for _ in range(2))
-    jobs = [c.submit(handle_file(given), RUN, "covid", False, api_name="/translate") for c in (first, second) * 4]
-    leaving = second.submit("reference/dcgan", "", 0, 64, 1.0, api_name="/generate")
-    leaving.cancel()
-    contents = {Path(job.result(timeout=60)).read_bytes() for job in jobs}
-    assert len(contents) == 1

@@ -1,0 +1,94 @@
+"""What programs call by name with `gradio_client`: runs, translate, generate, encode. A mistake arrives as its line."""
+
+import contextlib
+import itertools
+import tempfile
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from dashboard.live import encode, generate, translate
+from dashboard.live.models import Shelf
+from gan_core import images, translation
+from gan_core.errors import UserError
+
+
+class Scratch:
+    """Files handed to programs that call by name; the last few are kept."""
+
+    def __init__(self, most: int = 4 * generate.MOST) -> None:
+        self.folder = tempfile.TemporaryDirectory(prefix="ganray-live-")
+        self.files: deque[Path] = deque()
+        self.most, self._numbers = most, itertools.count()
+
+    def write(self, name: str, content: bytes) -> str:
+        # Counting by one call keeps two threads from one number.
+        path = Path(self.folder.name) / str(next(self._numbers)) / Path(name).name
+        path.parent.mkdir()
+        path.write_bytes(content)
+        self.files.append(path)
+        while len(self.files) > self.most:
+            self.files.popleft().unlink(missing_ok=True)
+        return str(path)
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """Hand a mistake's line to the caller: of all exceptions, Gradio passes on its own kind alone."""
+    try:
+        yield
+    except UserError as error:
+        raise gr.Error(str(error), print_exception=False) from error
+
+
+def add(shelf: Shelf, scratch: Scratch) -> None:
+    """Add the endpoints to the Blocks that are being built."""
+
+    def runs() -> dict[str, Any]:
+        """The runs that can translate, with their domains, generate, with their classes, and encode."""
+        return {
+            "translate": {name: list(shelf.config(name).domains) for name in shelf.names("translate")},
+            "generate": {name: list(shelf.classes(name)) for name in shelf.names("generate")},
+            "encode": shelf.names("encode"),
+        }
+
+    def translate_file(file: str, run: str, to: str, insist: bool) -> str:
+        """Translate one picture to the domain `to`; the PNG's file."""
+        with _told():
+            upload, model = translate.uploads([file])[0], shelf.get(run)
+            translation.other(model, to)
+            picture = shelf.decoder.decode(upload.data, upload.name)
+            if not insist and (reason := translate.doubt(picture, model)):
+                raise UserError(f"{reason} Call with insist=True to translate it all the same.")
+            done = translation.translate_picture(model, picture, to, cycle=False)
+        return scratch.write(f"{upload.stem}_{done.target}.png", translation.png(done.after, done))
+
+    def generate_files(run: str, label: str, seed: float, count: float, truncation: float) -> list[str]:
+        """Generate pictures; their PNG files. label: a class, or empty."""
+        with _told():
+            made = generate.files(shelf.get(run), label, seed, count, truncation)
+        return [scratch.write(name, content) for name, content in made.items()]
+
+    def reconstruct_file(file: str, run: str) -> str:
+        """What a BiGAN draws from a picture's latent; the PNG's file."""
+        with _told():
+            upload, model = translate.uploads([file])[0], shelf.get(run)
+            _, after = encode.reconstruct(model, shelf.decoder.decode(upload.data, upload.name))
+        return scratch.write(f"{upload.stem}_encoded.png", images.png_bytes(after, Run=model.run.folder.name))
+
+    with gr.Group(visible=False):
+        file, output, outputs = gr.File(), gr.File(), gr.File(file_count="multiple")
+        run, to, label = gr.Textbox(label="run"), gr.Textbox(label="to"), gr.Textbox(label="label")
+        insist = gr.Checkbox(label="insist")
+        seed, count = gr.Number(0, label="seed"), gr.Number(1, label="count")
+        truncation = gr.Number(1.0, label="truncation")
+        button = gr.Button()
+    button.click(runs, None, gr.JSON(visible=False), api_name="runs")
+    button.click(translate_file, [file, run, to, insist], output, api_name="translate", concurrency_id="translate")
+    button.click(
+        generate_files, [run, label, seed, count, truncation], outputs, api_name="generate", concurrency_id="generate"
+    )
+    button.click(reconstruct_file, [file, run], output, api_name="encode", concurrency_id="encode")

@@ -1,0 +1,82 @@
+"""What a visitor chooses from, the same in every tab: runs, directions, classes, pictures of ours."""
+
+from typing import Any, Literal
+
+import gradio as gr
+
+from dashboard.live import examples, generate
+from dashboard.live.models import Shelf
+from gan_core.errors import UserError
+from gan_core.runs import REFERENCE
+
+
+def upload(label: str, several: bool) -> gr.File:
+    """A place to drop a file of any kind on: the decoder looks at what is inside, and DICOM needs no ending."""
+    count: Literal["multiple", "single"] = "multiple" if several else "single"
+    return gr.File(label=label, file_count=count, height=120, elem_classes="ganray-upload")
+
+
+def run(shelf: Shelf, ability: str) -> gr.Dropdown:
+    return gr.Dropdown(label="Run", **runs(shelf, ability))
+
+
+def runs(shelf: Shelf, ability: str, chosen: str | None = None) -> dict[str, Any]:
+    """Runs by their names, without the folder of the shipped ones where that leaves no doubt."""
+    names = shelf.names(ability)
+    short = [name.removeprefix(f"{REFERENCE}/") for name in names]
+    labels = [brief if short.count(brief) == 1 else name for brief, name in zip(short, names, strict=True)]
+    value = chosen if chosen in names else names[0] if names else None
+    return {"choices": list(zip(labels, names, strict=True)), "value": value}
+
+
+def directions(shelf: Shelf, name: str | None) -> dict[str, Any]:
+    """Choices of a direction, each named by both domains, its value the target."""
+    try:
+        domains = shelf.config(name).domains if name else ()
+    except UserError:
+        domains = ()
+    choices = [(f"{other} → {to}", to) for other, to in (domains, domains[::-1])] if domains else []
+    return {"choices": choices, "value": choices[0][1] if choices else None}
+
+
+def classes(shelf: Shelf, name: str | None) -> dict[str, Any]:
+    """Choices of a class, where the run can be asked for one."""
+    try:
+        found = shelf.classes(name) if name else ()
+    except UserError:
+        found = ()
+    return {"choices": [generate.ANY, *found], "value": generate.ANY, "interactive": bool(found)}
+
+
+def gallery() -> gr.Gallery:
+    """Examples to click on; filled when a visitor comes, not when the server starts."""
+    return gr.Gallery(
+        label="Or click a picture of ours",
+        format="png",
+        columns=3,
+        allow_preview=False,
+        buttons=[],
+        object_fit="cover",
+        elem_classes="ganray-examples",
+    )
+
+
+def shown(shelf: Shelf, name: str | None, to: str | None = None) -> gr.Gallery:
+    """The gallery with pictures that the run can take, none of them selected."""
+    found = [examples.as_picture(pair) for pair in example(shelf, name, to)]
+    return gr.Gallery(found, selected_index=None, visible=bool(found))
+
+
+def example(shelf: Shelf, name: str | None, to: str | None = None) -> list[tuple[bytes, str]]:
+    """PNGs with captions of what the run can take, to be translated to domain `to`."""
+    try:
+        settled = shelf.config(name or "")
+    except UserError:
+        return []
+    sources = [domain for domain in settled.domains or settled.classes if domain != to]
+    return examples.examples(shelf, settled, sources[0]) if sources else []
+
+
+def private(kind: str, **more: Any) -> dict[str, Any]:
+    """Of an event that only the page uses; events of one kind share their places in the queue."""
+    return {"api_visibility": "private", "show_progress": "hidden", "concurrency_id": kind, **more}
