@@ -22,11 +22,12 @@ FAMILIES = {
     "dcgan": ("#D55E00", "orange"),
     "cgan": ("#009E73", "green"),
     "bigan": ("#CC79A7", "violet"),
+    "cyclegan": ("#C08A00", "yellow"),  # theirs darkened, to be seen on white
 }
-OTHERS = (("#E69F00", "yellow"), ("#56B4E9", "primary"), ("#7F8C9B", "gray"))
+OTHERS = (("#56B4E9", "primary"), ("#7F8C9B", "gray"))
 DASHES = ("solid", "dash", "dot", "dashdot")
 SIGNS = ("━━", "╍╍", "┅┅", "┉┉")  # the dashes, as text
-KINDS = {"real": ("Training", "#7F8C9B"), "held_out": ("Held out", "#56B4E9"), "generated": ("Generated", "")}
+KINDS = {"real": ("Training", "#7F8C9B"), "held_out": ("Held out", "#56B4E9")}
 
 GREY = "#7F8C9B"
 FAINT = "rgba(127,140,155,0.22)"
@@ -128,15 +129,15 @@ def curves(
     return figure
 
 
-def histogram(counts: dict[str, np.ndarray], generated: str, height: int = 260) -> "Figure":
+def histogram(counts: dict[str, np.ndarray], generated: str, height: int = 260, word: str = "Generated") -> "Figure":
     """The discriminator's scores for real, held-out and generated images, each as shares of its images.
 
-    generated: the run's colour.
+    generated: the run's colour; word: what its own images are called.
     """
     figure = _figure(height)
     centres = ((SCORE_EDGES[:-1] + SCORE_EDGES[1:]) / 2).astype(np.float32)
     for kind, values in counts.items():
-        name, color = KINDS[kind][0], KINDS[kind][1] or generated
+        name, color = KINDS.get(kind, (word, generated))
         figure.add_scatter(
             x=centres,
             y=(values / max(values.sum(), 1)).astype(np.float32),

@@ -39,6 +39,8 @@ class Order:
     size: int
     batch_size: int
     seed: int
+    domains: tuple[str, ...] = ()  # of a translator; empty for the source's two classes
+    preview_inputs: str = ""  # of a translator; empty for held-out images
 
     def arguments(self) -> list[str]:
         return [
@@ -50,6 +52,8 @@ class Order:
             *("--size", str(self.size)),
             *("--batch-size", str(self.batch_size)),
             *("--seed", str(self.seed)),
+            *(("--domains", ",".join(self.domains)) if self.domains else ()),
+            *(("--preview-inputs", self.preview_inputs) if self.preview_inputs else ()),
         ]
 
 

@@ -2,12 +2,13 @@
 
 import contextlib
 import functools
+import html
 import logging
 import re
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import ParamSpec
+from typing import TYPE_CHECKING, ParamSpec
 
 import streamlit as st
 
@@ -16,6 +17,10 @@ from dashboard.store import Entry
 from gan_core import __version__
 from gan_core.errors import UserError
 from gan_core.images import NOTICE
+
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+    from streamlit.elements.lib.grid_container import GridContainer
 
 P = ParamSpec("P")
 
@@ -94,22 +99,56 @@ def state_badge(entry: Entry) -> str:
     return f":{color}-badge[{icon} {word}]"
 
 
-def picture(content: bytes | None, alt: str, key: str) -> None:
-    """A PNG as it is, enlarged to its column without blur; a quiet line where there is none."""
-    with st.container(key=f"picture-{_slug(key)}"):
+def picture(content: bytes | None, alt: str, key: str, domains: tuple[str, str] | None = None) -> None:
+    """A PNG as it is, enlarged to its column without blur; a quiet line where there is none.
+
+    domains: of a translator, whose sheet gets headings over its columns.
+    """
+    with st.container(key=f"picture-{_slug(key)}", gap="xxsmall"):
         if content is None:
             st.caption(":material/hide_image: no picture here (yet)")
-        else:
-            st.image(content, width="stretch", output_format="PNG", alt=alt)
+            return
+        if domains:
+            st.html(_headings(domains))
+        st.image(content, width="stretch", output_format="PNG", alt=_described(alt, domains))
 
 
-def animation(path: Path | None, alt: str, key: str) -> None:
+def animation(path: Path | None, alt: str, key: str, domains: tuple[str, str] | None = None) -> None:
     """A GIF that plays: given as a path and without a width, its size is left to the style sheet."""
-    with st.container(key=f"picture-{_slug(key)}"):
+    with st.container(key=f"picture-{_slug(key)}", gap="xxsmall"):
         if path is None or not store.whole_gif(path):
             st.caption(":material/hide_image: no animation yet: it is made from the sample grids")
-        else:
-            st.image(path, alt=alt)
+            return
+        if domains:
+            st.html(_headings(domains))
+        st.image(path, alt=_described(alt, domains))
+
+
+def _headings(domains: tuple[str, str]) -> str:
+    """The two directions of a translator's sheet, and what its six columns show; the style sheet aligns them."""
+    a, b = map(html.escape, domains)
+    ways = "".join(f'<span class="way">{start} → {end}</span>' for start, end in ((a, b), (b, a)))
+    columns = "".join(f"<span>{word}</span>" for word in ("input", "translated", "back") * 2)
+    return f'<div class="sheet-headings">{ways}{columns}</div>'
+
+
+def _described(alt: str, domains: tuple[str, str] | None) -> str:
+    if domains is None:
+        return alt
+    a, b = domains
+    return f"{alt}: input, translated and back, from {a} to {b} and then from {b} to {a}"
+
+
+def card(grid: "GridContainer", wide: bool) -> "DeltaGenerator":
+    """A bordered card in a grid, as tall as its row; a wide one takes two columns, if there are two."""
+    cell = grid.cell(column_span=2) if wide else grid
+    return cell.container(border=True, height="stretch", gap="xsmall")
+
+
+def privacy(entry: Entry) -> None:
+    """A badge for pictures of real patients."""
+    if entry.private:
+        st.markdown(":gray-badge[:material/lock: real inputs: stays on this machine]")
 
 
 def smoothing_slider(key: str) -> float:

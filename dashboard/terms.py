@@ -17,7 +17,7 @@ class Chart:
 
     title: str
     columns: tuple[str, ...]  # of metrics.csv; their mean is drawn
-    meaning: str
+    meaning: str  # of the mean over {domains}
     percent: bool = False
     by_objective: bool = False  # its size means something else under another objective
     weight: str = ""  # the setting that weighs it: where that is 0 it is not learned, and not measured
@@ -27,9 +27,7 @@ PATCHES = tuple(f"accuracy/d_{domain}_{kind}" for domain in "ab" for kind in ("r
 CHARTS = {
     "generate": (
         Chart("Generator loss", ("loss/g",), "lower: it fools its discriminator more often", by_objective=True),
-        Chart(
-            "Discriminator loss", ("loss/d",), "lower: it tells real from generated more surely", by_objective=True
-        ),
+        Chart("Discriminator loss", ("loss/d",), "lower: it tells real from generated more surely", by_objective=True),
         Chart(
             "Discriminator accuracy",
             store.ACCURACY,
@@ -38,11 +36,15 @@ CHARTS = {
         ),
     ),
     "translate": (
-        Chart("Cycle loss", ("loss/cycle_a", "loss/cycle_b"), "how far a picture is from itself, there and back"),
+        Chart(
+            "Cycle loss",
+            ("loss/cycle_a", "loss/cycle_b"),
+            "how far a picture is from itself, there and back: mean of {domains}",
+        ),
         Chart(
             "Identity loss",
             ("loss/identity_a", "loss/identity_b"),
-            "what is changed of a picture that is of the wanted domain already",
+            "what changes of a picture that is of the wanted domain already: mean of {domains}",
             weight="identity",
         ),
         Chart(
@@ -66,7 +68,7 @@ CHARTS = {
     ),
 }
 # What is watched while a run trains: a chart's title, its curves by name, and whether they are shares.
-GROWTH = {
+GROWTH: dict[str, tuple[tuple[str, dict[str, tuple[str, ...]], bool], ...]] = {
     "generate": (
         ("Losses", {"generator": ("loss/g",), "discriminator": ("loss/d",)}, False),
         ("Discriminator accuracy", {"mean of real and generated": store.ACCURACY}, True),
@@ -87,11 +89,12 @@ ANIMATIONS = {
         "The same inputs at every epoch, from before training to the last one.",
     ),
 }
+CHANGES = ("change/ab", "change/ba", "cycle_error/a", "cycle_error/b")  # of epochs.csv, as shares
+CHANGED = "mean absolute differences, in shares of the grey scale"
 NOTES = {
     "generate": "Diversity is how far two images are apart on average: the samples' should come near the data's.",
-    "translate": "Losses are means of both directions, before they are weighed. Change (of a picture by its "
-    "translation) and cycle error (of a picture there and back) are mean absolute differences at the last preview, "
-    "in shares of the grey scale.",
+    "translate": "They are means of both directions, before the losses are weighed. Change (of a picture by its "
+    f"translation) and cycle error (of a picture there and back) are {CHANGED}, at the last preview.",
 }
 
 
@@ -104,6 +107,13 @@ def domain_names(group: Sequence[Entry]) -> tuple[str, str]:
     """What to call the two domains of several translators: their own names, or A and B where those differ."""
     named = {entry.domains for entry in group if entry.domains}
     return named.pop() if len(named) == 1 else ("A", "B")
+
+
+def meaning(chart: Chart, group: Sequence[Entry]) -> str:
+    """What the chart shows, with the names of the domains where all runs have the same ones."""
+    named = {entry.domains for entry in group}
+    first = next(iter(named))
+    return chart.meaning.format(domains=" and ".join(first) if first and len(named) == 1 else "both domains")
 
 
 def objective(entry: Entry) -> str:
@@ -215,7 +225,7 @@ def last_values(library: Library, entry: Entry, group: Sequence[Entry]) -> dict[
         rows["Diversity of the data"] = number(previews.last("diversity/data"))
     rows["Images a second"] = number(metrics.last("images_per_second"))
     rows["Time"] = store.duration(metrics.last("seconds")) or "–"
-    return {plain(key): plain(value) for key, value in rows.items()}
+    return {plain(key): value for key, value in rows.items()}
 
 
 def training_images(config: RunConfig) -> str:

@@ -12,24 +12,13 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import charts, jobs, parts, store
+from dashboard import charts, jobs, parts, store, terms
 from dashboard.charts import Line
 from dashboard.parts import plain
 from dashboard.store import Entry, Library
 from gan_core import config as configs
 from gan_core.errors import UserError
 
-KNOWN = {  # in the order of the page; other columns follow
-    "loss/g": "Generator loss",
-    "loss/d": "Discriminator loss",
-    "accuracy/d_real": "Accuracy on real images",
-    "accuracy/d_fake": "Accuracy on generated images",
-    "accuracy/d_held_out": "Accuracy on held-out images",
-    "diversity/samples": "Diversity, the data's dotted",
-    "grad_norm/g": "Generator gradient norm",
-    "grad_norm/d": "Discriminator gradient norm",
-    "images_per_second": "Images a second",
-}
 HIDDEN = {"step", "epoch", "seconds", "diversity/data"}  # axes, and what is drawn beside another curve
 
 
@@ -107,14 +96,12 @@ def show_figures(library: Library, entry: Entry) -> None:
     status, config = entry.status, entry.config
     assert config is not None
     eta = store.duration(status.eta_seconds)
-    speed = metrics.last("images_per_second")
-    held_out = previews.last("accuracy/d_held_out")
     figures = {
         "Epoch": f"{status.epoch} / {config.epochs}",
         "Step": f"{status.step:,}".replace(",", " "),
         "Time left" if entry.running and eta else "Time": eta or store.duration(metrics.last("seconds")) or "–",
-        "Images a second": f"{speed:.0f}" if math.isfinite(speed) else "–",
-        "Held-out accuracy": f"{held_out:.0%}" if math.isfinite(held_out) else "–",
+        "Images a second": terms.number(metrics.last("images_per_second")),
+        "Held-out accuracy": terms.share(previews.last("accuracy/d_held_out")),
     }
     with st.grid(5, min_column_width=130, key="figures"):
         for label, value in figures.items():
@@ -137,31 +124,69 @@ def show_samples(library: Library, entry: Entry) -> None:
         epoch = store.nearest(previews, wanted) or 0
         if epoch != wanted:
             st.caption(f"Epoch {epoch}, the nearest this run has to {wanted}.")
-    samples = entry.run.samples()
-    with st.grid(3, min_column_width=280, key="samples"):
-        with st.container(border=True, height="stretch", gap="xsmall"):
-            st.markdown(f"**Epoch {epoch}**")
-            parts.picture(library.picture(samples.get(epoch)), f"Sample grid of {entry.label} at epoch {epoch}", "grid")
-        with st.container(border=True, height="stretch", gap="xsmall"):
-            st.markdown("**From noise to images**")
-            parts.animation(entry.run.gif, f"Samples of {entry.label}, epoch by epoch", "gif")
-        with st.container(border=True, height="stretch", gap="xsmall"):
-            st.markdown("**The discriminator's scores**")
-            counts = library.histograms(entry, epoch)
-            if counts:
-                figure = charts.histogram(counts, charts.family_color(entry.family)[0], height=300)
-                alt = f"Histogram of the discriminator's scores at epoch {epoch}"
-                st.plotly_chart(figure, key="scores", config=charts.CONFIG, alt=alt)
-                st.caption("Right of 0 it takes an image for real.")
-            else:
-                st.caption(f"No scores were written for epoch {epoch}.")
+    parts.privacy(entry)
+    samples, domains = entry.sheets, entry.domains
+    # A translator's sheet takes two of three columns; it and the animation are what its numbers stand beside.
+    grid = st.grid(3, min_column_width=280, key="samples")
+    with parts.card(grid, wide=bool(domains)):
+        st.markdown(f"**Epoch {epoch}**")
+        alt = f"Sample grid of {entry.label} at epoch {epoch}"
+        parts.picture(library.picture(samples.get(epoch)), alt, "grid", domains)
+    if domains:
+        with grid:
+            show_scores(library, entry, epoch)
+    with parts.card(grid, wide=bool(domains)):
+        title, words = terms.ANIMATIONS[entry.task]
+        st.markdown(f"**{title}**")
+        parts.animation(entry.gif, f"Samples of {entry.label}, epoch by epoch", "gif", domains)
+        if domains:
+            st.caption(words)
+    with grid:
+        if domains:
+            show_changes(library, entry, epoch)
+        else:
+            show_scores(library, entry, epoch)
     gallery = st.expander(f"All {len(previews)} grids", key="all grids", on_change="rerun")
     if gallery.open:
-        with gallery, st.grid(6, min_column_width=130):
+        wide = domains is not None
+        with gallery, st.grid(3 if wide else 6, min_column_width=260 if wide else 130):
             for at, path in samples.items():
                 with st.container(gap="xsmall"):
-                    parts.picture(library.picture(path), f"Sample grid of {entry.label} at epoch {at}", f"all-{at}")
+                    alt = f"Sample grid of {entry.label} at epoch {at}"
+                    parts.picture(library.picture(path), alt, f"all-{at}", domains)
                     st.caption(f"epoch {at}")
+
+
+def show_scores(library: Library, entry: Entry, epoch: int) -> None:
+    """How real the discriminator finds images at an epoch."""
+    with st.container(border=True, height="stretch", gap="xsmall"):
+        st.markdown("**The discriminators' scores**" if entry.domains else "**The discriminator's scores**")
+        counts = library.histograms(entry, epoch)
+        if not counts:
+            st.caption(f"No scores were written for epoch {epoch}.")
+            return
+        word = "Translated" if entry.domains else "Generated"
+        figure = charts.histogram(counts, charts.family_color(entry.family)[0], height=300, word=word)
+        alt = f"Histogram of the discriminator's scores at epoch {epoch}"
+        st.plotly_chart(figure, key="scores", config=charts.CONFIG, alt=alt)
+        of = "The mean of an image's patches, both domains. " if entry.domains else ""
+        st.caption(f"{of}Right of {entry.boundary:g} it takes an image for real.")
+
+
+def show_changes(library: Library, entry: Entry, epoch: int) -> None:
+    """What the translators change at an epoch, and what of the input does not come back."""
+    row = library.table(entry, store.EPOCHS).row("epoch", epoch)
+    names = terms.titles(entry)
+    values = {names[column]: row[column] for column in terms.CHANGES if isinstance(row.get(column), float)}
+    with st.container(border=True, height="stretch", gap="xsmall", key="settings-changes"):
+        st.markdown(f"**Changes at epoch {epoch}**")
+        if not values:
+            st.caption(f"No numbers were written for epoch {epoch}.")
+            return
+        shares = {plain(name): terms.share(float(str(value)), 1) for name, value in values.items()}
+        st.table(shares, border="horizontal", alt="Changes and cycle errors")
+        of = "held-out" if math.isfinite(float(str(row.get("accuracy/d_held_out", "nan")))) else "training"
+        st.caption(f"Of {of} images, {terms.CHANGED}.")
 
 
 def show_curves(entry: Entry) -> None:
@@ -183,8 +208,8 @@ def _draw_curves(name: str, smoothing: float, epoch: int | None) -> None:
     floor = dataclasses.replace(style, color=charts.GREY, dash="dot")
     tables = (store.METRICS, store.EPOCHS)
     found = {column: table for table in tables for column in library.table(entry, table).numeric()}
-    known = [column for column in KNOWN if column in found]
-    columns = known + sorted(found.keys() - HIDDEN - KNOWN.keys())
+    names = terms.titles(entry)
+    columns = [column for column in names if column in found] + sorted(found.keys() - HIDDEN - names.keys())
     with st.grid(4, min_column_width=260, key="every-curve"):
         for column in columns:
             table = found[column]
@@ -194,7 +219,8 @@ def _draw_curves(name: str, smoothing: float, epoch: int | None) -> None:
             if beside != column and beside in found:  # what it would be for real images
                 lines.append(Line("data", library.curve(entry, (beside,), 0.0, table), floor))
             with st.container(border=True, height="stretch", gap="xsmall"):
-                st.markdown(f"**{plain(KNOWN.get(column, column))}**")
+                title = names.get(column, column)
+                st.markdown(f"**{plain(title)}**")
                 figure = charts.curves(
                     lines,
                     cursor=epoch,
@@ -204,7 +230,7 @@ def _draw_curves(name: str, smoothing: float, epoch: int | None) -> None:
                     smoothed=table == store.METRICS,
                 )
                 st.plotly_chart(
-                    figure, key=f"curve {column}", config=charts.CONFIG, alt=f"{column} of {entry.label} over epochs"
+                    figure, key=f"curve {column}", config=charts.CONFIG, alt=f"{title} of {entry.label} over epochs"
                 )
 
 
@@ -215,8 +241,8 @@ def show_settings(entry: Entry) -> None:
     run = {
         "Preset": plain(config.preset),
         "Data": plain(config.source),
-        "Classes": plain(", ".join(config.classes)) or "–",
-        "Training images": str(config.train_images),
+        **_classes(entry),
+        "Training images": terms.training_images(config),
         "Image size": f"{config.image_size} px, {config.channels} {'channel' if config.channels == 1 else 'channels'}",
         "Epochs": str(config.epochs),
         "Batch size": str(config.batch_size),
@@ -239,9 +265,18 @@ def show_settings(entry: Entry) -> None:
         st.json(configs.to_dict(config))
 
 
+def _classes(entry: Entry) -> dict[str, str]:
+    config = entry.config
+    assert config is not None
+    if not entry.domains:
+        return {"Classes": plain(", ".join(config.classes)) or "–"}
+    shown = f"{config.preview_inputs} (private)" if entry.private else config.preview_inputs
+    return {"Domains": plain(" ↔ ".join(entry.domains)), "Preview inputs": plain(shown)}
+
+
 def show_files(entry: Entry) -> None:
     st.subheader("Files")
-    files = entry.run.downloads()
+    files = entry.run.downloads()  # never private previews
     samples = set(entry.run.samples().values())
     with st.container(horizontal=True):
         for path in files:

@@ -22,7 +22,8 @@ def curve(count: int = 1000) -> Curve:
 
 
 def test_a_family_keeps_its_colour_and_its_plain_twin_is_dashed(tmp_path: Path) -> None:
-    for name, preset in (("a", "dcgan"), ("b", "dcgan_seed"), ("c", "gan"), ("d", "dcgan"), ("e", "unheard_of")):
+    presets = ("dcgan", "dcgan_seed", "gan", "dcgan", "unheard_of", "cyclegan_unet")
+    for name, preset in zip("abcdef", presets, strict=True):
         make_run(tmp_path, name, preset, 1, 2)
     entries = sorted(Library(tmp_path).entries(), key=lambda entry: entry.name)
     looks = charts.styles(entries)
@@ -31,6 +32,8 @@ def test_a_family_keeps_its_colour_and_its_plain_twin_is_dashed(tmp_path: Path) 
     assert looks["d"].dash not in ("solid", "dash")
     assert looks["e"].color in {color for color, _ in charts.OTHERS}
     assert charts.styles(entries[1:2])["b"].dash == "dash"  # also alone
+    assert looks["f"].color == charts.FAMILIES["cyclegan"][0]
+    assert len({color for color, _ in (*charts.FAMILIES.values(), *charts.OTHERS)}) == 7
 
 
 def test_colours_stand_out_on_white_and_on_near_black() -> None:
@@ -67,3 +70,4 @@ def test_histograms_are_shares() -> None:
     assert [trace.name for trace in figure.data] == ["Training", "Generated", "Held out"]
     assert np.sum(figure.data[0].y) == pytest.approx(1, abs=1e-5)
     assert np.sum(figure.data[2].y) == 0
+    assert charts.histogram(counts, "#0072B2", word="Translated").data[1].name == "Translated"

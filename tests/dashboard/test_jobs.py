@@ -12,12 +12,15 @@ import pytest
 
 from dashboard import jobs
 from dashboard.jobs import Job, Jobs, Order
-from gan_core import config, runs
+from gan_core import cli, config, runs
 from gan_core.errors import UserError
 from gan_core.runs import Run
 from tests.dashboard.fixtures import make_run, settings
 
 ORDER = Order("dcgan", "phantom:cxr?images=64", "mine", 2, 32, 8, 1)
+TRANSLATOR = Order(
+    "cyclegan_resnet_light", "phantom:cxr?images=64", "mine", 2, 32, 1, 1, ("normal", "covid"), "phantom:cxr"
+)
 
 
 @pytest.fixture
@@ -32,8 +35,16 @@ def wait(job: Job, seconds: float = 60) -> None:
 def test_the_command_line_understands_the_order() -> None:
     words = [sys.executable, "-m", "gan_core", "train", "--help"]
     text = subprocess.run(words, capture_output=True, text=True, check=True, cwd=jobs.PACKAGE_ROOT).stdout
-    for option in (word for word in ORDER.arguments() if word.startswith("--")):
+    for option in (word for order in (ORDER, TRANSLATOR) for word in order.arguments() if word.startswith("--")):
         assert option in text
+    assert not {"--domains", "--preview-inputs"} & set(ORDER.arguments())
+    assert TRANSLATOR.arguments()[-4:] == ["--domains", "normal,covid", "--preview-inputs", "phantom:cxr"]
+
+
+def test_the_command_line_reads_what_was_ordered() -> None:
+    options = cli._parser().parse_args(TRANSLATOR.arguments())
+    assert (options.preset, options.data, options.batch_size) == ("cyclegan_resnet_light", TRANSLATOR.source, 1)
+    assert (options.domains, options.preview_inputs) == (("normal", "covid"), "phantom:cxr")
 
 
 def test_a_mistake_is_told_in_the_command_lines_words(started: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,6 +27,28 @@ def test_lists_runs_with_what_is_known_of_them(library: Library) -> None:
     assert found and found.run.folder == mine.run.folder
 
 
+def test_a_translator_has_domains(library: Library) -> None:
+    make_run(library.root, "there", "cyclegan_resnet_light", 2, 5)
+    make_run(library.root, "unheard_of", "cyclegan_unheard_of", 2, 5, domains=("T1", "T2"))
+    make_run(library.root, "plain", "gan", 2, 5)
+    found = {entry.name: entry for entry in library.entries()}
+    assert [found[name].task for name in ("there", "unheard_of", "plain")] == ["translate", "translate", "generate"]
+    assert found["there"].domains == ("NORMAL", "COVID") and found["plain"].domains is None
+    assert (found["there"].boundary, found["plain"].boundary) == (0.5, 0)
+
+
+def test_private_sheets_are_read_where_there_are_no_others(library: Library) -> None:
+    run = make_run(library.root, "mine", "cyclegan_unet", 2, 5, private=True)
+    (entry,) = library.entries()
+    assert entry.private and library.previews(entry) == [0, 1, 2]
+    assert entry.gif == run.folder / "private" / "progress.gif" and store.whole_gif(entry.gif)
+    assert set(entry.sheets.values()) == set(run.private_samples().values())
+    assert not any("private" in path.parts for path in run.downloads())
+    shutil.copy(run.private_samples()[1], run.folder / "samples")  # public ones come first
+    assert not entry.private and library.previews(entry) == [1]
+    assert entry.gif is None
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
