@@ -31,7 +31,7 @@ def take(page: Page, url: str, target: Path) -> None:
         translate_an_example(page)
     else:
         page.get_by_role("heading", level=1).first.wait_for()
-    page.wait_for_load_state("networkidle")
+        page.wait_for_load_state("networkidle")
     expect(page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=60_000)
     page.wait_for_timeout(2000)
     Image.open(io.BytesIO(page.screenshot())).convert("RGB").save(target, optimize=True)
