@@ -71,28 +71,24 @@ def _translate_tab(blocks: gr.Blocks, shelf: Shelf) -> None:
         content, _ = fields.example(shelf, name, to)[int(event.index)]
         return Upload("example.png", content), None
 
-    def refresh(name: str | None) -> tuple[Any, ...]:
-        runs = fields.runs(shelf, "translate", name)
-        ways = fields.directions(shelf, runs["value"])
-        return (
-            gr.Dropdown(**runs),
-            gr.Radio(**ways),
-            fields.shown(shelf, runs["value"], ways["value"]),
-            _none(runs["value"]),
-        )
+    def ways(name: str | None) -> tuple[gr.Radio, str]:
+        return gr.Radio(**fields.directions(shelf, name)), _none(name)
+
+    def examples(name: str | None, to: str | None) -> gr.Gallery:
+        return fields.shown(shelf, name, to)
 
     given, outputs = [files, example, run, direction], [message, insist, picture, below, side]
-    own = private("translate")
-    blocks.load(refresh, run, [run, direction, shown, message], **own)
+    own, in_turn = private("translate"), fields.in_turn("translate")
+    blocks.load(lambda name: fields.known_runs(shelf, "translate", name), run, run, **in_turn).then(
+        ways, run, [direction, message], **in_turn
+    ).then(examples, [run, direction], shown, **in_turn)
     # A new choice makes the one under way useless.
     files.upload(lambda: None, None, example, **own).then(begin, given, outputs, trigger_mode="always_last", **own)
     shown.select(pick, [run, direction], [example, files], **own).then(begin, given, outputs, **own)
-    run.input(lambda name: gr.Radio(**fields.directions(shelf, name)), run, direction, **own).then(
-        lambda name, to: fields.shown(shelf, name, to), [run, direction], shown, **own
-    ).then(begin, given, outputs, **own)
-    direction.input(lambda name, to: fields.shown(shelf, name, to), [run, direction], shown, **own).then(
+    run.input(ways, run, [direction, message], **in_turn).then(examples, [run, direction], shown, **in_turn).then(
         begin, given, outputs, **own
     )
+    direction.input(examples, [run, direction], shown, **in_turn).then(begin, given, outputs, **own)
     insist.click(again, given, outputs, **own)
 
 
@@ -116,10 +112,6 @@ def _generate_tab(blocks: gr.Blocks, shelf: Shelf) -> None:
             result = gr.HTML(_none(run.value) or pictures.ghost("", "Press Generate"))
             gr.HTML(notes.GENERATION)
 
-    def refresh(name: str | None) -> tuple[Any, ...]:
-        runs = fields.runs(shelf, "generate", name)
-        return gr.Dropdown(**runs), *choices(runs["value"])
-
     def choices(name: str | None) -> tuple[Any, ...]:
         found = fields.classes(shelf, name)
         return gr.Dropdown(**found), gr.Button(interactive=found["interactive"])
@@ -133,9 +125,11 @@ def _generate_tab(blocks: gr.Blocks, shelf: Shelf) -> None:
     def between(name: str, kind: str, start: float, end: float) -> Iterator[str]:
         yield from generate.walk(shelf, name, kind, start, end)
 
-    own = private("generate")
-    blocks.load(refresh, run, [run, label, same], **own)
-    run.input(choices, run, [label, same], **own)
+    own, in_turn = private("generate"), fields.in_turn("generate")
+    blocks.load(lambda name: fields.known_runs(shelf, "generate", name), run, run, **in_turn).then(
+        choices, run, [label, same], **in_turn
+    )
+    run.input(choices, run, [label, same], **in_turn)
     make.click(many, [run, label, seed, count, truncation], result, **own)
     same.click(compare, [run, seed, count, truncation], result, **own)
     way.click(between, [run, label, seed, other], result, **own)
@@ -172,16 +166,17 @@ def _encode_tab(blocks: gr.Blocks, shelf: Shelf) -> None:
         content, _ = fields.example(shelf, name)[int(event.index)]
         return Upload("example.png", content), None
 
-    def refresh(name: str | None) -> tuple[Any, ...]:
-        runs = fields.runs(shelf, "encode", name)
-        return gr.Dropdown(**runs), fields.shown(shelf, runs["value"])
+    def examples(name: str | None) -> gr.Gallery:
+        return fields.shown(shelf, name)
 
     given, outputs = [file, example, run], [result, insist]
-    own = private("encode")
-    blocks.load(refresh, run, [run, shown], **own)
+    own, in_turn = private("encode"), fields.in_turn("encode")
+    blocks.load(lambda name: fields.known_runs(shelf, "encode", name), run, run, **in_turn).then(
+        examples, run, shown, **in_turn
+    )
     file.upload(lambda: None, None, example, **own).then(begin, given, outputs, trigger_mode="always_last", **own)
     shown.select(pick, run, [example, file], **own).then(begin, given, outputs, **own)
-    run.input(lambda name: fields.shown(shelf, name), run, shown, **own).then(begin, given, outputs, **own)
+    run.input(examples, run, shown, **in_turn).then(begin, given, outputs, **own)
     insist.click(again, given, outputs, **own)
 
 

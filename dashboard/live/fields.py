@@ -29,6 +29,12 @@ def runs(shelf: Shelf, ability: str, chosen: str | None = None) -> dict[str, Any
     return {"choices": list(zip(labels, names, strict=True)), "value": value}
 
 
+def known_runs(shelf: Shelf, ability: str, chosen: str | None) -> gr.Dropdown:
+    """The field with the runs there are now. A choice that still stands is not sent: there may be a newer one."""
+    found = runs(shelf, ability, chosen)
+    return gr.Dropdown(choices=found["choices"]) if found["value"] == chosen else gr.Dropdown(**found)
+
+
 def directions(shelf: Shelf, name: str | None) -> dict[str, Any]:
     """Choices of a direction, each named by both domains, its value the target."""
     try:
@@ -80,3 +86,8 @@ def example(shelf: Shelf, name: str | None, to: str | None = None) -> list[tuple
 def private(kind: str, **more: Any) -> dict[str, Any]:
     """Of an event that only the page uses; events of one kind share their places in the queue."""
     return {"api_visibility": "private", "show_progress": "hidden", "concurrency_id": kind, **more}
+
+
+def in_turn(kind: str) -> dict[str, Any]:
+    """Of events that fill in choices: one after the other, so that the answer to an older click never comes last."""
+    return private(f"{kind} choices", concurrency_limit=1)

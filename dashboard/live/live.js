@@ -19,12 +19,25 @@ function ganrayReset(button) {
 
 // A picture that is pasted goes where a dropped one goes: into the file field of the tab that is open.
 function ganrayPaste(event) {
-  const files = event.clipboardData ? event.clipboardData.files : [];
+  const files = event.clipboardData ? [...event.clipboardData.files] : [];
   const places = [...document.querySelectorAll(".ganray-upload")];
   const place = places.find((one) => one.offsetParent !== null);
-  const field = place && place.querySelector("input[type=file]");
-  if (!files.length || !field) return;
+  if (!files.length || !place) return;
   event.preventDefault();
+  const clear = place.querySelector("button[aria-label='Clear']");
+  if (clear) clear.click();  // or it would join the picture before it
+  ganrayGive(place, files, performance.now() + 2000);
+}
+
+// The field comes back a moment after it was cleared.
+function ganrayGive(place, files, latest) {
+  const field = place.querySelector("input[type=file]");
+  const full = place.querySelector("button[aria-label='Clear']");
+  if ((full || !field) && performance.now() < latest) {
+    setTimeout(ganrayGive, 50, place, files, latest);
+    return;
+  }
+  if (!field) return;
   const held = new DataTransfer();
   for (const file of files) held.items.add(file);
   field.files = held.files;

@@ -50,13 +50,13 @@ def uncovered(frame: FrameLocator) -> str:
 def test_a_normal_x_ray_is_translated_and_wiped(page: Page, live_url: str, tmp_path: Path) -> None:
     frame = open_live(page, live_url)
     choose(frame, "phantom_cxr_cyclegan")
-    expect(frame.get_by_label("normal → covid")).to_be_checked()
+    expect(frame.get_by_label("normal → covid", exact=True)).to_be_checked()
     given = written(tmp_path, "normal.png", phantom_cxr.draw("normal", 71, 256).image)
     frame.locator(".ganray-upload input[type=file]").first.set_input_files(given)
     expect(frame.locator(".wipe img")).to_have_count(2)
-    expect(frame.locator(".wipe .tag.last")).to_have_text("covid, synthetic")
-    expect(frame.get_by_text("What changed")).to_be_visible()
-    expect(frame.get_by_text("And back to normal")).to_be_visible()
+    expect(frame.locator(".wipe .over .tag")).to_have_text("covid, synthetic")
+    expect(frame.get_by_role("figure", name="What changed")).to_be_visible()
+    expect(frame.get_by_text("And back to normal", exact=True)).to_be_visible()
     expect(frame.get_by_text("What this is, and is not.").first).to_be_visible()
 
     wipe = frame.get_by_role("slider", name="Wipe between before and after")
@@ -82,8 +82,8 @@ def test_a_normal_x_ray_is_translated_and_wiped(page: Page, live_url: str, tmp_p
     frame.get_by_role("button", name="Reset").click()
     assert frame.locator("feFuncR").get_attribute("slope") == "1"
 
-    frame.get_by_label("covid → normal").check()
-    expect(frame.locator(".wipe .tag.last")).to_have_text("normal, synthetic")
+    frame.get_by_label("covid → normal", exact=True).check()
+    expect(frame.locator(".wipe .over .tag")).to_have_text("normal, synthetic")
 
 
 def test_what_does_not_belong_waits_for_the_visitor_to_insist(page: Page, live_url: str, tmp_path: Path) -> None:
