@@ -144,6 +144,8 @@ def _checked(hint: Any, value: Any, where: str) -> Any:
         return value
     if origin is tuple and isinstance(value, list | tuple):
         return tuple(_checked(args[0], item, where) for item in value)
+    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+        return from_dict(hint, value, where)
     if origin is dict and isinstance(value, dict):
         return {str(key): _checked(args[1], item, where) for key, item in value.items()}
     if hint is float and isinstance(value, int | float) and not isinstance(value, bool):

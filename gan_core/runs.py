@@ -150,6 +150,11 @@ class Run:
     def discriminator(self) -> Path:
         return self.folder / DISCRIMINATOR
 
+    @property
+    def evaluation(self) -> Path:
+        """What `evaluate` measured; `gan_core.evaluation.results` reads it."""
+        return self.folder / EVALUATION
+
     def checkpoints(self) -> list[Path]:
         """Complete checkpoints, the newest first."""
         found = (self.folder / CHECKPOINTS).glob("step_*.safetensors")
