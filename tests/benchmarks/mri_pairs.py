@@ -2,48 +2,19 @@
 
     python -m tests.benchmarks.mri_pairs RUN --data ../shared/data/mri
 
-Takes the validation pairs of the T1/T2 slices (T1 slice i belongs to T2 slice i + 60 for i < 41, to i + 70 above), at
-the run's size, and puts beside each score what doing nothing would have scored.
+Takes the validation pairs of the T1/T2 slices, at the run's size, and puts beside each score what doing nothing would
+have scored.
 """
 
 import argparse
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
-from scipy import ndimage
-from torchmetrics.functional.image import structural_similarity_index_measure
 
 from gan_core import decoding, inference
+from gan_core.evaluation.truth import head, pairs, scores
 from gan_core.runs import default_root, find_run
-
-
-def pairs(folder: Path) -> list[tuple[Path, Path]]:
-    """T1 and T2 files of the same slice."""
-    found = []
-    for path in sorted((folder / "T1").iterdir()):
-        number = int(re.findall(r"\d+", path.stem)[-1])
-        other = folder / "T2" / f"t2_{number + (60 if number < 41 else 70):03d}.png"
-        if other.is_file():
-            found.append((path, other))
-    return found
-
-
-def head(*pictures: np.ndarray) -> np.ndarray:
-    """Where any of uint8 (S, S) is not background: bool (S, S), holes filled."""
-    inside = np.maximum.reduce([ndimage.gaussian_filter(p.astype(np.float32), 1) for p in pictures]) > 12
-    return ndimage.binary_fill_holes(inside)
-
-
-def scores(picture: np.ndarray, truth: np.ndarray, inside: np.ndarray) -> tuple[float, float]:
-    """SSIM (Wang 2004, Gaussian window of deviation 1.5) and PSNR in dB of uint8 (S, S) where `inside` is true."""
-    a, b = (torch.from_numpy(p.astype(np.float32) / 255)[None, None] for p in (picture, truth))
-    found = structural_similarity_index_measure(a, b, data_range=1.0, return_full_image=True)
-    assert isinstance(found, tuple)
-    error = float((a - b)[0, 0].square().numpy()[inside].mean())
-    return float(found[1][0, 0].numpy()[inside].mean()), 10 * float(np.log10(1 / error))
 
 
 def main() -> None:
