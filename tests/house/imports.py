@@ -38,9 +38,9 @@ GAN_CORE = {
     | {"checkpoints", "data", "families", "families.base", "hardware", "preview_inputs", "previews", "runs"}
     | {"translation_previews"},
     "inference": GROUND | {"checkpoints", "families", "families.base", "runs"},
-    "evaluation": GROUND | {"catalog", "data", "inference", "runs"},
+    "evaluation": GROUND | {"checkpoints", "data", "families", "inference", "runs"},
 }
-COMMAND_LINE = frozenset({"__main__", "cli"})  # may use every part
+COMMAND_LINE = frozenset({"__main__", "cli", "commands"})  # may use every part
 
 # The public faces, all that the app may use.
 FACES = frozenset(

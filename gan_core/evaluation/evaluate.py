@@ -1,0 +1,118 @@
+"""Measures a run against real images and writes its evaluation.json: what each part does stands in its own module.
+
+Nothing of it disturbs a training: random numbers come from generators of their own.
+"""
+
+import contextlib
+import time
+from dataclasses import replace
+from hashlib import blake2b
+from pathlib import Path
+
+import torch
+
+from gan_core import __version__, data, inference
+from gan_core.config import RunConfig
+from gan_core.data import Prepared
+from gan_core.errors import UserError
+from gan_core.evaluation import parts, results
+from gan_core.evaluation.parts import Order
+from gan_core.evaluation.results import Evaluation
+from gan_core.runs import Run
+
+PARTS = {
+    "fidelity": parts.fidelity,
+    "memorisation": parts.copies,
+    "utility": parts.usefulness,
+    "audit": parts.translation,
+}
+
+
+def evaluate(run: Run, source: str | None, order: Order) -> Evaluation:
+    """Measure a run against a source of real images, its own where none is named.
+
+    What an earlier evaluation of the same weights and images found stays, where it is not measured anew.
+
+    Raises:
+        UserError: no weights, no such source or extractor, too few images.
+    """
+    if unknown := [part for part in order.parts if part not in PARTS]:
+        raise UserError(f"--parts {unknown[0]}: choose from {', '.join(PARTS)}")
+    with torch.random.fork_rng(devices=[]):  # networks draw first weights when they are built, before they are filled
+        return _evaluate(run, source, order)
+
+
+def _evaluate(run: Run, source: str | None, order: Order) -> Evaluation:
+    model = inference.load(run)
+    prepared = prepare(model.config, source)
+    found = Evaluation(
+        run=run.folder.name,
+        preset=model.config.preset,
+        epoch=run.status().epoch,
+        weights=digest(run.weights),
+        source=Path(prepared.source).name if Path(prepared.source).exists() else prepared.source,
+        fingerprint=prepared.fingerprint,
+        counts=prepared.counts(),
+        seed=order.seed,
+        versions={"ganray": __version__, "torch": str(torch.__version__)},
+    )
+    found = _kept(run, found, order)
+    if model.config.fingerprint != prepared.fingerprint:
+        found = parts.noted(found, "The run was trained on other images than it is measured against here")
+    for part in order.parts:
+        if not applies(part, model.task):
+            continue
+        started, before = time.perf_counter(), found.notes
+        order.progress(f"{run.name}: {part}")
+        try:
+            found = PARTS[part](model, prepared, order, found)
+        except UserError as error:
+            found = parts.noted(found, f"not measured: {error}")
+        found = replace(found, seconds={**found.seconds, part: round(time.perf_counter() - started, 1)})
+        kept = tuple(line for line in before if not line.startswith(f"{part}: "))
+        fresh = tuple(f"{part}: {line}" for line in found.notes if line not in before)
+        found = replace(found, notes=kept + fresh)
+        results.write(run.evaluation, found)
+    return found
+
+
+def applies(part: str, task: str) -> bool:
+    """Whether a part has a meaning for runs of this task."""
+    return (part == "audit") == (task == "translate")
+
+
+def prepare(settled: RunConfig, source: str | None) -> Prepared:
+    """The real images as the run saw them.
+
+    Raises:
+        UserError: the source is not here, or lacks the run's classes.
+    """
+    prepared = data.prepare(
+        source or settled.source,
+        size=settled.image_size,
+        channels=settled.channels,
+        fit=settled.fit,
+        patient_pattern=settled.patient_pattern,
+        split_seed=settled.split_seed,
+    )
+    wanted = settled.domains or settled.classes
+    if not set(wanted) <= set(prepared.classes) and (settled.domains or len(wanted) > 1):
+        raise UserError(
+            f"{prepared.source} has the classes {', '.join(prepared.classes)}, the run was trained on "
+            f"{', '.join(wanted)}: measure it against those, with --data"
+        )
+    return prepared.only(settled.domains) if settled.domains else prepared
+
+
+def digest(path: Path) -> str:
+    """Of a file's bytes, 16 hex digits."""
+    return blake2b(path.read_bytes(), digest_size=8).hexdigest()
+
+
+def _kept(run: Run, found: Evaluation, order: Order) -> Evaluation:
+    """With what an earlier evaluation says of the same weights, images and seed."""
+    with contextlib.suppress(UserError):
+        old = results.read(run.evaluation)
+        if (old.weights, old.fingerprint, old.seed) == (found.weights, found.fingerprint, found.seed):
+            return replace(old, versions=found.versions, epoch=found.epoch)
+    return found

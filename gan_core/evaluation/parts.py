@@ -1,0 +1,191 @@
+"""The parts of an evaluation: each takes what is known of a run so far and adds what it measured."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
+
+import numpy as np
+
+from gan_core import files
+from gan_core.data import Prepared
+from gan_core.data.cache import cache_folder
+from gan_core.errors import UserError
+from gan_core.evaluation import audit, classifiers, diversity, features, lungs, measures, memorisation, utility
+from gan_core.evaluation.classifiers import Classifier
+from gan_core.evaluation.features import Extractor
+from gan_core.evaluation.results import Evaluation, Fidelity
+from gan_core.inference import Model
+
+COUNT = 1000  # generated images
+CHEST = "chest X-ray"  # what the shipped extractors learned from
+_LEARNED = "the shipped extractors learned from chest X-rays; name another one with --extractor"
+PAIRS = 500  # of images whose likeness is measured
+
+
+@dataclass(frozen=True)
+class Order:
+    """What to measure, and how thoroughly."""
+
+    parts: tuple[str, ...]
+    count: int = COUNT
+    seed: int = 0
+    extractor: str | None = None  # by name; else the second classifier of the data that the run resembles
+    classifier: str = "resnet"  # of utility: resnet or vgg16_bn
+    trainings: int = 1  # of it, with as many seeds
+    progress: Callable[[str], object] = field(default=lambda line: None, repr=False)  # told what is being done
+
+
+def fidelity(model: Model, prepared: Prepared, order: Order, found: Evaluation) -> Evaluation:
+    """Distances of all images, of each class, and of all by the second opinion."""
+    first, second = judges(prepared.classes, order.extractor)
+    made, _ = model.generate(order.count, seed=order.seed)
+    notes: list[str] = []
+    if model.config.subject != CHEST and not order.extractor:
+        notes.append(f"distances may mean little: {_LEARNED}")
+    real = Real(prepared, features.find(first), order)
+    scopes = {"all": real.compare(made, None, notes.append)}
+    for number, name in enumerate(model.classes):
+        order.progress(f"class {name}")
+        label = prepared.classes.index(name)
+        # As many as the class has real ones, up to half of all.
+        count = min(order.count // 2, int((prepared.labels[real.training] == label).sum()))
+        own, _ = model.generate(count, label=name, seed=order.seed + 1 + number)
+        try:
+            scopes[name] = real.compare(own, label, notes.append)
+        except UserError as error:
+            notes.append(f"Fidelity of class {name} was not measured: {error}.")
+    order.progress(f"second opinion by {second}")
+    other = Real(prepared, features.find(second), order).compare(made, None, notes.append)
+    for line in notes:
+        found = noted(found, line)
+    return replace(found, fidelity=scopes, second_opinion={"all": other})
+
+
+class Real:
+    """The real side of a comparison: features of training and held-out images, computed once and kept."""
+
+    def __init__(self, prepared: Prepared, extractor: Extractor, order: Order) -> None:
+        self.prepared, self.extractor, self.order = prepared, extractor, order
+        self.training, self.held_out = prepared.indices("train"), held_out(prepared)
+        order.progress(f"features of {len(prepared.names)} real images by {extractor.name}")
+        self.features = real_features(prepared, self.training, extractor)
+        self.unseen = real_features(prepared, self.held_out, extractor) if len(self.held_out) else None
+
+    def compare(self, made: np.ndarray, label: int | None, note: Callable[[str], object]) -> Fidelity:
+        """Generated pictures with the real ones of a class, or with all."""
+        ours = self._of(self.training, label)
+        theirs = self._of(self.held_out, label)
+        index, real = self.training[ours], self.features[ours]
+        fake = self.extractor(made)
+        patients = [self.prepared.patients[i] for i in index]
+        seed = self.order.seed
+        floors = measures.floors(
+            real,
+            count=len(fake),
+            seed=seed,
+            patients=patients,
+            held_out=None if self.unseen is None else self.unseen[theirs],
+        )
+        compared = measures.compare(real, fake, seed=seed, patients=patients, note=note)
+        found = {name: replace(measure, floor=floors.get(name)) for name, measure in compared.items()}
+        among_real = diversity.ms_ssim(pictures(self.prepared, index), pairs=PAIRS, seed=seed)
+        found["ms_ssim"] = replace(diversity.ms_ssim(made, pairs=PAIRS, seed=seed), floor=among_real.value)
+        return Fidelity(self.extractor.name, fake.shape[1], len(fake), len(real), found)
+
+    def _of(self, index: np.ndarray, label: int | None) -> np.ndarray:
+        same = np.ones(len(index), bool) if label is None else self.prepared.labels[index] == label
+        return np.flatnonzero(same)
+
+
+def copies(model: Model, prepared: Prepared, order: Order, found: Evaluation) -> Evaluation:
+    """Nearest training neighbours of generated images, beside those of held-out real ones."""
+    name, _ = judges(prepared.classes, order.extractor)
+    real = Real(prepared, features.find(name), order)
+    made, _ = model.generate(order.count, seed=order.seed)
+    verdict = memorisation.nearness(
+        pictures(prepared, real.training),
+        pictures(prepared, real.held_out),
+        made,
+        extractor=real.extractor,
+        names=[prepared.names[i] for i in real.training],
+        trained_features=real.features,
+    )
+    return replace(found, memorisation=verdict)
+
+
+def usefulness(model: Model, prepared: Prepared, order: Order, found: Evaluation) -> Evaluation:
+    """Classifiers trained on real, synthetic and both; reports of other classifiers stay."""
+    _, guide = judges(prepared.classes, None)
+    reports = utility.utility(
+        prepared,
+        model.generate,
+        architecture=order.classifier,
+        labeller=None if model.classes else classifiers.shipped(guide),
+        seeds=range(order.seed, order.seed + order.trainings),
+        seed=order.seed,
+        progress=order.progress,
+    )
+    others = tuple(one for one in found.utility if one.classifier != order.classifier)
+    return replace(found, utility=(*others, *reports))
+
+
+def translation(model: Model, prepared: Prepared, order: Order, found: Evaluation) -> Evaluation:
+    """Both directions of a translator."""
+    name, _ = judges(prepared.classes, order.extractor)
+    chests = model.config.subject == CHEST
+    asked: list[Classifier] = [classifiers.shipped(one) for one in classifiers.names()] if chests else []
+    lines: list[str] = [] if chests or order.extractor else [f"no distances: {_LEARNED}"]
+    ways = audit.audit(
+        model,
+        prepared,
+        classifiers=asked,
+        find_lungs=lungs.find if chests else None,
+        extractor=features.find(name) if chests or order.extractor else None,
+        seed=order.seed,
+        note=lines.append,
+        progress=order.progress,
+    )
+    for line in lines:
+        found = noted(found, line)
+    return replace(found, audit=ways)
+
+
+def judges(classes: tuple[str, ...], extractor: str | None) -> tuple[str, str]:
+    """The extractor that reports, and the one that gives a second opinion; the latter may have guided choices."""
+    kind = "adult" if any("covid" in name.lower() or "half" in name for name in classes) else "child"
+    return extractor or f"{kind}-b", f"{kind}-a"
+
+
+def pictures(prepared: Prepared, index: np.ndarray) -> np.ndarray:
+    """uint8 (N, H, W, C)."""
+    return np.ascontiguousarray(prepared.images[index].transpose(0, 2, 3, 1))
+
+
+def held_out(prepared: Prepared) -> np.ndarray:
+    """Where the images of patients are that the generator never saw: val and test."""
+    return np.flatnonzero(prepared.splits != "train")
+
+
+def noted(found: Evaluation, line: str) -> Evaluation:
+    """With a sentence on what could not be measured."""
+    line = line.rstrip(".") + "."
+    return found if line in found.notes else replace(found, notes=(*found.notes, line))
+
+
+def real_features(prepared: Prepared, index: np.ndarray, extractor: Extractor) -> np.ndarray:
+    """Features float32 (N, D) of real images; kept beside the prepared data, for the next run on the same."""
+    # What it makes of a few pictures tells its weights apart.
+    key = blake2b(f"{prepared.fingerprint} {extractor.name}".encode(), digest_size=12)
+    key.update(index.tobytes() + extractor(pictures(prepared, index[:2])).tobytes())
+    path = cache_folder() / f"features_{key.hexdigest()}.npy"
+    try:
+        found = np.load(path)
+        if found.dtype == np.float32 and len(found) == len(index):
+            return found
+    except (OSError, ValueError):
+        pass  # not there, or cut short: computed anew
+    found = extractor(pictures(prepared, index))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with files.replacing(path) as temporary, temporary.open("wb") as file:
+        np.save(file, found)
+    return found
