@@ -12,11 +12,13 @@ from dashboard.live import pictures
 from dashboard.live.models import Shelf
 from gan_core import gate, images, translation
 from gan_core.errors import UserError
+from gan_core.evaluation import lungs
 from gan_core.inference import Model
 from gan_core.translation import Translation
 
 MOST_FILES = 50
 LIMIT = 50 * 1024**2  # bytes of one file
+CHEST = gate.SUBJECTS[0]
 _SHOWN = 12  # of several translations
 
 
@@ -109,7 +111,8 @@ def _one(shelf: Shelf, upload: Upload, model: Model, to: str, insist: bool) -> I
         pictures.link(after, f"{name}.png", f"Translation, {model.config.image_size} px"),
         pictures.link(heat, f"{name}_change.png", "What changed"),
     ]
-    shown = replace(shown, side=_side(done, heat), below=pictures.table(numbers(done)) + _files(found))
+    figures = pictures.table(numbers(done, _lungs(done, model)))
+    shown = replace(shown, side=_side(done, heat), below=figures + _files(found))
     yield shown
 
     if picture.shape[:2] != done.after.shape[:2]:
@@ -117,7 +120,7 @@ def _one(shelf: Shelf, upload: Upload, model: Model, to: str, insist: bool) -> I
         own = translation.png(translation.at_original_size(picture, done, model.config.fit), done)
         size = f"{picture.shape[1]} x {picture.shape[0]} px"
         found.insert(1, pictures.link(own, f"{name}_original_size.png", f"In its own size, {size}"))
-        yield replace(shown, below=pictures.table(numbers(done)) + _files(found))
+        yield replace(shown, below=figures + _files(found))
 
 
 def _side(done: Translation, heat: bytes) -> str:
@@ -165,11 +168,21 @@ def doubt(picture: np.ndarray, model: Model, deed: str = "translated") -> str:
     return "" if verdict.fits else sentence(f"this picture is not {deed}: {verdict.reason}")
 
 
-def numbers(done: Translation) -> dict[str, str]:
-    """How much changed, in words and shares of the grey scale."""
-    found = done.numbers()
-    return {
-        "Mean change": f"{found['mean']:.1%}",
+def _lungs(done: Translation, model: Model) -> np.ndarray | None:
+    """Where the lungs are in the picture as it came, bool (S, S); None where none can be right."""
+    if model.config.subject != CHEST:
+        return None
+    (mask,) = lungs.find(done.before[None])
+    return None if lungs.sane(mask) else mask
+
+
+def numbers(done: Translation, inside: np.ndarray | None = None) -> dict[str, str]:
+    """How much changed, in words and shares of the grey scale; inside: the lungs, bool (S, S)."""
+    found = done.numbers(inside)
+    shown = {"Mean change": f"{found['mean']:.1%}"}
+    if inside is not None:
+        shown |= {"In the lungs": f"{found['inside']:.1%}", "Outside": f"{found['outside']:.1%}"}
+    return shown | {
         f"Pixels changed by over {translation.NOTICEABLE:.0%}": f"{found['changed']:.0%}",
         "Largest change": f"{found['largest']:.0%}",
     }

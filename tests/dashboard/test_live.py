@@ -83,7 +83,8 @@ def test_a_translation_comes_first_and_what_can_be_said_after_it(shelf: Shelf) -
     assert told.side == last.side
     for words in ("What changed", "And back to normal", "darker", "of the grey scale off"):
         assert words in told.side
-    assert "Mean change" in told.below
+    for words in ("Mean change", "In the lungs", "Outside", "Largest change"):
+        assert words in told.below
     names = ["normal_covid.png", "normal_covid_change.png"]
     assert re.findall(r'download="([^"]+)"', told.below) == names
     assert re.findall(r'download="([^"]+)"', last.below) == [names[0], "normal_covid_original_size.png", names[1]]
