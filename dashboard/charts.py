@@ -156,6 +156,46 @@ def histogram(counts: dict[str, np.ndarray], generated: str, height: int = 260, 
     return figure
 
 
+@dataclass(frozen=True)
+class Point:
+    """A run in a plane, with the reach of its intervals: (low, high) of each axis."""
+
+    name: str
+    x: float
+    y: float
+    style: Style
+    x_reach: tuple[float, float] | None = None
+    y_reach: tuple[float, float] | None = None
+
+
+def plane(points: Sequence[Point], x: str, y: str, height: int = 380) -> "Figure":
+    """Runs by two shares, from 0 to 1."""
+    figure = _figure(height)
+    for point in points:
+        hollow = "" if point.style.dash == "solid" else "-open"
+        figure.add_scatter(
+            x=[point.x],
+            y=[point.y],
+            name=point.name,
+            mode="markers",
+            marker={"color": point.style.color, "size": 12, "symbol": f"circle{hollow}"},
+            error_x=_error(point.x, point.x_reach, point.style.color),
+            error_y=_error(point.y, point.y_reach, point.style.color),
+            hovertemplate=f"{x} %{{x:.3f}}<br>{y} %{{y:.3f}}",
+        )
+    figure.update_layout(hovermode="closest", **LEGEND)
+    figure.update_xaxes(title={"text": x, "standoff": 4}, range=[0, 1.03], showgrid=True, gridcolor=FAINT)
+    figure.update_yaxes(title={"text": y, "standoff": 4}, range=[0, 1.03])
+    return figure
+
+
+def _error(value: float, reach: tuple[float, float] | None, color: str) -> dict[str, object]:
+    if reach is None:
+        return {"visible": False}
+    up, down = [max(reach[1] - value, 0)], [max(value - reach[0], 0)]
+    return {"type": "data", "symmetric": False, "array": up, "arrayminus": down, "color": color, "thickness": 1.5}
+
+
 def _figure(height: int) -> "Figure":
     from plotly.graph_objects import Figure
 

@@ -20,6 +20,7 @@ def main() -> None:
         [
             st.Page("views/compare.py", title="Compare", default=True, help="Several runs side by side."),
             st.Page("views/run.py", title="Run", help="One run in depth: curves, grids, settings, files."),
+            st.Page("views/evaluate.py", title="Evaluate", help="How real, how varied, how useful, does it copy?"),
             st.Page("views/live.py", title="Live", help="Translate, generate and encode with the trained runs."),
             st.Page("views/train.py", title="Train", help="Start a training and follow it."),
         ],

@@ -3,6 +3,7 @@
 Every reader copes with a folder that vanishes, a half-written line or a missing picture: it returns less, never raises.
 """
 
+import json
 import math
 import os
 import re
@@ -17,9 +18,11 @@ import numpy as np
 import streamlit as st
 
 from dashboard.curves import Curve, Followed
-from gan_core import catalog, runs
+from gan_core import catalog, config, runs
 from gan_core.config import RunConfig
 from gan_core.errors import UserError
+from gan_core.evaluation import results
+from gan_core.evaluation.results import Evaluation
 from gan_core.runs import Run, Status
 
 K = TypeVar("K", bound=Hashable)
@@ -133,6 +136,7 @@ class Library:
         self._configs: Kept[tuple[Path, int, int], RunConfig | str] = Kept(512)
         self._tables: Kept[Path, Followed] = Kept(48)
         self._pictures: Kept[tuple[Path, int, int], bytes | None] = Kept(128)
+        self._evaluations: Kept[tuple[Path, int, int], Evaluation | str] = Kept(128)
 
     def entries(self) -> list[Entry]:
         """Every run there is, the shipped ones first, then the newest first; also those that cannot be read."""
@@ -179,6 +183,15 @@ class Library:
         if path is None or stat is None:
             return None
         return self._pictures.get((path, stat.st_mtime_ns, stat.st_size), lambda: _png(path))
+
+    def evaluation(self, entry: Entry) -> Evaluation | str | None:
+        """What was measured of a run; a sentence if it cannot be read, None if it was not evaluated."""
+        path = entry.run.evaluation
+        try:
+            stat = path.stat()
+        except OSError:
+            return None
+        return self._evaluations.get((path, stat.st_mtime_ns, stat.st_size), lambda: _evaluation(path))
 
     def histograms(self, entry: Entry, epoch: int) -> dict[str, np.ndarray]:
         """Counts (40,) of the discriminator's scores for real, held-out and generated images at a preview."""
@@ -238,6 +251,17 @@ def _config(run: Run) -> RunConfig | str:
         return run.config()
     except UserError as error:
         return str(error)
+
+
+def _evaluation(path: Path) -> Evaluation | str:
+    try:
+        found = results.read(path)
+        json.dumps(config.to_dict(found), allow_nan=False)
+    except UserError as error:
+        return str(error).replace(f"{path.parent}/", "")
+    except ValueError:
+        return f"{path.name} is damaged: a number in it is not one"
+    return found
 
 
 def whole_gif(path: Path) -> bool:

@@ -18,6 +18,7 @@ SHOTS = (  # name, path, width, height, scheme
     ("compare", "?epoch=20", 1440, 1330, "light"),
     ("compare_dark", "?epoch=20", 1440, 900, "dark"),
     ("run", "run?run=reference%2Fdcgan", 1440, 1400, "light"),
+    ("evaluate", "evaluate", 1440, 1360, "light"),
     ("train", "train", 1440, 900, "light"),
     ("live", "live", 1440, 960, "light"),
     ("live_dark", "live", 1440, 960, "dark"),
