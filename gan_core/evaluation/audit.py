@@ -247,7 +247,9 @@ def _distances(
     missing: list[str] = []
     try:
         for pictures in (side.after, side.before):
-            measured = measures.compare(real, extractor(pictures), note=missing.append)
+            measured = measures.compare(
+                real, extractor(pictures), patients=other.patients, sources=side.patients, note=missing.append
+            )
             found.append({name: measure for name, measure in measured.items() if name in DISTANCES})
     except UserError as error:
         note(f"Distances of {way} were not measured: {error}.")
@@ -255,7 +257,7 @@ def _distances(
     for line in dict.fromkeys(missing):
         note(f"{way}: {line}.")
     try:
-        floors = measures.floors(real, count=len(side.before), seed=seed)
+        floors = measures.floors(real, count=len(side.before), seed=seed, patients=other.patients)
     except UserError as error:
         note(f"Distances of {way} have no floor: {error}.")
         floors = {}

@@ -85,6 +85,7 @@ class Real:
             seed=seed,
             patients=patients,
             held_out=None if self.unseen is None else self.unseen[theirs],
+            note=note,
         )
         compared = measures.compare(real, fake, seed=seed, patients=patients, note=note)
         found = {name: replace(measure, floor=floors.get(name)) for name, measure in compared.items()}

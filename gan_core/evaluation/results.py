@@ -76,8 +76,9 @@ class Nearness:
 
     generated_median: float
     held_out_median: float
-    share_nearer: Measure  # of generated images nearer than the nearest percent of held-out ones; its floor: 0.01
-    p_value: float  # one-sided: generated are nearer than held-out (Mann-Whitney)
+    # A picture stands out by the distance to its nearest training image over that to its tenth nearest.
+    share_nearer: Measure  # of generated images that stand out more than all but 1 % of held-out ones; its floor: 0.01
+    p_value: float  # that so many of those that stand out most are generated ones (hypergeometric)
     examples: tuple["Neighbour", ...] = ()
 
 
