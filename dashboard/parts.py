@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ParamSpec
 import streamlit as st
 
 from dashboard import charts, store
+from dashboard.charts import Style
 from dashboard.store import Entry
 from gan_core import __version__
 from gan_core.errors import UserError
@@ -137,6 +138,17 @@ def _described(alt: str, domains: tuple[str, str] | None) -> str:
         return alt
     a, b = domains
     return f"{alt}: input, translated and back, from {a} to {b} and then from {b} to {a}"
+
+
+def chip_colors(key: str, chosen: list[Entry], look: dict[str, Style]) -> None:
+    """The dots of the chips in the choice of runs of that key; the order of the chips is that of the runs."""
+    rules = []
+    for index, entry in enumerate(chosen):
+        style = look[entry.name]
+        fill = style.color if style.dash == "solid" else "transparent"
+        dot = f"background: {fill}; border: 2px solid {style.color};"
+        rules.append(f'.st-key-{key} [data-tag-index="{index}"]::before {{ {dot} }}')
+    st.html(f"<style>{' '.join(rules)}</style>")
 
 
 def card(grid: "GridContainer", wide: bool) -> "DeltaGenerator":

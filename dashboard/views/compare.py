@@ -33,7 +33,7 @@ def main() -> None:
         st.info("Choose one run or more above to see them side by side.", icon=":material/arrow_upward:")
         return
     look = charts.styles(chosen)
-    show_chip_colors(chosen, look)
+    parts.chip_colors("runs", chosen, look)
     previews = {entry.name: library.previews(entry) for entry in chosen}
     epoch = choose_epoch(previews)
     show_grids(library, chosen, look, previews, epoch)
@@ -74,17 +74,6 @@ def show_title(chosen: list[Entry]) -> None:
             st.caption(plain(words), width="content")
         elif configs:
             st.caption(":material/warning: These runs learned from different data: see the table.", width="content")
-
-
-def show_chip_colors(chosen: list[Entry], look: dict[str, Style]) -> None:
-    """The dots of the chips above; the order of the chips is that of the runs."""
-    rules = []
-    for index, entry in enumerate(chosen):
-        style = look[entry.name]
-        fill = style.color if style.dash == "solid" else "transparent"
-        dot = f"background: {fill}; border: 2px solid {style.color};"
-        rules.append(f'.st-key-runs [data-tag-index="{index}"]::before {{ {dot} }}')
-    st.html(f"<style>{' '.join(rules)}</style>")
 
 
 def choose_epoch(previews: dict[str, list[int]]) -> int:

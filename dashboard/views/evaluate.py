@@ -46,7 +46,7 @@ def main() -> None:
         st.info("Choose one run or more above to see what they are worth.", icon=":material/arrow_upward:")
         return
     look = charts.styles(chosen)
-    show_chip_colors(chosen, look)
+    parts.chip_colors("evaluated", chosen, look)
     runs = evaluated(library, chosen)
     show_missing(library, chosen)
     if runs:
@@ -86,17 +86,6 @@ def choose(library: Library, readable: list[Entry]) -> list[Entry]:
         label_visibility="collapsed",
     )
     return [by_name[name] for name in names if name in by_name]
-
-
-def show_chip_colors(chosen: list[Entry], look: dict[str, Style]) -> None:
-    """The dots of the chips above; the order of the chips is that of the runs."""
-    rules = []
-    for index, entry in enumerate(chosen):
-        style = look[entry.name]
-        fill = style.color if style.dash == "solid" else "transparent"
-        dot = f"background: {fill}; border: 2px solid {style.color};"
-        rules.append(f'.st-key-evaluated [data-tag-index="{index}"]::before {{ {dot} }}')
-    st.html(f"<style>{' '.join(rules)}</style>")
 
 
 def evaluated(library: Library, chosen: list[Entry]) -> list[Evaluated]:

@@ -172,7 +172,7 @@ def test_a_running_run_grows_while_it_is_looked_at(page: Page, url: str, root: P
     expect(epoch_slider(page)).to_have_value("1")  # who looks at an epoch stays there
 
 
-@pytest.mark.parametrize("path", ["", "run", "train"])
+@pytest.mark.parametrize("path", ["", "run", "evaluate", "train"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_narrow_page_does_not_scroll_sideways(browser: Browser, url: str, path: str, scheme: str) -> None:
     with browser.new_context(viewport={"width": 400, "height": 800}, color_scheme=scheme) as context:

@@ -14,7 +14,7 @@ from tests.conftest import ROOT
 from tests.dashboard.fixtures import make_run
 
 MAIN = str(ROOT / "dashboard" / "main.py")
-PAGES = ("compare", "run", "train")
+PAGES = ("compare", "run", "evaluate", "train")
 FOUR = ("gan", "dcgan", "cgan", "bigan")
 
 
