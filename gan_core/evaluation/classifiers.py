@@ -24,6 +24,7 @@ SHIPPED = Path(__file__).parent / "weights"
 SEES = ("everything", "outside the central box", "outside the lungs")
 BOX = (0.12, 0.88)  # of the side: what the first control may not see
 GROUPS = {"pneumonia": ("bacterial", "viral")}  # a class that is several of theirs
+SCALES = 4  # of the patterns that features tell of, the finest 2 of SIZE pixels
 _BATCH = 64
 
 
@@ -111,9 +112,25 @@ ARCHITECTURES: dict[str, type[Residual] | type[Dense]] = {"residual": Residual, 
 def pooled(depths: Sequence[Tensor]) -> Tensor:
     """Maps of several depths as one vector: of each channel the mean of what is above zero, (N, sum of widths).
 
-    A classifier's last layer forgives grain, stripes and blur; the first ones do not.
+    A classifier's last layer forgives grain, stripes and blur; the first ones forgive less.
     """
     return torch.cat([F.relu(maps).mean((2, 3)) for maps in depths], 1)
+
+
+def patterns(x: Tensor) -> Tensor:
+    """(N, 1, SIZE, SIZE) in [-1, 1] -> (N, 3 * SCALES): the height in grey levels of stripes and checks.
+
+    Haar's wavelets, averaged over the picture with their signs: edges of anatomy cancel out, what is locked to the
+    grid of pixels adds up. Strided convolutions leave such patterns (Odena 2016, distill.pub/2016/deconv-checkerboard),
+    and a network's first layer has learned to pass over them.
+    """
+    found = []
+    x = x * 127.5
+    for _ in range(SCALES):
+        a, b, c, d = x[..., ::2, ::2], x[..., ::2, 1::2], x[..., 1::2, ::2], x[..., 1::2, 1::2]
+        found += [(a - b + c - d) / 2, (a + b - c - d) / 2, (a - b - c + d) / 2]
+        x = (a + b + c + d) / 4
+    return torch.cat([one.mean((2, 3)) for one in found], 1)
 
 
 def logits(network: Network, x: Tensor) -> Tensor:
@@ -189,8 +206,11 @@ class Classifier:
         return columns / np.maximum(columns.sum(1, keepdims=True), 1e-12)
 
     def features(self, pictures: np.ndarray) -> np.ndarray:
-        """float32 (N, sum of widths): all depths, each feature in deviations of the training pictures."""
-        found = [(pooled(self.network.depths(x)) - self.centre) / self.spread for x in self._take(pictures, None)]
+        """float32 (N, D): patterns in grey levels, then all depths, in deviations of the training pictures."""
+        found = []
+        for x in self._take(pictures, None):
+            depths = (pooled(self.network.depths(x)) - self.centre) / self.spread
+            found.append(torch.cat((patterns(x), depths), 1))
         return torch.cat(found).numpy()
 
     def _members(self, name: str) -> list[int]:

@@ -22,6 +22,7 @@ from tqdm import tqdm
 from gan_core import __version__, checkpoints, data
 from gan_core.data import Prepared
 from gan_core.errors import UserError
+from gan_core.evaluation.augmentation import jittered
 from gan_core.evaluation.classifiers import ARCHITECTURES, SEES, SIZE, Card, Classifier, Network, hide, logits, pooled
 
 EPOCHS, BATCH, LEARNING_RATE = 14, 32, 2e-3
@@ -42,21 +43,11 @@ def augment(x: Tensor, generator: torch.Generator) -> Tensor:
 
     No grain and no blur are added: the features shall notice both.
     """
-    count = len(x)
-
-    def uniform(low: float, high: float) -> Tensor:
-        return low + (high - low) * torch.rand(count, generator=generator)
-
-    turn, zoom = uniform(-0.12, 0.12), uniform(0.9, 1.1)
-    rows = torch.stack((zoom * turn.cos(), -zoom * turn.sin(), uniform(-0.08, 0.08)), 1)
-    more = torch.stack((zoom * turn.sin(), zoom * turn.cos(), uniform(-0.08, 0.08)), 1)
-    where = F.affine_grid(torch.stack((rows, more), 1), list(x.shape), align_corners=False)
-    x = F.grid_sample(x, where, padding_mode="border", align_corners=False)
-    contrast, brightness = uniform(0.8, 1.2)[:, None, None, None], uniform(-0.15, 0.15)[:, None, None, None]
-    x = (x * contrast + brightness).clamp(-1, 1)
+    x = jittered(x, generator)
     small = F.interpolate(x, scale_factor=0.5, mode="bilinear", antialias=True)
     coarse = F.interpolate(small, (SIZE, SIZE), mode="bilinear", align_corners=False)
-    return torch.where(uniform(0, 1)[:, None, None, None] < 0.5, coarse, x)
+    chosen = torch.rand(len(x), generator=generator) < 0.5
+    return torch.where(chosen[:, None, None, None], coarse, x)
 
 
 def fit(

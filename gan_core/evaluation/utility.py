@@ -25,6 +25,7 @@ from gan_core.data import Prepared
 from gan_core.data.cache import cache_folder
 from gan_core.errors import UserError, nearest
 from gan_core.evaluation import scores
+from gan_core.evaluation.augmentation import jittered
 from gan_core.evaluation.classifiers import Residual
 from gan_core.evaluation.results import Scores
 
@@ -194,7 +195,7 @@ def train_classifier(
         )
         for step in tqdm(range(recipe.steps), desc=architecture, unit="step", disable=None):
             index = torch.from_numpy(batches.choose(step))
-            batch = _augment(x[index], generator).contiguous(memory_format=torch.channels_last)
+            batch = jittered(x[index], generator).contiguous(memory_format=torch.channels_last)
             with torch.autocast("cpu", torch.bfloat16, enabled=_computes_in_bfloat16()):
                 logits = network(batch)
             loss = F.cross_entropy(logits.float(), truth[index], weights)
@@ -313,21 +314,6 @@ def _to_input(pictures: np.ndarray) -> Tensor:
     if grey.shape[2:] == (SIZE, SIZE):
         return grey
     return F.interpolate(grey, (SIZE, SIZE), mode="bilinear", align_corners=False, antialias=True)
-
-
-def _augment(x: Tensor, generator: torch.Generator) -> Tensor:
-    """Small turns, zooms, shifts and exposure of (N, 1, H, W) in [-1, 1]; no mirror, which would move the heart."""
-
-    def uniform(low: float, high: float) -> Tensor:
-        return low + (high - low) * torch.rand(len(x), generator=generator)
-
-    turn, zoom = uniform(-0.12, 0.12), uniform(0.9, 1.1)
-    rows = torch.stack((zoom * turn.cos(), -zoom * turn.sin(), uniform(-0.08, 0.08)), 1)
-    more = torch.stack((zoom * turn.sin(), zoom * turn.cos(), uniform(-0.08, 0.08)), 1)
-    where = F.affine_grid(torch.stack((rows, more), 1), list(x.shape), align_corners=False)
-    x = F.grid_sample(x, where, padding_mode="border", align_corners=False)
-    contrast, brightness = uniform(0.8, 1.2)[:, None, None, None], uniform(-0.15, 0.15)[:, None, None, None]
-    return (x * contrast + brightness).clamp(-1, 1)
 
 
 def _computes_in_bfloat16() -> bool:

@@ -76,7 +76,7 @@ def test_shipped_ones_give_chances_and_features_at_any_size(name: str, chests: n
     for pictures in (chests, chests[:, ::2, ::2], np.repeat(chests, 3, axis=3)):
         chances, features = judge.chances(pictures), judge.features(pictures)
         np.testing.assert_allclose(chances.sum(1), 1, atol=1e-5)
-        assert features.shape == (4, sum(judge.network.widths))
+        assert features.shape == (4, 3 * classifiers.SCALES + sum(judge.network.widths))
         assert np.isfinite(features).all()
 
 
@@ -94,6 +94,22 @@ def test_shipped_ones_were_right_about_patients_they_never_saw(name: str) -> Non
     card = classifiers.shipped(name).card
     assert card.held_out_images >= 100
     assert card.held_out_balanced > (0.9 if name.startswith("adult") else 0.75)
+
+
+def test_patterns_are_heights_of_what_is_locked_to_the_grid() -> None:
+    """Stripes of 6 grey levels across, checks of 4: each in its own place, at its own scale; ramps in none."""
+    side = torch.arange(classifiers.SIZE)
+    fine = 3.0 * (1 - 2 * (side % 2)).expand(classifiers.SIZE, -1)
+    checks = 2.0 * (1 - 2 * ((side[:, None] // 2 + side // 2) % 2))
+    noise = 20 * torch.randn(classifiers.SIZE, classifiers.SIZE, generator=torch.Generator().manual_seed(0))
+    given = torch.stack((fine, checks, noise, torch.full_like(noise, 50.0)))[:, None] / 127.5
+    found = classifiers.patterns(given)
+    assert found.shape == (4, 3 * classifiers.SCALES)
+    wanted = torch.zeros(2, 3 * classifiers.SCALES)
+    wanted[0, 0], wanted[1, 5] = 6.0, 4.0
+    torch.testing.assert_close(found[:2], wanted, atol=1e-3, rtol=0)
+    assert found[2, :6].abs().max() < 1.5  # grain alone leaves next to nothing
+    assert found[3].abs().max() < 1e-3
 
 
 def test_groups_add_up(chests: np.ndarray) -> None:

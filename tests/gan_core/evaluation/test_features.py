@@ -32,7 +32,7 @@ def spoiled(kind: str, strength: float, pictures: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("extractor", ["child-b", "adult-a"])
-@pytest.mark.parametrize(("kind", "weak", "strong"), [("grain", 8, 20), ("stripes", 12, 30), ("blur", 0.6, 1.0)])
+@pytest.mark.parametrize(("kind", "weak", "strong"), [("grain", 8, 20), ("stripes", 4, 12), ("blur", 0.6, 1.0)])
 def test_distances_grow_with_grain_stripes_and_blur(
     extractor: str, kind: str, weak: float, strong: float, chests: np.ndarray
 ) -> None:
