@@ -86,6 +86,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--device", choices=("auto", "cpu", "cuda"), default="cpu")
 
+    command = _command(found, "diagnose", commands.diagnose, "say what happened in trainings, and compare them")
+    command.add_argument("names", metavar="RUN", nargs="+", help="names or folders of runs")
+    _root_option(command)
+
     command = _command(found, "evaluate", commands.evaluate, "measure runs against real images", _PARTS)
     command.add_argument("names", metavar="RUN", nargs="+", help="names or folders of runs")
     _root_option(command)

@@ -146,6 +146,22 @@ def translate(options: argparse.Namespace) -> int:
     return 2 if done.refused else 0
 
 
+def diagnose(options: argparse.Namespace) -> None:
+    from gan_core import diagnostics
+
+    found = [find_run(name, options.runs) for name in options.names]
+    runs = [diagnostics.examine(run, run.folder.name) for run in found]
+    for run in runs:
+        print(run.name)
+        for event in run.events:
+            print(f"  {event.title}, {event.when}: {event.sentence}")
+            if event.advice:
+                print(f"    One would try: {event.advice}.")
+        if not run.events:
+            print("  Nothing to report.")
+    print(diagnostics.compare(runs) or "nothing is logged yet")
+
+
 def evaluate(options: argparse.Namespace) -> None:
     from tqdm import tqdm
 

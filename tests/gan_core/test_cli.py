@@ -11,7 +11,7 @@ from gan_core import catalog, cli
 from gan_core.runs import Run
 from tests.gan_core.training import SMALL, make_pictures
 
-COMMANDS = ["train", "compare", "resume", "list", "generate", "translate", "prepare", "export"]
+COMMANDS = ["train", "compare", "resume", "list", "generate", "translate", "diagnose", "prepare", "export"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -81,6 +81,7 @@ def test_a_name_is_found_when_none_is_given(tmp_path: Path) -> None:
         (["train", "gan", "--data", "EMPTY"], "no images"),
         (["resume", "nothing"], "no run 'nothing'"),
         (["generate", "nothing", "--num", "1", "--out", "x"], "no run 'nothing'"),
+        (["diagnose", "nothing"], "no run 'nothing'"),
         (["export", "nothing", "--gif"], "no run 'nothing'"),
         (["prepare", "SHAPES", "--folders"], "--folders needs DEST"),
     ],

@@ -38,14 +38,15 @@ GAN_CORE = {
     | {"checkpoints", "data", "families", "families.base", "hardware", "preview_inputs", "previews", "runs"}
     | {"translation_previews"},
     "inference": GROUND | {"checkpoints", "families", "families.base", "runs"},
+    "discriminator": GROUND | {"inference", "runs"},
     "evaluation": GROUND | {"checkpoints", "data", "families", "inference", "runs"},
 }
 COMMAND_LINE = frozenset({"__main__", "cli", "commands"})  # may use every part
 
 # The public faces, all that the app may use.
 FACES = frozenset(
-    {"", "catalog", "config", "data", "decode_worker", "decoding", "diagnostics", "errors", "evaluation", "gate"}
-    | {"images", "inference", "runs", "tables", "translation"}
+    {"", "catalog", "config", "data", "decode_worker", "decoding", "diagnostics", "errors", "evaluation", "files"}
+    | {"discriminator", "gate", "images", "inference", "runs", "tables", "translation"}
 )
 
 # torch takes seconds to import: the other parts do without it.

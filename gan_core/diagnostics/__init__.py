@@ -1,0 +1,42 @@
+"""What happened in a training: events with epochs, evidence and one plain sentence each, read from a run's tables.
+
+python -m gan_core diagnose RUN
+"""
+
+from gan_core.diagnostics import calm, rules
+from gan_core.diagnostics.events import KINDS, Event
+from gan_core.diagnostics.notebook import Diagnosed, compare
+from gan_core.diagnostics.record import Record, read, record
+from gan_core.runs import Run
+
+__all__ = ["KINDS", "Diagnosed", "Event", "Record", "compare", "diagnose", "examine", "read", "record"]
+
+# Nothing is balanced or settled in a training that has gone astray in such a way.
+_ASTRAY = ("diverged", "nothing_learned", "fooled", "vanishing", "collapse", "oscillation")
+
+
+def diagnose(run: Run | Record) -> tuple[Event, ...]:
+    """What happened in a training, in the order it happened.
+
+    Raises:
+        UserError: the run's config cannot be read.
+    """
+    found = read(run) if isinstance(run, Run) else run
+    events = [event for rule in (*rules.RULES, calm.unchanged) for event in rule(found)]
+    kinds = {event.kind for event in events}
+    if "nothing_learned" in kinds:  # where nobody has started nobody is left behind, and no variety is lost
+        events = [event for event in events if event.kind not in ("fooled", "collapse")]
+    if not kinds & set(_ASTRAY):
+        events += [*calm.narrow(found), *(list(calm.guessing(found)) or calm.balance(found))]
+        events += [] if "saturated" in kinds else [*calm.head_start(found), *calm.converged(found)]
+    return tuple(sorted(events, key=lambda event: event.epoch))
+
+
+def examine(run: Run, name: str | None = None) -> Diagnosed:
+    """A run with its record and its events, for `compare`; name: what to call it there.
+
+    Raises:
+        UserError: its config cannot be read.
+    """
+    found = read(run)
+    return Diagnosed(name or run.name, run.config(), found, diagnose(found))

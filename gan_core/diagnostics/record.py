@@ -1,0 +1,124 @@
+"""What a run has logged, as plain arrays: all that the rules look at."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from gan_core.config import RunConfig
+from gan_core.runs import Run, Status
+from gan_core.tables import Table
+
+BINS = 40  # of the score histograms, 0.5 wide, from -10 to 10
+BLOCKS = 40  # a run is looked at in so many parts at most ...
+ROWS = 3  # ... of so many rows at least
+
+_PLAYERS: dict[str, dict[str, tuple[str, ...]]] = {
+    "generate": {
+        "g": ("loss/g",),
+        "d": ("loss/d",),
+        "real": ("accuracy/d_real",),
+        "fake": ("accuracy/d_fake",),
+    },
+    "translate": {
+        "g": ("loss/g_ab", "loss/g_ba"),
+        "d": ("loss/d_a", "loss/d_b"),
+        "real": ("accuracy/d_a_real", "accuracy/d_b_real"),
+        "fake": ("accuracy/d_a_fake", "accuracy/d_b_fake"),
+        "cycle": ("loss/cycle_a", "loss/cycle_b"),
+        "identity": ("loss/identity_a", "loss/identity_b"),
+    },
+}
+
+
+@dataclass(frozen=True)
+class Record:
+    """The tables of one run. Arrays of metrics are (n,) over rows, those of previews (k,), scores (k, BINS)."""
+
+    metrics: Mapping[str, np.ndarray]
+    previews: Mapping[str, np.ndarray] = field(default_factory=dict)
+    scores: Mapping[str, np.ndarray] = field(default_factory=dict)  # of real, held_out and generated images
+    task: str = "generate"
+    objective: str = "cross_entropy"
+    state: str = "finished"
+    reason: str | None = None
+    epochs: int = 0  # planned
+
+    def columns(self, role: str) -> tuple[str, ...]:
+        """The columns of metrics.csv that play a role (g, d, real, fake, cycle, identity), if they are logged."""
+        return tuple(name for name in _PLAYERS[self.task].get(role, ()) if name in self.metrics)
+
+    def mean(self, *roles: str) -> np.ndarray:
+        """The mean of the columns of these roles, (n,); empty if there are none."""
+        found = [self.metrics[name] for role in roles for name in self.columns(role)]
+        return np.mean(found, axis=0) if found else np.empty(0)
+
+    @property
+    def epoch(self) -> np.ndarray:
+        """(n,)"""
+        return self.metrics.get("epoch", np.empty(0))
+
+    @property
+    def preview_epochs(self) -> np.ndarray:
+        """(k,)"""
+        return self.previews.get("epoch", np.empty(0))
+
+    @property
+    def boundary(self) -> int:
+        """The bin of the histograms from which on an image is called real."""
+        return BINS // 2 + (self.objective == "least_squares")
+
+    def blocks(self, values: np.ndarray) -> np.ndarray:
+        """Means (b,) of values (n,) over b parts of the run of the same length; not-a-number where a part has one."""
+        return np.array([part.mean() for part in np.array_split(values, self.block_count)]) if len(values) else values
+
+    @property
+    def block_count(self) -> int:
+        return int(np.clip(len(self.epoch) // ROWS, 1, BLOCKS))
+
+    def block_start(self, index: int) -> float:
+        """The epoch at which a block begins, 0 for the first."""
+        return float(index and np.array_split(self.epoch, self.block_count)[index][0])
+
+    def block_end(self, index: int) -> float:
+        return float(np.array_split(self.epoch, self.block_count)[index][-1])
+
+
+def read(run: Run) -> Record:
+    """What a run has logged so far.
+
+    Raises:
+        UserError: its config cannot be read.
+    """
+    metrics, previews = run.metrics(), run.epochs()
+    metrics.poll()
+    previews.poll()
+    return record(run.config(), run.status(), metrics, previews)
+
+
+def record(settled: RunConfig, status: Status, metrics: Table, previews: Table) -> Record:
+    """From a run's tables, polled already."""
+    return Record(
+        metrics={name: metrics.column(name) for name in metrics.numeric()},
+        previews={name: previews.column(name) for name in previews.numeric()},
+        scores={
+            name.removeprefix("scores/"): _histograms(previews.text(name))
+            for name in previews.names
+            if name.startswith("scores/") and previews.text(name)
+        },
+        task="translate" if settled.domains else "generate",
+        objective=str(settled.settings.get("objective", "cross_entropy")),
+        state=status.state,
+        reason=status.reason,
+        epochs=settled.epochs,
+    )
+
+
+def _histograms(cells: list[str]) -> np.ndarray:
+    """Counts (k, BINS); a cell that is damaged counts nothing."""
+    found = np.zeros((len(cells), BINS))
+    for row, cell in zip(found, cells, strict=True):
+        words = cell.split()
+        if len(words) == BINS and all(word.isdigit() for word in words):
+            row[:] = [int(word) for word in words]
+    return found
