@@ -1,4 +1,4 @@
-"""Plotly figures: one colour per family everywhere, raw curves behind smoothed ones, a line at the chosen epoch.
+"""How runs are drawn: one colour per family everywhere; and Plotly figures of what is not compared along epochs.
 
 Plotly is imported when the first chart is drawn. Every trace has at most 1000 points, kept as float32.
 """
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dashboard.curves import Curve
-from dashboard.store import SCORE_EDGES, Entry
+from dashboard.store import Entry
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -83,14 +83,13 @@ class Line:
 def curves(
     lines: Sequence[Line],
     *,
-    cursor: float | None = None,
     height: int = 260,
     end: float | None = None,
     percent: bool = False,
     smoothed: bool = True,
     legend: bool = False,
 ) -> "Figure":
-    """Curves over epochs, the raw ones pale behind; `cursor` marks an epoch, `end` is the last one of the axis."""
+    """Curves over epochs, the raw ones pale behind; `end` is the last epoch of the axis."""
     figure = _figure(height)
     for line in lines:
         if smoothed and len(line.curve.x) > 1:
@@ -124,35 +123,6 @@ def curves(
         figure.update_yaxes(range=span)
     if legend:
         figure.update_layout(**LEGEND)
-    if cursor is not None and lines:
-        figure.add_vline(x=cursor, line={"color": GREY, "width": 1.5, "dash": "dash"})
-    return figure
-
-
-def histogram(counts: dict[str, np.ndarray], generated: str, height: int = 260, word: str = "Generated") -> "Figure":
-    """The discriminator's scores for real, held-out and generated images, each as shares of its images.
-
-    generated: the run's colour; word: what its own images are called.
-    """
-    figure = _figure(height)
-    centres = ((SCORE_EDGES[:-1] + SCORE_EDGES[1:]) / 2).astype(np.float32)
-    for kind, values in counts.items():
-        name, color = KINDS.get(kind, (word, generated))
-        figure.add_scatter(
-            x=centres,
-            y=(values / max(values.sum(), 1)).astype(np.float32),
-            name=name,
-            mode="lines",
-            line={"color": color, "width": 2, "shape": "hvh"},
-            fill="tozeroy",
-            fillcolor=f"rgba{(*_rgb(color), 0.14)}",
-            hovertemplate="%{y:.1%}",
-        )
-    used = np.flatnonzero(sum(counts.values()))
-    ends = [SCORE_EDGES[used[0]] - 1, SCORE_EDGES[used[-1] + 1] + 1] if len(used) else [-10, 10]
-    figure.update_xaxes(title={"text": "score (logit)", "standoff": 4}, range=[min(ends[0], -2), max(ends[1], 2)])
-    figure.update_yaxes(tickformat=".0%", rangemode="tozero")
-    figure.update_layout(**LEGEND)
     return figure
 
 
@@ -224,7 +194,3 @@ def _span(found: Sequence[Curve]) -> list[float] | None:
     low, high = float(values.min()), float(values.max())
     margin = (high - low) * 0.06 or abs(high) * 0.1 or 1.0
     return [low - margin, high + margin]
-
-
-def _rgb(color: str) -> tuple[int, int, int]:
-    return int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16)

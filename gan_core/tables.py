@@ -50,7 +50,7 @@ class Table:
         if not self.names and finished:
             header, _, finished = finished.partition(b"\n")
             self.names = list(dict.fromkeys(header.decode(errors="replace").strip().split(",")))
-        if not finished.strip():
+        if not finished or finished.isspace():
             return False
         self._append(_parse(finished, self.names))
         return True
@@ -63,9 +63,10 @@ class Table:
                 self._texts.setdefault(name, [""] * self._rows).extend(column.astype(str))
             values = self._numbers.get(name, np.empty(0))
             if len(values) < rows:  # room for twice as many, so that most appends copy nothing
-                values = np.concatenate((values[: self._rows], np.empty(2 * rows - self._rows)))
-                self._numbers[name] = values
-            values[self._rows : rows] = pd.to_numeric(column, errors="coerce")
+                room = np.empty(2 * rows)
+                room[: self._rows] = values[: self._rows]
+                values = self._numbers[name] = room
+            values[self._rows : rows] = pd.to_numeric(column, errors="coerce").to_numpy()
         self._rows = rows
 
     def __len__(self) -> int:

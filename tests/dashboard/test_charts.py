@@ -1,6 +1,5 @@
-"""Figures: colours, sizes, the cursor."""
+"""Figures: colours and sizes."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -50,24 +49,14 @@ def test_colours_stand_out_on_white_and_on_near_black() -> None:
 
 @pytest.mark.parametrize("percent", [False, True])
 def test_a_full_chart_is_small(percent: bool) -> None:
-    figure = charts.curves([Line(f"run {i}", curve(), STYLE) for i in range(8)], cursor=20, end=50, percent=percent)
+    figure = charts.curves([Line(f"run {i}", curve(), STYLE) for i in range(8)], end=50, percent=percent)
     assert len(figure.to_json()) < 500_000
     assert all(len(trace.x) <= 1000 for trace in figure.data)
     assert len(figure.data) == 16  # raw behind, smoothed in front
     assert [trace.showlegend for trace in figure.data[:8]] == [False] * 8
-    shapes = json.loads(figure.to_json())["layout"]["shapes"]
-    assert any(shape["x0"] == shape["x1"] == 20 for shape in shapes)
+    assert tuple(figure.layout.xaxis.range) == (0, 50)
 
 
 def test_one_point_is_a_marker_and_nothing_is_an_empty_chart() -> None:
     assert charts.curves([Line("run", curve(1), STYLE)]).data[-1].mode == "markers"
     assert len(charts.curves([]).data) == 0
-
-
-def test_histograms_are_shares() -> None:
-    counts = {"real": np.ones(40), "generated": np.arange(40.0), "held_out": np.zeros(40)}
-    figure = charts.histogram(counts, "#0072B2")
-    assert [trace.name for trace in figure.data] == ["Training", "Generated", "Held out"]
-    assert np.sum(figure.data[0].y) == pytest.approx(1, abs=1e-5)
-    assert np.sum(figure.data[2].y) == 0
-    assert charts.histogram(counts, "#0072B2", word="Translated").data[1].name == "Translated"

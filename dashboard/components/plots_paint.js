@@ -1,0 +1,190 @@
+// Charts on a canvas: axes, curves, bands.
+
+const EDGES = { left: 46, right: 12, top: 12, bottom: 36 };
+const DASHES = { solid: [], dash: [7, 4], dot: [2, 3], dashdot: [7, 3, 2, 3] };
+const GREY = "#7F8C9B";
+const FAINT = "rgba(127, 140, 155, 0.22)";
+
+// The colours and the letters of the page, as they are now.
+function look(root) {
+  const style = getComputedStyle(root);
+  const ground = style.getPropertyValue("--st-background-color").trim();
+  return { text: style.color, font: style.fontFamily, ground: ground || "#ffffff" };
+}
+
+// A canvas as large as its element, sharp on any screen; returns what draws on it.
+function cleared(canvas) {
+  const scale = window.devicePixelRatio || 1;
+  const [width, height] = [canvas.clientWidth, canvas.clientHeight];
+  const pixels = [Math.round(width * scale), Math.round(height * scale)];
+  if (canvas.width !== pixels[0] || canvas.height !== pixels[1]) [canvas.width, canvas.height] = pixels;
+  const pen = canvas.getContext("2d");
+  pen.setTransform(scale, 0, 0, scale, 0, 0);
+  pen.clearRect(0, 0, width, height);
+  return pen;
+}
+
+// From values to pixels and back, within a box.
+class Scale {
+  constructor(span, [begin, end], log) {
+    this.span = span;
+    this.log = log && span[0] > 0;
+    const [low, high] = this.log ? span.map(Math.log) : span;
+    this.low = low;
+    this.begin = begin;
+    this.slope = (end - begin) / (high - low || 1);
+  }
+
+  at(value) {
+    return this.begin + ((this.log ? Math.log(value) : value) - this.low) * this.slope;
+  }
+
+  value(pixel) {
+    const found = this.low + (pixel - this.begin) / this.slope;
+    return this.log ? Math.exp(found) : found;
+  }
+
+  ticks(count) {
+    return this.log ? logTicks(this.span, count) : ticks(this.span, count);
+  }
+}
+
+function scales(box, spanX, spanY, view, percent) {
+  return {
+    box,
+    percent,
+    x: new Scale(spanX, [box.left, box.right], view.log_x),
+    y: new Scale(spanY, [box.bottom, box.top], view.log_y && !percent),
+  };
+}
+
+const boxOf = (width, height) => ({
+  left: EDGES.left,
+  right: Math.max(width - EDGES.right, EDGES.left + 1),
+  top: EDGES.top,
+  bottom: height - EDGES.bottom,
+});
+
+function paintAxes(pen, { box, x, y, percent }, view, colours) {
+  pen.font = `11px ${colours.font}`;
+  pen.lineWidth = 1;
+  pen.textBaseline = "middle";
+  pen.textAlign = "right";
+  for (const value of y.ticks(Math.max(3, Math.min(5, Math.round((box.bottom - box.top) / 36))))) {
+    const at = Math.round(y.at(value)) + 0.5;
+    pen.strokeStyle = FAINT;
+    segment(pen, box.left, at, box.right, at);
+    pen.fillStyle = colours.text;
+    pen.globalAlpha = 0.75;
+    pen.fillText(written(value, percent), box.left - 6, at);
+    pen.globalAlpha = 1;
+  }
+  const [unit, word] = view.axis === "seconds" ? timeUnit(x.span[1]) : [1, ""];
+  const along = new Scale(x.span.map((end) => end / unit), [box.left, box.right], x.log);
+  pen.fillStyle = colours.text;
+  pen.textAlign = "center";
+  pen.textBaseline = "top";
+  pen.globalAlpha = 0.75;
+  const widest = Math.max(2, Math.floor((box.right - box.left) / 60));
+  let free = -Infinity;
+  for (const value of along.ticks(Math.min(7, widest))) {
+    const text = written(value);
+    const half = pen.measureText(text).width / 2;
+    const at = Math.min(along.at(value), box.right + EDGES.right - half);
+    if (at - half < free) continue;
+    pen.fillText(text, at, box.bottom + 5);
+    free = at + half + 6;
+  }
+  pen.fillText(word ? `${view.along} (${word})` : view.along, (box.left + box.right) / 2, box.bottom + 20);
+  pen.globalAlpha = 1;
+  pen.strokeStyle = "rgba(127, 140, 155, 0.55)";
+  segment(pen, box.left, box.bottom + 0.5, box.right, box.bottom + 0.5);
+}
+
+function paintCurves(pen, to, curves, lanes) {
+  const { box } = to;
+  pen.save();
+  pen.beginPath();
+  pen.rect(box.left, box.top - 2, box.right - box.left + 2, box.bottom - box.top + 2);
+  pen.clip();
+  if (to.percent) {
+    pen.setLineDash([1, 3]);
+    pen.strokeStyle = GREY;
+    segment(pen, box.left, to.y.at(0.5), box.right, to.y.at(0.5));
+  }
+  pen.lineJoin = "round";
+  pen.setLineDash([]);
+  pen.lineWidth = 1;
+  const count = curves.reduce((sum, { raw }) => sum + raw.length, 0);
+  pen.globalAlpha = within(0.07, 0.5 / count, 0.22); // many of them would hide the smoothed ones
+  for (const { lane, raw } of curves) {
+    pen.strokeStyle = lanes[lane].colour;
+    for (const [x, y] of raw) trace(pen, to, x, y);
+  }
+  for (const { lane, x, low, high } of curves) {
+    if (!low) continue;
+    pen.globalAlpha = 0.2;
+    pen.fillStyle = lanes[lane].colour;
+    pen.beginPath();
+    for (let i = 0; i < x.length; i++) pen.lineTo(to.x.at(x[i]), to.y.at(high[i]));
+    for (let i = x.length - 1; i >= 0; i--) pen.lineTo(to.x.at(x[i]), to.y.at(low[i]));
+    pen.fill();
+  }
+  pen.globalAlpha = 1;
+  pen.lineWidth = 2;
+  for (const { lane, x, y } of curves) {
+    pen.setLineDash(DASHES[lanes[lane].dash] ?? []);
+    pen.strokeStyle = pen.fillStyle = lanes[lane].colour;
+    if (x.length > 1) trace(pen, to, x, y);
+    else spot(pen, to.x.at(x[0]), to.y.at(y[0]), 3.5);
+  }
+  pen.restore();
+}
+
+function trace(pen, to, x, y) {
+  pen.beginPath();
+  let down = false;
+  for (let i = 0; i < x.length; i++) {
+    // On a logarithmic axis what is not above nought has no place.
+    const there = (!to.x.log || x[i] > 0) && (!to.y.log || y[i] > 0);
+    if (there && down) pen.lineTo(to.x.at(x[i]), to.y.at(y[i]));
+    else if (there) pen.moveTo(to.x.at(x[i]), to.y.at(y[i]));
+    down = there;
+  }
+  pen.stroke();
+}
+
+function segment(pen, x0, y0, x1, y1) {
+  pen.beginPath();
+  pen.moveTo(x0, y0);
+  pen.lineTo(x1, y1);
+  pen.stroke();
+}
+
+function spot(pen, x, y, radius) {
+  pen.beginPath();
+  pen.arc(x, y, radius, 0, 2 * Math.PI);
+  pen.fill();
+}
+
+function made(kind, name, text) {
+  const element = document.createElement(kind);
+  if (name) element.className = name;
+  if (text !== undefined) element.textContent = text;
+  return element;
+}
+
+// A short line of a curve's colour and dashes.
+function swatch(colour, dash) {
+  const space = "http://www.w3.org/2000/svg";
+  const image = document.createElementNS(space, "svg");
+  const line = document.createElementNS(space, "line");
+  const values = { x1: 0, x2: 22, y1: 5, y2: 5, stroke: colour, "stroke-width": 2.5 };
+  for (const [name, value] of Object.entries(values)) line.setAttribute(name, value);
+  line.setAttribute("stroke-dasharray", (DASHES[dash] ?? []).join(" "));
+  image.setAttribute("viewBox", "0 0 22 10");
+  image.setAttribute("class", "swatch");
+  image.setAttribute("aria-hidden", "true");
+  image.append(line);
+  return image;
+}
