@@ -3,5 +3,6 @@
 import streamlit as st
 
 from dashboard.live import server
+from dashboard.routes import routes
 
-app = st.App("dashboard/main.py", routes=server.routes(), lifespan=server.lifespan)
+app = st.App("dashboard/main.py", routes=routes(), lifespan=server.lifespan)

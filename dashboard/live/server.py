@@ -16,12 +16,14 @@ from starlette.types import Message, Receive, Scope, Send
 
 
 def path() -> str:
-    """Where the live tab is served: /gradio, below the dashboard's own base path if it has one.
+    """Where the live tab is served. The page around it is /live: the two must not share a name."""
+    return below("gradio")
 
-    The page around it is /live: the two must not share a name.
-    """
+
+def below(name: str) -> str:
+    """The path of something that this server serves besides its pages, below its own base path if it has one."""
     base = str(st.get_option("server.baseUrlPath") or "").strip("/")
-    return f"/{base}/gradio" if base else "/gradio"
+    return f"/{base}/{name}" if base else f"/{name}"
 
 
 class Lazy:

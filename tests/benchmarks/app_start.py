@@ -15,13 +15,13 @@ import time
 import urllib.request
 
 import psutil
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 
 from tests.browser.browser import find_browser
 from tests.conftest import ROOT
 
-VISITS, MOVES = 5, 10
-GRIDS = "[class*='st-key-picture-grid'] img"
+VISITS = 5
+GRIDS = "article.card[aria-busy='false'] canvas"
 
 
 def start() -> tuple["subprocess.Popen[bytes]", str, float]:
@@ -54,34 +54,15 @@ def start() -> tuple["subprocess.Popen[bytes]", str, float]:
             time.sleep(0.02)
 
 
-def visit(browser: Browser, url: str) -> tuple[float, float, Page]:
-    """Seconds to the first contentful paint and until four grids are drawn, with a new profile; the page."""
+def visit(browser: Browser, url: str) -> tuple[float, float]:
+    """Seconds to the first contentful paint and until four grids are drawn, with a new profile."""
     page = browser.new_context(viewport={"width": 1440, "height": 1000}).new_page()
     began = time.perf_counter()
     page.goto(url)
-    page.wait_for_function(
-        "css => { const all = [...document.querySelectorAll(css)]; return all.length == 4 && all.every(x => x.width) }",
-        arg=GRIDS,
-    )
+    page.locator(GRIDS).nth(3).wait_for()
     drawn = time.perf_counter() - began
     paint = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime") / 1000
-    return paint, drawn, page
-
-
-def move(page: Page) -> list[float]:
-    """Seconds from a key on the slider until all four grids have changed."""
-    page.get_by_role("slider", name="Epoch").focus()
-    times = []
-    for _ in range(MOVES):
-        before = page.eval_on_selector_all(GRIDS, "images => images.map(image => image.src)")
-        began = time.perf_counter()
-        page.keyboard.press("ArrowLeft")
-        page.wait_for_function(
-            "([css, old]) => [...document.querySelectorAll(css)].every((x, i) => x.src != old[i] && x.complete)",
-            arg=[GRIDS, before],
-        )
-        times.append(time.perf_counter() - began)
-    return times
+    return paint, drawn
 
 
 def live(browser: Browser, url: str) -> tuple[float, float]:
@@ -108,13 +89,11 @@ def main() -> None:
         chromium = find_browser()
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-            paint, drawn, page = visit(browser, url)
+            paint, drawn = visit(browser, url)
             print(f"first visit: first paint {paint:.2f} s, four grids {drawn:.2f} s")
-            visits = [visit(browser, url)[:2] for _ in range(VISITS)]
+            visits = [visit(browser, url) for _ in range(VISITS)]
             paint, drawn = (statistics.median(column) for column in zip(*visits, strict=True))
             print(f"warm visit (median of {VISITS}): first paint {paint:.2f} s, four grids {drawn:.2f} s")
-            moves = move(page)
-            print(f"slider to four new grids: median {statistics.median(moves):.2f} s, slowest {max(moves):.2f} s")
             print(f"memory after Compare: {memory.memory_info().rss / 1e6:.0f} MB")
             opened, translated = live(browser, url)
             print(f"Live: open after {opened:.1f} s, first translation {translated:.1f} s later")

@@ -31,11 +31,9 @@ FLAGS = [
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One process runs all browser tests: two browsers and two apps on two cores only wait for each other."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.browser)
-            item.add_marker(pytest.mark.xdist_group("browser"))
 
 
 @pytest.fixture(scope="module")
@@ -66,18 +64,19 @@ def page(browser: Browser) -> Iterator[Page]:
 def start_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Path], str]]:
     """`start_app(runs)` serves the app over that folder of runs and gives its address, until the module's tests end."""
     with contextlib.ExitStack() as stack:
-        yield lambda runs: stack.enter_context(_serve(runs, tmp_path_factory.mktemp("app") / "log.txt"))
+        yield lambda runs: stack.enter_context(serve(runs, tmp_path_factory.mktemp("app") / "log.txt"))
 
 
 @pytest.fixture
 def app_url(runs_root: Path, tmp_path: Path) -> Iterator[str]:
     """The address of an app of the test's own, over its `runs_root`."""
-    with _serve(runs_root, tmp_path / "app.log") as url:
+    with serve(runs_root, tmp_path / "app.log") as url:
         yield url
 
 
 @contextlib.contextmanager
-def _serve(runs: Path, log: Path) -> Iterator[str]:
+def serve(runs: Path, log: Path) -> Iterator[str]:
+    """Serve the app over that folder of runs; its address."""
     port = _free_port()
     command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py"]
     command += ["--server.port", str(port), "--server.headless", "true", "--server.fileWatcherType", "none"]

@@ -1,0 +1,119 @@
+// The frames: each is fetched once, those near the epoch first, and decoded once while there is room.
+
+const blobs = new Map(); // address -> what was fetched; null: there is no such picture
+const bitmaps = new Map(); // address -> ImageBitmap, the ones used last at the end
+const MOST_PIXELS = 40e6; // of decoded frames, four bytes each
+const AT_ONCE = 6; // requests
+const TRIES = 4;
+let pixels = 0;
+
+class Frames {
+  // arrived: called when a frame that was asked for can be had.
+  constructor(arrived) {
+    this.arrived = arrived;
+    this.queue = [];
+    this.asked = new Set(); // being fetched or decoded
+    this.tries = new Map();
+    this.ended = false;
+  }
+
+  // All frames of the page, the most urgent first.
+  plan(addresses) {
+    this.queue = addresses.filter((address) => !blobs.has(address) && !this.asked.has(address));
+    this.pump();
+  }
+
+  // The frame; null if there is none, undefined while it is on its way.
+  get(address) {
+    const bitmap = bitmaps.get(address);
+    if (bitmap) {
+      bitmaps.delete(address);
+      bitmaps.set(address, bitmap);
+      return bitmap;
+    }
+    if (blobs.get(address) === null) return null;
+    if (this.asked.has(address)) return undefined;
+    if (blobs.has(address)) this.decode(address);
+    else {
+      this.queue = [address, ...this.queue.filter((other) => other !== address)];
+      this.pump();
+    }
+    return undefined;
+  }
+
+  // How many are still to come.
+  get left() {
+    return this.queue.length + this.asked.size;
+  }
+
+  pump() {
+    while (!this.ended && this.queue.length && this.asked.size < AT_ONCE) this.fetch(this.queue.shift());
+  }
+
+  async fetch(address) {
+    this.asked.add(address);
+    try {
+      const answer = await fetch(address);
+      if (answer.status >= 500) throw new Error(answer.statusText);
+      blobs.set(address, answer.ok ? await answer.blob() : null);
+    } catch {
+      this.again(address);
+      return;
+    }
+    this.asked.delete(address);
+    this.pump();
+    if (blobs.get(address) && pixels < 0.8 * MOST_PIXELS) await this.decode(address);
+    else this.arrived(address);
+  }
+
+  // The server may be starting again: a little later, and not for ever.
+  again(address) {
+    const tries = (this.tries.get(address) ?? 0) + 1;
+    this.tries.set(address, tries);
+    setTimeout(() => {
+      this.asked.delete(address);
+      if (this.ended) return;
+      if (tries < TRIES) this.queue.push(address);
+      else {
+        blobs.set(address, null);
+        this.arrived(address);
+      }
+      this.pump();
+    }, 500 * 2 ** tries);
+  }
+
+  async decode(address) {
+    this.asked.add(address);
+    try {
+      // The numbers of the file as they are: no colour management, which would change them.
+      const how = { colorSpaceConversion: "none", premultiplyAlpha: "none" };
+      const bitmap = await createImageBitmap(blobs.get(address), how);
+      bitmaps.set(address, bitmap);
+      pixels += bitmap.width * bitmap.height;
+      this.forget(address);
+    } catch {
+      blobs.set(address, null);
+    }
+    this.asked.delete(address);
+    if (!this.ended) {
+      this.pump();
+      this.arrived(address);
+    }
+  }
+
+  // The frames that were used least recently make room.
+  forget(kept) {
+    for (const [address, bitmap] of bitmaps) {
+      if (pixels <= MOST_PIXELS) return;
+      if (address === kept) continue;
+      pixels -= bitmap.width * bitmap.height;
+      bitmap.close();
+      bitmaps.delete(address);
+    }
+  }
+
+  close() {
+    this.ended = true;
+    this.queue = [];
+  }
+}

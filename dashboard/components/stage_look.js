@@ -1,0 +1,174 @@
+// The look that all sheets share: zoom and place, window and level, the epoch to take the difference from. It is kept
+// in the address.
+
+const MOST_ZOOM = 8;
+
+class Look {
+  constructor(root, changed) {
+    this.find = (name) => root.querySelector(`.${name}`);
+    this.changed = changed;
+    this.stops = [];
+    this.read();
+    const on = (name, kind, hear) => this.find(name).addEventListener(kind, hear);
+    on("in", "click", () => this.enlarge(1.5));
+    on("out", "click", () => this.enlarge(1 / 1.5));
+    on("window", "input", (event) => this.set({ window: Number(event.target.value) / 100 }));
+    on("level", "input", (event) => this.set({ level: Number(event.target.value) / 100 }));
+    on("against", "change", ({ target }) => this.set({ against: target.value === "" ? null : Number(target.value) }));
+    on("real", "change", (event) => this.set({ real: event.target.checked }));
+    on("reset", "click", () => this.set({ zoom: 1, x: 0.5, y: 0.5, window: 1, level: 0.5, against: null }));
+    if (!this.plain || this.zoom > 1 || this.against !== null || this.real) this.find("look").open = true;
+  }
+
+  read() {
+    const share = (name, low, other) => {
+      const value = Number.parseFloat(address.get(name) ?? "");
+      return Number.isFinite(value) ? within(low, value / 100, 1) : other;
+    };
+    const [zoom, x, y] = (address.get("zoom") ?? "").split("_").map(Number);
+    const placed = [zoom, x, y].every(Number.isFinite);
+    Object.assign(this, { zoom: 1, x: 0.5, y: 0.5 });
+    if (placed) this.put(zoom, x / 100, y / 100);
+    this.window = share("window", 0.02, 1);
+    this.level = share("level", 0, 0.5);
+    const against = address.get("against");
+    this.against = /^\d{1,9}$/.test(against ?? "") ? Number(against) : null;
+    this.real = address.get("real") === "1";
+  }
+
+  get plain() {
+    return this.window === 1 && this.level === 0.5;
+  }
+
+  // The epochs there are, and whether there are real images to show.
+  update(stops, real) {
+    this.stops = stops;
+    const options = [["", "no epoch"], ...stops.map((stop) => [String(stop), `epoch ${stop}`])];
+    this.find("against").replaceChildren(
+      ...options.map(([value, words]) => {
+        const option = made("option", "", words);
+        option.value = value;
+        return option;
+      }),
+    );
+    if (this.against !== null && stops.length) this.against = nearest(stops, this.against);
+    // Who has just said where the data is wants to see it.
+    if (real && this.find("beside").hidden && this.known) {
+      this.find("look").open = true;
+      this.set({ real: true });
+    }
+    this.known = true;
+    this.find("beside").hidden = !real;
+    this.show();
+  }
+
+  set(values) {
+    Object.assign(this, values);
+    this.show();
+    this.changed();
+    clearTimeout(this.later);
+    this.later = setTimeout(() => this.keep(), 200);
+  }
+
+  put(zoom, x, y) {
+    this.zoom = within(1, zoom, MOST_ZOOM);
+    const half = 0.5 / this.zoom;
+    this.x = within(half, x, 1 - half);
+    this.y = within(half, y, 1 - half);
+  }
+
+  // About a point of the sheet, which stays where it is; the middle of what is seen if none is named.
+  enlarge(factor, x = this.x, y = this.y) {
+    const before = this.zoom;
+    const zoom = within(1, this.zoom * factor, MOST_ZOOM);
+    this.put(zoom, x + ((this.x - x) * before) / zoom, y + ((this.y - y) * before) / zoom);
+    this.set({});
+  }
+
+  // By shares of what is seen.
+  pan(x, y) {
+    this.put(this.zoom, this.x + x / this.zoom, this.y + y / this.zoom);
+    this.set({});
+  }
+
+  show() {
+    const percent = (value) => `${Math.round(value * 100)} %`;
+    this.find("zoom-is").textContent = `${Math.round(this.zoom * 10) / 10}×`;
+    slide(this.find("window"), Math.round(this.window * 100));
+    slide(this.find("level"), Math.round(this.level * 100));
+    this.find("window-is").textContent = percent(this.window);
+    this.find("level-is").textContent = percent(this.level);
+    this.find("against").value = this.against === null ? "" : String(this.against);
+    this.find("real").checked = this.real;
+    // A difference has colours of its own.
+    for (const name of ["window", "level"]) this.find(name).disabled = this.against !== null;
+    this.find("legend").hidden = this.against === null;
+    const strongest = Math.round(STRONGEST * 100);
+    this.find("since").textContent =
+      `than at epoch ${this.against}; the strongest colours are ${strongest} % of the grey scale and more`;
+  }
+
+  close() {
+    clearTimeout(this.later); // the address is another page's by then
+  }
+
+  keep() {
+    const share = (value, other) => (value === other ? null : Math.round(value * 100));
+    const place = [this.zoom, this.x * 100, this.y * 100].map((value) => Math.round(value * 10) / 10).join("_");
+    address.set({
+      zoom: this.zoom === 1 ? null : place,
+      window: share(this.window, 1),
+      level: share(this.level, 0.5),
+      against: this.against,
+      real: this.real ? 1 : null,
+    });
+  }
+}
+
+// What the mouse, fingers and keys do on a sheet. open: shows the sample at a point of the sheet.
+function handle(card, look, open) {
+  const { view } = card;
+  let start = null;
+  const point = (event) => {
+    const box = view.getBoundingClientRect();
+    const at = (share, middle) => middle + (share - 0.5) / look.zoom;
+    return [at((event.clientX - box.left) / box.width, look.x), at((event.clientY - box.top) / box.height, look.y)];
+  };
+  view.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0) return;
+    start = { x: event.clientX, y: event.clientY, far: false };
+    view.setPointerCapture(event.pointerId);
+  });
+  view.addEventListener("pointermove", (event) => {
+    if (!start) return;
+    const [right, down] = [event.clientX - start.x, event.clientY - start.y];
+    if (!start.far && Math.hypot(right, down) < 4) return;
+    start = { x: event.clientX, y: event.clientY, far: true };
+    const { width, height } = view.getBoundingClientRect();
+    if (event.shiftKey) {
+      const window = within(0.02, look.window + right / width, 1);
+      look.set({ window, level: within(0, look.level + down / height, 1) });
+    } else if (look.zoom > 1) look.pan(-right / width, -down / height);
+  });
+  view.addEventListener("pointerup", (event) => {
+    if (start && !start.far) open(card, card.sampleAt(...point(event)));
+    start = null;
+  });
+  view.addEventListener("pointercancel", () => (start = null));
+  const wheel = (event) => {
+    if (!event.ctrlKey && !event.metaKey) return; // the page scrolls
+    event.preventDefault();
+    look.enlarge(Math.exp(-event.deltaY / 200), ...point(event));
+  };
+  view.addEventListener("wheel", wheel, { passive: false });
+  view.addEventListener("keydown", (event) => {
+    const moves = { ArrowLeft: [-0.1, 0], ArrowRight: [0.1, 0], ArrowUp: [0, -0.1], ArrowDown: [0, 0.1] };
+    if (event.key === "Enter" || event.key === " ") open(card, card.sampleAt(look.x - 1e-6, look.y - 1e-6));
+    else if (event.key === "+" || event.key === "=") look.enlarge(1.5);
+    else if (event.key === "-") look.enlarge(1 / 1.5);
+    else if (event.key === "0") look.enlarge(1 / MOST_ZOOM);
+    else if (moves[event.key] && look.zoom > 1) look.pan(...moves[event.key]);
+    else return;
+    event.preventDefault();
+  });
+}

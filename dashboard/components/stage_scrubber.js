@@ -1,0 +1,172 @@
+// The scrubber: decides which epoch the page shows. What it says and hears: see the top of the joined module.
+
+class Scrubber {
+  constructor(root) {
+    this.find = (name) => root.querySelector(`.${name}`);
+    this.range = this.find("range");
+    this.stops = null;
+    this.timer = null;
+    this.pressed = false;
+    this.ends = new AbortController();
+    this.listen();
+  }
+
+  listen() {
+    const until = { signal: this.ends.signal };
+    const on = (target, kind, hear) => target.addEventListener(kind, hear, until);
+    on(this.range, "pointerdown", () => (this.pressed = true));
+    for (const kind of ["pointerup", "pointercancel"]) on(window, kind, () => (this.pressed = false));
+    on(this.range, "input", () => this.dragged(Number(this.range.value)));
+    on(this.range, "change", () => this.move(this.epoch, true, "stage"));
+    on(this.range, "keydown", (event) => this.key(event));
+    on(this.find("play"), "click", () => this.toggle());
+    on(this.find("back"), "click", () => this.step(-1));
+    on(this.find("on"), "click", () => this.step(1));
+    on(this.find("speed"), "change", (event) => address.set({ speed: event.target.value }));
+    on(window, "ganray:seek", ({ detail }) => this.sought(detail));
+    on(window, "popstate", () => this.fromAddress());
+    on(document, "click", (event) => this.linked(event));
+    on(document, "keydown", (event) => {
+      if (event.key === "Enter" || event.key === " ") this.linked(event);
+    });
+    const speed = this.find("speed");
+    const asked = address.get("speed");
+    if ([...speed.options].some((option) => option.value === asked)) speed.value = asked;
+  }
+
+  // The runs have changed, or one has grown.
+  update({ stops, last }) {
+    const first = this.stops === null;
+    const stood = !first && this.epoch === this.last;
+    const pinned = address.get("epoch") !== null;
+    this.stops = stops.length ? stops : [0, last];
+    this.last = last;
+    this.range.max = String(Math.max(last, 1));
+    this.find("bar").hidden = last === 0;
+    this.find("none").hidden = last !== 0;
+    if (first) this.fromAddress();
+    // Who stood at the end stays at the end, others stay where they are.
+    else this.move(stood ? last : this.epoch, pinned, "stage");
+  }
+
+  fromAddress() {
+    const asked = address.get("epoch");
+    const known = asked !== null && /^\d{1,9}$/.test(asked);
+    this.move(known ? Number(asked) : this.last, known, "stage");
+  }
+
+  move(epoch, final, from) {
+    this.epoch = within(0, Math.round(epoch), this.last);
+    slide(this.range, this.epoch);
+    this.range.setAttribute("aria-valuetext", `epoch ${this.epoch} of ${this.last}`);
+    const number = document.createElement("b");
+    number.textContent = String(this.epoch);
+    this.find("epoch").replaceChildren("Epoch ", number, ` of ${this.last}`);
+    if (final) address.set({ epoch: this.epoch });
+    window.ganrayEpoch = this.epoch;
+    window.dispatchEvent(new CustomEvent("ganray:epoch", { detail: { epoch: this.epoch, final, from } }));
+  }
+
+  // While the mouse draws, the epochs that some run has a sheet of are caught; a screen reader's steps are steps.
+  dragged(value) {
+    this.pause();
+    if (!this.pressed && Math.abs(value - this.epoch) === 1) this.step(value - this.epoch);
+    else this.move(nearest(this.stops, value), false, "stage");
+  }
+
+  step(way) {
+    this.pause();
+    this.move(this.next(way), true, "stage");
+  }
+
+  next(way) {
+    if (way > 0) return this.stops.find((stop) => stop > this.epoch) ?? this.last;
+    return this.stops.findLast((stop) => stop < this.epoch) ?? 0;
+  }
+
+  key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const deeds = {
+      ArrowRight: () => this.step(1),
+      ArrowUp: () => this.step(1),
+      ArrowLeft: () => this.step(-1),
+      ArrowDown: () => this.step(-1),
+      PageUp: () => this.leap(1),
+      PageDown: () => this.leap(-1),
+      Home: () => this.settle(0),
+      End: () => this.settle(this.last),
+      " ": () => this.toggle(),
+    };
+    if (!deeds[event.key]) return;
+    event.preventDefault();
+    deeds[event.key]();
+  }
+
+  // A tenth of the way.
+  leap(way) {
+    this.settle(nearest(this.stops, this.epoch + way * Math.max(1, this.last / 10)));
+  }
+
+  settle(epoch, from = "stage") {
+    this.pause();
+    this.move(epoch, true, from);
+  }
+
+  sought({ epoch, from }) {
+    if (Number.isFinite(epoch) && this.stops) this.settle(epoch, from ?? "curves");
+  }
+
+  linked(event) {
+    const link = event.composedPath().find((node) => node instanceof Element && node.hasAttribute("data-epoch-link"));
+    const epoch = Number(link?.getAttribute("data-epoch-link") || NaN);
+    if (!link || !Number.isFinite(epoch)) return;
+    event.preventDefault();
+    this.settle(epoch, "link");
+  }
+
+  toggle() {
+    if (this.timer !== null) {
+      this.settle(this.epoch);
+      return;
+    }
+    this.show(true);
+    this.move(this.epoch >= this.last ? this.stops[0] : this.epoch, false, "stage");
+    this.wait(performance.now());
+  }
+
+  // A picture that is still on its way is waited for, but not for ever.
+  wait(since) {
+    const pause = 1000 / Number(this.find("speed").value);
+    this.timer = setTimeout(() => {
+      const late = (window.ganrayWaiting ?? 0) > 0 && performance.now() - since < 4000;
+      if (late) {
+        this.wait(since);
+        return;
+      }
+      this.move(this.next(1), false, "stage");
+      if (this.epoch >= this.last) this.settle(this.last);
+      else this.wait(performance.now());
+    }, pause);
+  }
+
+  pause() {
+    if (this.timer === null) return;
+    clearTimeout(this.timer);
+    this.timer = null;
+    this.show(false);
+  }
+
+  show(playing) {
+    const button = this.find("play");
+    button.classList.toggle("playing", playing);
+    button.setAttribute("aria-label", playing ? "Pause" : "Play");
+    button.title = `${playing ? "Pause" : "Play"} (space bar)`;
+  }
+
+  close() {
+    this.pause();
+    this.ends.abort();
+  }
+}
+
+export default mounted((root) => new Scrubber(root));
