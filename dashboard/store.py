@@ -133,7 +133,8 @@ class Library:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._configs: Kept[tuple[Path, int, int], RunConfig | str] = Kept(512)
+        self._configs: Kept[tuple[Path, int, int], RunConfig | str] = Kept(2048)
+        self._statuses: Kept[tuple[Path, int, int, int], Status] = Kept(2048)
         self._tables: Kept[Path, Followed] = Kept(48)
         self._pictures: Kept[tuple[Path, int, int], bytes | None] = Kept(128)
         self._evaluations: Kept[tuple[Path, int, int], Evaluation | str] = Kept(128)
@@ -156,8 +157,18 @@ class Library:
             return Entry(run, run.status(), None, "its folder was deleted")
         config = self._configs.get((run.folder, stat.st_mtime_ns, stat.st_size), lambda: _config(run))
         if isinstance(config, str):
-            return Entry(run, run.status(), None, config.replace(f"{run.folder}/", ""))
-        return Entry(run, run.status(), config)
+            return Entry(run, self._status(run), None, config.replace(f"{run.folder}/", ""))
+        return Entry(run, self._status(run), config)
+
+    def _status(self, run: Run) -> Status:
+        """Where a run stands; read again when its file was replaced, and always while its process may end."""
+        try:
+            stat = (run.folder / runs.STATUS).stat()
+        except OSError:
+            return run.status()
+        key = run.folder, stat.st_ino, stat.st_mtime_ns, stat.st_size
+        status = self._statuses.get(key, run.status)
+        return run.status() if status.state == "running" else status
 
     def table(self, entry: Entry, name: str) -> Followed:
         """A table of a run, polled."""

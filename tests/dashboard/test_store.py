@@ -1,6 +1,8 @@
 """Reading run folders that are whole, damaged, growing or gone."""
 
+import json
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -161,3 +163,34 @@ def test_the_cache_is_bounded() -> None:
     for key in (1, 2, 3, 1, 4, 1, 2):
         kept.get(key, lambda key=key: made.append(key) or key)
     assert made == [1, 2, 3, 4, 2]
+
+
+def test_a_status_is_read_again_when_it_was_written_again(library: Library) -> None:
+    run = make_run(library.root, "mine", "gan", 6, 5, "running")
+    seen = library.entries()[0].status
+    assert (seen.state, seen.epoch) == ("running", 4)
+    for state, epoch in (("running", 5), ("stopped", 5), ("finished", 6)):
+        writer = runs.RunWriter.reopen(run)
+        writer.write_status(state=state, epoch=epoch, epochs=6, step=epoch * 5, steps=30)
+        writer.close()
+        assert (library.entries()[0].status.state, library.entries()[0].status.epoch) == (state, epoch)
+    (run.folder / runs.STATUS).unlink()
+    assert library.entries()[0].status.state == "unknown"
+
+
+def test_a_run_whose_process_ended_is_not_taken_for_running(library: Library) -> None:
+    run = make_run(library.root, "mine", "gan", 6, 5, "running")
+    assert library.entries()[0].running
+    path = run.folder / runs.STATUS
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"process_started": 1.0}))
+    assert library.entries()[0].status.state == "stopped"
+
+
+def test_200_runs_are_listed_in_under_a_second(library: Library) -> None:
+    first = make_run(library.root, "run-000", "gan", 1, 2).folder
+    for number in range(1, 200):
+        shutil.copytree(first, library.root / f"run-{number:03d}")
+    for seconds in (1.0, 0.5):  # cold, and when the files are known
+        started = time.perf_counter()
+        assert len(library.entries()) == 200
+        assert time.perf_counter() - started < seconds

@@ -1,0 +1,146 @@
+"""Finding runs: which are there, which to look at."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import notes, parts, queries, store
+from dashboard.notes import Note
+from dashboard.parts import plain
+from dashboard.store import Entry
+from gan_core.errors import UserError
+
+MOST = 24  # runs chosen at once; the stage shows eight of them
+FIRST = ("reference/gan", "reference/dcgan", "reference/cgan", "reference/bigan")
+EXAMPLES = "preset:dcgan epochs>20 settings.lr=0.0002 tag:good -state:failed"
+
+
+def choose(readable: list[Entry]) -> list[Entry]:
+    """The runs to show: the reference runs at first, else the newest."""
+    by_name = {entry.name: entry for entry in readable}
+    first = [name for name in FIRST if name in by_name] or list(by_name)[:4]
+    with st.container(horizontal=True, vertical_alignment="top", key="choice"):
+        names = st.multiselect(
+            "Runs",
+            list(by_name),
+            default=first,
+            key="runs",
+            bind="query-params",
+            max_selections=MOST,
+            placeholder=f"Choose up to {MOST} runs",
+            label_visibility="collapsed",
+            wrap=True,
+        )
+        chosen = [name for name in names if name in by_name]
+        finder = st.popover("Find runs", icon=":material/search:", key="finder", on_change=_renew, width="content")
+    if finder.open:
+        with finder:
+            show_finder(readable, chosen)
+    return [by_name[name] for name in chosen]
+
+
+def show_finder(readable: Sequence[Entry], chosen: Sequence[str]) -> None:
+    """A filter, and the table of the runs that pass it; ticking a row chooses its run."""
+    text = st.text_input(
+        "Filter",
+        key="find",
+        type="search",
+        live=True,
+        bind="query-params",
+        placeholder=EXAMPLES,
+        icon=":material/filter_list:",
+        help="Words stand for any text of a run. preset:, data:, state:, tag:, note: and every setting in config.json "
+        "by its name, with = != < > <= >=. A minus turns a condition round, * stands for anything, commas stand "
+        "between values of which one is enough.",
+    )
+    written, problem = notes.known(store.library())
+    if problem:
+        st.caption(f":material/broken_image: {parts.sentence(problem)}")
+    try:
+        found = find(readable, text or "", written)
+    except UserError as error:
+        st.caption(f":red[:material/error: {plain(str(error))}]")
+        return
+    if not found:
+        st.caption(f"None of the {len(readable)} runs is like that.")
+        return
+    names = [entry.name for entry in found]
+    # The ticks are those of the chosen runs, whoever changed them last: this table, the chips above or the address.
+    key = f"found {st.session_state.get('openings', 0)}"
+    st.session_state[key] = {"selection": {"rows": [i for i, name in enumerate(names) if name in chosen]}}
+    st.dataframe(
+        listing(found, written),
+        key=key,
+        on_select=partial(_tick, key, names),
+        selection_mode="multi-row",
+        hide_index=True,
+        height=min(38 + 35 * len(found), 400),
+        column_config={"Tags": st.column_config.ListColumn(), "Note": st.column_config.TextColumn(width="medium")},
+        alt=f"The runs that the filter lets through: {len(found)} of {len(readable)}",
+    )
+    st.caption(f"{len(found)} of {len(readable)} runs; {len(chosen)} chosen, {MOST} at most.")
+    if st.session_state.pop("too many", False):
+        st.caption(f":material/warning: Only the first {MOST} were chosen.")
+
+
+def find(readable: Sequence[Entry], text: str, written: Mapping[str, Note]) -> list[Entry]:
+    """The runs that a filter lets through, in their order; see `queries`.
+
+    Raises:
+        UserError: the filter cannot be read.
+    """
+    wanted = set(queries.select(text, {entry.name: facts(entry, written.get(entry.name)) for entry in readable}))
+    return [entry for entry in readable if entry.name in wanted]
+
+
+def facts(entry: Entry, written: Note | None) -> dict[str, queries.Value]:
+    """What can be asked of a run: its config.json, where it stands, and what was written about it."""
+    assert entry.config is not None
+    own: dict[str, queries.Value] = {
+        "name": entry.name,
+        "data": entry.config.source,
+        "state": entry.status.state,
+        "task": entry.task,
+        "epoch": entry.status.epoch,
+        "images": entry.config.train_images,
+        "tag": written.tags if written else (),
+        "note": written.note if written else "",
+    }
+    return own | queries.of_config(entry.config)
+
+
+def listing(found: Sequence[Entry], written: Mapping[str, Note]) -> pd.DataFrame:
+    """The runs as a table, a row each."""
+    rows = []
+    for entry in found:
+        note = written.get(entry.name, Note())
+        assert entry.config is not None
+        row = {
+            "Run": entry.name,
+            "State": entry.status.state,
+            "Preset": entry.config.preset,
+            "Data": parts.source_name(entry.config.source),
+            "Epochs": f"{entry.status.epoch} of {entry.config.epochs}",
+            "Tags": list(note.tags),
+            "Note": " ".join(note.note.split()),
+        }
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _tick(key: str, names: Sequence[str]) -> None:
+    """Choose what is ticked of the named runs, beside the chosen ones that the filter hides."""
+    if key not in st.session_state:
+        return  # closed meanwhile
+    ticked = [names[row] for row in st.session_state[key]["selection"]["rows"] if row < len(names)]
+    kept = [name for name in st.session_state.get("runs", []) if name not in names or name in ticked]
+    wanted = [*kept, *(name for name in ticked if name not in kept)]
+    st.session_state["runs"] = wanted[:MOST]
+    st.session_state["too many"] = len(wanted) > MOST
+
+
+def _renew() -> None:
+    """A new table for each opening: the browser would tick what it remembers of the last one."""
+    st.session_state["openings"] = st.session_state.get("openings", 0) + 1
