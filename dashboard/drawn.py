@@ -1,4 +1,4 @@
-"""What Streamlit has no element for, as HTML that style.css lays out: tables, strips, confusions, audits.
+"""What Streamlit has no element for, as HTML that styles/ lays out: tables, strips, confusions, audits.
 
 Every text from a run is escaped. Positions are shares of a scale, so that all of it fits any width.
 """

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from dashboard import parts, store
-from dashboard.parts import plain
 from dashboard.store import Entry, Library
 from gan_core.config import RunConfig
 
@@ -174,38 +173,8 @@ def titles(entry: Entry) -> dict[str, str]:
     }
 
 
-def settings(entry: Entry) -> dict[str, str]:
-    """What tells a run from others of its task, as Markdown."""
-    config = entry.config
-    assert config is not None
-    rows = {"Preset": config.preset, "Data": parts.source_name(config.source)}
-    if entry.domains:
-        rows["Domains"] = " ↔ ".join(entry.domains)
-    rows |= {
-        "Training images": training_images(config),
-        "Image size": f"{config.image_size} px",
-        "Epochs": f"{entry.status.epoch} of {config.epochs}",
-        "Batch size": str(config.batch_size),
-        "Seed": str(config.seed),
-    }
-    own = config.settings
-    if entry.task == "translate":
-        weights = (f"{key} {own[key]:g}" for key in ("adversarial", "cycle", "identity") if _is_number(own.get(key)))
-        rows |= {
-            "Generator": str(own.get("generator", "–")),
-            "Width": str(own.get("width", "–")),
-            "Objective": objective(entry),
-            "Weights": ", ".join(weights) or "–",
-            "Preview inputs": config.preview_inputs,
-        }
-    else:
-        rows["Latent size"] = str(own.get("latent_size", "–"))
-    rows["Learning rate"] = str(own.get("lr", "–"))
-    return {key: plain(value) for key, value in rows.items()}
-
-
 def last_values(library: Library, entry: Entry, group: Sequence[Entry]) -> dict[str, str]:
-    """Where a run has come to, as Markdown; the rows are the same for every run of the group."""
+    """Where a run has come to; the rows are the same for every run of the group."""
     metrics, previews = library.table(entry, store.METRICS), library.table(entry, store.EPOCHS)
     mixed = len({other.objective for other in group}) > 1
     rows = {}
@@ -225,7 +194,7 @@ def last_values(library: Library, entry: Entry, group: Sequence[Entry]) -> dict[
         rows["Diversity of the data"] = number(previews.last("diversity/data"))
     rows["Images a second"] = number(metrics.last("images_per_second"))
     rows["Time"] = store.duration(metrics.last("seconds")) or "–"
-    return {plain(key): value for key, value in rows.items()}
+    return rows
 
 
 def training_images(config: RunConfig) -> str:
@@ -241,10 +210,6 @@ def number(value: float) -> str:
 
 def share(value: float, digits: int = 0) -> str:
     return f"{value:.{digits}%}" if math.isfinite(value) else "–"
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float)
 
 
 def _task(entry: Entry) -> str:

@@ -1,4 +1,4 @@
-"""The live tab in the dashboard's colours and letters: see .streamlit/config.toml and dashboard/style.css."""
+"""The live tab in the dashboard's colours and letters: see .streamlit/config.toml and dashboard/styles."""
 
 from pathlib import Path
 from typing import Any

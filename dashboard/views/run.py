@@ -1,6 +1,5 @@
 """Run: what happened in this training? Its state, samples, scores, every curve, its settings and files."""
 
-import dataclasses
 import io
 import json
 import math
@@ -12,8 +11,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import charts, jobs, parts, store, terms
-from dashboard.charts import Line
+from dashboard import charts, eyes, happened, jobs, notes, parts, plots, stage, store, terms
 from dashboard.parts import plain
 from dashboard.store import Entry, Library
 from gan_core import config as configs
@@ -41,8 +39,11 @@ def main() -> None:
         return
     show_figures(library, entry)
     show_samples(library, entry)
-    show_curves(entry)
+    happened.show(library, [entry], charts.styles([entry]))
+    plots.every_curve(entry, happened.marks(library, [entry]).get(entry.name, ()))
+    eyes.show(library, entry)
     show_settings(entry)
+    notes.show(library, [entry], charts.styles([entry]))
     show_files(entry)
     st.caption(parts.SYNTHETIC)
     if entry.running:
@@ -109,44 +110,28 @@ def show_figures(library: Library, entry: Entry) -> None:
 
 
 def show_samples(library: Library, entry: Entry) -> None:
-    """The grid, the scores and the animation at one epoch."""
-    previews = library.previews(entry)
+    """The grid, the scores and the animation; the scrubber above them moves what belongs to an epoch."""
     st.subheader("Samples")
-    if not previews:
+    samples, domains = entry.sheets, entry.domains
+    stage.show_scrubber([entry])
+    if not samples:
         st.caption("No sample grid yet: the first is drawn before training begins.")
         return
-    epoch = previews[-1]
-    if len(previews) > 1:
-        last = previews[-1]
-        with st.container(key="scrubber"):
-            step = math.gcd(*previews) or 1
-            wanted = st.slider("Epoch", 0, last, value=last, step=step, key="run_epoch", bind="query-params")
-        epoch = store.nearest(previews, wanted) or 0
-        if epoch != wanted:
-            st.caption(f"Epoch {epoch}, the nearest this run has to {wanted}.")
-    parts.privacy(entry)
-    samples, domains = entry.sheets, entry.domains
     # A translator's sheet takes two of three columns; it and the animation are what its numbers stand beside.
     grid = st.grid(3, min_column_width=280, key="samples")
-    with parts.card(grid, wide=bool(domains)):
-        st.markdown(f"**Epoch {epoch}**")
-        alt = f"Sample grid of {entry.label} at epoch {epoch}"
-        parts.picture(library.picture(samples.get(epoch)), alt, "grid", domains)
-    if domains:
-        with grid:
-            show_scores(library, entry, epoch)
+    with grid.cell(column_span=2) if domains else grid, st.container(gap="xsmall", key="sheet"):
+        stage.show_one(entry, changes(library, entry) if domains else None)
+        stage.ask_for_data([entry])
+    with grid:
+        show_scores(library, entry)
     with parts.card(grid, wide=bool(domains)):
         title, words = terms.ANIMATIONS[entry.task]
         st.markdown(f"**{title}**")
         parts.animation(entry.gif, f"Samples of {entry.label}, epoch by epoch", "gif", domains)
+        parts.privacy(entry)
         if domains:
             st.caption(words)
-    with grid:
-        if domains:
-            show_changes(library, entry, epoch)
-        else:
-            show_scores(library, entry, epoch)
-    gallery = st.expander(f"All {len(previews)} grids", key="all grids", on_change="rerun")
+    gallery = st.expander(f"All {len(samples)} grids", key="all grids", on_change="rerun")
     if gallery.open:
         wide = domains is not None
         with gallery, st.grid(3 if wide else 6, min_column_width=260 if wide else 130):
@@ -157,81 +142,25 @@ def show_samples(library: Library, entry: Entry) -> None:
                     st.caption(f"epoch {at}")
 
 
-def show_scores(library: Library, entry: Entry, epoch: int) -> None:
-    """How real the discriminator finds images at an epoch."""
-    with st.container(border=True, height="stretch", gap="xsmall"):
-        st.markdown("**The discriminators' scores**" if entry.domains else "**The discriminator's scores**")
-        counts = library.histograms(entry, epoch)
-        if not counts:
-            st.caption(f"No scores were written for epoch {epoch}.")
-            return
-        word = "Translated" if entry.domains else "Generated"
-        figure = charts.histogram(counts, charts.family_color(entry.family)[0], height=300, word=word)
-        alt = f"Histogram of the discriminator's scores at epoch {epoch}"
-        st.plotly_chart(figure, key="scores", config=charts.CONFIG, alt=alt)
-        of = "The mean of an image's patches, both domains. " if entry.domains else ""
-        st.caption(f"{of}Right of {entry.boundary:g} it takes an image for real.")
+def show_scores(library: Library, entry: Entry) -> None:
+    """How real the discriminator finds images, at the scrubber's epoch."""
+    if not plots.show_scores(library, [entry], charts.styles([entry])):
+        st.caption("No scores of the discriminator were written.")
 
 
-def show_changes(library: Library, entry: Entry, epoch: int) -> None:
-    """What the translators change at an epoch, and what of the input does not come back."""
-    row = library.table(entry, store.EPOCHS).row("epoch", epoch)
-    names = terms.titles(entry)
-    values = {names[column]: row[column] for column in terms.CHANGES if isinstance(row.get(column), float)}
-    with st.container(border=True, height="stretch", gap="xsmall", key="settings-changes"):
-        st.markdown(f"**Changes at epoch {epoch}**")
-        if not values:
-            st.caption(f"No numbers were written for epoch {epoch}.")
-            return
-        shares = {plain(name): terms.share(float(str(value)), 1) for name, value in values.items()}
-        st.table(shares, border="horizontal", alt="Changes and cycle errors")
-        of = "held-out" if math.isfinite(float(str(row.get("accuracy/d_held_out", "nan")))) else "training"
-        st.caption(f"Of {of} images, {terms.CHANGED}.")
-
-
-def show_curves(entry: Entry) -> None:
-    with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
-        st.subheader("Every curve", width="content")
-        smoothing = parts.smoothing_slider("run_smoothing")
-    draw = st.fragment(_draw_curves, key="run-curves", run_every=2.0 if entry.running else None)
-    draw(entry.name, smoothing, st.session_state.get("run_epoch"))
-
-
-@parts.bounded
-def _draw_curves(name: str, smoothing: float, epoch: int | None) -> None:
-    library = store.library()
-    entry = library.find(name)
-    if entry is None or entry.config is None:
-        st.caption("This run is no longer there.")
-        return
-    style = charts.styles([entry])[entry.name]
-    floor = dataclasses.replace(style, color=charts.GREY, dash="dot")
-    tables = (store.METRICS, store.EPOCHS)
-    found = {column: table for table in tables for column in library.table(entry, table).numeric()}
-    names = terms.titles(entry)
-    columns = [column for column in names if column in found] + sorted(found.keys() - HIDDEN - names.keys())
-    with st.grid(4, min_column_width=260, key="every-curve"):
-        for column in columns:
-            table = found[column]
-            smooth = smoothing if table == store.METRICS else 0.0
-            lines = [Line("run", library.curve(entry, (column,), smooth, table), style)]
-            beside = column.replace("/samples", "/data")
-            if beside != column and beside in found:  # what it would be for real images
-                lines.append(Line("data", library.curve(entry, (beside,), 0.0, table), floor))
-            with st.container(border=True, height="stretch", gap="xsmall"):
-                title = names.get(column, column)
-                st.markdown(f"**{plain(title)}**")
-                figure = charts.curves(
-                    lines,
-                    cursor=epoch,
-                    height=190,
-                    end=entry.config.epochs,
-                    percent=column.startswith("accuracy/"),
-                    smoothed=table == store.METRICS,
-                )
-                st.plotly_chart(
-                    figure, key=f"curve {column}", config=charts.CONFIG, alt=f"{title} of {entry.label} over epochs"
-                )
+def changes(library: Library, entry: Entry) -> stage.Facts:
+    """What the translators change at each epoch, and what of the input does not come back."""
+    table, names = library.table(entry, store.EPOCHS), terms.titles(entry)
+    found: dict[str, dict[int, str]] = {names[column]: {} for column in terms.CHANGES}
+    held_out = False
+    for epoch in entry.sheets:
+        row = table.row("epoch", epoch)
+        for column in terms.CHANGES:
+            if isinstance(value := row.get(column), float):
+                found[names[column]][epoch] = terms.share(value, 1)
+        held_out |= math.isfinite(float(str(row.get("accuracy/d_held_out", "nan"))))
+    note = f"Of {'held-out' if held_out else 'training'} images, {terms.CHANGED}."
+    return stage.Facts("Changes", found, note)
 
 
 def show_settings(entry: Entry) -> None:

@@ -15,9 +15,11 @@ from tests.conftest import ROOT
 
 FOLDER = ROOT / "docs" / "pictures"
 SHOTS = (  # name, path, width, height, scheme
-    ("compare", "?epoch=20", 1440, 1330, "light"),
+    ("compare", "?epoch=20", 1440, 1000, "light"),
     ("compare_dark", "?epoch=20", 1440, 900, "dark"),
     ("run", "run?run=reference%2Fdcgan", 1440, 1400, "light"),
+    ("large", "?epoch=20&sample=6&large=reference%2Fdcgan", 1440, 900, "light"),
+    ("quiz", "quiz", 1440, 900, "light"),
     ("evaluate", "evaluate", 1440, 1360, "light"),
     ("train", "train", 1440, 900, "light"),
     ("live", "live", 1440, 960, "light"),

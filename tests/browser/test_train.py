@@ -5,6 +5,7 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 
 from gan_core.runs import Run
+from tests.browser.sheets import cards
 
 expect.set_options(timeout=20_000)
 
@@ -38,8 +39,8 @@ def test_a_training_is_started_followed_and_compared(page: Page, app_url: str, r
 
     card.get_by_role("link", name="Compare").click()
     expect(page.get_by_role("heading", name="Compare")).to_be_visible()
-    expect(page.locator('[class*="st-key-picture-grid"] img')).to_have_count(1)
-    expect(page.get_by_role("slider", name="Epoch")).to_have_attribute("max", "2")
+    expect(cards(page)).to_have_count(1)
+    expect(cards(page)).to_have_attribute("data-epoch", "2")
 
 
 def test_a_training_is_stopped_and_resumed(page: Page, app_url: str, runs_root: Path) -> None:

@@ -5,10 +5,12 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from dashboard.terms import CHARTS
 from gan_core import runs
 from tests.conftest import ROOT
 from tests.dashboard.fixtures import make_run
@@ -39,6 +41,19 @@ def healthy(app: AppTest) -> AppTest:
 def texts(app: AppTest) -> str:
     kinds = (app.markdown, app.caption, app.error, app.warning, app.info, app.title, app.subheader)
     return "\n".join(element.value for kind in kinds for element in kind)
+
+
+def plotted(app: AppTest) -> list[dict[str, Any]]:
+    """The charts of curves on the page, in order, as the browser is told of them."""
+    found = [e.proto for e in app.get("bidi_component") if e.proto.component_name.endswith("ganray_plots")]
+    return [chart for proto in found for chart in json.loads(proto.json)["charts"]]
+
+
+def staged(app: AppTest, element: str = "ganray_stage") -> dict[str, Any]:
+    """What the stage is told, or the scrubber."""
+    [found] = [e.proto for e in app.get("bidi_component") if e.proto.component_name.endswith(element)]
+    told: dict[str, Any] = json.loads(found.json)
+    return told
 
 
 @pytest.fixture(scope="module")
@@ -77,13 +92,15 @@ def test_pages_over_a_folder_that_is_not_there(tmp_path: Path, monkeypatch: pyte
 def test_compare_begins_with_the_reference_runs_at_their_last_epoch(full: Path) -> None:
     app = open_page()
     assert app.multiselect(key="runs").value == [f"reference/{name}" for name in FOUR]
-    assert app.slider(key="epoch").value == 6
-    assert len(app.get("image")) == 8  # four grids and four animations
-    assert len(app.get("plotly_chart")) == 3
+    assert staged(app, "ganray_scrubber") == {"stops": list(range(7)), "last": 6}
+    assert [run["label"] for run in staged(app)["runs"]] == list(FOUR)
+    assert len(app.get("image")) == 4  # the animations
+    assert [chart["title"] for chart in plotted(app)] == [chart.title for chart in CHARTS["generate"]]
     assert "Generated pictures: synthetic, not for diagnosis." in texts(app)
     table = app.table[0].value
     assert list(table.columns) == list(FOUR)
-    assert table.loc["Epochs"].tolist() == ["6 of 6"] * 4
+    assert table.index.tolist() == ["Preset", "Seed"]  # all else is the same
+    assert table.loc["Preset"].tolist() == list(FOUR)
     assert all(0 < float(value) < 5 for value in app.table[1].value.loc["Generator loss"])
 
 
@@ -93,26 +110,12 @@ def test_compare_begins_with_the_newest_runs_where_there_are_no_reference_runs(r
     assert len(open_page().multiselect(key="runs").value) == 4
 
 
-def test_the_epoch_slider_moves_grids_and_cursors(full: Path) -> None:
-    app = open_page()
-    before = grids(app)
-    app.slider(key="epoch").set_value(2).run()
-    healthy(app)
-    assert all(old != new for old, new in zip(before, grids(app), strict=True))
-    chart = json.loads(app.get("plotly_chart")[0].proto.spec)
-    assert {shape["x0"] for shape in chart["layout"]["shapes"]} == {2}
-
-
-def grids(app: AppTest) -> list[str]:
-    return [element.proto.imgs[0].url for element in app.get("image")[:4]]
-
-
 def test_the_url_holds_the_view(full: Path) -> None:
     app = open_page(runs=["mine", "reference/gan"], epoch="3", smoothing="0.5")
     assert app.multiselect(key="runs").value == ["mine", "reference/gan"]
-    assert app.slider(key="epoch").value == 3
     assert app.slider(key="smoothing").value == 0.5
-    assert "epoch 2, the nearest this run has to 3" in texts(app)
+    app.slider(key="smoothing").set_value(0.7).run()
+    assert app.query_params["epoch"] == "3"  # the browser's own, which a run of the page leaves alone
 
 
 def test_a_url_with_nonsense_opens_the_page(full: Path) -> None:
@@ -132,9 +135,9 @@ def test_eight_runs_side_by_side(full: Path) -> None:
     names = [f"reference/{preset}{end}" for preset in FOUR for end in ("", "_seed")]
     app = open_page(runs=names)
     assert app.multiselect(key="runs").value == names
-    assert len(app.get("image")) == 16
-    chart = json.loads(app.get("plotly_chart")[0].proto.spec)
-    assert {trace["line"].get("dash") for trace in chart["data"][8:]} == {"solid", "dash"}
+    assert [run["name"] for run in staged(app)["runs"]] == names
+    assert len(app.get("image")) == 8
+    assert [len(chart["curves"]) for chart in plotted(app)] == [8, 8, 8]
 
 
 def test_compare_when_a_run_is_deleted_while_it_is_open(full: Path) -> None:
@@ -153,7 +156,7 @@ def test_broken_runs_leave_the_others_alone(full: Path, page: str) -> None:
         (full / name / runs.CONFIG).write_text(content)
     app = open_page(page)
     if page == "compare":
-        assert len(app.get("plotly_chart")) == 3
+        assert all(len(chart["curves"]) == 4 for chart in plotted(app))
         assert "newer GANray" in texts(app)
         assert r"odd \*name\* \<b\>" in texts(app)
     if page == "run":
@@ -180,9 +183,8 @@ def test_run_shows_everything_of_a_run(full: Path) -> None:
     app = open_page("run", run="mine")
     shown = texts(app)
     assert "Stopped by SIGTERM" in shown
-    titles = [f"**{title}**" for title in ("Generator loss", "Discriminator loss", "Accuracy on held\\-out images")]
-    assert all(title in shown for title in titles)
-    assert len(app.get("plotly_chart")) == 10  # the scores and nine curves
+    titles = [chart["title"] for chart in plotted(app)]
+    assert len(titles) == 9 and {"Generator loss", "Discriminator loss", "Accuracy on held-out images"} < set(titles)
     assert [metric.value for metric in app.metric][:2] == ["2 / 4", "20"]
     labels = [button.label for button in app.get("download_button")]
     assert any(label.startswith("weights.safetensors") for label in labels)

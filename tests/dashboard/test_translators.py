@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard.jobs import Jobs, Order
 from gan_core import runs
 from tests.dashboard.fixtures import make_run
-from tests.dashboard.test_pages import PAGES, healthy, open_page, texts
+from tests.dashboard.test_pages import PAGES, healthy, open_page, plotted, staged, texts
 
 LIGHT, UNET = "cyclegan_resnet_light", "cyclegan_unet_light"
 
@@ -40,27 +40,30 @@ def headings(app: AppTest) -> list[str]:
 
 def charts(app: AppTest) -> dict[str, list[str]]:
     """The names of the curves of each chart of Compare, by the chart's title."""
-    figures = [json.loads(chart.proto.spec) for chart in app.get("plotly_chart")]
-    named = [[trace["name"] for trace in figure["data"] if "name" in trace] for figure in figures]
-    titles = [element.value for element in app.markdown if element.value.startswith("**")]
-    titles = [title.strip("*") for title in titles if "Runs that learn" not in title]
-    return dict(zip(titles, named, strict=True))
+    found = [e.proto for e in app.get("bidi_component") if e.proto.component_name.endswith("ganray_plots")]
+    told = [json.loads(proto.json) for proto in found]
+    return {
+        chart["title"]: [data["lanes"][curve["lane"]]["label"] for curve in chart["curves"]]
+        for data in told
+        for chart in data["charts"]
+    }
 
 
 def test_generators_and_translators_stand_side_by_side(full: Path) -> None:
     app = open_page(runs=["reference/dcgan", "resnet"])
     shown = texts(app)
     assert "Runs that learn to generate" in shown and "Runs that learn to translate" in shown
-    assert len(app.get("image")) == 4  # two grids and two animations
-    assert len(headings(app)) == 2  # of the translator's sheet and animation
+    assert [run["domains"] for run in staged(app)["runs"]] == [None, ["NORMAL", "COVID"]]
+    assert len(app.get("image")) == 2  # the animations
+    assert len(headings(app)) == 1  # of the translator's
     assert "<span>input</span><span>translated</span><span>back</span>" in headings(app)[0]
-    assert len(app.get("plotly_chart")) == 3 + 5
+    assert len(plotted(app)) == 3 + 5
     assert len(app.table) == 4
     generated, translated = app.table[0].value, app.table[2].value
     assert "Latent size" in generated.index and "Domains" not in generated.index
-    assert translated.loc["Domains"].tolist() == ["NORMAL ↔ COVID"]
+    assert translated.loc["Classes"].tolist() == ["NORMAL ↔ COVID"]
     assert translated.loc["Training images"].tolist() == ["399 and 743"]
-    assert translated.loc["Weights"].tolist() == ["adversarial 1, cycle 10, identity 5"]
+    assert [translated.loc[name].tolist() for name in ("Adversarial", "Cycle", "Identity")] == [["1"], ["10"], ["5"]]
     last = app.table[3].value
     assert last.loc["Change, NORMAL → COVID"].tolist() == ["9.0%"]
     assert "Diversity of the samples" not in last.index
@@ -76,13 +79,15 @@ def test_losses_of_two_objectives_are_never_in_one_chart(full: Path) -> None:
         assert drawn[f"{title}, cross entropy"] == ["unet"]
         assert title not in drawn
     last = app.table[1].value
-    assert [value.partition(" ")[2] for value in last.loc["Adversarial loss"]] == [
+    assert [value.partition(" ")[2].replace("\\", "") for value in last.loc["Adversarial loss"]] == [
         "(least squares)",
         "(cross entropy)",
         "(least squares)",
     ]
     assert "Change, A → B" in last.index  # their domains have different names
-    assert "unet (NORMAL ↔ COVID, cross entropy)" in texts(app).replace("\\", "")
+    told = [e.proto for e in app.get("bidi_component") if e.proto.component_name.endswith("ganray_plots")]
+    notes = {lane["label"]: lane["note"] for lane in json.loads(told[0].json)["lanes"]}
+    assert notes["unet"] == "NORMAL ↔ COVID, cross entropy"
 
 
 def test_one_objective_needs_no_label(full: Path) -> None:
@@ -103,7 +108,9 @@ def test_what_is_not_learned_is_not_drawn(full: Path) -> None:
     path.write_text(json.dumps(config))
     assert charts(open_page(runs=["resnet", "unet"]))["Identity loss"] == ["resnet"]
     app = open_page(runs=["unet"])
-    assert "None of these runs learns by it" in texts(app)
+    assert {chart["title"]: chart["empty"] for chart in plotted(app)}[
+        "Identity loss"
+    ] == "None of these runs learns by it."
     assert app.table[1].value.loc["Identity loss"].tolist() == ["–"]
 
 
@@ -112,7 +119,9 @@ def test_private_previews_are_shown_with_a_badge(full: Path, page: str) -> None:
     if page == "train":
         make_run(full, "going", LIGHT, 4, 10, "running", private=True)
     app = open_page(page, runs=["private"], run="private")
-    assert len(app.get("image")) == (1 if page == "train" else 2)
+    assert len(app.get("image")) == 1  # the last sheet, or the animation
+    if page != "train":
+        assert staged(app)["runs"][0]["private"] is True
     assert "real inputs: stays on this machine" in texts(app)
 
 
@@ -130,23 +139,25 @@ def test_private_previews_cannot_be_downloaded(full: Path) -> None:
 
 def test_run_shows_a_translator_in_its_own_terms(full: Path) -> None:
     app = open_page("run", run="private")
-    shown = texts(app).replace("\\", "")
     titles = ("Cycle loss, healthy", "Identity loss, ill", "Adversarial loss, healthy → ill", "Change, ill → healthy")
-    assert all(f"**{title}**" in shown for title in titles)
-    assert len(app.get("plotly_chart")) == 1 + 20  # the scores, and every curve
-    assert "Right of 0.5 it takes an image for real" in shown
-    assert "**Changes at epoch 4**" in shown
+    drawn = [chart["title"] for chart in plotted(app)]
+    assert len(drawn) == 20 and set(titles) < set(drawn)
+    [run] = staged(app)["runs"]
+    assert run["facts"]["epochs"] == [0, 1, 2, 3, 4]
+    assert dict(run["facts"]["rows"])["Change, healthy → ill"][4] == "9.0%"
+    assert "Of held-out images" in run["facts"]["note"]
     tables = {key: value for table in app.table for key, value in table.value.iloc[:, 0].items()}
     assert tables["Domains"] == "healthy ↔ ill"
     assert tables["Preview inputs"].replace("\\", "") == "held-out (private)"
-    app.slider(key="run_epoch").set_value(1).run()
-    assert "**Epoch 1**" in texts(healthy(app))
     app.session_state["all grids"] = True
-    assert len(healthy(app.run()).get("image")) == 2 + 5
+    assert len(healthy(app.run()).get("image")) == 1 + 5
 
 
 def test_a_cross_entropys_scores_are_parted_at_nought(full: Path) -> None:
-    assert "Right of 0 it takes an image for real" in texts(open_page("run", run="unet"))
+    for name, boundary in (("unet", 0.0), ("resnet", 0.5)):
+        app = open_page("run", run=name)
+        told = [e.proto for e in app.get("bidi_component") if e.proto.component_name.endswith("ganray_scores")]
+        assert json.loads(told[0].json)["runs"][0]["boundary"] == boundary
 
 
 @pytest.mark.parametrize("page", PAGES)
