@@ -10,7 +10,7 @@ app: .venv/.user
 
 test: .venv/.dev
 	@$(BIN)/python -m tests.browser.browser --install || [ "$$CI" != true ]
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not soak"
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not soak"
 
 lint: .venv/.dev
 	$(BIN)/ruff check .
