@@ -13,14 +13,13 @@ from dashboard.store import Entry
 from gan_core.errors import UserError
 
 MOST = 24  # runs chosen at once; the stage shows eight of them
-FIRST = ("reference/gan", "reference/dcgan", "reference/cgan", "reference/bigan")
 EXAMPLES = "preset:dcgan epochs>20 settings.lr=0.0002 tag:good -state:failed"
 
 
 def choose(readable: list[Entry]) -> list[Entry]:
     """The runs to show: the reference runs at first, else the newest."""
     by_name = {entry.name: entry for entry in readable}
-    first = [name for name in FIRST if name in by_name] or list(by_name)[:4]
+    first = [name for name in store.FIRST if name in by_name] or list(by_name)[:4]
     with st.container(horizontal=True, vertical_alignment="top", key="choice"):
         names = st.multiselect(
             "Runs",

@@ -29,6 +29,7 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 METRICS, EPOCHS = runs.METRICS, runs.EPOCHS
+FIRST = ("reference/gan", "reference/dcgan", "reference/cgan", "reference/bigan")  # what a page begins with
 ACCURACY = ("accuracy/d_real", "accuracy/d_fake")
 SCORES = ("real", "held_out", "generated")
 SCORE_EDGES = np.linspace(-10, 10, 41)  # of the histograms' 40 bins; the outer ones catch all beyond

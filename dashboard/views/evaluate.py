@@ -13,7 +13,6 @@ from dashboard.verdicts import Answer
 from gan_core.evaluation.results import Evaluation
 
 MOST = 8  # runs side by side
-FIRST = ("reference/gan", "reference/dcgan", "reference/cgan", "reference/bigan")
 COMMAND = "python -m gan_core evaluate"
 RANKED = (
     "**Best** is marked only where the interval lies apart from all others; density and MS-SSIM are never ranked, as "
@@ -74,7 +73,9 @@ def choose(library: Library, readable: list[Entry]) -> list[Entry]:
     """The runs to show: the reference runs at first, else the newest; of these the evaluated ones."""
     by_name = {entry.name: entry for entry in readable}
     done = [name for name, entry in by_name.items() if entry.run.evaluation.is_file()]
-    first = [name for name in FIRST if name in done] or done[:4] or [name for name in FIRST if name in by_name]
+    first = (
+        [name for name in store.FIRST if name in done] or done[:4] or [name for name in store.FIRST if name in by_name]
+    )
     names = st.multiselect(
         "Runs",
         list(by_name),

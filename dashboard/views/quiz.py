@@ -10,7 +10,6 @@ from dashboard.quiz import COUNT, GENERATED, MOST, REAL, Made, Quiz
 from dashboard.store import Entry
 from gan_core.errors import UserError
 
-FIRST = ("reference/gan", "reference/dcgan", "reference/cgan", "reference/bigan")
 LARGEST = 2**31 - 1  # seed
 AT_THE_END = (
     "The truth comes at the end. Who is told after each picture learns the habits of these GANs on the way, and the "
@@ -50,7 +49,7 @@ def main() -> None:
 def choose(usable: list[Entry]) -> tuple[Quiz | None, list[Entry]]:
     """What the quiz is about; it folds away once the quiz runs, and stays on the page, or the address would lose it."""
     by_name = {entry.name: entry for entry in usable}
-    first = [name for name in FIRST if name in by_name] or list(by_name)[:4]
+    first = [name for name in store.FIRST if name in by_name] or list(by_name)[:4]
     begun = "answers" in st.query_params
     # Another key, or an expander that was open stays so.
     key = "quiz-setup-folded" if begun else "quiz-setup"

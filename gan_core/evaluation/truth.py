@@ -32,7 +32,6 @@ MEANINGS = {
     "psnr": "dB against the true slice inside the head; floor: doing nothing",
 }
 
-_PLACES = ("change in lungs", "brightening", "both lungs", "periphery", "base")
 _REDRAWN = 2.0  # grey levels: a picture that differs more from its drawing was drawn by another version
 _TRIED, _RIVALS = 16, 48  # pairs of slices that are checked, and slices that each partner must beat
 _RADIUS = 5  # of SSIM's window, pixels: 11 in all (Wang 2004)

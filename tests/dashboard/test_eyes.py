@@ -18,6 +18,7 @@ from gan_core.discriminator import discriminator
 from gan_core.errors import UserError
 from gan_core.runs import Run
 from tests.conftest import ROOT
+from tests.dashboard.test_pages import healthy
 from tests.gan_core.training import SMALL_TRANSLATOR, make_pictures, train
 
 MAIN = str(ROOT / "dashboard" / "main.py")
@@ -137,13 +138,6 @@ def opened(name: str, **query: str) -> AppTest:
         app.query_params[key] = value
     app.run()
     return healthy(app.switch_page("views/run.py").run())
-
-
-def healthy(app: AppTest) -> AppTest:
-    assert not app.exception, app.exception
-    shown = " ".join(element.value for element in (*app.error, *app.markdown, *app.caption))
-    assert "could not be drawn" not in shown and "Traceback" not in shown
-    return app
 
 
 def texts(app: AppTest) -> str:
