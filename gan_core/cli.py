@@ -166,6 +166,11 @@ def _training_options(command: argparse.ArgumentParser) -> None:
         "--log-every", type=int, default=10, metavar="K", help="steps a row of metrics.csv (default 10)"
     )
     command.add_argument(
+        "--snapshots",
+        action="store_true",
+        help="keep the generators of every preview, for `evaluate --parts progress`",
+    )
+    command.add_argument(
         "--domains", type=_names, default=(), metavar="A,B", help="the two classes that a translator translates between"
     )
     command.add_argument(

@@ -27,6 +27,7 @@ def _train_one(options: argparse.Namespace, preset: str, seed: int, name: str) -
         patient_pattern=options.patient_pattern,
         preview_every=options.preview_every,
         log_every=options.log_every,
+        snapshots=options.snapshots,
         device=options.device,
         precision=options.precision,
         domains=options.domains,

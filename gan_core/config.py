@@ -39,6 +39,7 @@ class RunConfig:
     precision: Literal["32-true", "bf16-mixed"]
     preview_every: int  # epochs
     log_every: int  # steps
+    snapshots: bool = False  # whether the generators of every preview are kept
     settings: dict[str, Any] = field(default_factory=dict)  # the family's own
     domains: tuple[str, ...] = ()  # of a translator: the two classes, A and B
     preview_inputs: str = "held-out"  # of a translator: where the pictures come from that its previews show

@@ -233,8 +233,10 @@ class Model:
             yield images.to_uint8(pictures).transpose(0, 2, 3, 1)
 
 
-def load(run: Run, device: str = "cpu") -> Model:
+def load(run: Run, device: str = "cpu", epoch: int | None = None) -> Model:
     """Rebuild a run's networks from its config.json and fill them from its weights.
+
+    epoch: of one of its snapshots, in place of the weights it ended with.
 
     Raises:
         UserError: config or weights are missing, damaged, from a newer version, or do not fit each other.
@@ -242,9 +244,12 @@ def load(run: Run, device: str = "cpu") -> Model:
     settled = run.config()
     shape = (settled.channels, settled.image_size, settled.image_size)
     family = families.build(settled.family, settled.settings, shape, len(settled.classes), training=False)
-    if not run.weights.is_file():
-        raise UserError(f"run '{run.name}' has no {run.weights.name} yet: it comes when the training ends or stops")
-    _fill(family, dict.fromkeys(family.served), run.weights)
+    path = run.weights if epoch is None else run.snapshots().get(epoch)
+    if path is None:
+        raise UserError(f"run '{run.name}' has no snapshot of epoch {epoch}: train it again with --snapshots")
+    if not path.is_file():
+        raise UserError(f"run '{run.name}' has no {path.name} yet: it comes when the training ends or stops")
+    _fill(family, dict.fromkeys(family.served), path)
     return Model(run, settled, family.place(device).eval().requires_grad_(False))
 
 

@@ -1,12 +1,14 @@
 """The run folder, the public record of one training: the only code that knows its file names.
 
     config.json  status.json  metrics.csv  epochs.csv  samples/epoch_0000.png  private/  progress.gif
-    checkpoints/step_00000000.safetensors  weights.safetensors  discriminator.safetensors  evaluation.json
+    checkpoints/step_00000000.safetensors  snapshots/epoch_0000.safetensors
+    weights.safetensors  discriminator.safetensors  evaluation.json
 
 One trainer writes (`RunWriter`, held by a lock), any number of readers read what was appended (`Run`, `Table`) and
 never lock it out.
 """
 
+import itertools
 import json
 import os
 import re
@@ -28,6 +30,7 @@ from gan_core.tables import Table
 
 CONFIG, STATUS, METRICS, EPOCHS = "config.json", "status.json", "metrics.csv", "epochs.csv"
 SAMPLES, PRIVATE, CHECKPOINTS, GIF = "samples", "private", "checkpoints", "progress.gif"
+SNAPSHOTS = "snapshots"
 WEIGHTS, DISCRIMINATOR, EVALUATION = "weights.safetensors", "discriminator.safetensors", "evaluation.json"
 REFERENCE = "reference"  # the folder of shipped runs below the root: read-only
 
@@ -160,14 +163,18 @@ class Run:
         found = (self.folder / CHECKPOINTS).glob("step_*.safetensors")
         return sorted((p for p in found if re.fullmatch(r"step_\d+\.safetensors", p.name)), reverse=True)
 
+    def snapshots(self) -> dict[int, Path]:
+        """Epoch -> weights of the generators as that preview saw them, in order; only of a run that was asked to."""
+        return self._by_epoch(self.folder / SNAPSHOTS, "safetensors")
+
     def downloads(self) -> list[Path]:
         """The files a person may take away: never private previews, never checkpoints."""
         names = [CONFIG, STATUS, METRICS, EPOCHS, EVALUATION, GIF, WEIGHTS, DISCRIMINATOR]
         return [self.folder / name for name in names if (self.folder / name).is_file()] + list(self.samples().values())
 
     @staticmethod
-    def _by_epoch(folder: Path) -> dict[int, Path]:
-        found = ((re.fullmatch(r"epoch_(\d+)\.png", path.name), path) for path in folder.glob("epoch_*.png"))
+    def _by_epoch(folder: Path, kind: str = "png") -> dict[int, Path]:
+        found = ((re.fullmatch(rf"epoch_(\d+)\.{kind}", path.name), path) for path in folder.glob(f"epoch_*.{kind}"))
         return dict(sorted((int(match[1]), path) for match, path in found if match))
 
 
@@ -267,8 +274,9 @@ class RunWriter:
         files.write_bytes(path, b"".join(line + b"\n" for line in kept))
 
     def keep_samples(self, last: int) -> None:
-        """Drop the grids of epochs after `last`."""
-        for epoch, path in [*self.run.samples().items(), *self.run.private_samples().items()]:
+        """Drop the grids and snapshots of epochs after `last`."""
+        kept = self.run.samples(), self.run.private_samples(), self.run.snapshots()
+        for epoch, path in itertools.chain.from_iterable(found.items() for found in kept):
             if epoch > last:
                 path.unlink()
 
@@ -284,6 +292,11 @@ class RunWriter:
 
     def checkpoint_path(self, step: int) -> Path:
         return self.run.folder / CHECKPOINTS / f"step_{step:08d}.safetensors"
+
+    def snapshot_path(self, epoch: int) -> Path:
+        folder = self.run.folder / SNAPSHOTS
+        folder.mkdir(exist_ok=True)
+        return folder / f"epoch_{epoch:04d}.safetensors"
 
     def drop_old_checkpoints(self, keep: int = 2) -> None:
         for path in self.run.checkpoints()[keep:]:

@@ -247,6 +247,8 @@ class Trainer:
             sheet, row = self.fixed.look(self.family)
         self.writer.save_samples(epoch, sheet, self.private)
         self.writer.log([{"epoch": epoch, "step": self.family.step} | row], EPOCHS)
+        if self.config.snapshots:
+            self._save_weights(self.writer.snapshot_path(epoch), self.family.served_state())
 
     def _save(self) -> None:
         step = self.family.step
@@ -263,16 +265,18 @@ class Trainer:
     def _finish(self) -> None:
         if not self.writer:
             return
-        header = {"preset": self.config.preset, "step": self.family.step}
         self.fixed.refresh(self.family)
-        checkpoints.save_weights(self.writer.run.weights, self.family.served_state(), header)
-        checkpoints.save_weights(self.writer.run.discriminator, self.family.judging_state(), header)
+        self._save_weights(self.writer.run.weights, self.family.served_state())
+        self._save_weights(self.writer.run.discriminator, self.family.judging_state())
         self.writer.save_gif(self.private)
         done = self.family.step == self.last_step
         self._status(
             "finished" if done else "stopped",
             None if done else self.stop_requested or "another of its processes was stopped",
         )
+
+    def _save_weights(self, path: Path, state: dict[str, Tensor]) -> None:
+        checkpoints.save_weights(path, state, {"preset": self.config.preset, "step": self.family.step})
 
     def _newest(self) -> dict[str, float]:
         return dict(zip(self.family.columns, self.rows[-1][2].tolist(), strict=True)) if self.rows else {}

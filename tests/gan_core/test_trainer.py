@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 import torch
 
-from gan_core import catalog, checkpoints, cli, images
+from gan_core import catalog, checkpoints, cli, images, inference
 from gan_core.config import read_run_config
+from gan_core.errors import UserError
 from gan_core.runs import Run
 from tests.gan_core.training import arguments, make_pictures, small, start, train
 
@@ -77,6 +78,18 @@ def test_a_run_leaves_what_the_readme_promises(pictures: Path, tmp_path: Path) -
     assert len(run.checkpoints()) == 2
     assert (folder / "weights.safetensors").stat().st_size < (folder / "checkpoints").stat().st_size + 2_000_000
     assert not list(folder.rglob("*.tmp"))
+
+
+def test_snapshots_are_the_generators_that_the_previews_saw(pictures: Path, tmp_path: Path) -> None:
+    preset, options = small("dcgan")
+    run = Run(train(preset, pictures, tmp_path, "shapes", 2, "--snapshots", *options))
+    assert list(run.snapshots()) == list(run.samples()) == [0, 1, 2]
+    made = {epoch: inference.load(run, epoch=epoch).generate(4)[0] for epoch in run.snapshots()}
+    assert (made[0] != made[1]).any()
+    assert (made[2] == inference.load(run).generate(4)[0]).all()
+    with pytest.raises(UserError, match="no snapshot of epoch 7"):
+        inference.load(run, epoch=7)
+    assert not set(run.snapshots().values()) & set(run.downloads())
 
 
 @pytest.mark.parametrize("family", FAMILIES)
