@@ -1,7 +1,9 @@
 """Are ailments named rightly? Small runs that were trained with one each, and healthy ones: the table.
 
-Thresholds were set on the seeds below 5 of the cases without a mark. The rest was scored with them: seeds 5 to 9, which
-were trained on other pictures, and the cases with a star. `python -m tests.benchmarks.ailments score` prints it.
+Thresholds were set on the seeds below 5 of the cases without a mark: on 0 to 2, and 3 and 4, trained later, asked for no
+change. The rest was scored with them: seeds 5 to 9, which were trained on other pictures, and the cases with a star.
+
+    python -m tests.benchmarks.ailments score     # prints it
 
 The cases with a plus were missed when they were first scored, and rules were made for them afterwards, so that these
 runs test nothing any more: a loss that explodes on the generator's side, a discriminator left behind (six cases), and
@@ -21,15 +23,15 @@ ALL_TOGETHER = 1_500_000  # bytes of the tables
 
 # Case -> (to be said; "" for a healthy one), rightly named and number of the runs with seeds 0 to 4, and 5 to 9.
 TABLE: dict[str, tuple[str, tuple[int, int], tuple[int, int]]] = {
-    "healthy-gan": ("", (3, 3), (5, 5)),
-    "healthy-gan-seed": ("", (3, 3), (5, 5)),
-    "ten-to-one": ("saturated", (3, 3), (5, 5)),
-    "one-latent": ("collapse", (3, 3), (5, 5)),
-    "hundred-rate": ("diverged", (3, 3), (5, 5)),
-    "few-images": ("overfitting", (4, 4), (5, 5)),
-    "saturating": ("vanishing", (4, 4), (5, 5)),
-    "momentum": ("oscillation", (3, 3), (5, 5)),
-    "no-rate": ("nothing_learned", (3, 3), (5, 5)),
+    "healthy-gan": ("", (5, 5), (5, 5)),
+    "healthy-gan-seed": ("", (5, 5), (5, 5)),
+    "ten-to-one": ("saturated", (5, 5), (5, 5)),
+    "one-latent": ("collapse", (5, 5), (5, 5)),
+    "hundred-rate": ("diverged", (5, 5), (5, 5)),
+    "few-images": ("overfitting", (5, 5), (5, 5)),
+    "saturating": ("vanishing", (5, 5), (5, 5)),
+    "momentum": ("oscillation", (5, 5), (5, 5)),
+    "no-rate": ("nothing_learned", (5, 5), (5, 5)),
     "healthy-dcgan*": ("", (0, 0), (4, 5)),
     "healthy-cgan*": ("", (0, 0), (5, 5)),
     "healthy-bigan*": ("", (0, 0), (5, 5)),
