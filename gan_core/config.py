@@ -51,6 +51,13 @@ class RunConfig:
     format: int = FORMAT
 
     @property
+    def settings_on(self) -> dict[str, Any]:
+        """The family's settings but for those that are off: one that is off is as good as one that was not there yet
+        when an older run was trained.
+        """
+        return {key: value for key, value in self.settings.items() if value not in (None, False, 0, "", "none")}
+
+    @property
     def train_images(self) -> int:
         return sum(self.class_counts)
 

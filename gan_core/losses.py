@@ -4,11 +4,13 @@ A logit is the discriminator's answer before any squashing; a high one says "rea
 whatever precision the networks ran in.
 """
 
+from collections.abc import Callable, Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-OBJECTIVES = ("cross_entropy", "hinge", "least_squares")
+OBJECTIVES = ("cross_entropy", "hinge", "least_squares", "relativistic")
 
 
 def discriminator(real: Tensor, fake: Tensor, objective: str = "cross_entropy") -> Tensor:
@@ -43,6 +45,30 @@ def generator(fake: Tensor, objective: str = "cross_entropy") -> Tensor:
     raise AssertionError(f"no objective '{objective}'")
 
 
+def relativistic(winner: Tensor, loser: Tensor) -> Tensor:
+    """What is minimised by who wants the one of each pair to score above the other, a scalar: -log s(winner - loser)
+    (Jolicoeur-Martineau 2018, arXiv:1807.00734, section 3.2; Huang 2024, eq. 2).
+
+    winner, loser: logits (N,) of the pairs: real and generated for the discriminator, the other way round for the
+    generator. A number added to all logits changes nothing, so the sign of one alone has no meaning.
+    """
+    return F.softplus(loser.float() - winner.float()).mean()
+
+
+def of_parts(loss: Callable[..., Tensor], *logits: Sequence[Tensor]) -> Tensor:
+    """The mean of `discriminator` or `generator` over the parts of what a discriminator answers, a scalar: the picture
+    as a whole, and each of its pixels (Schönfeld 2020, arXiv:2002.12655, eq. 3 and 6, whose sum is twice as much).
+
+    logits: for each argument of the loss its parts, (N,) or maps of logits.
+    """
+    return torch.stack([loss(*part) for part in zip(*logits, strict=True)]).mean()
+
+
+def of_pictures(parts: Sequence[Tensor]) -> Tensor:
+    """Parts of an answer, (N,) or maps of logits, as one number a picture (N,): the mean of each part, then of them."""
+    return torch.stack([part.flatten(1).mean(1) if part.ndim > 1 else part for part in parts]).mean(0)
+
+
 def absolute(picture: Tensor, other: Tensor) -> Tensor:
     """Mean absolute difference of two pictures (N, C, H, W), a scalar: CycleGAN's cycle and identity losses (Zhu 2017,
     eq. 2 and section 5.2).
@@ -62,6 +88,11 @@ def accuracy(real: Tensor, fake: Tensor, objective: str = "cross_entropy") -> di
         "accuracy/d_real": (real.detach() > limit).float().mean(),
         "accuracy/d_fake": (fake.detach() <= limit).float().mean(),
     }
+
+
+def pair_accuracy(real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+    """The share of pairs in which the real picture scores above the generated one, in its column of metrics.csv."""
+    return {"accuracy/d_pairs": (real.detach() > fake.detach()).float().mean()}
 
 
 def gradient_penalty(logits: Tensor, inputs: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from gan_core import losses
+from gan_core import augment, losses
 
 Scalars = dict[str, Tensor]  # detached, of one element each, on the family's device
 
@@ -54,11 +54,14 @@ class Family(nn.Module):
 
     task: ClassVar[str] = "generate"
     conditional: ClassVar[bool] = False
-    columns: ClassVar[tuple[str, ...]]  # what train_step returns
+    one_class: ClassVar[bool] = False  # whether it is content, though conditional, with data of a single class
+    judges: ClassVar[bool] = True  # whether it has a discriminator, and so scores
+    columns: tuple[str, ...]  # what train_step returns; of an instance: under its config
 
     # Set by the trainer: makes a tensor the mean over the processes. Alone there is nothing to do.
     reduce: Callable[[Tensor], Tensor] | None = None
     share: tuple[int, int] = (0, 1)  # this process and how many there are
+    augment_p: Tensor  # the probability of each change, where augmentation is adaptive
 
     def __init__(self, config: Any, image_shape: tuple[int, int, int], classes: int, training: bool = True) -> None:
         super().__init__()
@@ -71,8 +74,11 @@ class Family(nn.Module):
         self.served: set[str] = set()  # the networks that inference needs
         self.step = 0  # updates done so far; the trainer counts
         self.steps = 0  # of the whole run; the trainer knows
-        self._norms: Scalars = {}
+        self._noted: Scalars = {}
         self.build(config)
+        if self.learns and self._augment == "adaptive":
+            self.register_buffer("augment_p", torch.zeros(()))
+            self.columns = (*self.columns, "augment/p")
 
     # What a family writes
 
@@ -88,7 +94,10 @@ class Family(nn.Module):
         raise AssertionError(f"{type(self).__name__} has no train_step")
 
     def sample(self, z: Tensor, labels: Tensor) -> Tensor:
-        """Images (N, C, H, W) in [-1, 1] from latents (N, latent_size) and labels (N,), by the averaged generator."""
+        """Images (N, C, H, W) in [-1, 1] from latents (N, latent_size) and labels (N,), by the averaged generator.
+
+        A conditional family takes shares of the classes (N, classes) in place of labels: see nets.ClassEmbedding.
+        """
         return self.averaged("generator")(z)
 
     def score(self, images: Tensor, labels: Tensor, z: Tensor | None = None) -> Tensor:
@@ -125,6 +134,31 @@ class Family(nn.Module):
         """Uniform numbers (count, numbers) in [0, 1) for a training step, shared out as `latents` are."""
         rank, processes = self.share
         return torch.rand(count * processes, numbers, device=self.device)[rank::processes]
+
+    @property
+    def _augment(self) -> str:
+        return getattr(self.config, "augment", "none")  # what has no discriminator has no such setting
+
+    def shown(self, images: Tensor) -> Tensor:
+        """Pictures (N, C, H, W) as the discriminator is shown them, real ones and generated ones alike: as they are, or
+        augmented as the config says. Gradients flow through, and penalties are taken at the pictures as they were.
+        """
+        if self._augment == "none":
+            return images
+        probability = self.augment_p if self._augment == "adaptive" else 1.0
+        return augment.changed(images, self.uniform(len(images), augment.NUMBERS), probability)
+
+    def adapt(self, real: Tensor, fake: Tensor) -> None:
+        """After the discriminator's step, from its logits of real and of generated pictures: where augmentation is
+        adaptive, make it more likely if the training pictures are known too well, else less.
+        """
+        if self._augment != "adaptive":
+            return
+        known = augment.confidence(real, fake, self.objective)
+        if self.reduce is not None:
+            known = self.reduce(known)
+        self.augment_p = augment.adapted(self.augment_p, known, len(real) * self.share[1])
+        self._noted["augment/p"] = self.augment_p
 
     @property
     def remaining(self) -> float:
@@ -187,7 +221,7 @@ class Family(nn.Module):
             gradients = tuple(part.view_as(old) for part, old in zip(parts, gradients, strict=True))
         for parameter, gradient in zip(player.parameters, gradients, strict=True):
             parameter.grad = _laid_out_as(parameter, gradient)
-        self._norms[f"grad_norm/{name}"] = torch.nn.utils.get_total_norm(gradients)
+        self._noted[f"grad_norm/{name}"] = torch.nn.utils.get_total_norm(gradients)
         for group in player.optimizer.param_groups:
             group["lr"] = player.lr * rate
         player.optimizer.step()
@@ -197,8 +231,8 @@ class Family(nn.Module):
             self._average(player)
 
     def scalars(self, values: Scalars) -> Scalars:
-        """The step's losses and the gradient norms that `update` noted, detached."""
-        noted, self._norms = self._norms, {}
+        """The step's losses and what `update` and `adapt` noted, detached."""
+        noted, self._noted = self._noted, {}
         return {key: value.detach().float() for key, value in (values | noted).items()}
 
     def averaged(self, name: str) -> Any:

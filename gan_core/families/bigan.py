@@ -39,6 +39,7 @@ class Config:
     r1: float = 1.0  # weight of the gradient penalty ...
     r1_every: int = 4  # ... paid every so many steps
     recover: float = 1.0  # weight of the squared error of a generated image's latent, found again
+    augment: Literal["none", "fixed", "adaptive"] = "none"  # what the discriminator is shown: see gan_core.augment
     average: float = 0.999  # decay of the generator's and the encoder's moving average, 0 for none
 
 
@@ -87,12 +88,16 @@ class BiGAN(Family):
         fake, code = self.generator(z), self.encoder(real)
 
         image = real.clone().requires_grad_(self.r1_due)
-        d_real, d_fake = self.discriminator(image, code.detach()), self.discriminator(fake.detach(), z)
+        d_real = self.discriminator(self.shown(image), code.detach())
+        d_fake = self.discriminator(self.shown(fake.detach()), z)
         d_loss = losses.discriminator(d_real, d_fake)
         self.update("d", d_loss + self.r1(d_real, image))
+        self.adapt(d_real, d_fake)
 
         # Generator and encoder swap the two sides (section 3.4 of the paper).
-        g_loss = losses.discriminator(self.discriminator(fake, z), self.discriminator(real, code))
+        g_loss = losses.discriminator(
+            self.discriminator(self.shown(fake), z), self.discriminator(self.shown(real), code)
+        )
         recover = (self.encoder(fake).float() - z).square().mean() if self.config.recover else torch.zeros(())
         self.update("g", g_loss + self.config.recover * recover)
 

@@ -16,7 +16,17 @@ from torch import Tensor, nn
 
 from gan_core import losses
 from gan_core.families.base import Family, Scalars
-from gan_core.nets import ConvDiscriminator, ConvGenerator, ImagePerceptron, Perceptron, Shape, stages
+from gan_core.nets import (
+    ClassEmbedding,
+    ConvDiscriminator,
+    ConvGenerator,
+    ImagePerceptron,
+    Perceptron,
+    Shape,
+    UNetDiscriminator,
+    answers,
+    stages,
+)
 
 _CODE = 16  # numbers that tell the convolutional generator the class
 
@@ -33,11 +43,13 @@ class Config:
     discriminator: tuple[int, ...] = ()  # perceptron: hidden layers
     dropout: float = 0.0  # perceptron: in the discriminator, from its second hidden layer on
     momentum: float = 0.1  # of the batch norms' running statistics
+    pixelwise: bool = False  # convolutional: the discriminator is a U-Net that judges every pixel as well
     lr: float = 5e-4
     beta1: float = 0.0
     beta2: float = 0.99
     r1: float = 1.0  # weight of the gradient penalty ...
     r1_every: int = 4  # ... paid every so many steps
+    augment: Literal["none", "fixed", "adaptive"] = "none"  # what the discriminator is shown: see gan_core.augment
     average: float = 0.999  # decay of the generator's moving average, 0 for none
 
 
@@ -68,7 +80,8 @@ class CGAN(Family):
         if config.network == "convolutional":
             channels = stages(self.image_shape[1], config.width, config.most)
             self.generator: nn.Module = ConditionalConvGenerator(config, channels, self.image_shape, self.classes)
-            self.discriminator: nn.Module = ProjectionDiscriminator(channels[:0:-1], self.image_shape, self.classes)
+            judge = UNetDiscriminator if config.pixelwise else ProjectionDiscriminator
+            self.discriminator: nn.Module = judge(channels[:0:-1], self.image_shape, self.classes)
         else:
             self.generator = ScaledGenerator(config, self.image_shape, self.classes)
             self.discriminator = ScaledDiscriminator(config, self.image_shape, self.classes)
@@ -80,14 +93,20 @@ class CGAN(Family):
         fake = self.generator(self.latents(len(real)), labels)
 
         real.requires_grad_(self.r1_due)
-        d_real, d_fake = self.discriminator(real, labels), self.discriminator(fake.detach(), labels)
-        d_loss = losses.discriminator(d_real, d_fake)
-        self.update("d", d_loss + self.r1(d_real, real))
+        seen, made = self.shown(real), self.shown(fake.detach())
+        d_real, d_fake = answers(self.discriminator, seen, labels), answers(self.discriminator, made, labels)
+        d_loss = losses.of_parts(losses.discriminator, d_real, d_fake)
+        total = d_loss + self.r1(losses.of_pictures(d_real), real)
+        if isinstance(self.discriminator, UNetDiscriminator):
+            squares = self.uniform(len(real), 3)
+            total = total + self.discriminator.consistency((seen, d_real[1]), (made, d_fake[1]), squares, labels)
+        self.update("d", total)
+        self.adapt(d_real[0], d_fake[0])
 
-        g_loss = losses.generator(self.discriminator(fake, labels))
+        g_loss = losses.of_parts(losses.generator, answers(self.discriminator, self.shown(fake), labels))
         self.update("g", g_loss)
 
-        return self.scalars({"loss/d": d_loss, "loss/g": g_loss} | losses.accuracy(d_real, d_fake))
+        return self.scalars({"loss/d": d_loss, "loss/g": g_loss} | losses.accuracy(d_real[0], d_fake[0]))
 
     def sample(self, z: Tensor, labels: Tensor) -> Tensor:
         return self.averaged("generator")(z, labels)
@@ -104,7 +123,7 @@ class ConditionalConvGenerator(nn.Module):
 
     def __init__(self, config: Config, channels: tuple[int, ...], image_shape: Shape, classes: int) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(classes, _CODE)
+        self.embedding = ClassEmbedding(classes, _CODE)
         self.body = ConvGenerator(config.latent_size + _CODE, channels, image_shape, momentum=config.momentum)
 
     def forward(self, z: Tensor, labels: Tensor) -> Tensor:
@@ -134,7 +153,7 @@ class ScaledGenerator(nn.Module):
 
     def __init__(self, config: Config, image_shape: Shape, classes: int) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(classes, config.latent_size)
+        self.embedding = ClassEmbedding(classes, config.latent_size)
         self.body = ImagePerceptron((config.latent_size, *config.generator), image_shape, config.momentum)
 
     def forward(self, z: Tensor, labels: Tensor) -> Tensor:

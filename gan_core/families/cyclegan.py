@@ -40,6 +40,7 @@ class Config:
     zoom: float = 0.1  # training pictures are enlarged by up to this share, and a random window is taken
     exposure: float = 0.0  # and made brighter or darker, harder or softer by up to this share: see `expose`
     mirror: bool = False  # and mirrored half of the time: not for chests, whose heart is on one side
+    augment: Literal["none", "fixed", "adaptive"] = "none"  # what the discriminators are shown: see gan_core.augment
     lr: float = 2e-4  # falls linearly to 0 over the second half of the run
     beta1: float = 0.5
     beta2: float = 0.999
@@ -98,7 +99,7 @@ class CycleGAN(Family):
 
     def train_step(self, real: Tensor, labels: Tensor) -> Scalars:
         config = self.config
-        real_a, real_b = self.augment(real).chunk(2)
+        real_a, real_b = self.jitter(real).chunk(2)
         count = len(real_a)
 
         # Translation and identity go through in one call; instance norm keeps them apart.
@@ -106,8 +107,8 @@ class CycleGAN(Family):
         fake_b, *idt_b = self.generator_ab(torch.cat((real_a, real_b)) if learns_identity else real_a).split(count)
         fake_a, *idt_a = self.generator_ba(torch.cat((real_b, real_a)) if learns_identity else real_b).split(count)
         rec_a, rec_b = self.generator_ba(fake_b), self.generator_ab(fake_a)
-        g_ab = losses.generator(self.discriminator_b(fake_b), config.objective)
-        g_ba = losses.generator(self.discriminator_a(fake_a), config.objective)
+        g_ab = losses.generator(self.discriminator_b(self.shown(fake_b)), config.objective)
+        g_ba = losses.generator(self.discriminator_a(self.shown(fake_a)), config.objective)
         cycle_a, cycle_b = losses.absolute(rec_a, real_a), losses.absolute(rec_b, real_b)
         nothing = torch.zeros((), device=real.device)
         identity_a = losses.absolute(idt_a[0], real_a) if learns_identity else nothing
@@ -125,6 +126,7 @@ class CycleGAN(Family):
         d_a = losses.discriminator(d_a_real, d_a_fake, config.objective)
         d_b = losses.discriminator(d_b_real, d_b_fake, config.objective)
         self.update("d", d_a + d_b, rate=self.remaining)
+        self.adapt(torch.cat((d_a_real, d_b_real)), torch.cat((d_a_fake, d_b_fake)))
 
         accuracy_a = losses.accuracy(d_a_real, d_a_fake, config.objective)
         accuracy_b = losses.accuracy(d_b_real, d_b_fake, config.objective)
@@ -145,11 +147,14 @@ class CycleGAN(Family):
 
     def _judge(self, discriminator: nn.Module, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
         """Logits for both halves, in one call."""
-        logits_real, logits_fake = discriminator(torch.cat((real, fake.to(real.dtype)))).chunk(2)
+        shown = self.shown(torch.cat((real, fake.to(real.dtype))))
+        logits_real, logits_fake = discriminator(shown).chunk(2)
         return logits_real, logits_fake
 
-    def augment(self, real: Tensor) -> Tensor:
-        """Random windows of enlarged pictures, (N, C, H, W) as before: the paper's jitter; and random exposures."""
+    def jitter(self, real: Tensor) -> Tensor:
+        """Training pictures as both networks see them, (N, C, H, W) as before: random windows of enlarged pictures, the
+        paper's jitter, and random exposures.
+        """
         return self._window(self.expose(real))
 
     def expose(self, real: Tensor) -> Tensor:

@@ -8,12 +8,13 @@ discriminator by a gradient penalty (Mescheder 2018, arXiv:1801.04406).
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from gan_core import losses
 from gan_core.families.base import Family, Scalars
-from gan_core.nets import ConvDiscriminator, ConvGenerator, stages
+from gan_core.nets import ConvDiscriminator, ConvGenerator, UNetDiscriminator, answers, stages
 
 
 @dataclass(frozen=True)
@@ -30,16 +31,19 @@ class Config:
     normalize: bool = False  # batch norm in the discriminator
     dropout: float = 0.0  # in the discriminator
     momentum: float = 0.1  # of the batch norms' running statistics
+    pixelwise: bool = False  # the discriminator is a U-Net, of stages that halve, and judges every pixel as well
     lr: float = 5e-4
     beta1: float = 0.0
     beta2: float = 0.99
     r1: float = 1.0  # weight of the gradient penalty ...
     r1_every: int = 4  # ... paid every so many steps
+    augment: Literal["none", "fixed", "adaptive"] = "none"  # what the discriminator is shown: see gan_core.augment
     average: float = 0.999  # decay of the generator's moving average, 0 for none
 
 
 PRESETS = {
     "dcgan": Config(),
+    "dcgan_unet": Config(pixelwise=True),
     "dcgan_seed": Config(
         generator=(128, 128, 64),
         discriminator=(32, 64, 128, 256),
@@ -65,15 +69,19 @@ class DCGAN(Family):
     def build(self, config: Config) -> None:
         channels = config.generator or stages(self.image_shape[1], config.width, config.most)
         self.generator = ConvGenerator(config.latent_size, channels, self.image_shape, momentum=config.momentum)
-        self.discriminator = ConvDiscriminator(
-            config.discriminator or channels[:0:-1],
-            self.image_shape,
-            strides=config.strides,
-            kernel=config.kernel,
-            normalize=config.normalize,
-            dropout=config.dropout,
-            momentum=config.momentum,
-        )
+        widths = config.discriminator or channels[:0:-1]
+        if config.pixelwise:
+            self.discriminator: nn.Module = UNetDiscriminator(widths, self.image_shape)
+        else:
+            self.discriminator = ConvDiscriminator(
+                widths,
+                self.image_shape,
+                strides=config.strides,
+                kernel=config.kernel,
+                normalize=config.normalize,
+                dropout=config.dropout,
+                momentum=config.momentum,
+            )
         betas = (config.beta1, config.beta2)
         self.optimize("d", "discriminator", lr=config.lr, betas=betas)
         self.optimize("g", "generator", lr=config.lr, betas=betas, average=config.average)
@@ -83,11 +91,17 @@ class DCGAN(Family):
 
         # Real and generated images go through apart: their batch statistics must not mix.
         real.requires_grad_(self.r1_due)
-        d_real, d_fake = self.discriminator(real), self.discriminator(fake.detach())
-        d_loss = losses.discriminator(d_real, d_fake)
-        self.update("d", d_loss + self.r1(d_real, real))
+        seen, made = self.shown(real), self.shown(fake.detach())
+        d_real, d_fake = answers(self.discriminator, seen), answers(self.discriminator, made)
+        d_loss = losses.of_parts(losses.discriminator, d_real, d_fake)
+        total = d_loss + self.r1(losses.of_pictures(d_real), real)
+        if isinstance(self.discriminator, UNetDiscriminator):
+            squares = self.uniform(len(real), 3)
+            total = total + self.discriminator.consistency((seen, d_real[1]), (made, d_fake[1]), squares)
+        self.update("d", total)
+        self.adapt(d_real[0], d_fake[0])
 
-        g_loss = losses.generator(self.discriminator(fake))
+        g_loss = losses.of_parts(losses.generator, answers(self.discriminator, self.shown(fake)))
         self.update("g", g_loss)
 
-        return self.scalars({"loss/d": d_loss, "loss/g": g_loss} | losses.accuracy(d_real, d_fake))
+        return self.scalars({"loss/d": d_loss, "loss/g": g_loss} | losses.accuracy(d_real[0], d_fake[0]))

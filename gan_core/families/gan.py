@@ -8,6 +8,7 @@ adds a gradient penalty, so that the discriminator never stops teaching (Mesched
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 from torch import Tensor, nn
 
@@ -30,6 +31,7 @@ class Config:
     beta2: float = 0.99
     r1: float = 1.0  # weight of the gradient penalty ...
     r1_every: int = 4  # ... paid every so many steps
+    augment: Literal["none", "fixed", "adaptive"] = "none"  # what the discriminator is shown: see gan_core.augment
     average: float = 0.999  # decay of the generator's moving average, 0 for none
 
 
@@ -66,11 +68,12 @@ class GAN(Family):
         fake = self.generator(self.latents(len(real)))
 
         real.requires_grad_(self.r1_due)
-        d_real, d_fake = self.discriminator(real), self.discriminator(fake.detach())
+        d_real, d_fake = self.discriminator(self.shown(real)), self.discriminator(self.shown(fake.detach()))
         d_loss = losses.discriminator(d_real, d_fake)
         self.update("d", d_loss + self.r1(d_real, real))
+        self.adapt(d_real, d_fake)
 
-        g_loss = losses.generator(self.discriminator(fake))
+        g_loss = losses.generator(self.discriminator(self.shown(fake)))
         self.update("g", g_loss)
 
         return self.scalars({"loss/d": d_loss, "loss/g": g_loss} | losses.accuracy(d_real, d_fake))

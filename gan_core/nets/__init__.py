@@ -1,11 +1,15 @@
 """Networks without a purpose of their own: the families give them one."""
 
+from gan_core.nets.classes import ClassEmbedding
 from gan_core.nets.convolutional import ConvDiscriminator, ConvGenerator, Shape, stages
 from gan_core.nets.perceptron import ImagePerceptron, Perceptron
 from gan_core.nets.pool import ImagePool
+from gan_core.nets.residual import ResidualDiscriminator, ResidualGenerator
 from gan_core.nets.translators import PatchDiscriminator, ResNetTranslator, UNetTranslator
+from gan_core.nets.unet_discriminator import UNetDiscriminator, answers
 
 __all__ = [
+    "ClassEmbedding",
     "ConvDiscriminator",
     "ConvGenerator",
     "ImagePerceptron",
@@ -13,7 +17,11 @@ __all__ = [
     "PatchDiscriminator",
     "Perceptron",
     "ResNetTranslator",
+    "ResidualDiscriminator",
+    "ResidualGenerator",
     "Shape",
+    "UNetDiscriminator",
     "UNetTranslator",
+    "answers",
     "stages",
 ]

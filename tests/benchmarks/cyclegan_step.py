@@ -127,7 +127,7 @@ def main() -> None:
     torch.manual_seed(0)
     # The jitter of training pictures belongs to the data: the plain loop has none either.
     family = definition.family(definition.presets[options.preset], shape, 2).place("cpu")
-    family.augment = lambda real: real
+    family.jitter = lambda real: real
     loop = PlainLoop(family)
     real = torch.rand(2, *shape) * 2 - 1
 

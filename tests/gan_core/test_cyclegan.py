@@ -179,18 +179,18 @@ def test_the_learning_rate_falls_over_the_second_half() -> None:
     assert [rate.pop() / 2e-4 for rate in rates] == pytest.approx([1, 1, 1, 1, 1, 1, 0.8, 0.6, 0.4, 0.2])
 
 
-def test_augmentation_takes_windows_and_mirrors() -> None:
+def test_jitter_takes_windows_and_mirrors() -> None:
     ramp = torch.linspace(-1, 1, 32).expand(64, 1, 32, 32).clone()
     torch.manual_seed(0)
-    kept = build(zoom=0.0, mirror=True).augment(ramp)
+    kept = build(zoom=0.0, mirror=True).jitter(ramp)
     mirrored = torch.isclose(kept, -ramp, atol=1e-4).flatten(1).all(1)
     assert 0.3 < mirrored.float().mean() < 0.7
     torch.testing.assert_close(kept[~mirrored], ramp[~mirrored], atol=1e-4, rtol=0)
-    zoomed = build(zoom=0.25).augment(ramp)
+    zoomed = build(zoom=0.25).jitter(ramp)
     width = (zoomed[:, 0, 0, -1] - zoomed[:, 0, 0, 0]) / 2
     assert 0.78 < width.min() < 0.85
     assert 0.95 < width.max() <= 1.001
-    assert torch.equal(build(zoom=0.0).augment(ramp), ramp)
+    assert torch.equal(build(zoom=0.0).jitter(ramp), ramp)
 
 
 def test_exposures_vary_as_much_as_asked_and_keep_the_range() -> None:

@@ -12,7 +12,8 @@ TORCH = frozenset({"torch", "torchvision", "lightning_fabric", "safetensors.torc
 
 # Parts of gan_core by name; "" is the package's own __init__, a family is "families.<name>".
 GROUND = frozenset(
-    {"", "batches", "config", "decoding", "dicom", "errors", "files", "images", "losses", "nets", "signals", "tables"}
+    {"", "augment", "batches", "config", "decoding", "dicom", "errors", "files", "images", "losses", "nets", "signals"}
+    | {"tables"}
 )
 
 # Part -> the parts it may use.
@@ -51,8 +52,8 @@ FACES = frozenset(
 
 # torch takes seconds to import: the other parts do without it.
 WITH_TORCH = frozenset(
-    {"checkpoints", "evaluation", "families", "gate", "hardware", "inference", "losses", "nets", "plans", "previews"}
-    | {"trainer", "translation_previews"}
+    {"augment", "checkpoints", "evaluation", "families", "gate", "hardware", "inference", "losses", "nets", "plans"}
+    | {"previews", "trainer", "translation_previews"}
 )
 
 
