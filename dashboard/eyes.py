@@ -64,6 +64,13 @@ class Order:
 def show(library: Library, entry: Entry) -> None:
     """The section of the Run page."""
     st.subheader("The discriminators' eyes" if entry.domains else "The discriminator's eyes")
+    if entry.light:
+        st.caption("No weights were kept of this run: there is nothing to ask.")
+        return
+    preset = _preset(entry)
+    if preset and not preset.judges:
+        st.caption("It was trained without a discriminator: nobody judged its pictures.")
+        return
     if not entry.run.discriminator.is_file():
         st.caption(
             "This run keeps no discriminator, so that nothing can be scored: train its preset again to have one."

@@ -22,6 +22,7 @@ from dashboard.store import Entry
 from gan_core import data, runs
 from gan_core.config import RunConfig
 from gan_core.data import Prepared, phantom
+from gan_core.data.sources import COMBINED
 from gan_core.decoding import quantise
 from gan_core.errors import UserError
 from gan_core.runs import Run
@@ -104,7 +105,7 @@ def locate(settled: RunConfig, folder: str = "") -> str:
     Looked for below `folder`, and in it where it holds the run's classes, below GANRAY_DATA, and where the run says.
     """
     source, places = settled.source, []
-    if not source.startswith(("phantom:", "hf:")) and not Path(source).is_absolute():
+    if not source.startswith(("phantom:", "hf:", COMBINED)) and not Path(source).is_absolute():
         places = [str(Path(base).expanduser() / source) for base in (folder, os.environ.get(DATA, "")) if base]
         if folder and set(settled.classes) <= set(sources.classes(folder)):
             places.insert(1, folder)

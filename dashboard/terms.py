@@ -20,18 +20,54 @@ class Chart:
     percent: bool = False
     by_objective: bool = False  # its size means something else under another objective
     weight: str = ""  # the setting that weighs it: where that is 0 it is not learned, and not measured
+    objectives: tuple[str, ...] = ()  # whose runs learn by it; empty for all
 
 
+SIDES = ("cross_entropy", "hinge", "least_squares")  # one image at a time is taken for real or not
+GAME = (*SIDES, "relativistic")
+PAIRS = ("accuracy/d_pairs",)
 PATCHES = tuple(f"accuracy/d_{domain}_{kind}" for domain in "ab" for kind in ("real", "fake"))
 CHARTS = {
     "generate": (
-        Chart("Generator loss", ("loss/g",), "lower: it fools its discriminator more often", by_objective=True),
-        Chart("Discriminator loss", ("loss/d",), "lower: it tells real from generated more surely", by_objective=True),
+        Chart(
+            "Generator loss",
+            ("loss/g",),
+            "lower: it fools its discriminator more often",
+            by_objective=True,
+            objectives=GAME,
+        ),
+        Chart(
+            "Discriminator loss",
+            ("loss/d",),
+            "lower: it tells real from generated more surely",
+            by_objective=True,
+            objectives=GAME,
+        ),
         Chart(
             "Discriminator accuracy",
             store.ACCURACY,
             "mean of real and generated images; at 50 % it is guessing",
             percent=True,
+            objectives=SIDES,
+        ),
+        Chart(
+            "Pairs told apart",
+            PAIRS,
+            "the real image of a pair scores above the generated one; at 50 % the discriminator is guessing",
+            percent=True,
+            objectives=("relativistic",),
+        ),
+        Chart(
+            "Reconstruction error",
+            ("loss/reconstruction",),
+            "mean squared error of a pixel, in [-1, 1], drawn again from its image's latent",
+            objectives=("likelihood",),
+        ),
+        Chart(
+            "Divergence of the latents",
+            ("loss/kl",),
+            "what an image's latent tells of it, in nats: near 0 it tells nothing",
+            objectives=("likelihood",),
         ),
     ),
     "translate": (
@@ -67,10 +103,11 @@ CHARTS = {
     ),
 }
 # What is watched while a run trains: a chart's title, its curves by name, and whether they are shares.
-GROWTH: dict[str, tuple[tuple[str, dict[str, tuple[str, ...]], bool], ...]] = {
+Growth = tuple[tuple[str, dict[str, tuple[str, ...]], bool], ...]
+GROWTH: dict[str, Growth] = {
     "generate": (
         ("Losses", {"generator": ("loss/g",), "discriminator": ("loss/d",)}, False),
-        ("Discriminator accuracy", {"mean of real and generated": store.ACCURACY}, True),
+        ("Discriminator accuracy", {"mean of real and generated": store.ACCURACY, "pairs told apart": PAIRS}, True),
     ),
     "translate": (
         (
@@ -81,6 +118,10 @@ GROWTH: dict[str, tuple[tuple[str, dict[str, tuple[str, ...]], bool], ...]] = {
         ("Discriminator accuracy", {"mean of real and translated": PATCHES}, True),
     ),
 }
+ALONE: Growth = (  # the same where there is no discriminator
+    ("Reconstruction error", {"mean squared error": ("loss/reconstruction",)}, False),
+    ("Divergence of the latents", {"nats": ("loss/kl",)}, False),
+)
 ANIMATIONS = {
     "generate": ("From noise to images", "The same latents in every frame, from before training to the last epoch."),
     "translate": (
@@ -121,7 +162,20 @@ def objective(entry: Entry) -> str:
 
 def measured(entry: Entry, chart: Chart) -> bool:
     """Whether the run learns what the chart shows."""
+    if chart.objectives and entry.objective not in chart.objectives:
+        return False
     return not chart.weight or bool(entry.config and entry.config.settings.get(chart.weight, 1))
+
+
+def usual(task: str, group: Sequence[Entry]) -> list[Chart]:
+    """The charts of a task, without those that other objectives than these runs' have of their own."""
+    known = {entry.objective for entry in group}
+    return [chart for chart in CHARTS[task] if not chart.objectives or known & set(chart.objectives)]
+
+
+def growth(entry: Entry) -> Growth:
+    """What is watched while the run trains."""
+    return ALONE if entry.objective == "likelihood" else GROWTH[entry.task]
 
 
 def split(chart: Chart, group: Sequence[Entry]) -> list[tuple[str, list[Entry]]]:
@@ -139,10 +193,17 @@ def titles(entry: Entry) -> dict[str, str]:
         return {
             "loss/g": "Generator loss",
             "loss/d": "Discriminator loss",
+            "loss/class": "Loss of naming the class",
+            "loss/reconstruction": "Reconstruction error",
+            "loss/kl": "Divergence of the latents",
+            "accuracy/d_pairs": "Pairs told apart",
             "accuracy/d_real": "Accuracy on real images",
             "accuracy/d_fake": "Accuracy on generated images",
             "accuracy/d_held_out": "Accuracy on held-out images",
+            "accuracy/class_real": "Class named, real images",
+            "accuracy/class_fake": "Class named, generated images",
             "diversity/samples": "Diversity, the data's dotted",
+            "augment/p": "Probability of augmentation",
             "grad_norm/g": "Generator gradient norm",
             "grad_norm/d": "Discriminator gradient norm",
             "images_per_second": "Images a second",
@@ -167,6 +228,7 @@ def titles(entry: Entry) -> dict[str, str]:
         "cycle_error/a": f"Cycle error, {a}",
         "cycle_error/b": f"Cycle error, {b}",
         "accuracy/d_held_out": "Accuracy on held-out images",
+        "augment/p": "Probability of augmentation",
         "grad_norm/g": "Gradient norm of the translators",
         "grad_norm/d": "Gradient norm of the discriminators",
         "images_per_second": "Images a second",
@@ -178,9 +240,9 @@ def last_values(library: Library, entry: Entry, group: Sequence[Entry]) -> dict[
     metrics, previews = library.table(entry, store.METRICS), library.table(entry, store.EPOCHS)
     mixed = len({other.objective for other in group}) > 1
     rows = {}
-    for chart in CHARTS[entry.task]:
+    for chart in usual(entry.task, group):
         last = library.curve(entry, chart.columns, parts.SMOOTHING).last if measured(entry, chart) else math.nan
-        note = f" ({objective(entry)})" if mixed and chart.by_objective else ""
+        note = f" ({objective(entry)})" if mixed and chart.by_objective and measured(entry, chart) else ""
         rows[chart.title] = share(last) if chart.percent else number(last) + note
     rows["Accuracy on held-out images"] = share(previews.last("accuracy/d_held_out"))
     if entry.task == "translate":

@@ -24,6 +24,7 @@ class Preset:
     task: str  # generate or translate
     conditional: bool = False  # whether its runs can be asked for a class
     encodes: bool = False  # whether they bring pictures back to latents
+    judges: bool = True  # whether they have a discriminator
 
     @property
     def image_size(self) -> int:
@@ -59,7 +60,7 @@ def _read(path: Path) -> list[Preset]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     title = (ast.get_docstring(tree) or path.stem).splitlines()[0]
     names: list[str] = []
-    task, conditional, encodes = "generate", False, False
+    task, conditional, encodes, judges = "generate", False, False, True
     for node in ast.walk(tree):
         encodes = encodes or (isinstance(node, ast.FunctionDef) and node.name == "encode")
         target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
@@ -70,6 +71,8 @@ def _read(path: Path) -> list[Preset]:
             names = [key.value for key in value.keys if isinstance(key, ast.Constant) and isinstance(key.value, str)]
         if target.id == "conditional" and isinstance(value, ast.Constant):
             conditional = bool(value.value)
+        if target.id == "judges" and isinstance(value, ast.Constant):
+            judges = bool(value.value)
         if target.id == "task" and isinstance(value, ast.Constant):
             task = str(value.value)
-    return [Preset(name, path.stem, title, task, conditional, encodes) for name in names]
+    return [Preset(name, path.stem, title, task, conditional, encodes, judges) for name in names]

@@ -110,6 +110,27 @@ class Model:
             raise UserError(f"run '{self.run.name}' is not conditional: it has no classes to compare")
         return {name: self.generate(count, label=name, seed=seed, truncation=truncation)[0] for name in self.classes}
 
+    def between(
+        self, count: int, first: str, second: str, shares: Sequence[float], *, seed: int = 0, truncation: float = 1.0
+    ) -> np.ndarray:
+        """The same latents on the way from one class to another: uint8 (shares, count, H, W, C).
+
+        shares: of the second class, each from 0 to 1; the generator gets both classes' codes, mixed by them.
+
+        Raises:
+            UserError: the run is not conditional, a class that it does not have, a share outside 0 to 1.
+        """
+        if wrong := [share for share in shares if not 0 <= share <= 1]:
+            raise UserError(f"a share of {wrong[0]:g} of '{second}': take numbers from 0 to 1")
+        z = self.latents(count, seed, truncation)
+        ends = [int(self.labels(1, name)[0]) for name in (first, second)]
+        mixed = torch.zeros(len(shares), count, len(self.classes), device=z.device)
+        for way, share in zip(mixed, shares, strict=True):
+            way[:, ends[0]] += 1 - share
+            way[:, ends[1]] += share
+        drawn = np.concatenate(list(self._render(z.repeat(len(shares), 1), mixed.flatten(0, 1))))
+        return drawn.reshape(len(shares), count, *drawn.shape[1:])
+
     def translate(self, pictures: np.ndarray, to: str) -> np.ndarray:
         """Pictures of the other domain in domain `to`: uint8 (N, H, W, C) of the run's own size, in and out.
 
@@ -177,12 +198,14 @@ class Model:
                 number += 1
         return number
 
-    def interpolate(self, ends: Sequence[int], steps: int, *, label: str | None = None) -> np.ndarray:
+    def interpolate(
+        self, ends: Sequence[int], steps: int, *, label: str | None = None, truncation: float = 1.0
+    ) -> np.ndarray:
         """Pictures uint8 (steps, H, W, C) on the way from the latent of one seed to that of another.
 
         Latents of many dimensions lie near a sphere, so the way follows it (White 2016, arXiv:1609.04468).
         """
-        start, end = (self.latents(1, seed)[0] for seed in ends)
+        start, end = (self.latents(1, seed, truncation)[0] for seed in ends)
         cosine = torch.dot(start, end) / (start.norm() * end.norm())
         angle = torch.arccos(cosine.clamp(-0.9999, 0.9999))
         t = torch.linspace(0, 1, steps, device=start.device)[:, None]
@@ -196,7 +219,7 @@ class Model:
             UserError: the run has no encoder.
         """
         if not isinstance(self.family, families.Encodes):
-            raise UserError(f"run '{self.run.name}' has no encoder: take a bigan run")
+            raise UserError(f"run '{self.run.name}' has no encoder: take a bigan or a vae run")
         with torch.inference_mode():
             return self.family.encode(self._take(pictures))
 

@@ -69,7 +69,7 @@ def plan(
         domains = _domains(domains, prepared)
         prepared = prepared.only(domains)
     _check_counts(prepared, batch_size, translates)
-    if definition.family.conditional and len(prepared.classes) < 2:
+    if definition.family.conditional and not definition.family.one_class and len(prepared.classes) < 2:
         raise UserError(f"{source}: '{preset}' needs at least two classes, found one ({prepared.classes[0]})")
     if precision == "auto" and hardware.processes() > 1:
         # Each would time for itself, and they must agree.

@@ -50,19 +50,20 @@ class Fixed:
             shown = family.sample(self.z[:GRID_IMAGES], self.grid_labels)
             pairs = zip(self.z.split(_BATCH), self.labels.split(_BATCH), strict=True)
             samples = torch.cat([family.sample(z, labels).float() for z, labels in pairs])
-            scores = {
-                "real": _scores(family, self.real, self.real_labels),
-                "held_out": _scores(family, self.held_out, self.held_out_labels),
-                "generated": _scores(family, samples, self.labels, self.z),
-            }
-        limit = losses.boundary(family.objective)
-        held_out = scores["held_out"]
-        row: dict[str, Any] = {
-            "accuracy/d_held_out": float((held_out > limit).mean()) if len(held_out) else float("nan"),
-            "diversity/samples": diversity(samples),
-            "diversity/data": diversity(self.real),
-        }
+            scores = self._judged(family, samples) if family.judges else {}
+        row: dict[str, Any] = {"diversity/samples": diversity(samples), "diversity/data": diversity(self.real)}
+        if scores:
+            held_out = scores["held_out"] > losses.boundary(family.objective)
+            row = {"accuracy/d_held_out": float(held_out.mean()) if len(held_out) else float("nan")} | row
         return images.grid(images.to_uint8(shown)), row | {f"scores/{k}": histogram(v) for k, v in scores.items()}
+
+    def _judged(self, family: Family, samples: Tensor) -> dict[str, np.ndarray]:
+        """The discriminator's logits of real, held-out and generated images."""
+        return {
+            "real": _scores(family, self.real, self.real_labels),
+            "held_out": _scores(family, self.held_out, self.held_out_labels),
+            "generated": _scores(family, samples, self.labels, self.z),
+        }
 
 
 def fix_inputs(family: Family, train: Part, held_out: Part, seed: int) -> Fixed:

@@ -267,7 +267,8 @@ class Trainer:
             return
         self.fixed.refresh(self.family)
         self._save_weights(self.writer.run.weights, self.family.served_state())
-        self._save_weights(self.writer.run.discriminator, self.family.judging_state())
+        if self.family.judges:
+            self._save_weights(self.writer.run.discriminator, self.family.judging_state())
         self.writer.save_gif(self.private)
         done = self.family.step == self.last_step
         self._status(

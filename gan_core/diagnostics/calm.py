@@ -6,7 +6,7 @@ import numpy as np
 
 from gan_core.diagnostics.events import Event
 from gan_core.diagnostics.record import Record
-from gan_core.diagnostics.rules import AHEAD, CHANCE
+from gan_core.diagnostics.rules import AHEAD
 from gan_core.diagnostics.stretches import bridged, diversity, longest, until
 
 UNCHANGED = 0.002  # of the grey scale: a translation that hardly differs from its input
@@ -51,19 +51,20 @@ def unchanged(record: Record) -> Iterator[Event]:
 def head_start(record: Record) -> Iterator[Event]:
     """A discriminator that learned first, until the generator caught up."""
     accuracy, loss = record.blocks(record.mean("real", "fake")), record.blocks(record.mean("g"))
-    first, last = longest(accuracy >= AHEAD)
+    first, last = longest(accuracy >= record.accuracy(AHEAD))
     count = len(accuracy)
     if count < 10 or first > count // 10 or last - first < HEAD_START * count or last > count * 0.6:
         return
     after = float(accuracy[-max(count // 10, 1) :].mean())
-    if after > AHEAD - 0.05:
+    if after > record.accuracy(AHEAD - 0.05):
         return
     yield Event(
         "head_start",
         0.0,
         record.block_end(last - 1),
-        f"The discriminator learns first and is right about {float(accuracy[first:last].mean()):.0%} of the images "
-        f"(generator's loss up to {float(loss[first:last].max()):.3g}); then the generator catches up, to {after:.0%}.",
+        f"The discriminator learns first and is right about {float(accuracy[first:last].mean()):.0%} of the "
+        f"{record.judged} (generator's loss up to {float(loss[first:last].max()):.3g}); then the generator catches up, "
+        f"to {after:.0%}.",
         {"accuracy": float(accuracy[first:last].mean()), "after": after},
         (*record.columns("real"), *record.columns("fake")),
     )
@@ -72,11 +73,12 @@ def head_start(record: Record) -> Iterator[Event]:
 def guessing(record: Record) -> Iterator[Event]:
     """A discriminator that cannot tell: the end that the theory promises, or a discriminator too weak to teach."""
     accuracy, loss = record.blocks(record.mean("real", "fake")), record.blocks(record.mean("d"))
-    count, chance = len(accuracy), CHANCE[record.objective]
+    count, chance = len(accuracy), record.chance
     if count < 10:
         return
     accuracy = np.convolve(np.pad(accuracy, 1, mode="edge"), np.ones(3) / 3, "valid")
-    lost = (np.abs(accuracy - 0.5) <= GUESSING) & (np.abs(loss - chance) <= GUESSING * chance)
+    unsure = np.abs(accuracy - 0.5) <= record.accuracy(0.5 + GUESSING) - 0.5
+    lost = unsure & (np.abs(loss - chance) <= GUESSING * chance)
     first, last = longest(bridged(lost))
     if last < count or last - first < GUESSING_FOR * count:
         return
@@ -85,7 +87,7 @@ def guessing(record: Record) -> Iterator[Event]:
         "guessing",
         record.block_start(first),
         None,
-        f"The discriminator is right about {mean:.0%} of the images, and its loss is that of guessing, "
+        f"The discriminator is right about {mean:.0%} of the {record.judged}, and its loss is that of guessing, "
         f"{chance:.2g}: it cannot tell generated images from real ones, or it is too weak to.",
         {"accuracy": mean, "loss/d": float(loss[first:].mean())},
         (*record.columns("real"), *record.columns("fake"), *record.columns("d")),
@@ -118,7 +120,7 @@ def balance(record: Record) -> Iterator[Event]:
     if len(accuracy) < 5 or not all(np.isfinite(values).all() for values in losses):
         return
     middle = np.convolve(np.pad(accuracy, 1, mode="edge"), np.ones(3) / 3, "valid")
-    first, last = longest((middle >= EVEN[0]) & (middle <= EVEN[1]))
+    first, last = longest((middle >= EVEN[0]) & (middle <= record.accuracy(EVEN[1])))
     # The course of the beginning may lead into balance without being part of it.
     while last - first >= EVEN_FOR * len(accuracy) and max(values[first:last].std() for values in losses) > STEADY:
         first += 1
@@ -129,7 +131,7 @@ def balance(record: Record) -> Iterator[Event]:
         "balance",
         record.block_start(first),
         until(record, last, len(accuracy)),
-        f"The discriminator is right about {mean:.0%} of the images, and neither loss moves far.",
+        f"The discriminator is right about {mean:.0%} of the {record.judged}, and neither loss moves far.",
         {"accuracy": mean},
         (*record.columns("real"), *record.columns("fake")),
     )

@@ -53,7 +53,9 @@ def compare(runs: Sequence[Diagnosed]) -> str:
         group = [run for run in logged if run.record.task == task]
         if group:
             sentences += _samples(group) if task == "generate" else _translations(group)
-            sentences += _accuracies(group)
+            # To be right about a pair is easier than about an image: the two are not ranked together.
+            for judged in ("images", "pairs"):
+                sentences += _accuracies([run for run in group if run.record.judged == judged], len(logged) == 1)
     sentences += _repeats(logged)
     sentences += _twins(logged)
     return " ".join([*(sentence for sentence in sentences if sentence), CAVEAT])
@@ -120,16 +122,18 @@ def _translations(runs: Sequence[Diagnosed]) -> list[str]:
     ]
 
 
-def _accuracies(runs: Sequence[Diagnosed]) -> list[str]:
+def _accuracies(runs: Sequence[Diagnosed], alone: bool) -> list[str]:
     ranked = _ranked(runs, lambda run: _last(run, "real", "fake"))
     if not ranked:
         return []
     (high, most), (low, least) = ranked[0], ranked[-1]
+    about = " about pairs" if high.record.judged == "pairs" else ""
     if len(ranked) == 1:
-        return [f"Its discriminator ends at {most:.0%} right."]
+        whose = "Its discriminator" if alone else f"The discriminator of {high.name}"
+        return [f"{whose} ends at {most:.0%} right{about}."]
     if most - least < 0.03:
-        return [f"All discriminators end at about {np.mean([value for _, value in ranked]):.0%} right."]
-    return [f"The discriminators end between {least:.0%} right ({low.name}) and {most:.0%} ({high.name})."]
+        return [f"All discriminators end at about {np.mean([value for _, value in ranked]):.0%} right{about}."]
+    return [f"The discriminators end between {least:.0%} right{about} ({low.name}) and {most:.0%} ({high.name})."]
 
 
 def _repeats(runs: Sequence[Diagnosed]) -> list[str]:
@@ -137,7 +141,7 @@ def _repeats(runs: Sequence[Diagnosed]) -> list[str]:
     groups: dict[tuple[object, ...], list[Diagnosed]] = {}
     for run in runs:
         config = run.config
-        settings = tuple(sorted((key, str(value)) for key, value in config.settings.items()))
+        settings = tuple(sorted((key, str(value)) for key, value in config.settings_on.items()))
         groups.setdefault((config.preset, config.fingerprint, config.epochs, config.batch_size, settings), []).append(
             run
         )

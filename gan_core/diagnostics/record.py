@@ -1,7 +1,9 @@
 """What a run has logged, as plain arrays: all that the rules look at."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from statistics import NormalDist
 
 import numpy as np
 
@@ -13,12 +15,19 @@ BINS = 40  # of the score histograms, 0.5 wide, from -10 to 10
 BLOCKS = 40  # a run is looked at in so many parts at most ...
 ROWS = 3  # ... of so many rows at least
 
+_NORMAL = NormalDist()
+
+# The losses' size where all is guessed. Without a game there is none.
+_CHANCE = {"cross_entropy": math.log(2), "relativistic": math.log(2), "least_squares": 0.25, "hinge": 1.0}
+_PAIRS = "accuracy/d_pairs"
+
 _PLAYERS: dict[str, dict[str, tuple[str, ...]]] = {
     "generate": {
         "g": ("loss/g",),
         "d": ("loss/d",),
-        "real": ("accuracy/d_real",),
-        "fake": ("accuracy/d_fake",),
+        # Which of a pair is real, a relativistic discriminator is asked; it is right about both of them or about none.
+        "real": ("accuracy/d_real", _PAIRS),
+        "fake": ("accuracy/d_fake", _PAIRS),
     },
     "translate": {
         "g": ("loss/g_ab", "loss/g_ba"),
@@ -52,6 +61,31 @@ class Record:
         """The mean of the columns of these roles, (n,); empty if there are none."""
         found = [self.metrics[name] for role in roles for name in self.columns(role)]
         return np.mean(found, axis=0) if found else np.empty(0)
+
+    @property
+    def chance(self) -> float:
+        """The size of the players' losses where all is guessed; not-a-number where nobody plays."""
+        return _CHANCE.get(self.objective, math.nan)
+
+    @property
+    def judged(self) -> str:
+        """What the discriminator is right or wrong about."""
+        return "pairs" if self.objective == "relativistic" else "images"
+
+    @property
+    def found(self) -> str:
+        """What it finds if it is right about what the generator made."""
+        return "pairs' generated images" if self.objective == "relativistic" else "generated images"
+
+    def accuracy(self, share: float) -> float:
+        """The accuracy that says as much as being right about `share` of single images.
+
+        Whoever may look at a real and a generated image together is right more often: where the scores of both kinds
+        are normal, at sqrt(2) times the distance from chance, in standard deviations.
+        """
+        if self.objective != "relativistic":
+            return share
+        return _NORMAL.cdf(math.sqrt(2) * _NORMAL.inv_cdf(share))
 
     @property
     def epoch(self) -> np.ndarray:

@@ -13,8 +13,7 @@ from gan_core.diagnostics.events import Event
 from gan_core.diagnostics.record import Record
 from gan_core.diagnostics.stretches import bridged, diversity, longest, swings, until
 
-CHANCE = {"cross_entropy": math.log(2), "least_squares": 0.25, "hinge": 1.0}  # the losses' size where all is guessed
-EXPLODED = 6.0  # times that: a discriminator that errs so loudly has lost hold
+EXPLODED = 6.0  # times the losses' size where all is guessed: a discriminator that errs so loudly has lost hold
 EXPLODED_G = 40.0  # times that, of a generator's loss
 
 AHEAD = 0.9  # accuracy of a discriminator that is hardly ever wrong
@@ -61,7 +60,7 @@ def diverged(record: Record) -> Iterator[Event]:
             (name,),
         )
         return
-    chance = CHANCE[record.objective]
+    chance = record.chance
     means = {role: record.blocks(record.mean(role)) / chance for role in ("d", "g")}
     # A generator that loses has a large loss, and nothing has exploded yet: more is asked of it.
     role = "d" if (means["d"] > EXPLODED).any() else "g"
@@ -96,11 +95,11 @@ def saturated(record: Record) -> Iterator[Event]:
     accuracy, loss = record.blocks(record.mean("real", "fake")), record.blocks(record.mean("g"))
     if len(accuracy) < 5:
         return
-    first, last = longest(bridged(accuracy >= AHEAD))
+    first, last = longest(bridged(accuracy >= record.accuracy(AHEAD)))
     if last - first < max(AHEAD_FOR * len(accuracy), 1):
         return
     level = float(loss[first:last].mean())
-    if level < LOSING * CHANCE[record.objective]:
+    if level < LOSING * record.chance:
         return
     mean = float(accuracy[first:last].mean())
     third = max((last - first) // 3, 1)
@@ -110,7 +109,7 @@ def saturated(record: Record) -> Iterator[Event]:
         "saturated",
         record.block_start(first),
         until(record, last, len(accuracy)),
-        f"The discriminator is right about {mean:.1%} of the images, and the generator's loss {climb}.",
+        f"The discriminator is right about {mean:.1%} of the {record.judged}, and the generator's loss {climb}.",
         {"accuracy": mean, "loss/g": level},
         (*record.columns("real"), *record.columns("fake"), *record.columns("g")),
     )
@@ -119,7 +118,7 @@ def saturated(record: Record) -> Iterator[Event]:
 def fooled(record: Record) -> Iterator[Event]:
     """A discriminator that takes nearly every generated image for real: the generator has run away from it."""
     accuracy, loss = record.blocks(record.mean("fake")), record.blocks(record.mean("d"))
-    first, last = longest((accuracy <= FOOLED) & (loss >= FOOLED_LOSS * CHANCE[record.objective]))
+    first, last = longest((accuracy <= record.accuracy(FOOLED)) & (loss >= FOOLED_LOSS * record.chance))
     if last - first < max(AHEAD_FOR * len(accuracy), 2):
         yield from _no_teacher(record)
         return
@@ -128,8 +127,8 @@ def fooled(record: Record) -> Iterator[Event]:
         "fooled",
         record.block_start(first),
         until(record, last, len(accuracy)),
-        f"The discriminator finds {mean:.0%} of the generated images, and its loss is {level:.3g}, "
-        f"where guessing would cost {CHANCE[record.objective]:.2g}.",
+        f"The discriminator finds {mean:.0%} of the {record.found}, and its loss is {level:.3g}, "
+        f"where guessing would cost {record.chance:.2g}.",
         {"accuracy": mean, "loss/d": level},
         (*record.columns("fake"), *record.columns("d")),
     )
@@ -143,7 +142,7 @@ def _no_teacher(record: Record) -> Iterator[Event]:
         return
     accuracy = (real + fake) / 2
     mean, level = float(accuracy[-late:].mean()), float(loss[-late:].mean())
-    if mean > GUESSES or level < AT_CHANCE * CHANCE[record.objective]:
+    if mean > record.accuracy(GUESSES) or level < AT_CHANCE * record.chance:
         return
     # Guessing is also how it ends where samples are perfect: then they are as diverse, and it takes no side.
     share = diversity(record)[-3:]
@@ -154,8 +153,8 @@ def _no_teacher(record: Record) -> Iterator[Event]:
         "fooled",
         record.block_start(len(real) - late),
         None,
-        f"The discriminator is right about {mean:.0%} of the images, and its loss is {level:.2g}, where guessing would "
-        f"cost {CHANCE[record.objective]:.2g}: it has nothing to teach.",
+        f"The discriminator is right about {mean:.0%} of the {record.judged}, and its loss is {level:.2g}, where "
+        f"guessing would cost {record.chance:.2g}: it has nothing to teach.",
         {"accuracy": mean, "loss/d": level},
         (*record.columns("real"), *record.columns("fake"), *record.columns("d")),
     )
@@ -164,11 +163,11 @@ def _no_teacher(record: Record) -> Iterator[Event]:
 def vanishing(record: Record) -> Iterator[Event]:
     """Hardly any gradient reaches the generator, while the discriminator is sure."""
     norms = record.blocks(record.metrics.get("grad_norm/g", np.empty(0)))
-    if len(norms) < 5:
-        return
     accuracy = record.blocks(record.mean("real", "fake"))
+    if len(norms) < 5 or not len(accuracy):
+        return
     share = norms / max(float(np.nanmax(norms)), 1e-30)
-    first, last = longest((share < FAINT) & (accuracy > 0.9))
+    first, last = longest((share < FAINT) & (accuracy > record.accuracy(0.9)))
     if last - first < FAINT_FOR * len(norms):
         return
     lowest = float(share[first:last].mean())
@@ -177,7 +176,7 @@ def vanishing(record: Record) -> Iterator[Event]:
         record.block_start(first),
         until(record, last, len(norms)),
         f"The generator's gradients have shrunk to {lowest:.1%} of their largest, while the discriminator is right "
-        f"about {float(accuracy[first:last].mean()):.0%} of the images.",
+        f"about {float(accuracy[first:last].mean()):.0%} of the {record.judged}.",
         {"share": lowest},
         ("grad_norm/g",),
     )
@@ -252,7 +251,7 @@ def oscillation(record: Record) -> Iterator[Event]:
         values = record.mean(role)
         if len(values) >= 60 and np.isfinite(values).all():
             # A loss far below chance may swing as it likes: nobody learns from it.
-            found.append((*swings(np.log(np.abs(values) + CHANCE[record.objective] / 10)), role))
+            found.append((*swings(np.log(np.abs(values) + record.chance / 10)), role))
     if not found:
         return
     turns, height, place, role = max(found)

@@ -1,6 +1,6 @@
 """Are ailments named rightly? Small runs that were trained with one each, and healthy ones: the table.
 
-Thresholds were set on the seeds below 5 of the cases without a mark: on 0 to 2, and 3 and 4, trained later, asked for no
+Thresholds were set on the seeds below 5 of the cases without a mark: on 0 to 2; 3 and 4, trained later, asked for no
 change. The rest was scored with them: seeds 5 to 9, which were trained on other pictures, and the cases with a star.
 
     python -m tests.benchmarks.ailments score     # prints it

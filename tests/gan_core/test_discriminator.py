@@ -29,6 +29,16 @@ def pictures() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (70, 32, 32, 1), np.uint8)
 
 
+def test_a_run_without_one_says_so(tmp_path: Path) -> None:
+    source = make_pictures(tmp_path / "source", 20)
+    folder = train("vae", source, tmp_path, "vae", 1)
+    assert not (folder / "discriminator.safetensors").exists()
+    header = (folder / "epochs.csv").read_text().splitlines()[0]
+    assert "diversity/samples" in header and "scores/" not in header and "held_out" not in header
+    with pytest.raises(UserError, match="trained without a discriminator"):
+        discriminator(Run(folder))
+
+
 def test_a_score_is_the_networks_own_logit(runs: Path, pictures: np.ndarray) -> None:
     eye = discriminator(Run(runs / "gan"))
     scores = eye.score(pictures)

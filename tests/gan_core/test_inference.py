@@ -7,7 +7,8 @@ import pytest
 import torch
 from PIL import Image
 
-from gan_core import cli, inference
+from gan_core import catalog, cli, families, inference
+from gan_core.config import to_dict
 from gan_core.errors import UserError
 from gan_core.runs import Run
 from tests.gan_core.training import make_pictures, train
@@ -48,6 +49,38 @@ def test_classes_are_chosen_or_drawn_in_the_datas_proportions(runs: Path) -> Non
         model.generate(1, label="disk")
     with pytest.raises(UserError, match="not conditional"):
         inference.load(Run(runs / "gan")).generate(1, label="disc")
+
+
+def test_the_way_between_two_classes_begins_and_ends_at_them(runs: Path) -> None:
+    model = inference.load(Run(runs / "cgan"))
+    way = model.between(3, "disc", "bar", (0, 0.5, 1), seed=2)
+    assert way.shape == (3, 3, 32, 32, 1)
+    assert way.dtype == np.uint8
+    ends = [model.generate(3, label=name, seed=2)[0].astype(int) for name in ("disc", "bar")]
+    assert np.abs(way[0] - ends[0]).max() <= 1
+    assert np.abs(way[2] - ends[1]).max() <= 1
+    whole = np.abs(ends[0] - ends[1]).mean()
+    assert all(0 < np.abs(way[1] - end).mean() < whole for end in ends)
+    with pytest.raises(UserError, match=r"take numbers from 0 to 1"):
+        model.between(3, "disc", "bar", (0, 1.5))
+    with pytest.raises(UserError, match="Did you mean 'disc'"):
+        model.between(3, "disk", "bar", (0,))
+    with pytest.raises(UserError, match="not conditional"):
+        inference.load(Run(runs / "gan")).between(3, "disc", "bar", (0,))
+
+
+@pytest.mark.parametrize("preset", [p.name for p in catalog.presets().values() if p.conditional])
+def test_every_conditional_generator_takes_shares_of_classes(preset: str) -> None:
+    torch.manual_seed(0)
+    entry = catalog.find_preset(preset)
+    settings = to_dict(families.load_family(entry.family).presets[preset])
+    family = families.build(entry.family, settings, (1, 32, 32), 3, training=False).eval()
+    z, labels = torch.randn(3, family.latent_size), torch.tensor([0, 1, 2])
+    with torch.inference_mode():
+        plain = family.sample(z, labels)
+        shares = torch.nn.functional.one_hot(labels, 3).float()
+        torch.testing.assert_close(family.sample(z, shares), plain)
+        assert not torch.allclose(family.sample(z, shares.flip(0)), plain)
 
 
 def test_encode_reconstruct_interpolate_score(runs: Path) -> None:

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from gan_core.nets import pyramid
 from gan_core.nets.convolutional import ToImage, UpConv, stages
 from gan_core.nets.dropout import Dropout
+from gan_core.nets.residual import ResidualDiscriminator, ResidualGenerator
 
 
 @pytest.mark.parametrize("shape", [(2, 3, 4, 4), (1, 5, 7, 6)])
@@ -66,3 +67,21 @@ def test_bands_hold_the_whole_picture(shape: tuple[int, int, int]) -> None:
     sizes = [shape[0] * size * size for size in pyramid.band_sizes(shape[1])]
     parts = [part * 2**level / (level + 1) if level else part for level, part in enumerate(bands.split(sizes, 1))]
     torch.testing.assert_close(pyramid.from_bands(torch.cat(parts, 1), shape), images, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("blocks", [1, 2])
+def test_residual_networks_begin_as_their_steps_between_resolutions(blocks: int) -> None:
+    """And pass on what has a size of its own: neither grown nor faded, without any normalisation."""
+    torch.manual_seed(0)
+    networks = [ResidualGenerator(20, (64, 64, 32, 16), (1, 32, 32), blocks=b) for b in (0, blocks)]
+    networks += [ResidualDiscriminator((32, 64, 64), (1, 32, 32), blocks=b) for b in (0, blocks)]
+    for bare, full in (networks[:2], networks[2:]):
+        missing = full.load_state_dict(bare.state_dict(), strict=False).missing_keys
+        assert missing and all("stages" in name for name in missing)
+    z, images = torch.randn(64, 20), torch.randn(64, 1, 32, 32)
+    torch.testing.assert_close(networks[0](z), networks[1](z))
+    features = networks[3](images)
+    torch.testing.assert_close(networks[2](images), features)
+    assert features.shape == (64, 64)
+    assert 0.2 < float(features.detach().std()) < 5
+    assert networks[1](z).shape == (64, 1, 32, 32) and networks[1](z).abs().max() < 1
