@@ -13,8 +13,9 @@ import streamlit as st
 
 from gan_core import images, runs
 from gan_core.config import RunConfig
+from gan_core.data import combined
 from gan_core.data.decode_pool import decode_one
-from gan_core.data.sources import open_source
+from gan_core.data.sources import COMBINED, open_source
 from gan_core.data.store import Settings
 from gan_core.errors import UserError
 from gan_core.evaluation.results import Memorisation, Neighbour
@@ -30,9 +31,11 @@ def nearest(found: Memorisation, space: str) -> list[Neighbour]:
 
 
 def is_here(source: str) -> bool:
-    """Whether a source can be read without leaving this machine: a folder, a zip, or drawn pictures."""
+    """Whether a source can be read without leaving this machine: folders, a zip, or drawn pictures."""
     if source.startswith("phantom:"):
         return True
+    if source.startswith(COMBINED):
+        return combined.is_here(source)
     try:
         return bool(source) and not source.startswith("hf:") and Path(source).expanduser().exists()
     except (OSError, ValueError):

@@ -5,8 +5,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from dashboard.store import Entry
+from gan_core.data import caution, combined
 from gan_core.data.layout import SPLIT_NAMES
 from gan_core.data.phantom import drawer
+from gan_core.data.sources import COMBINED
 from gan_core.errors import UserError
 
 HELD_OUT = "held-out"
@@ -23,6 +25,8 @@ def problem(source: str) -> str:
         return "" if re.match(r"phantom:(cxr|mri)\b", source) else "the phantoms are phantom:cxr and phantom:mri"
     if source.startswith("hf:"):
         return "" if re.match(r"hf:[^/\s]+/[^/\s]+$", source) else "write it as hf:owner/name"
+    if source.startswith(COMBINED):
+        return _combined_problem(source.removeprefix(COMBINED))
     path = Path(source).expanduser()
     try:
         found = path.is_dir() or path.is_file()
@@ -31,8 +35,16 @@ def problem(source: str) -> str:
     return "" if found else f"there is no folder or zip '{source}' on this machine"
 
 
+def hint(source: str, used: tuple[str, ...] = ()) -> str:
+    """What to know about a source whose classes (or those that are used) are trained on, as a sentence, if anything."""
+    said = caution(source, used)
+    return f"{said[:1].upper()}{said[1:]}." if said else ""
+
+
 def classes(source: str) -> tuple[str, ...]:
-    """The classes of a phantom or of a folder with class folders, sorted; empty where they are not seen at once."""
+    """The classes of a phantom, of a folder with class folders, or as named; sorted; empty if not seen at once."""
+    if source.startswith(COMBINED):
+        return tuple(combined.origins(source))
     kind, _, rest = source.partition(":")
     if kind == "phantom":
         try:
@@ -87,6 +99,16 @@ def _can_draw(entry: Entry, wanted: set[str], size: int) -> bool:
 
 def _lower(names: Iterable[str]) -> set[str]:
     return {name.lower() for name in names}
+
+
+def _combined_problem(rest: str) -> str:
+    """What is wrong with classes from several folders, as far as it is seen without listing them."""
+    try:
+        pairs = combined.parse(rest)
+    except UserError as error:
+        return str(error)
+    away = [pattern for name, pattern in pairs if not combined.is_here(f"{COMBINED}{name}={pattern}")]
+    return f"there is no '{away[0]}' on this machine" if away else ""
 
 
 def _class_folders(folder: Path) -> set[str]:

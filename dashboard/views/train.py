@@ -25,6 +25,7 @@ DATA_HELP = """
 - a folder with one sub-folder per class, or a flat folder of images
 - a zip file of either
 - `hf:owner/name` for a data set from Hugging Face
+- `classes:normal=a/NORMAL;covid=b/*/COVID` for classes from several folders
 """
 DOMAIN_HELP = "One of the data's classes: the name of its folder. Both may stay empty where the data has just two."
 INPUTS_HELP = """
@@ -59,7 +60,7 @@ def show_form() -> None:
             st.text_input("Data", key="source", help=DATA_HELP)
             source = str(form["source"]).strip()
             problem = sources.problem(source)
-            _note(problem, DRAWN.get(source, ""))
+            _note(problem, DRAWN.get(source, "") or plain(sources.hint(source)))
         translates = preset.task == "translate"
         with st.grid(5, min_column_width=130):
             st.number_input("Epochs", 1, 100_000, key="epochs")
@@ -236,7 +237,7 @@ def show_growth(library: Library, entry: Entry) -> None:
             parts.picture(content, f"Newest samples of {entry.label}", f"newest-{entry.name}", entry.domains)
             parts.privacy(entry)
             st.caption(f"Samples at epoch {newest}" if newest is not None else "Samples come after the first epoch.")
-        for title, columns, percent in terms.GROWTH[entry.task]:
+        for title, columns, percent in terms.growth(entry):
             pairs = zip(columns.items(), (solid, beside), strict=False)
             lines = [Line(name, library.curve(entry, of, parts.SMOOTHING), style) for (name, of), style in pairs]
             lines = [line for line in lines if len(line.curve.x)]

@@ -28,14 +28,9 @@ def difference_hash(grey: np.ndarray) -> np.ndarray:
     return np.packbits(small[:, :-1] < small[:, 1:]).view(np.uint64)
 
 
-def same_in_other_splits(digests: list[str], splits: list[str]) -> list[tuple[int, ...]]:
-    """Groups of equal pictures that lie in more than one split, as indices."""
-    return [group for group in _groups(digests) if len({splits[index] for index in group}) > 1]
-
-
-def same_in_other_classes(digests: list[str], labels: list[str]) -> list[tuple[int, ...]]:
-    """Groups of equal pictures under more than one class, as indices."""
-    return [group for group in _groups(digests) if len({labels[index] for index in group}) > 1]
+def same_elsewhere(digests: list[str], places: list[str]) -> list[tuple[int, ...]]:
+    """Groups of equal pictures that lie in more than one place, as indices; places: the split or class of each."""
+    return [group for group in _groups(digests) if len({places[index] for index in group}) > 1]
 
 
 def _groups(digests: list[str]) -> list[tuple[int, ...]]:

@@ -39,7 +39,7 @@ def open_folder(root: Path) -> FolderSource:
         UserError: it cannot be read, or there is no picture in it.
     """
     root = root.resolve()
-    stamps = _list(root)
+    stamps = list_pictures(root)
     if not stamps:
         raise UserError(f"there are no images in '{root}' (PNG, JPEG, BMP, TIFF, WebP and DICOM files are looked for)")
     places, warnings = arrange(list(stamps), root.name or "images")
@@ -48,7 +48,7 @@ def open_folder(root: Path) -> FolderSource:
     return FolderSource(root, entries, tuple(warnings))
 
 
-def _list(root: Path) -> dict[str, str]:
+def list_pictures(root: Path) -> dict[str, str]:
     """Picture path inside the folder -> stamp of size and times. Links are followed, each folder once."""
     seen: set[tuple[int, int]] = set()
     stamps: dict[str, str] = {}
@@ -67,11 +67,12 @@ def _list(root: Path) -> dict[str, str]:
             path = Path(folder) / file
             name = path.relative_to(root).as_posix()
             if is_picture_name(name):
-                stamps[name] = _stamp(path)
+                stamps[name] = stamp(path)
     return stamps
 
 
-def _stamp(path: Path) -> str:
+def stamp(path: Path) -> str:
+    """What changes when a file does, without reading it."""
     try:
         status = path.stat()
     except OSError as error:

@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from gan_core.data import cache as caching
 from gan_core.data.decode_pool import Picture, decode_all
-from gan_core.data.duplicates import near_in_other_splits, same_in_other_classes, same_in_other_splits
+from gan_core.data.duplicates import near_in_other_splits, same_elsewhere
 from gan_core.data.sources import Entry, Source, open_source
 from gan_core.data.splits import compile_pattern, on_both_sides, patient_of, split, tells_patient, union
 from gan_core.data.store import FORMAT, Prepared, Settings, index_text, open_prepared, skipped_line
@@ -44,7 +44,7 @@ def prepare(
     """Decode, window, resize and cache a source; a second call with the same settings opens the cached array.
 
     Args:
-        source: a folder, a zip, `hf:owner/name[:config]` or `phantom:cxr`; see `sources.KINDS`.
+        source: a folder, a zip, `hf:owner/name[:config]`, `phantom:cxr` or `classes:a=...;b=...`; see `sources.KINDS`.
         size: side of the square images, pixels.
         channels: 1 (grey) or 3.
         fit: "crop" cuts the centre square, "pad" keeps everything and adds black.
@@ -123,15 +123,17 @@ def _index(text: str, source: Source, settings: Settings, kept: list[tuple[Entry
     digests = [picture.digest for _, picture in kept]
     names, labels = [entry.name for entry in entries], [entry.label for entry in entries]
     pattern = compile_pattern(settings.patient_pattern)
-    patients = [patient_of(name, pattern) for name in names]
-    splits = _splits(entries, patients, digests, settings.split_seed)
+    told = [patient_of(name, pattern) for name in names]
+    splits = _splits(entries, told, digests, settings.split_seed)
+    patients = [f"{entry.origin}/{name}" if entry.origin else name for entry, name in zip(entries, told, strict=True)]
     hashes = np.array([picture.hash for _, picture in kept])
     warnings = [
         *source.warnings,
         *_pattern_warning(names, pattern),
         *_patient_warning(names, patients, splits, pattern),
         *_split_warning(patients, splits),
-        *_class_warning(names, digests, labels),
+        *_same_warning(names, same_elsewhere(digests, labels), "class"),
+        *_same_warning(names, same_elsewhere(digests, [entry.origin for entry in entries]), "data set"),
         *_near_warning(names, near_in_other_splits(hashes, digests, splits)),
     ]
     classes = sorted(set(labels))
@@ -152,7 +154,19 @@ def _index(text: str, source: Source, settings: Settings, kept: list[tuple[Entry
 
 
 def _splits(entries: list[Entry], patients: list[str], digests: list[str], seed: int) -> list[str]:
-    """The source's own splits if it has any, else ours."""
+    """Each data set of the source split as it would be alone, so that who is held out there is held out here."""
+    splits = [""] * len(entries)
+    for origin in {entry.origin for entry in entries}:
+        own = [index for index, entry in enumerate(entries) if entry.origin == origin]
+        parts = _own_splits([entries[i] for i in own], [patients[i] for i in own], [digests[i] for i in own], seed)
+        for index, part in zip(own, parts, strict=True):
+            splits[index] = part
+    _refuse_same([entry.name for entry in entries], same_elsewhere(digests, splits))
+    return splits
+
+
+def _own_splits(entries: list[Entry], patients: list[str], digests: list[str], seed: int) -> list[str]:
+    """A data set's own splits if it has any, else ours."""
     given = [entry.split for entry in entries]
     labels = [entry.label for entry in entries]
     groups = union(patients, digests)
@@ -160,7 +174,6 @@ def _splits(entries: list[Entry], patients: list[str], digests: list[str], seed:
     if {part or "train" for part in given} == {"train"}:
         return split(groups, labels, seed)
     splits = [part or "train" for part in given]
-    _refuse_same([entry.name for entry in entries], same_in_other_splits(digests, splits))
     if "val" in splits or "train" not in splits:
         return splits
     train = [index for index, part in enumerate(splits) if part == "train"]
@@ -220,10 +233,9 @@ def _split_warning(patients: list[str], splits: list[str]) -> list[str]:
     return ["nothing is held out"]
 
 
-def _class_warning(names: list[str], digests: list[str], labels: list[str]) -> list[str]:
-    groups = same_in_other_classes(digests, labels)
+def _same_warning(names: list[str], groups: list[tuple[int, ...]], place: str) -> list[str]:
     shown = _some([" = ".join(names[index] for index in group) for group in groups], "; ")
-    return [f"{len(groups)} images lie in more than one class: {shown}"] if groups else []
+    return [f"{len(groups)} images lie in more than one {place}: {shown}"] if groups else []
 
 
 def _near_warning(names: list[str], pairs: list[tuple[int, int]]) -> list[str]:

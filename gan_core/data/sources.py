@@ -8,10 +8,11 @@ import numpy as np
 
 from gan_core.errors import UserError, nearest
 
+COMBINED = "classes:"
 KINDS = (
     "a folder with one sub-folder per class, a flat folder of images, a zip of either, "
-    "hf:owner/name[:config] for a Hugging Face data set, or phantom:cxr[?images=1000&seed=0] or phantom:mri "
-    "for drawn images"
+    "hf:owner/name[:config] for a Hugging Face data set, phantom:cxr[?images=1000&seed=0] or phantom:mri "
+    "for drawn images, or classes:NAME=FOLDER;NAME=FOLDER for classes from several folders"
 )
 
 
@@ -23,6 +24,7 @@ class Entry:
     label: str
     split: str | None  # None where the source leaves the split to us
     stamp: str  # changes when the picture changes, cheap to get
+    origin: str = ""  # the data set inside the source, where there are several: patients of two are never one
 
 
 class Source(Protocol):
@@ -68,6 +70,10 @@ def open_source(text: str) -> Source:
         from gan_core.data.hub import open_hub
 
         return open_hub(rest)
+    if text.startswith(COMBINED):
+        from gan_core.data.combined import open_combined
+
+        return open_combined(rest)
     path = Path(text).expanduser()
     if text and path.is_dir():
         from gan_core.data.folder import open_folder

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboard import sources
+from dashboard import neighbours, parts, sources
 from dashboard.store import Library
 from gan_core import data
 from tests.dashboard.fixtures import make_run
@@ -34,6 +34,20 @@ def test_the_classes_of_a_folder_are_its_folders(
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / "notes.txt").touch()
     assert sources.classes(str(tmp_path)) == found
+
+
+def test_classes_from_several_folders(tmp_path: Path) -> None:
+    for name in ("adults/train/COVID", "adults/val/COVID", "children/NORMAL"):
+        (tmp_path / name).mkdir(parents=True)
+    source = f"classes:normal={tmp_path}/children/NORMAL;covid={tmp_path}/adults/*/COVID"
+    assert sources.problem(source) == "" and neighbours.is_here(source)
+    assert sources.classes(source) == ("covid", "normal")
+    assert parts.source_name(source) == "covid, normal from adults and children/NORMAL"
+    assert sources.hint(source).startswith("The classes come from different folders (covid from adults; ")
+    assert sources.hint(source, ("covid",)) == sources.hint("phantom:cxr") == ""
+    away = source.replace("adults", "adlts")
+    assert "adlts" in sources.problem(away) and not neighbours.is_here(away)
+    assert "NAME=FOLDER" in sources.problem("classes:normal")
 
 
 @pytest.mark.parametrize("source", ["", "hf:owner/name", "phantom:moon", "/no/such/folder", "a\0b", __file__])
