@@ -3,6 +3,7 @@
 Plotly is imported when the first chart is drawn. Every trace has at most 1000 points, kept as float32.
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,18 +16,23 @@ from dashboard.store import Entry
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-# Okabe and Ito's colours, told apart by the colour-blind, legible on white and on near black. The second word is
-# Streamlit's name of the same colour (see .streamlit/config.toml), for text.
+# Okabe and Ito's colours, and three that the colour-blind tell from them (simulated after Machado 2009), all legible on
+# white and on near black. The second word is Streamlit's name of the colour (see .streamlit/config.toml), for text.
 FAMILIES = {
     "gan": ("#0072B2", "blue"),
     "dcgan": ("#D55E00", "orange"),
     "cgan": ("#009E73", "green"),
     "bigan": ("#CC79A7", "violet"),
+    "acgan": ("#3D9BDC", "primary"),
+    "r3gan": ("#CC003D", "red"),
+    "vae": ("#7F8C9B", "gray"),
     "cyclegan": ("#C08A00", "yellow"),  # theirs darkened, to be seen on white
 }
-OTHERS = (("#56B4E9", "primary"), ("#7F8C9B", "gray"))
+OTHERS = (("#56B4E9", "primary"), ("#8C6D5B", "gray"))
+SHAPES = ("circle", "square", "diamond", "triangle-up", "x", "star", "cross", "triangle-down")  # of marks on lines
 DASHES = ("solid", "dash", "dot", "dashdot")
-SIGNS = ("━━", "╍╍", "┅┅", "┉┉")  # the dashes, as text
+# Beyond four runs of a family, shapes on the lines tell them apart: Plotly's names, and a full and a hollow glyph.
+GLYPHS = {"": "●○", "square": "■□", "diamond": "◆◇", "triangle-up": "▲△", "triangle-down": "▼▽"}
 KINDS = {"real": ("Training", "#7F8C9B"), "held_out": ("Held out", "#56B4E9")}
 
 GREY = "#7F8C9B"
@@ -37,17 +43,22 @@ CONFIG = {"displayModeBar": False, "scrollZoom": False}
 
 @dataclass(frozen=True)
 class Style:
-    """How a run is drawn: its family's colour, and a dash that tells it from others of the family."""
+    """How a run is drawn: its family's colour, and a dash and a shape that tell it from others of the family."""
 
     color: str
     word: str  # Streamlit's name of the colour
     dash: str
-    sign: str
+    shape: str = ""  # one of GLYPHS
 
     @property
     def dot(self) -> str:
-        """A full dot for a solid line, a ring for a dashed one."""
-        return "●" if self.dash == "solid" else "○"
+        """A full dot (or the run's shape) for a solid line, a hollow one for a dashed one."""
+        return GLYPHS[self.shape][self.dash != "solid"]
+
+    @property
+    def symbol(self) -> str:
+        """The same as Plotly's marker."""
+        return f"{self.shape or 'circle'}{'' if self.dash == 'solid' else '-open'}"
 
 
 def family_color(family: str) -> tuple[str, str]:
@@ -58,16 +69,20 @@ def family_color(family: str) -> tuple[str, str]:
 
 
 def styles(entries: Sequence[Entry]) -> dict[str, Style]:
-    """A style for each run by name. The plain `_seed` presets are dashed; further runs of a family get other dashes."""
+    """A style for each run by name. The plain `_seed` presets are dashed; further runs of a family get other dashes.
+
+    Twenty runs of a family look different.
+    """
     found: dict[str, Style] = {}
-    used: dict[str, set[int]] = {}
+    used: dict[str, set[tuple[str, int]]] = {}
     for entry in entries:
         taken = used.setdefault(entry.family, set())
         seed_twin = bool(entry.config and entry.config.preset.endswith("_seed"))
         order = (1, 2, 3, 0) if seed_twin else (0, 2, 3, 1)
-        index = next((i for i in order if i not in taken), order[0])
-        taken.add(index)
-        found[entry.name] = Style(*family_color(entry.family), DASHES[index], SIGNS[index])
+        free = ((shape, dash) for shape in GLYPHS for dash in order)
+        shape, dash = next((each for each in free if each not in taken), ("", order[0]))
+        taken.add((shape, dash))
+        found[entry.name] = Style(*family_color(entry.family), DASHES[dash], shape)
     return found
 
 
@@ -142,13 +157,12 @@ def plane(points: Sequence[Point], x: str, y: str, height: int = 380) -> "Figure
     """Runs by two shares, from 0 to 1."""
     figure = _figure(height)
     for point in points:
-        hollow = "" if point.style.dash == "solid" else "-open"
         figure.add_scatter(
             x=[point.x],
             y=[point.y],
             name=point.name,
             mode="markers",
-            marker={"color": point.style.color, "size": 12, "symbol": f"circle{hollow}"},
+            marker={"color": point.style.color, "size": 12, "symbol": point.style.symbol},
             error_x=_error(point.x, point.x_reach, point.style.color),
             error_y=_error(point.y, point.y_reach, point.style.color),
             hovertemplate=f"{x} %{{x:.3f}}<br>{y} %{{y:.3f}}",
@@ -157,6 +171,63 @@ def plane(points: Sequence[Point], x: str, y: str, height: int = 380) -> "Figure
     figure.update_xaxes(title={"text": x, "standoff": 4}, range=[0, 1.03], showgrid=True, gridcolor=FAINT)
     figure.update_yaxes(title={"text": y, "standoff": 4}, range=[0, 1.03])
     return figure
+
+
+@dataclass(frozen=True, eq=False)
+class Band:
+    """A mean with the lowest and highest of what it is the mean of: float (n,) each."""
+
+    name: str
+    style: Style
+    x: np.ndarray
+    mean: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+
+def bands(found: Sequence[Band], x: str, y: str, floor: float | None, height: int = 400) -> "Figure":
+    """Means with their bands over what they cost, the distance logarithmic where all of it is above zero."""
+    figure = _figure(height)
+    for band in found:
+        if (band.high > band.low).any():
+            around = np.concatenate((band.x, band.x[::-1])), np.concatenate((band.high, band.low[::-1]))
+            figure.add_scatter(
+                x=around[0].astype(np.float32),
+                y=around[1].astype(np.float32),
+                mode="none",
+                fill="toself",
+                fillcolor=_faded(band.style.color),
+                hoverinfo="skip",
+                showlegend=False,
+            )
+    for band, shape in zip(found, itertools.cycle(SHAPES)):
+        figure.add_scatter(
+            x=band.x.astype(np.float32),
+            y=band.mean.astype(np.float32),
+            name=band.name,
+            mode="lines+markers",
+            line={"color": band.style.color, "width": 2, "dash": band.style.dash},
+            marker={"size": 8, "symbol": shape},
+            hovertemplate="%{y:.3g}",
+        )
+    lowest = min([float(band.low.min()) for band in found] + ([floor] if floor is not None else []))
+    if floor is not None:
+        words = {"text": "real images", "yanchor": "bottom", "font": {"size": 12}}
+        figure.add_hline(y=floor, line={"color": GREY, "width": 1.5, "dash": "dash"}, label=words, layer="below")
+    figure.update_layout(**LEGEND)
+    figure.update_xaxes(
+        title={"text": x, "standoff": 4}, rangemode="tozero", hoverformat=",.0f", separatethousands=True
+    )
+    figure.update_yaxes(title={"text": y, "standoff": 4})
+    if lowest > 0:
+        figure.update_yaxes(type="log", dtick="D2", tickformat="~g", nticks=None)  # 1, 2 and 5 of every decade
+    return figure
+
+
+def _faded(color: str) -> str:
+    """A hex colour, nearly transparent."""
+    red, green, blue = (int(color[place : place + 2], 16) for place in (1, 3, 5))
+    return f"rgba({red},{green},{blue},0.16)"
 
 
 def _error(value: float, reach: tuple[float, float] | None, color: str) -> dict[str, object]:

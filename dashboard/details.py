@@ -1,6 +1,5 @@
 """Details of the Evaluate page: planes, seeds, classifiers, nearest neighbours, notes, and tables to take away."""
 
-import statistics
 from collections.abc import Sequence
 
 import numpy as np
@@ -62,24 +61,6 @@ def show_classes(runs: Sequence[Evaluated], look: dict[str, Style]) -> None:
                 st.markdown(f":small[{plain(name)}]")
                 st.html(drawn.strips(covered, [run.label for run in runs], styles))
         st.caption("Coverage: the share of a class's real images that generated ones of the class reach.")
-
-
-def show_seeds(runs: Sequence[Evaluated]) -> None:
-    """Mean and spread over runs of one preset with other seeds."""
-    groups: dict[tuple[str, str], list[Evaluated]] = {}
-    for run in runs:
-        groups.setdefault((run.found.preset, run.found.fingerprint), []).append(run)
-    groups = {key: group for key, group in groups.items() if len({_seed(run) for run in group}) > 1}
-    if not groups:
-        return
-    with st.container(border=True, height="stretch", gap="xsmall", key="settings-seeds"):
-        st.markdown("**Trained more than once**")
-        columns = {}
-        for (preset, _), group in groups.items():
-            rows = evaluation.generators(group).rows
-            columns[f"{plain(preset)}, {len(group)} seeds"] = {plain(row.title): _spread(row.cells) for row in rows}
-        st.table(pd.DataFrame(columns), border="horizontal", alt="Mean and standard deviation over seeds")
-        st.caption("Mean ± standard deviation over trainings: what a difference between presets has to exceed.")
 
 
 def show_utility(runs: Sequence[Evaluated], look: dict[str, Style]) -> None:
@@ -158,7 +139,8 @@ def show_neighbours(runs: Sequence[Evaluated], look: dict[str, Style]) -> None:
         assert one
         spaces = [space for space in one.space if neighbours.nearest(one, space)]
         space = _pick("Nearest in", spaces, spaces[0], "space") if len(spaces) > 1 else "".join(spaces)
-        wanted = bool(space) and st.toggle("Draw the pairs that stand out most", key="pairs")
+        kept = run.entry.run.weights.is_file()
+        wanted = bool(space) and kept and st.toggle("Draw the pairs that stand out most", key="pairs")
     st.markdown(f"{parts.name_line(run.entry, look[run.entry.name])} {verdicts.verdict_badge(run)}")
     st.caption(parts.sentence(one.reason))
     if wanted:
@@ -221,7 +203,7 @@ def show_notes(runs: Sequence[Evaluated]) -> None:
         for note in run.found.notes:
             noted.setdefault(note, []).append(run.label)
     if noted:
-        st.subheader("What could not be measured")
+        st.subheader("What to bear in mind")
         st.markdown("\n".join(f"- **{plain(', '.join(names))}**: {plain(note)}" for note, names in noted.items()))
     with st.expander("How this was measured"), st.container(key="settings-made"):
         columns = {plain(run.label): _made(run) for run in runs}
@@ -293,16 +275,3 @@ def _with_interval(cell: Measure, shows: str = "share") -> str:
 
 def _reach(cell: Measure) -> tuple[float, float] | None:
     return None if cell.low is None or cell.high is None else (cell.low, cell.high)
-
-
-def _seed(run: Evaluated) -> int | None:
-    return run.entry.config.seed if run.entry.config else None
-
-
-def _spread(cells: Sequence[Measure | None]) -> str:
-    values = [cell.value for cell in cells if cell]
-    if len(values) < 2:
-        return "–"
-    spread = statistics.stdev(values)
-    digits = evaluation.decimals([Measure(0.0, -spread, spread)]) if spread else 3
-    return f"{exports.written(statistics.mean(values), digits)} ± {spread:.{digits}f}"

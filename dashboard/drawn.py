@@ -86,7 +86,9 @@ def strip(cell: Measure, scale: Scale, color: str, beside: Measure | None = None
 
 
 def dot(look: Style) -> str:
-    """A run's dot: full for a solid line, a ring for a dashed one."""
+    """A run's dot: full for a solid line, a ring for a dashed one; or its shape."""
+    if look.shape:
+        return f'<i class="ev-shape" style="color:{look.color}" aria-hidden="true">{look.dot}</i>'
     fill = look.color if look.dash == "solid" else "transparent"
     return f'<i class="ev-dot" style="background:{fill};border-color:{look.color}"></i>'
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from dashboard.evaluation import EVERYTHING, Column, Evaluated, Row, Table, decimals
-from gan_core.evaluation.results import Evaluation, Fidelity, Measure
+from gan_core.evaluation.results import Evaluation, Fidelity, Measure, Progress
 
 HEADER = ("run", "preset", "epoch", "part", "of", "by", "measure", "value", "low", "high", "floor", "count")
 _LATEX = {
@@ -45,7 +45,7 @@ def to_csv(runs: Sequence[Evaluated]) -> str:
         found = run.found
         for part, of, by, name, cell in _everything(found):
             numbers = (cell.value, cell.low, cell.high, cell.floor, cell.count)
-            writer.writerow((run.entry.name, found.preset, found.epoch, part, of, by, name, *map(_plain, numbers)))
+            writer.writerow((run.entry.name, found.preset, found.epoch, part, of, by, name, *map(as_text, numbers)))
     return buffer.getvalue()
 
 
@@ -78,6 +78,11 @@ def _everything(found: Evaluation) -> Iterator[tuple[str, str, str, str, Measure
     for part, groups in (("fidelity", found.fidelity), ("second opinion", found.second_opinion)):
         for of, one in groups.items():
             yield from ((part, of, _extractor(one), name, cell) for name, cell in one.measures.items())
+    if found.progress:
+        by = _extractor(found.progress)
+        for stand in found.progress.stands:
+            of = f"epoch {stand.epoch}, {stand.images} images, {stand.seconds:g} s"
+            yield from (("progress", of, by, name, cell) for name, cell in stand.measures.items())
     for score in found.utility:
         of = f"trained on {score.trained}, tested on {score.tested}"
         numbers = {name: getattr(score, name) for name in ("balanced_accuracy", "precision", "recall", "f1", "roc_auc")}
@@ -113,11 +118,12 @@ def _everything(found: Evaluation) -> Iterator[tuple[str, str, str, str, Measure
             yield from (("audit", of, "", f"{what}: {name}", cell) for name, cell in group.items())
 
 
-def _extractor(one: Fidelity) -> str:
+def _extractor(one: Fidelity | Progress) -> str:
     return f"{one.extractor} ({one.features} features, {one.generated} generated, {one.real} real)"
 
 
-def _plain(value: float | None) -> str:
+def as_text(value: float | None) -> str:
+    """A number with seven digits, enough for float32; empty where there is none."""
     return "" if value is None or not math.isfinite(value) else f"{value:.7g}"
 
 

@@ -18,7 +18,7 @@ EXAMPLES = "preset:dcgan epochs>20 settings.lr=0.0002 tag:good -state:failed"
 
 def choose(readable: list[Entry]) -> list[Entry]:
     """The runs to show: the reference runs at first, else the newest."""
-    by_name = {entry.name: entry for entry in readable}
+    by_name = {entry.name: entry for entry in in_order(readable)}
     first = [name for name in store.FIRST if name in by_name] or list(by_name)[:4]
     with st.container(horizontal=True, vertical_alignment="top", key="choice"):
         names = st.multiselect(
@@ -65,21 +65,24 @@ def show_finder(readable: Sequence[Entry], chosen: Sequence[str]) -> None:
     if not found:
         st.caption(f"None of the {len(readable)} runs is like that.")
         return
-    names = [entry.name for entry in found]
+    rows = folded(found)
+    names = [[entry.name for entry in row] for row in rows]
     # The ticks are those of the chosen runs, whoever changed them last: this table, the chips above or the address.
     key = f"found {st.session_state.get('openings', 0)}"
-    st.session_state[key] = {"selection": {"rows": [i for i, name in enumerate(names) if name in chosen]}}
+    st.session_state[key] = {"selection": {"rows": [i for i, row in enumerate(names) if set(row) & set(chosen)]}}
     st.dataframe(
-        listing(found, written),
+        listing(rows, written),
         key=key,
         on_select=partial(_tick, key, names),
         selection_mode="multi-row",
         hide_index=True,
-        height=min(38 + 35 * len(found), 400),
+        height=min(38 + 35 * len(rows), 400),
         column_config={"Tags": st.column_config.ListColumn(), "Note": st.column_config.TextColumn(width="medium")},
         alt=f"The runs that the filter lets through: {len(found)} of {len(readable)}",
     )
     st.caption(f"{len(found)} of {len(readable)} runs; {len(chosen)} chosen, {MOST} at most.")
+    if len(rows) < len(found):
+        st.caption("Runs of which only the numbers were kept stand in the row of the seed that was kept whole.")
     if st.session_state.pop("too many", False):
         st.caption(f":material/warning: Only the first {MOST} were chosen.")
 
@@ -92,6 +95,23 @@ def find(readable: Sequence[Entry], text: str, written: Mapping[str, Note]) -> l
     """
     wanted = set(queries.select(text, {entry.name: facts(entry, written.get(entry.name)) for entry in readable}))
     return [entry for entry in readable if entry.name in wanted]
+
+
+def in_order(readable: Sequence[Entry]) -> list[Entry]:
+    """The runs as lists offer them: those of which only the numbers were kept come last."""
+    return sorted(readable, key=lambda entry: entry.light)
+
+
+def folded(found: Sequence[Entry]) -> list[list[Entry]]:
+    """The runs in rows: one with only its numbers stands behind another seed of its recipe that was kept whole."""
+    rows = [[entry] for entry in found if not entry.light]
+    first = {row[0].recipe: row for row in reversed(rows)}
+    for entry in found:
+        if entry.light and entry.recipe in first:
+            first[entry.recipe].append(entry)
+        elif entry.light:
+            rows.append([entry])
+    return rows
 
 
 def facts(entry: Entry, written: Note | None) -> dict[str, queries.Value]:
@@ -110,10 +130,12 @@ def facts(entry: Entry, written: Note | None) -> dict[str, queries.Value]:
     return own | queries.of_config(entry.config)
 
 
-def listing(found: Sequence[Entry], written: Mapping[str, Note]) -> pd.DataFrame:
-    """The runs as a table, a row each."""
+def listing(found: Sequence[Sequence[Entry]], written: Mapping[str, Note]) -> pd.DataFrame:
+    """The runs as a table: a row for each one that was kept whole, with its other seeds."""
     rows = []
-    for entry in found:
+    several = any(len(members) > 1 for members in found)
+    for members in found:
+        entry = members[0]
         note = written.get(entry.name, Note())
         assert entry.config is not None
         row = {
@@ -122,6 +144,7 @@ def listing(found: Sequence[Entry], written: Mapping[str, Note]) -> pd.DataFrame
             "Preset": entry.config.preset,
             "Data": parts.source_name(entry.config.source),
             "Epochs": f"{entry.status.epoch} of {entry.config.epochs}",
+            **({"Seeds": ", ".join(str(one.config.seed) for one in members if one.config)} if several else {}),
             "Tags": list(note.tags),
             "Note": " ".join(note.note.split()),
         }
@@ -129,13 +152,22 @@ def listing(found: Sequence[Entry], written: Mapping[str, Note]) -> pd.DataFrame
     return pd.DataFrame(rows)
 
 
-def _tick(key: str, names: Sequence[str]) -> None:
-    """Choose what is ticked of the named runs, beside the chosen ones that the filter hides."""
+def chosen_by(ticked: Sequence[Sequence[str]], rows: Sequence[Sequence[str]], before: Sequence[str]) -> list[str]:
+    """The chosen runs where these of the rows are ticked: the ones that the filter hides stay.
+
+    Of a row that is ticked anew all seeds are chosen; one with some of them chosen stays as it is.
+    """
+    hidden = set(before).difference(*rows)
+    kept = [name for name in before if name in hidden or any(name in row for row in ticked)]
+    return [*kept, *(name for row in ticked if not set(row) & set(kept) for name in row)]
+
+
+def _tick(key: str, rows: Sequence[Sequence[str]]) -> None:
+    """Choose what is ticked."""
     if key not in st.session_state:
         return  # closed meanwhile
-    ticked = [names[row] for row in st.session_state[key]["selection"]["rows"] if row < len(names)]
-    kept = [name for name in st.session_state.get("runs", []) if name not in names or name in ticked]
-    wanted = [*kept, *(name for name in ticked if name not in kept)]
+    ticked = [rows[row] for row in st.session_state[key]["selection"]["rows"] if row < len(rows)]
+    wanted = chosen_by(ticked, rows, st.session_state.get("runs", []))
     st.session_state["runs"] = wanted[:MOST]
     st.session_state["too many"] = len(wanted) > MOST
 

@@ -113,6 +113,20 @@ class Entry:
         return 0.5 if self.objective == "least_squares" else 0.0
 
     @property
+    def light(self) -> bool:
+        """Whether only its numbers were kept: a finished run without pictures and weights."""
+        return self.status.state == "finished" and not self.sheets and not self.run.weights.is_file()
+
+    @property
+    def recipe(self) -> Hashable:
+        """The same for runs that differ in nothing but their seed (and in how far they are)."""
+        config = self.config
+        if config is None:
+            return self.name
+        data = (config.fingerprint, config.classes, config.domains, config.image_size, config.batch_size)
+        return config.preset, data, json.dumps(config.settings_on, sort_keys=True)
+
+    @property
     def private(self) -> bool:
         """Whether what there is to look at shows real images: on this machine only, and nothing to download."""
         return not self.run.samples() and bool(self.run.private_samples())

@@ -10,11 +10,15 @@ from gan_core import catalog, commands
 from gan_core.errors import UserError
 from gan_core.runs import default_root
 
-_SOURCE = "a folder with one sub-folder per class, a zip of one, hf:owner/name, phantom:cxr or phantom:mri"
+_SOURCE = (
+    "a folder with one sub-folder per class, a zip of one, hf:owner/name, phantom:cxr or phantom:mri, or "
+    "'classes:NAME=FOLDER;NAME=FOLDER' for classes from several folders"
+)
 
 
 _PARTS = """what is measured, and kept in the run's evaluation.json:
   fidelity      distances to real images, precision, recall, density, coverage, likeness, each beside its floor
+  progress      distances at every snapshot of a run trained with --snapshots: time to quality
   memorisation  whether training images are copied
   utility       what a classifier learns from generated images, tested on patients that no generator has seen
   audit         of a translator: what changes, where, who notices, and the truth where it is known"""
@@ -56,6 +60,17 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("presets", metavar="PRESET", nargs="+", help="what to train, see below")
     _training_options(command)
     command.add_argument("--seeds", type=int, default=1, metavar="K", help="train each preset with seeds 0 to K - 1")
+    command.add_argument(
+        "--evaluate",
+        action="store_true",
+        help="then measure fidelity, progress and memorisation of all of them, and rank them (keeps snapshots)",
+    )
+    command.add_argument("--num", type=int, default=1000, metavar="N", help="generated images of it (default 1000)")
+    command.add_argument(
+        "--resume",
+        action="store_true",
+        help="take up a comparison that was cut short: runs of its names that are finished stay, others go on",
+    )
 
     command = _command(found, "resume", commands.resume, "go on with a run that was stopped or killed")
     _run_options(command)

@@ -13,7 +13,7 @@ _FIRST = os.environ.get("RANK", "0") == "0"  # of several processes that torchru
 
 
 def _train_one(options: argparse.Namespace, preset: str, seed: int, name: str) -> int:
-    from gan_core import plans, trainer  # torch takes a second to import: not for --help
+    from gan_core import data, plans, trainer  # torch takes a second to import: not for --help
 
     settled, prepared = plans.plan(
         preset,
@@ -34,6 +34,8 @@ def _train_one(options: argparse.Namespace, preset: str, seed: int, name: str) -
         preview_inputs=options.preview_inputs,
         settings=options.set,
     )
+    if _FIRST and (said := data.caution(settled.source, settled.domains or settled.classes)):
+        print(f"warning: {said}", file=sys.stderr)
     try:
         run = trainer.train(settled, prepared, name, options.runs, options.device)
     except trainer.Diverged as error:
@@ -55,15 +57,44 @@ def train(options: argparse.Namespace) -> int:
 def compare(options: argparse.Namespace) -> int:
     for preset in options.presets:
         catalog.find_preset(preset)
+    if options.num < 1:
+        raise UserError(f"--num {options.num}: ask for at least one")
+    options.snapshots |= options.evaluate
     names = []
     failed = 0
     for seed in range(options.seeds):
         for preset in options.presets:
-            name = _free_name(f"{preset}-s{seed}" if options.seeds > 1 else preset, options.runs)
-            failed += _train_one(options, preset, seed, name)
+            stem = f"{preset}-s{seed}" if options.seeds > 1 else preset
+            taken = options.resume and (options.runs / stem).exists()
+            name = stem if taken else _free_name(stem, options.runs)
+            failed += _take_up(options, name, preset, seed) if taken else _train_one(options, preset, seed, name)
             names.append(name)
-    print(_summary([find_run(name, options.runs) for name in names]))
+            if find_run(name, options.runs).status().state == "stopped":
+                print("stopped: the same command with --resume goes on from here", file=sys.stderr)
+                return 130
+    found = [find_run(name, options.runs) for name in names]
+    print(_summary(found))
+    if options.evaluate and _FIRST:
+        _evaluate_all([run for run in found if run.weights.is_file()], options.data, options.num)
     return 1 if failed else 0
+
+
+def _take_up(options: argparse.Namespace, name: str, preset: str, seed: int) -> int:
+    """A run of the same comparison that is there: left as it is where it is finished, gone on with where it is not."""
+    run = find_run(name, options.runs)
+    settled = run.config()
+    asked = (preset, seed, options.epochs, options.data)
+    if (settled.preset, settled.seed, settled.epochs, settled.source) != asked:
+        raise UserError(f"run '{name}' is there with another preset, seed, budget or source: leave --resume out")
+    return 0 if run.status().state == "finished" else _go_on(run, options.device)
+
+
+def _evaluate_all(runs: list[Run], source: str, count: int) -> None:
+    """What a ranking rests on, of every run."""
+    from gan_core.evaluation import evaluate, ranking
+
+    order = evaluate.Order(("fidelity", "progress", "memorisation", "audit"), count, progress=_speak)
+    print(ranking.table([evaluate.evaluate(run, source, order) for run in runs]))
 
 
 def _free_name(stem: str, root: Path) -> str:
@@ -73,11 +104,14 @@ def _free_name(stem: str, root: Path) -> str:
 
 
 def resume(options: argparse.Namespace) -> int:
+    return _go_on(find_run(options.name, options.runs), options.device)
+
+
+def _go_on(run: Run, device: str) -> int:
     from gan_core import trainer
 
-    run = find_run(options.name, options.runs)
     try:
-        trainer.resume(run, options.device)
+        trainer.resume(run, device)
     except trainer.Diverged as error:
         print(f"error: run '{run.name}': {error}", file=sys.stderr)
         return 1
@@ -164,24 +198,28 @@ def diagnose(options: argparse.Namespace) -> None:
 
 
 def evaluate(options: argparse.Namespace) -> None:
-    from tqdm import tqdm
-
     from gan_core.evaluation import evaluate, ranking
 
     runs = [find_run(name, options.runs) for name in options.names]
     if options.num < 1 or options.trainings < 1:
         raise UserError("--num and --trainings: ask for at least one")
     order = evaluate.Order(
-        options.parts or tuple(evaluate.PARTS),
+        options.parts,
         options.num,
         options.seed,
         options.extractor,
         options.classifier,
         options.trainings,
-        lambda line: tqdm.write(line, file=sys.stderr),
+        _speak,
     )
     found = [evaluate.evaluate(run, options.data, order) for run in runs]
     print(ranking.table(found))
+
+
+def _speak(line: str) -> None:
+    from tqdm import tqdm
+
+    tqdm.write(line, file=sys.stderr)
 
 
 def prepare(options: argparse.Namespace) -> None:

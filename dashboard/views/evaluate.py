@@ -4,7 +4,20 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from dashboard import audits, charts, details, drawn, evaluation, parts, store, terms, verdicts
+from dashboard import (
+    audits,
+    charts,
+    details,
+    drawn,
+    evaluation,
+    finding,
+    parts,
+    progress,
+    seeds,
+    store,
+    terms,
+    verdicts,
+)
 from dashboard.charts import Style
 from dashboard.evaluation import ALL, SECOND, Evaluated, Table
 from dashboard.parts import plain
@@ -59,7 +72,7 @@ def main() -> None:
         if task == "translate":
             show_translators(members, look)
         else:
-            show_generators(members, look)
+            show_generators(members, seeds.beside(library, readable, members), look)
     if runs:
         details.show_notes(runs)
         details.show_exports(runs)
@@ -71,7 +84,7 @@ def main() -> None:
 
 def choose(library: Library, readable: list[Entry]) -> list[Entry]:
     """The runs to show: the reference runs at first, else the newest; of these the evaluated ones."""
-    by_name = {entry.name: entry for entry in readable}
+    by_name = {entry.name: entry for entry in finding.in_order(readable)}
     done = [name for name, entry in by_name.items() if entry.run.evaluation.is_file()]
     first = (
         [name for name in store.FIRST if name in done] or done[:4] or [name for name in store.FIRST if name in by_name]
@@ -116,7 +129,8 @@ def show_missing(library: Library, chosen: list[Entry]) -> None:
         st.code("\n".join(f"{COMMAND} {entry.name}" for entry in missing), language="bash")
 
 
-def show_generators(runs: Sequence[Evaluated], look: dict[str, Style]) -> None:
+def show_generators(runs: Sequence[Evaluated], twins: Sequence[Evaluated], look: dict[str, Style]) -> None:
+    """twins: the runs' other seeds, which stand in no column of their own."""
     table = evaluation.generators(runs)
     show_answers(verdicts.of_generators(runs, table), table, look, "generate")
     scope = show_scopes(runs)
@@ -126,10 +140,11 @@ def show_generators(runs: Sequence[Evaluated], look: dict[str, Style]) -> None:
     st.caption(_basis(runs, scope))
     if unlike := evaluation.differences(runs, scope):
         st.caption(f":material/warning: Nothing is marked best: {unlike}.")
+    progress.show(runs, twins, look)
+    seeds.show([*runs, *twins], look)
     with st.grid(2, min_column_width=340, key="planes"):
         details.show_plane(shown, look)
         details.show_classes(runs, look)
-        details.show_seeds(runs)
     details.show_utility(runs, look)
     details.show_neighbours(runs, look)
 

@@ -14,14 +14,16 @@ import torch
 from gan_core import __version__, data, inference
 from gan_core.config import RunConfig
 from gan_core.data import Prepared
+from gan_core.data.sources import COMBINED
 from gan_core.errors import UserError
-from gan_core.evaluation import parts, results
+from gan_core.evaluation import parts, progress, results
 from gan_core.evaluation.parts import Order
 from gan_core.evaluation.results import Evaluation
 from gan_core.runs import Run
 
 PARTS = {
     "fidelity": parts.fidelity,
+    "progress": progress.progress,
     "memorisation": parts.copies,
     "utility": parts.usefulness,
     "audit": parts.translation,
@@ -50,17 +52,20 @@ def _evaluate(run: Run, source: str | None, order: Order) -> Evaluation:
         preset=model.config.preset,
         epoch=run.status().epoch,
         weights=digest(run.weights),
-        source=Path(prepared.source).name if Path(prepared.source).exists() else prepared.source,
+        source=_shown(prepared.source),
         fingerprint=prepared.fingerprint,
         counts=prepared.counts(),
         seed=order.seed,
+        training=progress.training(model),
         versions={"ganray": __version__, "torch": str(torch.__version__)},
     )
     found = _kept(run, found, order)
     if model.config.fingerprint != prepared.fingerprint:
         found = parts.noted(found, "The run was trained on other images than it is measured against here")
-    for part in order.parts:
-        if not applies(part, model.task):
+    if said := data.caution(prepared.source, model.config.domains or model.config.classes):
+        found = parts.noted(found, said[:1].upper() + said[1:])
+    for part in order.parts or PARTS:
+        if not applies(part, model.task) or (not order.parts and part == "progress" and not run.snapshots()):
             continue
         started, before = time.perf_counter(), found.notes
         order.progress(f"{run.name}: {part}")
@@ -104,6 +109,12 @@ def prepare(settled: RunConfig, source: str | None) -> Prepared:
     return prepared.only(settled.domains) if settled.domains else prepared
 
 
+def _shown(source: str) -> str:
+    """A source as evaluation.json names it: of a path the last part, without where it lies on this machine."""
+    kept = source.startswith(COMBINED) or not Path(source).exists()
+    return source if kept else Path(source).name
+
+
 def digest(path: Path) -> str:
     """Of a file's bytes, 16 hex digits."""
     return blake2b(path.read_bytes(), digest_size=8).hexdigest()
@@ -114,5 +125,6 @@ def _kept(run: Run, found: Evaluation, order: Order) -> Evaluation:
     with contextlib.suppress(UserError):
         old = results.read(run.evaluation)
         if (old.weights, old.fingerprint, old.seed) == (found.weights, found.fingerprint, found.seed):
-            return replace(old, versions=found.versions, epoch=found.epoch)
+            old = replace(old, epoch=found.epoch, training=found.training)
+            return replace(old, versions=found.versions, format=results.FORMAT)
     return found

@@ -13,7 +13,7 @@ from gan_core.errors import UserError
 from gan_core.evaluation import audit, classifiers, diversity, features, lungs, measures, memorisation, utility
 from gan_core.evaluation.classifiers import Classifier
 from gan_core.evaluation.features import Extractor
-from gan_core.evaluation.results import Evaluation, Fidelity
+from gan_core.evaluation.results import Evaluation, Fidelity, Measure
 from gan_core.inference import Model
 
 COUNT = 1000  # generated images
@@ -26,7 +26,7 @@ PAIRS = 500  # of images whose likeness is measured
 class Order:
     """What to measure, and how thoroughly."""
 
-    parts: tuple[str, ...]
+    parts: tuple[str, ...]  # empty: all that the run has what it takes for
     count: int = COUNT
     seed: int = 0
     extractor: str | None = None  # by name; else the second classifier of the data that the run resembles
@@ -74,24 +74,37 @@ class Real:
     def compare(self, made: np.ndarray, label: int | None, note: Callable[[str], object]) -> Fidelity:
         """Generated pictures with the real ones of a class, or with all."""
         ours = self._of(self.training, label)
-        theirs = self._of(self.held_out, label)
         index, real = self.training[ours], self.features[ours]
         fake = self.extractor(made)
         patients = [self.prepared.patients[i] for i in index]
         seed = self.order.seed
-        floors = measures.floors(
-            real,
-            count=len(fake),
-            seed=seed,
-            patients=patients,
-            held_out=None if self.unseen is None else self.unseen[theirs],
-            note=note,
-        )
+        floors = self.floors(len(fake), label, note)
         compared = measures.compare(real, fake, seed=seed, patients=patients, note=note)
         found = {name: replace(measure, floor=floors.get(name)) for name, measure in compared.items()}
         among_real = diversity.ms_ssim(pictures(self.prepared, index), pairs=PAIRS, seed=seed)
         found["ms_ssim"] = replace(diversity.ms_ssim(made, pairs=PAIRS, seed=seed), floor=among_real.value)
         return Fidelity(self.extractor.name, fake.shape[1], len(fake), len(real), found)
+
+    def distances(
+        self, made: np.ndarray, floors: dict[str, float], note: Callable[[str], object]
+    ) -> dict[str, Measure]:
+        """Those of generated pictures from all real ones, beside the given floors."""
+        patients = [self.prepared.patients[i] for i in self.training]
+        seed = self.order.seed
+        found = measures.distances(self.features, self.extractor(made), seed=seed, patients=patients, note=note)
+        return {name: replace(measure, floor=floors.get(name)) for name, measure in found.items()}
+
+    def floors(self, count: int, label: int | None, note: Callable[[str], object]) -> dict[str, float]:
+        """What as many real images score against the real ones of a class, or against all."""
+        ours = self._of(self.training, label)
+        return measures.floors(
+            self.features[ours],
+            count=count,
+            seed=self.order.seed,
+            patients=[self.prepared.patients[i] for i in self.training[ours]],
+            held_out=None if self.unseen is None else self.unseen[self._of(self.held_out, label)],
+            note=note,
+        )
 
     def _of(self, index: np.ndarray, label: int | None) -> np.ndarray:
         same = np.ones(len(index), bool) if label is None else self.prepared.labels[index] == label

@@ -1,15 +1,17 @@
-"""Several evaluations side by side: a table, mean and spread over seeds, a ranking where the intervals allow one."""
+"""Several evaluations side by side: a table, mean and spread over seeds, a ranking where the intervals allow one.
+
+Read by the app too, so without torch and scipy.
+"""
 
 import itertools
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-import numpy as np
-from scipy import stats
 
 from gan_core.evaluation.results import MEASURES, Evaluation, Measure
 
 ALL = "all"
+_STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)  # of 1 to 9 degrees of freedom
 SHOWN = ("frechet", "kid", "precision", "recall", "density", "coverage", "ms_ssim")
 
 
@@ -20,27 +22,73 @@ class Group:
     name: str  # the run's, or the preset's where there are several
     runs: tuple[Evaluation, ...]
 
+    def values(self, key: str) -> list[float]:
+        return [run.fidelity[ALL].measures[key].value for run in self.runs if key in _measures(run)]
+
     def measure(self, key: str) -> Measure | None:
         """Of one run with its own interval; of several the mean with the interval of the mean over seeds (Student)."""
         found = [run.fidelity[ALL].measures[key] for run in self.runs if key in _measures(run)]
         if len(found) < 2:
             return found[0] if found else None
-        values = np.array([one.value for one in found])
-        reach = float(stats.t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
-        mean, floors = float(values.mean()), [one.floor for one in found if one.floor is not None]
-        return Measure(mean, mean - reach, mean + reach, float(np.mean(floors)) if floors else None, len(found))
+        return mean_of(found)
+
+
+def mean_of(found: Sequence[Measure]) -> Measure:
+    """Of two or more trainings, with the interval of the mean over them (Student); `count` is how many they are."""
+    values = [one.value for one in found]
+    mean = statistics.fmean(values)
+    reach = student(len(values) - 1) * statistics.stdev(values) / len(values) ** 0.5
+    floors = [one.floor for one in found if one.floor is not None]
+    return Measure(mean, mean - reach, mean + reach, statistics.fmean(floors) if floors else None, len(values))
+
+
+def differ(first: Sequence[float], second: Sequence[float]) -> bool:
+    """Whether the means of several trainings differ: Welch's 95 % interval of the difference (1947) leaves zero out."""
+    samples = first, second
+    parts = [statistics.variance(sample) / len(sample) for sample in samples]
+    difference = abs(statistics.fmean(first) - statistics.fmean(second))
+    if not any(parts):
+        return difference > 0
+    # Rounded down, the degrees of freedom make it a little harder to differ.
+    freedom = sum(parts) ** 2 / sum(p**2 / (len(s) - 1) for p, s in zip(parts, samples, strict=True))
+    return difference > student(max(int(freedom), 1)) * sum(parts) ** 0.5
+
+
+def student(freedom: int) -> float:
+    """The 97.5 % quantile of Student's distribution.
+
+    From ten degrees of freedom on by the first terms of its expansion (Abramowitz and Stegun 1964, 26.7.5), which are
+    right to 0.003 there.
+    """
+    if freedom <= len(_STUDENT):
+        return _STUDENT[freedom - 1]
+    z = statistics.NormalDist().inv_cdf(0.975)
+    return z + (z**3 + z) / (4 * freedom) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)
 
 
 def groups(evaluations: Sequence[Evaluation]) -> list[Group]:
-    """By preset, and by what the measures depend on: other data or another extractor is another group."""
-    found: dict[tuple[str, str, str], list[Evaluation]] = {}
+    """By recipe, and by what the measures depend on: other data or another extractor is another group."""
+    found: dict[tuple[str, ...], list[Evaluation]] = {}
     for one in evaluations:
         extractor = one.fidelity[ALL].extractor if ALL in one.fidelity else ""
-        found.setdefault((one.preset, one.fingerprint, extractor), []).append(one)
+        recipe = one.training.recipe if one.training else ""
+        found.setdefault((one.preset, recipe, one.fingerprint, extractor), []).append(one)
     return [
         Group(runs[0].run if len(runs) == 1 else f"{runs[0].preset} x {len(runs)}", tuple(runs))
         for runs in found.values()
     ]
+
+
+def budgets(evaluations: Sequence[Evaluation]) -> str:
+    """A sentence where the runs did not see the same number of images; empty where they did, or it is not known."""
+    seen: dict[int, list[str]] = {}
+    for one in evaluations:
+        if one.training:
+            seen.setdefault(one.training.images, []).append(one.run)
+    if len(seen) < 2:
+        return ""
+    said = "; ".join(f"{count} images were seen by {', '.join(seen[count])}" for count in sorted(seen))
+    return f"Not one budget: {said}."
 
 
 def table(evaluations: Sequence[Evaluation]) -> str:
@@ -60,11 +108,14 @@ def table(evaluations: Sequence[Evaluation]) -> str:
         lines += [f"{one.run}: {line}" for line in _more(one)]
     for line in ranking(generators, "frechet") if len(generators) > 1 else []:
         lines.append(line)
-    return "\n".join(lines)
+    budget = budgets([run for group in generators for run in group.runs])
+    return "\n".join([*lines, *([budget] if budget else [])])
 
 
 def ranking(found: Sequence[Group], key: str) -> list[str]:
-    """Sentences on which of them is better by a measure, each only if the intervals lie apart."""
+    """Sentences on which of them is better by a measure: of several trainings only if they differ by more than their
+    spread allows, of single ones only if the intervals lie apart.
+    """
     known = [(group, measure) for group in found if (measure := group.measure(key))]
     if len({(g.runs[0].fingerprint, g.runs[0].fidelity[ALL].extractor) for g, _ in known}) > 1:
         return ["No ranking: the runs were measured against different images or with different extractors."]
@@ -72,7 +123,10 @@ def ranking(found: Sequence[Group], key: str) -> list[str]:
     known.sort(key=lambda pair: pair[1].value, reverse=better)
     lines = []
     for (first, ours), (second, theirs) in itertools.pairwise(known):
-        apart = _apart(theirs, ours) if better else _apart(ours, theirs)
+        if len(first.values(key)) > 1 and len(second.values(key)) > 1:
+            apart = differ(first.values(key), second.values(key))
+        else:
+            apart = _apart(theirs, ours) if better else _apart(ours, theirs)
         verdict = "is better than" if apart else "cannot be told from"
         lines.append(f"{MEASURES[key][0]}: {first.name} {verdict} {second.name}")
     return lines
@@ -99,12 +153,16 @@ def _compared(measure: Measure) -> str:
 
 
 def _more(one: Evaluation) -> list[str]:
-    """What does not fit into a column: use, copies, audit, and what could not be measured."""
+    """What does not fit into a column: way to quality, use, copies, audit, and what could not be measured."""
     lines = [
         f"{report.classifier} trained on {report.trained} images, tested on {report.tested}: accuracy "
         f"{report.accuracy.value:.1%}, balanced {report.balanced_accuracy:.1%}, F1 {report.f1:.3f}"
         for report in one.utility
     ]
+    if one.progress:
+        key = "frechet" if all("frechet" in stand.measures for stand in one.progress.stands) else "kid"
+        steps = (f"{stand.measures[key].value:.3g} at {stand.images}" for stand in one.progress.stands)
+        lines.append(f"{MEASURES[key][0]} by images seen: {', '.join(steps)}")
     if one.memorisation:
         lines.append(f"{one.memorisation.verdict}: {one.memorisation.reason}")
     for way in one.audit:

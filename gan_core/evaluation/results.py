@@ -12,7 +12,7 @@ from gan_core import files
 from gan_core.config import from_dict, read_json, to_dict
 from gan_core.errors import UserError
 
-FORMAT = 1
+FORMAT = 2  # 1: without training and progress
 
 
 @dataclass(frozen=True)
@@ -121,6 +121,38 @@ class Direction:
 
 
 @dataclass(frozen=True)
+class Stand:
+    """How far a run had come at one of its previews."""
+
+    epoch: int
+    step: int
+    images: int  # seen so far, each as often as it was seen
+    seconds: float  # trained so far, by the run's own clock
+    measures: dict[str, Measure]  # frechet, kid; their floor is the same at every epoch
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Time to quality: the same latents of every snapshot against the same real images."""
+
+    extractor: str
+    features: int
+    generated: int
+    real: int
+    stands: tuple[Stand, ...]  # by epoch
+
+
+@dataclass(frozen=True)
+class Training:
+    """What the weights cost."""
+
+    seed: int  # of the training, where `Evaluation.seed` is of what was measured
+    images: int  # seen
+    seconds: float
+    recipe: str  # digest of preset, settings, data and budget: the same for runs that differ in their seed alone
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """Everything that `evaluate` found out about one run."""
 
@@ -137,6 +169,8 @@ class Evaluation:
     utility: tuple[Scores, ...] = ()
     memorisation: Memorisation | None = None
     audit: tuple[Direction, ...] = ()
+    progress: Progress | None = None
+    training: Training | None = None
     notes: tuple[str, ...] = ()  # what could not be measured and why, a sentence each
     seconds: dict[str, float] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)

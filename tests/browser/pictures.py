@@ -14,6 +14,11 @@ from tests.browser.browser import find_browser
 from tests.conftest import ROOT
 
 FOLDER = ROOT / "docs" / "pictures"
+STUDY = "&".join(
+    f"evaluated=reference%2F{name}"
+    for name in ("gan", "dcgan", "cgan", "bigan", "acgan", "r3gan", "vae")
+    if (ROOT / "runs" / "reference" / name).is_dir()
+)
 SHOTS = (  # name, path, width, height, scheme
     ("compare", "?epoch=20", 1440, 1000, "light"),
     ("compare_dark", "?epoch=20", 1440, 900, "dark"),
@@ -21,10 +26,12 @@ SHOTS = (  # name, path, width, height, scheme
     ("large", "?epoch=20&sample=6&large=reference%2Fdcgan", 1440, 900, "light"),
     ("quiz", "quiz", 1440, 900, "light"),
     ("evaluate", "evaluate", 1440, 1360, "light"),
+    ("time_to_quality", f"evaluate?{STUDY}", 1100, 900, "light"),
     ("train", "train", 1440, 900, "light"),
     ("live", "live", 1440, 960, "light"),
     ("live_dark", "live", 1440, 960, "dark"),
 )
+PARTS = {"time_to_quality": ".st-key-time-to-quality"}  # of a page, where not all of it is shown
 
 
 def take(page: Page, url: str, target: Path) -> None:
@@ -37,7 +44,9 @@ def take(page: Page, url: str, target: Path) -> None:
         page.wait_for_load_state("networkidle")
     expect(page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=60_000)
     page.wait_for_timeout(2000)
-    Image.open(io.BytesIO(page.screenshot())).convert("RGB").save(target, optimize=True)
+    part = PARTS.get(target.stem)
+    content = page.locator(part).screenshot() if part else page.screenshot()
+    Image.open(io.BytesIO(content)).convert("RGB").save(target, optimize=True)
 
 
 def translate_an_example(page: Page) -> None:

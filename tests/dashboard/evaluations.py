@@ -16,7 +16,10 @@ from gan_core.evaluation.results import (
     Memorisation,
     Nearness,
     Neighbour,
+    Progress,
     Scores,
+    Stand,
+    Training,
 )
 from gan_core.runs import Run
 from tests.dashboard.fixtures import make_run
@@ -84,6 +87,24 @@ def generated(quality: float, classes: tuple[str, ...] = CLASSES) -> dict[str, o
         "memorisation": memorisation(),
         "notes": ("Inception was not asked: its weights are not on this machine.",),
     }
+
+
+def training(run: Run) -> Training:
+    """What a run of the fixtures cost."""
+    settled, step = run.config(), run.status().step
+    return Training(settled.seed, step * settled.batch_size, 0.15 * step, f"recipe of {settled.preset}")
+
+
+def progress(quality: float, pace: float = 1.0, epochs: int = 50, seconds: float = 2000.0) -> Progress:
+    """A snapshot every fifth epoch: from noise towards what the quality allows; pace: how fast."""
+    end = POOR["frechet"] + (REAL["frechet"] - POOR["frechet"]) * quality
+    stands = []
+    for epoch in range(0, epochs + 1, 5):
+        value = end + (400 - end) * float(np.exp(-pace * epoch / 8))
+        cell = Measure(value, value * 0.9, value * 1.1, REAL["frechet"], 1000)
+        measured = {"frechet": cell, "kid": Measure(value / 50, 0.0, value / 25, 0.0, 1000)}
+        stands.append(Stand(epoch, epoch * 131, epoch * 4192, seconds * epoch / epochs, measured))
+    return Progress("child-b", 256, 1000, 4199, tuple(stands))
 
 
 def fidelity(quality: float, extractor: str) -> Fidelity:

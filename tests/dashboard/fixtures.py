@@ -22,6 +22,7 @@ RESNET = {
     "identity": 5.0,
     "lr": 0.0002,
 }
+OBJECTIVES = {"r3gan": {"objective": "relativistic"}, "vae": {"objective": "likelihood"}}
 UNET = RESNET | {"generator": "unet", "objective": "cross_entropy"}
 
 
@@ -51,11 +52,13 @@ def make_run(
     writer = runs.RunWriter.create(home, name.removeprefix(f"{runs.REFERENCE}/"), config)
     reached = epochs if state == "finished" else max(1, epochs * 2 // 3)
     rows = metric_rows(reached, steps, rng)
-    writer.log([translator_row(row) for row in rows] if translates else rows)
+    writer.log([translator_row(row) for row in rows] if translates else [logged(row, preset) for row in rows])
     for epoch in range(0, reached + 1, preview_every) if previews else ():
         t = epoch / epochs
         writer.save_samples(epoch, (draw_sheet if translates else draw_grid)(t, preset, seed), private)
         row = preview_row(epoch, epoch * steps, t, rng)
+        if preset == "vae":
+            row = {name: value for name, value in row.items() if "accuracy" not in name and "scores" not in name}
         writer.log([changes(row, t) if translates else row], runs.EPOCHS)
     if previews:
         writer.save_gif(private)
@@ -92,7 +95,7 @@ def settings(preset: str, epochs: int, seed: int) -> RunConfig:
         precision="32-true",
         preview_every=1,
         log_every=1,
-        settings={"latent_size": 100, "lr": 0.0002, "betas": [0.5, 0.999]},
+        settings={"latent_size": 100, "lr": 0.0002, "betas": [0.5, 0.999]} | OBJECTIVES.get(preset, {}),
         versions={"ganray": "0.1.0", "torch": "2.15.0"},
     )
 
@@ -147,6 +150,17 @@ def preview_row(epoch: int, step: int, t: float, rng: np.random.Generator) -> di
         "scores/held_out": _counts(rng.normal(0.8 + t, 1.3, 500)),
         "scores/generated": _counts(rng.normal(-1 - t, 1.4, 500)),
     }
+
+
+def logged(row: dict[str, float | int], preset: str) -> dict[str, float | int]:
+    """A generator's row with the columns that its preset's objective has."""
+    kept = {name: value for name, value in row.items() if name not in ("accuracy/d_real", "accuracy/d_fake")}
+    if preset == "r3gan":
+        return kept | {"accuracy/d_pairs": (row["accuracy/d_real"] + row["accuracy/d_fake"]) / 2}
+    if preset == "vae":
+        kept = {name: value for name, value in kept.items() if not name.endswith(("/d", "loss/g"))}
+        return kept | {"loss/reconstruction": row["loss/d"] / 50, "loss/kl": 20 + row["loss/g"]}
+    return row
 
 
 def translator_row(row: dict[str, float | int]) -> dict[str, float | int]:

@@ -1,17 +1,18 @@
 """Figures: colours and sizes."""
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from dashboard import charts
+from dashboard import charts, vectors
 from dashboard.charts import Line, Style
 from dashboard.curves import Curve
 from dashboard.store import Library
 from tests.dashboard.fixtures import make_run
 
-STYLE = Style("#0072B2", "blue", "solid", "-")
+STYLE = Style("#0072B2", "blue", "solid")
 
 
 def curve(count: int = 1000) -> Curve:
@@ -32,7 +33,21 @@ def test_a_family_keeps_its_colour_and_its_plain_twin_is_dashed(tmp_path: Path) 
     assert looks["e"].color in {color for color, _ in charts.OTHERS}
     assert charts.styles(entries[1:2])["b"].dash == "dash"  # also alone
     assert looks["f"].color == charts.FAMILIES["cyclegan"][0]
-    assert len({color for color, _ in (*charts.FAMILIES.values(), *charts.OTHERS)}) == 7
+    assert len({color for color, _ in (*charts.FAMILIES.values(), *charts.OTHERS)}) == len(charts.FAMILIES) + 2
+
+
+def test_twenty_runs_of_a_family_look_different(tmp_path: Path) -> None:
+    for number in range(22):
+        make_run(tmp_path, f"run{number:02}", "dcgan" if number % 2 else "dcgan_seed", 1, 2, previews=False)
+    entries = sorted(Library(tmp_path).entries(), key=lambda entry: entry.name)
+    looks = charts.styles(entries)
+    assert len({(look.dash, look.shape) for look in list(looks.values())[:20]}) == 20
+    assert all(not look.shape for look in list(looks.values())[:4])
+    assert [looks[f"run{number:02}"].dot for number in (0, 1, 4, 5)] == ["○", "●", "□", "■"]
+    assert looks["run05"].symbol == "square" and looks["run04"].symbol == "square-open"
+    assert {look.shape for look in looks.values()} - {""} == vectors.SHAPES.keys()
+    script = (Path(charts.__file__).parent / "components" / "plots_paint.js").read_text()
+    assert all(re.search(rf'"?{shape}"?: \[\[', script) for shape in vectors.SHAPES)
 
 
 def test_colours_stand_out_on_white_and_on_near_black() -> None:

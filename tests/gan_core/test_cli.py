@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from gan_core import catalog, cli
+from gan_core.evaluation import results
 from gan_core.runs import Run
 from tests.gan_core.training import SMALL, make_pictures
 
@@ -53,6 +54,26 @@ def test_compare_list_and_export(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert cli.main(["export", "gan-s0", "--gif", "--runs", str(root), "--out", str(tmp_path / "a.gif")]) == 0
     with Image.open(tmp_path / "a.gif") as gif:
         assert gif.n_frames == 2
+
+
+def test_a_study_is_one_command_and_can_be_taken_up(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = tmp_path / "runs"
+    pictures = make_pictures(tmp_path / "shapes", per_class=40)
+    command = ["compare", "gan", "--data", str(pictures), "--runs", str(root), *SMALL]
+    assert cli.main([*command, "--epochs", "1", "--seeds", "2", "--evaluate", "--num", "40"]) == 0
+    said = capsys.readouterr().out
+    assert "gan x 2" in said
+    assert said.count("KID by images seen: ") == 2
+    found = results.read(Run(root / "gan-s1").evaluation)
+    assert found.progress
+    assert [stand.epoch for stand in found.progress.stands] == [0, 1]
+    assert found.memorisation or any(line.startswith("memorisation: ") for line in found.notes)
+    before = Run(root / "gan-s0").weights.stat().st_mtime_ns
+    assert cli.main([*command, "--epochs", "1", "--seeds", "2", "--resume"]) == 0
+    assert sorted(path.name for path in root.iterdir()) == ["gan-s0", "gan-s1"]
+    assert Run(root / "gan-s0").weights.stat().st_mtime_ns == before
+    assert cli.main([*command, "--epochs", "2", "--seeds", "2", "--resume"]) == 2
+    assert "another preset, seed, budget or source" in capsys.readouterr().err
 
 
 def test_a_name_is_found_when_none_is_given(tmp_path: Path) -> None:

@@ -11,9 +11,10 @@ import torch
 
 from gan_core import cli, inference
 from gan_core.errors import UserError
-from gan_core.evaluation import evaluate, parts, results
+from gan_core.evaluation import evaluate, parts, progress, results
 from gan_core.runs import Run
 from tests.gan_core import training
+from tests.gan_core.data.pictures import fill
 
 SOURCE = "phantom:cxr?images=400&seed=3"
 
@@ -23,7 +24,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two runs of a few steps: a conditional generator and a plain one."""
     root = tmp_path_factory.mktemp("runs")
     for preset, name in (("cgan", "told"), ("gan", "plain")):
-        training.train(preset, SOURCE, root, name, 1)
+        training.train(preset, SOURCE, root, name, 1, *(["--snapshots"] if name == "plain" else []))
     return root
 
 
@@ -120,6 +121,52 @@ def test_the_same_seed_gives_the_same_numbers(root: Path) -> None:
     assert first.fidelity == second.fidelity
 
 
+def test_progress_is_measured_at_every_snapshot(root: Path) -> None:
+    run = Run(root / "plain", root)
+    found = evaluate.evaluate(run, None, evaluate.Order(("fidelity", "progress"), count=110, seed=6))
+    assert found.progress is not None
+    first, last = found.progress.stands
+    assert (first.epoch, first.step, first.images, first.seconds) == (0, 0, 0, 0.0)
+    assert (last.epoch, last.step) == (1, run.status().step)
+    assert last.images == 8 * last.step
+    assert last.seconds > 0
+    # The last snapshot is what the weights are, and the latents are the same.
+    kid = found.fidelity["all"].measures["kid"]
+    assert last.measures["kid"].value == pytest.approx(kid.value, rel=0.01)
+    assert last.measures["kid"].floor == first.measures["kid"].floor == kid.floor
+    assert found.training is not None
+    assert (found.training.seed, found.training.images) == (0, last.images)
+
+
+def test_progress_needs_snapshots(root: Path, evaluated: results.Evaluation) -> None:
+    run = Run(root / "told", root)
+    found = evaluate.evaluate(run, None, evaluate.Order(("progress",), count=110, seed=1))
+    assert found.progress is None
+    assert any("kept no snapshots: train it again with --snapshots" in line for line in found.notes)
+    results.write(run.evaluation, evaluated)
+
+
+def test_an_evaluation_of_an_older_version_is_read(tmp_path: Path, evaluated: results.Evaluation) -> None:
+    path = tmp_path / "evaluation.json"
+    results.write(path, evaluated)
+    values = json.loads(path.read_text())
+    older = {key: value for key, value in values.items() if key not in ("progress", "training")}
+    path.write_text(json.dumps(older | {"format": 1}))
+    assert results.read(path) == replace(evaluated, format=1, training=None)
+
+
+def test_runs_that_differ_in_their_seed_share_a_recipe(root: Path) -> None:
+    run = Run(root / "plain", root)
+    model = inference.load(run)
+    recipe = progress.training(model).recipe
+
+    def changed(**values: object) -> str:
+        return progress.training(inference.Model(run, replace(model.config, **values), model.family)).recipe
+
+    assert changed(seed=7, precision="bf16-mixed") == recipe
+    assert recipe not in {changed(epochs=2), changed(batch_size=4), changed(fingerprint="other")}
+
+
 def test_real_features_are_kept_and_a_damaged_file_is_made_anew(root: Path, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("GANRAY_CACHE", str(tmp_path))
     prepared = evaluate.prepare(Run(root / "plain").config(), None)
@@ -187,6 +234,19 @@ def test_a_generator_that_copies_is_caught_by_evaluate(root: Path, monkeypatch: 
     found = evaluate.evaluate(run, None, evaluate.Order(("memorisation",), count=150))
     assert found.memorisation is not None
     assert found.memorisation.verdict in ("copies", "cannot tell")
+
+
+def test_classes_from_different_folders_are_noted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fill(tmp_path / "children", [f"NORMAL/{number}.png" for number in range(20)])
+    fill(tmp_path / "adults", [f"COVID/{number}.png" for number in range(20)], first=100)
+    source = f"classes:NORMAL={tmp_path}/children/NORMAL;COVID={tmp_path}/adults/COVID"
+    options = ["--size", "32", "--epochs", "1", "--batch-size", "8", "--precision", "32-true", "--runs", str(tmp_path)]
+    assert cli.main(["train", "cgan", "--data", source, "--name", "mixed", *options]) == 0
+    assert "warning: the classes come from different folders (COVID from adults/COVID; " in capsys.readouterr().err
+    assert cli.main(["evaluate", "mixed", "--runs", str(tmp_path), "--parts", "memorisation", "--num", "8"]) == 0
+    found = results.read(Run(tmp_path / "mixed").evaluation)
+    assert found.source == source and found.counts["train"] == {"COVID": 16, "NORMAL": 16}
+    assert sum(line.startswith("The classes come from different folders") for line in found.notes) == 1
 
 
 @pytest.fixture(autouse=True)

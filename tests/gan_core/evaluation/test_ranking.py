@@ -1,5 +1,10 @@
+from dataclasses import replace
+
+import pytest
+from scipy import stats
+
 from gan_core.evaluation import ranking
-from gan_core.evaluation.results import Evaluation, Fidelity, Measure
+from gan_core.evaluation.results import Evaluation, Fidelity, Measure, Progress, Stand, Training
 
 
 def evaluation(
@@ -33,6 +38,46 @@ def test_runs_of_one_preset_give_mean_and_interval_over_seeds() -> None:
     # Student's 95 % interval of the mean of 10, 12, 14: 12 +- 4.303 * 2 / sqrt(3).
     assert measure.low is not None
     assert abs(measure.low - 7.03) < 0.01
+
+
+def test_another_recipe_is_no_seed_of_a_preset() -> None:
+    costs = [Training(seed, 1000, 9.0, recipe) for seed, recipe in ((0, "a"), (1, "a"), (0, "b"))]
+    runs = [replace(evaluation(f"run{i}", "dcgan", 10 + i, 1), training=cost) for i, cost in enumerate(costs)]
+    assert [group.name for group in ranking.groups(runs)] == ["dcgan x 2", "run2"]
+    assert ranking.budgets(runs) == ""
+
+
+def test_trainings_differ_by_more_than_their_spread() -> None:
+    """As scipy's Welch test has it, whose degrees of freedom are not rounded down."""
+    for first, second in (((4.0, 5.0, 6.0), (8.0, 9.0, 10.5)), ((4.0, 5.0, 6.0), (5.0, 7.0, 8.0))):
+        expected = stats.ttest_ind(first, second, equal_var=False).pvalue < 0.04
+        assert ranking.differ(first, second) == ranking.differ(second, first) == expected
+    assert ranking.differ((1, 1), (2, 2))
+    assert not ranking.differ((1, 1), (1, 1))
+    runs = [evaluation(f"{name}{i}", name, at + i, 30) for name, at in (("gan", 30), ("dcgan", 20)) for i in range(3)]
+    assert ranking.ranking(ranking.groups(runs), "frechet") == ["Frechet distance: dcgan x 3 is better than gan x 3"]
+
+
+def test_unequal_budgets_are_told() -> None:
+    costs = [Training(0, images, 9.0, "a") for images in (2000, 1000, 2000)]
+    runs = [replace(evaluation(f"run{i}", "gan", 10 + i, 1), training=cost) for i, cost in enumerate(costs)]
+    said = "Not one budget: 1000 images were seen by run1; 2000 images were seen by run0, run2."
+    assert ranking.budgets(runs) == said
+    assert ranking.table(runs).endswith(said)
+
+
+@pytest.mark.parametrize("freedom", [1, 2, 5, 9, 10, 12, 30, 200])
+def test_quantiles_of_student(freedom: int) -> None:
+    assert abs(ranking.student(freedom) - stats.t.ppf(0.975, freedom)) < 0.003
+
+
+def test_the_way_to_quality_is_told() -> None:
+    found = evaluation("a", "gan", 30, 2)
+    stands = tuple(
+        Stand(epoch, 10 * epoch, 320 * epoch, 2.0 * epoch, {"frechet": Measure(90.0 - epoch)}) for epoch in (0, 5)
+    )
+    text = ranking.table([replace(found, progress=Progress("child-b", 324, 1000, 4000, stands))])
+    assert "a: Frechet distance by images seen: 90 at 0, 85 at 1600" in text
 
 
 def test_different_images_are_not_ranked() -> None:

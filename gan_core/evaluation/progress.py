@@ -1,0 +1,90 @@
+"""Time to quality: how far a run's snapshots lie from real images, beside what each had cost.
+
+    python -m gan_core evaluate RUN --parts progress
+
+Needs the snapshots of a run that was trained with --snapshots.
+"""
+
+import json
+from dataclasses import replace
+from hashlib import blake2b
+
+import numpy as np
+
+from gan_core import inference
+from gan_core.config import to_dict
+from gan_core.data import Prepared
+from gan_core.errors import UserError
+from gan_core.evaluation import features, parts
+from gan_core.evaluation.parts import Order
+from gan_core.evaluation.results import Evaluation, Progress, Stand, Training
+from gan_core.inference import Model
+from gan_core.runs import Run
+
+
+def progress(model: Model, prepared: Prepared, order: Order, found: Evaluation) -> Evaluation:
+    """Distances at every snapshot: of as many images, from the same latents, against the same real ones.
+
+    Raises:
+        UserError: the run kept no snapshots, or one of them does not fit it.
+    """
+    run = model.run
+    if not run.snapshots():
+        raise UserError(f"run '{run.name}' kept no snapshots: train it again with --snapshots")
+    name, _ = parts.judges(prepared.classes, order.extractor)
+    real = parts.Real(prepared, features.find(name), order)
+    notes: list[str] = []
+    floors = real.floors(order.count, None, lambda line: None)  # `fidelity` notes how they are made
+    clock = Clock(run)
+    stands = []
+    for epoch in run.snapshots():
+        order.progress(f"{run.name}: snapshot of epoch {epoch}")
+        made, _ = inference.load(run, epoch=epoch).generate(order.count, seed=order.seed)
+        try:
+            measured = real.distances(made, floors, notes.append)
+        except UserError as error:
+            notes.append(f"the snapshot of epoch {epoch} was not measured: {error}")
+            continue
+        step = clock.step(epoch)
+        stands.append(Stand(epoch, step, step * model.config.batch_size, clock.seconds(step), measured))
+    for line in notes:
+        found = parts.noted(found, line)
+    size = real.features.shape[1]
+    return replace(found, progress=Progress(name, size, order.count, len(real.training), tuple(stands)))
+
+
+def training(model: Model) -> Training:
+    """What a run's weights cost, and which other runs differ from it in their seed alone."""
+    settled, step = model.config, model.run.status().step
+    recipe = {
+        # As the family reads them: a setting that is newer than the run stands there with what it was before.
+        "settings": to_dict(model.family.config),
+        "preset": settled.preset,
+        "data": (settled.fingerprint, settled.classes, settled.domains, settled.image_size, settled.channels),
+        "budget": (settled.epochs, settled.batch_size),
+    }
+    digest = blake2b(json.dumps(recipe, sort_keys=True).encode(), digest_size=8).hexdigest()
+    return Training(settled.seed, step * settled.batch_size, Clock(model.run).seconds(step), digest)
+
+
+class Clock:
+    """When a run was where, as its tables tell."""
+
+    def __init__(self, run: Run) -> None:
+        metrics, epochs = run.metrics(), run.epochs()
+        metrics.poll()
+        epochs.poll()
+        self._previews = dict(zip(epochs.column("epoch").tolist(), epochs.column("step").tolist(), strict=True))
+        self._steps, self._seconds = (metrics.column(name) for name in ("step", "seconds"))
+
+    def step(self, epoch: int) -> int:
+        """Of the preview of an epoch. Raises UserError: epochs.csv has none."""
+        if epoch not in self._previews:
+            raise UserError(f"epochs.csv has no row of epoch {epoch}: it does not belong to the snapshots beside it")
+        return int(self._previews[epoch])
+
+    def seconds(self, step: int) -> float:
+        """Trained until then, as metrics.csv counts it; between its rows in proportion."""
+        if not len(self._steps):
+            return 0.0
+        return round(float(np.interp(step, [0, *self._steps], [0, *self._seconds])), 1)

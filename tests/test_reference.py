@@ -1,0 +1,106 @@
+"""The maintainers' script: what comes along, what is refused, what is thinned."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gan_core import runs
+from gan_core.errors import UserError
+from gan_core.runs import Run
+from tests import reference
+from tests.dashboard import evaluations
+from tests.dashboard.fixtures import make_run
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    folder = tmp_path / "shipped" / runs.REFERENCE
+    folder.mkdir(parents=True)
+    return folder
+
+
+def make(tmp_path: Path, name: str = "mine", **more: object) -> Run:
+    run = make_run(tmp_path / "runs", name, "dcgan", 10, 3, **more)
+    evaluations.write(run)
+    for extra in ("checkpoints/step_1.safetensors", "snapshots/epoch_0000.safetensors", "private/epoch_0000.png"):
+        (run.folder / extra).parent.mkdir(exist_ok=True)
+        (run.folder / extra).write_bytes(b"x")
+    return run
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def test_a_run_is_shipped_whole_but_for_what_is_private(tmp_path: Path, root: Path) -> None:
+    run = make(tmp_path)
+    folder = reference.ship(run, "dcgan", light=False, sheets=4, replacing=False, root=root)
+    assert names(folder) == {*reference.LIGHT, "weights.safetensors", "samples", "progress.gif"}
+    shipped = Run(folder, root.parent)
+    assert shipped.reference
+    assert list(shipped.samples()) == [0, 3, 7, 10]
+    with Image.open(folder / runs.GIF) as gif:
+        assert gif.n_frames == 4
+    status = shipped.status()
+    assert (status.state, status.process, status.host, status.process_started) == ("finished", None, None, None)
+    assert len(run.samples()) == 11, "the run itself stays as it is"
+    with pytest.raises(UserError, match="--replace"):
+        reference.ship(run, "dcgan", light=False, sheets=4, replacing=False, root=root)
+    reference.ship(run, "dcgan", light=True, sheets=None, replacing=True, root=root)
+    assert names(folder) == set(reference.LIGHT)
+    assert names(root) == {"dcgan"}
+
+
+def test_thinning_keeps_the_ends(tmp_path: Path, root: Path) -> None:
+    folder = reference.ship(make(tmp_path), "dcgan", light=False, sheets=None, replacing=False, root=root)
+    reference.thin(Run(folder), 2)
+    assert list(Run(folder).samples()) == [0, 10]
+    with pytest.raises(UserError, match="the first and the last"):
+        reference.thin(Run(folder), 1)
+    assert reference.spread([0, 5, 10], 8) == [0, 5, 10]
+
+
+@pytest.mark.parametrize("source", ["/data/chests", "C:\\\\chests\\\\all", "~/chests/all", "classes:a=/data/x;b=y"])
+def test_what_names_this_machine_is_refused(tmp_path: Path, root: Path, source: str) -> None:
+    run = make(tmp_path)
+    path = run.folder / runs.CONFIG
+    path.write_text(path.read_text().replace("phantom:cxr", source))
+    with pytest.raises(UserError, match=r"config\.json names a folder of this machine"):
+        reference.ship(run, "dcgan", light=True, sheets=None, replacing=False, root=root)
+    assert not names(root)
+
+
+@pytest.mark.parametrize("source", ["pneumonia/train", "classes:normal=covid/*/NORMAL;viral=a/b/*v*", "hf:owner/name"])
+def test_other_sources_are_let_through(tmp_path: Path, source: str) -> None:
+    run = make(tmp_path)
+    path = run.folder / runs.CONFIG
+    path.write_text(path.read_text().replace("phantom:cxr", source))
+    assert reference.private(run) == []
+
+
+def test_only_finished_runs_are_shipped(tmp_path: Path, root: Path) -> None:
+    with pytest.raises(UserError, match="is stopped"):
+        reference.ship(make(tmp_path, state="stopped"), "a", light=True, sheets=None, replacing=False, root=root)
+
+
+def test_the_check_finds_what_is_wrong(tmp_path: Path, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = reference.ship(make(tmp_path), "dcgan", light=True, sheets=None, replacing=False, root=root)
+    assert reference.check(root) == 0
+    assert "Could go: " in capsys.readouterr().out
+    (folder / "notes.txt").write_text("x")
+    (folder / runs.SAMPLES).mkdir()
+    Image.fromarray(np.zeros((8, 8), np.uint8)).save(folder / runs.SAMPLES / "epoch_0000.png")
+    status = json.loads((folder / runs.STATUS).read_text())
+    (folder / runs.STATUS).write_text(json.dumps(status | {"host": "mine"}))
+    assert reference.check(root) == 1
+    said = capsys.readouterr().err
+    assert "notes.txt does not belong here" in said
+    assert "its GIF is missing" in said
+    assert "status.json tells of the machine" in said
+
+
+def test_what_is_shipped_here_is_in_order(capsys: pytest.CaptureFixture[str]) -> None:
+    assert reference.check() == 0, capsys.readouterr().err
