@@ -15,7 +15,7 @@ from dashboard.quiz import GENERATED, REAL, Made, Picture, Quiz
 from dashboard.store import Entry
 from gan_core.evaluation.results import Measure
 
-ALL = Style(GREY, "gray", "solid", "━━")
+ALL = Style(GREY, "gray", "solid")
 _KEYS = st.components.v2.component(
     "ganray_quiz", js=(Path(__file__).parent / "components" / "quiz.js").read_text(encoding="utf-8")
 )

@@ -8,7 +8,7 @@ import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -34,6 +34,10 @@ class Curve:
     smooth_x: np.ndarray  # (m,)
     smooth_y: np.ndarray  # (m,)
     last: float  # of the smoothed curve, not-a-number if there is none
+
+    def stretched(self, factor: float) -> "Curve":
+        """Along another unit of the axis."""
+        return replace(self, x=self.x * factor, smooth_x=self.smooth_x * factor)
 
 
 EMPTY = Curve(*(np.empty(0, np.float32),) * 4, last=math.nan)

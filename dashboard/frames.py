@@ -1,6 +1,7 @@
-"""Sample sheets over HTTP: a page fetches each one once, and moves through them without asking again.
+"""Sample sheets and animations over HTTP: a page fetches each one once, and moves through them without asking again.
 
     /frames/<signature>/<kind>/<run>/<name>.png
+    /frames/<signature>/<kind>/<run>/progress-<version>.gif
 
 The signature is what opens a run's sheets. It is made with a key that this process draws, or with GANRAY_KEY where
 several processes serve one app, and only pages that show the sheets are given it. Generated sheets may be kept by the
@@ -45,14 +46,26 @@ def sheets(entry: Entry) -> tuple[str, dict[int, str]]:
     }
 
 
+def animation(entry: Entry) -> str:
+    """The address of a run's sheets as a GIF; empty while there is none, or only a part of one."""
+    if entry.gif is None or not store.whole_gif(entry.gif):
+        return ""
+    return f"{base(entry, PRIVATE if entry.private else SAMPLES)}progress-{_version(entry.gif)}.gif"
+
+
 def frame(request: Request) -> Response:
-    """A sheet of a run that the library lists; no path is made of what stands in the address."""
-    kind, name, asked = (request.path_params[part] for part in ("kind", "run", "name"))
+    """A picture of a run that the library lists; no path is made of what stands in the address."""
+    kind, name, file = (request.path_params[part] for part in ("kind", "run", "file"))
     if not hmac.compare_digest(_signature(kind, name), request.path_params["signature"]):
         return _refused("The address of this picture is not, or no longer, valid: reload the page.", 403)
     run = _run(name)
     if run is None:
         return _refused("The run of this picture is gone.", 404)
+    asked, _, suffix = file.rpartition(".")
+    if suffix == "gif" and kind != REAL:
+        return _animation(run, kind, asked)
+    if suffix != "png":
+        return _refused("There is no such picture.", 404)
     if kind != REAL:
         return _sample(run, kind, asked)
     try:
@@ -88,8 +101,16 @@ def _sample(run: Run, kind: str, asked: str) -> Response:
     return _answer(content, FOR_EVER if kind == SAMPLES and fresh else NEVER)
 
 
-def _answer(content: bytes, keep: str) -> Response:
-    return Response(content, media_type="image/png", headers={**_COMMON, "cache-control": keep})
+def _animation(run: Run, kind: str, asked: str) -> Response:
+    path = run.folder / runs.PRIVATE / runs.GIF if kind == PRIVATE else run.gif
+    if path is None or not store.whole_gif(path):
+        return _refused("This animation is not there (yet).", 404)
+    fresh = asked == f"progress-{_version(path)}"
+    return _answer(path.read_bytes(), FOR_EVER if kind == SAMPLES and fresh else NEVER, "image/gif")
+
+
+def _answer(content: bytes, keep: str, kind: str = "image/png") -> Response:
+    return Response(content, media_type=kind, headers={**_COMMON, "cache-control": keep})
 
 
 def _refused(words: str, status: int) -> Response:

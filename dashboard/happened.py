@@ -65,7 +65,8 @@ def show(library: Library, chosen: list[Entry], look: dict[str, Style]) -> None:
         st.subheader("What happened here?", help=METHOD)
         with st.container(key="happened"):
             st.html("".join(_run(entry, run, look[entry.name]) for entry, run in found))
-        words = diagnostics.compare([run for _, run in found])
+        # Of one run it would say the same again.
+        words = diagnostics.compare([run for _, run in found]) if len(found) > 1 else ""
         if words:
             with st.container(border=True, gap="xsmall", key="notebook"):
                 st.markdown("**For the lab notebook**")

@@ -6,16 +6,16 @@ Texts from runs and notes are escaped; pictures that show real images are left o
 import base64
 import html
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dashboard import evaluation, exports, parts, store, tables, terms
+from dashboard import evaluation, exports, parts, store, tables, terms, traces
 from dashboard.charts import Style
 from dashboard.evaluation import Evaluated, Table
 from dashboard.notes import Note
 from dashboard.store import Entry, Library
 from dashboard.terms import Chart
-from dashboard.vectors import DASHES, Trace, beyond, chart
+from dashboard.vectors import DASHES, Trace, beyond, chart, shape
 from gan_core import __version__
 from gan_core.evaluation.results import Evaluation
 from gan_core.images import NOTICE
@@ -52,6 +52,7 @@ class Wanted:
     written: Mapping[str, Note]
     happened: Mapping[str, Sequence[Happening]]
     compared: str  # the paragraph about all runs
+    axis: str = "epoch"  # what the curves are drawn along: one of traces.AXES
 
 
 def page(library: Library, chosen: Sequence[Entry], look: Mapping[str, Style], wanted: Wanted) -> str:
@@ -168,41 +169,60 @@ def _curves(library: Library, chosen: Sequence[Entry], look: Mapping[str, Style]
     drawn = []
     tasks = terms.by_task(chosen)
     for task, group in tasks.items():
-        end = float(max((entry.config.epochs for entry in group if entry.config), default=0))
         if len(tasks) > 1:
             drawn.append(f"<h3>Runs that learn to {html.escape(task)}</h3>")
         drawn.append(f"<p class='quiet'>{' &emsp; '.join(_name(entry, look) for entry in group)}</p>")
-        cards = [_card(library, each, title, runs, look, end, wanted) for each, title, runs in _charts(task, group)]
-        shown = "".join(card for card in cards if card)
+        shown = "".join(_cards(library, task, group, look, wanted))
         drawn.append(f"<div class='row wide'>{shown}</div>" if shown else "<p>Nothing is logged yet.</p>")
-    note = f"<p class='quiet'>Smoothing {wanted.smoothing:g}, the logged steps pale behind.</p>"
+    along = "" if wanted.axis == "epoch" else f", along {traces.AXES[wanted.axis]}"
+    note = f"<p class='quiet'>Smoothing {wanted.smoothing:g}{along}, the logged steps pale behind.</p>"
     return _section("Curves", "".join(drawn) + note)
 
 
-def _charts(task: str, group: Sequence[Entry]) -> list[tuple[Chart, str, list[Entry]]]:
-    return [(each, title, runs) for each in terms.CHARTS[task] for title, runs in terms.split(each, group)]
+def _cards(library: Library, task: str, group: Sequence[Entry], look: Mapping[str, Style], wanted: Wanted) -> list[str]:
+    """The charts with their titles and meanings, all of them along one axis; none where nothing of it is logged."""
+    found = [
+        (each, title, runs, _lines_of(library, each, runs, look, wanted)) for each, title, runs in _charts(task, group)
+    ]
+    last = max((float(line.curve.x[-1]) for *_, lines in found for line in lines), default=1.0)
+    end = traces.end(group, wanted.axis) or last
+    unit, word = _unit(end) if wanted.axis == "seconds" else (1.0, "")
+    along = f"{traces.AXES[wanted.axis]} ({word})" if word else traces.AXES[wanted.axis]
+    cursor = wanted.epoch if wanted.axis == "epoch" else None  # elsewhere each run has the epoch at another place
+    cards = []
+    for each, title, runs, lines in found:
+        drawn = [replace(line, curve=line.curve.stretched(1 / unit)) for line in lines]
+        if drawn:
+            svg = chart(drawn, title, end / unit, along=along, percent=each.percent, cursor=cursor)
+            words = html.escape(f"{terms.meaning(each, runs)}. {beyond(drawn, end / unit, each.percent)}")
+            cards.append(f"<div class='chart'><h3>{html.escape(title)}</h3>{svg}<p class='quiet'>{words}</p></div>\n")
+    return cards
 
 
-def _card(
-    library: Library,
-    each: Chart,
-    title: str,
-    runs: Sequence[Entry],
-    look: Mapping[str, Style],
-    end: float,
-    wanted: Wanted,
-) -> str:
-    """A chart with its title and meaning; empty where none of the runs has logged it."""
-    traces = []
+def _lines_of(
+    library: Library, each: Chart, runs: Sequence[Entry], look: Mapping[str, Style], wanted: Wanted
+) -> list[Trace]:
+    """The curves of a chart, of those runs that have logged it."""
+    lines = []
     for entry in runs:
-        curve, style = library.curve(entry, each.columns, wanted.smoothing), look[entry.name]
+        curve, style = (
+            traces.curve(library, entry, each, store.METRICS, wanted.axis, wanted.smoothing),
+            look[entry.name],
+        )
         if len(curve.x) and len(curve.smooth_x):
-            traces.append(Trace(entry.label, curve, style.color, style.dash))
-    if not traces:
-        return ""
-    svg = chart(traces, title, end, percent=each.percent, epoch=wanted.epoch)
-    words = html.escape(f"{terms.meaning(each, runs)}. {beyond(traces, end, each.percent)}")
-    return f"<div class='chart'><h3>{html.escape(title)}</h3>{svg}<p class='quiet'>{words}</p></div>\n"
+            lines.append(Trace(entry.label, curve, style.color, style.dash, style.shape))
+    return lines
+
+
+def _unit(seconds: float) -> tuple[float, str]:
+    """The unit that suits the longest time, as on the page."""
+    if seconds >= 7200:
+        return 3600.0, "h"
+    return (60.0, "min") if seconds >= 180 else (1.0, "s")
+
+
+def _charts(task: str, group: Sequence[Entry]) -> list[tuple[Chart, str, list[Entry]]]:
+    return [(each, title, runs) for each in terms.usual(task, group) for title, runs in terms.split(each, group)]
 
 
 def _settings(chosen: Sequence[Entry], wanted: Wanted) -> str:
@@ -289,6 +309,7 @@ def _name(entry: Entry, look: Mapping[str, Style]) -> str:
     style = look[entry.name]
     dash = f' stroke-dasharray="{DASHES[style.dash]}"' if DASHES[style.dash] else ""
     line = f'<path d="M0 6H28" stroke="{style.color}" stroke-width="3"{dash}/>'
+    line += shape(style.shape, 14, 6, style.color) if style.shape else ""
     swatch = f'<svg class="swatch" viewBox="0 0 28 12" aria-hidden="true">{line}</svg>'
     return f"<span class='name'>{swatch}{html.escape(entry.label)}</span>"
 

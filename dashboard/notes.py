@@ -2,13 +2,17 @@
 
 Every change reads the file, changes one run and replaces the whole under a lock, so that two people who write at once
 lose nothing; where both changed the same note it keeps both.
+
+A note belongs to the run it was written for, told by its name and its config.json: a new run of an old name begins
+without, and the old one's note comes back with it.
 """
 
 import contextlib
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
 from json import dumps
 from pathlib import Path
 
@@ -21,9 +25,10 @@ from dashboard.parts import plain
 from dashboard.store import Entry, Library
 from gan_core import config, files
 from gan_core.errors import UserError
+from gan_core.runs import CONFIG
 
 FILE = "notes.json"
-FORMAT = 1
+FORMAT = 2  # 1: without what tells a run from another one of its name
 MOST_TAGS, LONGEST_TAG, LONGEST_NOTE = 20, 40, 10_000
 _WAIT = 10.0  # seconds for another one's change: each takes milliseconds
 
@@ -34,6 +39,8 @@ class Note:
 
     note: str = ""
     tags: tuple[str, ...] = ()
+    # Digest of the run's config.json; empty in what was written before it was kept: of any run of that name.
+    run: str = field(default="", compare=False)
 
     def __bool__(self) -> bool:
         return bool(self.note or self.tags)
@@ -57,7 +64,7 @@ class Notes:
         self._lock = threading.RLock()
 
     def read(self) -> dict[str, Note]:
-        """Note by name of the run; empty if nothing was written yet.
+        """Note by name of the run, of replaced runs by name and digest; empty if nothing was written yet.
 
         Raises:
             UserError: the file is damaged, or written by a newer version.
@@ -73,9 +80,9 @@ class Notes:
                 self._seen = stat.st_mtime_ns, stat.st_size
             return dict(self._runs)
 
-    def get(self, name: str) -> Note:
-        """Raises UserError like `read`."""
-        return self.read().get(name, Note())
+    def get(self, name: str, run: str = "") -> Note:
+        """The note of a run; run: what `digest` gives for it. Raises UserError like `read`."""
+        return _of(self.read(), name, run)
 
     def tags(self) -> list[str]:
         """Every tag in use. Raises UserError like `read`."""
@@ -85,7 +92,7 @@ class Notes:
         """Whether notes can be kept here, as far as can be told without writing."""
         return os.access(self.path.parent, os.W_OK) and (not self.path.exists() or os.access(self.path, os.W_OK))
 
-    def change_note(self, name: str, before: str, after: str) -> bool:
+    def change_note(self, name: str, before: str, after: str, run: str = "") -> bool:
         """Put `after` in the place of `before`; False where somebody else's note stands there and both were kept.
 
         Raises:
@@ -94,12 +101,12 @@ class Notes:
         after = after.strip()
         if len(after) > LONGEST_NOTE:
             raise UserError(f"the note of {name} is too long: {len(after)} of {LONGEST_NOTE} characters")
-        with self._changing(name) as (found, known):
+        with self._changing(name, run) as (found, known):
             alone = known.note in (before.strip(), after)
-            found[name] = Note(after if alone or not known.note else _both(known.note, after), known.tags)
+            found[name] = replace(known, note=after if alone or not known.note else _both(known.note, after))
         return alone
 
-    def change_tags(self, name: str, before: Sequence[str], after: Sequence[str]) -> None:
+    def change_tags(self, name: str, before: Sequence[str], after: Sequence[str], run: str = "") -> None:
         """Add and remove what differs; tags that somebody else added meanwhile stay.
 
         Raises:
@@ -107,15 +114,15 @@ class Notes:
         """
         wanted = [check_tag(tag) for tag in after]
         gone = {tag.lower() for tag in before} - {tag.lower() for tag in wanted}
-        with self._changing(name) as (found, known):
+        with self._changing(name, run) as (found, known):
             kept = [tag for tag in known.tags if tag.lower() not in gone]
             tags = tuple({tag.lower(): tag for tag in (*kept, *wanted)}.values())
             if len(tags) > MOST_TAGS:
                 raise UserError(f"{name} has too many tags: {len(tags)} of {MOST_TAGS}")
-            found[name] = Note(known.note, tuple(sorted(tags, key=str.lower)))
+            found[name] = replace(known, tags=tuple(sorted(tags, key=str.lower)))
 
     @contextlib.contextmanager
-    def _changing(self, name: str) -> Iterator[tuple[dict[str, Note], Note]]:
+    def _changing(self, name: str, run: str) -> Iterator[tuple[dict[str, Note], Note]]:
         """(all notes, that of the run), to be changed in place; written when the block ends."""
         if not self.path.parent.is_dir():
             raise UserError(f"cannot write {self.path}: its folder is gone: it was deleted or moved meanwhile")
@@ -124,12 +131,32 @@ class Notes:
                 lock = filelock.FileLock(self.path.with_name(f".{FILE}.lock"), timeout=_WAIT)
                 with lock:
                     found = _read(self.path) if self.path.is_file() else {}
-                    yield found, found.get(name, Note())
+                    known = _of(found, name, run)
+                    known = replace(known, run=run or known.run)
+                    found.pop(f"{name} {run}", None)
+                    if (other := found.get(name)) and other.run and run and other.run != run:
+                        found[f"{name} {other.run}"] = other  # of a run that had the name before
+                    yield found, known
                     kept = {key: note for key, note in sorted(found.items()) if note}
                     files.write_text(self.path, dumps(config.to_dict(_File(kept)), indent=1, ensure_ascii=False) + "\n")
             except filelock.Timeout:
                 raise UserError(f"{FILE} is held by another program for {_WAIT:.0f} s: try again") from None
             self._seen = None
+
+
+def digest(entry: Entry) -> str:
+    """Tells a run from another one that had its name: of its config.json, which is written once."""
+    try:
+        values = config.read_json(entry.run.folder / CONFIG)
+    except UserError:
+        return ""
+    return blake2b(dumps(values, sort_keys=True).encode(), digest_size=8).hexdigest()
+
+
+def _of(found: Mapping[str, Note], name: str, run: str) -> Note:
+    """The note under a name if it was written for that run, else what was kept of it when its name was used again."""
+    note = found.get(f"{name} {run}") or found.get(name, Note())
+    return note if not (run and note.run) or note.run == run else Note()
 
 
 def check_tag(tag: str) -> str:
@@ -170,11 +197,13 @@ def notes(library: Library) -> Notes:
 
 
 def known(library: Library) -> tuple[dict[str, Note], str]:
-    """Every note, and why they cannot be read if that is so."""
+    """The notes of the runs that are there, and why they cannot be read if that is so."""
     try:
-        return notes(library).read(), ""
+        found = notes(library).read()
     except UserError as error:
         return {}, str(error)
+    named = {key.partition(" ")[0] for key in found}
+    return {entry.name: _of(found, entry.name, digest(entry)) for entry in library.entries() if entry.name in named}, ""
 
 
 def show(library: Library, chosen: Sequence[Entry], look: Mapping[str, Style]) -> None:
@@ -215,13 +244,13 @@ def _draw_fields(names: list[str], look: Mapping[str, Style]) -> None:
         for entry in sorted(chosen, key=lambda entry: names.index(entry.name)):
             with st.container(border=True, gap="small"):
                 st.markdown(parts.name_line(entry, look[entry.name]))
-                _draw_field(entry.name, found.get(entry.name, Note()), in_use)
+                _draw_field(entry.name, digest(entry), found.get(entry.name, Note()), in_use)
     for said in st.session_state.pop("notes said", []):
         st.warning(parts.sentence(said), icon=":material/info:")
     st.caption(f"Kept in {plain(notes(library).path.name)} beside the runs as soon as you leave a field.")
 
 
-def _draw_field(name: str, note: Note, in_use: list[str]) -> None:
+def _draw_field(name: str, run: str, note: Note, in_use: list[str]) -> None:
     """The two fields of a run; another session's changes appear in them."""
     seen, tags, text = f"note seen {name}", f"tags {name}", f"note {name}"
     if st.session_state.get(seen) != note or tags not in st.session_state or text not in st.session_state:
@@ -234,18 +263,18 @@ def _draw_field(name: str, note: Note, in_use: list[str]) -> None:
         accept_new_options=True,
         placeholder="None",
         on_change=_change,
-        args=(name,),
+        args=(name, run),
     )
-    st.text_area("Note", key=text, max_chars=LONGEST_NOTE, height=110, on_change=_change, args=(name,))
+    st.text_area("Note", key=text, max_chars=LONGEST_NOTE, height=110, on_change=_change, args=(name, run))
 
 
-def _change(name: str) -> None:
+def _change(name: str, run: str) -> None:
     """Write what a field was changed to; what went wrong is said where the fields are."""
     before: Note = st.session_state[f"note seen {name}"]
     kept, said = notes(store.library()), st.session_state.setdefault("notes said", [])
     try:
-        kept.change_tags(name, before.tags, st.session_state[f"tags {name}"])
-        if not kept.change_note(name, before.note, st.session_state[f"note {name}"]):
+        kept.change_tags(name, before.tags, st.session_state[f"tags {name}"], run)
+        if not kept.change_note(name, before.note, st.session_state[f"note {name}"], run):
             said.append(f"somebody else wrote about {name} meanwhile: both notes were kept")
         st.session_state.pop(f"note seen {name}")
     except UserError as error:

@@ -16,6 +16,7 @@ from dashboard import charts, store
 from dashboard.charts import Style
 from dashboard.store import Entry
 from gan_core import __version__
+from gan_core.data import combined
 from gan_core.errors import UserError
 from gan_core.images import NOTICE
 
@@ -79,7 +80,10 @@ def sentence(text: str) -> str:
 
 
 def source_name(source: str) -> str:
-    """A data source in a few words: the last two parts of a path, anything else as it is."""
+    """A data source in a few words: the last two parts of a path, classes and where they come from, else as it is."""
+    if found := combined.origins(source):
+        origins = sorted({origin for each in found.values() for origin in each})
+        return f"{', '.join(found)} from {' and '.join(origins)}"
     if ":" in source and not Path(source).exists():
         return source
     return "/".join(Path(source).parts[-2:])
@@ -110,22 +114,11 @@ def picture(content: bytes | None, alt: str, key: str, domains: tuple[str, str] 
             st.caption(":material/hide_image: no picture here (yet)")
             return
         if domains:
-            st.html(_headings(domains))
-        st.image(content, width="stretch", output_format="PNG", alt=_described(alt, domains))
+            st.html(headings(domains))
+        st.image(content, width="stretch", output_format="PNG", alt=described(alt, domains))
 
 
-def animation(path: Path | None, alt: str, key: str, domains: tuple[str, str] | None = None) -> None:
-    """A GIF that plays: given as a path and without a width, its size is left to the style sheet."""
-    with st.container(key=f"picture-{_slug(key)}", gap="xxsmall"):
-        if path is None or not store.whole_gif(path):
-            st.caption(":material/hide_image: no animation yet: it is made from the sample grids")
-            return
-        if domains:
-            st.html(_headings(domains))
-        st.image(path, alt=_described(alt, domains))
-
-
-def _headings(domains: tuple[str, str]) -> str:
+def headings(domains: tuple[str, str]) -> str:
     """The two directions of a translator's sheet, and what its six columns show; the style sheet aligns them."""
     a, b = map(html.escape, domains)
     ways = "".join(f'<span class="way">{start} → {end}</span>' for start, end in ((a, b), (b, a)))
@@ -133,7 +126,8 @@ def _headings(domains: tuple[str, str]) -> str:
     return f'<div class="sheet-headings">{ways}{columns}</div>'
 
 
-def _described(alt: str, domains: tuple[str, str] | None) -> str:
+def described(alt: str, domains: tuple[str, str] | None) -> str:
+    """The alternative text of a sheet: of a translator's, what its columns show as well."""
     if domains is None:
         return alt
     a, b = domains
@@ -147,6 +141,9 @@ def chip_colors(key: str, chosen: list[Entry], look: dict[str, Style]) -> None:
         style = look[entry.name]
         fill = style.color if style.dash == "solid" else "transparent"
         dot = f"background: {fill}; border: 2px solid {style.color};"
+        if style.shape:
+            glyph = f'content: "{style.dot}"; color: {style.color}; font-size: 0.7rem; line-height: 0.5rem;'
+            dot = f"{glyph} background: none; border: none;"
         rules.append(f'.st-key-{key} [data-tag-index="{index}"]::before {{ {dot} }}')
     st.html(f"<style>{' '.join(rules)}</style>")
 

@@ -150,7 +150,7 @@ def choose_scale(prefix: str) -> tuple[bool, bool, bool]:
 
 def options(library: Library, chosen: Sequence[Entry]) -> tuple[list[str], dict[str, str]]:
     """The titles of the usual charts, and every other column that is logged with what it is called."""
-    of_tasks = [chart for task in terms.by_task(chosen) for chart in terms.CHARTS[task]]
+    of_tasks = [chart for task, group in terms.by_task(chosen).items() for chart in terms.usual(task, group)]
     usual = list(dict.fromkeys(chart.title for chart in of_tasks))
     alone = {chart.columns[0] for chart in of_tasks if len(chart.columns) == 1}
     tables = [library.table(entry, table) for entry in chosen for table in (store.METRICS, store.EPOCHS)]
@@ -207,7 +207,7 @@ def _chart(
 
 def _charts(library: Library, group: Sequence[Entry], wanted: tuple[str, ...] | None) -> list[tuple[Chart, str]]:
     """The charts to draw and the table of each."""
-    usual = {chart.title: chart for chart in terms.CHARTS[group[0].task]}
+    usual = {chart.title: chart for chart in terms.usual(group[0].task, group)}
     if wanted is None:
         return [(chart, store.METRICS) for chart in usual.values()]
     found = []

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import happened, mailed, notes, parts, store
+from dashboard import happened, mailed, notes, parts, plots, store
 from dashboard.charts import Style
 from dashboard.mailed import Happening, Wanted
 from dashboard.store import Entry, Library
@@ -68,7 +68,8 @@ def _draw_maker(names: list[str], look: Mapping[str, Style]) -> None:
     written, _ = notes.known(library)
     made = time.strftime("%Y-%m-%d %H:%M")
     smoothing = float(st.session_state.get("smoothing", parts.SMOOTHING))
-    wanted = partial(Wanted, (title or "").strip() or first, made, at.epoch, smoothing, at.view, written)
+    axis = plots.AXES.get(str(st.session_state.get("x", "")), "epoch")
+    wanted = partial(Wanted, (title or "").strip() or first, made, at.epoch, smoothing, at.view, written, axis=axis)
     body.download_button(
         "Download",
         partial(_made, library, chosen, dict(look), wanted),

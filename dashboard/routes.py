@@ -10,7 +10,7 @@ from dashboard.live import server
 def routes() -> list[BaseRoute]:
     return [
         *server.routes(),
-        Route(f"{server.below('frames')}/{{signature}}/{{kind}}/{{run:path}}/{{name}}.png", _frame),
+        Route(f"{server.below('frames')}/{{signature}}/{{kind}}/{{run:path}}/{{file}}", _frame),
     ]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import charts, frames, neighbours, parts, reality, terms
+from dashboard import animations, charts, frames, neighbours, parts, reality
 from dashboard.charts import Style
 from dashboard.parts import plain
 from dashboard.store import Entry, Library
@@ -42,13 +42,25 @@ _STAGE = st.components.v2.component(
 
 def show(library: Library, chosen: list[Entry], look: dict[str, Style]) -> None:
     """The scrubber, the runs' grids at its epoch, and their animations."""
-    shown = chosen[:MOST]
-    show_scrubber(shown)
-    if len(chosen) > MOST:
-        st.caption(f"The first {MOST} of the {len(chosen)} chosen runs; the curves and the tables show all.")
-    show_grids(shown, look)
-    ask_for_data(shown)
-    show_animations(shown, look)
+    seen = [entry for entry in chosen if not entry.light]
+    shown = seen[:MOST]
+    show_scrubber(shown or chosen)
+    if len(seen) > MOST:
+        st.caption(f"The first {MOST} of the {len(seen)} chosen runs; the curves and the tables show all.")
+    show_light([entry for entry in chosen if entry.light])
+    if shown:
+        show_grids(shown, look)
+        ask_for_data(shown)
+        animations.show(shown, look, columns)
+
+
+def show_light(light: Sequence[Entry]) -> None:
+    """A sentence on the runs that only numbers were kept of."""
+    if light:
+        names = ", ".join(f"**{plain(entry.label)}**" for entry in light)
+        they = "it" if len(light) == 1 else "them"
+        words = f"{names}: no samples were kept of {they}. Curves, tables and evaluation show {they}."
+        st.caption(f":material/hide_image: {words}")
 
 
 def show_scrubber(shown: Sequence[Entry]) -> None:
@@ -177,20 +189,6 @@ def ask_for_data(shown: Sequence[Entry]) -> None:
             typed = st.text_input(plain(parts.source_name(source)), key=f"data {source}", placeholder=words)
             if typed.strip() and not neighbours.is_here(typed.strip()):
                 st.error(plain(f"There is no folder or zip '{typed.strip()}' on this machine."))
-
-
-def show_animations(shown: Sequence[Entry], look: dict[str, Style]) -> None:
-    for task, group in terms.by_task(list(shown)).items():
-        title, words = terms.ANIMATIONS[task]
-        st.subheader(title)
-        st.caption(words)
-        grid = st.grid(columns(group), min_column_width=150, key=f"animations-{task}")
-        for entry in group:
-            with parts.card(grid, wide=bool(entry.domains)):
-                st.markdown(parts.name_line(entry, look[entry.name]))
-                alt = f"Samples of {entry.label}, epoch by epoch"
-                parts.animation(entry.gif, alt, f"gif-{entry.name}", entry.domains)
-                parts.privacy(entry)
 
 
 def columns(entries: Sequence[Entry]) -> int:

@@ -4,7 +4,6 @@ A run is a lane; runs that differ in nothing but their seed may share one, as me
 """
 
 import base64
-import json
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -55,7 +54,7 @@ def lanes(entries: Sequence[Entry], look: dict[str, Style], together: bool) -> l
     """A lane for each run; with `together` one for all runs that differ in nothing but their seed."""
     groups: dict[Hashable, list[Entry]] = {}
     for entry in entries:
-        groups.setdefault(_twins(entry) if together else entry.name, []).append(entry)
+        groups.setdefault(entry.recipe if together else entry.name, []).append(entry)
     found = []
     for group in groups.values():
         if len({entry.config.seed for entry in group if entry.config}) > 1:
@@ -67,15 +66,6 @@ def lanes(entries: Sequence[Entry], look: dict[str, Style], together: bool) -> l
     return found
 
 
-def _twins(entry: Entry) -> Hashable:
-    """The same for runs that differ in nothing but their seed (and in how far they are)."""
-    config = entry.config
-    assert config is not None
-    settings = json.dumps(config.settings, sort_keys=True)
-    data = (config.fingerprint, config.classes, config.domains, config.image_size, config.batch_size)
-    return config.preset, data, settings
-
-
 def describe(library: Library, lane: Lane, axis: str, notes: Sequence[str] = ()) -> dict[str, Any]:
     """A lane as it stands in the legend, and where the axis is at its epochs."""
     epochs, along = places(library, lane.members[0], axis)
@@ -85,6 +75,7 @@ def describe(library: Library, lane: Lane, axis: str, notes: Sequence[str] = ())
         "note": ", ".join(notes),
         "colour": lane.style.color,
         "dash": lane.style.dash,
+        "shape": lane.style.shape,
         "members": [entry.label for entry in lane.members],
         "places": [] if axis == "epoch" else [packed(epochs), packed(along)],
     }
@@ -101,8 +92,7 @@ def curve(library: Library, entry: Entry, chart: Chart, table: str, axis: str, s
     found = library.table(entry, table)
     if table == store.METRICS:
         made = found.curve(chart.columns, _COLUMN.get(axis, axis), smoothing)
-        scale = _scale(entry, axis)
-        return Curve(made.x * scale, made.y, made.smooth_x * scale, made.smooth_y, made.last)
+        return made.stretched(_scale(entry, axis))
     made = found.curve(chart.columns, "epoch", 0.0)
     if axis == "epoch" or not len(made.x):
         return made

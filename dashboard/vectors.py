@@ -15,37 +15,55 @@ WIDTH, HEIGHT = 560, 270
 LEFT, RIGHT, TOP, BOTTOM = 52, 12, 14, 40
 POINTS = 400  # of each line: more than there are pixels to tell them apart
 DASHES = {"solid": "", "dash": "9 5", "dot": "2 4", "dashdot": "9 4 2 4"}
+# Corners of the shapes on lines, about the middle, as the app draws them.
+SHAPES = {
+    "square": ((-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0)),
+    "diamond": ((0.0, -1.4), (1.4, 0.0), (0.0, 1.4), (-1.4, 0.0)),
+    "triangle-up": ((0.0, -1.3), (1.3, 1.0), (-1.3, 1.0)),
+    "triangle-down": ((0.0, 1.3), (1.3, -1.0), (-1.3, -1.0)),
+}
+SHAPE_EVERY = 80
 
 
 @dataclass(frozen=True)
 class Trace:
-    """A curve over epochs with its name, colour and dash."""
+    """A curve with its name, colour, dash and shape."""
 
     name: str
     curve: Curve
     color: str
     dash: str
+    shape: str = ""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """From epochs and values to points of the picture."""
+    """From places along the axis and values to points of the picture."""
 
     end: float
     low: float
     high: float
 
-    def x(self, epoch: float) -> float:
-        return LEFT + (WIDTH - LEFT - RIGHT) * epoch / self.end
+    def x(self, place: float) -> float:
+        return LEFT + (WIDTH - LEFT - RIGHT) * place / self.end
 
     def y(self, value: float) -> float:
         return TOP + (HEIGHT - TOP - BOTTOM) * (self.high - value) / (self.high - self.low)
 
 
-def chart(traces: Sequence[Trace], title: str, end: float, *, percent: bool = False, epoch: float | None = None) -> str:
-    """The smoothed curves over the raw ones, with axes; `epoch` is marked by a dashed line.
+def chart(
+    traces: Sequence[Trace],
+    title: str,
+    end: float,
+    *,
+    along: str = "epoch",
+    percent: bool = False,
+    cursor: float | None = None,
+) -> str:
+    """The smoothed curves over the raw ones, with axes.
 
-    traces: curves with at least one point; end: the last epoch of the axis.
+    traces: curves with at least one point; end: where the axis ends; along: what is written below it; cursor: a place
+    on it that is marked by a dashed line.
     """
     frame = _frame(traces, end, percent)
     names = ", ".join(trace.name for trace in traces)
@@ -55,15 +73,15 @@ def chart(traces: Sequence[Trace], title: str, end: float, *, percent: bool = Fa
         _line(trace.curve.smooth_x, trace.curve.smooth_y, frame, trace.color, "2", DASHES[trace.dash], 1.0)
         for trace in traces
     ]
-    cursor = ""
-    if epoch is not None and 0 <= epoch <= frame.end:
-        at = frame.x(epoch)
-        cursor = f'<path class="cursor" d="M{at:.1f} {TOP}V{HEIGHT - BOTTOM}"/>'
+    lines += [_shapes(trace, frame, index) for index, trace in enumerate(traces) if trace.shape]
+    line = ""
+    if cursor is not None and 0 <= cursor <= frame.end:
+        line = f'<path class="cursor" d="M{frame.x(cursor):.1f} {TOP}V{HEIGHT - BOTTOM}"/>'
     box = f'<rect x="{LEFT}" y="{TOP}" width="{WIDTH - LEFT - RIGHT}" height="{HEIGHT - TOP - BOTTOM}"/>'
-    alt = html.escape(f"{title} over epochs of {names}")
+    alt = html.escape(f"{title} along {along} of {names}")
     return (
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{alt}">'
-        f'<clipPath id="{clip}">{box}</clipPath>{_axes(frame, percent)}{cursor}'
+        f'<clipPath id="{clip}">{box}</clipPath>{_axes(frame, percent, along)}{line}'
         f'<g clip-path="url(#{clip})" fill="none" stroke-linejoin="round">{"".join(lines)}</g></svg>'
     )
 
@@ -114,7 +132,21 @@ def _line(x: np.ndarray, y: np.ndarray, frame: Frame, color: str, width: str, da
     return f'<path d="M{"L".join(points)}" {style}{dashes}{cap}/>'
 
 
-def _axes(frame: Frame, percent: bool) -> str:
+def shape(name: str, x: float, y: float, color: str) -> str:
+    """A shape of a line, about a point of the picture."""
+    corners = " ".join(f"{x + 3.5 * right:.1f},{y + 3.5 * down:.1f}" for right, down in SHAPES[name])
+    return f'<polygon points="{corners}" fill="{color}" stroke="none"/>'
+
+
+def _shapes(trace: Trace, frame: Frame, index: int) -> str:
+    """A curve's shape, now and then along it; those of several curves beside each other."""
+    x = np.array([frame.x(float(place)) for place in trace.curve.smooth_x])
+    wanted = np.arange(LEFT + 20 + index * 31 % SHAPE_EVERY, x[-1] + 1, SHAPE_EVERY) if len(x) > 1 else x
+    places = np.unique(np.searchsorted(x, wanted).clip(0, len(x) - 1))
+    return "".join(shape(trace.shape, x[i], frame.y(float(trace.curve.smooth_y[i])), trace.color) for i in places)
+
+
+def _axes(frame: Frame, percent: bool, along: str) -> str:
     """Lines and numbers of both axes."""
     parts = []
     for value in ticks(frame.low, min(frame.high, 1.0) if percent else frame.high, 5):
@@ -126,7 +158,15 @@ def _axes(frame: Frame, percent: bool) -> str:
         parts.append(f'<path class="guess" d="M{LEFT} {frame.y(0.5):.1f}H{WIDTH - RIGHT}"/>')
     for value in ticks(0, frame.end, 7):
         place = f'x="{frame.x(value):.1f}" y="{HEIGHT - BOTTOM + 16}"'
-        parts.append(f'<text {place} text-anchor="middle">{value:g}</text>')
+        parts.append(f'<text {place} text-anchor="middle">{_short(value)}</text>')
     middle = (LEFT + WIDTH - RIGHT) / 2
-    parts.append(f'<text x="{middle}" y="{HEIGHT - 6}" text-anchor="middle">epoch</text>')
+    parts.append(f'<text x="{middle}" y="{HEIGHT - 6}" text-anchor="middle">{html.escape(along)}</text>')
     return "".join(parts)
+
+
+def _short(value: float) -> str:
+    """A place along an axis in few letters: 5000, 20k, 1.5M."""
+    for size, unit, letter in ((1e6, 1e6, "M"), (1e4, 1e3, "k")):
+        if value >= size:
+            return f"{value / unit:g}{letter}"
+    return f"{value:g}"

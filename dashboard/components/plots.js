@@ -165,7 +165,7 @@ class Plots {
     const items = this.lanes.map((lane, index) => {
       const button = made("button", "run");
       button.type = "button";
-      button.append(swatch(lane.colour, lane.dash), made("span", "", lane.label));
+      button.append(swatch(lane.colour, lane.dash, lane.shape), made("span", "", lane.label));
       if (lane.note) button.append(made("small", "", lane.note));
       button.setAttribute("aria-pressed", String(this.shows(index)));
       button.title = this.only ? "Show or hide this run" : "Show this run alone";

@@ -2,6 +2,14 @@
 
 const EDGES = { left: 46, right: 12, top: 12, bottom: 36 };
 const DASHES = { solid: [], dash: [7, 4], dot: [2, 3], dashdot: [7, 3, 2, 3] };
+// Shapes on the lines of a family's fifth run and further ones: corners about the middle.
+const SHAPES = {
+  square: [[-1, -1], [1, -1], [1, 1], [-1, 1]],
+  diamond: [[0, -1.4], [1.4, 0], [0, 1.4], [-1.4, 0]],
+  "triangle-up": [[0, -1.3], [1.3, 1], [-1.3, 1]],
+  "triangle-down": [[0, 1.3], [1.3, -1], [-1.3, -1]],
+};
+const SHAPE_EVERY = 80; // pixels along the axis
 const GREY = "#7F8C9B";
 const FAINT = "rgba(127, 140, 155, 0.22)";
 
@@ -137,6 +145,7 @@ function paintCurves(pen, to, curves, lanes) {
     pen.strokeStyle = pen.fillStyle = lanes[lane].colour;
     if (x.length > 1) trace(pen, to, x, y);
     else spot(pen, to.x.at(x[0]), to.y.at(y[0]), 3.5);
+    if (lanes[lane].shape) placeShapes(pen, to, x, y, lanes[lane].shape, lane);
   }
   pen.restore();
 }
@@ -152,6 +161,24 @@ function trace(pen, to, x, y) {
     down = there;
   }
   pen.stroke();
+}
+
+// A curve's shape, now and then along it; those of several lanes beside each other.
+function placeShapes(pen, to, x, y, shape, lane) {
+  pen.setLineDash([]);
+  let next = to.box.left + 20 + ((lane * 31) % SHAPE_EVERY);
+  for (let i = 0; i < x.length; i++) {
+    const at = to.x.at(x[i]);
+    if (!(at >= next || x.length === 1)) continue;
+    fillShape(pen, at, to.y.at(y[i]), shape, 3.5);
+    next = at + SHAPE_EVERY;
+  }
+}
+
+function fillShape(pen, x, y, shape, size) {
+  pen.beginPath();
+  for (const [right, down] of SHAPES[shape]) pen.lineTo(x + right * size, y + down * size);
+  pen.fill();
 }
 
 function segment(pen, x0, y0, x1, y1) {
@@ -174,8 +201,8 @@ function made(kind, name, text) {
   return element;
 }
 
-// A short line of a curve's colour and dashes.
-function swatch(colour, dash) {
+// A short line of a curve's colour and dashes, and its shape.
+function swatch(colour, dash, shape) {
   const space = "http://www.w3.org/2000/svg";
   const image = document.createElementNS(space, "svg");
   const line = document.createElementNS(space, "line");
@@ -186,5 +213,11 @@ function swatch(colour, dash) {
   image.setAttribute("class", "swatch");
   image.setAttribute("aria-hidden", "true");
   image.append(line);
+  if (shape) {
+    const corners = document.createElementNS(space, "polygon");
+    corners.setAttribute("points", SHAPES[shape].map(([x, y]) => `${11 + 3.2 * x},${5 + 3.2 * y}`).join(" "));
+    corners.setAttribute("fill", colour);
+    image.append(corners);
+  }
   return image;
 }

@@ -180,9 +180,9 @@ class Panel {
   }
 
   row(curve, at, bold) {
-    const { label, colour, dash } = this.plots.lanes[curve.lane];
+    const { label, colour, dash, shape } = this.plots.lanes[curve.lane];
     const row = made("p", bold ? "bold" : "");
-    row.append(swatch(colour, dash), made("span", "", label), made("span", "value", this.value(curve, at)));
+    row.append(swatch(colour, dash, shape), made("span", "", label), made("span", "value", this.value(curve, at)));
     return row;
   }
 

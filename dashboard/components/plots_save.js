@@ -48,10 +48,10 @@ function toPng(chart, panels, plots) {
   pen.font = `13px ${colours.font}`;
   const places = [];
   let [x, y] = [16, 52];
-  for (const { label, colour, dash } of shown) {
+  for (const { label, colour, dash, shape } of shown) {
     const size = 36 + pen.measureText(label).width + 18;
     if (x + size > width && x > 16) [x, y] = [16, y + 20];
-    places.push([x, y, label, colour, dash]);
+    places.push([x, y, label, colour, dash, shape]);
     x += size;
   }
   const top = y + 18;
@@ -65,11 +65,13 @@ function toPng(chart, panels, plots) {
   pen.font = `600 17px ${colours.font}`;
   pen.fillText(chart.title, 16, 28);
   pen.font = `13px ${colours.font}`;
-  for (const [left, at, label, colour, dash] of places) {
+  for (const [left, at, label, colour, dash, shape] of places) {
     pen.strokeStyle = colour;
     pen.lineWidth = 2.5;
     pen.setLineDash(DASHES[dash] ?? []);
     segment(pen, left, at - 4, left + 28, at - 4);
+    pen.fillStyle = colour;
+    if (shape) fillShape(pen, left + 14, at - 4, shape, 4);
     pen.fillStyle = colours.text;
     pen.fillText(label, left + 36, at);
   }

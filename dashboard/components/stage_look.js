@@ -128,22 +128,52 @@ class Look {
 // What the mouse, fingers and keys do on a sheet. open: shows the sample at a point of the sheet.
 function handle(card, look, open) {
   const { view } = card;
-  let start = null;
-  const point = (event) => {
+  const fingers = new Map(); // what is down: where it was last
+  let moved = false; // a press that went nowhere opens a sample
+  const point = ({ clientX, clientY }) => {
     const box = view.getBoundingClientRect();
     const at = (share, middle) => middle + (share - 0.5) / look.zoom;
-    return [at((event.clientX - box.left) / box.width, look.x), at((event.clientY - box.top) / box.height, look.y)];
+    return [at((clientX - box.left) / box.width, look.x), at((clientY - box.top) / box.height, look.y)];
+  };
+  // The middle of two fingers, and how far they are apart.
+  const spread = () => {
+    const [one, other] = [...fingers.values()];
+    return {
+      clientX: (one.clientX + other.clientX) / 2,
+      clientY: (one.clientY + other.clientY) / 2,
+      wide: Math.hypot(one.clientX - other.clientX, one.clientY - other.clientY) || 1,
+    };
+  };
+  // What was between the fingers stays between them.
+  const pinch = (finger, { clientX, clientY }) => {
+    const before = spread();
+    const [x, y] = point(before);
+    Object.assign(finger, { clientX, clientY });
+    const now = spread();
+    look.put((look.zoom * now.wide) / before.wide, look.x, look.y);
+    const [right, down] = point(now);
+    look.put(look.zoom, look.x + x - right, look.y + y - down);
+    look.set({});
   };
   view.addEventListener("pointerdown", (event) => {
     if (event.button !== 0) return;
-    start = { x: event.clientX, y: event.clientY, far: false };
+    const { clientX, clientY } = event;
+    moved = fingers.size > 0;
+    fingers.set(event.pointerId, { clientX, clientY });
     view.setPointerCapture(event.pointerId);
   });
   view.addEventListener("pointermove", (event) => {
-    if (!start) return;
-    const [right, down] = [event.clientX - start.x, event.clientY - start.y];
-    if (!start.far && Math.hypot(right, down) < 4) return;
-    start = { x: event.clientX, y: event.clientY, far: true };
+    const finger = fingers.get(event.pointerId);
+    if (!finger) return;
+    if (fingers.size === 2) {
+      pinch(finger, event);
+      return;
+    }
+    const { clientX, clientY } = event;
+    const [right, down] = [clientX - finger.clientX, clientY - finger.clientY];
+    if (!moved && Math.hypot(right, down) < 4) return;
+    moved = true;
+    Object.assign(finger, { clientX, clientY });
     const { width, height } = view.getBoundingClientRect();
     if (event.shiftKey) {
       const window = within(0.02, look.window + right / width, 1);
@@ -151,10 +181,14 @@ function handle(card, look, open) {
     } else if (look.zoom > 1) look.pan(-right / width, -down / height);
   });
   view.addEventListener("pointerup", (event) => {
-    if (start && !start.far) open(card, card.sampleAt(...point(event)));
-    start = null;
+    if (fingers.delete(event.pointerId) && !moved) open(card, card.sampleAt(...point(event)));
   });
-  view.addEventListener("pointercancel", () => (start = null));
+  view.addEventListener("pointercancel", (event) => fingers.delete(event.pointerId));
+  const twoFingers = (event) => {
+    if (event.touches.length > 1 && event.cancelable) event.preventDefault(); // the page neither zooms nor scrolls
+  };
+  view.addEventListener("touchstart", twoFingers, { passive: false });
+  view.addEventListener("touchmove", twoFingers, { passive: false });
   const wheel = (event) => {
     if (!event.ctrlKey && !event.metaKey) return; // the page scrolls
     event.preventDefault();

@@ -1,7 +1,6 @@
 """Run: what happened in this training? Its state, samples, scores, every curve, its settings and files."""
 
 import io
-import json
 import math
 import zipfile
 from collections.abc import Callable
@@ -11,7 +10,22 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import charts, eyes, happened, jobs, notes, parts, plots, stage, store, terms
+from dashboard import (
+    animations,
+    charts,
+    eyes,
+    happened,
+    jobs,
+    notes,
+    parts,
+    plots,
+    queries,
+    sources,
+    stage,
+    store,
+    tables,
+    terms,
+)
 from dashboard.parts import plain
 from dashboard.store import Entry, Library
 from gan_core import config as configs
@@ -112,10 +126,13 @@ def show_figures(library: Library, entry: Entry) -> None:
 def show_samples(library: Library, entry: Entry) -> None:
     """The grid, the scores and the animation; the scrubber above them moves what belongs to an epoch."""
     st.subheader("Samples")
-    samples, domains = entry.sheets, entry.domains
+    samples, domains, config = entry.sheets, entry.domains, entry.config
+    if config and (said := sources.hint(config.source, config.domains or config.classes)):
+        st.warning(plain(said), icon=":material/join_inner:")
     stage.show_scrubber([entry])
     if not samples:
-        st.caption("No sample grid yet: the first is drawn before training begins.")
+        words = "No samples were kept of this run: its curves and its evaluation are here."
+        st.caption(words if entry.light else "No sample grid yet: the first is drawn before training begins.")
         return
     # A translator's sheet takes two of three columns; it and the animation are what its numbers stand beside.
     grid = st.grid(3, min_column_width=280, key="samples")
@@ -127,8 +144,7 @@ def show_samples(library: Library, entry: Entry) -> None:
     with parts.card(grid, wide=bool(domains)):
         title, words = terms.ANIMATIONS[entry.task]
         st.markdown(f"**{title}**")
-        parts.animation(entry.gif, f"Samples of {entry.label}, epoch by epoch", "gif", domains)
-        parts.privacy(entry)
+        animations.show_one(entry)
         if domains:
             st.caption(words)
     gallery = st.expander(f"All {len(samples)} grids", key="all grids", on_change="rerun")
@@ -179,7 +195,7 @@ def show_settings(entry: Entry) -> None:
         "Precision": plain(config.precision),
         "Device": plain(entry.status.device or "–"),
     }
-    own = {plain(key): plain(json.dumps(value)) for key, value in config.settings.items()}
+    own = {plain(key): plain(tables.value(value)) for key, value in queries.flatten(config.settings).items()}
     made = {plain(key): plain(value) for key, value in config.versions.items()}
     made |= {"git commit": plain(config.git_commit[:12])} if config.git_commit else {}
     with st.grid(3, min_column_width=280, key="settings-grid"):

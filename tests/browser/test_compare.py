@@ -1,5 +1,6 @@
 """Compare in a real browser: the animations play, a narrow page stays narrow, eight runs and none."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def url(start_app: Callable[[Path], str], root: Path) -> str:
 def test_the_animations_play_and_are_of_one_size(page: Page, url: str) -> None:
     page.goto(url)
     ready(page, 4)
-    animations = page.locator('[class*="st-key-picture-gif"] img')
+    animations = page.locator(".animation img")
     expect(animations).to_have_count(4)
     animations.first.scroll_into_view_if_needed()
     boxes = [image.bounding_box() for image in animations.all()]
@@ -96,3 +97,38 @@ def test_a_narrow_page_does_not_scroll_sideways(browser: Browser, url: str, path
         assert all(image.get_attribute("alt") for image in images)
         drawn = cards(page).locator("canvas").all()
         assert all(canvas.get_attribute("aria-label") for canvas in drawn)
+
+
+def test_two_fingers_enlarge_the_sheets_and_one_opens_a_sample(browser: Browser, url: str) -> None:
+    with browser.new_context(viewport={"width": 400, "height": 800}, has_touch=True) as context:
+        page = context.new_page()
+        page.goto(url)
+        ready(page, 4)
+        view = cards(page).first.locator(".view")
+        view.scroll_into_view_if_needed()
+        box = view.bounding_box()
+        assert box
+        middle, across = box["y"] + box["height"] / 2, box["x"] + box["width"] / 2
+        session = context.new_cdp_session(page)
+
+        def touch(kind: str, *places: float) -> None:
+            points = [{"x": across + place, "y": middle, "id": number} for number, place in enumerate(places)]
+            session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+        scrolled = page.evaluate("document.querySelector('[data-testid=stMain]').scrollTop")
+        touch("touchStart", -30)
+        touch("touchStart", -30, 30)
+        for step in (40, 50, 60):
+            touch("touchMove", -step, step)
+        touch("touchEnd")
+        expect(page).to_have_url(re.compile(r"zoom=2_50_50"))
+        # The finger's own place stays below it: both to the right by a quarter of the sheet's width.
+        touch("touchStart", -30, 30)
+        touch("touchMove", -30 + box["width"] / 4, 30 + box["width"] / 4)
+        touch("touchEnd")
+        expect(page).to_have_url(re.compile(r"zoom=2_37.5_50"))
+        expect(page.get_by_role("dialog")).to_have_count(0)
+        assert page.evaluate("visualViewport.scale") == 1
+        assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollTop") == scrolled
+        page.touchscreen.tap(across, middle)
+        expect(page.get_by_role("dialog")).to_be_visible()

@@ -55,6 +55,23 @@ def test_a_sheet_is_served_to_the_byte_and_kept_for_good(client: TestClient, roo
     assert answer.headers["cross-origin-resource-policy"] == "same-origin"
 
 
+def test_an_animation_is_served_once_it_is_whole(client: TestClient, root: Path) -> None:
+    path = root / "reference/dcgan/progress.gif"
+    right = frames.animation(entry("reference/dcgan"))
+    answer = client.get(right)
+    assert answer.content == path.read_bytes()
+    assert answer.headers["content-type"] == "image/gif"
+    assert "immutable" in answer.headers["cache-control"]
+    assert client.get(right.replace("progress", "other")).headers["cache-control"] == "no-store"
+    hidden = client.get(frames.animation(entry("hidden")))
+    assert hidden.content == (root / "hidden/private/progress.gif").read_bytes()
+    assert hidden.headers["cache-control"] == "no-store"
+    assert client.get(right.replace("/samples/", "/private/")).status_code == 403
+    path.write_bytes(path.read_bytes()[:-1])
+    assert frames.animation(entry("reference/dcgan")) == ""
+    assert client.get(right).status_code == 404
+
+
 def test_the_epochs_of_a_run_are_in_order(root: Path) -> None:
     assert list(frames.sheets(entry("reference/dcgan"))[1]) == [0, 1, 2, 3]
 

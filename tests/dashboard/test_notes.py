@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from dashboard import notes
 from dashboard.notes import FILE, Note, Notes
+from dashboard.store import Library
 from gan_core.errors import UserError
 from tests.dashboard.fixtures import make_run
 from tests.dashboard.test_pages import healthy, open_page, texts
@@ -147,6 +149,33 @@ def test_a_page_shows_notes_and_writes_them(runs_root: Path) -> None:
     Notes(runs_root).change_note("mine", "changed", "by somebody else")
     healthy(app.run())
     assert app.text_area(key="note mine").value == "by somebody else"
+
+
+def test_a_note_stays_with_its_run_when_the_name_is_used_again(runs_root: Path) -> None:
+    make_run(runs_root, "mine", "gan", 2, 4)
+    library, kept = Library(runs_root), Notes(runs_root)
+
+    def now() -> tuple[str, Note]:
+        (entry,) = (entry for entry in library.entries() if entry.name == "mine")
+        return notes.digest(entry), notes.known(library)[0].get("mine", Note())
+
+    first, _ = now()
+    kept.change_note("mine", "", "of the first", first)
+    kept.change_tags("mine", (), ("good",), first)
+    assert now() == (first, Note("of the first", ("good",)))
+    (runs_root / "mine").rename(runs_root.parent / "bin")
+    make_run(runs_root, "mine", "gan", 2, 4, seed=1)
+    second, found = now()
+    assert second != first and found == Note()
+    # The field of the new run was empty: nothing is said of a note that somebody else wrote.
+    assert kept.change_note("mine", "", "of the second", second)
+    assert now()[1] == Note("of the second")
+    shutil.rmtree(runs_root / "mine")
+    (runs_root.parent / "bin").rename(runs_root / "mine")
+    assert now() == (first, Note("of the first", ("good",)))
+    # What was written before runs were told apart belongs to whichever has the name.
+    (runs_root / FILE).write_text('{"runs": {"mine": {"note": "old", "tags": []}}, "format": 1}')
+    assert now()[1] == Note("old")
 
 
 def test_a_page_over_damaged_notes_says_so(runs_root: Path) -> None:

@@ -157,7 +157,7 @@ def test_curves_keep_their_extremes_and_their_place() -> None:
     y[2500] = 50.0
     curve = Curve(x, y, x, np.sin(x).astype(np.float32), 0.0)
     traces = [Trace("a & b", curve, "#0072B2", "dash")]
-    svg = vectors.chart(traces, "Loss", 10, epoch=5)
+    svg = vectors.chart(traces, "Loss", 10, cursor=5)
     paths = re.findall(r'<path d="M([^"]+)" stroke="#0072B2"', svg)
     assert len(paths) == 2
     raw = np.array([[float(n) for n in point.split()] for point in paths[0].split("L")])
@@ -166,8 +166,38 @@ def test_curves_keep_their_extremes_and_their_place() -> None:
     assert raw[:, 1].min() < 0  # the spike, cut by the frame
     smooth = np.array([[float(n) for n in point.split()] for point in paths[1].split("L")])
     assert smooth[:, 1].min() > vectors.TOP and smooth[:, 1].max() < vectors.HEIGHT - vectors.BOTTOM
-    assert 'stroke-dasharray="9 5"' in svg and 'aria-label="Loss over epochs of a &amp; b"' in svg
+    assert 'stroke-dasharray="9 5"' in svg and 'aria-label="Loss along epoch of a &amp; b"' in svg
     assert vectors.beyond(traces, 10) == "Single steps lie outside the picture, from −1.00 to 50.0.".replace("−", "-")
+
+
+@pytest.mark.parametrize(
+    ("axis", "words"),
+    [("epoch", "epoch"), ("step", "step"), ("seconds", r"time \((s|min|h)\)"), ("images", "images seen")],
+)
+def test_curves_lie_along_the_axis_of_the_page(root: Path, axis: str, words: str) -> None:
+    text = page(root, ["reference/gan", "mine"], replace(WANTED, axis=axis))
+    shown = re.findall(r'y="264" text-anchor="middle">([^<]+)</text>', text)
+    assert shown and all(re.fullmatch(words, each) for each in shown)
+    assert ('class="cursor"' in text) == (axis == "epoch")
+    ends = {found[-1] for found in map(_numbers, text.split("<svg ")) if found}
+    assert len(ends) == 1 and (axis != "epoch" or ends == {"6"})
+    # Each curve reaches as far as the page's: the longest of them to the edge, but along epochs, where all are planned.
+    furthest = max(float(x) for x in re.findall(r"L([\d.]+) [-\d.]+\" stroke=", text))
+    edge = vectors.WIDTH - vectors.RIGHT
+    assert furthest < edge - 50 if axis == "epoch" else furthest == pytest.approx(edge, abs=0.2)
+
+
+def _numbers(svg: str) -> list[str]:
+    """What stands below the axis along."""
+    return re.findall(r'y="246" text-anchor="middle">([^<]+)</text>', svg)
+
+
+def test_shapes_tell_many_runs_of_a_family_apart() -> None:
+    x = np.linspace(0, 10, 200, dtype=np.float32)
+    traces = [Trace("a", Curve(x, x, x, x, 10.0), "#0072B2", "solid", "diamond")]
+    svg = vectors.chart(traces, "Loss", 10)
+    assert svg.count("<polygon") in (6, 7) and svg.count('fill="#0072B2"') == svg.count("<polygon")
+    assert "<polygon" not in vectors.chart([replace(traces[0], shape="")], "Loss", 10)
 
 
 def test_a_curve_of_one_point_is_a_dot() -> None:
