@@ -1,6 +1,6 @@
 """The live tab's layout: what is where, and which click does what. What is computed stands in the files beside it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +8,7 @@ import gradio as gr
 
 from dashboard.live import encode, endpoints, fields, generate, notes, pictures, translate
 from dashboard.live.fields import private
+from dashboard.live.generate import Wanted
 from dashboard.live.models import Shelf
 from dashboard.live.translate import Shown, Upload
 from gan_core.errors import UserError
@@ -97,6 +98,7 @@ def _generate_tab(blocks: gr.Blocks, shelf: Shelf) -> None:
         with gr.Column(scale=1, min_width=250):
             run = fields.run(shelf, "generate")
             label = gr.Dropdown(label="Class", **fields.classes(shelf, run.value))
+            second = gr.Dropdown(label="To class", **fields.seconds(shelf, run.value))
             with gr.Row():
                 seed = gr.Number(0, label="Seed", precision=0, minimum=0, min_width=90)
                 other = gr.Number(1, label="Walk to seed", precision=0, minimum=0, min_width=90)
@@ -104,35 +106,66 @@ def _generate_tab(blocks: gr.Blocks, shelf: Shelf) -> None:
             truncation = gr.Slider(
                 *(0.1, 1.0, 1.0), step=0.05, label="Truncation", info="Lower: more usual, more alike", buttons=[]
             )
+            ask = gr.Checkbox(
+                True,
+                label="Second opinion",
+                info="What classifiers take each picture for",
+                visible=fields.can_be_judged(shelf, run.value),
+            )
             with gr.Column(elem_classes="buttons"):
                 make = gr.Button("Generate", variant="primary", size="md")
                 same = gr.Button("Same latents, every class", size="md")
+                hand = gr.Button("From class to class", size="md")
                 way = gr.Button("Walk between the seeds", size="md")
-        with gr.Column(scale=4, min_width=320):
+        with gr.Column(scale=4, min_width=320, elem_classes="generation"):
+            opinion = gr.HTML("", elem_classes="opinion-part")
             result = gr.HTML(_none(run.value) or pictures.ghost("", "Press Generate"))
+            standing = gr.HTML("", elem_classes="standing-part")
             gr.HTML(notes.GENERATION)
+    shown: gr.State = gr.State(None)  # what was asked for, so that a field that is moved shows the same anew
+    buttons = {make: "new", same: "classes", hand: "between", way: "walk"}
 
     def choices(name: str | None) -> tuple[Any, ...]:
         found = fields.classes(shelf, name)
-        return gr.Dropdown(**found), gr.Button(interactive=found["interactive"])
+        several = gr.Button(interactive=len(found["choices"]) > 2)
+        ways = gr.Dropdown(**fields.seconds(shelf, name))
+        return gr.Dropdown(**found), ways, gr.Checkbox(visible=fields.can_be_judged(shelf, name)), several, several
 
-    def many(name: str, kind: str, start: float, number: float, cut: float) -> Iterator[str]:
-        yield from generate.generate(shelf, name, kind, start, number, cut)
+    def others(name: str | None, chosen: str | None) -> gr.Dropdown:
+        return gr.Dropdown(**fields.seconds(shelf, name, chosen))
 
-    def compare(name: str, start: float, number: float, cut: float) -> Iterator[str]:
-        yield from generate.compare(shelf, name, start, number, cut)
+    def draw(wanted: Wanted) -> Steps:
+        yield from _news((wanted, one.page, one.opinion, one.standing) for one in generate.draw(shelf, wanted))
 
-    def between(name: str, kind: str, start: float, end: float) -> Iterator[str]:
-        yield from generate.walk(shelf, name, kind, start, end)
+    def press(what: str) -> Callable[..., Steps]:
+        def pressed(*values: Any) -> Steps:
+            yield from draw(generate.fitted(shelf, Wanted(what, *values)))
 
-    own, in_turn = private("generate"), fields.in_turn("generate")
+        return pressed
+
+    def move(before: Wanted | None, *values: Any) -> Steps:
+        wanted = generate.fitted(shelf, Wanted(before.kind, *values)) if before else None
+        # A list says that it was moved when it is left, too.
+        yield from [(gr.skip(),) * 4] if wanted is None or wanted == before else draw(wanted)
+
+    in_turn = fields.in_turn("generate")
+    filled = [label, second, ask, same, hand]
     blocks.load(lambda name: fields.known_runs(shelf, "generate", name), run, run, **in_turn).then(
-        choices, run, [label, same], **in_turn
+        choices, run, filled, **in_turn
     )
-    run.input(choices, run, [label, same], **in_turn)
-    make.click(many, [run, label, seed, count, truncation], result, **own)
-    same.click(compare, [run, seed, count, truncation], result, **own)
-    way.click(between, [run, label, seed, other], result, **own)
+    run.input(choices, run, filled, **in_turn)
+    label.input(others, [run, label], second, **in_turn)
+    moved = [run.input, label.input, second.input, seed.input, other.input, ask.input]
+    given, outputs = [run, label, second, seed, other, count, truncation, ask], [shown, result, opinion, standing]
+    # One after the other: the answer to an older click never comes last.
+    alone = private("generate on the page", concurrency_limit=1)
+    for button, what in buttons.items():
+        button.click(press(what), given, outputs, **alone)
+    gr.on(
+        *([*moved, count.release, truncation.release], move, [shown, *given], outputs),
+        trigger_mode="always_last",
+        **alone,
+    )
 
 
 def _encode_tab(blocks: gr.Blocks, shelf: Shelf) -> None:
@@ -181,11 +214,15 @@ def _encode_tab(blocks: gr.Blocks, shelf: Shelf) -> None:
 
 
 def _changes(steps: Iterator[Shown]) -> Steps:
-    """Message, insist, picture, below, side of each step. What stays is not sent again, and does not blink."""
-    before: tuple[Any, ...] = (None,) * 5
-    for step in steps:
-        now = (step.message, gr.Button(visible=step.doubted), step.picture, step.below, step.side)
-        same = [old == new for old, new in zip(before, now, strict=True)]
+    """Message, insist, picture, below, side of each step."""
+    return _news((one.message, gr.Button(visible=one.doubted), one.picture, one.below, one.side) for one in steps)
+
+
+def _news(steps: Iterator[tuple[Any, ...]]) -> Steps:
+    """Of each step what is new. What stays is not sent again, and does not blink."""
+    before: tuple[Any, ...] = ()
+    for now in steps:
+        same = [old == new for old, new in zip(before, now, strict=True)] if before else [False] * len(now)
         yield tuple(gr.skip() if known else new for known, new in zip(same, now, strict=True))
         before = now
 

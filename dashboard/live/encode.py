@@ -1,4 +1,4 @@
-"""Encode: a picture through a BiGAN's encoder and back, and what the model could not explain."""
+"""Encode: a picture through a run's encoder and back, and what the model could not explain."""
 
 from collections.abc import Iterator
 
@@ -22,7 +22,7 @@ def encode(shelf: Shelf, given: Upload | None, run: str, insist: bool = False) -
     """(HTML, whether it waits for the visitor to insist); what is wrong becomes a message."""
     try:
         if not run:
-            raise UserError("no run here has an encoder yet: train bigan")
+            raise UserError("no run here has an encoder yet: train bigan or vae")
         if given is None:
             yield empty(), False
             return

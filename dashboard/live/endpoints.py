@@ -1,4 +1,7 @@
-"""What programs call by name with `gradio_client`: runs, translate, generate, encode. A mistake arrives as its line."""
+"""What programs call by name with `gradio_client`: runs, translate, generate, between, opinions, encode.
+
+A mistake arrives as its line.
+"""
 
 import contextlib
 import itertools
@@ -11,9 +14,11 @@ from typing import Any
 import gradio as gr
 
 from dashboard.live import encode, generate, translate
+from dashboard.live.generate import Wanted
 from dashboard.live.models import Shelf
 from gan_core import images, translation
 from gan_core.errors import UserError
+from gan_core.evaluation import opinions
 
 
 class Scratch:
@@ -69,11 +74,36 @@ def add(shelf: Shelf, scratch: Scratch) -> None:
     def generate_files(run: str, label: str, seed: float, count: float, truncation: float) -> list[str]:
         """Generate pictures; their PNG files. label: a class, or empty."""
         with _told():
-            made = generate.files(shelf.get(run), label, seed, count, truncation)
-        return [scratch.write(name, content) for name, content in made.items()]
+            model = shelf.get(run)
+            made = generate.make(model, Wanted("new", run, label, None, seed, None, count, truncation))
+            found = generate.files(model, *made, seed)
+        return [scratch.write(name, content) for name, content in found.items()]
+
+    def between_files(
+        run: str, first: str, second: str, share: float, seed: float, count: float, truncation: float
+    ) -> list[str]:
+        """Latents on the way from one class to another, at a share of the second; their PNG files."""
+        with _told():
+            model, asked = shelf.get(run), Wanted("between", run, first, second, seed, None, count, truncation)
+            drawn = generate.on_the_way(model, asked, (share,))
+            found = generate.files_between(model, asked, drawn, (share,))
+        return [scratch.write(name, content) for name, content in found.items()]
+
+    def opinions_of(run: str, label: str, seed: float, count: float, truncation: float) -> dict[str, Any]:
+        """What the classifiers take the pictures of `generate` for: by classifier, a list of chances by class."""
+        with _told():
+            model = shelf.get(run)
+            if refused := opinions.refusal(model.config):
+                raise UserError(refused)
+            made, _ = generate.make(model, Wanted("new", run, label, None, seed, None, count, truncation))
+            asked = [opinions.ask(name, model.config.classes, made) for name in opinions.fitting(model.config)]
+        return {
+            one.judge.name: [dict(zip(one.names, row, strict=True)) for row in one.chances.round(4).tolist()]
+            for one in asked
+        }
 
     def reconstruct_file(file: str, run: str) -> str:
-        """What a BiGAN draws from a picture's latent; the PNG's file."""
+        """What a run with an encoder draws from a picture's latent; the PNG's file."""
         with _told():
             upload, model = translate.uploads([file])[0], shelf.get(run)
             _, after = encode.reconstruct(model, shelf.decoder.decode(upload.data, upload.name))
@@ -82,13 +112,17 @@ def add(shelf: Shelf, scratch: Scratch) -> None:
     with gr.Group(visible=False):
         file, output, outputs = gr.File(), gr.File(), gr.File(file_count="multiple")
         run, to, label = gr.Textbox(label="run"), gr.Textbox(label="to"), gr.Textbox(label="label")
+        first, second = gr.Textbox(label="first"), gr.Textbox(label="second")
+        share = gr.Number(0.5, label="share")
         insist = gr.Checkbox(label="insist")
         seed, count = gr.Number(0, label="seed"), gr.Number(1, label="count")
         truncation = gr.Number(1.0, label="truncation")
         button = gr.Button()
     button.click(runs, None, gr.JSON(visible=False), api_name="runs")
     button.click(translate_file, [file, run, to, insist], output, api_name="translate", concurrency_id="translate")
-    button.click(
-        generate_files, [run, label, seed, count, truncation], outputs, api_name="generate", concurrency_id="generate"
-    )
+    chosen = [run, label, seed, count, truncation]
+    way = [run, first, second, share, seed, count, truncation]
+    button.click(generate_files, chosen, outputs, api_name="generate", concurrency_id="generate")
+    button.click(between_files, way, outputs, api_name="between", concurrency_id="generate")
+    button.click(opinions_of, chosen, gr.JSON(visible=False), api_name="opinions", concurrency_id="generate")
     button.click(reconstruct_file, [file, run], output, api_name="encode", concurrency_id="encode")

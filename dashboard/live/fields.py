@@ -7,6 +7,7 @@ import gradio as gr
 from dashboard.live import examples, generate
 from dashboard.live.models import Shelf
 from gan_core.errors import UserError
+from gan_core.evaluation import opinions
 from gan_core.runs import REFERENCE
 
 
@@ -52,6 +53,22 @@ def classes(shelf: Shelf, name: str | None) -> dict[str, Any]:
     except UserError:
         found = ()
     return {"choices": [generate.ANY, *found], "value": generate.ANY, "interactive": bool(found)}
+
+
+def seconds(shelf: Shelf, name: str | None, label: str | None = None) -> dict[str, Any]:
+    """Choices of the class at the other end of the way; of two classes it is the other one, without asking."""
+    found = classes(shelf, name)["choices"][1:]
+    first = label if label in found else next(iter(found), None)
+    others = [one for one in found if one != first]
+    return {"choices": others, "value": next(iter(others), None), "visible": len(others) > 1}
+
+
+def can_be_judged(shelf: Shelf, name: str | None) -> bool:
+    """Whether classifiers can be asked about a run's pictures."""
+    try:
+        return bool(name) and bool(opinions.fitting(shelf.config(name or "")))
+    except UserError:
+        return False
 
 
 def gallery() -> gr.Gallery:

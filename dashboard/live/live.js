@@ -17,6 +17,50 @@ function ganrayReset(button) {
   }
 }
 
+// The class in hand: every picture on the way is on the page, the slider says which are to be seen.
+function ganrayHold(input) {
+  const place = input.closest(".generation");
+  const share = Number(input.value) / Number(input.max);
+  const percent = (part) => `${Math.round(part * 100)}%`;
+  for (const frames of place.querySelectorAll(".frames")) {
+    [...frames.children].forEach((frame, number) => frame.classList.toggle("now", number === Number(input.value)));
+  }
+  const words = `${percent(1 - share)} ${input.dataset.first}, ${percent(share)} ${input.dataset.second}`;
+  input.setAttribute("aria-valuetext", words);
+  ganrayWrite(place.querySelector(".hold output"), words);
+  const cursor = place.querySelector(".chances .cursor");
+  if (cursor) cursor.style.transform = `translateX(${share * 300}px)`;
+  ganraySay(place);
+}
+
+// What classifiers say comes after the pictures, as one list, and is put below them here.
+function ganraySay(place) {
+  const said = place.querySelector(".opinion");
+  const words = said ? JSON.parse(said.dataset.words) : [];
+  const input = place.querySelector(".hand input");
+  const first = input ? Number(input.value) * Number(input.closest(".hold").dataset.count) : 0;
+  for (const one of place.querySelectorAll(".said")) {
+    const number = first + Number(one.dataset.number);
+    const differs = said && said.dataset.differs[number] === "1";
+    const now = words.length ? `${differs ? "\u2260 " : ""}${words[number]}` : "\u00a0";
+    ganrayWrite(one, now);
+    one.classList.toggle("differs", Boolean(differs));
+  }
+}
+
+// What stands already is not written again: writing is what wakes ganrayHeld.
+function ganrayWrite(place, words) {
+  if (place.textContent !== words) place.textContent = words;
+}
+
+function ganrayHeld() {
+  for (const place of document.querySelectorAll(".generation")) {
+    const input = place.querySelector(".hand input");
+    if (input) ganrayHold(input);
+    else ganraySay(place);
+  }
+}
+
 // A picture that is pasted goes where a dropped one goes: into the file field of the tab that is open.
 function ganrayPaste(event) {
   const files = event.clipboardData ? [...event.clipboardData.files] : [];
@@ -79,6 +123,7 @@ const ganrayWaiting = new MutationObserver(() => {
   if (!tabs) return;
   ganrayWaiting.disconnect();
   new ResizeObserver(ganrayFit).observe(tabs);
+  new MutationObserver(ganrayHeld).observe(tabs, { childList: true, subtree: true });
 });
 ganrayWaiting.observe(document, { childList: true, subtree: true });
 ganrayFit();

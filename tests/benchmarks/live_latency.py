@@ -2,9 +2,11 @@
 
     python -m tests.benchmarks.live_latency RUN ... [--runs DIR]
     python -m tests.benchmarks.live_latency --untrained cyclegan_resnet --size 256
+    python -m tests.benchmarks.live_latency --generate cgan --visits 10
 
 First picture: bytes of a 256 px PNG, decoded in the warm worker, brought to the network's size, translated, and its PNG
 encoded. The rest: gate, way back with its error, and the heat map of the change. Nothing else should run meanwhile.
+With --generate: until 64 pictures are on the page, until the first classifier has looked at them, and the second.
 """
 
 import argparse
@@ -16,7 +18,8 @@ import numpy as np
 import psutil
 import torch
 
-from dashboard.live import pictures
+from dashboard.live import generate, pictures
+from dashboard.live.models import Shelf
 from gan_core import catalog, families, gate, images, inference, translation
 from gan_core.config import RunConfig, to_dict
 from gan_core.data import phantom_cxr
@@ -114,6 +117,23 @@ def _row(name: str, values: list[float]) -> None:
     print(f"{name:<16}{middle:>8.1f}{slow:>8.1f}")
 
 
+def generating(name: str, runs: Path, visits: int) -> None:
+    """Print p50 and p95 of the steps of Generate and of the way between two classes, where there are two."""
+    shelf = Shelf(runs)
+    kinds = ["new", "between"] if len(shelf.get(name).classes) > 1 else ["new"]
+    for kind in kinds:
+        took: list[list[float]] = []
+        for visit in range(visits + 1):  # the first one pays for set-up
+            began = time.perf_counter()
+            wanted = generate.Wanted(kind, name, seed=visit, count=generate.MOST, opinions=True)
+            took.append([(time.perf_counter() - began) * 1000 for _ in generate.draw(shelf, wanted)])
+        print(
+            f"\n{name}, {kind}, {torch.get_num_threads()} threads\n{'':<16}{'p50':>8}{'p95':>8}  ms, of {visits} visits"
+        )
+        for step, values in zip(("pictures", "an opinion", "both"), zip(*took[1:], strict=True), strict=False):
+            _row(step, list(values))
+
+
 def memory(model: Model, worker: DecodeWorker, files: list[bytes], translations: int) -> None:
     """Print the resident memory of this process and of the worker before and after so many translations."""
     assert worker.process is not None
@@ -133,13 +153,16 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, default=default_root(), metavar="DIR")
     parser.add_argument("--untrained", metavar="PRESET", action="append", default=[], help="a preset's fresh networks")
     parser.add_argument("--size", type=int, default=256, help="pixels a side of untrained networks (default 256)")
+    parser.add_argument("--generate", metavar="RUN", action="append", default=[], help="a run that generates")
     parser.add_argument("--visits", type=int, default=40)
     parser.add_argument("--translations", type=int, default=100, help="over which memory is watched")
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
-    if not options.names and not options.untrained:
+    if not (options.names or options.untrained or options.generate):
         parser.error("name runs, or --untrained presets")
     torch.set_num_threads(options.threads)
+    for name in options.generate:
+        generating(name, options.runs, options.visits)
     models = [inference.load(find_run(name, options.runs)) for name in options.names]
     models += [untrained(preset, options.size) for preset in options.untrained]
     files = uploads()

@@ -156,6 +156,30 @@ def test_pictures_are_generated_in_every_class(page: Page, live_url: str) -> Non
     expect(frame.locator(".walk img")).to_be_visible()
 
 
+def test_a_class_is_held_in_the_hand(page: Page, live_url: str) -> None:
+    """The slider shows what is on the page already, and what a classifier says of it follows."""
+    frame = open_live(page, live_url)
+    frame.get_by_role("tab", name="Generate").click()
+    choose(frame, "cgan")
+    frame.get_by_label("How many").locator("visible=true").first.fill("2")
+    frame.get_by_role("button", name="From class to class").click()
+    hand = frame.get_by_role("slider", name="From NORMAL to PNEUMONIA")
+    expect(frame.locator(".frames img.now")).to_have_count(2)
+    expect(frame.locator(".said").first).to_contain_text("PNEUMONIA")
+    before = frame.locator(".frames img.now").first.get_attribute("src")
+    said = frame.locator(".said").first.inner_text()
+    hand.press("End")
+    expect(hand).to_have_attribute("aria-valuetext", "0% NORMAL, 100% PNEUMONIA")
+    expect(frame.locator(".frames img.now")).to_have_count(2)
+    assert frame.locator(".frames img.now").first.get_attribute("src") != before
+    assert frame.locator(".said").first.inner_text() != said
+    frame.get_by_label("Second opinion").uncheck()
+    expect(frame.locator(".said")).to_have_count(0)
+    # What is drawn anew stays at the place where the hand holds it.
+    expect(hand).to_have_attribute("aria-valuetext", "0% NORMAL, 100% PNEUMONIA")
+    expect(frame.locator(".frames img.now")).to_have_count(2)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_tab_has_the_pages_ground(page: Page, live_url: str, scheme: str) -> None:
     page.emulate_media(color_scheme=scheme)

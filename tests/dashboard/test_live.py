@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dashboard.live import encode, examples, fields, generate, pictures, translate
+from dashboard.live import encode, examples, fields, pictures, translate
 from dashboard.live.models import Shelf
 from dashboard.live.translate import Shown, Upload
 from gan_core import images
@@ -239,40 +239,6 @@ def test_broken_runs_are_named(tmp_path: Path) -> None:
     weights.unlink()
     assert "half" not in shelf.names("translate")
     shelf.decoder.close()
-
-
-def test_generating(shelf: Shelf) -> None:
-    *_, grid = generate.generate(shelf, "reference/cgan", "PNEUMONIA", 3, 5, 0.8)
-    assert "cgan, PNEUMONIA, seed 3, truncation 0.8: synthetic, not for diagnosis" in grid
-    shown = sources(grid)
-    assert len(shown) == 5
-    assert all(picture.text["Description"] == images.NOTICE for picture in shown)
-    *_, rows = generate.compare(shelf, "reference/cgan", 3, 4, 1.0)
-    assert rows.count("<b>") == 2
-    assert len(sources(rows)) == 8
-    *_, walked = generate.walk(shelf, "reference/cgan", generate.ANY, 0, 1)
-    gif = re.search(r'src="(data:image/gif;base64,[^"]+)"', walked)
-    assert gif
-    assert Image.open(io.BytesIO(urllib.request.urlopen(gif[1]).read())).n_frames == 2 * generate.STEPS - 2
-    for arguments, words in (
-        (("reference/dcgan", "NORMAL", 0, 4, 1.0), "not conditional"),
-        (("reference/cgan", "NORMAL", 0, 1000, 1.0), "ask for 1 to 64"),
-        (("reference/cgan", "NORMAL", -1, 4, 1.0), "take a whole number from 0"),
-        (("reference/cgan", "NORMAL", None, 4, 1.0), "a field is empty"),
-        (("reference/cgan", "NORMAL", 1e300, 4, 1.0), "take a whole number from 0"),
-        (("reference/cgan", "NORMAL", 0, 4, 0.0), "truncation 0"),
-        ((RUN, "normal", 0, 4, 1.0), "does not generate any"),
-        (("", "", 0, 4, 1.0), "no run here generates"),
-    ):
-        *_, told = generate.generate(shelf, *arguments)
-        assert words.lower() in told.lower()
-        assert 'class="message error"' in told
-
-
-def test_truncation_makes_pictures_more_alike(shelf: Shelf) -> None:
-    model = shelf.get("reference/dcgan")
-    spreads = [model.generate(24, truncation=cut)[0].astype(float).std(0).mean() for cut in (1.0, 0.6, 0.2)]
-    assert spreads[0] > 1.15 * spreads[1] > 1.15**2 * spreads[2]
 
 
 def test_encoding(shelf: Shelf) -> None:

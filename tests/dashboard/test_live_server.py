@@ -120,6 +120,14 @@ def test_programs_translate_and_generate_by_name(served: str, normal: Path, brai
         assert made.text["Direction"] == "normal to covid"
     found = client.predict("reference/cgan", "PNEUMONIA", 1, 3, 1.0, api_name="/generate")
     assert [Path(path).name for path in found] == [f"PNEUMONIA_00{i}.png" for i in range(3)]
+    found = client.predict("reference/cgan", "NORMAL", "PNEUMONIA", 0.25, 1, 2, 1.0, api_name="/between")
+    assert [Path(path).name for path in found] == [f"NORMAL_to_PNEUMONIA_025_00{i}.png" for i in range(2)]
+    found = client.predict("reference/cgan", "PNEUMONIA", 1, 2, 1.0, api_name="/opinions")
+    assert list(found) == ["child-b", "child-a"]
+    assert [set(one) for one in found["child-b"]] == [{"NORMAL", "PNEUMONIA"}] * 2
+    assert sum(found["child-a"][0].values()) == pytest.approx(1, abs=1e-3)
+    with pytest.raises(AppError, match="no two classes"):
+        client.predict("reference/dcgan", "NORMAL", "PNEUMONIA", 0.5, 1, 2, 1.0, api_name="/between")
     assert Path(client.predict(handle_file(normal), "reference/bigan", api_name="/encode")).name == "normal_encoded.png"
     with pytest.raises(AppError, match="brain MRI"):
         client.predict(handle_file(brain), RUN, "covid", False, api_name="/translate")
@@ -165,5 +173,5 @@ def test_only_what_is_meant_for_programs_has_a_name(served: str) -> None:
     from gradio_client import Client
 
     found = Client(served, verbose=False).view_api(return_format="dict", print_info=False)
-    assert set(found["named_endpoints"]) == {"/runs", "/translate", "/generate", "/encode"}
+    assert set(found["named_endpoints"]) == {"/runs", "/translate", "/generate", "/between", "/opinions", "/encode"}
     assert not found["unnamed_endpoints"]

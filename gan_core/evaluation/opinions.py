@@ -1,0 +1,89 @@
+"""What the shipped classifiers take a run's pictures for: a second look, and no diagnosis.
+
+    names = fitting(model.config)
+    opinion = ask(names[0], model.classes, pictures)
+
+No generator was trained against them. They choose one of the classes, whatever they are shown: noise, too.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import torch
+
+from gan_core.config import RunConfig
+from gan_core.evaluation import classifiers
+from gan_core.evaluation.classifiers import Card, Classifier
+
+CHEST = "chest X-ray"  # what the shipped classifiers learned from
+_BATCH = 16  # pictures whose maps stay in a processor's cache
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """What one classifier makes of pictures."""
+
+    judge: Card
+    names: tuple[str, ...]  # the run's classes
+    chances: np.ndarray  # float32 (N, names), each row sums to 1
+
+    @property
+    def taken_for(self) -> list[str]:
+        """The likeliest class of each picture."""
+        return [self.names[place] for place in self.chances.argmax(1)]
+
+    def of(self, name: str) -> np.ndarray:
+        """Chances of one class, float32 (N,)."""
+        return self.chances[:, self.names.index(name)]
+
+
+def refusal(settled: RunConfig) -> str:
+    """Why no classifier can be asked about a run's pictures, as a sentence; empty where one can."""
+    if settled.subject != CHEST:
+        return "The classifiers here know chest X-rays alone."
+    if settled.source.startswith("phantom:"):
+        return "The classifiers here learned from real X-rays, this run from drawn ones."
+    if len(settled.classes) < 2:
+        return "The run has one class: there is nothing to tell apart."
+    if not _knowing(settled.classes):
+        return f"No classifier here was taught all of these classes: {', '.join(settled.classes)}."
+    return ""
+
+
+def fitting(settled: RunConfig) -> tuple[str, ...]:
+    """The classifiers that can be asked about a run's pictures, the one that reports first; () where none can."""
+    return () if refusal(settled) else _knowing(settled.classes)
+
+
+def _knowing(names: tuple[str, ...]) -> tuple[str, ...]:
+    found = [classifiers.shipped(name) for name in classifiers.names()]
+    known = [one.name for one in found if one.sees == classifiers.SEES[0] and one.knows(names)]
+    # Of each two the first may have guided choices (a cleaning, an early stop): the other one reports.
+    return tuple(sorted(known, reverse=True))
+
+
+def blind(judge: str) -> Card | None:
+    """The control that learned from the same pictures without their lungs, if there is one."""
+    kind = judge.rpartition("-")[0]
+    cards = [classifiers.shipped(name).card for name in classifiers.names() if name.startswith(f"{kind}-")]
+    return next((card for card in cards if card.sees == classifiers.SEES[2]), None)
+
+
+def ask(judge: str, names: tuple[str, ...], pictures: np.ndarray) -> Opinion:
+    """One classifier's opinion of pictures uint8 (N, H, W, C) as these classes.
+
+    Raises:
+        UserError: a class that it does not know.
+    """
+    classifier = _quick(judge)
+    parts = [classifier.chances_of(names, part) for part in np.array_split(pictures, -(-len(pictures) // _BATCH))]
+    return Opinion(classifier.card, names, np.concatenate(parts))
+
+
+@cache
+def _quick(name: str) -> Classifier:
+    """In the memory layout that convolutions run fastest in; evaluations keep their own, to the bit."""
+    found = classifiers.load(classifiers.SHIPPED / f"{name}.safetensors")
+    found.network.to(memory_format=torch.channels_last)
+    return found
