@@ -115,9 +115,10 @@ def test_killed_in_the_middle_and_resumed_is_the_same_to_the_bit(family: str, pi
 
 
 def test_sigterm_ends_with_a_checkpoint_and_resumes(pictures: Path, tmp_path: Path) -> None:
-    augmented = ("--set", "augment=adaptive")  # its probability is in the checkpoint too
-    whole = train("gan", pictures, tmp_path, "whole", 40, *augmented)
-    process = start(*arguments("gan", pictures, tmp_path, "stopped", 40, *augmented))
+    # The probability of an augmentation is in the checkpoint too.
+    options = ("--set", "augment=adaptive", "--preview-every", "20")
+    whole = train("gan", pictures, tmp_path, "whole", 40, *options)
+    process = start(*arguments("gan", pictures, tmp_path, "stopped", 40, *options))
     metrics = tmp_path / "stopped" / "metrics.csv"
     while not metrics.exists():
         assert process.poll() is None, process.communicate()[1]

@@ -1,5 +1,6 @@
 """Small runs for the tests, trained by the real command line on a few pictures."""
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from gan_core import catalog, cli
+from gan_core.families import load_family
 
 SMALL = ["--size", "32", "--batch-size", "8", "--device", "cpu", "--precision", "32-true", "--log-every", "2"]
 
@@ -36,10 +38,16 @@ def arguments(preset: str, source: Path | str, root: Path, name: str, epochs: in
 SMALL_TRANSLATOR = ("--batch-size", "2", "--set", "width=4", "--set", "blocks=2", "--set", "discriminator_width=4")
 
 
+NARROW = {"width": 8, "most": 24}  # channels of a convolutional generator, and its discriminator
+
+
 def small(family: str) -> tuple[str, list[str]]:
     """A family's first preset, and options that keep its steps short."""
     preset = next(preset for preset in catalog.presets().values() if preset.family == family)
-    return preset.name, [*SMALL_TRANSLATOR] if preset.task == "translate" else []
+    if preset.task == "translate":
+        return preset.name, [*SMALL_TRANSLATOR]
+    known = {field.name for field in dataclasses.fields(load_family(family).config)}
+    return preset.name, [word for key, value in NARROW.items() if key in known for word in ("--set", f"{key}={value}")]
 
 
 def train(preset: str, source: Path | str, root: Path, name: str, epochs: int = 3, *more: str) -> Path:

@@ -16,7 +16,7 @@ from gan_core.runs import Run
 from tests.gan_core import training
 from tests.gan_core.data.pictures import fill
 
-SOURCE = "phantom:cxr?images=400&seed=3"
+SOURCE = "phantom:cxr?images=280&seed=3"
 
 
 @pytest.fixture(scope="module")
