@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -18,6 +18,9 @@ from dashboard.parts import plain
 from dashboard.store import Entry, Library
 from dashboard.terms import Chart
 from dashboard.traces import Lane, Mark
+
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
 
 __all__ = ["Mark", "every_curve", "read_ahead", "show", "show_scores"]
 
@@ -96,12 +99,7 @@ def _draw_curves(names: list[str], look: dict[str, Style], marks: dict[str, tupl
 
 def choose_view(library: Library, chosen: Sequence[Entry]) -> View:
     """How to look at the curves; all of it stands in the URL."""
-    with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
-        st.subheader("Curves", width="content")
-        with st.container(horizontal=True, vertical_alignment="bottom", width="content"):
-            axis = choose_axis("x")
-            smoothing = parts.smoothing_slider("smoothing")
-            more = st.popover("View", icon=":material/tune:")
+    axis, smoothing, more = _header("Curves", "")
     with more:
         wanted = choose_charts(library, chosen)
         multiples = st.toggle("A small chart for each run", key="multiples", bind="query-params")
@@ -110,6 +108,16 @@ def choose_view(library: Library, chosen: Sequence[Entry]) -> View:
         if len(traces.lanes(chosen, charts.styles(chosen), together=True)) < len(chosen):
             together = st.toggle("Seeds as mean and band", value=True, key="seeds", bind="query-params")
     return View(axis, smoothing, log_x, log_y, clip, multiples, together, wanted)
+
+
+def _header(title: str, prefix: str) -> tuple[str, float, "DeltaGenerator"]:
+    """The title with the axis and the smoothing beside it, and where more can be chosen; prefix: of their keys."""
+    with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
+        st.subheader(title, width="content")
+        with st.container(horizontal=True, vertical_alignment="bottom", width="content"):
+            axis = choose_axis(f"{prefix}x")
+            smoothing = parts.smoothing_slider(f"{prefix}smoothing")
+            return axis, smoothing, st.popover("View", icon=":material/tune:")
 
 
 def choose_axis(key: str) -> str:
@@ -253,12 +261,7 @@ def _draw_run(name: str, marks: tuple[Mark, ...]) -> None:
     if entry is None or entry.config is None:
         st.caption("This run is no longer there.")
         return
-    with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
-        st.subheader("Every curve", width="content")
-        with st.container(horizontal=True, vertical_alignment="bottom", width="content"):
-            axis = choose_axis("run_x")
-            smoothing = parts.smoothing_slider("run_smoothing")
-            more = st.popover("View", icon=":material/tune:")
+    axis, smoothing, more = _header("Every curve", "run_")
     with more:
         log_x, log_y, clip = choose_scale("run_")
     view = View(axis, smoothing, log_x, log_y, clip)

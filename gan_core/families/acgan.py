@@ -17,9 +17,7 @@ from torch import Tensor, nn
 
 from gan_core import losses
 from gan_core.families.base import Family, Scalars
-from gan_core.nets import ClassEmbedding, ConvDiscriminator, ConvGenerator, Shape, stages
-
-_CODE = 16  # numbers that tell the generator the class
+from gan_core.nets import ConvDiscriminator, ConvGenerator, Shape, ToldGenerator, stages
 
 
 @dataclass(frozen=True)
@@ -56,7 +54,11 @@ class ACGAN(Family):
 
     def build(self, config: Config) -> None:
         channels = stages(self.image_shape[1], config.width, config.most)
-        self.generator = ToldGenerator(config, channels, self.image_shape, self.classes)
+        self.generator = ToldGenerator(
+            config.latent_size,
+            self.classes,
+            lambda size: ConvGenerator(size, channels, self.image_shape, momentum=config.momentum),
+        )
         self.discriminator = NamingDiscriminator(channels[:0:-1], self.image_shape, self.classes)
         betas = (config.beta1, config.beta2)
         self.optimize("d", "discriminator", lr=config.lr, betas=betas)
@@ -95,18 +97,6 @@ class ACGAN(Family):
 
     def feed(self, name: str, network: nn.Module, real: Tensor, labels: Tensor) -> None:
         network(torch.randn(len(labels), self.latent_size, device=self.device), labels)
-
-
-class ToldGenerator(nn.Module):
-    """Latent (N, latent_size) and label (N,) -> image (N, C, H, W) in [-1, 1]: the class's code joins the latent."""
-
-    def __init__(self, config: Config, channels: tuple[int, ...], image_shape: Shape, classes: int) -> None:
-        super().__init__()
-        self.embedding = ClassEmbedding(classes, _CODE)
-        self.body = ConvGenerator(config.latent_size + _CODE, channels, image_shape, momentum=config.momentum)
-
-    def forward(self, z: Tensor, labels: Tensor) -> Tensor:
-        return self.body(torch.cat([z, self.embedding(labels)], 1))
 
 
 class NamingDiscriminator(nn.Module):

@@ -22,13 +22,13 @@ from gan_core.nets import (
     ConvGenerator,
     ImagePerceptron,
     Perceptron,
+    ProjectionDiscriminator,
     Shape,
+    ToldGenerator,
     UNetDiscriminator,
     answers,
     stages,
 )
-
-_CODE = 16  # numbers that tell the convolutional generator the class
 
 
 @dataclass(frozen=True)
@@ -79,9 +79,16 @@ class CGAN(Family):
     def build(self, config: Config) -> None:
         if config.network == "convolutional":
             channels = stages(self.image_shape[1], config.width, config.most)
-            self.generator: nn.Module = ConditionalConvGenerator(config, channels, self.image_shape, self.classes)
-            judge = UNetDiscriminator if config.pixelwise else ProjectionDiscriminator
-            self.discriminator: nn.Module = judge(channels[:0:-1], self.image_shape, self.classes)
+            self.generator: nn.Module = ToldGenerator(
+                config.latent_size,
+                self.classes,
+                lambda size: ConvGenerator(size, channels, self.image_shape, momentum=config.momentum),
+            )
+            if config.pixelwise:
+                self.discriminator: nn.Module = UNetDiscriminator(channels[:0:-1], self.image_shape, self.classes)
+            else:
+                features = ConvDiscriminator(channels[:0:-1], self.image_shape, classify=False)
+                self.discriminator = ProjectionDiscriminator(features, self.classes)
         else:
             self.generator = ScaledGenerator(config, self.image_shape, self.classes)
             self.discriminator = ScaledDiscriminator(config, self.image_shape, self.classes)
@@ -116,36 +123,6 @@ class CGAN(Family):
 
     def feed(self, name: str, network: nn.Module, real: Tensor, labels: Tensor) -> None:
         network(torch.randn(len(labels), self.latent_size, device=self.device), labels)
-
-
-class ConditionalConvGenerator(nn.Module):
-    """Latent (N, latent_size) and label (N,) -> image (N, C, H, W) in [-1, 1]: the class's code joins the latent."""
-
-    def __init__(self, config: Config, channels: tuple[int, ...], image_shape: Shape, classes: int) -> None:
-        super().__init__()
-        self.embedding = ClassEmbedding(classes, _CODE)
-        self.body = ConvGenerator(config.latent_size + _CODE, channels, image_shape, momentum=config.momentum)
-
-    def forward(self, z: Tensor, labels: Tensor) -> Tensor:
-        return self.body(torch.cat([z, self.embedding(labels)], 1))
-
-
-class ProjectionDiscriminator(nn.Module):
-    """Image (N, C, H, W) and label (N,) -> logit (N,): a general answer, plus the features along the class's own
-    direction (Miyato and Koyama 2018, eq. 4).
-    """
-
-    def __init__(self, channels: tuple[int, ...], image_shape: Shape, classes: int) -> None:
-        super().__init__()
-        self.features = ConvDiscriminator(channels, image_shape, classify=False)
-        self.general = nn.Linear(self.features.feature_size, 1)
-        self.direction = nn.Embedding(classes, self.features.feature_size)
-        # As small as the linear layer's weights, or the class drowns the picture at first.
-        nn.init.normal_(self.direction.weight, std=self.features.feature_size**-0.5)
-
-    def forward(self, images: Tensor, labels: Tensor) -> Tensor:
-        features = self.features(images)
-        return self.general(features).squeeze(1) + (features * self.direction(labels)).sum(1)
 
 
 class ScaledGenerator(nn.Module):

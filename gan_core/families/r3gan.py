@@ -17,9 +17,14 @@ from torch import Tensor, nn
 
 from gan_core import losses
 from gan_core.families.base import Family, Scalars
-from gan_core.nets import ClassEmbedding, ResidualDiscriminator, ResidualGenerator, Shape, stages
+from gan_core.nets import (
+    ProjectionDiscriminator,
+    ResidualDiscriminator,
+    ResidualGenerator,
+    ToldGenerator,
+    stages,
+)
 
-_CODE = 16  # numbers that tell the generator the class
 _FOLLOW = 0.02  # of the way to a step's mean logits, which the middle goes
 
 
@@ -53,8 +58,13 @@ class R3GAN(Family):
 
     def build(self, config: Config) -> None:
         channels = stages(self.image_shape[1], config.width, config.most)
-        self.generator = ConditionalResidualGenerator(config, channels, self.image_shape, self.classes)
-        self.discriminator = ConditionalResidualDiscriminator(config, channels, self.image_shape, self.classes)
+        self.generator = ToldGenerator(
+            config.latent_size,
+            self.classes,
+            lambda size: ResidualGenerator(size, channels, self.image_shape, config.blocks),
+        )
+        features = ResidualDiscriminator(channels[-2::-1], self.image_shape, config.blocks)
+        self.discriminator = CentredDiscriminator(features, self.classes)
         betas = (config.beta1, config.beta2)
         self.optimize("d", "discriminator", lr=config.lr, betas=betas)
         self.optimize("g", "generator", lr=config.lr, betas=betas, average=config.average)
@@ -109,36 +119,13 @@ class R3GAN(Family):
         network(torch.randn(len(labels), self.latent_size, device=self.device), labels)
 
 
-class ConditionalResidualGenerator(nn.Module):
-    """Latent (N, latent_size) and label (N,) -> image (N, C, H, W) in [-1, 1]: the class's code joins the latent."""
+class CentredDiscriminator(ProjectionDiscriminator):
+    """Follows where the logits of each class lie."""
 
-    def __init__(self, config: Config, channels: tuple[int, ...], image_shape: Shape, classes: int) -> None:
-        super().__init__()
-        self.embedding = ClassEmbedding(classes, _CODE)
-        self.body = ResidualGenerator(config.latent_size + _CODE, channels, image_shape, config.blocks)
-
-    def forward(self, z: Tensor, labels: Tensor) -> Tensor:
-        return self.body(torch.cat([z, self.embedding(labels)], 1))
-
-
-class ConditionalResidualDiscriminator(nn.Module):
-    """Image (N, C, H, W) and label (N,) -> logit (N,): a general answer, plus the features along the class's own
-    direction (Miyato and Koyama 2018, eq. 4).
-    """
-
-    def __init__(self, config: Config, channels: tuple[int, ...], image_shape: Shape, classes: int) -> None:
-        super().__init__()
-        self.features = ResidualDiscriminator(channels[-2::-1], image_shape, config.blocks)
-        self.general = nn.Linear(self.features.feature_size, 1)
-        self.direction = nn.Embedding(classes, self.features.feature_size)
-        # As small as the linear layer's weights, or the class drowns the picture at first.
-        nn.init.normal_(self.direction.weight, std=self.features.feature_size**-0.5)
+    def __init__(self, features: nn.Module, classes: int) -> None:
+        super().__init__(features, classes)
         self.middle: Tensor
         self.register_buffer("middle", torch.zeros(classes))
-
-    def forward(self, images: Tensor, labels: Tensor) -> Tensor:
-        features = self.features(images)
-        return self.general(features).squeeze(1) + (features * self.direction(labels)).sum(1)
 
     @torch.no_grad()
     def centre(self, logits: Tensor, labels: Tensor, reduce: Callable[[Tensor], Tensor] | None) -> None:

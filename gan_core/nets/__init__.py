@@ -1,6 +1,6 @@
 """Networks without a purpose of their own: the families give them one."""
 
-from gan_core.nets.classes import ClassEmbedding
+from gan_core.nets.classes import ClassEmbedding, ProjectionDiscriminator, ToldGenerator
 from gan_core.nets.convolutional import ConvDiscriminator, ConvGenerator, Shape, stages
 from gan_core.nets.perceptron import ImagePerceptron, Perceptron
 from gan_core.nets.pool import ImagePool
@@ -16,10 +16,12 @@ __all__ = [
     "ImagePool",
     "PatchDiscriminator",
     "Perceptron",
+    "ProjectionDiscriminator",
     "ResNetTranslator",
     "ResidualDiscriminator",
     "ResidualGenerator",
     "Shape",
+    "ToldGenerator",
     "UNetDiscriminator",
     "UNetTranslator",
     "answers",
