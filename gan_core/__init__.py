@@ -1,6 +1,32 @@
 """GANray's training package: generative adversarial networks on chest X-rays and brain MRI.
 
-python -m gan_core --help
+    python -m gan_core --help
+
+For other programs: `load`, `generate`, `translate` and `evaluate`; see `gan_core.api`. Importing the package is light.
 """
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gan_core.api import Pictures, evaluate, generate, load, translate
+    from gan_core.errors import UserError
+
 __version__ = "0.1.0"
+__all__ = ["Pictures", "UserError", "__version__", "evaluate", "generate", "load", "translate"]
+
+
+def __getattr__(name: str) -> Any:
+    """The public names, imported when the first of them is used: every module of the package passes through here."""
+    if name == "UserError":
+        from gan_core.errors import UserError
+
+        return UserError
+    if name in __all__:
+        from gan_core import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module 'gan_core' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -7,6 +7,7 @@ is mirrored: a heart lies on one side.
 """
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from gan_core import losses
@@ -38,6 +39,24 @@ def changed(images: Tensor, numbers: Tensor, probability: Tensor | float = 1.0) 
         images = images * factor + mean * (1 - factor)
         images = _moved(images, torch.where(moved, 2 * down - 1, 0.0), torch.where(moved, 2 * right - 1, 0.0))
         return images * ~_square(images, row, column, cut)
+
+
+def window(images: Tensor, numbers: Tensor, zoom: float, mirror: bool = False) -> Tensor:
+    """Pictures (N, C, H, W) enlarged by up to a share `zoom`, of each a random window of the size that it had (the
+    jitter of pix2pix: Isola 2017, section 3.3); mirrored half of the time where asked.
+
+    numbers: (N, 4) in [0, 1). Pictures that belong together get the same numbers.
+    """
+    if not zoom and not mirror:
+        return images
+    much, x, y, side = numbers.unbind(1)
+    half = 1 / (1 + zoom * much)  # of the window, where the picture reaches from -1 to 1
+    sign = torch.where(side < 0.5, -1.0, 1.0) if mirror else torch.ones_like(side)
+    nothing = torch.zeros_like(half)
+    across = torch.stack((sign * half, nothing, (1 - half) * (2 * x - 1)), 1)
+    down = torch.stack((nothing, half, (1 - half) * (2 * y - 1)), 1)
+    where = F.affine_grid(torch.stack((across, down), 1), list(images.shape), align_corners=False)
+    return F.grid_sample(images, where, padding_mode="reflection", align_corners=False)
 
 
 def confidence(real: Tensor, fake: Tensor, objective: str) -> Tensor:

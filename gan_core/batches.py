@@ -15,12 +15,14 @@ class Batches:
 
     labels: (N,) int64; count: images a step, over all processes. paired: for a translator, `count` images of each of
     the two domains a step, the first half of a batch from domain 0. An epoch then lasts as long as the larger domain;
-    the smaller one begins again in a new order.
+    the smaller one begins again in a new order. together: image k of the one domain belongs to image k of the other,
+    and both domains are gone through in one order.
     """
 
-    def __init__(self, labels: np.ndarray, count: int, seed: int, paired: bool = False) -> None:
+    def __init__(self, labels: np.ndarray, count: int, seed: int, paired: bool = False, together: bool = False) -> None:
         self.groups = [np.flatnonzero(labels == domain) for domain in (0, 1)] if paired else [np.arange(len(labels))]
-        self.count, self.seed, self.paired = count, seed, paired
+        assert not together or len(self.groups[0]) == len(self.groups[1])
+        self.count, self.seed, self.paired, self.together = count, seed, paired, together
         self.steps_per_epoch = max(map(len, self.groups)) // count
         self._orders: list[np.ndarray] = []  # of this epoch
         self._epoch = -1
@@ -35,7 +37,7 @@ class Batches:
 
     def _order(self, group: int, epoch: int) -> np.ndarray:
         images = self.groups[group]
-        if not self.paired:
+        if not self.paired or self.together:
             return np.random.default_rng(mix(_ORDER, self.seed, epoch)).permutation(images)
         rounds = -(-self.steps_per_epoch * self.count // len(images))
         rng = np.random.default_rng(mix(_ORDER, self.seed, epoch, group))

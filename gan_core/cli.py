@@ -1,18 +1,21 @@
 """The commands and their options. Errors a user can mend are one line and exit code 2."""
 
 import argparse
+import os
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
 from gan_core import catalog, commands
 from gan_core.errors import UserError
+from gan_core.remote import root_of
 from gan_core.runs import default_root
 
 _SOURCE = (
-    "a folder with one sub-folder per class, a zip of one, hf:owner/name, phantom:cxr or phantom:mri, or "
-    "'classes:NAME=FOLDER;NAME=FOLDER' for classes from several folders"
+    "a folder with one sub-folder per class, a zip of one, hf:owner/name, phantom:cxr, phantom:mri or "
+    "phantom:colour, or 'classes:NAME=FOLDER;NAME=FOLDER' for classes from several folders"
 )
 
 
@@ -24,10 +27,18 @@ _PARTS = """what is measured, and kept in the run's evaluation.json:
   audit         of a translator: what changes, where, who notices, and the truth where it is known"""
 
 
+_FORMS = """private previews of real images are never written. By default
+  --gif, --mp4, --onnx   go to RUN.gif, RUN.mp4, RUN.onnx; of a translator to RUN_A_to_B.onnx, RUN_B_to_A.onnx
+  --tensorboard          goes to tensorboard/RUN: `tensorboard --logdir tensorboard` shows it
+  --hub owner/name       goes to the folder `name`; from there, with --push alone, to Hugging Face"""
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code: 0 done, 1 the training failed, 2 something to mend in the request."""
     options = _parser().parse_args(arguments)
     try:
+        if "runs" in options:
+            options.runs = root_of(options.runs)
         return int(options.run(options) or 0)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -35,6 +46,37 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # what read our output, such as `head`, has seen enough
+        # Else Python writes what is left on its way out, and says that it cannot.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        return _unexpected(error)
+
+
+def _unexpected(error: Exception) -> int:
+    """Say what a person can do about it; the traceback is for those who can do more."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        print(
+            "error: not enough memory: use a smaller --batch-size or --size, or close other programs", file=sys.stderr
+        )
+        return 1
+    if isinstance(error, OSError) and error.filename:
+        print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
+        return 2
+    if "gan_core.families" in sys.modules:  # else no plug-in has been imported
+        from gan_core import families
+
+        if line := families.blamed(error):
+            print(f"error: {line}", file=sys.stderr)
+            return 1
+    traceback.print_exception(error)
+    said = " ".join(str(error).split())
+    print(
+        f"error: a fault of the program ({type(error).__name__}: {said}): please report it with the lines above",
+        file=sys.stderr,
+    )
+    return 1
 
 
 class _Parser(argparse.ArgumentParser):
@@ -71,6 +113,12 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="take up a comparison that was cut short: runs of its names that are finished stay, others go on",
     )
+
+    command.add_argument(
+        "--on", metavar="ENGINE", help="train all at once: ray (this machine), or ray:ADDRESS (a cluster)"
+    )
+    command.add_argument("--cpus", type=float, default=1.0, metavar="N", help="with --on: processors a run (default 1)")
+    command.add_argument("--gpus", type=float, metavar="N", help="with --on: graphics cards a run, also parts of one")
 
     command = _command(found, "resume", commands.resume, "go on with a run that was stopped or killed")
     _run_options(command)
@@ -129,10 +177,8 @@ def _parser() -> argparse.ArgumentParser:
     _data_options(command, 64)
     command.add_argument("--folders", action="store_true", help="write train/ val/ test/ class folders of PNGs to DEST")
 
-    command = _command(found, "export", commands.export, "write a run in another form")
-    _run_options(command)
-    command.add_argument("--gif", action="store_true", required=True, help="the fixed latents from first to last epoch")
-    command.add_argument("--out", type=Path, metavar="FILE", help="default: RUN.gif in the current folder")
+    command = _command(found, "export", commands.export, "write a run in another form", _FORMS)
+    _export_options(command)
     return parser
 
 
@@ -151,14 +197,27 @@ def _command(
 
 
 def _root_option(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--runs", type=Path, default=default_root(), metavar="DIR", help="folder of runs (default %(default)s)"
-    )
+    given = os.environ.get("GANRAY_RUNS") or str(default_root())
+    command.add_argument("--runs", default=given, metavar="DIR", help="folder of runs, or URL (default %(default)s)")
 
 
 def _run_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("name", metavar="RUN", help="a run's name or folder")
+    command.add_argument("name", metavar="RUN", help="a run's name or folder, or hub:owner/name where it is only read")
     _root_option(command)
+
+
+def _export_options(command: argparse.ArgumentParser) -> None:
+    _run_options(command)
+    forms = command.add_mutually_exclusive_group(required=True)
+    forms.add_argument("--gif", action="store_true", help="the fixed latents from first to last epoch")
+    forms.add_argument("--mp4", action="store_true", help="the same as a film (H.264)")
+    forms.add_argument("--onnx", action="store_true", help="the averaged networks, checked in ONNX Runtime")
+    forms.add_argument("--tensorboard", action="store_true", help="curves and sample grids as TensorBoard reads them")
+    forms.add_argument("--hub", metavar="OWNER/NAME", help="a model folder with a model card, for Hugging Face")
+    command.add_argument("--push", action="store_true", help="with --hub: upload it; a new model there is private")
+    command.add_argument("--license", metavar="ID", help="with --hub: of the weights, for example cc-by-4.0")
+    command.add_argument("--out", type=Path, metavar="PATH", help="file or folder (default: see below)")
+    command.add_argument("--overwrite", action="store_true", help="replace what an earlier export wrote there")
 
 
 def _data_options(command: argparse.ArgumentParser, size: int | None = None) -> None:
@@ -187,6 +246,12 @@ def _training_options(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument(
         "--domains", type=_names, default=(), metavar="A,B", help="the two classes that a translator translates between"
+    )
+    command.add_argument(
+        "--pair-pattern",
+        metavar="REGEX",
+        help="for presets that learn from pairs: one group that finds the same in both names of a pair "
+        "(default: the names are the same but for the domain)",
     )
     command.add_argument(
         "--preview-inputs",

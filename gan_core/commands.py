@@ -3,11 +3,12 @@
 import argparse
 import os
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
-from gan_core import catalog
-from gan_core.errors import UserError
-from gan_core.runs import Run, check_name, find_run, list_runs, write_gif
+from gan_core import catalog, cluster, hub, remote
+from gan_core.errors import UserError, printable
+from gan_core.runs import Run, check_name, find_run, is_taken, list_runs
 
 _FIRST = os.environ.get("RANK", "0") == "0"  # of several processes that torchrun started, the one that speaks
 
@@ -25,6 +26,7 @@ def _train_one(options: argparse.Namespace, preset: str, seed: int, name: str) -
         channels=options.channels,
         fit=options.fit,
         patient_pattern=options.patient_pattern,
+        pair_pattern=options.pair_pattern,
         preview_every=options.preview_every,
         log_every=options.log_every,
         snapshots=options.snapshots,
@@ -49,7 +51,7 @@ def _train_one(options: argparse.Namespace, preset: str, seed: int, name: str) -
 def train(options: argparse.Namespace) -> int:
     catalog.find_preset(options.preset)
     name = options.name or _free_name(options.preset, options.runs)
-    if _FIRST and (options.runs / check_name(name)).exists():
+    if _FIRST and is_taken(options.runs, check_name(name)):
         raise UserError(f"run '{name}' exists already: choose another --name, or resume it")
     return _train_one(options, options.preset, options.seed, name)
 
@@ -60,23 +62,65 @@ def compare(options: argparse.Namespace) -> int:
     if options.num < 1:
         raise UserError(f"--num {options.num}: ask for at least one")
     options.snapshots |= options.evaluate
-    names = []
-    failed = 0
+    jobs: list[cluster.Job] = []
     for seed in range(options.seeds):
         for preset in options.presets:
             stem = f"{preset}-s{seed}" if options.seeds > 1 else preset
-            taken = options.resume and (options.runs / stem).exists()
-            name = stem if taken else _free_name(stem, options.runs)
-            failed += _take_up(options, name, preset, seed) if taken else _train_one(options, preset, seed, name)
-            names.append(name)
-            if find_run(name, options.runs).status().state == "stopped":
-                print("stopped: the same command with --resume goes on from here", file=sys.stderr)
-                return 130
-    found = [find_run(name, options.runs) for name in names]
+            taken = options.resume and is_taken(options.runs, stem)
+            others = {job.name for job in jobs}
+            jobs.append(cluster.Job(stem if taken else _free_name(stem, options.runs, others), preset, seed))
+    failed = _on_ray(options, jobs) if options.on else _in_turn(options, jobs)
+    if failed is None:
+        print("stopped: the same command with --resume goes on from here", file=sys.stderr)
+        return 130
+    found = [Run(options.runs / job.name, options.runs) for job in jobs if is_taken(options.runs, job.name)]
     print(_summary(found))
     if options.evaluate and _FIRST:
         _evaluate_all([run for run in found if run.weights.is_file()], options.data, options.num)
     return 1 if failed else 0
+
+
+def _in_turn(options: argparse.Namespace, jobs: list[cluster.Job]) -> int | None:
+    """One run after the other, here; how many failed, or none where one was stopped."""
+    failed = 0
+    for job in jobs:
+        failed += _trained(options, job.name, job.preset, job.seed) != 0
+        if find_run(job.name, options.runs).status().state == "stopped":
+            return None
+    return failed
+
+
+def _on_ray(options: argparse.Namespace, jobs: list[cluster.Job]) -> int | None:
+    """All at once, as far as there is room; how many failed, or none after Ctrl-C."""
+    engine, _, address = options.on.partition(":")
+    if engine != "ray":
+        raise UserError(f"--on {options.on}: take ray, or ray:ADDRESS of a cluster")
+    if Path(options.data).exists():
+        options.data = str(Path(options.data).resolve())  # workers start in other folders
+    try:
+        ended = cluster.train_all(_longest_first(options, jobs), _trained, options, address, options.cpus, options.gpus)
+    except KeyboardInterrupt:
+        return None
+    for name, one in ended.items():
+        if one.words:
+            print(f"error: run '{name}': {one.words}", file=sys.stderr)
+    return sum(one.code != 0 for one in ended.values())
+
+
+def _longest_first(options: argparse.Namespace, jobs: list[cluster.Job]) -> list[cluster.Job]:
+    """The order to hand runs out in: one that is long and starts last is waited for alone."""
+    from gan_core import plans
+
+    presets = {job.preset for job in jobs}
+    costs = {preset: plans.cost(preset, options.size, options.channels, options.set) for preset in sorted(presets)}
+    return sorted(jobs, key=lambda job: -costs[job.preset])
+
+
+def _trained(options: argparse.Namespace, name: str, preset: str, seed: int) -> int:
+    """A new run, or one of that name that is there, gone on with; the exit code."""
+    if is_taken(options.runs, name):
+        return _take_up(options, name, preset, seed)
+    return _train_one(options, preset, seed, name)
 
 
 def _take_up(options: argparse.Namespace, name: str, preset: str, seed: int) -> int:
@@ -97,10 +141,10 @@ def _evaluate_all(runs: list[Run], source: str, count: int) -> None:
     print(ranking.table([evaluate.evaluate(run, source, order) for run in runs]))
 
 
-def _free_name(stem: str, root: Path) -> str:
-    """The stem itself, or with the first number that no run there has."""
+def _free_name(stem: str, root: Path, others: Collection[str] = ()) -> str:
+    """The stem itself, or with the first number that neither a run there nor another one to come has."""
     names = [stem, *(f"{stem}-{number}" for number in range(2, 10_000))]
-    return next(name for name in names if not (root / name).exists())
+    return next(name for name in names if name not in others and not is_taken(root, name))
 
 
 def resume(options: argparse.Namespace) -> int:
@@ -144,8 +188,10 @@ def _summary(runs: list[Run]) -> str:
         looks = [epochs.column(name) for name in ("accuracy/d_held_out", "diversity/samples", "diversity/data")]
         last = [f"{column[-1]:.3f}" if len(column) else "-" for column in columns]
         held = f"{looks[0][-1]:.3f}" if len(looks[0]) else "-"
-        spread = f"{looks[1][-1]:.3f} of {looks[2][-1]:.3f}" if len(looks[1]) else "-"
-        rows.append((run.name, preset, status.state, f"{status.epoch}/{status.epochs}", *last, held, spread))
+        spread = f"{looks[1][-1]:.3f} of {looks[2][-1]:.3f}" if len(looks[1]) and len(looks[2]) else "-"
+        # A file that somebody else wrote may hold what a terminal would obey.
+        preset, state = printable(preset, 40), printable(status.state, 20)
+        rows.append((run.name, preset, state, f"{status.epoch}/{status.epochs}", *last, held, spread))
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
     return "\n".join([*(line.rstrip() for line in lines), *notes])
@@ -154,7 +200,7 @@ def _summary(runs: list[Run]) -> str:
 def generate(options: argparse.Namespace) -> None:
     from gan_core import inference
 
-    model = inference.load(find_run(options.name, options.runs))
+    model = inference.load(hub.find(options.name, options.runs))
     count = model.write(options.out, options.num, label=options.label, seed=options.seed)
     print(f"{count} pictures in {options.out}")
 
@@ -164,7 +210,7 @@ def translate(options: argparse.Namespace) -> int:
 
     from gan_core import hardware, inference, translation
 
-    model = inference.load(find_run(options.name, options.runs), hardware.accelerator(options.device))
+    model = inference.load(hub.find(options.name, options.runs), hardware.accelerator(options.device))
     done = translation.translate_files(
         model,
         options.images,
@@ -212,7 +258,11 @@ def evaluate(options: argparse.Namespace) -> None:
         options.trainings,
         _speak,
     )
-    found = [evaluate.evaluate(run, options.data, order) for run in runs]
+    found = []
+    for run in runs:
+        found.append(evaluate.evaluate(run, options.data, order))
+        if place := remote.place_of(run.root):
+            place.send(run.name)
     print(ranking.table(found))
 
 
@@ -241,6 +291,34 @@ def prepare(options: argparse.Namespace) -> None:
 
 
 def export(options: argparse.Namespace) -> None:
-    run = find_run(options.name, options.runs)
-    out = options.out or Path(f"{run.folder.name}.gif")
-    print(write_gif(run, out))
+    from gan_core import exports
+
+    if not options.hub and (options.push or options.license):
+        raise UserError(f"{'--push' if options.push else '--license'} is for --hub OWNER/NAME")
+    run, where = hub.find(options.name, options.runs), (options.out, options.overwrite)
+    if options.hub:
+        _export_to_hub(run, options)
+    elif options.onnx:
+        from gan_core.exports import graphs
+
+        for one in graphs.write(run, *where):
+            print(f"{one.path}: at most {one.difference:.4f} of 255 greys from torch (allowed: {graphs.BOUND:g})")
+    elif options.tensorboard:
+        from gan_core.exports import board
+
+        print(board.write(run, *where))
+    elif options.mp4:
+        from gan_core.exports import film
+
+        print(film.write(run, *where))
+    else:
+        print(exports.gif(run, *where))
+
+
+def _export_to_hub(run: Run, options: argparse.Namespace) -> None:
+    from gan_core.exports import hub_folder
+
+    folder = hub_folder.write(run, options.hub, options.out, options.overwrite, options.license)
+    print(f"{folder}: look through it, its README.md above all" if not options.push else folder)
+    if options.push:
+        print(hub_folder.push(folder, options.hub))

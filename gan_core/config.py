@@ -6,16 +6,21 @@ is an error that names it; a file from a newer version says so.
 
 import dataclasses
 import json
+import re
+import reprlib
 import types
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
-from gan_core.errors import UserError, nearest
+from gan_core.errors import UserError, nearest, printable
 
 FORMAT = 1  # of the run folder; raised when an older GANray could no longer read a new run
 
 IMAGE_SIZES = (32, 64, 128, 256)  # pixels a side that the networks are built for
+
+_LARGEST = 4096  # pixels a side
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # half of a character; without its other half it is no text
 
 T = TypeVar("T")
 
@@ -45,6 +50,7 @@ class RunConfig:
     preview_inputs: str = "held-out"  # of a translator: where the pictures come from that its previews show
     subject: str | None = None  # what the training images show, as far as it was recognised
     patient_pattern: str | None = None
+    pair_pattern: str | None = None  # of a translator that learns from pairs: what both names of one share
     split_seed: int = 0
     versions: dict[str, str] = field(default_factory=dict)
     git_commit: str | None = None
@@ -115,7 +121,11 @@ def read_json(path: Path) -> Any:
         UserError: missing, unreadable, not JSON.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        values = json.loads(text)
+        if _SURROGATE.search(text):
+            json.dumps(values, ensure_ascii=False).encode()
+        return values
     except FileNotFoundError:
         raise UserError(f"{path} is missing") from None
     except OSError as error:
@@ -134,7 +144,24 @@ def read_run_config(path: Path) -> RunConfig:
     version = values.get("format") if isinstance(values, dict) else None
     if isinstance(version, int) and version > FORMAT:
         raise UserError(f"{path} was written by a newer GANray (format {version}, this one reads {FORMAT}): update it")
-    return from_dict(RunConfig, values, str(path))
+    found = from_dict(RunConfig, values, str(path))
+    if problem := _problem(found):
+        raise UserError(f"{path} is damaged: {problem}")
+    return found
+
+
+def _problem(found: RunConfig) -> str:
+    """What a run cannot be made of, though each value is of the right kind; else nothing."""
+    least = {"epochs": 1, "batch_size": 1, "preview_every": 1, "log_every": 1}
+    if below := [name for name, value in least.items() if getattr(found, name) < value]:
+        return f"'{below[0]}' is {getattr(found, below[0])}"
+    if not 1 <= found.image_size <= _LARGEST or found.channels not in (1, 3):
+        return f"pictures of {found.image_size} pixels a side and {found.channels} channels"
+    if len(found.class_counts) != len(found.classes) or min(found.class_counts, default=0) < 0:
+        return "'class_counts' are not one for each of 'classes'"
+    if len(found.domains) not in (0, 2):
+        return f"'domains' are {len(found.domains)}, not two"
+    return ""
 
 
 def _checked(hint: Any, value: Any, where: str) -> Any:
@@ -148,7 +175,7 @@ def _checked(hint: Any, value: Any, where: str) -> Any:
         return _checked(next(a for a in args if a is not type(None)), value, where)
     if origin is Literal:
         if value not in args:
-            raise UserError(f"{where} is {value!r}; it can be {', '.join(map(str, args))}")
+            raise UserError(f"{where} is {_short(value)}; it can be {', '.join(map(str, args))}")
         return value
     if origin is tuple and isinstance(value, list | tuple):
         return tuple(_checked(args[0], item, where) for item in value)
@@ -156,14 +183,19 @@ def _checked(hint: Any, value: Any, where: str) -> Any:
         return from_dict(hint, value, where)
     if origin is dict and isinstance(value, dict):
         return {str(key): _checked(args[1], item, where) for key, item in value.items()}
-    if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    if hint is int and isinstance(value, int) and not isinstance(value, bool):
+    if hint is float and isinstance(value, float):
         return value
+    # JSON's whole numbers may be of any length; those of an array or a file's header are of 64 bits.
+    if hint in (int, float) and isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63:
+        return hint(value)
     if hint in (str, bool) and isinstance(value, hint):
         return value
     expected = hint.__name__ if isinstance(hint, type) and origin is None else str(hint)
-    raise UserError(f"{where} should be {expected}, found {value!r}")
+    raise UserError(f"{where} should be {expected}, found {_short(value)}")
+
+
+def _short(value: Any) -> str:
+    return printable(reprlib.repr(value), 100)
 
 
 def _parsed(hint: Any, text: str, where: str) -> Any:

@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -25,10 +26,13 @@ from PIL import Image
 from gan_core import decoding
 from gan_core.errors import UserError
 
-SECONDS = 10.0  # that one picture may take
+SECONDS = 8.0  # that one picture may take: with all that comes before and after, an upload is answered in ten
 MEMORY = 1024**3  # bytes of addresses that the process may use, where the system knows such a limit
 LONGEST = 4096  # pixels a side that come back; larger pictures are shrunk
-_LINE = 4096  # characters that an answer may need besides the picture
+WHOLE = decoding.MAX_PIXELS // decoding.MIN_SIDE  # the longest side there is: nothing is shrunk
+IDLE = 30.0  # seconds after which the shared process ends
+TOO_MUCH = "it takes more memory than one picture may use"
+_LINE = 65_536  # characters that an answer may need besides the picture
 
 
 class DecodeWorker:
@@ -59,23 +63,32 @@ class DecodeWorker:
         with self._lock:
             self._end()
 
-    def decode(self, data: bytes, name: str, longest: int = LONGEST) -> np.ndarray:
-        """Read one picture from its file's bytes; see `decoding.decode`.
+    def decode(
+        self,
+        data: bytes,
+        name: str,
+        longest: int = LONGEST,
+        channels: int | None = None,
+        seconds: float | None = None,
+    ) -> np.ndarray:
+        """Read one picture from its file's bytes; see `decoding.decode`. seconds: that it may take, by default the
+        worker's own.
 
         Returns:
-            float32 (H, W, C) in [0, 1]; C is 1 where all colours are greys, else 3. A side longer than `longest` pixels
-            is shrunk to it, aspect kept.
+            float32 (H, W, C) in [0, 1]; C is as asked for, or 1 where all colours are greys and 3 where they are not. A
+            side longer than `longest` pixels is shrunk to it, aspect kept.
 
         Raises:
             UserError: whatever is wrong with the picture, it took too long or too much memory, or broke the process.
         """
         if len(data) > decoding.MAX_BYTES:
             raise UserError(f"{name}: larger than the {decoding.MAX_BYTES // 1024**2} MB that are read")
-        request = {"name": name, "longest": longest, "bytes": len(data), "seconds": self.seconds}
+        seconds = seconds or self.seconds
+        request = {"name": name, "longest": longest, "channels": channels, "bytes": len(data), "seconds": seconds}
         with self._lock:
             process = self._running()
             late = threading.Event()
-            watch = threading.Timer(self.seconds, _stop, (process, late))
+            watch = threading.Timer(seconds, _stop, (process, late))
             watch.daemon = True
             watch.start()
             try:
@@ -83,7 +96,7 @@ class DecodeWorker:
             except (OSError, ValueError, KeyError, TypeError):
                 self._end()
                 if late.is_set():
-                    line = f"{name}: reading it took more than {self.seconds:g} seconds: it was given up"
+                    line = f"{name}: reading it took more than {seconds:g} seconds: it was given up"
                 else:
                     line = f"{name}: damaged in a way that broke the decoder, which was started again"
                 raise UserError(line) from None
@@ -124,6 +137,21 @@ class DecodeWorker:
         self._process = None
 
 
+_shared = DecodeWorker()
+
+
+@contextlib.contextmanager
+def shared() -> Iterator[DecodeWorker]:
+    """The process that this program's own commands decode in; it ends a while after it was used last."""
+    try:
+        yield _shared
+    finally:
+        # Who takes it up again meanwhile gets a new process where this one ends.
+        timer = threading.Timer(IDLE, _shared.close)
+        timer.daemon = True
+        timer.start()
+
+
 def _stop(process: "subprocess.Popen[bytes]", late: threading.Event) -> None:
     late.set()
     process.kill()
@@ -143,7 +171,8 @@ def _ask(process: "subprocess.Popen[bytes]", request: dict[str, Any], data: byte
     if "error" in answer:
         return " ".join(str(answer["error"]).split())
     height, width, channels = (int(side) for side in answer["shape"])
-    if not (0 < height <= request["longest"] and 0 < width <= request["longest"] and channels in (1, 3)):
+    sides = 0 < height <= request["longest"] and 0 < width <= request["longest"]
+    if not (sides and height * width <= decoding.MAX_PIXELS and channels in (1, 3)):
         raise ValueError
     picture = np.empty((height, width, channels), np.float32)
     if process.stdout.readinto(picture.data) != picture.nbytes:
@@ -156,37 +185,48 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
     while line := requests.readline():
         request = json.loads(line)
         data = requests.read(request["bytes"])
-        _ring(math.ceil(request["seconds"]) + 1)
+        ring(math.ceil(request["seconds"]) + 1)
         name, picture = request["name"], None
         try:
-            picture = _plain(decoding.decode(data, channels=None, name=name), request["longest"])
+            picture = _read(data, name, request["longest"], request["channels"])
             answer: dict[str, Any] = {"shape": picture.shape}
         except UserError as error:
             answer = {"error": str(error)}
         except MemoryError:
-            answer = {"error": f"{name}: it takes more memory than one picture may use"}
+            answer = {"error": f"{name}: {TOO_MUCH}"}
         answers.write(json.dumps(answer).encode() + b"\n")
         if picture is not None:
             answers.write(picture.data)
         answers.flush()
-        _ring(0)
+        ring(0)
 
 
-def _ring(seconds: int) -> None:
+def _read(data: bytes, name: str, longest: int, channels: int | None) -> np.ndarray:
+    picture = decoding.decode(data, channels=channels, name=name)
+    return _shrunk(picture if channels else _plain(picture), longest, name)
+
+
+def ring(seconds: int) -> None:
     """End this process then, 0 for never: the one that asked may itself be gone by that time."""
     if hasattr(signal, "alarm"):  # not on Windows
         signal.alarm(seconds)
 
 
-def _plain(picture: np.ndarray, longest: int) -> np.ndarray:
-    """One channel where all are equal, and no side longer than `longest`."""
-    if picture.shape[2] == 3 and _is_grey(picture[::16, ::16]) and _is_grey(picture):
-        picture = picture[..., :1]
+def _plain(picture: np.ndarray) -> np.ndarray:
+    """One channel where all are equal."""
+    grey = picture.shape[2] == 3 and _is_grey(picture[::16, ::16]) and _is_grey(picture)
+    return picture[..., :1] if grey else picture
+
+
+def _shrunk(picture: np.ndarray, longest: int, name: str) -> np.ndarray:
+    """No side longer than `longest`. Raises UserError: then the other one is too short."""
     height, width, channels = picture.shape
     scale = longest / max(height, width)
     if scale >= 1:
         return np.ascontiguousarray(picture)
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    size = (round(width * scale), round(height * scale))
+    if min(size) < decoding.MIN_SIDE:
+        raise UserError(f"{name}: {width} x {height} pixels are too long a strip to be a picture")
     shrunk = np.empty((size[1], size[0], channels), np.float32)
     for channel in range(channels):
         plane = Image.fromarray(np.ascontiguousarray(picture[..., channel]))

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from gan_core.errors import UserError
+from gan_core.errors import UserError, printable
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".dcm", ".dicom")
 # Pillow also opens formats that run an interpreter (EPS) or fetch other files: only these are asked for.
@@ -47,7 +47,7 @@ def decode(source: Path | str | bytes, *, channels: int | None = 1, name: str | 
         name, data = name or "the picture", source
     else:
         path = Path(source)
-        name, data = name or path.name, _read(path, name or path.name)
+        name, data = name or path.name, read(path, name or path.name)
     if not data:
         raise UserError(f"{name}: the file is empty")
     picture = _decode_dicom(data, name) if _is_dicom(data, name) else _decode_pillow(data, name)
@@ -128,7 +128,8 @@ def stretch(values: np.ndarray, name: str) -> np.ndarray:
     return ((values - low) / (high - low if high > low else 1.0)).astype(np.float32)
 
 
-def _read(path: Path, name: str) -> bytes:
+def read(path: Path, name: str) -> bytes:
+    """A picture's file as it is. Raises UserError: no such file, not a file, too large, no permission."""
     try:
         if not path.exists():
             raise UserError(f"{name}: there is no such file")
@@ -171,11 +172,12 @@ def _decode_pillow(data: bytes, name: str) -> np.ndarray:
         raise UserError(f"{name}: many more pixels than the {MAX_PIXELS // 10**6} megapixels that are read") from error
     # Decoders of damaged files raise whatever the damage leads to: all of it means the same to the user.
     except Exception as error:
-        raise UserError(f"{name}: damaged or truncated picture ({_first_line(error)})") from error
+        raise UserError(f"{name}: damaged or truncated picture ({first_line(error)})") from error
 
 
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+def first_line(error: BaseException) -> str:
+    """What a library says of a damaged file, in short."""
+    return printable((str(error).strip().splitlines() or [type(error).__name__])[0], 200)
 
 
 def _pixels(image: Image.Image, name: str) -> np.ndarray:

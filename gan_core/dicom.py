@@ -19,7 +19,7 @@ from pydicom.pixels import (
 )
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from gan_core.decoding import check_size, stretch
+from gan_core.decoding import check_size, first_line, stretch
 from gan_core.errors import UserError
 
 DEFLATED = b"1.2.840.10008.1.2.1.99"
@@ -49,8 +49,7 @@ def decode(data: bytes, name: str) -> np.ndarray:
         raise
     # Damaged files make the reader raise whatever the damage leads to: all of it means the same to the user.
     except Exception as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise UserError(f"{name}: damaged or unusual DICOM ({reason})") from error
+        raise UserError(f"{name}: damaged or unusual DICOM ({first_line(error)})") from error
 
 
 def _check(dataset: pydicom.Dataset, name: str) -> None:

@@ -32,8 +32,9 @@ class Discriminator:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """As what a picture can be judged: the classes of a conditional run, a translator's domains; else empty."""
-        return self.model.classes or self.model.domains
+        """As what a picture can be judged: the classes of a conditional run, the domains that a translator
+        translates to; else empty."""
+        return self.model.classes or self.model.targets
 
     @property
     def boundary(self) -> float:
@@ -44,7 +45,8 @@ class Discriminator:
         """Logits, float32 (N,), of pictures uint8 (N, H, W, C) of the run's own size.
 
         A BiGAN judges the pair of a picture and its latent: here always (x, E(x)), whoever made the picture. A
-        translator's score is the mean of the picture's patches, by the discriminator of the domain it is judged as.
+        translator's score is the mean of the picture's patches, by the discriminator of the domain it is judged as; one
+        that learned from pairs judges the picture beside its translation into the other domain.
 
         labels: as what to judge them, one for all or one each; needed where `self.labels` are not empty.
 

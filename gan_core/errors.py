@@ -3,12 +3,24 @@
 import difflib
 from collections.abc import Iterable
 
+_LONGEST = 2000  # characters of a line
+
 
 class UserError(ValueError):
     """Bad input: the message is one line that names the thing and says what to do.
 
-    The command line prints it and exits with code 2; the app shows it where the input was made.
+    The command line prints it and exits with code 2; the app shows it where the input was made. What it quotes may be
+    of any length and hold what a terminal would obey: it is made harmless here.
     """
+
+    def __init__(self, line: str) -> None:
+        super().__init__(printable(line, _LONGEST))
+
+
+def printable(text: str, most: int) -> str:
+    """One line of what can be shown, of so many characters at most."""
+    line = "".join(letter if letter.isprintable() else " " if letter.isspace() else "?" for letter in text[: most + 1])
+    return line if len(line) <= most else f"{line[: most - 3]}..."
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -10,7 +10,11 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import platformdirs
+
 from gan_core.errors import UserError
+
+_DEVICES = {"con", "prn", "aux", "nul", *(f"{kind}{n}" for kind in ("com", "lpt") for n in range(10))}
 
 
 @contextlib.contextmanager
@@ -26,9 +30,8 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary = Path(name)
         try:
             yield temporary
-            with temporary.open("rb+") as file:
-                os.fsync(file.fileno())
             temporary.chmod(0o644)
+            sync_file(temporary)
             temporary.replace(path)
             sync_folder(path.parent)
         finally:
@@ -63,6 +66,30 @@ def append_bytes(path: Path, content: bytes) -> None:
             os.close(handle)
 
 
+def cache_folder(given: Path | None = None) -> Path:
+    """Where what can be made again is kept: as given, else GANRAY_CACHE, else the system's folder for caches."""
+    chosen = given or os.environ.get("GANRAY_CACHE")
+    if chosen:
+        return Path(chosen).expanduser().resolve()
+    return platformdirs.user_cache_path("ganray", appauthor=False)
+
+
+def is_device(name: str) -> bool:
+    """Whether Windows gives this name to a device, in every folder and whatever its suffix."""
+    return name.split(".")[0].lower() in _DEVICES
+
+
+def leftovers(folder: Path) -> list[Path]:
+    """What processes that were killed while they wrote left half written in a folder: ours, and safetensors' own."""
+    return [*folder.rglob(".*.tmp"), *folder.rglob(".tmp*")]
+
+
+def sync_file(path: Path) -> None:
+    """Make what was written to a file survive a power cut."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
 def sync_folder(folder: Path) -> None:
     """Make a rename in `folder` survive a power cut; systems that cannot open a folder are left as they are."""
     if os.name == "nt":
@@ -76,18 +103,18 @@ def sync_folder(folder: Path) -> None:
 
 @contextlib.contextmanager
 def readable_os_errors(path: Path) -> Iterator[None]:
-    """Turn what the system says about a full disk or a missing permission into one line."""
+    """Turn what the system says about a full disk, a missing permission or a broken disk into one line."""
     try:
         yield
     except OSError as error:
         reasons = {
             errno.ENOSPC: "the disk is full: free some space, then resume",
             errno.EDQUOT: "the disk quota is used up: free some space, then resume",
+            errno.EFBIG: "the file would be larger than is allowed (ulimit -f): raise the limit, then resume",
             errno.EACCES: "no permission to write there: choose another folder or change its permissions",
             errno.EPERM: "no permission to write there: choose another folder or change its permissions",
             errno.EROFS: "the file system is read-only: choose another folder",
             errno.ENOENT: "its folder is gone: it was deleted or moved meanwhile",
         }
-        if error.errno not in reasons:
-            raise
-        raise UserError(f"cannot write {path}: {reasons[error.errno]}") from error
+        reason = reasons.get(error.errno or 0) or error.strerror or str(error)
+        raise UserError(f"cannot write {path}: {reason}") from error

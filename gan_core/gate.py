@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from gan_core import checkpoints, decoding
+from gan_core import decoding
 
 SUBJECTS = ("chest X-ray", "brain MRI")
 # What the classifier tells apart, in the order of its logits.
@@ -88,6 +88,8 @@ def build() -> Any:
 
 @cache
 def _network() -> Any:
+    from gan_core import checkpoints  # torch
+
     network = build()
     tensors, _ = checkpoints.load(WEIGHTS)
     checkpoints.load_into(network, tensors, WEIGHTS)

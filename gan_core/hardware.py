@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from typing import Literal
 
+import numpy as np
+import psutil
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor
@@ -69,6 +71,20 @@ def make_fabric(device: str, precision: Precision) -> Fabric:
         fabric = Fabric(accelerator=kind, devices=1, precision=precision)
     fabric.launch()
     return fabric
+
+
+def mean(fabric: Fabric, tensor: Tensor) -> Tensor:
+    """The mean of a tensor over the processes, in each of them."""
+    reduced = fabric.all_reduce(tensor, reduce_op="mean")
+    assert isinstance(reduced, Tensor)
+    return reduced
+
+
+def place(pixels: np.ndarray, labels: np.ndarray, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Training images, whole, on the device where they take less than a quarter of the free memory, else in reach."""
+    free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available
+    where = device if pixels.nbytes < free / 4 else torch.device("cpu")
+    return torch.from_numpy(pixels).to(where), torch.from_numpy(labels).to(where)
 
 
 def faster_precision(device: str, build: Callable[[], Family], real: Tensor, labels: Tensor) -> Precision:

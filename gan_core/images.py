@@ -5,6 +5,8 @@ Black is -1 and 0, white is 1 and 255. What is looked at closely is lossless PNG
 """
 
 import io
+import struct
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,9 +15,11 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from gan_core import __version__, files
+from gan_core.errors import UserError
 
 NOTICE = "synthetic, not for diagnosis"
 _GIF_GREYS = 48
+_MOST = 10**8  # pixels of a grid
 GRID_PADDING = 2  # pixels of black between and around the pictures of a grid
 
 
@@ -75,9 +79,19 @@ def save_png(path: Path, picture: np.ndarray, **notes: str) -> None:
 
 
 def read_png(path: Path) -> np.ndarray:
-    """uint8 (H, W, C) of a PNG that this module wrote."""
-    with Image.open(path, formats=("PNG",)) as picture:
-        array = np.asarray(picture)
+    """uint8 (H, W, C) of a PNG that this module wrote.
+
+    Raises:
+        UserError: it is missing, damaged, or something else.
+    """
+    try:
+        with Image.open(path, formats=("PNG",)) as picture:
+            if picture.mode not in ("L", "RGB") or picture.width * picture.height > _MOST:
+                raise UserError(f"{path} was not written by GANray: {picture.mode} {picture.size}")
+            array = np.asarray(picture)
+    # Besides OSError, a damaged PNG raises whatever the damage leads to.
+    except (OSError, SyntaxError, ArithmeticError, LookupError, TypeError, struct.error, zlib.error) as error:
+        raise UserError(f"{path} is missing or damaged: it cannot be shown") from error
     return array[:, :, None] if array.ndim == 2 else array
 
 

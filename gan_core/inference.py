@@ -7,21 +7,30 @@ Pictures go in and out as uint8 (N, H, W, C); inside they are float in [-1, 1].
 """
 
 import re
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
-from gan_core import checkpoints, families, files, images
+from gan_core import checkpoints, families, files, hub, images, runs
 from gan_core.config import RunConfig
+from gan_core.decoding import first_line
 from gan_core.errors import UserError, nearest
+from gan_core.nets.settled import Settled
 from gan_core.runs import Run
 
 _BATCH = 64
+_LARGER = 20  # times as many numbers as the weights have bytes: all networks of a run have far fewer
+_SMALL = 10**8  # numbers: 400 MB, which are always tried
 _TRANSLATED = 4  # pictures a call: a translator keeps maps of the whole size
+
+
+_DRAWS = {f"{name}_" for name in ("normal", "uniform", "trunc_normal", "kaiming_normal", "kaiming_uniform")}
+_DRAWS |= {f"{name}_" for name in ("xavier_normal", "xavier_uniform", "orthogonal")}
 
 
 class Model:
@@ -31,6 +40,8 @@ class Model:
         self.run, self.config, self.family = run, settled, family
         self._judged = False  # whether the discriminator's weights are in
         self._precision: torch.dtype | None = None  # that translates faster here; not known before the first picture
+        generators = [network for name, network in family.named_children() if name.startswith("generator")]
+        self._settled = Settled(generators, run.label)
 
     @property
     def task(self) -> str:
@@ -41,6 +52,11 @@ class Model:
     def domains(self) -> tuple[str, ...]:
         """The two domains that the run translates between, A first; empty if it does not."""
         return self.config.domains
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """The domains that the run translates to: one of the two where it goes one way."""
+        return self.domains[1:] if self.family.one_way else self.domains
 
     @property
     def encodes(self) -> bool:
@@ -139,7 +155,8 @@ class Model:
         """
         self.check_direction(to)
         given, direction = self._take(pictures), self.domains.index(to)
-        batches = [self._translated(x, direction, self._faster(x[:1], direction)) for x in given.split(_TRANSLATED)]
+        with self._settled.lock:  # visitors share a model
+            batches = [self._translated(x, direction, self._faster(x[:1], direction)) for x in given.split(_TRANSLATED)]
         return np.concatenate([images.to_uint8(batch).transpose(0, 2, 3, 1) for batch in batches])
 
     def _translated(self, images: Tensor, direction: int, precision: torch.dtype) -> Tensor:
@@ -150,20 +167,14 @@ class Model:
             return family.translate(images, direction)
 
     def _faster(self, image: Tensor, direction: int) -> torch.dtype:
-        """float32 or bfloat16, whichever translates one picture faster on this processor: timed once.
-
-        bfloat16 moves a grey by one of 255 at most, where a processor computes in it at all.
-        """
-        if self._precision is None and image.device.type != "cpu":
-            self._precision = torch.float32
+        """The precision to translate in: chosen with the first picture, see `Settled`."""
         if self._precision is None:
-            seconds = {}
-            for precision in (torch.float32, torch.bfloat16):
-                for _ in range(2):  # the first one pays for set-up
-                    start = time.perf_counter()
-                    self._translated(image, direction, precision)
-                    seconds[precision] = time.perf_counter() - start
-            self._precision = min(seconds, key=lambda precision: seconds[precision])
+            on_cpu = image.device.type == "cpu"
+            self._precision = (
+                self._settled.choose(lambda precision: self._translated(image, direction, precision))
+                if on_cpu
+                else torch.float32
+            )
         return self._precision
 
     def check_direction(self, to: str) -> None:
@@ -173,6 +184,12 @@ class Model:
             hint = nearest(to, self.domains)
             raise UserError(
                 f"run '{self.run.name}' does not translate to '{to}'.{hint} Its domains: {', '.join(self.domains)}"
+            )
+        if to not in self.targets:
+            a, b = self.domains
+            raise UserError(
+                f"run '{self.run.name}' goes one way, from '{a}' to '{b}', and not to '{to}': train its preset with "
+                f"--domains {b},{a} for the other way"
             )
 
     def _needs(self, task: str) -> None:
@@ -194,7 +211,7 @@ class Model:
         for pictures in self._render(self.latents(count, seed), labels):
             for picture in pictures:
                 name = re.sub(r"[^\w-]", "_", self.classes[int(labels[number])]) if self.classes else "generated"
-                images.save_png(folder / f"{name}_{number:05d}.png", picture, Run=self.run.folder.name, Seed=str(seed))
+                images.save_png(folder / f"{name}_{number:05d}.png", picture, Run=self.run.label, Seed=str(seed))
                 number += 1
         return number
 
@@ -238,7 +255,7 @@ class Model:
             names = [name.split(".")[0] for name in self.family.judging_state()]
             _fill(self.family, dict.fromkeys(names), self.run.discriminator)
             self._judged = True
-        with torch.inference_mode():
+        with torch.inference_mode(), self._settled.as_learned():
             return self.family.score(self._take(pictures), self.labels(len(pictures), label)).float().cpu().numpy()
 
     def _take(self, pictures: np.ndarray) -> Tensor:
@@ -256,24 +273,61 @@ class Model:
             yield images.to_uint8(pictures).transpose(0, 2, 3, 1)
 
 
-def load(run: Run, device: str = "cpu", epoch: int | None = None) -> Model:
+def load(run: Run | str, device: str = "cpu", epoch: int | None = None) -> Model:
     """Rebuild a run's networks from its config.json and fill them from its weights.
 
+    run: one that was found, or what `hub.find` takes: a name, a folder, hub:owner/name.
     epoch: of one of its snapshots, in place of the weights it ended with.
 
     Raises:
-        UserError: config or weights are missing, damaged, from a newer version, or do not fit each other.
+        UserError: config or weights are missing, damaged, from a newer version, or do not fit each other; no such run.
     """
+    if isinstance(run, str):
+        run = hub.find(run, runs.default_root())
     settled = run.config()
-    shape = (settled.channels, settled.image_size, settled.image_size)
-    family = families.build(settled.family, settled.settings, shape, len(settled.classes), training=False)
     path = run.weights if epoch is None else run.snapshots().get(epoch)
     if path is None:
         raise UserError(f"run '{run.name}' has no snapshot of epoch {epoch}: train it again with --snapshots")
     if not path.is_file():
         raise UserError(f"run '{run.name}' has no {path.name} yet: it comes when the training ends or stops")
+    family = _built(run, settled, path)
     _fill(family, dict.fromkeys(family.served), path)
     return Model(run, settled, family.place(device).eval().requires_grad_(False))
+
+
+def _built(run: Run, settled: RunConfig, weights: Path) -> families.Family:
+    """The networks that config.json describes, not yet filled.
+
+    They are first made without memory, as a damaged file may describe networks of any size.
+    """
+
+    def build() -> families.Family:
+        shape = (settled.channels, settled.image_size, settled.image_size)
+        return families.build(settled.family, settled.settings, shape, len(settled.classes), training=False)
+
+    try:
+        with torch.device("meta"), _Undrawn():
+            planned = build()
+        # Half precision has two bytes a number; what is not served, a discriminator, is about as large.
+        if sum(value.numel() for value in planned.parameters()) > max(_LARGER * weights.stat().st_size, _SMALL):
+            raise UserError(f"{weights} does not fit config.json, which describes far larger networks")
+        return build()
+    except UserError:
+        raise
+    # What a layer says of sizes that it cannot have is as manifold as layers are.
+    except (ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError) as error:
+        raise UserError(
+            f"{run.folder / runs.CONFIG} is damaged: no networks can be made of it ({first_line(error)})"
+        ) from error
+
+
+class _Undrawn(TorchFunctionMode):
+    """Draws no first weights: for tensors without memory torch would import its compiler, two seconds, to do so."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if getattr(func, "__name__", "") in _DRAWS:
+            return (kwargs or {}).get("tensor", args[0] if args else None)
+        return func(*args, **(kwargs or {}))
 
 
 def _fill(family: families.Family, names: dict[str, None], path: Path) -> None:

@@ -76,6 +76,18 @@ def absolute(picture: Tensor, other: Tensor) -> Tensor:
     return (picture.float() - other.float()).abs().mean()
 
 
+def patch_contrast(query: Tensor, key: Tensor, temperature: float) -> Tensor:
+    """PatchNCE, a scalar: how surely each patch of a translation is found again among the patches of its input (Park
+    2020, arXiv:2007.15651, eq. 3 and 4).
+
+    query, key: unit vectors (N, S, D) of S patches of N translations, and of the same places of their inputs. The other
+    S - 1 places of the same picture are the wrong answers. Gradients flow through the queries alone.
+    """
+    logits = query.float() @ key.detach().float().transpose(1, 2) / temperature
+    places = torch.arange(logits.shape[1], device=logits.device).expand(len(logits), -1)
+    return F.cross_entropy(logits.flatten(0, 1), places.flatten())
+
+
 def boundary(objective: str) -> float:
     """The logit above which a picture counts as called real."""
     return 0.5 if objective == "least_squares" else 0.0

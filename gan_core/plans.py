@@ -2,17 +2,22 @@
 
 import importlib.metadata
 import subprocess
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 from gan_core import __version__, config, data, families, gate, hardware, images
 from gan_core import preview_inputs as inputs
 from gan_core.batches import Batches
 from gan_core.catalog import find_preset
 from gan_core.config import IMAGE_SIZES, RunConfig
+from gan_core.data import phantom
 from gan_core.errors import UserError
 
 
@@ -27,6 +32,7 @@ def plan(
     channels: int = 1,
     fit: str = "crop",
     patient_pattern: str | None = None,
+    pair_pattern: str | None = None,
     preview_every: int = 1,
     log_every: int = 10,
     snapshots: bool = False,
@@ -40,7 +46,8 @@ def plan(
 
     settings: `key=value` texts that change the preset's; precision: 32-true, bf16-mixed, or auto (both are timed once).
     image_size and batch_size default to the preset's. domains: of a translator, the two classes A and B; the source's
-    own where it has just two. preview_inputs: see the module of that name.
+    own where it has just two. preview_inputs: see the module of that name. pair_pattern: a regular expression whose one
+    group finds the same in the names of both pictures of a pair, for presets that learn from pairs; see `data.pairs`.
 
     Raises:
         UserError: an unknown preset or setting, sizes that do not fit, data that cannot be read or is too little.
@@ -62,12 +69,20 @@ def plan(
             raise UserError(f"{name} {value} is too small: take {smallest} or more")
     if (domains or preview_inputs != inputs.HELD_OUT) and not translates:
         raise UserError(f"'{preset}' does not translate: --domains and --preview-inputs are for presets that do")
+    if pair_pattern is not None and not entry.paired:
+        raise UserError(f"'{preset}' learns from no pairs: --pair-pattern is for presets that do")
+    if entry.paired and preview_inputs.startswith("run:"):
+        raise UserError(
+            f"--preview-inputs {preview_inputs}: '{preset}' shows pairs, and generated pictures have no partner"
+        )
+    if channels == 1 and phantom.in_colour(source):
+        raise UserError(f"{source} is drawn in colour: add --channels 3")
     definition = families.load_family(entry.family)
     own = config.parse_settings(definition.config, definition.presets[preset], settings or [])
     prepared = data.prepare(source, size=image_size, channels=channels, fit=fit, patient_pattern=patient_pattern)
     if translates:
         domains = _domains(domains, prepared)
-        prepared = prepared.only(domains)
+        prepared = _of_domains(prepared, domains, entry.paired, pair_pattern)
     _check_counts(prepared, batch_size, translates)
     if definition.family.conditional and not definition.family.one_class and len(prepared.classes) < 2:
         raise UserError(f"{source}: '{preset}' needs at least two classes, found one ({prepared.classes[0]})")
@@ -98,6 +113,7 @@ def plan(
         preview_inputs=inputs.check(preview_inputs),
         subject=gate.subject(_some(prepared)),
         patient_pattern=patient_pattern,
+        pair_pattern=pair_pattern,
         versions={name: importlib.metadata.version(name) for name in ("torch", "numpy")} | {"ganray": __version__},
         git_commit=_git_commit(),
     )
@@ -108,6 +124,15 @@ def _some(prepared: data.Prepared, count: int = 64) -> np.ndarray:
     """A few training images, uint8 (n, C, S, S), from all over the set."""
     train = prepared.indices("train")
     return prepared.images[train[:: max(1, len(train) // count)]]
+
+
+def _of_domains(prepared: data.Prepared, domains: tuple[str, ...], paired: bool, pattern: str | None) -> data.Prepared:
+    """The images to train on; says how many have no partner, where one is needed."""
+    found = data.of_domains(prepared, domains, paired, pattern)
+    alone = int(np.isin(prepared.labels, [prepared.classes.index(name) for name in domains]).sum()) - len(found.names)
+    if alone:
+        print(f"{prepared.source}: {alone} pictures have no partner and are left out", file=sys.stderr)
+    return found
 
 
 def _domains(asked: tuple[str, ...], prepared: data.Prepared) -> tuple[str, ...]:
@@ -141,6 +166,35 @@ def _time_precision(
         return families.build(family, settings, shape, len(prepared.classes)).place(name)
 
     return hardware.faster_precision(name, build, real, labels)
+
+
+def cost(preset: str, image_size: int | None = None, channels: int = 1, settings: Sequence[str] = ()) -> float:
+    """Floating-point operations of a training step, for each of its pictures: what makes one run longer than another.
+
+    Raises:
+        UserError: an unknown preset or setting, or a size that does not fit.
+    """
+    entry = find_preset(preset)
+    size = entry.image_size if image_size is None else image_size
+    definition = families.load_family(entry.family)
+    own = config.to_dict(config.parse_settings(definition.config, definition.presets[preset], list(settings)))
+    labels = torch.arange(2)  # one of each class: a translator's pair
+    with torch.random.fork_rng(devices=[]), _Counted() as counted:
+        family = families.build(entry.family, own, (channels, size, size), 2).place("cpu")
+        family.train_step(torch.rand(2, channels, size, size) * 2 - 1, labels)
+    return counted.operations / len(labels)
+
+
+class _Counted(TorchDispatchMode):
+    """Counts what convolutions and matrix products do. Torch's own counter cannot follow a gradient of a gradient."""
+
+    operations = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        if count := flop_registry.get(func._overloadpacket):
+            self.operations += count(*args, **(kwargs or {}), out_val=out)
+        return out
 
 
 def _git_commit() -> str | None:

@@ -48,10 +48,11 @@ def make(settled: RunConfig, root: Path, count: int) -> np.ndarray | None:
 
 
 def _drawn(kind: str, domain: str, settled: RunConfig, count: int) -> np.ndarray:
-    module = phantom.drawer(kind)
-    label = _match(domain, tuple(module.CLASSES), f"phantom:{kind}")
-    pictures = [module.draw(label, _FIRST_SEED + number, settled.image_size).image for number in range(count)]
-    return np.stack([quantise(np.repeat(picture[..., None], settled.channels, 2)) for picture in pictures])
+    label = _match(domain, tuple(phantom.drawer(kind).CLASSES), f"phantom:{kind}")
+    size, channels = settled.image_size, settled.channels
+    return np.stack(
+        [quantise(phantom.picture(kind, label, _FIRST_SEED + number, size, channels)) for number in range(count)]
+    )
 
 
 def _generated(name: str, domain: str, settled: RunConfig, root: Path, count: int) -> np.ndarray:

@@ -8,40 +8,37 @@ One trainer writes (`RunWriter`, held by a lock), any number of readers read wha
 never lock it out.
 """
 
+import contextlib
 import itertools
 import json
 import os
 import re
-import socket
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import filelock
 import numpy as np
-import psutil
 
-from gan_core import config, files, images
+from gan_core import config, files, images, remote, tables
 from gan_core.config import RunConfig
 from gan_core.errors import UserError, nearest
+from gan_core.status import Status
 from gan_core.tables import Table
 
 CONFIG, STATUS, METRICS, EPOCHS = "config.json", "status.json", "metrics.csv", "epochs.csv"
 SAMPLES, PRIVATE, CHECKPOINTS, GIF = "samples", "private", "checkpoints", "progress.gif"
 SNAPSHOTS = "snapshots"
 WEIGHTS, DISCRIMINATOR, EVALUATION = "weights.safetensors", "discriminator.safetensors", "evaluation.json"
+_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 REFERENCE = "reference"  # the folder of shipped runs below the root: read-only
-
-# Windows gives these names to devices in every folder.
-_DEVICES = {"con", "prn", "aux", "nul", *(f"{kind}{n}" for kind in ("com", "lpt") for n in range(1, 10))}
 
 
 def default_root() -> Path:
     """Where runs are kept: GANRAY_RUNS if set, else `runs/` beside the package, else `runs/` in the current folder."""
     if given := os.environ.get("GANRAY_RUNS"):
-        return Path(given)
+        return remote.root_of(given)
     beside = Path(__file__).resolve().parent.parent / "runs"
     return beside if beside.is_dir() else Path("runs")
 
@@ -52,56 +49,23 @@ def check_name(name: str) -> str:
     Raises:
         UserError: it is empty, too long, a path, hidden, or a device's name.
     """
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name) or name.endswith("."):
+    if not re.fullmatch(_NAME, name) or name.endswith("."):
         raise UserError(
             f"run name {name[:120]!r}: use up to 100 letters, digits, '.', '_' and '-', starting with a letter or digit"
         )
-    if name.split(".")[0].lower() in _DEVICES or name == REFERENCE:
+    if files.is_device(name) or name == REFERENCE:
         raise UserError(f"run name '{name}' is reserved: choose another")
     return name
-
-
-@dataclass(frozen=True)
-class Status:
-    """Where a run stands. `state` is running, finished, stopped, failed, or unknown (no status to be read)."""
-
-    state: str
-    epoch: int = 0
-    epochs: int = 0
-    step: int = 0
-    steps: int = 0
-    eta_seconds: float | None = None
-    reason: str | None = None
-    process: int | None = None
-    process_started: float | None = None
-    host: str | None = None
-    device: str | None = None
-    updated: float = 0.0
-
-    def alive(self) -> bool:
-        """Whether the process that trains is there, as far as this machine can tell."""
-        if self.state != "running":
-            return False
-        if self.host != socket.gethostname():
-            return time.time() - self.updated < 300  # another machine's: believed as long as it keeps writing
-        return _process_started(self.process) == self.process_started
-
-
-def _process_started(process: int | None) -> float | None:
-    """When a process began: process numbers are used again, the pair is not."""
-    try:
-        return round(psutil.Process(process).create_time(), 2) if process else None
-    except psutil.Error:
-        return None
 
 
 class Run:
     """A run folder, for reading. Nothing here raises because a file is not there yet."""
 
-    def __init__(self, folder: Path, root: Path | None = None) -> None:
+    def __init__(self, folder: Path, root: Path | None = None, name: str | None = None) -> None:
         self.folder = folder
         self.root = root or folder.parent
-        self.name = folder.relative_to(root).as_posix() if root else folder.name
+        self.label = name or folder.name  # what its pictures say they are of
+        self.name = name or (folder.relative_to(root).as_posix() if root else folder.name)
 
     @property
     def reference(self) -> bool:
@@ -143,7 +107,7 @@ class Run:
     def gif(self) -> Path | None:
         """The fixed latents from first to last epoch, if written."""
         path = self.folder / GIF
-        return path if path.is_file() else None
+        return path if _own(path) else None
 
     @property
     def weights(self) -> Path:
@@ -170,16 +134,23 @@ class Run:
     def downloads(self) -> list[Path]:
         """The files a person may take away: never private previews, never checkpoints."""
         names = [CONFIG, STATUS, METRICS, EPOCHS, EVALUATION, GIF, WEIGHTS, DISCRIMINATOR]
-        return [self.folder / name for name in names if (self.folder / name).is_file()] + list(self.samples().values())
+        return [self.folder / name for name in names if _own(self.folder / name)] + list(self.samples().values())
 
     @staticmethod
     def _by_epoch(folder: Path, kind: str = "png") -> dict[int, Path]:
+        if folder.is_symlink():
+            return {}
         found = ((re.fullmatch(rf"epoch_(\d+)\.{kind}", path.name), path) for path in folder.glob(f"epoch_*.{kind}"))
-        return dict(sorted((int(match[1]), path) for match, path in found if match))
+        return dict(sorted((int(match[1]), path) for match, path in found if match and _own(path)))
+
+
+def _own(path: Path) -> bool:
+    """Whether this is a file of the run: one that somebody sent may hold links to files of this machine."""
+    return path.is_file() and not path.is_symlink()
 
 
 def list_runs(root: Path) -> list[Run]:
-    """Every run below `root`, the shipped ones first, then the newest first."""
+    """Every run below `root`, the shipped ones first, then the newest first; links are not followed."""
     shipped = sorted((root / REFERENCE).glob(f"*/{CONFIG}"))
     own = []
     for path in root.glob(f"*/{CONFIG}"):
@@ -187,7 +158,20 @@ def list_runs(root: Path) -> list[Run]:
             own.append((-path.stat().st_mtime, path))
         except FileNotFoundError:
             continue  # deleted while we looked
-    return [Run(path.parent, root) for path in shipped + [path for _, path in sorted(own)]]
+    found = [path.parent for path in shipped + [path for _, path in sorted(own)]]
+    return [Run(folder, root) for folder in found if not folder.is_symlink()]
+
+
+def linked(root: Path) -> list[str]:
+    """The names below `root` that are links to runs elsewhere."""
+    return sorted(path.parent.name for path in root.glob(f"*/{CONFIG}") if path.parent.is_symlink())
+
+
+def is_taken(root: Path, name: str) -> bool:
+    """Whether a new run cannot have this name. What a trainer left that was killed before it wrote anything is free."""
+    folder = root / name
+    visible = (path for path in folder.rglob("*") if not path.name.startswith(".") and not path.is_dir())
+    return folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(True for _ in visible)))
 
 
 def find_run(name: str, root: Path) -> Run:
@@ -196,6 +180,9 @@ def find_run(name: str, root: Path) -> Run:
     Raises:
         UserError: there is none of that name.
     """
+    place = remote.place_of(root)
+    if place and re.fullmatch(_NAME, name):
+        place.fetch(name, heavy=True)
     for folder in (root / name, root / REFERENCE / name):
         if (folder / CONFIG).is_file() and folder.resolve().is_relative_to(root.resolve()):
             return Run(folder, root)
@@ -212,11 +199,18 @@ class RunWriter:
     def __init__(self, run: Run) -> None:
         self.run = run
         self._lock = filelock.FileLock(run.folder / ".lock")
+        with files.readable_os_errors(run.folder):
+            try:
+                # The system drops the lock with the process that held it, so that of a dead trainer is free.
+                self._lock.acquire(timeout=0)
+            except filelock.Timeout:
+                raise UserError(f"run '{run.name}' is being trained by another process: stop that one first") from None
+        self._sweep()
         try:
-            # The system drops the lock with the process that held it, so that of a dead trainer is free.
-            self._lock.acquire(timeout=0)
-        except filelock.Timeout:
-            raise UserError(f"run '{run.name}' is being trained by another process: stop that one first") from None
+            self._sender = remote.sender(run.root, run.name)
+        except UserError:
+            self._lock.release()
+            raise
 
     @classmethod
     def create(cls, root: Path, name: str, settings: RunConfig) -> "RunWriter":
@@ -227,13 +221,11 @@ class RunWriter:
         """
         folder = root / check_name(name)
         with files.readable_os_errors(folder):
-            root.mkdir(parents=True, exist_ok=True)
-            try:
-                folder.mkdir()
-            except FileExistsError:
-                raise UserError(f"run '{name}' exists already: choose another --name, or resume it") from None
+            if is_taken(root, name):
+                raise UserError(f"run '{name}' exists already: choose another --name, or resume it")
             for part in (SAMPLES, CHECKPOINTS):
-                (folder / part).mkdir()
+                (folder / part).mkdir(parents=True, exist_ok=True)
+            files.sync_folder(root)
         writer = cls(Run(folder, root))
         files.write_text(folder / CONFIG, json.dumps(config.to_dict(settings), indent=2) + "\n")
         return writer
@@ -250,35 +242,46 @@ class RunWriter:
         return cls(run)
 
     def close(self) -> None:
-        self._lock.release()
+        """Raises UserError: the run is kept elsewhere and could not be sent; it is whole here."""
+        try:
+            if self._sender:
+                self._sender.close()
+        finally:
+            self._lock.release()
+
+    def _sweep(self) -> None:
+        """Remove what killed trainers of this run left half written; an evaluation may just be writing its own."""
+        for path in files.leftovers(self.run.folder):
+            if not path.name.startswith(f".{EVALUATION}."):
+                self._remove(path)
+
+    def _remove(self, path: Path) -> None:
+        with files.readable_os_errors(path):
+            path.unlink(missing_ok=True)
 
     def log(self, rows: Sequence[Mapping[str, Any]], table: str = METRICS) -> None:
         """Append rows of the same columns as whole lines, in one write."""
         if not rows:
             return
-        path = self.run.folder / table
-        lines = [",".join(_cell(value) for value in row.values()) for row in rows]
-        if not path.exists():
-            lines.insert(0, ",".join(rows[0]))
-        files.append_bytes(path, ("\n".join(lines) + "\n").encode())
+        tables.append(self.run.folder / table, rows)
 
     def keep_rows(self, table: str, column: str, last: int) -> None:
         """Replace a table by its rows up to `column` <= `last`: what a checkpoint knows."""
-        path = self.run.folder / table
-        if not path.exists():
-            return
-        # No unfinished last line, and nothing parsed and printed again: the rows stay the same to the byte.
-        lines = path.read_bytes().split(b"\n")[:-1]
-        index = lines[0].decode().split(",").index(column) if lines else 0
-        kept = lines[:1] + [line for line in lines[1:] if int(line.split(b",")[index]) <= last]
-        files.write_bytes(path, b"".join(line + b"\n" for line in kept))
+        tables.keep(self.run.folder / table, column, last)
+
+    def sync_tables(self) -> None:
+        """Make the rows survive a power cut: no checkpoint may know more than its tables hold."""
+        for path in (self.run.folder / METRICS, self.run.folder / EPOCHS):
+            if path.exists():
+                with files.readable_os_errors(path):
+                    files.sync_file(path)
 
     def keep_samples(self, last: int) -> None:
         """Drop the grids and snapshots of epochs after `last`."""
         kept = self.run.samples(), self.run.private_samples(), self.run.snapshots()
         for epoch, path in itertools.chain.from_iterable(found.items() for found in kept):
             if epoch > last:
-                path.unlink()
+                self._remove(path)
 
     def save_samples(self, epoch: int, picture: np.ndarray, private: bool = False) -> None:
         """Write the grid of an epoch, uint8 (H, W, C); previews of real inputs go to the private folder."""
@@ -300,19 +303,19 @@ class RunWriter:
 
     def drop_old_checkpoints(self, keep: int = 2) -> None:
         for path in self.run.checkpoints()[keep:]:
-            path.unlink()
+            self._remove(path)
+
+    def set_aside(self, last: int) -> None:
+        """Rename the checkpoints after step `last`, which are damaged, so that nothing goes on from them again."""
+        for path in self.run.checkpoints():
+            if path > self.checkpoint_path(last):
+                with files.readable_os_errors(path):
+                    path.replace(path.with_suffix(".damaged"))
 
     def write_status(self, **values: Any) -> None:
         """Replace status.json; `process`, `host` and `updated` are filled in."""
-        process = os.getpid()
-        status = Status(
-            process=process,
-            process_started=_process_started(process),
-            host=socket.gethostname(),
-            updated=round(time.time(), 1),
-            **values,
-        )
-        files.write_text(self.run.folder / STATUS, json.dumps(asdict(status), indent=2) + "\n")
+        status = asdict(Status.now(**values))
+        files.write_text(self.run.folder / STATUS, json.dumps(status, indent=2) + "\n")
 
 
 def write_gif(run: Run, path: Path, private: bool = False) -> Path:
@@ -321,20 +324,22 @@ def write_gif(run: Run, path: Path, private: bool = False) -> Path:
     Raises:
         UserError: the run has no grids yet.
     """
-    samples = run.private_samples() if private else run.samples()
-    frames = [images.read_png(sample) for sample in samples.values()]
-    if not frames:
-        raise UserError(f"run '{run.name}' has no sample grids yet: train it for an epoch first")
-    images.save_gif(path, frames)
+    images.save_gif(path, list(grids(run, private).values()))
     return path
 
 
-def _cell(value: Any) -> str:
-    """A CSV cell: whole numbers as they are, others with seven digits, enough for float32."""
-    if isinstance(value, str):
-        if any(character in value for character in ',"\n'):
-            raise AssertionError(f"a table's text has no commas, quotes or line ends: {value!r}")
-        return value
-    if isinstance(value, bool | int | np.integer):
-        return str(int(value))
-    return f"{float(value):.7g}"
+def grids(run: Run, private: bool = False) -> dict[int, np.ndarray]:
+    """Epoch -> grid uint8 (height, width, C), in order; the private ones only where that is asked for.
+
+    A damaged grid is left out: a training shall not fail at its end for a picture of its beginning.
+
+    Raises:
+        UserError: the run has no grids yet.
+    """
+    found = {}
+    for epoch, sample in (run.private_samples() if private else run.samples()).items():
+        with contextlib.suppress(UserError):
+            found[epoch] = images.read_png(sample)
+    if not found:
+        raise UserError(f"run '{run.name}' has no sample grids yet: train it for an epoch first")
+    return found

@@ -8,13 +8,12 @@ the code of all others.
 """
 
 import contextlib
-import os
+import math
 import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor
@@ -32,18 +31,14 @@ from gan_core import (
 )
 from gan_core.batches import Batches, mix
 from gan_core.config import RunConfig
+from gan_core.endings import Diverged, Interrupted, Parted, Watch, until
 from gan_core.errors import UserError
 from gan_core.runs import EPOCHS, METRICS, Run, RunWriter
 from gan_core.signals import StopSignals
 
 _INITIAL, _STEP = range(2)  # streams of randomness
-# How long a run goes on between checkpoints; tests that kill it ask for one a step.
-_CHECKPOINT_SECONDS = float(os.environ.get("GANRAY_CHECKPOINT_SECONDS", "120"))
-_STATUS_SECONDS = 1.0
-
-
-class Diverged(ArithmeticError):
-    """A loss or a gradient is no longer a finite number."""
+_CHECKPOINT_SECONDS, _STATUS_SECONDS = 120.0, 1.0  # that a run goes on between checkpoints, and words of its status
+_LAST_SECONDS = 3.0  # after a signal, in which more is begun than the checkpoint
 
 
 def train(settled: RunConfig, prepared: data.Prepared, name: str, root: Path, device: str = "auto") -> Run:
@@ -63,10 +58,11 @@ def train(settled: RunConfig, prepared: data.Prepared, name: str, root: Path, de
 
 
 def resume(run: Run, device: str = "auto") -> Run:
-    """Go on from a run's newest complete checkpoint.
+    """Go on from a run's newest complete checkpoint; a run that ended before its first one begins again.
 
     Raises:
-        UserError: nothing to resume from, its data has changed, it is finished, or another process trains it.
+        UserError: its checkpoints are gone or damaged, its data has changed, it is finished, or another process trains
+            it. Diverged: a loss is no longer finite.
     """
     settled = run.config()
     fabric = hardware.make_fabric(device, settled.precision)
@@ -85,7 +81,8 @@ def resume(run: Run, device: str = "auto") -> Run:
         if prepared.fingerprint != settled.fingerprint:
             raise UserError(f"run '{run.name}': {settled.source} has changed since it began; train a new run")
         if settled.domains:
-            prepared = prepared.only(settled.domains)
+            paired = families.load_family(settled.family).family.paired
+            prepared = data.of_domains(prepared, settled.domains, paired, settled.pair_pattern)
         trainer = Trainer(settled, prepared, fabric, writer, run.root)
         trainer.restore(run)
         trainer.run()
@@ -109,17 +106,18 @@ class Trainer:
         shape = (settled.channels, settled.image_size, settled.image_size)
         self.family = families.build(settled.family, settled.settings, shape, len(settled.classes)).place(fabric.device)
         if fabric.world_size > 1:
-            self.family.reduce = lambda tensor: _mean(fabric, tensor)
-            self.family.share = (fabric.global_rank, fabric.world_size)
-        self.pixels, self.labels = _place(prepared, fabric.device)
+            self.family.join(lambda tensor: hardware.mean(fabric, tensor), (fabric.global_rank, fabric.world_size))
+        self.watch = Watch(self.family.columns)
+        self.pixels, self.labels = hardware.place(*_part(prepared, "train"), fabric.device)
         self.fixed = self._fix_inputs(prepared, root)
-        paired = bool(settled.domains)
-        self.batches = Batches(_part(prepared, "train")[1], settled.batch_size, settled.seed, paired)
+        of_domains = bool(settled.domains), self.family.paired
+        self.batches = Batches(_part(prepared, "train")[1], settled.batch_size, settled.seed, *of_domains)
         self.steps_per_epoch = self.batches.steps_per_epoch
         self.last_step = self.family.steps = self.steps_per_epoch * settled.epochs
         self.seconds = 0.0  # trained so far, earlier starts counted in
         self.rows: list[tuple[int, float, Tensor]] = []
         self.stop_requested: str | None = None
+        self.stop_by = math.inf
         self.saved_step = -1
 
     def _fix_inputs(self, prepared: data.Prepared, root: Path) -> previews.Fixed | translation_previews.Fixed:
@@ -131,18 +129,21 @@ class Trainer:
 
     def restore(self, run: Run) -> None:
         """Take over the newest complete checkpoint and cut the tables back to what it knows."""
-        path, tensors, header, damaged = checkpoints.newest(run)
-        for line in damaged:
-            self.fabric.print(f"warning: {line}; going back to {path.name}")
-        with torch.no_grad():
-            self.family.load_training_state(tensors, header["optimizers"])
-        self.family.step = self.saved_step = header["step"]
-        self.seconds = header["seconds"]
-        self.rows = [
-            (step, seconds, torch.tensor(values, device=self.fabric.device))
-            for step, seconds, values in header["pending"]
-        ]
+        if run.checkpoints() or (run.folder / METRICS).exists():  # the first checkpoint stands before the first row
+            path, tensors, header, damaged = checkpoints.newest(run)
+            for line in damaged:
+                self.fabric.print(f"warning: {line}; going back to {path.name}")
+            checkpoints.check_fit(self.family.expected_state(header["step"]), tensors, path)
+            with torch.no_grad():
+                self.family.load_training_state(tensors, header["optimizers"])
+            self.family.step = self.saved_step = header["step"]
+            self.seconds = header["seconds"]
+            self.rows = [
+                (step, seconds, torch.tensor(values, device=self.fabric.device))
+                for step, seconds, values in header["pending"]
+            ]
         if self.writer:
+            self.writer.set_aside(self.family.step)
             self.writer.keep_rows(METRICS, "step", self.family.step)
             self.writer.keep_rows(EPOCHS, "step", self.family.step - 1)
             self.writer.keep_samples(self.family.step // self.steps_per_epoch)
@@ -164,8 +165,8 @@ class Trainer:
                     at_preview = self._preview_due()
                     if at_preview or done or step % self.config.log_every == 0:
                         self._flush()
-                    if at_preview:
-                        self._preview()
+                    if at_preview and not self._preview():
+                        done, ends = False, True
                     if at_preview or ends or self._agree(time.perf_counter() - last_saved > _CHECKPOINT_SECONDS):
                         self._save()
                         last_saved = time.perf_counter()
@@ -178,11 +179,15 @@ class Trainer:
                     bar.update()
                     if step % 20 == 0:
                         bar.set_postfix({name: f"{value:.3g}" for name, value in self._newest().items()}, refresh=False)
-                self._finish()
+                self._finish(done)
             except Exception as error:
-                reason = f"{error}; the last complete checkpoint is of step {self.saved_step}"
+                parted = self.family.reduce is not None and Parted.is_behind(error)
+                saved = f"the last complete checkpoint is of step {self.saved_step}"
+                reason = f"{Parted() if parted else error}; {saved if self.saved_step >= 0 else 'no checkpoint yet'}"
                 with contextlib.suppress(UserError):  # a full disk may be why we are here
-                    self._status("failed", reason)
+                    self._status("stopped" if parted else "failed", reason)
+                if parted:
+                    raise Parted from error
                 raise
 
     def _step(self) -> None:
@@ -200,13 +205,7 @@ class Trainer:
 
         values = torch.stack([scalars[column] for column in family.columns])
         self.rows.append((family.step, time.perf_counter() - start, values))
-        if values.device.type == "cpu":  # elsewhere looking would wait for the device; `_flush` looks there
-            self._check(family.step, values)
-
-    def _check(self, step: int, values: Tensor) -> None:
-        if not torch.isfinite(values).all():
-            first = self.family.columns[int(torch.isfinite(values).logical_not().nonzero()[0])]
-            raise Diverged(f"{first} is not a finite number at step {step}: try a lower learning rate (--set lr=...)")
+        self.watch.see(family.step, values)
 
     def _flush(self) -> None:
         """Write one row: the means over the steps since the last one."""
@@ -232,45 +231,62 @@ class Trainer:
             means = self.family.reduce(torch.stack([row[2] for row in self.rows]))
             self.rows = [(step, time_, mean) for (step, time_, _), mean in zip(self.rows, means, strict=True)]
         for step, _, values in self.rows:
-            self._check(step, values)
+            self.watch.check(step, values)
 
     def _preview_due(self) -> bool:
         epoch, place = divmod(self.family.step, self.steps_per_epoch)
         return place == 0 and (epoch % self.config.preview_every == 0 or epoch == self.config.epochs)
 
-    def _preview(self) -> None:
-        """Samples of the fixed latents and a row of epochs.csv; only the writing process looks."""
+    def _preview(self) -> bool:
+        """Samples of the fixed latents and a row of epochs.csv; only the writing process looks.
+
+        Returns whether it was done: one that a signal cuts short is made when the run is resumed.
+        """
         if not self.writer:
-            return
+            return True
         epoch = self.family.step // self.steps_per_epoch
-        with self.fabric.autocast():
-            sheet, row = self.fixed.look(self.family)
+        # Of several processes, the others would wait for one that leaves a preview.
+        alone = self.fabric.world_size == 1
+        try:
+            with self.fabric.autocast(), until(lambda: alone and self.stop_requested is not None):
+                sheet, row = self.fixed.look(self.family)
+        except Interrupted:
+            return False
         self.writer.save_samples(epoch, sheet, self.private)
         self.writer.log([{"epoch": epoch, "step": self.family.step} | row], EPOCHS)
         if self.config.snapshots:
             self._save_weights(self.writer.snapshot_path(epoch), self.family.served_state())
+        return True
 
     def _save(self) -> None:
         step = self.family.step
         self._check_rows()
-        if self.writer and step != self.saved_step:
+        if self.writer:
             tensors, numbers = self.family.training_state()
+            if wrong := checkpoints.not_finite(tensors):
+                raise Diverged(f"'{wrong}' is not finite at step {step}: try a lower learning rate (--set lr=...)")
             header = {"step": step, "seconds": self.seconds, "optimizers": numbers}
             # The steps since the last row go along: the next row is the same whether the run was cut here or not.
             header["pending"] = [(step, seconds, values.tolist()) for step, seconds, values in self.rows]
+            self.writer.sync_tables()
             checkpoints.save(self.writer.checkpoint_path(step), tensors, header)
             self.writer.drop_old_checkpoints()
         self.saved_step = step
 
-    def _finish(self) -> None:
+    def _finish(self, done: bool) -> None:
+        """Weights, GIF and the last status; a signal does not wait for weights whose statistics take long."""
         if not self.writer:
             return
-        self.fixed.refresh(self.family)
-        self._save_weights(self.writer.run.weights, self.family.served_state())
-        if self.family.judges:
-            self._save_weights(self.writer.run.discriminator, self.family.judging_state())
-        self.writer.save_gif(self.private)
-        done = self.family.step == self.last_step
+        try:
+            with until(lambda: time.perf_counter() > self.stop_by):
+                self.fixed.refresh(self.family)
+            self._save_weights(self.writer.run.weights, self.family.served_state())
+            if self.family.judges:
+                self._save_weights(self.writer.run.discriminator, self.family.judging_state())
+        except Interrupted:
+            done = False
+        if self.writer.run.private_samples() if self.private else self.writer.run.samples():
+            self.writer.save_gif(self.private)
         self._status(
             "finished" if done else "stopped",
             None if done else self.stop_requested or "another of its processes was stopped",
@@ -309,7 +325,7 @@ class Trainer:
         )
 
     def _ask_to_stop(self, reason: str) -> None:
-        self.stop_requested = reason
+        self.stop_requested, self.stop_by = reason, time.perf_counter() + _LAST_SECONDS
 
     def _agree(self, wish: bool) -> bool:
         """Whether a process wishes so. Several ask each other every `log_every` steps: all stop and save together, or
@@ -322,20 +338,6 @@ class Trainer:
         return bool(self.family.reduce(torch.tensor(float(wish), device=self.fabric.device)) > 0)
 
 
-def _mean(fabric: Fabric, tensor: Tensor) -> Tensor:
-    reduced = fabric.all_reduce(tensor, reduce_op="mean")
-    assert isinstance(reduced, Tensor)
-    return reduced
-
-
 def _part(prepared: data.Prepared, split: str) -> tuple[np.ndarray, np.ndarray]:
     index = prepared.indices(split)
     return prepared.images[index], prepared.labels[index]
-
-
-def _place(prepared: data.Prepared, device: torch.device) -> tuple[Tensor, Tensor]:
-    """The training part, whole, on the device where it takes less than a quarter of the free memory, else in reach."""
-    pixels, labels = _part(prepared, "train")
-    free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available
-    place = device if pixels.nbytes < free / 4 else torch.device("cpu")
-    return torch.from_numpy(pixels).to(place), torch.from_numpy(labels).to(place)

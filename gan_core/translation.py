@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from gan_core import decoding, files, images
+from gan_core import decode_worker, decoding, files, images
 from gan_core.errors import UserError
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def translate_picture(model: "Model", picture: np.ndarray, to: str, *, cycle: bo
     """Translate one decoded picture, float32 (H, W, C) in [0, 1] of any size.
 
     It is made square and brought to the network's size the way the run's training images were. cycle: also translate
-    the result back, which costs as much again.
+    the result back, which costs as much again, where the run has a way back.
 
     Raises:
         UserError: the run does not translate to domain `to`.
@@ -87,12 +87,14 @@ def translate_picture(model: "Model", picture: np.ndarray, to: str, *, cycle: bo
     fitted = decoding.resize(decoding.to_channels(picture, settled.channels), settled.image_size, settled.fit)
     before = decoding.quantise(fitted).transpose(1, 2, 0)
     after = model.translate(before[None], to)[0]
-    cycled = model.translate(after[None], source)[0] if cycle else None
-    return Translation(before, after, cycled, source, to, model.run.folder.name)
+    cycled = model.translate(after[None], source)[0] if cycle and source in model.targets else None
+    return Translation(before, after, cycled, source, to, model.run.label)
 
 
 def with_cycle(model: "Model", translated: Translation) -> Translation:
-    """The same translation with its way back."""
+    """The same translation with its way back; as it was where the run goes one way."""
+    if translated.source not in model.targets:
+        return translated
     back = model.translate(translated.after[None], translated.source)[0]
     return Translation(translated.before, translated.after, back, translated.source, translated.target, translated.run)
 
@@ -163,26 +165,28 @@ def translate_files(
     targets = _targets(inputs, out)
     written: list[Path] = []
     refused: list[str] = []
-    for path in progress(list(targets)):
-        try:
-            picture = decoding.decode(path, channels=None, name=str(path))
-            verdict = gate.judge(picture, model.config.subject)
-            if not verdict.fits and not insist:
-                refused.append(f"{path}: {verdict.reason}; --insist translates it all the same")
+    with decode_worker.shared() as worker:
+        for path in progress(list(targets)):
+            try:
+                name = str(path)
+                picture = worker.decode(decoding.read(path, name), name, longest=decode_worker.WHOLE)
+                verdict = gate.judge(picture, model.config.subject)
+                if not verdict.fits and not insist:
+                    refused.append(f"{path}: {verdict.reason}; --insist translates it all the same")
+                    continue
+                translated = translate_picture(model, picture, to, cycle=False)
+            except UserError as error:
+                refused.append(str(error))
                 continue
-            translated = translate_picture(model, picture, to, cycle=False)
-        except UserError as error:
-            refused.append(str(error))
-            continue
-        except MemoryError:
-            refused.append(f"{path}: it takes more memory than there is")
-            continue
-        result = at_original_size(picture, translated, model.config.fit) if original_size else translated.after
-        target = targets[path]
-        with files.readable_os_errors(target):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            files.write_bytes(target, png(result, translated))
-        written.append(target)
+            except MemoryError:
+                refused.append(f"{path}: it takes more memory than there is")
+                continue
+            result = at_original_size(picture, translated, model.config.fit) if original_size else translated.after
+            target = targets[path]
+            with files.readable_os_errors(target):
+                target.parent.mkdir(parents=True, exist_ok=True)
+                files.write_bytes(target, png(result, translated))
+            written.append(target)
     return Done(tuple(written), tuple(refused))
 
 

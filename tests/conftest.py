@@ -44,3 +44,20 @@ def runs_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     monkeypatch.setenv("GANRAY_RUNS", str(folder))
     return folder
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What the promises measured at full length, one line a test: the figures of SECURITY.md."""
+    if terminalreporter.config.getoption("markexpr") != "soak":
+        return
+    lines = [
+        (report.nodeid.removeprefix("tests/promises/"), str(value))
+        for report in terminalreporter.getreports("passed")
+        if report.when == "call"
+        for name, value in report.user_properties
+        if name == "measured"
+    ]
+    if lines:
+        terminalreporter.section("measured")
+        for test, value in sorted(lines):
+            terminalreporter.line(f"{test}: {value}")

@@ -21,6 +21,8 @@ MAX_TOTAL = 256 * 1024**3
 # Pictures hardly shrink by more: a black bitmap may, but not one that is large.
 MAX_RATIO = 200
 LARGE = 16 * 1024**2
+# What LZMA unpacks may claim any amount of memory.
+PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,8 @@ def _check_member(title: str, info: zipfile.ZipInfo) -> None:
         raise UserError(f"{title} is encrypted: unpack it and give the folder")
     if not is_picture_name(_plain(info.filename)):
         return
+    if info.compress_type not in PACKINGS:
+        raise UserError(f"{title}: '{info.filename}' is packed in an unusual way: pack it again, by deflate")
     if info.file_size > MAX_BYTES:
         raise UserError(f"{title} is refused: '{info.filename}' is larger than {MAX_BYTES // 1024**2} MB")
     if info.file_size > LARGE and info.file_size > MAX_RATIO * max(info.compress_size, 1):

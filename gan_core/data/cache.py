@@ -13,7 +13,6 @@ from types import TracebackType
 from typing import Self
 
 import numpy as np
-import platformdirs
 
 from gan_core.data.store import IMAGES, INDEX, Prepared, open_prepared
 from gan_core.errors import UserError
@@ -23,14 +22,6 @@ TEMPORARY = ".preparing-"
 ABANDONED_AFTER = 24 * 3600.0  # seconds
 # EFBIG: a limit on file sizes (ulimit -f) ends the same way as a full disk.
 FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
-
-
-def cache_folder(given: Path | None = None) -> Path:
-    """Where prepared data is kept: as given, else GANRAY_CACHE, else the system's folder for caches."""
-    chosen = given or os.environ.get("GANRAY_CACHE")
-    if chosen:
-        return Path(chosen).expanduser().resolve()
-    return platformdirs.user_cache_path("ganray", appauthor=False)
 
 
 def open_cached(target: Path, source: str) -> Prepared | None:

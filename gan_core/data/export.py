@@ -5,8 +5,7 @@ import shutil
 import tempfile
 from pathlib import Path, PurePosixPath
 
-from PIL import Image
-
+from gan_core import files, images
 from gan_core.data.store import Prepared
 from gan_core.errors import UserError
 from gan_core.files import readable_os_errors
@@ -47,8 +46,11 @@ def _write(prepared: Prepared, folder: Path) -> None:
         if Path(str(path).lower()) in used:
             path = parent / f"{stem}_{index}.png"
         used.add(Path(str(path).lower()))
-        pixels = prepared.images[index]
-        Image.fromarray(pixels[0] if prepared.channels == 1 else pixels.transpose(1, 2, 0)).save(path)
+        pixels = prepared.images[index].transpose(1, 2, 0)
+        if prepared.source.startswith("phantom:"):
+            path.write_bytes(images.png_bytes(pixels))  # which says that it is synthetic
+        else:
+            images.to_pil(pixels).save(path)
 
 
 def _folder_names(classes: tuple[str, ...]) -> list[str]:
@@ -61,4 +63,5 @@ def _folder_names(classes: tuple[str, ...]) -> list[str]:
 
 def _safe(name: str) -> str:
     """A name that every file system takes: no separators, no dots at the ends, not too long."""
-    return re.sub(r"[^\w .()+,=@-]", "_", name).strip(". ")[:120] or "_"
+    safe = re.sub(r"[^\w .()+,=@-]", "_", name).strip(". ")[:120] or "_"
+    return f"_{safe}" if files.is_device(safe) else safe

@@ -24,6 +24,8 @@ class FolderSource:
 
     def load(self, index: int, size: int) -> bytes:
         path = self.root / self.entries[index].name
+        if path.exists() and not path.is_file():
+            raise UserError("it is a pipe or a device, not a file")  # which may never end
         if path.stat().st_size > MAX_BYTES:
             raise UserError(f"the file is larger than the {MAX_BYTES // 1024**2} MB that are read")
         return path.read_bytes()

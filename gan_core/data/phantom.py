@@ -1,4 +1,7 @@
-"""Images that the program draws itself as a source: `phantom:cxr?images=1000&seed=0`."""
+"""Images that the program draws itself as a source: `phantom:cxr?images=1000&seed=0`, or `phantom:mri?bodies=500`.
+
+With `images` every picture shows a body of its own, with `bodies` each body is drawn as every class: pairs.
+"""
 
 from dataclasses import dataclass, replace
 from hashlib import blake2b
@@ -9,9 +12,10 @@ from urllib.parse import parse_qsl
 import numpy as np
 
 from gan_core.data.sources import Entry
+from gan_core.decoding import to_channels
 from gan_core.errors import UserError, nearest
 
-KINDS = ("phantom:cxr", "phantom:mri")
+KINDS = ("phantom:cxr", "phantom:mri", "phantom:colour")
 IMAGES = 1000
 MAX_IMAGES = 1_000_000
 SEEDS = 2**31
@@ -33,9 +37,24 @@ def drawer(kind: str) -> ModuleType:
         from gan_core.data import phantom_mri
 
         return phantom_mri
+    if kind == "colour":
+        from gan_core.data import phantom_colour
+
+        return phantom_colour
     raise UserError(
         f"there is no phantom '{kind}'.{nearest(f'phantom:{kind}', KINDS)} What can be drawn: {', '.join(KINDS)}"
     )
+
+
+def picture(kind: str, label: str, seed: int, size: int, channels: int) -> np.ndarray:
+    """One drawn picture, float32 (size, size, channels) in [0, 1]: grey repeated, or the luma of colours."""
+    image = drawer(kind).draw(label, seed, size).image
+    return to_channels(image if image.ndim == 3 else image[..., None], channels)
+
+
+def in_colour(source: str) -> bool:
+    """Whether a source draws some of its pictures in colour."""
+    return source.strip().partition("?")[0] == "phantom:colour"
 
 
 @dataclass(frozen=True)
@@ -64,28 +83,41 @@ def open_phantom(text: str) -> PhantomSource:
     kind, _, query = text.partition("?")
     module = drawer(kind)
     options = _options(kind, query)
-    count, seed = options["images"], options["seed"]
+    count, seed = options.get("bodies", options["images"]), options["seed"]
     classes = tuple(module.CLASSES)
-    labels = np.random.default_rng(seed).permutation(np.arange(count) % len(classes))
     width = len(str(count - 1))
     # The stamp is the picture's own seed: another body for every picture, and no picture shared by two seeds.
-    entries = tuple(
-        Entry(f"{classes[label]}_{seed}_{index:0{width}}.png", classes[label], None, str(seed * MAX_IMAGES + index))
-        for index, label in enumerate(labels)
-    )
+    if "bodies" in options:
+        # One file name for all pictures of a body: it is one patient, and they are each other's partners.
+        entries = tuple(
+            Entry(f"{label}/body_{seed}_{index:0{width}}.png", label, None, str(seed * MAX_IMAGES + index))
+            for index in range(count)
+            for label in classes
+        )
+    else:
+        labels = np.random.default_rng(seed).permutation(np.arange(count) % len(classes))
+        entries = tuple(
+            Entry(f"{classes[label]}_{seed}_{index:0{width}}.png", classes[label], None, str(seed * MAX_IMAGES + index))
+            for index, label in enumerate(labels)
+        )
     # Pictures drawn by another version of the program are other pictures.
     code = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("phantom*.py")))
     return PhantomSource(kind, entries, f"phantom:{kind} {blake2b(code, digest_size=8).hexdigest()}")
 
 
 def _options(kind: str, query: str) -> dict[str, int]:
-    options = {"images": IMAGES, "seed": 0}
-    limits = {"images": (2, MAX_IMAGES), "seed": (0, SEEDS)}
+    """What the text says, and the defaults of what it does not; `bodies` only where they are asked for."""
+    options: dict[str, int] = {}
+    limits = {"images": (2, MAX_IMAGES), "bodies": (2, MAX_IMAGES), "seed": (0, SEEDS)}
     for key, value in parse_qsl(query, keep_blank_values=True):
-        if key not in options:
+        if key not in limits:
             raise UserError(f"phantom:{kind} has no option '{key}': write phantom:{kind}?images=1000&seed=0")
         low, high = limits[key]
         if not value.isdecimal() or not low <= int(value) <= high:
             raise UserError(f"{key} of phantom:{kind} must be a whole number from {low} to {high}, not '{value}'")
         options[key] = int(value)
-    return options
+    if {"images", "bodies"} <= set(options):
+        raise UserError(f"phantom:{kind} takes either images, each of its own body, or bodies, not both")
+    if getattr(drawer(kind), "TWINS", False) and "images" not in options:
+        options.setdefault("bodies", IMAGES // 2)
+    return {"images": IMAGES, "seed": 0} | options

@@ -31,8 +31,22 @@ class Phantom:
     opacity: np.ndarray  # float32 >= 0: optical depth added by disease
 
 
+@dataclass(frozen=True)
+class Layers:
+    """What each ray crossed; every array is float32 (S, S)."""
+
+    aerated: np.ndarray  # the share of its way through the chest that is lung, 0 to 1
+    bone: np.ndarray  # optical depth that bone adds to soft tissue in its place
+    opacity: np.ndarray  # optical depth that disease adds
+
+
 def draw(kind: str, seed: int, size: int) -> Phantom:
     """The phantom of this kind, body and size in pixels. Raises UserError for an unknown kind or a bad size or seed."""
+    return draw_layers(kind, seed, size)[0]
+
+
+def draw_layers(kind: str, seed: int, size: int) -> tuple[Phantom, Layers]:
+    """The phantom, and the layers that it was made of. Raises UserError as `draw`."""
     if kind not in CLASSES:
         raise UserError(f"Unknown phantom kind '{kind}': choose one of {', '.join(CLASSES)}.{nearest(kind, CLASSES)}")
     if size < 16:
@@ -45,11 +59,13 @@ def draw(kind: str, seed: int, size: int) -> Phantom:
     chest = phantom_anatomy.build(body, size * step, _stream(seed, _TREE))
     lost = phantom_disease.fill(kind, chest, body, _stream(seed, _DISEASE, CLASSES.index(kind)))
     opacity = lost * chest.lung * phantom_detector.air_gain(exposure, body)
-    visible = shrink(chest.aerated * (chest.floor > 0), step)
-    lungs = _two_largest((visible > 0.33) & (shrink(chest.reach, step) < 1.0))
+    aerated = shrink(chest.aerated * (chest.floor > 0), step)
+    lungs = _two_largest((aerated > 0.33) & (shrink(chest.reach, step) < 1.0))
     depth = phantom_detector.optical_depth(chest, body, exposure)
     healthy, sick = phantom_detector.expose(depth, opacity, lungs, body, exposure, _stream(seed, _NOISE), step)
-    return Phantom(image=sick, healthy=healthy, lungs=lungs, opacity=shrink(opacity, step))
+    thick = shrink(opacity, step)
+    bone = shrink(phantom_detector.bone_depth(chest, body, exposure), step)
+    return Phantom(image=sick, healthy=healthy, lungs=lungs, opacity=thick), Layers(aerated, bone, thick)
 
 
 def _stream(seed: int, *part: int) -> np.random.Generator:

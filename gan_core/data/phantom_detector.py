@@ -89,6 +89,13 @@ def optical_depth(chest: Chest, body: Body, exposure: Exposure) -> np.ndarray:
     return np.maximum(depth, 0.0) * body.scale
 
 
+def bone_depth(chest: Chest, body: Body, exposure: Exposure) -> np.ndarray:
+    """Sum of mu t along each ray that bone adds, compared with soft tissue in its place."""
+    soft = attenuation(exposure, _SOFT)
+    added = chest.marrow * (attenuation(exposure, _MARROW) - soft)
+    return (added + chest.cortex * (attenuation(exposure, _CORTEX) - soft)) * body.scale
+
+
 def expose(
     depth: np.ndarray,
     opacity: np.ndarray,

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from gan_core import files
 from gan_core.data import cache as caching
 from gan_core.data.decode_pool import Picture, decode_all
 from gan_core.data.duplicates import near_in_other_splits, same_elsewhere
@@ -61,7 +62,7 @@ def prepare(
     compile_pattern(patient_pattern)
     opened = open_source(source)
     settings = Settings(size, channels, fit, patient_pattern, split_seed)
-    root = caching.cache_folder(cache)
+    root = files.cache_folder(cache)
     target = root / _stamp(opened, settings)
     ready = caching.open_cached(target, source)
     if ready:

@@ -11,8 +11,8 @@ from gan_core.errors import UserError, nearest
 COMBINED = "classes:"
 KINDS = (
     "a folder with one sub-folder per class, a flat folder of images, a zip of either, "
-    "hf:owner/name[:config] for a Hugging Face data set, phantom:cxr[?images=1000&seed=0] or phantom:mri "
-    "for drawn images, or classes:NAME=FOLDER;NAME=FOLDER for classes from several folders"
+    "hf:owner/name[:config] for a Hugging Face data set, phantom:cxr[?images=1000&seed=0], phantom:mri or "
+    "phantom:colour for drawn images, or classes:NAME=FOLDER;NAME=FOLDER for classes from several folders"
 )
 
 
@@ -42,7 +42,10 @@ class Source(Protocol):
         ...
 
     def load(self, index: int, size: int) -> bytes | np.ndarray:
-        """The file's bytes, or for drawn images float32 (size, size) in [0, 1]. Raises OSError or UserError."""
+        """The file's bytes, or for drawn images float32 (size, size) or (size, size, 3) in [0, 1].
+
+        Raises OSError or UserError.
+        """
         ...
 
     def part(self, start: int, stop: int) -> "Source":
@@ -61,6 +64,10 @@ def open_source(text: str) -> Source:
     """
     # The readers are imported when they are needed: a folder needs neither zipfile nor `datasets`.
     text = text.strip()
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise UserError(f"the name of the source '{text}' is not valid text (UTF-8): rename it") from None
     kind, _, rest = text.partition(":")
     if kind == "phantom":
         from gan_core.data.phantom import open_phantom
@@ -97,5 +104,5 @@ def _unknown(text: str) -> str:
         beside = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
     except OSError:
         beside = []
-    hint = nearest(path.name, beside) or nearest(text, ["phantom:cxr", "phantom:mri"])
+    hint = nearest(path.name, beside) or nearest(text, ["phantom:cxr", "phantom:mri", "phantom:colour"])
     return f"there is no '{text}'.{hint} A source is {KINDS}"

@@ -29,16 +29,23 @@ def compile_pattern(pattern: str | None) -> re.Pattern[str] | None:
     Raises:
         UserError: it is not a regular expression, or has not exactly one group.
     """
-    if pattern is None:
-        return None
+    return None if pattern is None else one_group(pattern, "patient", "the patient", r"person(\d+)_")
+
+
+def one_group(pattern: str, kind: str, holds: str, example: str) -> re.Pattern[str]:
+    """A user's regular expression of which one group finds what is wanted.
+
+    Raises:
+        UserError: it is not a regular expression, or has not exactly one group.
+    """
     try:
         compiled = re.compile(pattern)
     except re.error as error:
-        raise UserError(f"the patient pattern '{pattern}' is not a regular expression: {error}") from error
+        raise UserError(f"the {kind} pattern '{pattern}' is not a regular expression: {error}") from error
     if compiled.groups != 1:
         raise UserError(
-            f"the patient pattern '{pattern}' has {compiled.groups} groups, but exactly one must hold the patient, "
-            r"as in 'person(\d+)_'"
+            f"the {kind} pattern '{pattern}' has {compiled.groups} groups, but exactly one must hold {holds}, "
+            f"as in '{example}'"
         )
     return compiled
 

@@ -147,8 +147,8 @@ def open_prepared(folder: Path) -> Prepared:
     folder = Path(folder)
     index = _read_index(folder)
     try:
-        images = np.load(folder / IMAGES, mmap_mode="r")
-    except (OSError, ValueError, EOFError) as error:
+        images = np.lib.format.open_memmap(folder / IMAGES, mode="r")
+    except (OSError, ValueError, EOFError, OverflowError) as error:
         raise UserError(f"'{folder / IMAGES}' cannot be opened ({error}): prepare the data again") from error
     count, size, channels = len(index["names"]), index["size"], index["channels"]
     if images.dtype != np.uint8 or images.shape != (count, channels, size, size):
@@ -177,7 +177,7 @@ def _read_index(folder: Path) -> dict:
         index = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"there is no prepared data set in '{folder}': {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"'{path}' is damaged ({error}): prepare the data again") from error
     if not isinstance(index, dict) or index.get("format") != FORMAT:
         raise UserError(f"'{path}' was written by another version of this program: prepare the data again")

@@ -132,15 +132,17 @@ def read(run: Run) -> Record:
 
 def record(settled: RunConfig, status: Status, metrics: Table, previews: Table) -> Record:
     """From a run's tables, polled already."""
+    task = "translate" if settled.domains else "generate"
+    told = np.isfinite(previews.column("epoch"))
     return Record(
-        metrics={name: metrics.column(name) for name in metrics.numeric()},
-        previews={name: previews.column(name) for name in previews.numeric()},
+        metrics=_whole(_numbers(metrics), task),
+        previews=_numbers(previews),
         scores={
-            name.removeprefix("scores/"): _histograms(previews.text(name))
+            name.removeprefix("scores/"): _histograms(previews.text(name))[told]
             for name in previews.names
-            if name.startswith("scores/") and previews.text(name)
+            if name.startswith("scores/") and previews.text(name) and len(told)
         },
-        task="translate" if settled.domains else "generate",
+        task=task,
         objective=str(settled.settings.get("objective", "cross_entropy")),
         state=status.state,
         reason=status.reason,
@@ -148,11 +150,27 @@ def record(settled: RunConfig, status: Status, metrics: Table, previews: Table) 
     )
 
 
+def _numbers(table: Table) -> dict[str, np.ndarray]:
+    """The columns of numbers, without the rows that a damaged file no longer tells the epoch of."""
+    told = np.isfinite(table.column("epoch"))
+    names = {*table.numeric(), "epoch"} if len(told) else set()
+    found = {name: table.column(name) for name in table.names if name in names}
+    return found if told.all() else {name: values[told] for name, values in found.items()}
+
+
+def _whole(columns: dict[str, np.ndarray], task: str) -> dict[str, np.ndarray]:
+    """The columns without the players' where a damaged file has lost those of one: they are looked at together."""
+    roles = [_PLAYERS[task][role] for role in ("g", "d", "real", "fake")]
+    if all(any(name in columns for name in names) for names in roles):
+        return columns
+    return {name: values for name, values in columns.items() if not any(name in names for names in roles)}
+
+
 def _histograms(cells: list[str]) -> np.ndarray:
     """Counts (k, BINS); a cell that is damaged counts nothing."""
     found = np.zeros((len(cells), BINS))
     for row, cell in zip(found, cells, strict=True):
-        words = cell.split()
+        words = str(cell).split()
         if len(words) == BINS and all(word.isdigit() for word in words):
             row[:] = [int(word) for word in words]
     return found

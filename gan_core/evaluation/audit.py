@@ -1,8 +1,8 @@
-"""What a translator changes, and what it only seems to: each direction on pictures that it never saw.
+"""What a translator changes, and what it only seems to: each direction it goes, on pictures that it never saw.
 
 A classifier that changes its mind proves little: a translator may paint a hospital's letters instead of a disease. So
 controls are asked that see only what lies outside the lungs, the change is measured inside and outside of them, the way
-back is tried again after a touch of noise, and the truth is asked where it is known (`truth`).
+back, where there is one, is tried again after a touch of noise, and the truth is asked where it is known (`truth`).
 
 `write_halves` cuts one domain into two random halves: a translator between them has nothing to do, and its audit shows
 what these numbers are worth.
@@ -39,6 +39,9 @@ class Translator(Protocol):
     @property
     def domains(self) -> tuple[str, ...]: ...
 
+    @property
+    def targets(self) -> tuple[str, ...]: ...
+
     def translate(self, pictures: np.ndarray, to: str) -> np.ndarray: ...
 
 
@@ -50,7 +53,7 @@ class _Side:
     chosen: np.ndarray  # (N,) places in the prepared data
     patients: list[str]
     before: np.ndarray
-    after: np.ndarray  # in the other domain
+    after: np.ndarray | None  # in the other domain; None where the translator does not go there
 
 
 def audit(
@@ -65,7 +68,7 @@ def audit(
     note: Told = lambda sentence: None,
     progress: Told = lambda line: None,
 ) -> tuple[Direction, ...]:
-    """Both directions of a translator, on the pictures of val and test.
+    """Both directions of a translator, or the one that it goes, on the pictures of val and test.
 
     Args:
         prepared: the data that it was trained on, at its own size.
@@ -90,19 +93,22 @@ def audit(
     answers = {judge: given for judge in classifiers if (given := _answers(judge, sides, lungs_of, note))}
     found = []
     for side, other in (sides, sides[::-1]):
+        if side.after is None:
+            note(f"The run goes one way, from {other.name} to {side.name}: it has no way back that could be measured.")
+            continue
         progress(f"{side.name} to {other.name}: distances, and the way back")
-        distance, untranslated = _distances(side, other, extractor, seed, note)
+        distance, untranslated = _distances(side, side.after, other, extractor, seed, note)
         found.append(
             Direction(
                 source=side.name,
                 target=other.name,
                 images=len(side.before),
                 flips=_flips(side, answers, note),
-                change=_change(side, lungs_of[side.name]),
-                cycle=_cycle(model, side, seed),
+                change=_change(side, side.after, lungs_of[side.name]),
+                cycle=_cycle(model, side, side.after, seed) if side.name in model.targets else {},
                 distance=distance,
                 untranslated=untranslated,
-                truth=_truth(both, side, other.name, note),
+                truth=_truth(both, side, side.after, other.name, note),
                 extractor=extractor.name if extractor else "",
                 features=extractor(side.before[:1]).shape[1] if extractor else 0,
             )
@@ -119,7 +125,8 @@ def _translate(model: Translator, prepared: Prepared, name: str, seed: int, most
         held = np.sort(np.random.default_rng((seed, label)).choice(held, most, replace=False))
     before = prepared.images[held].transpose(0, 2, 3, 1)
     to = next(other for other in model.domains if other != name)
-    return _Side(name, held, [prepared.patients[i] for i in held], before, model.translate(before, to))
+    after = model.translate(before, to) if to in model.targets else None
+    return _Side(name, held, [prepared.patients[i] for i in held], before, after)
 
 
 class _Lungs:
@@ -134,7 +141,8 @@ class _Lungs:
             note(f"Lungs were not found in {lost} of {len(masks)} pictures of {side.name}: these are left out of them.")
 
 
-_Answers = dict[str, tuple[np.ndarray, np.ndarray]]  # side -> chances (N, classes), before and after translation
+# Side -> chances (N, classes), before and after translation; where there is none the second is the first again.
+_Answers = dict[str, tuple[np.ndarray, np.ndarray]]
 
 
 def _answers(judge: Classifier, sides: Sequence[_Side], lungs_of: dict[str, _Lungs | None], note: Told) -> _Answers:
@@ -151,7 +159,8 @@ def _answers(judge: Classifier, sides: Sequence[_Side], lungs_of: dict[str, _Lun
             kept, hidden = places.kept, lungs.hull(places.masks)
         if not names or not kept.any() or (judge.sees == SEES[2] and hidden is None):
             return {}
-        before, after = (judge.chances_of(names, pictures[kept], hidden) for pictures in (side.before, side.after))
+        before = judge.chances_of(names, side.before[kept], hidden)
+        after = before if side.after is None else judge.chances_of(names, side.after[kept], hidden)
         found[side.name] = before, after
     right = float(np.mean([(before.argmax(1) == 0).mean() for before, _ in found.values()]))
     if right < (0.5 + judge.held_out) / 2:
@@ -198,8 +207,8 @@ def asked(judge: Classifier, source: str, target: str) -> tuple[str, ...]:
     return (whole, *others) if others and judge.knows((whole,)) else ()
 
 
-def _change(side: _Side, places: _Lungs | None) -> dict[str, Measure]:
-    size = _difference(side.after, side.before)
+def _change(side: _Side, after: np.ndarray, places: _Lungs | None) -> dict[str, Measure]:
+    size = _difference(after, side.before)
     found = {"all": average(size.mean((1, 2)), side.patients)}
     if places is None or not places.kept.any():
         return found
@@ -210,16 +219,16 @@ def _change(side: _Side, places: _Lungs | None) -> dict[str, Measure]:
     return found
 
 
-def _cycle(model: Translator, side: _Side, seed: int) -> dict[str, Measure]:
+def _cycle(model: Translator, side: _Side, after: np.ndarray, seed: int) -> dict[str, Measure]:
     """The way back, from the picture that a file would keep.
 
     CycleGAN can hide the answer in detail that no eye sees (Chu 2017, arXiv:1712.02950), which a touch of noise drowns.
     `moved by noise` is by how much the noise moves the picture that comes back; its floor is the noise itself.
     """
-    noise = np.random.default_rng((seed, 1)).normal(0, NOISE, side.after.shape)
-    noisy = np.rint(side.after + noise).clip(0, 255).astype(np.uint8)
-    back, moved = (model.translate(pictures, side.name) for pictures in (side.after, noisy))
-    floor = float(_difference(noisy, side.after).mean())
+    noise = np.random.default_rng((seed, 1)).normal(0, NOISE, after.shape)
+    noisy = np.rint(after + noise).clip(0, 255).astype(np.uint8)
+    back, moved = (model.translate(pictures, side.name) for pictures in (after, noisy))
+    floor = float(_difference(noisy, after).mean())
     return {
         "from 8 bits": average(_difference(back, side.before).mean((1, 2)), side.patients),
         "after noise": average(_difference(moved, side.before).mean((1, 2)), side.patients),
@@ -233,7 +242,7 @@ def _difference(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def _distances(
-    side: _Side, other: _Side, extractor: Extractor | None, seed: int, note: Told
+    side: _Side, after: np.ndarray, other: _Side, extractor: Extractor | None, seed: int, note: Told
 ) -> tuple[dict[str, Measure], dict[str, Measure]]:
     """Frechet distance and KID of translated and of untranslated pictures to the held-out ones of the target.
 
@@ -246,7 +255,7 @@ def _distances(
     found = []
     missing: list[str] = []
     try:
-        for pictures in (side.after, side.before):
+        for pictures in (after, side.before):
             measured = measures.compare(
                 real, extractor(pictures), patients=other.patients, sources=side.patients, note=missing.append
             )
@@ -265,9 +274,9 @@ def _distances(
     return made, nothing
 
 
-def _truth(prepared: Prepared, side: _Side, target: str, note: Told) -> dict[str, Measure]:
+def _truth(prepared: Prepared, side: _Side, after: np.ndarray, target: str, note: Told) -> dict[str, Measure]:
     try:
-        return truth.known(prepared, side.chosen, side.after, target)
+        return truth.known(prepared, side.chosen, after, target)
     except UserError as error:
         note(f"{side.name} to {target} was not held against the truth: {error}.")
         return {}

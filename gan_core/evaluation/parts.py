@@ -8,12 +8,12 @@ import numpy as np
 
 from gan_core import files
 from gan_core.data import Prepared
-from gan_core.data.cache import cache_folder
 from gan_core.errors import UserError
 from gan_core.evaluation import audit, classifiers, diversity, features, lungs, measures, memorisation, utility
 from gan_core.evaluation.classifiers import Classifier
 from gan_core.evaluation.features import Extractor
 from gan_core.evaluation.results import Evaluation, Fidelity, Measure
+from gan_core.files import cache_folder
 from gan_core.inference import Model
 
 COUNT = 1000  # generated images
@@ -193,10 +193,10 @@ def real_features(prepared: Prepared, index: np.ndarray, extractor: Extractor) -
     key.update(index.tobytes() + extractor(pictures(prepared, index[:2])).tobytes())
     path = cache_folder() / f"features_{key.hexdigest()}.npy"
     try:
-        found = np.load(path)
-        if found.dtype == np.float32 and len(found) == len(index):
-            return found
-    except (OSError, ValueError):
+        kept = np.lib.format.open_memmap(path, mode="r")
+        if kept.dtype == np.float32 and kept.ndim == 2 and len(kept) == len(index):
+            return np.array(kept)
+    except (OSError, ValueError, OverflowError):
         pass  # not there, or cut short: computed anew
     found = extractor(pictures(prepared, index))
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -36,17 +36,17 @@ class Group:
 def mean_of(found: Sequence[Measure]) -> Measure:
     """Of two or more trainings, with the interval of the mean over them (Student); `count` is how many they are."""
     values = [one.value for one in found]
-    mean = statistics.fmean(values)
+    mean = statistics.mean(values)
     reach = student(len(values) - 1) * statistics.stdev(values) / len(values) ** 0.5
     floors = [one.floor for one in found if one.floor is not None]
-    return Measure(mean, mean - reach, mean + reach, statistics.fmean(floors) if floors else None, len(values))
+    return Measure(mean, mean - reach, mean + reach, statistics.mean(floors) if floors else None, len(values))
 
 
 def differ(first: Sequence[float], second: Sequence[float]) -> bool:
     """Whether the means of several trainings differ: Welch's 95 % interval of the difference (1947) leaves zero out."""
     samples = first, second
     parts = [statistics.variance(sample) / len(sample) for sample in samples]
-    difference = abs(statistics.fmean(first) - statistics.fmean(second))
+    difference = abs(statistics.mean(first) - statistics.mean(second))
     if not any(parts):
         return difference > 0
     # Rounded down, the degrees of freedom make it a little harder to differ.

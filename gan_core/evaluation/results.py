@@ -7,6 +7,7 @@ of pictures in shares of the grey scale.
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from gan_core import files
 from gan_core.config import from_dict, read_json, to_dict
@@ -189,6 +190,21 @@ def read(path: Path) -> Evaluation:
     if isinstance(version, int) and version > FORMAT:
         raise UserError(f"{path} was written by a newer GANray (format {version}, this one reads {FORMAT}): update it")
     return from_dict(Evaluation, values, str(path))
+
+
+def shareable(path: Path) -> bytes:
+    """An evaluation's file without the names of training images, which may be those of patients.
+
+    Raises:
+        UserError: missing, damaged, or written by a newer version.
+    """
+    return json.dumps(_nameless(to_dict(read(path))), indent=1, allow_nan=False).encode()
+
+
+def _nameless(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: "" if key == "training" and isinstance(one, str) else _nameless(one) for key, one in value.items()}
+    return [_nameless(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 # Key -> what it is called, whether more is better, and two sentences for who sees it for the first time.

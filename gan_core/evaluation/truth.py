@@ -6,16 +6,16 @@ A body with pneumonia has its healthy twin, so the way to healthy has one right 
 there it counts where the change falls, beside where disease is drawn into the same body. Imports no torch.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 from scipy import ndimage, stats
 
 from gan_core.data import Prepared, phantom_cxr, phantom_mri
-from gan_core.data.phantom import open_phantom
+from gan_core.data.pairs import FEWEST, find, partner
+from gan_core.data.phantom import open_phantom, picture
 from gan_core.errors import UserError
 from gan_core.evaluation.results import Measure
 
@@ -33,7 +33,6 @@ MEANINGS = {
 }
 
 _REDRAWN = 2.0  # grey levels: a picture that differs more from its drawing was drawn by another version
-_TRIED, _RIVALS = 16, 48  # pairs of slices that are checked, and slices that each partner must beat
 _RADIUS = 5  # of SSIM's window, pixels: 11 in all (Wang 2004)
 
 
@@ -61,7 +60,9 @@ def known(prepared: Prepared, chosen: np.ndarray, after: np.ndarray, target: str
         return {}
     rows: dict[str, list[_Row]] = {}
     groups: list[str] = []
-    for place, given, made in zip(chosen, grey(before), grey(after), strict=True):
+    if prepared.source.strip().partition("?")[0] != "phantom:colour":
+        before, after = grey(before), grey(after)
+    for place, given, made in zip(chosen, before.astype(np.float32), after.astype(np.float32), strict=True):
         found = score(int(place), given, made)
         groups += [prepared.patients[place]] if found else []
         for name, row in found.items():
@@ -73,13 +74,17 @@ _Score = Callable[[int, np.ndarray, np.ndarray], dict[str, _Row]]
 
 
 def _scorer(prepared: Prepared, chosen: np.ndarray, source: str, target: str) -> _Score | None:
-    """What scores one picture (place, before, after: float32 (S, S) in [0, 255]); None where no truth is known."""
+    """What scores one picture (place, before, after: float32 (S, S) in [0, 255], of coloured X-rays (S, S, C)); None
+    where no truth is known.
+    """
     kind, _, rest = prepared.source.strip().partition(":")
     if kind == "phantom":
         seeds = {entry.name: int(entry.stamp) for entry in open_phantom(rest).entries}
         names = (source, target)
         if rest.startswith("mri"):
             return lambda place, *pictures: _slice(seeds[prepared.names[place]], names, *pictures)
+        if rest.startswith("colour"):
+            return lambda place, *pictures: _coloured(seeds[prepared.names[place]], names, *pictures)
         if target == "normal":
             return lambda place, *pictures: _healed(seeds[prepared.names[place]], source, *pictures)
         if source == "normal":
@@ -123,6 +128,14 @@ def _slice(seed: int, names: tuple[str, str], before: np.ndarray, after: np.ndar
     drawn, true = (phantom_mri.draw(name, seed, len(before)) for name in names)
     _check_drawn(drawn.image, before)
     return _compared(before, after, _levels(true.image), drawn.head)
+
+
+def _coloured(seed: int, names: tuple[str, str], before: np.ndarray, after: np.ndarray) -> dict[str, _Row]:
+    """Against the same body's other picture, all of it, channel by channel."""
+    size, channels = before.shape[1:]
+    drawn, true = (_levels(picture("colour", name, seed, size, channels)) for name in names)
+    _check_drawn(drawn / 255, before)
+    return _compared(before, after, true, np.ones((size, size), bool))
 
 
 def _compared(before: np.ndarray, after: np.ndarray, true: np.ndarray, inside: np.ndarray) -> dict[str, _Row]:
@@ -190,22 +203,6 @@ def _each(lungs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return first, second
 
 
-def partner(name: str) -> str | None:
-    """The file of the same slice in the other weighting: `T1/t1_030.png` -> `t2_090.png`, and back; None without one.
-
-    The T1 and T2 slices of the shared data set are of one head, numbered apart: T1 slice i is T2 slice i + 60 for
-    i < 41, and i + 70 above.
-    """
-    found = re.fullmatch(r"t([12])_(\d{3})", PurePosixPath(name).stem)
-    if found is None:
-        return None
-    number = int(found[2])
-    if found[1] == "1":
-        return f"t2_{number + (60 if number < 41 else 70):03d}.png"
-    back = number - (60 if number - 60 < 41 else 70)
-    return f"t1_{back:03d}.png" if back >= 0 and partner(f"t1_{back:03d}.png") == f"t2_{number:03d}.png" else None
-
-
 def pairs(folder: Path) -> list[tuple[Path, Path]]:
     """T1 and T2 files of the same slice, below a folder with T1/ and T2/."""
     found = []
@@ -217,35 +214,24 @@ def pairs(folder: Path) -> list[tuple[Path, Path]]:
 
 
 def _partners(prepared: Prepared, chosen: np.ndarray, target: str) -> dict[int, int]:
-    """Place of a slice -> place of its partner of class `target`, held out as well.
+    """Place of a picture -> place of its partner of class `target`, held out as well.
 
     Raises:
-        UserError: the numbers do not fit the pictures.
+        UserError: the numbers of slices do not fit the pictures.
     """
-    if {name.lower() for name in (target, prepared.classes[prepared.labels[chosen[0]]])} != {"t1", "t2"}:
+    source = prepared.classes[prepared.labels[chosen[0]]]
+    numbered = {name.lower() for name in (source, target)} == {"t1", "t2"}
+    try:
+        found = find(prepared, (source, target))
+    except UserError as error:
+        if numbered:
+            line = "the numbers in the file names do not say which T1 and T2 slices belong together"
+            raise UserError(line) from error
+        return {}  # equal names in two classes are mostly chance
+    if len(found) < FEWEST and not numbered:
         return {}
-    others = np.flatnonzero(prepared.labels == prepared.classes.index(target))
-    files = {PurePosixPath(prepared.names[i]).name: int(i) for i in others if prepared.splits[i] != "train"}
-    names = {int(place): partner(prepared.names[place]) for place in chosen}
-    found = {place: files[name] for place, name in names.items() if name in files}
-    tried = list(found.items())[:_TRIED]
-    rivals = others[:: max(1, len(others) // _RIVALS)].tolist()
-    right = [
-        all(_together(prepared, place, true) >= _together(prepared, place, rival) for rival in rivals)
-        for place, true in tried
-    ]
-    if sum(right) < len(right) / 2:
-        raise UserError("the numbers in the file names do not say which T1 and T2 slices belong together")
-    return found
-
-
-def _together(prepared: Prepared, a: int, b: int) -> float:
-    """Mutual information of two pictures in nats: it is largest where they show the same slice, in any weighting."""
-    first, second = (prepared.images[i].mean(0).astype(np.int64).ravel() // 16 for i in (a, b))
-    shares = np.bincount(first * 16 + second, minlength=256).reshape(16, 16) / len(first)
-    apart = shares.sum(1, keepdims=True) * shares.sum(0, keepdims=True)
-    filled = shares > 0
-    return float((shares[filled] * np.log(shares[filled] / apart[filled])).sum())
+    mine, held = set(chosen.tolist()), prepared.splits != "train"
+    return {given: true for given, true in found.tolist() if given in mine and held[true]}
 
 
 def head(*pictures: np.ndarray) -> np.ndarray:
@@ -255,9 +241,14 @@ def head(*pictures: np.ndarray) -> np.ndarray:
 
 
 def scores(picture: np.ndarray, truth: np.ndarray, inside: np.ndarray) -> tuple[float, float]:
-    """SSIM and PSNR in dB of (S, S) in [0, 255] where `inside` is true; equal pictures have at most 100 dB."""
+    """SSIM and PSNR in dB of (S, S) in [0, 255] where `inside` is true; equal pictures have at most 100 dB.
+
+    Of (S, S, C) the SSIM is the mean of the channels', and PSNR that of all of them.
+    """
     error = float(np.square((picture.astype(np.float64) - truth) / 255)[inside].mean())
-    return float(similarity(picture, truth)[inside].mean()), -10 * float(np.log10(max(error, 1e-10)))
+    planes = [np.atleast_3d(pictures).transpose(2, 0, 1) for pictures in (picture, truth)]
+    alike = float(np.mean([similarity(made, true)[inside].mean() for made, true in zip(*planes, strict=True)]))
+    return alike, -10 * float(np.log10(max(error, 1e-10)))
 
 
 def similarity(a: np.ndarray, b: np.ndarray) -> np.ndarray:

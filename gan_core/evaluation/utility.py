@@ -22,12 +22,12 @@ from gan_core import files
 from gan_core.batches import Batches, mix
 from gan_core.config import from_dict, read_json, to_dict
 from gan_core.data import Prepared
-from gan_core.data.cache import cache_folder
 from gan_core.errors import UserError, nearest
 from gan_core.evaluation import scores
 from gan_core.evaluation.augmentation import jittered
 from gan_core.evaluation.classifiers import Residual
 from gan_core.evaluation.results import Scores
+from gan_core.files import cache_folder
 
 SIZE = 64  # pixels a side that the classifiers see; other pictures are resized
 TRAINING, HELD_OUT = "training images", "held-out patients"

@@ -8,31 +8,18 @@ import copy
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, ClassVar, Protocol, Self, runtime_checkable
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
 
 from gan_core import augment, losses
+from gan_core.nets.together import ALONE, Share
 
 Scalars = dict[str, Tensor]  # detached, of one element each, on the family's device
 
 BATCH_NORM_IMAGES = 512  # what an average's batch-norm statistics are computed from
 _BATCH_NORM_BATCH = 128
-
-
-@runtime_checkable
-class Encodes(Protocol):
-    """A family with a way back from images (N, C, H, W) in [-1, 1] to latents (N, latent_size)."""
-
-    def encode(self, images: Tensor) -> Tensor: ...
-
-
-@runtime_checkable
-class Translates(Protocol):
-    """A family that brings images (N, C, H, W) in [-1, 1] of one of its two domains into domain `to` (0: A, 1: B)."""
-
-    def translate(self, images: Tensor, to: int) -> Tensor: ...
 
 
 @dataclasses.dataclass
@@ -56,11 +43,13 @@ class Family(nn.Module):
     conditional: ClassVar[bool] = False
     one_class: ClassVar[bool] = False  # whether it is content, though conditional, with data of a single class
     judges: ClassVar[bool] = True  # whether it has a discriminator, and so scores
+    paired: ClassVar[bool] = False  # whether a translator learns from pairs: image i of A belongs to image i of B
+    one_way: ClassVar[bool] = False  # whether a translator goes from A to B alone
     columns: tuple[str, ...]  # what train_step returns; of an instance: under its config
 
-    # Set by the trainer: makes a tensor the mean over the processes. Alone there is nothing to do.
+    # Set by `join`. Alone there is nothing to reduce.
     reduce: Callable[[Tensor], Tensor] | None = None
-    share: tuple[int, int] = (0, 1)  # this process and how many there are
+    share: Share = ALONE
     augment_p: Tensor  # the probability of each change, where augmentation is adaptive
 
     def __init__(self, config: Any, image_shape: tuple[int, int, int], classes: int, training: bool = True) -> None:
@@ -89,7 +78,8 @@ class Family(nn.Module):
     def train_step(self, real: Tensor, labels: Tensor) -> Scalars:
         """One update of each network. real: (N, C, H, W) in [-1, 1]; labels: (N,).
 
-        For a translator the first half of the batch is of domain A (label 0), the second of domain B (label 1).
+        For a translator the first half of the batch is of domain A (label 0), the second of domain B (label 1); where
+        it is `paired`, image i of the one half belongs to image i of the other.
         """
         raise AssertionError(f"{type(self).__name__} has no train_step")
 
@@ -101,7 +91,10 @@ class Family(nn.Module):
         return self.averaged("generator")(z)
 
     def score(self, images: Tensor, labels: Tensor, z: Tensor | None = None) -> Tensor:
-        """The discriminator's logits (N,) for images (N, C, H, W); z: the latents they were made from, if they were."""
+        """The discriminator's logits (N,) for images (N, C, H, W).
+
+        z: the latents they were made from, if they were; for a `paired` translator the pictures they belong to.
+        """
         return self.network("discriminator")(images)
 
     @property
@@ -121,6 +114,15 @@ class Family(nn.Module):
 
     def network(self, name: str) -> Any:
         return getattr(self, name)
+
+    def join(self, reduce: Callable[[Tensor], Tensor], share: Share) -> None:
+        """Train as one of several processes. reduce: makes a tensor the mean over them."""
+        self.reduce, self.share = reduce, share
+        # The averages are fed by the writing process alone.
+        for name in (name for name, _ in self.named_children() if name != "averages"):
+            for module in self.network(name).modules():
+                if hasattr(module, "share"):
+                    module.share = share
 
     def latents(self, count: int) -> Tensor:
         """Standard normal latents (count, latent_size) for a training step.
@@ -174,16 +176,18 @@ class Family(nn.Module):
         lr: float,
         betas: tuple[float, float],
         average: float | None = None,
+        helpers: tuple[str, ...] = (),
     ) -> None:
         """Give networks (by attribute) to one Adam (Kingma and Ba 2015), and keep a moving average of them if asked.
 
-        Networks with an average are what inference uses.
+        Networks with an average are what inference uses. helpers: further networks that learn from the same loss, of
+        which no average is kept.
         """
         if average is not None:
             self.served.update(networks)
         if not self.learns:
             return
-        parameters = [p for network in networks for p in self.network(network).parameters()]
+        parameters = [p for network in (*networks, *helpers) for p in self.network(network).parameters()]
         # One kernel for all parameters; the plain loop over them costs a small network more than its mathematics.
         adam = torch.optim.Adam(parameters, lr=lr, betas=betas, fused=True)
         self.players[name] = Player(adam, networks, parameters, lr, average)
@@ -264,12 +268,14 @@ class Family(nn.Module):
                     norm.reset_running_stats()
                     norm.momentum = None  # a plain mean over the batches that follow
                 network.train()
-                if norms:
-                    for x, y in zip(real.split(_BATCH_NORM_BATCH), labels.split(_BATCH_NORM_BATCH), strict=True):
-                        self.feed(name, network, x, y)
-                network.eval()
-                for norm, momentum in zip(norms, before, strict=True):
-                    norm.momentum = momentum
+                try:
+                    if norms:
+                        for x, y in zip(real.split(_BATCH_NORM_BATCH), labels.split(_BATCH_NORM_BATCH), strict=True):
+                            self.feed(name, network, x, y)
+                finally:  # a signal may have cut it short
+                    network.eval()
+                    for norm, momentum in zip(norms, before, strict=True):
+                        norm.momentum = momentum
 
     def feed(self, name: str, network: Any, real: Tensor, labels: Tensor) -> None:
         """Send one batch through a network as training sends it; from latents alone unless a family knows better."""
@@ -311,6 +317,15 @@ class Family(nn.Module):
             for index, slots in state["state"].items():
                 tensors |= {f"optimizer.{name}.{index}.{slot}": value for slot, value in slots.items()}
         return tensors, numbers
+
+    def expected_state(self, step: int) -> dict[str, Tensor]:
+        """The names and shapes of `training_state` after a step; before the first one Adam remembers nothing."""
+        expected = {f"family.{key}": value for key, value in self.state_dict().items()}
+        for name, player in self.players.items() if step else ():
+            for index, parameter in enumerate(player.parameters):
+                slots = {"step": torch.zeros(()), "exp_avg": parameter, "exp_avg_sq": parameter}
+                expected |= {f"optimizer.{name}.{index}.{slot}": value for slot, value in slots.items()}
+        return expected
 
     def load_training_state(self, tensors: Mapping[str, Tensor], numbers: Mapping[str, Any]) -> None:
         """The opposite of `training_state`; shapes and names must agree."""

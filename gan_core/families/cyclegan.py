@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gan_core import losses
+from gan_core import augment, losses
 from gan_core.families.base import Family, Scalars
 from gan_core.nets import ImagePool, PatchDiscriminator, ResNetTranslator, UNetTranslator
 
@@ -155,7 +154,10 @@ class CycleGAN(Family):
         """Training pictures as both networks see them, (N, C, H, W) as before: random windows of enlarged pictures, the
         paper's jitter, and random exposures.
         """
-        return self._window(self.expose(real))
+        exposed = self.expose(real)
+        if not self.config.zoom and not self.config.mirror:
+            return exposed
+        return augment.window(exposed, self.uniform(len(real), 4), self.config.zoom, self.config.mirror)
 
     def expose(self, real: Tensor) -> Tensor:
         """Pictures (N, C, H, W) in [-1, 1] exposed otherwise: a random gamma, then a random contrast
@@ -171,18 +173,6 @@ class CycleGAN(Family):
         light = ((real + 1) / 2).clamp(1e-4, 1) ** gamma
         middle = light.mean((1, 2, 3), keepdim=True)
         return ((light - middle) * contrast + middle).clamp(0, 1) * 2 - 1
-
-    def _window(self, real: Tensor) -> Tensor:
-        if not self.config.zoom and not self.config.mirror:
-            return real
-        zoom, x, y, side = self.uniform(len(real), 4).unbind(1)
-        half = 1 / (1 + self.config.zoom * zoom)  # of the window, where the picture reaches from -1 to 1
-        sign = torch.where(side < 0.5, -1.0, 1.0) if self.config.mirror else torch.ones_like(side)
-        nothing = torch.zeros_like(half)
-        across = torch.stack((sign * half, nothing, (1 - half) * (2 * x - 1)), 1)
-        down = torch.stack((nothing, half, (1 - half) * (2 * y - 1)), 1)
-        where = F.affine_grid(torch.stack((across, down), 1), list(real.shape), align_corners=False)
-        return F.grid_sample(real, where, padding_mode="reflection", align_corners=False)
 
     def translate(self, images: Tensor, to: int) -> Tensor:
         """Images (N, C, H, W) in [-1, 1] of the other domain in domain `to` (0: A, 1: B), by the averaged generator."""

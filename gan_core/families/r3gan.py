@@ -94,7 +94,9 @@ class R3GAN(Family):
         A part of the images pays at every step. To let all of them pay every few steps (Karras 2020) costs the same,
         and networks without normalisation do not bear the blows.
         """
-        paying = math.ceil(len(real) * self.config.pay) if self.config.r1 else 0
+        rank, processes = self.share
+        whole = math.ceil(len(real) * processes * self.config.pay) if self.config.r1 else 0
+        paying = len(range(rank, whole, processes))  # of this process's share
         rest = self.discriminator(
             self.shown(torch.cat([real[paying:], fake[paying:]])), torch.cat([labels[paying:]] * 2)
         )
@@ -102,8 +104,8 @@ class R3GAN(Family):
             return *rest.chunk(2), torch.zeros((), device=rest.device)
         some = torch.cat([real[:paying], fake[:paying]]).requires_grad_()
         logits = self.discriminator(self.shown(some), labels[:paying].repeat(2))
-        # The penalty is the mean over both kinds, half of what the two cost together.
-        penalty = 2 * losses.gradient_penalty(logits, some)
+        # The penalty is the mean over both kinds, half of what the two cost together; and over all that pay.
+        penalty = 2 * losses.gradient_penalty(logits, some) * (paying * processes / whole)
         pairs = zip(logits.chunk(2), rest.chunk(2), strict=True)
         d_real, d_fake = (torch.cat(parts) for parts in pairs)
         return d_real, d_fake, penalty

@@ -2,6 +2,7 @@
 
 from gan_core.nets.classes import ClassEmbedding, ProjectionDiscriminator, ToldGenerator
 from gan_core.nets.convolutional import ConvDiscriminator, ConvGenerator, Shape, stages
+from gan_core.nets.patches import PatchHeads, draw_places
 from gan_core.nets.perceptron import ImagePerceptron, Perceptron
 from gan_core.nets.pool import ImagePool
 from gan_core.nets.residual import ResidualDiscriminator, ResidualGenerator
@@ -15,6 +16,7 @@ __all__ = [
     "ImagePerceptron",
     "ImagePool",
     "PatchDiscriminator",
+    "PatchHeads",
     "Perceptron",
     "ProjectionDiscriminator",
     "ResNetTranslator",
@@ -25,5 +27,6 @@ __all__ = [
     "UNetDiscriminator",
     "UNetTranslator",
     "answers",
+    "draw_places",
     "stages",
 ]

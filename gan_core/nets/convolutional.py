@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from gan_core.nets.dropout import Dropout
+from gan_core.nets.norm import BatchNorm2d
 
 Shape = tuple[int, int, int]  # channels, height, width
 
@@ -28,14 +29,23 @@ class UpConv(nn.Conv2d):
     multiply-adds in place of nine.
     """
 
+    folded: Tensor | None = None  # the kernel of a network that learns no more: see `settled`
+
     def __init__(self, channels_in: int, channels_out: int) -> None:
         super().__init__(channels_in, channels_out, 3, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        kernel = self.folded
+        if kernel is None or not (kernel.dtype == x.dtype or torch.is_autocast_enabled(x.device.type)):
+            kernel = self.fold()
+        return F.conv_transpose2d(x, kernel, stride=2, padding=1)
+
+    def fold(self) -> Tensor:
+        """The kernel (C, D, 4, 4) of the transposed convolution."""
         # Each pixel of the doubled picture stands for two rows and columns: the kernel's neighbours add up in pairs.
         wide = F.pad(self.weight.flip(2, 3), (1, 1, 1, 1))
         rows = wide[:, :, :-1] + wide[:, :, 1:]
-        return F.conv_transpose2d(x, (rows[..., :-1] + rows[..., 1:]).transpose(0, 1), stride=2, padding=1)
+        return (rows[..., :-1] + rows[..., 1:]).transpose(0, 1)
 
 
 class ToImage(nn.Conv2d):
@@ -67,11 +77,11 @@ class ConvGenerator(nn.Module):
         super().__init__()
         self.start = (channels[0], image_shape[1] >> (len(channels) - 1), image_shape[2] >> (len(channels) - 1))
         self.project = nn.Linear(latent_size, self.start[0] * self.start[1] * self.start[2], bias=False)
-        layers: list[nn.Module] = [nn.BatchNorm2d(channels[0], momentum=momentum), nn.ReLU(inplace=True)]
+        layers: list[nn.Module] = [BatchNorm2d(channels[0], momentum=momentum), nn.ReLU(inplace=True)]
         for width_in, width_out in itertools.pairwise(channels):
             layers += [
                 UpConv(width_in, width_out),
-                nn.BatchNorm2d(width_out, momentum=momentum),
+                BatchNorm2d(width_out, momentum=momentum),
                 nn.ReLU(inplace=True),
             ]
         layers += [ToImage(channels[-1], image_shape[0]), nn.Tanh()]
@@ -110,7 +120,7 @@ class ConvDiscriminator(nn.Module):
         for index, (width_out, stride) in enumerate(zip(channels, strides, strict=True)):
             layers.append(wrap(nn.Conv2d(width_in, width_out, kernel, stride, padding=(kernel - 1) // 2)))
             if normalize and index:
-                layers.append(nn.BatchNorm2d(width_out, momentum=momentum))
+                layers.append(BatchNorm2d(width_out, momentum=momentum))
             layers.append(nn.LeakyReLU(0.2, inplace=True))
             if dropout:
                 layers.append(Dropout(dropout))

@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gan_core.nets import together
+
 
 class Dropout(nn.Module):
     """Zeroes each element with probability `p` and scales the rest by 1 / (1 - p) (Srivastava 2014).
@@ -12,6 +14,8 @@ class Dropout(nn.Module):
     it. Here a number serves eight elements, so `p` is rounded to 1/256.
     """
 
+    share = together.ALONE
+
     def __init__(self, p: float) -> None:
         super().__init__()
         self.threshold = round(p * 256)
@@ -19,10 +23,13 @@ class Dropout(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if not self.training:
             return x
-        p = self.threshold / 256
-        if x.device.type != "cpu":
+        p, (rank, processes) = self.threshold / 256, self.share
+        if x.device.type != "cpu" and processes == 1:
             return F.dropout(x, p)
-        numbers = torch.empty(-(-x.numel() // 8), dtype=torch.int64).random_(-(2**63), None)
-        keep = (numbers.view(torch.uint8)[: x.numel()] >= self.threshold).to(x.dtype).div_(1 - p)
+        # Drawn for all processes together and shared out: a step does not depend on how many there are.
+        count = x.numel() * processes
+        numbers = torch.empty(-(-count // 8), dtype=torch.int64, device=x.device).random_(-(2**63), None)
+        own = numbers.view(torch.uint8)[:count].view(len(x) * processes, -1)[rank::processes].flatten()
+        keep = (own >= self.threshold).to(x.dtype).div_(1 - p)
         # Laid out in memory as x is, or the product would be slower than the draw.
         return x * keep.as_strided(x.shape, x.stride())

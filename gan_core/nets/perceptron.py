@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from gan_core.nets import pyramid
 from gan_core.nets.convolutional import Shape
 from gan_core.nets.dropout import Dropout
+from gan_core.nets.norm import BatchNorm1d
 
 
 class Perceptron(nn.Sequential):
@@ -31,7 +32,7 @@ class Perceptron(nn.Sequential):
         for index, width in enumerate(hidden):
             layers += [nn.Linear(size, width), nn.LeakyReLU(0.2, inplace=True)]
             if normalize:
-                layers.append(nn.BatchNorm1d(width, momentum=momentum))
+                layers.append(BatchNorm1d(width, momentum=momentum))
             if dropout and index >= dropout_from:
                 layers.append(Dropout(dropout))
             size = width

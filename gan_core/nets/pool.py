@@ -3,15 +3,19 @@
 import torch
 from torch import Tensor, nn
 
+from gan_core.nets import together
+
 
 class ImagePool(nn.Module):
     """Keeps `size` generated pictures and hands out older ones half of the time (Shrivastava 2017, arXiv:1612.07828,
     section 2.3), so that the discriminator does not forget what the generator used to draw.
 
-    Its pictures are part of the state that a checkpoint holds.
+    Its pictures are part of the state that a checkpoint holds. Of several processes each keeps the same ones, drawn by
+    all of them.
     """
 
     pictures: Tensor
+    share = together.ALONE
 
     def __init__(self, size: int, image_shape: tuple[int, int, int]) -> None:
         super().__init__()
@@ -23,13 +27,15 @@ class ImagePool(nn.Module):
 
         seen: how many have come before these, from which the pool knows how full it is.
         """
-        size = len(self.pictures)
+        size, (rank, processes) = len(self.pictures), self.share
         if not size:
             return fresh.detach()
         given = fresh.detach().to(self.pictures.dtype).clone()
+        if processes > 1:
+            given, seen = together.gathered(given, processes), seen * processes
         # Drawn on the processor: looking at numbers of a GPU would wait for it.
-        swaps = torch.rand(len(fresh), device="cpu").lt(0.5).tolist()
-        places = torch.randint(size, (len(fresh),), device="cpu").tolist()
+        swaps = torch.rand(len(given), device="cpu").lt(0.5).tolist()
+        places = torch.randint(size, (len(given),), device="cpu").tolist()
         for index, (swap, place) in enumerate(zip(swaps, places, strict=True)):
             if seen + index < size:
                 self.pictures[seen + index] = given[index]
@@ -37,4 +43,4 @@ class ImagePool(nn.Module):
                 older = self.pictures[place].clone()
                 self.pictures[place] = given[index]
                 given[index] = older
-        return given
+        return given[rank::processes]

@@ -40,7 +40,7 @@ class ResNetTranslator(nn.Module):
         change: bool = False,
     ) -> None:
         super().__init__()
-        self.change = change
+        self.channels, self.change = channels, change
         layers: list[nn.Module] = [nn.Conv2d(channels, width, 7, padding=3, padding_mode="reflect", bias=False)]
         layers += [InstanceNorm(), nn.ReLU(inplace=True)]
         for level in (1, 2):
@@ -60,8 +60,45 @@ class ResNetTranslator(nn.Module):
             nn.init.zeros_(layers[-1].get_parameter("weight"))
 
     def forward(self, x: Tensor) -> Tensor:
-        drawn = self.body(x.contiguous(memory_format=torch.channels_last))
+        return self._picture(x, self.body(x.contiguous(memory_format=torch.channels_last)))
+
+    def _picture(self, x: Tensor, drawn: Tensor) -> Tensor:
         return (torch.atanh(_NEARLY * x.float()) + drawn).tanh() if self.change else drawn.tanh()
+
+    @property
+    def looked_at(self) -> tuple[int, ...]:
+        """Of `body`, the layers whose results `features` gives: both down-samplings, the first block and the fifth."""
+        blocks = [place for place, layer in enumerate(self.body) if isinstance(layer, ResidualBlock)]
+        downs = [place for place, layer in enumerate(self.body) if getattr(layer, "stride", 1) == (2, 2)][:2]
+        return (*downs, *sorted({blocks[0], blocks[min(4, len(blocks) - 1)]}))
+
+    @property
+    def feature_widths(self) -> tuple[int, ...]:
+        """Channels of each of the maps of `features`."""
+        layers = [self.body[place] for place in self.looked_at]
+        return (
+            self.channels,
+            *(layer.out_channels for layer in layers if isinstance(layer, nn.Conv2d | ResidualBlock)),
+        )
+
+    def features(self, x: Tensor) -> list[Tensor]:
+        """The maps (N, D, h, w) that patches are compared in, the picture itself first (Park 2020, arXiv:2007.15651,
+        appendix C.1): those of the encoder alone.
+        """
+        return self._run(x, max(self.looked_at) + 1)[0]
+
+    def translated(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """The picture that `forward` gives, and the `features` of x that it went through on its way."""
+        maps, drawn = self._run(x, len(self.body))
+        return self._picture(x, drawn), maps
+
+    def _run(self, x: Tensor, layers: int) -> tuple[list[Tensor], Tensor]:
+        maps, y, looked_at = [x], x.contiguous(memory_format=torch.channels_last), self.looked_at
+        for place, layer in enumerate(self.body[:layers]):
+            y = layer(y)
+            if place in looked_at:
+                maps.append(y)
+        return maps, y
 
 
 class ResidualBlock(nn.Module):
@@ -77,6 +114,7 @@ class ResidualBlock(nn.Module):
             InstanceNorm(),
         )
         self.residual = residual
+        self.out_channels = channels + width if residual == "concatenate" else channels
 
     def forward(self, x: Tensor) -> Tensor:
         change = self.body(x)

@@ -129,6 +129,7 @@ def test_an_existing_name_is_refused_before_anything_is_prepared(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "config.json").touch()
     assert cli.main(["train", "gan", "--data", "nowhere", "--runs", str(tmp_path), "--name", "mine"]) == 2
     assert "exists already" in capsys.readouterr().err
 

@@ -14,6 +14,7 @@ from gan_core.errors import UserError
 from gan_core.families.cyclegan import PRESETS, Config, CycleGAN
 from gan_core.nets import ImagePool, PatchDiscriminator, ResNetTranslator, UNetTranslator
 from gan_core.nets.norm import InstanceNorm
+from gan_core.nets.settled import settle
 from gan_core.runs import Run
 from tests.gan_core.training import SMALL_TRANSLATOR, make_pictures, train
 
@@ -298,6 +299,32 @@ def test_whichever_precision_is_faster_the_picture_is_nearly_the_same(runs: Path
         made.append(model.translate(pictures, "disc").astype(int))
     assert np.abs(made[0] - made[1]).max() <= 3
     assert np.abs(made[0] - made[1]).mean() < 0.6
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+def test_settled_networks_draw_the_same_to_the_bit(dtype: torch.dtype) -> None:
+    torch.manual_seed(0)
+    image = torch.rand(1, 1, 64, 64) * 2 - 1
+    for network in (UNetTranslator(1, 64, 8, 32), ResNetTranslator(1, 8, 2, "add", "resize")):
+        network.eval()
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=dtype != torch.float32):
+            before = network(image)
+            changed = settle(network, dtype)
+            assert torch.equal(network(image), before)
+        assert changed and {parameter.dtype for parameter, _ in changed} == {dtype}
+        assert {data.dtype for _, data in changed} == {torch.float32}
+
+
+def test_a_precision_that_is_too_far_off_is_not_taken(
+    runs: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("gan_core.nets.settled.GREYS", -1.0)
+    expected, model = (inference.load(Run(runs / "shown")) for _ in range(2))
+    expected._precision = torch.float32
+    picture = np.zeros((1, 32, 32, 1), np.uint8)
+    assert np.array_equal(model.translate(picture, "disc"), expected.translate(picture, "disc"))
+    assert model._precision == torch.float32
+    assert "255 greys off float32, which is taken" in caplog.text
 
 
 @pytest.mark.parametrize(

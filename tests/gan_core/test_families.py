@@ -23,7 +23,9 @@ def build(
     definition = families.load_family(entry.family)
     settings = definition.presets[preset]
     if entry.task == "translate":  # as wide as they are, a step would take seconds
-        settings = dataclasses.replace(settings, width=8, most=16, discriminator_width=8)
+        known = {field.name for field in dataclasses.fields(settings)}
+        narrow = {"width": 8, "most": 16, "heads": 16, "discriminator_width": 8}
+        settings = dataclasses.replace(settings, **{key: value for key, value in narrow.items() if key in known})
     return definition.family(settings, (channels, size, size), classes, training)
 
 
@@ -39,6 +41,7 @@ def test_catalog_agrees_with_the_families() -> None:
         assert name in definition.presets
         assert preset.task == definition.family.task
         assert preset.judges == definition.family.judges
+        assert (preset.paired, preset.one_way) == (definition.family.paired, definition.family.one_way)
         assert preset.encodes == hasattr(definition.family, "encode")
     assert {"gan", "dcgan", "cgan", "bigan", "gan_seed", "dcgan_seed", "cgan_seed", "bigan_seed"} <= set(PRESETS)
 

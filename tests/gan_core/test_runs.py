@@ -58,6 +58,31 @@ def test_a_name_is_used_once_and_one_process_writes(tmp_path: Path) -> None:
     assert Run(tmp_path / "mine").config() == CONFIG
 
 
+def test_a_name_is_free_where_a_trainer_was_killed_before_it_wrote_anything(tmp_path: Path) -> None:
+    (tmp_path / "killed" / "samples").mkdir(parents=True)
+    (tmp_path / "killed" / ".lock").touch()
+    (tmp_path / "killed" / ".config.json.abcdefgh.tmp").write_text("{")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").touch()
+    RunWriter.create(tmp_path, "killed", CONFIG).close()
+    assert sorted(path.name for path in (tmp_path / "killed").iterdir()) == [
+        *(".lock", "checkpoints", "config.json", "samples")
+    ]
+    with pytest.raises(UserError, match="exists already"):
+        RunWriter.create(tmp_path, "mine", CONFIG)
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
+
+
+def test_what_killed_trainers_left_half_written_is_swept_but_not_an_evaluation(tmp_path: Path) -> None:
+    RunWriter.create(tmp_path, "mine", CONFIG).close()
+    run = Run(tmp_path / "mine")
+    for name in (".status.json.abcdefgh.tmp", ".tmpAb12Cd", "checkpoints/.step_00000001.safetensors.abcdefgh.tmp"):
+        (run.folder / name).touch()
+    (run.folder / ".evaluation.json.abcdefgh.tmp").touch()
+    RunWriter.reopen(run).close()
+    assert [path.name for path in run.folder.rglob(".*tmp*")] == [".evaluation.json.abcdefgh.tmp"]
+
+
 def test_a_reference_run_is_not_reopened(tmp_path: Path) -> None:
     RunWriter.create(tmp_path / REFERENCE, "gan", CONFIG).close()
     (run,) = list_runs(tmp_path)
@@ -96,6 +121,9 @@ def test_samples_in_order_and_cut_back(tmp_path: Path) -> None:
     assert writer.save_gif() == writer.run.gif
     assert write_gif(writer.run, tmp_path / "out.gif").stat().st_size > 0
     assert not any("private" in str(path) for path in writer.run.downloads())
+    whole = (tmp_path / "out.gif").read_bytes()
+    writer.run.samples()[0].write_bytes(b"damaged")
+    assert 0 < len(write_gif(writer.run, tmp_path / "out.gif").read_bytes()) < len(whole)  # the other grid is there
 
 
 def test_status_of_a_dead_process_is_corrected(tmp_path: Path) -> None:

@@ -13,32 +13,37 @@ TORCH = frozenset({"torch", "torchvision", "lightning_fabric", "safetensors.torc
 # Parts of gan_core by name; "" is the package's own __init__, a family is "families.<name>".
 GROUND = frozenset(
     {"", "augment", "batches", "config", "decoding", "dicom", "errors", "files", "images", "losses", "nets", "signals"}
-    | {"tables"}
+    | {"endings", "remote", "status", "tables"}
 )
 
 # Part -> the parts it may use.
 GAN_CORE = {
     **dict.fromkeys(GROUND, GROUND),
+    "": GROUND | {"api"},
+    "api": GROUND | {"evaluation", "gate", "hub", "inference", "runs", "translation"},
     "catalog": GROUND,
-    "data": GROUND,
+    "data": GROUND | {"decode_worker"},
     "families": GROUND | {"catalog", "families.base"},
     "families.base": GROUND,
-    "families.*": frozenset({"losses", "nets", "families.base"}),
+    "families.*": frozenset({"augment", "losses", "nets", "families.base"}),
     "runs": GROUND,
+    "hub": GROUND | {"runs"},
+    "exports": GROUND | {"catalog", "data", "evaluation", "families", "hub", "inference", "preview_inputs", "runs"},
     "diagnostics": GROUND | {"runs"},
     "checkpoints": GROUND | {"runs"},
+    "cluster": GROUND | {"runs"},
     "hardware": GROUND | {"families.base"},
     "previews": GROUND | {"families.base"},
     "translation_previews": GROUND | {"families.base", "previews"},
     "preview_inputs": GROUND | {"data", "inference", "runs"},
     "gate": GROUND | {"checkpoints"},
     "decode_worker": GROUND,
-    "translation": GROUND | {"gate", "inference"},
+    "translation": GROUND | {"decode_worker", "gate", "inference"},
     "plans": GROUND | {"catalog", "data", "families", "gate", "hardware", "preview_inputs"},
     "trainer": GROUND
     | {"checkpoints", "data", "families", "families.base", "hardware", "preview_inputs", "previews", "runs"}
     | {"translation_previews"},
-    "inference": GROUND | {"checkpoints", "families", "families.base", "runs"},
+    "inference": GROUND | {"checkpoints", "families", "families.base", "hub", "runs"},
     "discriminator": GROUND | {"inference", "runs"},
     "evaluation": GROUND | {"checkpoints", "data", "families", "inference", "runs"},
 }
@@ -47,13 +52,25 @@ COMMAND_LINE = frozenset({"__main__", "cli", "commands"})  # may use every part
 # The public faces, all that the app may use.
 FACES = frozenset(
     {"", "catalog", "config", "data", "decode_worker", "decoding", "diagnostics", "errors", "evaluation", "files"}
-    | {"discriminator", "gate", "images", "inference", "runs", "tables", "translation"}
+    | {"discriminator", "gate", "images", "inference", "remote", "runs", "tables", "translation"}
 )
 
 # torch takes seconds to import: the other parts do without it.
 WITH_TORCH = frozenset(
-    {"augment", "checkpoints", "evaluation", "families", "gate", "hardware", "inference", "losses", "nets", "plans"}
-    | {"previews", "trainer", "translation_previews"}
+    {
+        "augment",
+        "checkpoints",
+        "evaluation",
+        "exports",
+        "families",
+        "gate",
+        "hardware",
+        "inference",
+        "losses",
+        "nets",
+        "plans",
+    }
+    | {"endings", "previews", "trainer", "translation_previews"}
 )
 
 

@@ -24,6 +24,13 @@ def pins(file: str) -> dict[str, str]:
     return {match["name"]: match["version"] for line in lines(file) if (match := LINE.fullmatch(line))}
 
 
+def extras() -> dict[str, str]:
+    """What only some users need: package -> version."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    named = [entry for group in project.get("optional-dependencies", {}).values() for entry in group]
+    return dict(entry.split("==") for entry in named)
+
+
 def plain(name: str) -> str:
     """A package's name as the registries compare it."""
     return re.sub(r"[-_.]+", "-", name).lower()
@@ -40,6 +47,28 @@ def test_the_tests_run_with_the_pinned_versions(file: str) -> None:
     assert installed == pins(file)
 
 
+def test_extras_are_tested_at_their_pinned_versions() -> None:
+    assert extras().items() <= pins("requirements-dev.txt").items()
+
+
+def locked() -> dict[str, tuple[str, int]]:
+    """Name -> version and number of hashes, of what the lock file lists."""
+    text = (ROOT / "requirements.lock").read_text(encoding="utf-8").replace("\\\n", " ")
+    found = {}
+    for line in text.splitlines():
+        if line and not line.startswith((" ", "#")):
+            match = re.match(r"(?P<name>[A-Za-z0-9._-]+)==(?P<version>\S+)", line)
+            assert match, line  # an address, a folder, or a range
+            found[plain(match["name"])] = match["version"], len(re.findall(r"--hash=sha256:[0-9a-f]{64}\b", line))
+    return found
+
+
+def test_the_lock_file_holds_what_is_pinned_each_with_hashes() -> None:
+    found = locked()
+    assert {name: found[plain(name)][0] for name in pins("requirements.txt")} == pins("requirements.txt")
+    assert [name for name, (_, hashes) in found.items() if not hashes] == []
+
+
 def test_what_is_imported_is_pinned() -> None:
     sources = our_sources(ROOT)
     used = {
@@ -49,7 +78,7 @@ def test_what_is_imported_is_pinned() -> None:
     }
     foreign = used - sys.stdlib_module_names - set(OURS)
     offered = packages_distributions()
-    pinned = {plain(name) for name in pins("requirements.txt")}
+    pinned = {plain(name) for name in (*pins("requirements.txt"), *extras())}
     assert {name for name in foreign if not set(map(plain, offered.get(name, []))) & pinned} == set()
 
 

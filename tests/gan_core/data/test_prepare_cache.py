@@ -14,8 +14,9 @@ import pytest
 from PIL import Image
 
 from gan_core.data import open_prepared
-from gan_core.data.cache import TEMPORARY, cache_folder
+from gan_core.data.cache import TEMPORARY
 from gan_core.errors import UserError
+from gan_core.files import cache_folder
 from tests.gan_core.data.pictures import fill, kermany, picture, ready
 
 

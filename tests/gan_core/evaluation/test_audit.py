@@ -29,6 +29,10 @@ class Made:
     ways: dict[str, Callable[[np.ndarray], np.ndarray]]
     domains: tuple[str, ...] = DOMAINS
 
+    @property
+    def targets(self) -> tuple[str, ...]:
+        return tuple(name for name in self.domains if name in self.ways)
+
     def translate(self, pictures: np.ndarray, to: str) -> np.ndarray:
         return self.ways[to](pictures)
 
@@ -260,6 +264,17 @@ def test_the_same_seed_gives_the_same_numbers_and_leaves_the_global_state(chests
     assert found[0] == found[1]
     assert torch.equal(before[0], torch.get_rng_state())
     assert np.array_equal(before[1], np.random.get_state()[1])
+
+
+def test_one_way_is_audited_without_a_way_back(chests: Prepared, bodies: Bodies) -> None:
+    notes: list[str] = []
+    both_ways = first(audit.audit(bodies.translator(), chests, classifiers=[judge(CORNER)], most=10))
+    one_way = Made({"covid": bodies.translator().ways["covid"]})
+    found = audit.audit(one_way, chests, classifiers=[judge(CORNER)], most=10, note=notes.append)
+    assert [(way.source, way.target) for way in found] == [DOMAINS]
+    assert found[0] == replace(both_ways, cycle={})
+    assert both_ways.cycle
+    assert notes == ["The run goes one way, from normal to covid: it has no way back that could be measured."]
 
 
 def test_what_cannot_be_audited(chests: Prepared) -> None:

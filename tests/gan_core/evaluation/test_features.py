@@ -31,8 +31,15 @@ def spoiled(kind: str, strength: float, pictures: np.ndarray) -> np.ndarray:
     return np.rint(changed).clip(0, 255).astype(np.uint8)
 
 
-@pytest.mark.parametrize("extractor", ["child-b", "adult-a"])
-@pytest.mark.parametrize(("kind", "weak", "strong"), [("grain", 8, 20), ("stripes", 4, 12), ("blur", 0.6, 1.0)])
+@pytest.mark.parametrize(
+    ("kind", "weak", "strong", "extractor"),
+    [
+        ("grain", 8, 20, "child-b"),
+        ("stripes", 4, 12, "child-b"),
+        ("stripes", 4, 12, "adult-a"),
+        ("blur", 0.6, 1.0, "adult-a"),
+    ],
+)
 def test_distances_grow_with_grain_stripes_and_blur(
     extractor: str, kind: str, weak: float, strong: float, chests: np.ndarray
 ) -> None:

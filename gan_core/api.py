@@ -1,0 +1,198 @@
+"""What other programs use by name: `gan_core.load`, `generate`, `translate`, `evaluate`.
+
+    import gan_core
+
+    pictures = gan_core.generate("cgan", 16, label="PNEUMONIA", seed=1)
+    pictures.arrays        uint8 (16, 64, 64, 1)
+    pictures.images[0]     a PIL image
+    pictures.sheet()       all of them as one PIL image
+
+A run is named as on the command line: by its name, its folder, or hub:owner/name. torch is imported when the first
+function is called. Mistakes raise `gan_core.UserError`, a ValueError with one clear line.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, overload
+
+import numpy as np
+from PIL import Image
+
+from gan_core import decoding, files, hub, images, runs
+from gan_core.errors import UserError
+from gan_core.runs import Run
+
+if TYPE_CHECKING:
+    from gan_core.evaluation.results import Evaluation
+    from gan_core.inference import Model
+
+Picture = str | os.PathLike[str] | Image.Image | np.ndarray  # a file, a PIL image, or uint8 (H, W) or (H, W, 1 or 3)
+
+
+@dataclass(frozen=True, eq=False)
+class Pictures(Sequence[Image.Image]):
+    """Synthetic pictures, as arrays and as PIL images: a sequence of the latter."""
+
+    arrays: np.ndarray  # uint8 (N, H, W, C)
+    labels: tuple[str, ...]  # the class or domain of each, "" where there is none
+    run: str
+
+    def __len__(self) -> int:
+        return len(self.arrays)
+
+    @overload
+    def __getitem__(self, index: int) -> Image.Image: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> "Pictures": ...
+
+    def __getitem__(self, index: int | slice) -> "Image.Image | Pictures":
+        if isinstance(index, slice):
+            return Pictures(self.arrays[index], self.labels[index], self.run)
+        return images.to_pil(self.arrays[index])
+
+    def __iter__(self) -> Iterator[Image.Image]:
+        return map(images.to_pil, self.arrays)
+
+    @property
+    def images(self) -> list[Image.Image]:
+        return list(self)
+
+    def sheet(self, columns: int | None = None) -> Image.Image:
+        """All of them laid out as one picture, row by row; the nearest square if no columns are given."""
+        return images.to_pil(images.grid(self.arrays.transpose(0, 3, 1, 2), columns))
+
+    def save(self, folder: str | os.PathLike[str]) -> list[Path]:
+        """Write PNG files 00000.png, 00001.png ... that say inside that they are synthetic, and by which run.
+
+        Raises:
+            UserError: the folder cannot be written.
+        """
+        target = Path(folder)
+        with files.readable_os_errors(target):
+            target.mkdir(parents=True, exist_ok=True)
+        paths = [target / f"{number:05d}.png" for number in range(len(self))]
+        for path, array, label in zip(paths, self.arrays, self.labels, strict=True):
+            images.save_png(path, array, Run=self.run, **({"Label": label} if label else {}))
+        return paths
+
+
+def load(run: "str | os.PathLike[str] | Run", device: str = "cpu") -> "Model":
+    """A trained run's networks, ready to generate, translate, encode and score; loaded once, used as often as needed.
+
+    Raises:
+        UserError: there is no such run, or its files are damaged.
+    """
+    from gan_core import inference
+
+    return inference.load(_found(run), device)
+
+
+def generate(
+    run: "str | os.PathLike[str] | Run | Model",
+    count: int = 16,
+    *,
+    label: str | None = None,
+    seed: int = 0,
+    truncation: float = 1.0,
+) -> Pictures:
+    """New pictures; number i depends on the seed and i alone.
+
+    label: a class of a conditional run, drawn in the data's proportions if not given; truncation: the latents'
+    standard deviation, at most 1: below it pictures are more usual and more alike.
+
+    Raises:
+        UserError: the run cannot be loaded, translates, or has no such class.
+    """
+    model = _model(run)
+    arrays, labels = model.generate(count, label=label, seed=seed, truncation=truncation)
+    return Pictures(arrays, tuple(labels), model.run.label)
+
+
+def translate(
+    run: "str | os.PathLike[str] | Run | Model",
+    pictures: Picture | Sequence[Picture],
+    to: str,
+    *,
+    insist: bool = False,
+) -> Pictures:
+    """Pictures of a translator's other domain in domain `to`, at the network's own size.
+
+    Each is windowed and made square as the run's training images were. insist: also what does not look like them.
+
+    Raises:
+        UserError: the run cannot be loaded or does not translate to there; a picture cannot be read, or does not look
+            like what the run was trained on.
+    """
+    from gan_core import gate, translation
+
+    model = _model(run)
+    model.check_direction(to)
+    several = list(pictures) if isinstance(pictures, Sequence) and not isinstance(pictures, str) else [pictures]
+    if isinstance(pictures, np.ndarray) and pictures.ndim == 4:
+        several = list(pictures)
+    if not several:
+        raise UserError("no picture was given to translate")
+    after = []
+    for number, one in enumerate(several):
+        picture, name = _decoded(one, number)
+        verdict = gate.judge(picture, model.config.subject)
+        if not verdict.fits and not insist:
+            raise UserError(f"{name}: {verdict.reason}; insist=True translates it all the same")
+        after.append(translation.translate_picture(model, picture, to, cycle=False).after)
+    return Pictures(np.stack(after), (to,) * len(after), model.run.label)
+
+
+def evaluate(
+    run: "str | os.PathLike[str] | Run",
+    data: str | os.PathLike[str] | None = None,
+    *,
+    parts: Sequence[str] = (),
+    count: int = 1000,
+    seed: int = 0,
+    extractor: str | None = None,
+) -> "Evaluation":
+    """Measure a run against real images and keep the result in its evaluation.json, as `evaluate` does.
+
+    Preparing many pictures starts other processes: a script calls this below `if __name__ == "__main__":`.
+
+    data: a source, the run's own if not given; parts: fidelity, progress, memorisation, utility, audit, by default
+    what the run can be asked; count: generated images.
+
+    Raises:
+        UserError: no weights, no such source or extractor, too few images; it is a model of the Hub.
+    """
+    from gan_core.evaluation import evaluate as evaluation
+
+    found = _found(run)
+    if found.name.startswith(hub.PREFIX):
+        raise UserError(f"{found.name} cannot be evaluated where it is: copy its folder below {runs.default_root()}")
+    if count < 1:
+        raise UserError(f"count={count}: ask for at least one")
+    order = evaluation.Order(tuple(parts), count, seed, extractor)
+    return evaluation.evaluate(found, None if data is None else os.fspath(data), order)
+
+
+def _found(run: "str | os.PathLike[str] | Run") -> Run:
+    return run if isinstance(run, Run) else hub.find(os.fspath(run), runs.default_root())
+
+
+def _model(run: "str | os.PathLike[str] | Run | Model") -> "Model":
+    from gan_core import inference
+
+    return run if isinstance(run, inference.Model) else load(run)
+
+
+def _decoded(picture: Picture, number: int) -> tuple[np.ndarray, str]:
+    """float32 (H, W, 1 or 3) in [0, 1], and what errors call it."""
+    if isinstance(picture, str | os.PathLike):
+        return decoding.decode(Path(picture), channels=None), os.fspath(picture)
+    name = f"picture {number}"
+    if isinstance(picture, Image.Image):
+        picture = np.asarray(picture if picture.mode == "L" else picture.convert("RGB"))
+    array = picture[:, :, None] if picture.ndim == 2 else picture
+    if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] not in (1, 3) or not array.size:
+        raise UserError(f"{name} is {array.dtype} {picture.shape}: give uint8 (H, W) or (H, W, 1 or 3)")
+    return array.astype(np.float32) / 255, name

@@ -1,0 +1,84 @@
+"""What ends a training before its time: numbers that are not finite, the wish that it stop, a process that is gone."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+from torch.nn.modules.module import register_module_forward_pre_hook
+
+from gan_core.errors import UserError
+
+
+class Diverged(ArithmeticError):
+    """A loss, a gradient or a weight is no longer a finite number."""
+
+
+class Parted(UserError):
+    """Another of the processes that train one run together is gone."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "another process of this training has ended (killed, or its machine went down): resume the run"
+        )
+
+    @staticmethod
+    def is_behind(error: Exception) -> bool:
+        """Whether this is how talking to a process that is gone fails. Gloo's errors have no type of their own."""
+        return isinstance(error, torch.distributed.DistError) or "gloo" in str(error)
+
+
+class Watch:
+    """Looks at what each step returns, a row of one value a column.
+
+    Numbers on a processor are looked at once. To look at those of a graphics card is to wait for it: they are copied
+    while it goes on, and looked at when the next step is on its way.
+    """
+
+    def __init__(self, columns: tuple[str, ...]) -> None:
+        self.columns = columns
+        self._copied: tuple[int, Tensor, torch.cuda.Event] | None = None
+
+    def see(self, step: int, values: Tensor) -> None:
+        """Raises Diverged: these values (n,), or on a graphics card those of the step before, are not finite."""
+        earlier, self._copied = self._copied, None
+        if values.device.type == "cuda":
+            copy = values.to("cpu", non_blocking=True)
+            arrived = torch.cuda.Event()
+            arrived.record()
+            self._copied = step, copy, arrived
+        else:
+            self.check(step, values)
+        if earlier is not None:
+            earlier[2].synchronize()
+            self.check(*earlier[:2])
+
+    def check(self, step: int, values: Tensor) -> None:
+        """Raises Diverged: one of the values (n,) of a step is not finite; the first is named."""
+        if torch.isfinite(values).all():
+            return
+        first = self.columns[int(torch.isfinite(values).logical_not().nonzero()[0])]
+        raise Diverged(f"{first} is not a finite number at step {step}: try a lower learning rate (--set lr=...)")
+
+
+class Interrupted(Exception):
+    """What networks were computing was left, because it was asked to end."""
+
+
+@contextmanager
+def until(asked: Callable[[], bool]) -> Iterator[None]:
+    """Let networks compute until it is asked to end; a batch may take long, one of their layers does not.
+
+    Raises:
+        Interrupted: it was asked.
+    """
+
+    def look(*_: object) -> None:
+        if asked():
+            raise Interrupted
+
+    hook = register_module_forward_pre_hook(look)
+    try:
+        yield
+    finally:
+        hook.remove()
