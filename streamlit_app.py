@@ -1,8 +1,23 @@
 """What `streamlit run streamlit_app.py` needs and nothing else: one server for the dashboard and the live tab."""
 
 import streamlit as st
+from starlette.middleware import Middleware
 
+from dashboard.door import Door
 from dashboard.live import server
 from dashboard.routes import routes
 
-app = st.App("dashboard/main.py", routes=routes(), lifespan=server.lifespan)
+
+def on_script_error(error: Exception) -> bool:
+    from dashboard import parts  # numpy and pandas: the first page needs them, the start of the server does not
+
+    return parts.script_fault(error)
+
+
+app = st.App(
+    "dashboard/main.py",
+    routes=routes(),
+    middleware=[Middleware(Door), Middleware(server.Ahead)],
+    lifespan=server.lifespan,
+    on_script_error=on_script_error,
+)

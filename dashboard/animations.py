@@ -45,7 +45,7 @@ def _content(entry: Entry) -> str:
     address = frames.animation(entry)
     if not address:
         return f"<p>{NONE_YET}</p>"
-    headings = parts.headings(entry.domains) if entry.domains else ""
-    alt = parts.described(f"Samples of {entry.label}, epoch by epoch", entry.domains)
+    headings = parts.headings(entry.sheet) if entry.sheet else ""
+    alt = parts.described(f"Samples of {entry.label}, epoch by epoch", entry.sheet)
     picture = f'<img src="{html.escape(address)}" alt="{html.escape(alt)}" loading="lazy">'
     return f"{headings}{picture}" + (f"<p>{PRIVATE}</p>" if entry.private else "")

@@ -106,6 +106,8 @@ def _controlled(judge: Flip, controls: Sequence[Flip]) -> str:
 
 def _honest(way: Direction) -> str:
     first, noisy, moved = (way.cycle.get(key) for key in ("from 8 bits", "after noise", "moved by noise"))
+    if not way.cycle:
+        return f"There is no way back to try: the run goes from {plain(way.source)} to {plain(way.target)} alone."
     if not first or not noisy:
         return ""
     lost = f"**{first.value:.1%}** of the grey scale is lost there and back, {noisy.value:.1%} after noise no eye sees"

@@ -27,6 +27,8 @@ FAMILIES = {
     "r3gan": ("#CC003D", "red"),
     "vae": ("#7F8C9B", "gray"),
     "cyclegan": ("#C08A00", "yellow"),  # theirs darkened, to be seen on white
+    "pix2pix": ("#4B5FC0", "blue"),
+    "cut": ("#7A9A01", "green"),
 }
 OTHERS = (("#56B4E9", "primary"), ("#8C6D5B", "gray"))
 SHAPES = ("circle", "square", "diamond", "triangle-up", "x", "star", "cross", "triangle-down")  # of marks on lines

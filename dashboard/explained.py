@@ -52,7 +52,8 @@ CYCLES = {
 }
 CYCLE = (
     "Mean absolute error of a picture that was translated there and back, in shares of the grey scale. If noise that "
-    "no eye sees raises it much, the translation hid the way back in invisible detail (Chu 2017)."
+    "no eye sees raises it much, the translation hid the way back in invisible detail (Chu 2017). A run that goes "
+    "one way has no way back, and no number here."
 )
 TRUTH = {
     "error": "Error against the truth",

@@ -98,7 +98,7 @@ def show_sorted(entry: Entry) -> None:
     config, domains, preset = entry.config, entry.domains, _preset(entry)
     assert config
     st.markdown("**Translations, the most real first**" if domains else "**Generated pictures, the most real first**")
-    classes = tuple(domains) if domains else config.classes if preset and preset.conditional else ()
+    classes = entry.targets if domains else config.classes if preset and preset.conditional else ()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         counts = TRANSLATED if domains else COUNTS
         count = st.selectbox("Pictures", counts, 1, key="eyes_count", bind="query-params", width=110)
@@ -272,14 +272,15 @@ def own(folder: str, root: str, changed: tuple[int, int], picture: np.ndarray) -
 def _translations(eye: "Discriminator", order: Order) -> np.ndarray:
     config = eye.config
     (source,) = (name for name in eye.model.domains if name != order.kind)
-    module = phantom.drawer("mri" if config.subject == "brain MRI" else "cxr")
-    same = [name for name in module.CLASSES if name.lower() == source.lower()]
-    named = [name for name in module.CLASSES if name.lower() in source.lower()]
-    label = (same or named or module.CLASSES)[0]
+    kind = "colour" if phantom.in_colour(config.source) else "mri" if config.subject == "brain MRI" else "cxr"
+    known = tuple(phantom.drawer(kind).CLASSES)
+    same = [name for name in known if name.lower() == source.lower()]
+    named = [name for name in known if name.lower() in source.lower()]
+    label = (same or named or known)[0]
     first = _FIRST_BODY + order.seed * max(TRANSLATED)
-    drawn_ones = [module.draw(label, first + number, config.image_size).image for number in range(order.count)]
-    inputs = [decoding.quantise(np.repeat(one[..., None], config.channels, 2)).transpose(1, 2, 0) for one in drawn_ones]
-    return eye.model.translate(np.stack(inputs), order.kind)
+    size, channels = config.image_size, config.channels
+    drawn_ones = [phantom.picture(kind, label, first + number, size, channels) for number in range(order.count)]
+    return eye.model.translate(np.stack([decoding.quantise(one).transpose(1, 2, 0) for one in drawn_ones]), order.kind)
 
 
 def _changed(entry: Entry) -> tuple[int, int]:

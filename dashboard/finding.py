@@ -69,11 +69,12 @@ def show_finder(readable: Sequence[Entry], chosen: Sequence[str]) -> None:
     names = [[entry.name for entry in row] for row in rows]
     # The ticks are those of the chosen runs, whoever changed them last: this table, the chips above or the address.
     key = f"found {st.session_state.get('openings', 0)}"
-    st.session_state[key] = {"selection": {"rows": [i for i, row in enumerate(names) if set(row) & set(chosen)]}}
+    ticked = [i for i, row in enumerate(names) if set(row) & set(chosen)]
+    st.session_state[key] = {"selection": {"rows": ticked}}
     st.dataframe(
         listing(rows, written),
         key=key,
-        on_select=partial(_tick, key, names),
+        on_select=partial(_tick, key, names, frozenset(ticked)),
         selection_mode="multi-row",
         hide_index=True,
         height=min(38 + 35 * len(rows), 400),
@@ -152,26 +153,32 @@ def listing(found: Sequence[Sequence[Entry]], written: Mapping[str, Note]) -> pd
     return pd.DataFrame(rows)
 
 
-def chosen_by(ticked: Sequence[Sequence[str]], rows: Sequence[Sequence[str]], before: Sequence[str]) -> list[str]:
-    """The chosen runs where these of the rows are ticked: the ones that the filter hides stay.
+def chosen_by(ticked: Sequence[Sequence[str]], unticked: Sequence[Sequence[str]], before: Sequence[str]) -> list[str]:
+    """The chosen runs after these rows were ticked and these unticked: what no row speaks of stays.
 
-    Of a row that is ticked anew all seeds are chosen; one with some of them chosen stays as it is.
+    Of a row that is ticked all seeds are chosen; one with some of them chosen stays as it is.
     """
-    hidden = set(before).difference(*rows)
-    kept = [name for name in before if name in hidden or any(name in row for row in ticked)]
+    taken = {name for row in unticked for name in row}
+    kept = [name for name in before if name not in taken]
     return [*kept, *(name for row in ticked if not set(row) & set(kept) for name in row)]
 
 
-def _tick(key: str, rows: Sequence[Sequence[str]]) -> None:
-    """Choose what is ticked."""
+def _tick(key: str, rows: Sequence[Sequence[str]], drawn: frozenset[int]) -> None:
+    """Choose what was ticked since the table was drawn.
+
+    Only that: a table that the browser shows again before the server has heard of its closing sends the ticks of its
+    first showing, and a chip may have been taken away meanwhile.
+    """
     if key not in st.session_state:
         return  # closed meanwhile
-    ticked = [rows[row] for row in st.session_state[key]["selection"]["rows"] if row < len(rows)]
-    wanted = chosen_by(ticked, rows, st.session_state.get("runs", []))
+    now = {row for row in st.session_state[key]["selection"]["rows"] if row < len(rows)}
+    ticked, unticked = ([rows[row] for row in sorted(change)] for change in (now - drawn, drawn - now))
+    wanted = chosen_by(ticked, unticked, st.session_state.get("runs", []))
     st.session_state["runs"] = wanted[:MOST]
     st.session_state["too many"] = len(wanted) > MOST
 
 
+@parts.action
 def _renew() -> None:
     """A new table for each opening: the browser would tick what it remembers of the last one."""
     st.session_state["openings"] = st.session_state.get("openings", 0) + 1

@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import platformdirs
 import psutil
 import streamlit as st
 
-from gan_core import runs
+from gan_core import files, runs
+from gan_core.data import phantom
 from gan_core.errors import UserError
 from gan_core.runs import Run
 
@@ -41,6 +41,7 @@ class Order:
     seed: int
     domains: tuple[str, ...] = ()  # of a translator; empty for the source's two classes
     preview_inputs: str = ""  # of a translator; empty for held-out images
+    pair_pattern: str = ""  # of a translator that learns from pairs; empty for the names themselves
 
     def arguments(self) -> list[str]:
         return [
@@ -52,8 +53,10 @@ class Order:
             *("--size", str(self.size)),
             *("--batch-size", str(self.batch_size)),
             *("--seed", str(self.seed)),
+            *(("--channels", "3") if phantom.in_colour(self.source) else ()),
             *(("--domains", ",".join(self.domains)) if self.domains else ()),
             *(("--preview-inputs", self.preview_inputs) if self.preview_inputs else ()),
+            *((f"--pair-pattern={self.pair_pattern}",) if self.pair_pattern else ()),
         ]
 
 
@@ -121,7 +124,7 @@ class Jobs:
     def taken(self, name: str) -> bool:
         """Whether a run of that name is there, or about to be."""
         job = self._jobs.get(name)
-        return (self.root / name).exists() or (job is not None and not job.over)
+        return runs.is_taken(self.root, name) or (job is not None and not job.over)
 
     def free_name(self, preset: str) -> str:
         """A run name that is not in use: the preset's and the first free number."""
@@ -198,9 +201,8 @@ def last_lines(path: Path, count: int) -> str:
 
 
 def log_folder() -> Path:
-    """Where logs are kept: below GANRAY_CACHE, else below the system's folder for caches."""
-    given = os.environ.get("GANRAY_CACHE")
-    return (Path(given).expanduser() if given else platformdirs.user_cache_path("ganray", appauthor=False)) / "logs"
+    """Where logs are kept: with whatever else can be made again."""
+    return files.cache_folder() / "logs"
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)

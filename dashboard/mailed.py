@@ -141,11 +141,11 @@ def _figure(entry: Entry, look: Mapping[str, Style], content: bytes | None, word
 
 def _headings(entry: Entry) -> str:
     """What the six columns of a translator's sheet show."""
-    if not entry.domains:
+    if not entry.sheet:
         return ""
-    a, b = map(html.escape, entry.domains)
-    ways = f"<b>{a} → {b}</b><b>{b} → {a}</b>"
-    return f"<div class='headings'>{ways}{'<span>input</span><span>translated</span><span>back</span>' * 2}</div>"
+    ways = "".join(f"<b>{html.escape(a)} → {html.escape(b)}</b>" for a, b in entry.sheet.ways)
+    columns = "".join(f"<span>{word}</span>" for word in entry.sheet.pictures * 2)
+    return f"<div class='headings'>{ways}{columns}</div>"
 
 
 def _happened(chosen: Sequence[Entry], look: Mapping[str, Style], wanted: Wanted) -> str:

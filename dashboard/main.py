@@ -28,6 +28,7 @@ def main() -> None:
         position="top",
     )
     with parts.boundary(page.title):
+        parts.failed_action()
         page.run()
 
 

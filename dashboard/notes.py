@@ -268,6 +268,7 @@ def _draw_field(name: str, run: str, note: Note, in_use: list[str]) -> None:
     st.text_area("Note", key=text, max_chars=LONGEST_NOTE, height=110, on_change=_change, args=(name, run))
 
 
+@parts.action
 def _change(name: str, run: str) -> None:
     """Write what a field was changed to; what went wrong is said where the fields are."""
     before: Note = st.session_state[f"note seen {name}"]

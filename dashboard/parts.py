@@ -14,8 +14,8 @@ import streamlit as st
 
 from dashboard import charts, store
 from dashboard.charts import Style
-from dashboard.store import Entry
-from gan_core import __version__
+from dashboard.store import Entry, Sheet
+from gan_core import __version__, runs
 from gan_core.data import combined
 from gan_core.errors import UserError
 from gan_core.images import NOTICE
@@ -35,6 +35,7 @@ BADGES = {
     "unknown": (":material/help:", "gray", "no status"),
 }
 
+_FAILED = "failed action"
 _log = logging.getLogger("ganray.dashboard")
 
 
@@ -47,14 +48,55 @@ def boundary(what: str) -> Iterator[None]:
         st.error(plain(str(error)), icon=":material/error:")
     except Exception as error:
         _log.exception("%s failed", what)
-        st.error(
-            f"**{plain(what)}** could not be drawn to its end. Reload the page; if it happens again, copy the details "
-            "below into a bug report.",
-            icon=":material/error:",
-        )
-        with st.expander("Details to copy"):
-            where = f"GANray {__version__}, {what}, {time.strftime('%Y-%m-%d %H:%M:%S')}"
-            st.code(f"{where}\n{type(error).__name__}: {error}", language=None, wrap_lines=True)
+        show_fault(what, "could not be drawn to its end", _details(what, error))
+
+
+def show_fault(what: str, happened: str, details: str) -> None:
+    """What a person is told of a fault of ours, and what they can copy for those who mend it."""
+    st.error(
+        f"**{plain(what)}** {happened}. Reload the page and try again; if it happens again, copy the details below "
+        "into a bug report.",
+        icon=":material/error:",
+    )
+    with st.expander("Details to copy"):
+        st.code(details, language=None, wrap_lines=True)
+
+
+def _details(what: str, error: Exception) -> str:
+    where = f"GANray {__version__}, {what}, {time.strftime('%Y-%m-%d %H:%M:%S')}"
+    return f"{where}\n{type(error).__name__}: {error}"
+
+
+def script_fault(error: Exception) -> bool:
+    """Streamlit's `on_script_error`: whatever no boundary has caught. Streamlit has logged it."""
+    show_fault("This page", "came to an unexpected end", _details("page", error))
+    return True
+
+
+def action(call: Callable[P, None]) -> Callable[P, None]:
+    """`boundary` around what a click does: the page is drawn all the same, with a sentence at its top."""
+
+    @functools.wraps(call)
+    def called(*args: P.args, **kwargs: P.kwargs) -> None:
+        what = call.__name__.strip("_").replace("_", " ")
+        try:
+            call(*args, **kwargs)
+        except UserError as error:
+            st.session_state[_FAILED] = (str(error), None)
+        except Exception as error:
+            _log.exception("the action '%s' failed", what)
+            st.session_state[_FAILED] = (f"The action '{what}'", _details(what, error))
+
+    return called
+
+
+def failed_action() -> None:
+    """Show what went wrong with the last click, once."""
+    words, details = st.session_state.pop(_FAILED, (None, None))
+    if details:
+        show_fault(words, "failed", details)
+    elif words:
+        st.error(plain(words), icon=":material/error:")
 
 
 def bounded(draw: Callable[P, None]) -> Callable[P, None]:
@@ -104,34 +146,34 @@ def state_badge(entry: Entry) -> str:
     return f":{color}-badge[{icon} {word}]"
 
 
-def picture(content: bytes | None, alt: str, key: str, domains: tuple[str, str] | None = None) -> None:
+def picture(content: bytes | None, alt: str, key: str, sheet: Sheet | None = None) -> None:
     """A PNG as it is, enlarged to its column without blur; a quiet line where there is none.
 
-    domains: of a translator, whose sheet gets headings over its columns.
+    sheet: of a translator, which gets headings over its columns.
     """
     with st.container(key=f"picture-{_slug(key)}", gap="xxsmall"):
         if content is None:
             st.caption(":material/hide_image: no picture here (yet)")
             return
-        if domains:
-            st.html(headings(domains))
-        st.image(content, width="stretch", output_format="PNG", alt=described(alt, domains))
+        if sheet:
+            st.html(headings(sheet))
+        st.image(content, width="stretch", output_format="PNG", alt=described(alt, sheet))
 
 
-def headings(domains: tuple[str, str]) -> str:
+def headings(sheet: Sheet) -> str:
     """The two directions of a translator's sheet, and what its six columns show; the style sheet aligns them."""
-    a, b = map(html.escape, domains)
-    ways = "".join(f'<span class="way">{start} → {end}</span>' for start, end in ((a, b), (b, a)))
-    columns = "".join(f"<span>{word}</span>" for word in ("input", "translated", "back") * 2)
+    ways = "".join(f'<span class="way">{html.escape(a)} → {html.escape(b)}</span>' for a, b in sheet.ways)
+    columns = "".join(f"<span>{word}</span>" for word in sheet.pictures * 2)
     return f'<div class="sheet-headings">{ways}{columns}</div>'
 
 
-def described(alt: str, domains: tuple[str, str] | None) -> str:
+def described(alt: str, sheet: Sheet | None) -> str:
     """The alternative text of a sheet: of a translator's, what its columns show as well."""
-    if domains is None:
+    if sheet is None:
         return alt
-    a, b = domains
-    return f"{alt}: input, translated and back, from {a} to {b} and then from {b} to {a}"
+    first, second, third = sheet.pictures
+    ways = " and then ".join(f"from {a} to {b}" for a, b in sheet.ways)
+    return f"{alt}: {first}, {second} and {third}, {ways}"
 
 
 def chip_colors(key: str, chosen: list[Entry], look: dict[str, Style]) -> None:
@@ -184,13 +226,16 @@ def no_runs() -> None:
 
 def unreadable(entries: list[Entry]) -> None:
     """The runs that cannot be read, each with its reason."""
-    broken = [entry for entry in entries if entry.problem]
+    broken = {entry.name: entry.problem for entry in entries if entry.problem}
+    broken |= dict.fromkeys(
+        runs.linked(store.library().root), "a link, which is not followed: move the run itself here"
+    )
     if not broken:
         return
     word = "run" if len(broken) == 1 else "runs"
     with st.expander(f"{len(broken)} {word} cannot be read", icon=":material/warning:"):
-        for entry in broken:
-            st.markdown(f"**{plain(entry.name)}**: {plain(entry.problem or '')}")
+        for name, problem in broken.items():
+            st.markdown(f"**{plain(name)}**: {plain(problem)}")
 
 
 def wait_for_news(seen: Callable[[], object], key: str, seconds: float = 3.0) -> None:

@@ -19,7 +19,7 @@ import streamlit as st
 
 from dashboard import neighbours, sources
 from dashboard.store import Entry
-from gan_core import data, runs
+from gan_core import catalog, data, runs
 from gan_core.config import RunConfig
 from gan_core.data import Prepared, phantom
 from gan_core.data.sources import COMBINED
@@ -168,9 +168,10 @@ def _shares(quiz: Quiz) -> list[int]:
 
 
 def _wanted(settled: RunConfig, count: int, rng: np.random.Generator) -> list[str]:
-    """The class of each real picture: as often as in the training; a translator's domains in turn."""
+    """The class of each real picture: as often as in the training; what a translator translates to, in turn."""
     if settled.domains:
-        return [settled.domains[(number + 1) % 2] for number in range(count)]
+        targets = catalog.targets(settled.preset, settled.domains)
+        return [targets[(number + 1) % len(targets)] for number in range(count)]
     counts = np.array(settled.class_counts, np.float64)
     return [str(name) for name in rng.choice(settled.classes, count, p=counts / counts.sum())]
 
@@ -210,13 +211,13 @@ def _held_out(
 def _drawn(settled: RunConfig, rng: np.random.Generator) -> Take:
     """Phantoms of what the run's images show, none of which was in a training."""
     kind = settled.source.removeprefix("phantom:").partition("?")[0] if settled.source.startswith("phantom:") else ""
-    module = phantom.drawer(kind or ("mri" if settled.subject == "brain MRI" else "cxr"))
-    classes = tuple(module.CLASSES)
+    kind = kind or ("mri" if settled.subject == "brain MRI" else "cxr")
+    classes = tuple(phantom.drawer(kind).CLASSES)
     bodies = iter(_FIRST_BODY + rng.permutation(100_000))
 
     def take(name: str) -> np.ndarray:
-        image = module.draw(_likest(name, classes, rng), int(next(bodies)), settled.image_size).image
-        return quantise(np.repeat(image[..., None], settled.channels, 2))
+        label, size = _likest(name, classes, rng), settled.image_size
+        return quantise(phantom.picture(kind, label, int(next(bodies)), size, settled.channels))
 
     return take
 

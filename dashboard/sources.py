@@ -5,14 +5,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from dashboard.store import Entry
-from gan_core.data import caution, combined
+from gan_core.data import caution, combined, pairs
 from gan_core.data.layout import SPLIT_NAMES
 from gan_core.data.phantom import drawer
 from gan_core.data.sources import COMBINED
 from gan_core.errors import UserError
 
 HELD_OUT = "held-out"
-_PHANTOMS = ("cxr", "mri")
+_PHANTOMS = ("cxr", "mri", "colour")
 _FIRST = {"normal": 0, "covid": 1}  # domains to begin with
 _MOST = 200  # classes that are looked for
 
@@ -22,7 +22,11 @@ def problem(source: str) -> str:
     if not source:
         return "name a folder, a zip, a Hugging Face data set or a phantom"
     if source.startswith("phantom:"):
-        return "" if re.match(r"phantom:(cxr|mri)\b", source) else "the phantoms are phantom:cxr and phantom:mri"
+        return (
+            ""
+            if re.match(r"phantom:(cxr|mri|colour)\b", source)
+            else "the phantoms are phantom:cxr, phantom:mri and phantom:colour"
+        )
     if source.startswith("hf:"):
         return "" if re.match(r"hf:[^/\s]+/[^/\s]+$", source) else "write it as hf:owner/name"
     if source.startswith(COMBINED):
@@ -71,6 +75,16 @@ def domain_problem(domains: Sequence[str], known: Sequence[str]) -> str:
         return f"both domains are '{domains[0]}': choose two different classes"
     unknown = [name for name in domains if known and name not in known]
     return f"the data has no class '{unknown[0]}', only {', '.join(known)}" if unknown else ""
+
+
+def pattern_problem(pattern: str) -> str:
+    """What is wrong with what the names of a pair are said to share; empty is nothing wrong."""
+    try:
+        if pattern:
+            pairs.shared_by(pattern)
+    except UserError as error:
+        return str(error)
+    return ""
 
 
 def preview_inputs(domains: Sequence[str], size: int, entries: Iterable[Entry]) -> list[str]:

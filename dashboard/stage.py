@@ -115,6 +115,8 @@ def describe(entry: Entry, style: Style) -> dict[str, Any]:
         "private": entry.private,
         "task": entry.task,
         "domains": entry.domains,
+        "ways": entry.sheet.ways if entry.sheet else None,
+        "steps": entry.sheet.pictures if entry.sheet else None,
         "size": config.image_size,
         "base": base,
         "frames": list(names.items()),

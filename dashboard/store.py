@@ -18,7 +18,7 @@ import numpy as np
 import streamlit as st
 
 from dashboard.curves import Curve, Followed
-from gan_core import catalog, config, runs
+from gan_core import catalog, config, remote, runs
 from gan_core.config import RunConfig
 from gan_core.errors import UserError
 from gan_core.evaluation import results
@@ -34,6 +34,14 @@ ACCURACY = ("accuracy/d_real", "accuracy/d_fake")
 SCORES = ("real", "held_out", "generated")
 SCORE_EDGES = np.linspace(-10, 10, 41)  # of the histograms' 40 bins; the outer ones catch all beyond
 PNG = b"\x89PNG\r\n\x1a\n"
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """What the sheet of a translator shows: two ways, (from, to) each, and three pictures of each."""
+
+    ways: tuple[tuple[str, str], tuple[str, str]]
+    pictures: tuple[str, str, str]
 
 
 class Kept(Generic[K, V]):
@@ -103,6 +111,21 @@ class Entry:
         return (named[0], named[1]) if len(named) == 2 else None
 
     @property
+    def targets(self) -> tuple[str, ...]:
+        """The domains that a translator translates to; empty for other runs."""
+        return catalog.targets(self.config.preset, self.config.domains) if self.config else ()
+
+    @property
+    def sheet(self) -> Sheet | None:
+        """What a translator's sheet shows; None for other runs."""
+        if self.config is None or self.domains is None:
+            return None
+        preset, (a, b) = catalog.presets().get(self.config.preset), self.domains
+        if preset and preset.one_way:
+            return Sheet(((a, b), (b, b)), ("input", "translated", "change"))
+        return Sheet(((a, b), (b, a)), ("input", "translated", "truth" if preset and preset.paired else "back"))
+
+    @property
     def objective(self) -> str:
         """The loss the logits belong to, as far as the settings say."""
         return str(self.config.settings.get("objective", "cross_entropy")) if self.config else ""
@@ -153,6 +176,8 @@ class Library:
         self._tables: Kept[Path, Followed] = Kept(48)
         self._pictures: Kept[tuple[Path, int, int], bytes | None] = Kept(128)
         self._evaluations: Kept[tuple[Path, int, int], Evaluation | str] = Kept(128)
+        if place := remote.place_of(root):
+            place.follow()
 
     def entries(self) -> list[Entry]:
         """Every run there is, the shipped ones first, then the newest first; also those that cannot be read."""

@@ -21,12 +21,14 @@ class Chart:
     by_objective: bool = False  # its size means something else under another objective
     weight: str = ""  # the setting that weighs it: where that is 0 it is not learned, and not measured
     objectives: tuple[str, ...] = ()  # whose runs learn by it; empty for all
+    families: tuple[str, ...] = ()  # the same
 
 
 SIDES = ("cross_entropy", "hinge", "least_squares")  # one image at a time is taken for real or not
 GAME = (*SIDES, "relativistic")
 PAIRS = ("accuracy/d_pairs",)
 PATCHES = tuple(f"accuracy/d_{domain}_{kind}" for domain in "ab" for kind in ("real", "fake"))
+CYCLES = ("cyclegan",)  # the families that learn a way back
 CHARTS = {
     "generate": (
         Chart(
@@ -75,12 +77,26 @@ CHARTS = {
             "Cycle loss",
             ("loss/cycle_a", "loss/cycle_b"),
             "how far a picture is from itself, there and back: mean of {domains}",
+            families=CYCLES,
         ),
         Chart(
             "Identity loss",
             ("loss/identity_a", "loss/identity_b"),
             "what changes of a picture that is of the wanted domain already: mean of {domains}",
             weight="identity",
+            families=CYCLES,
+        ),
+        Chart(
+            "Distance from the partner",
+            ("loss/absolute_ab", "loss/absolute_ba"),
+            "how far a translation is from the true picture of its pair: mean of both ways",
+            families=("pix2pix",),
+        ),
+        Chart(
+            "Contrast of patches",
+            ("loss/contrast_a",),
+            "lower: more surely, a place of the translation is told from all other places of its input",
+            families=("cut",),
         ),
         Chart(
             "Adversarial loss",
@@ -118,6 +134,14 @@ GROWTH: dict[str, Growth] = {
         ("Discriminator accuracy", {"mean of real and translated": PATCHES}, True),
     ),
 }
+_PATCHES: Growth = GROWTH["translate"][1:]  # of every translator
+OWN: dict[str, Growth] = {  # of families whose losses have other names
+    "pix2pix": (("Losses", {"distance from the partner": ("loss/absolute_ab", "loss/absolute_ba")}, False), *_PATCHES),
+    "cut": (
+        ("Losses", {"contrast": ("loss/contrast_a",), "contrast, identity": ("loss/contrast_b",)}, False),
+        *_PATCHES,
+    ),
+}
 ALONE: Growth = (  # the same where there is no discriminator
     ("Reconstruction error", {"mean squared error": ("loss/reconstruction",)}, False),
     ("Divergence of the latents", {"nats": ("loss/kl",)}, False),
@@ -129,12 +153,14 @@ ANIMATIONS = {
         "The same inputs at every epoch, from before training to the last one.",
     ),
 }
-CHANGES = ("change/ab", "change/ba", "cycle_error/a", "cycle_error/b")  # of epochs.csv, as shares
+# Of epochs.csv, as shares; a run has those that its family knows.
+CHANGES = ("change/ab", "change/ba", "change/bb", "cycle_error/a", "cycle_error/b", "error/ab", "error/ba")
 CHANGED = "mean absolute differences, in shares of the grey scale"
 NOTES = {
     "generate": "Diversity is how far two images are apart on average: the samples' should come near the data's.",
     "translate": "They are means of both directions, before the losses are weighed. Change (of a picture by its "
-    f"translation) and cycle error (of a picture there and back) are {CHANGED}, at the last preview.",
+    "translation), cycle error (of a picture there and back) and error (of a translation, against its true partner) "
+    f"are {CHANGED}, at the last preview. A run that goes one way has no way back.",
 }
 
 
@@ -164,18 +190,26 @@ def measured(entry: Entry, chart: Chart) -> bool:
     """Whether the run learns what the chart shows."""
     if chart.objectives and entry.objective not in chart.objectives:
         return False
+    if not _learns(entry, chart):
+        return False
     return not chart.weight or bool(entry.config and entry.config.settings.get(chart.weight, 1))
+
+
+def _learns(entry: Entry, chart: Chart) -> bool:
+    """Whether the run's family learns what the chart shows; one that is not known is taken for a CycleGAN."""
+    return not chart.families or (entry.family if entry.family in OWN else CYCLES[0]) in chart.families
 
 
 def usual(task: str, group: Sequence[Entry]) -> list[Chart]:
     """The charts of a task, without those that other objectives than these runs' have of their own."""
     known = {entry.objective for entry in group}
-    return [chart for chart in CHARTS[task] if not chart.objectives or known & set(chart.objectives)]
+    charts = [chart for chart in CHARTS[task] if not chart.objectives or known & set(chart.objectives)]
+    return [chart for chart in charts if not chart.families or any(_learns(entry, chart) for entry in group)]
 
 
 def growth(entry: Entry) -> Growth:
     """What is watched while the run trains."""
-    return ALONE if entry.objective == "likelihood" else GROWTH[entry.task]
+    return ALONE if entry.objective == "likelihood" else OWN.get(entry.family, GROWTH[entry.task])
 
 
 def split(chart: Chart, group: Sequence[Entry]) -> list[tuple[str, list[Entry]]]:
@@ -215,6 +249,10 @@ def titles(entry: Entry) -> dict[str, str]:
         "loss/cycle_b": f"Cycle loss, {b}",
         "loss/identity_a": f"Identity loss, {a}",
         "loss/identity_b": f"Identity loss, {b}",
+        "loss/absolute_ab": f"Distance from the partner, {there}",
+        "loss/absolute_ba": f"Distance from the partner, {back}",
+        "loss/contrast_a": f"Contrast, {there}",
+        "loss/contrast_b": f"Contrast, {b} → {b}",
         "loss/g_ab": f"Adversarial loss, {there}",
         "loss/g_ba": f"Adversarial loss, {back}",
         "loss/d_a": f"Discriminator loss, {a}",
@@ -225,6 +263,9 @@ def titles(entry: Entry) -> dict[str, str]:
         "accuracy/d_b_fake": f"Accuracy on {there}",
         "change/ab": f"Change, {there}",
         "change/ba": f"Change, {back}",
+        "change/bb": f"Change, {b} → {b}",
+        "error/ab": f"Error, {there}",
+        "error/ba": f"Error, {back}",
         "cycle_error/a": f"Cycle error, {a}",
         "cycle_error/b": f"Cycle error, {b}",
         "accuracy/d_held_out": "Accuracy on held-out images",
@@ -249,8 +290,12 @@ def last_values(library: Library, entry: Entry, group: Sequence[Entry]) -> dict[
         a, b = domain_names(group)
         rows[f"Change, {a} → {b}"] = share(previews.last("change/ab"), 1)
         rows[f"Change, {b} → {a}"] = share(previews.last("change/ba"), 1)
-        rows[f"Cycle error, {a}"] = share(previews.last("cycle_error/a"), 1)
-        rows[f"Cycle error, {b}"] = share(previews.last("cycle_error/b"), 1)
+        if any(other.family not in OWN for other in group):
+            rows[f"Cycle error, {a}"] = share(previews.last("cycle_error/a"), 1)
+            rows[f"Cycle error, {b}"] = share(previews.last("cycle_error/b"), 1)
+        if any(other.family == "pix2pix" for other in group):
+            rows[f"Error, {a} → {b}"] = share(previews.last("error/ab"), 1)
+            rows[f"Error, {b} → {a}"] = share(previews.last("error/ba"), 1)
     else:
         rows["Diversity of the samples"] = number(previews.last("diversity/samples"))
         rows["Diversity of the data"] = number(previews.last("diversity/data"))

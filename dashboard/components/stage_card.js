@@ -2,8 +2,7 @@
 
 const PADDING = 2; // between and around the pictures of a sheet
 const GENERATED = { columns: 4, rows: 4 };
-const TRANSLATED = { columns: 6, rows: 4 }; // input, translated, back, in both directions
-const STEPS = ["input", "translated", "back"];
+const TRANSLATED = { columns: 6, rows: 4 }; // three pictures, in two directions
 
 // From darker through unchanged to brighter, told apart by colour-blind eyes (after ColorBrewer's PuOr, turned round).
 const COLOURS = [
@@ -64,18 +63,17 @@ class Card {
     this.title.textContent = run.title;
     this.lock.hidden = !run.private;
     this.lock.textContent = run.file ? "real images: they stay on this machine" : "real inputs: stays on this machine";
-    this.write(run.domains);
+    this.write(run.ways, run.steps);
     this.shown = undefined;
     if (!this.drawn) this.reserve();
   }
 
   // The two directions of a translator's sheet, and what its six columns show.
-  write(domains) {
-    this.headings.hidden = !domains;
-    if (!domains) return;
-    const [a, b] = domains;
-    const ways = [`${a} → ${b}`, `${b} → ${a}`].map((words) => made("span", "way", words));
-    this.headings.replaceChildren(...ways, ...[...STEPS, ...STEPS].map((word) => made("span", "", word)));
+  write(ways, steps) {
+    this.headings.hidden = !ways;
+    if (!ways) return;
+    const titles = ways.map(([a, b]) => made("span", "way", `${a} → ${b}`));
+    this.headings.replaceChildren(...titles, ...[...steps, ...steps].map((word) => made("span", "", word)));
   }
 
   // The sheet's room before it is there: nothing jumps when it comes.
@@ -125,16 +123,17 @@ class Card {
   }
 
   say(at, epoch, since) {
-    const { file, label, domains } = this.run;
+    const { file, label, ways, steps } = this.run;
     this.root.dataset.epoch = file ? "" : (at ?? "");
     if (file) this.at.textContent = "of every epoch";
     else if (at === undefined) this.at.textContent = "";
     else this.at.textContent = at === epoch ? `epoch ${at}` : `epoch ${at}, the nearest this run has to ${epoch}`;
     this.at.classList.toggle("other", !file && at !== epoch);
     const what = file ? `${this.run.kind} images, ${label}` : `Sample grid of ${label} at epoch ${at}`;
-    const ways = domains ? `: input, translated and back, from ${domains.join(" to ")} and then back` : "";
+    const directions = ways?.map(([a, b]) => `from ${a} to ${b}`).join(" and then ");
+    const shows = ways ? `: ${steps[0]}, ${steps[1]} and ${steps[2]}, ${directions}` : "";
     const less = since === undefined ? "" : `, its difference from epoch ${since}`;
-    this.canvas.setAttribute("aria-label", what + ways + less);
+    this.canvas.setAttribute("aria-label", what + shows + less);
     this.count(at);
   }
 

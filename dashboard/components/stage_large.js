@@ -130,8 +130,8 @@ class Large {
     const found = [`epoch ${card.root.dataset.epoch}`];
     if (run.classes.length) found.push(`class ${run.classes[this.sample]}`);
     if (run.domains) {
-      const [a, b] = run.domains;
-      found.push(`${this.sample % 2 ? `${b} → ${a}` : `${a} → ${b}`}: ${STEPS.join(", ")}`);
+      const [a, b] = run.ways[this.sample % 2];
+      found.push(`${a} → ${b}: ${run.steps.join(", ")}`);
     }
     if (card !== this.first) {
       const same = run.inputs === this.first.run.inputs;

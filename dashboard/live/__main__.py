@@ -3,7 +3,11 @@
 import argparse
 from pathlib import Path
 
+from starlette.middleware import Middleware
+
+from dashboard.door import Door, Narrow
 from dashboard.live import app, look
+from dashboard.live.streams import Kept
 from gan_core.runs import default_root
 
 
@@ -18,6 +22,8 @@ def main() -> None:
         ssr_mode=False,
         footer_links=[],
         max_file_size=app.MAX_FILE,
+        state_session_capacity=app.VISITORS,
+        app_kwargs={"middleware": [Middleware(Door), Middleware(Narrow), Middleware(Kept)]},
         **look.look(),
     )
 

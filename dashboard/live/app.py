@@ -1,11 +1,13 @@
 """The live tab's layout: what is where, and which click does what. What is computed stands in the files beside it."""
 
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
+from dashboard.door import outside
 from dashboard.live import encode, endpoints, fields, generate, notes, pictures, translate
 from dashboard.live.fields import private
 from dashboard.live.generate import Wanted
@@ -16,14 +18,49 @@ from gan_core.errors import UserError
 MAX_FILE = "50mb"
 KEPT_SECONDS = 1800  # of uploaded files on the server
 WAITING = 32  # requests in the queue, after which a visitor is asked to come back
+VISITORS = 500  # whose fields are remembered: each takes 0.2 MB, and a program's every call is one
 Steps = Iterator[tuple[Any, ...]]
+_FAULT = "This failed for a reason that is ours, not yours: try again. The log of the server says what happened."
+_log = logging.getLogger("ganray.live")
+
+
+class Careful(gr.Blocks):
+    """Blocks that fetch nothing, where Gradio would fetch a file named by its address, and that say what went wrong."""
+
+    async def process_api(self, *given: Any, **named: Any) -> dict[str, Any]:
+        try:
+            return await super().process_api(*given, **named)
+        except gr.Error:
+            raise
+        except UserError as error:
+            raise gr.Error(str(error), print_exception=False) from error
+        except Exception as error:
+            _log.exception("a request failed")
+            raise gr.Error(_FAULT, print_exception=False) from error
+
+    async def preprocess_data(self, block_fn: Any, inputs: list[Any], state: Any, *rest: Any, **named: Any) -> Any:
+        if outside(inputs):
+            raise gr.Error("Files are uploaded, not fetched from an address.", print_exception=False)
+        given = [_current(*pair, state) for pair in zip(block_fn.inputs, inputs, strict=False)]
+        return await super().preprocess_data(block_fn, given, state, *rest, **named)
+
+
+def _current(field: Any, value: Any, state: Any) -> Any:
+    """What a page sends of a field. A visitor who is quicker than the choices that are under way sends one of the old
+    choices, which Gradio would refuse: it gives way to the one that comes with the new.
+    """
+    if state is not None and field._id in state:
+        field = state[field._id]
+    if value is None or not isinstance(field, gr.Dropdown | gr.Radio):
+        return value
+    return value if any(value == known for _, known in field.choices) else field.value
 
 
 def build(root: Path) -> gr.Blocks:
     """The live tab over the runs below `root`."""
     shelf = Shelf(root)
     kept = (KEPT_SECONDS, KEPT_SECONDS)
-    with gr.Blocks(title="GANray live", analytics_enabled=False, fill_width=True, delete_cache=kept) as blocks:
+    with Careful(title="GANray live", analytics_enabled=False, fill_width=True, delete_cache=kept) as blocks:
         with gr.Tabs():
             with gr.Tab("Translate", id="translate"):
                 _translate_tab(blocks, shelf)
@@ -32,8 +69,9 @@ def build(root: Path) -> gr.Blocks:
             with gr.Tab("Encode", id="encode"):
                 _encode_tab(blocks, shelf)
         endpoints.add(shelf, endpoints.Scratch())
-        blocks.load(shelf.decoder.start, api_visibility="private", queue=False)
+        blocks.load(shelf.decoder.start, api_visibility="private", concurrency_limit=None)
     blocks.queue(max_size=WAITING, default_concurrency_limit=2)
+    blocks.state_session_capacity = VISITORS
     return blocks
 
 
@@ -110,7 +148,7 @@ def _generate_tab(blocks: gr.Blocks, shelf: Shelf) -> None:
                 True,
                 label="Second opinion",
                 info="What classifiers take each picture for",
-                visible=fields.can_be_judged(shelf, run.value),
+                visible=False,  # until the visitor's browser has asked: the answer takes torch
             )
             with gr.Column(elem_classes="buttons"):
                 make = gr.Button("Generate", variant="primary", size="md")

@@ -1,6 +1,7 @@
 """Encode: a picture through a run's encoder and back, and what the model could not explain."""
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,7 +10,9 @@ from dashboard.live.models import Shelf
 from dashboard.live.translate import Upload, doubt, sentence
 from gan_core import decoding, images
 from gan_core.errors import UserError
-from gan_core.inference import Model
+
+if TYPE_CHECKING:
+    from gan_core.inference import Model
 
 
 def empty() -> str:
@@ -39,7 +42,7 @@ def encode(shelf: Shelf, given: Upload | None, run: str, insist: bool = False) -
         yield pictures.message(sentence(str(error)), "error") + empty(), False
 
 
-def reconstruct(model: Model, picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def reconstruct(model: "Model", picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The picture as the run takes it and what the generator makes of its latent, uint8 (S, S, C) both.
 
     picture: float32 (H, W, C) in [0, 1].
@@ -50,7 +53,7 @@ def reconstruct(model: Model, picture: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return before, model.reconstruct(before[None])[0]
 
 
-def page(model: Model, before: np.ndarray, after: np.ndarray) -> str:
+def page(model: "Model", before: np.ndarray, after: np.ndarray) -> str:
     missing = (before.astype(np.float32) - after) / 255
     z = model.encode(before[None])[0]
     run = model.run.folder.name

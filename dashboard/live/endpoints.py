@@ -18,7 +18,6 @@ from dashboard.live.generate import Wanted
 from dashboard.live.models import Shelf
 from gan_core import images, translation
 from gan_core.errors import UserError
-from gan_core.evaluation import opinions
 
 
 class Scratch:
@@ -53,9 +52,9 @@ def add(shelf: Shelf, scratch: Scratch) -> None:
     """Add the endpoints to the Blocks that are being built."""
 
     def runs() -> dict[str, Any]:
-        """The runs that can translate, with their domains, generate, with their classes, and encode."""
+        """The runs that can translate, with the domains they translate to, generate, with classes, and encode."""
         return {
-            "translate": {name: list(shelf.config(name).domains) for name in shelf.names("translate")},
+            "translate": {name: list(shelf.ways(name)[1]) for name in shelf.names("translate")},
             "generate": {name: list(shelf.classes(name)) for name in shelf.names("generate")},
             "encode": shelf.names("encode"),
         }
@@ -69,7 +68,7 @@ def add(shelf: Shelf, scratch: Scratch) -> None:
             if not insist and (reason := translate.doubt(picture, model)):
                 raise UserError(f"{reason} Call with insist=True to translate it all the same.")
             done = translation.translate_picture(model, picture, to, cycle=False)
-        return scratch.write(f"{upload.stem}_{done.target}.png", translation.png(done.after, done))
+        return scratch.write(translate.download(done), translation.png(done.after, done))
 
     def generate_files(run: str, label: str, seed: float, count: float, truncation: float) -> list[str]:
         """Generate pictures; their PNG files. label: a class, or empty."""
@@ -91,6 +90,8 @@ def add(shelf: Shelf, scratch: Scratch) -> None:
 
     def opinions_of(run: str, label: str, seed: float, count: float, truncation: float) -> dict[str, Any]:
         """What the classifiers take the pictures of `generate` for: by classifier, a list of chances by class."""
+        from gan_core.evaluation import opinions
+
         with _told():
             model = shelf.get(run)
             if refused := opinions.refusal(model.config):
@@ -107,7 +108,7 @@ def add(shelf: Shelf, scratch: Scratch) -> None:
         with _told():
             upload, model = translate.uploads([file])[0], shelf.get(run)
             _, after = encode.reconstruct(model, shelf.decoder.decode(upload.data, upload.name))
-        return scratch.write(f"{upload.stem}_encoded.png", images.png_bytes(after, Run=model.run.folder.name))
+        return scratch.write("encoded.png", images.png_bytes(after, Run=model.run.folder.name))
 
     with gr.Group(visible=False):
         file, output, outputs = gr.File(), gr.File(), gr.File(file_count="multiple")

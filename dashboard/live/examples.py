@@ -30,7 +30,7 @@ def as_picture(example: tuple[bytes, str]) -> tuple[Image.Image, str]:
 
 
 def _drawn(settled: RunConfig, domain: str) -> Iterator[tuple[bytes, str]]:
-    kind = _KINDS.get(settled.subject or "")
+    kind = "colour" if phantom.in_colour(settled.source) else _KINDS.get(settled.subject or "")
     if kind is None:
         return
     classes = phantom.drawer(kind).CLASSES
@@ -42,7 +42,8 @@ def _drawn(settled: RunConfig, domain: str) -> Iterator[tuple[bytes, str]]:
 
 @lru_cache(maxsize=64)
 def _phantom(kind: str, label: str, number: int, size: int) -> bytes:
-    picture = phantom.drawer(kind).draw(label, _FIRST_SEED + number, max(size, 128)).image
+    channels = 3 if kind == "colour" else 1
+    picture = phantom.picture(kind, label, _FIRST_SEED + number, max(size, 128), channels)
     return images.png_bytes(np.rint(picture * 255).astype(np.uint8))
 
 

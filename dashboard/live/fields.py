@@ -7,7 +7,6 @@ import gradio as gr
 from dashboard.live import examples, generate
 from dashboard.live.models import Shelf
 from gan_core.errors import UserError
-from gan_core.evaluation import opinions
 from gan_core.runs import REFERENCE
 
 
@@ -37,12 +36,13 @@ def known_runs(shelf: Shelf, ability: str, chosen: str | None) -> gr.Dropdown:
 
 
 def directions(shelf: Shelf, name: str | None) -> dict[str, Any]:
-    """Choices of a direction, each named by both domains, its value the target."""
+    """Choices of a direction that the run goes, each named by both domains, its value the target."""
     try:
-        domains = shelf.config(name).domains if name else ()
+        domains, targets = shelf.ways(name) if name else ((), ())
     except UserError:
-        domains = ()
-    choices = [(f"{other} → {to}", to) for other, to in (domains, domains[::-1])] if domains else []
+        domains, targets = (), ()
+    ways = (domains, domains[::-1]) if domains else ()
+    choices = [(f"{other} → {to}", to) for other, to in ways if to in targets]
     return {"choices": choices, "value": choices[0][1] if choices else None}
 
 
@@ -65,6 +65,8 @@ def seconds(shelf: Shelf, name: str | None, label: str | None = None) -> dict[st
 
 def can_be_judged(shelf: Shelf, name: str | None) -> bool:
     """Whether classifiers can be asked about a run's pictures."""
+    from gan_core.evaluation import opinions
+
     try:
         return bool(name) and bool(opinions.fitting(shelf.config(name or "")))
     except UserError:

@@ -5,6 +5,7 @@ walk between two seeds; and what classifiers make of them.
 import html
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,7 +14,9 @@ from dashboard.live.models import Shelf
 from dashboard.live.translate import sentence
 from gan_core import images
 from gan_core.errors import UserError
-from gan_core.inference import Model
+
+if TYPE_CHECKING:
+    from gan_core.inference import Model
 
 MOST = 64  # pictures
 LARGEST = 2**53  # seed: the largest that a browser's numbers hold
@@ -107,7 +110,7 @@ def real(value: Given) -> float:
     return float(value)
 
 
-def make(model: Model, wanted: Wanted) -> tuple[np.ndarray, list[str]]:
+def make(model: "Model", wanted: Wanted) -> tuple[np.ndarray, list[str]]:
     """Pictures uint8 (N, H, W, C) with the class of each.
 
     Raises:
@@ -121,16 +124,16 @@ def make(model: Model, wanted: Wanted) -> tuple[np.ndarray, list[str]]:
     )
 
 
-def files(model: Model, made: np.ndarray, labels: list[str], seed: Given) -> dict[str, bytes]:
+def files(model: "Model", made: np.ndarray, labels: list[str], seed: Given) -> dict[str, bytes]:
     """PNG files by name."""
     notes = {"Run": model.run.folder.name, "Seed": str(seed_of(seed))}
     return {
-        f"{name or 'generated'}_{number:03d}.png": images.png_bytes(picture, **notes)
+        pictures.file_name(name or "generated", f"{number:03d}"): images.png_bytes(picture, **notes)
         for number, (picture, name) in enumerate(zip(made, labels, strict=True))
     }
 
 
-def grid(model: Model, wanted: Wanted) -> Drawn:
+def grid(model: "Model", wanted: Wanted) -> Drawn:
     made, labels = make(model, wanted)
     mixed = bool(model.classes) and wanted.label in ("", ANY)
     cells = []
@@ -144,7 +147,7 @@ def grid(model: Model, wanted: Wanted) -> Drawn:
     return Drawn(page, made, tuple(labels))
 
 
-def rows(model: Model, wanted: Wanted) -> Drawn:
+def rows(model: "Model", wanted: Wanted) -> Drawn:
     """A row a class, all of the same latents."""
     count, seed = min(count_of(wanted.count), COLUMNS), seed_of(wanted.seed)
     drawn = model.same_latents(count, seed=seed, truncation=real(wanted.truncation))
@@ -152,7 +155,9 @@ def rows(model: Model, wanted: Wanted) -> Drawn:
     lines = []
     for name, row in drawn.items():
         notes = {"Run": model.run.folder.name, "Seed": str(seed), "Class": name}
-        found = {f"{name}_{number:03d}.png": images.png_bytes(one, **notes) for number, one in enumerate(row)}
+        found = {
+            pictures.file_name(name, f"{number:03d}"): images.png_bytes(one, **notes) for number, one in enumerate(row)
+        }
         shown = (pictures.image(content, f"synthetic, {name}") for content in found.values())
         cells = "".join(_cell(one, wanted, len(files) + number) for number, one in enumerate(shown))
         lines.append(f'<b>{html.escape(name)}</b><div class="row-of" style="--count: {count}">{cells}</div>')
@@ -162,7 +167,7 @@ def rows(model: Model, wanted: Wanted) -> Drawn:
     return Drawn(page, np.concatenate(list(drawn.values())), tuple(name for name in drawn for _ in range(count)))
 
 
-def on_the_way(model: Model, wanted: Wanted, shares: Sequence[float] = SHARES) -> np.ndarray:
+def on_the_way(model: "Model", wanted: Wanted, shares: Sequence[float] = SHARES) -> np.ndarray:
     """Pictures uint8 (shares, count, H, W, C).
 
     Raises:
@@ -172,18 +177,18 @@ def on_the_way(model: Model, wanted: Wanted, shares: Sequence[float] = SHARES) -
     return model.between(count, *ends(model, wanted), shares, seed=seed, truncation=truncation)
 
 
-def files_between(model: Model, wanted: Wanted, drawn: np.ndarray, shares: Sequence[float]) -> dict[str, bytes]:
+def files_between(model: "Model", wanted: Wanted, drawn: np.ndarray, shares: Sequence[float]) -> dict[str, bytes]:
     """PNG files by name, in the order of `drawn`; each says inside how much of each class it was made from."""
     (first, second), found = ends(model, wanted), {}
     notes = {"Run": model.run.folder.name, "Seed": str(seed_of(wanted.seed))}
     for share, row in zip(shares, drawn, strict=True):
         name, mixture = f"{first}_to_{second}_{share * 100:03.0f}", f"{1 - share:.0%} {first}, {share:.0%} {second}"
         for number, picture in enumerate(row):
-            found[f"{name}_{number:03d}.png"] = images.png_bytes(picture, **notes, Class=mixture)
+            found[pictures.file_name(name, f"{number:03d}")] = images.png_bytes(picture, **notes, Class=mixture)
     return found
 
 
-def between(model: Model, wanted: Wanted) -> Drawn:
+def between(model: "Model", wanted: Wanted) -> Drawn:
     """The same latents on the way from one class to another, all of it on the page: its slider asks for nothing."""
     most = COLUMNS if model.config.image_size < LARGE else COLUMNS // 2
     wanted = replace(wanted, count=min(count_of(wanted.count), most))
@@ -207,7 +212,7 @@ def between(model: Model, wanted: Wanted) -> Drawn:
     return Drawn(page, drawn.reshape(-1, *drawn.shape[2:]), way=ends_of_it)
 
 
-def ends(model: Model, wanted: Wanted) -> tuple[str, str]:
+def ends(model: "Model", wanted: Wanted) -> tuple[str, str]:
     """The two classes of the way. Raises UserError: the run has not two, or one stands at both ends."""
     if len(model.classes) < 2:
         raise UserError(f"run '{model.run.name}' has no two classes to choose from: take a conditional one")
@@ -218,7 +223,7 @@ def ends(model: Model, wanted: Wanted) -> tuple[str, str]:
     return first, second
 
 
-def walk(model: Model, wanted: Wanted) -> Drawn:
+def walk(model: "Model", wanted: Wanted) -> Drawn:
     """The way from one seed to another as a GIF."""
     label, seed, other = wanted.label, seed_of(wanted.seed), seed_of(wanted.other)
     chosen = (model.classes[0] if label in ("", ANY) else label) if model.classes else ""
@@ -232,7 +237,7 @@ def walk(model: Model, wanted: Wanted) -> Drawn:
     return Drawn(f'{download}<div class="walk">{shown}</div>')
 
 
-KINDS: Mapping[str, Callable[[Model, Wanted], Drawn]] = {
+KINDS: Mapping[str, Callable[["Model", Wanted], Drawn]] = {
     "new": grid,
     "classes": rows,
     "between": between,
@@ -259,7 +264,7 @@ def _cell(picture: str, wanted: Wanted, number: int, words: str = "") -> str:
     return f"<figure>{picture}{words}{said}</figure>"
 
 
-def _head(model: Model, made: Mapping[str, bytes], label: str, wanted: Wanted) -> str:
+def _head(model: "Model", made: Mapping[str, bytes], label: str, wanted: Wanted) -> str:
     """What follows, in a line, and all of it to take along."""
     seed = seed_of(wanted.seed)
     archive = pictures.link(
@@ -269,7 +274,7 @@ def _head(model: Model, made: Mapping[str, bytes], label: str, wanted: Wanted) -
     return pictures.links([archive], _about(model, label, f"seed {seed}", _cut(wanted)))
 
 
-def _about(model: Model, label: str, *settings: str) -> str:
+def _about(model: "Model", label: str, *settings: str) -> str:
     kind = "" if label == ANY else label
     return f"{', '.join(filter(None, (model.run.folder.name, kind, *settings)))}: {images.NOTICE}"
 

@@ -3,13 +3,16 @@
 import threading
 from collections import OrderedDict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from gan_core import catalog, inference, runs
+from gan_core import catalog, runs
 from gan_core.config import RunConfig
 from gan_core.decode_worker import DecodeWorker
 from gan_core.errors import UserError
-from gan_core.inference import Model
 from gan_core.runs import Run
+
+if TYPE_CHECKING:
+    from gan_core.inference import Model
 
 MOST = 4  # models kept in memory
 
@@ -40,10 +43,15 @@ class Shelf:
         preset = catalog.presets().get(settled.preset)
         return settled.classes if preset and preset.conditional else ()
 
+    def ways(self, name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """A translator's domains, and those of them that it translates to. Raises UserError: as `config`."""
+        settled = self.config(name)
+        return settled.domains, catalog.targets(settled.preset, settled.domains)
+
     def is_loaded(self, name: str) -> bool:
         return any(name in (known, known.removeprefix(f"{runs.REFERENCE}/")) for known, _ in list(self._models))
 
-    def get(self, name: str) -> Model:
+    def get(self, name: str) -> "Model":
         """The run's networks. Raises UserError: no such run, weights missing, damaged or of another shape."""
         run = self._find(name)
         try:
@@ -54,6 +62,8 @@ class Shelf:
         with self._lock:
             key = (run.name, changed)
             if key not in self._models:
+                from gan_core import inference  # torch: not before somebody wants a picture
+
                 self._models[key] = inference.load(run)
                 while len(self._models) > MOST:
                     self._models.popitem(last=False)

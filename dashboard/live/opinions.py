@@ -7,12 +7,14 @@ import html
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from gan_core.config import RunConfig
-from gan_core.evaluation import classifiers, opinions
-from gan_core.evaluation.opinions import Opinion
+
+if TYPE_CHECKING:
+    from gan_core.evaluation.opinions import Opinion
 
 _TAUGHT = {"child": "X-rays of children", "adult": "X-rays of adults"}
 _WIDTH, _HEIGHT = 300, 100  # of the chart, in its own units
@@ -24,17 +26,23 @@ def place(number: int) -> str:
 
 
 def waiting(settled: RunConfig) -> str:
+    from gan_core.evaluation import opinions
+
     return _section(f"{' and '.join(opinions.fitting(settled))} look at the pictures.", [], [])
 
 
 def none(settled: RunConfig) -> str:
     """Why nobody is asked; empty where somebody can be."""
+    from gan_core.evaluation import opinions
+
     found = opinions.refusal(settled)
     return f'<p class="below">No second opinion: {html.escape(found[:1].lower() + found[1:])}</p>' if found else ""
 
 
-def asked(settled: RunConfig, drawn: np.ndarray) -> Iterator[list[Opinion]]:
+def asked(settled: RunConfig, drawn: np.ndarray) -> Iterator[list["Opinion"]]:
     """The opinions so far, on pictures uint8 (N, H, W, C): of the classifier that reports, then of the next one too."""
+    from gan_core.evaluation import opinions
+
     found: list[Opinion] = []
     for name in opinions.fitting(settled):
         found = [*found, opinions.ask(name, settled.classes, drawn)]
@@ -43,6 +51,8 @@ def asked(settled: RunConfig, drawn: np.ndarray) -> Iterator[list[Opinion]]:
 
 def standing(settled: RunConfig) -> str:
     """Whose words these are, and what they are worth."""
+    from gan_core.evaluation import classifiers, opinions
+
     cards = [classifiers.shipped(name).card for name in opinions.fitting(settled)]
     card, names = cards[0], " and ".join(card.name for card in cards)
     kind = _TAUGHT.get(card.name.partition("-")[0], "X-rays")
@@ -61,7 +71,7 @@ def standing(settled: RunConfig) -> str:
     return f'<p class="below">{html.escape(words)}</p>'
 
 
-def about(found: Sequence[Opinion], wanted: Sequence[str]) -> str:
+def about(found: Sequence["Opinion"], wanted: Sequence[str]) -> str:
     """What is said of single pictures; wanted: the class that each was asked for, "" where none was."""
     first, *others = found
     words, differs = [], []
@@ -75,7 +85,7 @@ def about(found: Sequence[Opinion], wanted: Sequence[str]) -> str:
     return _section(_counted(found, wanted), words, differs)
 
 
-def on_the_way(found: Sequence[Opinion], first: str, second: str, shares: Sequence[float]) -> str:
+def on_the_way(found: Sequence["Opinion"], first: str, second: str, shares: Sequence[float]) -> str:
     """What is said of the same latents on the way between two classes; pictures are ordered by share, then latent."""
     words = [f"{second} {_percent(chance)}" for chance in found[0].of(second)]
     ways = [opinion.of(second).reshape(len(shares), -1) for opinion in found]
@@ -91,7 +101,7 @@ def on_the_way(found: Sequence[Opinion], first: str, second: str, shares: Sequen
     return _section(" ".join(lines), words, [], _chart(found, ways, second, shares))
 
 
-def _counted(found: Sequence[Opinion], wanted: Sequence[str]) -> str:
+def _counted(found: Sequence["Opinion"], wanted: Sequence[str]) -> str:
     """How often the classifiers say what was asked for, or each class where nothing was."""
     first, *others = found
     lines = []
@@ -109,7 +119,7 @@ def _counted(found: Sequence[Opinion], wanted: Sequence[str]) -> str:
     return f"{'; '.join(lines)}."
 
 
-def _chart(found: Sequence[Opinion], ways: Sequence[np.ndarray], second: str, shares: Sequence[float]) -> str:
+def _chart(found: Sequence["Opinion"], ways: Sequence[np.ndarray], second: str, shares: Sequence[float]) -> str:
     """Chance of the second class over its share: each latent thin, means of the classifiers whole and dashed."""
     lines = [_line("one", shares, way) for way in ways[0].T]
     lines += [_line(f"mean m{number}", shares, way.mean(1)) for number, way in enumerate(ways)]

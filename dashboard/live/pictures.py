@@ -3,6 +3,7 @@
 import base64
 import html
 import io
+import re
 import zipfile
 from collections.abc import Mapping
 
@@ -34,7 +35,7 @@ def uri(content: bytes, kind: str = "image/png") -> str:
 
 
 def quick_png(picture: np.ndarray) -> bytes:
-    """PNG for the page alone, encoded for speed; what is downloaded comes from `gan_core.images`."""
+    """PNG of an upload for the page alone, encoded for speed; what is synthetic comes from `gan_core.images`."""
     buffer = io.BytesIO()
     images.to_pil(picture).save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
@@ -89,6 +90,11 @@ def scale_bar(darker: str = "darker", brighter: str = "brighter") -> str:
         f'<div class="scale"><i style="background: linear-gradient(90deg, {stops})"></i>'
         f"<span>&minus;{ends} {darker}</span><span>0</span><span>{brighter} +{ends}</span></div>"
     )
+
+
+def file_name(*parts: str, suffix: str = ".png") -> str:
+    """A name for what is taken away: of letters, digits, '.', '_' and '-', whatever a class or a run is called."""
+    return re.sub(r"[^\w.-]", "_", "_".join(parts)).lstrip(".") + suffix
 
 
 def link(content: bytes, name: str, words: str, kind: str = "image/png") -> str:

@@ -5,14 +5,21 @@ Gradio takes seconds to import, so that it is built when the first visitor asks 
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import importlib
+import signal
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from types import FrameType
 from typing import Any
 
 import streamlit as st
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse
 from starlette.routing import BaseRoute, Mount, Route
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from dashboard.door import Narrow
 
 
 def path() -> str:
@@ -32,30 +39,77 @@ class Lazy:
     def __init__(self) -> None:
         self._made: Any = None
         self._lock = asyncio.Lock()
+        self._streams: set[asyncio.Task[None]] = set()
         self._running = contextlib.AsyncExitStack()
+        self._begun: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._made is None and _is_page(scope):
             # What the page asks for next makes the application, and is answered when that is done.
             await HTMLResponse(_WAITING, headers={"cache-control": "no-store"})(scope, receive, send)
             return
+        await self._make()
+        whole = False
+
+        async def pass_on(message: Message) -> None:
+            nonlocal whole
+            whole = message["type"] == "http.response.body" and not message.get("more_body")
+            if message["type"] == "http.response.start" and _streams(message):
+                self._streams.add(answer)
+                # A proxy must hand on each step of an answer as it comes.
+                message = {**message, "headers": [*message["headers"], (b"x-accel-buffering", b"no")]}
+            await send(message)
+
+        below = {**scope, "root_path": scope.get("app_root_path", "")}
+        answer = asyncio.create_task(self._made(below, receive, pass_on))
+        try:
+            await answer
+        except asyncio.CancelledError:
+            if answer in self._streams:  # else it was ended by leave
+                raise
+            if not whole:
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+        finally:
+            self._streams.discard(answer)
+
+    async def _make(self) -> None:
         async with self._lock:
             if self._made is None:
                 made = await asyncio.to_thread(mounted, path())
                 # Without its lifespan Gradio's queue never starts, and every call waits for ever.
                 await self._running.enter_async_context(made.router.lifespan_context(made))
                 self._made = made
+                # What the first picture needs, while the browser loads the page: torch takes seconds.
+                threading.Thread(target=_import_torch, daemon=True).start()
 
-        async def pass_on(message: Message) -> None:
-            if message["type"] == "http.response.start" and _streams(message):
-                # A proxy must hand on each step of an answer as it comes.
-                message = {**message, "headers": [*message["headers"], (b"x-accel-buffering", b"no")]}
-            await send(message)
+    def begin(self) -> None:
+        """Make the application now, ahead of its first request."""
+        if self._made is None and self._begun is None:
+            self._begun = asyncio.create_task(self._make())
 
-        await self._made({**scope, "root_path": scope.get("app_root_path", "")}, receive, pass_on)
+    def leave(self) -> None:
+        """End the streams of the pages that are open. The server that stops waits for them, and they never end."""
+        while self._streams:
+            self._streams.pop().cancel()
 
     async def close(self) -> None:
         await self._running.aclose()
+
+
+def _import_torch() -> None:
+    importlib.import_module("gan_core.evaluation.opinions")
+
+
+class Ahead:
+    """ASGI middleware: whoever asks for the page Live will want the live tab, which is made meanwhile."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].rstrip("/") == below("live"):
+            _live.begin()
+        await self.app(scope, receive, send)
 
 
 def mounted(at: str) -> Any:
@@ -64,11 +118,13 @@ def mounted(at: str) -> Any:
     from fastapi import FastAPI
 
     from dashboard.live import app, look
+    from dashboard.live.streams import Kept
     from gan_core.runs import default_root
 
     blocks = app.build(default_root())
     options: dict[str, Any] = {"ssr_mode": False, "footer_links": [], "max_file_size": app.MAX_FILE, **look.look()}
-    return gr.mount_gradio_app(FastAPI(openapi_url=None), blocks, at, root_path=at, **options)
+    outer = FastAPI(openapi_url=None, middleware=[Middleware(Narrow, at), Middleware(Kept)])
+    return gr.mount_gradio_app(outer, blocks, at, root_path=at, **options)
 
 
 def _is_page(scope: Scope) -> bool:
@@ -120,7 +176,28 @@ def routes() -> list[BaseRoute]:
 
 @contextlib.asynccontextmanager
 async def lifespan(_: st.App) -> AsyncIterator[None]:
+    loop = asyncio.get_running_loop()
     try:
-        yield
+        with _on_stop(lambda: loop.call_soon_threadsafe(_live.leave)):
+            yield
     finally:
         await _live.close()
+
+
+@contextlib.contextmanager
+def _on_stop(do: Callable[[], object]) -> Iterator[None]:
+    """Do something when the server is told to stop, besides what is done then anyway."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread hears signals
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def told(number: int, frame: FrameType | None) -> None:
+        do()
+        then = before[signal.Signals(number)]
+        if callable(then):
+            then(number, frame)
+
+    for number in before:
+        signal.signal(number, told)
+    yield

@@ -1,10 +1,14 @@
-"""Translate: one picture, or many, into a run's other domain; first the result, then what can be said about it."""
+"""Translate: one picture, or many, into a run's other domain; first the result, then what can be said about it.
+
+What is taken away is named by its number and its domain: the name of an upload often holds that of a patient.
+"""
 
 import contextlib
 import html
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,9 +16,10 @@ from dashboard.live import pictures
 from dashboard.live.models import Shelf
 from gan_core import gate, images, translation
 from gan_core.errors import UserError
-from gan_core.evaluation import lungs
-from gan_core.inference import Model
 from gan_core.translation import Translation
+
+if TYPE_CHECKING:
+    from gan_core.inference import Model
 
 MOST_FILES = 50
 LIMIT = 50 * 1024**2  # bytes of one file
@@ -24,7 +29,10 @@ _SHOWN = 12  # of several translations
 
 @dataclass(frozen=True)
 class Upload:
-    """A file as it came: its own name, and its bytes, or where they are: fifty large files are not read at once."""
+    """A file as it came: its own name, which stays on the page, and its bytes or where they are.
+
+    Fifty large files are not read at once.
+    """
 
     name: str
     content: bytes | Path = field(repr=False)
@@ -36,10 +44,6 @@ class Upload:
             return self.content
         with _kept():
             return self.content.read_bytes()
-
-    @property
-    def stem(self) -> str:
-        return Path(self.name).stem or "picture"
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,7 @@ def translate(shelf: Shelf, given: Sequence[Upload], run: str, to: str, insist: 
         yield Shown(message=pictures.message(sentence(str(error)), "error"))
 
 
-def _one(shelf: Shelf, upload: Upload, model: Model, to: str, insist: bool) -> Iterator[Shown]:
+def _one(shelf: Shelf, upload: Upload, model: "Model", to: str, insist: bool) -> Iterator[Shown]:
     picture = shelf.decoder.decode(upload.data, upload.name)
     if not insist and (reason := doubt(picture, model)):
         yield Shown(message=pictures.message(reason), doubted=True)
@@ -106,10 +110,9 @@ def _one(shelf: Shelf, upload: Upload, model: Model, to: str, insist: bool) -> I
 
     done = translation.with_cycle(model, done)
     heat = translation.png(pictures.heat(done.change), done)
-    name = f"{upload.stem}_{done.target}"
     found = [
-        pictures.link(after, f"{name}.png", f"Translation, {model.config.image_size} px"),
-        pictures.link(heat, f"{name}_change.png", "What changed"),
+        pictures.link(after, download(done), f"Translation, {model.config.image_size} px"),
+        pictures.link(heat, download(done, "change"), "What changed"),
     ]
     figures = pictures.table(numbers(done, _lungs(done, model)))
     shown = replace(shown, side=_side(done, heat), below=figures + _files(found))
@@ -119,20 +122,23 @@ def _one(shelf: Shelf, upload: Upload, model: Model, to: str, insist: bool) -> I
         # Last: of a large X-ray it takes as long as all the rest.
         own = translation.png(translation.at_original_size(picture, done, model.config.fit), done)
         size = f"{picture.shape[1]} x {picture.shape[0]} px"
-        found.insert(1, pictures.link(own, f"{name}_original_size.png", f"In its own size, {size}"))
+        found.insert(1, pictures.link(own, download(done, "original_size"), f"In its own size, {size}"))
         yield replace(shown, below=figures + _files(found))
 
 
 def _side(done: Translation, heat: bytes) -> str:
-    assert done.cycled is not None
     change = pictures.figure(pictures.image(heat, "what changed"), "What changed", pictures.scale_bar())
+    if done.cycled is None:
+        return change + pictures.ghost("And back again", f"This run goes one way, from {done.source} to {done.target}.")
     error = np.abs(done.cycle_error).mean()
-    back = pictures.image(pictures.quick_png(done.cycled), "translated back, synthetic")
+    there = f"{done.source} to {done.target} and back"
+    content = images.png_bytes(done.cycled, Run=done.run, Direction=there)
+    back = pictures.image(content, "translated back, synthetic")
     title = f"And back to {html.escape(done.source)}"
     return change + pictures.figure(back, title, f"synthetic; {error:.1%} of the grey scale off, on average")
 
 
-def _many(shelf: Shelf, given: Sequence[Upload], model: Model, to: str, insist: bool) -> Iterator[Shown]:
+def _many(shelf: Shelf, given: Sequence[Upload], model: "Model", to: str, insist: bool) -> Iterator[Shown]:
     members: dict[str, bytes] = {}
     cards: list[str] = []
     refused: list[str] = []
@@ -147,7 +153,7 @@ def _many(shelf: Shelf, given: Sequence[Upload], model: Model, to: str, insist: 
         except UserError as error:
             refused.append(str(error))
             continue
-        members[f"{number:03d}_{upload.stem}_{done.target}.png"] = content = translation.png(done.after, done)
+        members[download(done, f"{number:03d}")] = content = translation.png(done.after, done)
         if len(cards) < _SHOWN:
             pair = pictures.image(pictures.quick_png(done.before), "before") + pictures.image(content, "synthetic")
             cards.append(pictures.figure(f'<div class="pair">{pair}</div>', html.escape(upload.name)))
@@ -155,23 +161,33 @@ def _many(shelf: Shelf, given: Sequence[Upload], model: Model, to: str, insist: 
     if not members:
         yield Shown(message=listed, doubted=not insist)
         return
-    archive = pictures.link(pictures.zipped(members), f"to_{to}.zip", f"All {len(members)} as zip", "application/zip")
+    archive = pictures.link(
+        *(pictures.zipped(members), pictures.file_name("to", to, suffix=".zip"), f"All {len(members)} as zip"),
+        kind="application/zip",
+    )
     hidden = f" The first {_SHOWN} are shown." if len(members) > _SHOWN else ""
     words = f"Left as it came, right {to}: {images.NOTICE}.{hidden}"
     grid = f'{pictures.links([archive], words)}<div class="many">{"".join(cards)}</div>'
     yield Shown(grid, side="", message=listed, doubted=bool(refused) and not insist)
 
 
-def doubt(picture: np.ndarray, model: Model, deed: str = "translated") -> str:
+def download(done: Translation, *more: str) -> str:
+    """What a translation is called when it is taken away."""
+    return pictures.file_name("translated", done.target, *more)
+
+
+def doubt(picture: np.ndarray, model: "Model", deed: str = "translated") -> str:
     """Why a picture should not go through this run, as a sentence; empty where nothing speaks against it."""
     verdict = gate.judge(picture, model.config.subject)
     return "" if verdict.fits else sentence(f"this picture is not {deed}: {verdict.reason}")
 
 
-def _lungs(done: Translation, model: Model) -> np.ndarray | None:
+def _lungs(done: Translation, model: "Model") -> np.ndarray | None:
     """Where the lungs are in the picture as it came, bool (S, S); None where none can be right."""
     if model.config.subject != CHEST:
         return None
+    from gan_core.evaluation import lungs
+
     (mask,) = lungs.find(done.before[None])
     return None if lungs.sane(mask) else mask
 

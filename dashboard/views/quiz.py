@@ -179,20 +179,24 @@ def ask(found: Quiz, made: Made, answers: str) -> None:
         st.caption("The truth comes at the end.", width="content")
 
 
+@parts.action
 def _answer(found: Quiz, number: int, answer: str) -> None:
     answers = given(found)
     if answers is not None and len(answers) == number - 1:
         st.query_params["answers"] = f"{found.key}-{answers}{answer}"
 
 
+@parts.action
 def _start(found: Quiz) -> None:
     st.query_params["answers"] = f"{found.key}-"
 
 
+@parts.action
 def _forget() -> None:
     st.query_params.pop("answers", None)
 
 
+@parts.action
 def _next() -> None:
     st.session_state["quiz_seed"] = (int(st.session_state.get("quiz_seed", 1)) + 1) % (LARGEST + 1)
     _forget()

@@ -29,7 +29,9 @@ from dashboard import (
 from dashboard.parts import plain
 from dashboard.store import Entry, Library
 from gan_core import config as configs
+from gan_core import runs
 from gan_core.errors import UserError
+from gan_core.evaluation import results
 
 HIDDEN = {"step", "epoch", "seconds", "diversity/data"}  # axes, and what is drawn beside another curve
 
@@ -154,7 +156,7 @@ def show_samples(library: Library, entry: Entry) -> None:
             for at, path in samples.items():
                 with st.container(gap="xsmall"):
                     alt = f"Sample grid of {entry.label} at epoch {at}"
-                    parts.picture(library.picture(path), alt, f"all-{at}", domains)
+                    parts.picture(library.picture(path), alt, f"all-{at}", entry.sheet)
                     st.caption(f"epoch {at}")
 
 
@@ -167,11 +169,12 @@ def show_scores(library: Library, entry: Entry) -> None:
 def changes(library: Library, entry: Entry) -> stage.Facts:
     """What the translators change at each epoch, and what of the input does not come back."""
     table, names = library.table(entry, store.EPOCHS), terms.titles(entry)
-    found: dict[str, dict[int, str]] = {names[column]: {} for column in terms.CHANGES}
+    columns = [column for column in terms.CHANGES if column in table.numeric()] or terms.CHANGES[:2]
+    found: dict[str, dict[int, str]] = {names[column]: {} for column in columns}
     held_out = False
     for epoch in entry.sheets:
         row = table.row("epoch", epoch)
-        for column in terms.CHANGES:
+        for column in columns:
             if isinstance(value := row.get(column), float):
                 found[names[column]][epoch] = terms.share(value, 1)
         held_out |= math.isfinite(float(str(row.get("accuracy/d_held_out", "nan"))))
@@ -250,7 +253,8 @@ def show_files(entry: Entry) -> None:
 
 
 def _content(path: Path) -> bytes:
-    return path.read_bytes()
+    """A file as it is; an evaluation without the names of training images."""
+    return results.shareable(path) if path.name == runs.EVALUATION else path.read_bytes()
 
 
 def _zipped(paths: list[Path]) -> bytes:

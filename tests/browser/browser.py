@@ -12,7 +12,8 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# The first is Chromium without a window around its pages: a third of the work of a page falls away.
+NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 DOWNLOAD_SECONDS = 300
 PACKAGE_SECONDS = 600
 
@@ -37,8 +38,9 @@ def install_browser() -> Path | None:
     if not found and shutil.which("apt-get") and (prefix := _as_root()) is not None:
         apt = [*prefix, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq"]
         _succeeds([*apt, "update"], PACKAGE_SECONDS)
-        if _succeeds([*apt, "install", "-y", "--no-install-recommends", "chromium"], PACKAGE_SECONDS):
-            found = find_browser()
+        for name in NAMES[:2]:  # not every release has the first
+            if not found and _succeeds([*apt, "install", "-y", "--no-install-recommends", name], PACKAGE_SECONDS):
+                found = find_browser()
     return found
 
 

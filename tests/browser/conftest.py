@@ -2,23 +2,18 @@
 
 import contextlib
 import os
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psutil
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
 
 from tests.browser.browser import find_browser
-from tests.conftest import ROOT
+from tests.serving import serve
 
-START_SECONDS = 60
+WAIT = 60_000  # ms for what has to happen: a loaded machine is slow, and a test that passes never waits so long
+expect.set_options(timeout=WAIT)
+
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -51,11 +46,23 @@ def browser() -> Iterator[Browser]:
         chromium.close()
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Of a test that failed, what its page said at that moment."""
+    report = yield
+    shown = getattr(item, "funcargs", {}).get("page")
+    if report.when == "call" and report.failed and isinstance(shown, Page):
+        with contextlib.suppress(Error):
+            for frame in shown.frames:
+                report.sections.append((f"page {frame.url}", frame.locator("body").inner_text(timeout=5_000)))
+    return report
+
+
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """A page of its own context, 1280 x 900, that waits up to 20 s for what it is asked for."""
+    """A page of its own context, 1280 x 900."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(WAIT)
     yield context.new_page()
     context.close()
 
@@ -72,58 +79,3 @@ def app_url(runs_root: Path, tmp_path: Path) -> Iterator[str]:
     """The address of an app of the test's own, over its `runs_root`."""
     with serve(runs_root, tmp_path / "app.log") as url:
         yield url
-
-
-@contextlib.contextmanager
-def serve(runs: Path, log: Path) -> Iterator[str]:
-    """Serve the app over that folder of runs; its address."""
-    port = _free_port()
-    command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py"]
-    command += ["--server.port", str(port), "--server.headless", "true", "--server.fileWatcherType", "none"]
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env={**os.environ, "GANRAY_RUNS": str(runs)},
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-    url = f"http://127.0.0.1:{port}"
-    try:
-        _wait_until_healthy(url, process, log)
-        yield url
-    finally:
-        _stop_tree(process)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _wait_until_healthy(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    end = time.monotonic() + START_SECONDS
-    while time.monotonic() < end and process.poll() is None:
-        try:
-            with urllib.request.urlopen(f"{url}/_stcore/health", timeout=5) as answer:
-                if answer.status == 200:
-                    return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.1)
-    pytest.fail(f"the app did not start:\n{log.read_text(errors='replace')[-2000:]}")
-
-
-def _stop_tree(process: subprocess.Popen[bytes]) -> None:
-    """Stop the app and what it started; a training that runs in a process of its own must not outlive the test."""
-    try:
-        family = [*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)]
-    except psutil.NoSuchProcess:
-        family = []
-    for member in family:
-        try:
-            member.kill()
-        except psutil.NoSuchProcess:
-            continue
-    process.wait(10)

@@ -1,15 +1,13 @@
 """Evaluate in a real browser: what is drawn is what was measured, at any width, and can be taken away."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.dashboard import evaluations
-
-expect.set_options(timeout=20_000)
 
 BOTH = "evaluated=reference%2Fdcgan&evaluated=chests&evaluated=heads&evaluated=later"
 
@@ -22,8 +20,17 @@ def url(start_app: Callable[[Path], str], tmp_path_factory: pytest.TempPathFacto
 def opened(page: Page, address: str) -> None:
     """The page once its parts are there; the browser fetches their code piece by piece, on a busy machine slowly."""
     page.goto(address)
-    expect(page.locator(".ev-table").first).to_be_visible(timeout=60_000)
-    expect(page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=60_000)
+    expect(page.locator(".ev-table").first).to_be_visible()
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
+
+
+@pytest.fixture(scope="module")
+def four(browser: Browser, url: str) -> Iterator[Page]:
+    """The page as it opens, with the four runs it begins with; for tests that change nothing but what they look at."""
+    with browser.new_context(viewport={"width": 1280, "height": 900}) as context:
+        page = context.new_page()
+        opened(page, url)
+        yield page
 
 
 def place(page: Page, selector: str, index: int = 0) -> float:
@@ -33,21 +40,19 @@ def place(page: Page, selector: str, index: int = 0) -> float:
     return box["x"] + box["width"] / 2
 
 
-def test_strips_show_values_intervals_and_floors(page: Page, url: str) -> None:
-    opened(page, url)
-    lines = page.locator(".ev-strips").first.locator("li")
+def test_strips_show_values_intervals_and_floors(four: Page) -> None:
+    lines = four.locator(".ev-strips").first.locator("li")
     expect(lines).to_have_count(4)
     # Frechet distances of gan, dcgan, cgan, bigan: in the order of their values, all above the floor.
-    places = [place(page, ".ev-strips >> nth=0 >> .ev-at", index) for index in range(4)]
+    places = [place(four, ".ev-strips >> nth=0 >> .ev-at", index) for index in range(4)]
     assert places[0] > places[3] > places[2] > places[1]
-    assert places[1] > place(page, ".ev-strips >> nth=0 >> .ev-mark", 1)
-    reach = page.locator(".ev-strips >> nth=0 >> .ev-reach").first.bounding_box()
+    assert places[1] > place(four, ".ev-strips >> nth=0 >> .ev-mark", 1)
+    reach = four.locator(".ev-strips >> nth=0 >> .ev-reach").first.bounding_box()
     assert reach and reach["x"] < places[0] < reach["x"] + reach["width"]
 
 
-def test_a_measure_explains_itself(page: Page, url: str) -> None:
-    opened(page, url)
-    row = page.locator(".ev-table details", has_text="KID")
+def test_a_measure_explains_itself(four: Page) -> None:
+    row = four.locator(".ev-table details", has_text="KID")
     words = row.locator("p")
     expect(words).to_be_hidden()
     row.locator("summary").click()
@@ -55,16 +60,8 @@ def test_a_measure_explains_itself(page: Page, url: str) -> None:
     expect(words).to_contain_text("unbiased for few images")
 
 
-def test_the_best_is_marked_only_where_it_is_apart(page: Page, url: str) -> None:
-    opened(page, f"{url}?evaluated=reference%2Fgan&evaluated=reference%2Fdcgan")
-    best = page.locator(".ev-table tr", has=page.locator(".ev-badge"))
-    expect(best.filter(has_text="Frechet distance")).to_have_count(1)
-    expect(best.filter(has_text="Density")).to_have_count(0)
-    opened(page, f"{url}?evaluated=reference%2Fcgan&evaluated=reference%2Fdcgan")
-    expect(page.locator(".ev-badge")).to_have_count(0)
-
-
-def test_the_tables_can_be_taken_away(page: Page, url: str) -> None:
+def test_tables_are_taken_away_audits_coloured_and_a_narrow_page_stays_narrow(page: Page, url: str) -> None:
+    page.emulate_media(color_scheme="dark")
     opened(page, f"{url}?{BOTH}")
     for label, beginning in (("Every number", "run,preset"), ("LaTeX", r"\begin{tabular}"), ("Markdown", "| Measure")):
         with page.expect_download() as waiting:
@@ -72,6 +69,29 @@ def test_the_tables_can_be_taken_away(page: Page, url: str) -> None:
         content = waiting.value.path().read_text(encoding="utf-8")
         assert content.startswith(beginning)
         assert "dcgan" in content and "heads" in content
+
+    audits = page.locator(".ev-audit")
+    expect(audits).to_have_count(4)
+
+    def color(selector: str) -> str:
+        return str(
+            audits.first.locator(selector).first.evaluate("element => getComputedStyle(element).backgroundColor")
+        )
+
+    assert color(".ev-lung") != color(".ev-place")
+    expect(audits.first).to_contain_text("sees outside the lungs")
+    expect(audits.first).to_contain_text("20%")
+
+    page.set_viewport_size({"width": 400, "height": 800})
+    page.wait_for_function(
+        "document.querySelector('[data-testid=stMain]').scrollWidth <= document.documentElement.clientWidth"
+    )
+    frame = page.locator(".ev-scroll").last
+    assert frame.evaluate("element => element.scrollWidth > element.clientWidth")  # it scrolls in its own frame
+    frame.evaluate("element => { element.scrollLeft = 200 }")
+    first = frame.locator("tbody th[scope=row]").first.bounding_box()
+    box = frame.bounding_box()
+    assert first and box and abs(first["x"] - box["x"]) < 2  # the measures stay in sight
 
 
 def test_the_view_is_in_the_address(page: Page, url: str) -> None:
@@ -83,33 +103,3 @@ def test_the_view_is_in_the_address(page: Page, url: str) -> None:
     page.keyboard.press("Escape")
     expect(page).to_have_url(re.compile("evaluated=chests"))
     expect(page.get_by_role("heading", name="Runs that translate")).to_be_visible()
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_narrow_page_does_not_scroll_sideways(browser: Browser, url: str, scheme: str) -> None:
-    with browser.new_context(viewport={"width": 400, "height": 800}, color_scheme=scheme) as context:
-        page = context.new_page()
-        opened(page, f"{url}?{BOTH}")
-        expect(page.locator(".ev-audit")).to_have_count(4)
-        wide = page.evaluate(
-            "document.querySelector('[data-testid=stMain]').scrollWidth - document.documentElement.clientWidth"
-        )
-        assert wide <= 0
-        frame = page.locator(".ev-scroll").last
-        assert frame.evaluate("element => element.scrollWidth > element.clientWidth")  # it scrolls in its own frame
-        frame.evaluate("element => { element.scrollLeft = 200 }")
-        first = frame.locator("tbody th[scope=row]").first.bounding_box()
-        box = frame.bounding_box()
-        assert first and box and abs(first["x"] - box["x"]) < 2  # the measures stay in sight
-
-
-def test_an_audit_colours_what_changes_more(page: Page, url: str) -> None:
-    opened(page, f"{url}?evaluated=chests")
-    expect(page.locator(".ev-lung")).to_have_count(4)
-
-    def color(selector: str) -> str:
-        return str(page.locator(selector).first.evaluate("element => getComputedStyle(element).backgroundColor"))
-
-    assert color(".ev-lung") != color(".ev-place")
-    expect(page.locator(".ev-audit").first).to_contain_text("sees outside the lungs")
-    expect(page.locator(".ev-audit").first).to_contain_text("20%")

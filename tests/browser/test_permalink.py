@@ -10,8 +10,6 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.dashboard.fixtures import make_run
 
-expect.set_options(timeout=20_000)
-
 PIXELS = """canvases => canvases.map(canvas => canvas.width ? canvas.toDataURL() : "")"""
 
 

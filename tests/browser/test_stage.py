@@ -13,8 +13,6 @@ from tests.browser import sheets
 from tests.browser.sheets import cards, epochs, pixels, ready, red, sheet, slider, wait_for_epochs
 from tests.dashboard.fixtures import draw_grid, make_run
 
-expect.set_options(timeout=20_000)
-
 FOUR = ("gan", "dcgan", "cgan", "bigan")
 REFERENCE = [f"reference/{preset}" for preset in FOUR]
 LIGHT = "cyclegan_resnet_light"
@@ -48,7 +46,7 @@ def seek(page: Page, epoch: float) -> None:
     page.evaluate("epoch => dispatchEvent(new CustomEvent('ganray:seek', { detail: { epoch } }))", epoch)
 
 
-def test_keys_move_every_sheet_and_nothing_is_sent(page: Page, url: str, root: Path) -> None:
+def test_keys_move_every_sheet_nothing_is_sent_and_a_place_is_shared(page: Page, url: str, root: Path) -> None:
     sent: list[str] = []
 
     def follow(socket: WebSocket) -> None:
@@ -83,6 +81,37 @@ def test_keys_move_every_sheet_and_nothing_is_sent(page: Page, url: str, root: P
     for card, name in zip(cards(page).all(), REFERENCE, strict=True):
         assert np.array_equal(red(card.locator("canvas")), sheet(root, name, 10))
 
+    def places() -> set[str]:
+        return set(cards(page).locator("canvas").evaluate_all("all => all.map(canvas => canvas.style.transform)"))
+
+    assert places() == {""}
+    view = cards(page).nth(1).locator(".view")
+    view.focus()
+    page.keyboard.press("+")
+    expect(page).to_have_url(re.compile("zoom=1.5_50_50"))
+    assert places() == {"translate(-25%, -25%) scale(1.5)"}
+    page.keyboard.press("ArrowRight")
+    expect(page).to_have_url(re.compile("zoom=1.5_56.7_50"))
+    box = view.bounding_box()
+    assert box
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.keyboard.down("Control")
+    page.mouse.wheel(0, -200)
+    page.keyboard.up("Control")
+    expect(page).to_have_url(re.compile("zoom=4.1_"))
+    before = places()
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] / 2 - 40, box["y"] + box["height"] / 2, steps=4)
+    page.mouse.up()
+    page.wait_for_timeout(500)
+    after = places()
+    assert len(before) == len(after) == 1 and before != after
+    expect(page.get_by_role("dialog")).to_have_count(0)  # it was drawn, not clicked
+    view.focus()
+    page.keyboard.press("0")
+    expect(page).to_have_url(f"{url}/?epoch=10")
+    assert places() == {""}
+
 
 def test_the_mouse_draws_from_stop_to_stop_and_rests_at_the_end(page: Page, url: str) -> None:
     page.goto(f"{url}/?runs=short")
@@ -104,7 +133,7 @@ def test_the_mouse_draws_from_stop_to_stop_and_rests_at_the_end(page: Page, url:
     wait_for_epochs(page, 2)
 
 
-def test_whoever_asks_is_brought_to_an_epoch(page: Page, url: str) -> None:
+def test_whoever_asks_is_brought_to_an_epoch_and_play_runs_on_from_it(page: Page, url: str) -> None:
     page.goto(url)
     ready(page, 4)
     listen(page)
@@ -131,12 +160,9 @@ def test_whoever_asks_is_brought_to_an_epoch(page: Page, url: str) -> None:
     wait_for_epochs(page, 7, 7, 7, 7)
     expect(page).to_have_url(f"{url}/?epoch=7")
 
-
-def test_play_runs_to_the_end_and_begins_again(page: Page, url: str) -> None:
-    page.goto(f"{url}/?epoch=7&speed=16")
-    ready(page, 4)
     sheets.wait_for_all(page)
-    listen(page)
+    page.get_by_label("Speed").select_option("16")
+    heard(page)
     page.get_by_role("button", name="Play").click()
     wait_for_epochs(page, 10, 10, 10, 10)
     expect(page.get_by_role("button", name="Play")).to_be_visible()
@@ -212,42 +238,6 @@ def test_window_level_and_difference_are_what_they_say(page: Page, url: str, roo
     page.get_by_role("button", name="Reset").click()
     expect(page).to_have_url(f"{url}/?epoch=8")
     assert np.array_equal(red(cards(page).first.locator("canvas")), sheet(root, REFERENCE[0], 8))
-
-
-def test_zoom_and_place_are_shared(page: Page, url: str) -> None:
-    page.goto(url)
-    ready(page, 4)
-
-    def places() -> set[str]:
-        return set(cards(page).locator("canvas").evaluate_all("all => all.map(canvas => canvas.style.transform)"))
-
-    assert places() == {""}
-    view = cards(page).nth(1).locator(".view")
-    view.focus()
-    page.keyboard.press("+")
-    expect(page).to_have_url(re.compile("zoom=1.5_50_50"))
-    assert places() == {"translate(-25%, -25%) scale(1.5)"}
-    page.keyboard.press("ArrowRight")
-    expect(page).to_have_url(re.compile("zoom=1.5_56.7_50"))
-    box = view.bounding_box()
-    assert box
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    page.keyboard.down("Control")
-    page.mouse.wheel(0, -200)
-    page.keyboard.up("Control")
-    expect(page).to_have_url(re.compile("zoom=4.1_"))
-    before = places()
-    page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] / 2 - 40, box["y"] + box["height"] / 2, steps=4)
-    page.mouse.up()
-    page.wait_for_timeout(500)
-    after = places()
-    assert len(before) == len(after) == 1 and before != after
-    expect(page.get_by_role("dialog")).to_have_count(0)  # it was drawn, not clicked
-    view.focus()
-    page.keyboard.press("0")
-    expect(page).to_have_url(f"{url}/")
-    assert places() == {""}
 
 
 def test_one_sample_large_beside_the_same_of_the_others(page: Page, browser: Browser, url: str, root: Path) -> None:

@@ -7,8 +7,6 @@ from playwright.sync_api import Page, expect
 from gan_core.runs import Run
 from tests.browser.sheets import cards
 
-expect.set_options(timeout=20_000)
-
 MINUTES = 2 * 60_000
 
 
@@ -18,8 +16,20 @@ def fill(page: Page, role: str, name: str, value: str) -> None:
     field.press("Enter")
 
 
-def test_a_training_is_started_followed_and_compared(page: Page, app_url: str, runs_root: Path) -> None:
+def test_a_training_is_started_followed_and_compared(page: Page, app_url: str, runs_root: Path, tmp_path: Path) -> None:
+    """After a first try with a folder that has no images."""
+    empty = tmp_path / "empty"
+    empty.mkdir()
     page.goto(f"{app_url}/train")
+    fill(page, "textbox", "Data", str(empty))
+    fill(page, "textbox", "Name", "none")
+    page.get_by_role("button", name="Start training").click()
+    alert = page.locator(".st-key-job-none").get_by_role("alert")
+    expect(alert).to_contain_text(str(empty), timeout=MINUTES)
+    expect(alert).not_to_contain_text("Traceback")
+    page.get_by_role("button", name="Dismiss").click()
+    expect(page.locator(".st-key-job-none")).to_have_count(0)
+
     fill(page, "textbox", "Data", "phantom:cxr?images=64")
     fill(page, "spinbutton", "Epochs", "2")
     fill(page, "spinbutton", "Batch size", "8")
@@ -60,19 +70,3 @@ def test_a_training_is_stopped_and_resumed(page: Page, app_url: str, runs_root: 
     assert Run(runs_root / "long").status().state == "stopped"
     resume.click()
     expect(stop).to_be_visible(timeout=MINUTES)
-    stop.click()
-    expect(resume).to_be_visible(timeout=MINUTES)
-
-
-def test_a_mistake_in_the_data_is_told(page: Page, app_url: str, tmp_path: Path) -> None:
-    empty = tmp_path / "empty"
-    empty.mkdir()
-    page.goto(f"{app_url}/train")
-    fill(page, "textbox", "Data", str(empty))
-    fill(page, "textbox", "Name", "none")
-    page.get_by_role("button", name="Start training").click()
-    alert = page.locator(".st-key-job-none").get_by_role("alert")
-    expect(alert).to_contain_text(str(empty), timeout=MINUTES)
-    expect(alert).not_to_contain_text("Traceback")
-    page.get_by_role("button", name="Dismiss").click()
-    expect(page.locator(".st-key-job-none")).to_have_count(0)

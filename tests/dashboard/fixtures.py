@@ -43,11 +43,11 @@ def make_run(
 ) -> runs.Run:
     """Write a complete run folder; `steps` are those of an epoch. `reference/<name>` makes a shipped run.
 
-    Presets that begin with cyclegan make a translator, between `domains`, with its previews in private if so wished.
+    Presets of families that translate make a translator, between `domains`, with its previews in private if so wished.
     """
     home = root / runs.REFERENCE if name.startswith(f"{runs.REFERENCE}/") else root
     rng = np.random.default_rng([seed, zlib.crc32(preset.encode())])
-    translates = preset.startswith("cyclegan")
+    translates = preset.startswith(("cyclegan", "cut", "pix2pix"))
     config = translator(preset, epochs, seed, domains, private) if translates else settings(preset, epochs, seed)
     writer = runs.RunWriter.create(home, name.removeprefix(f"{runs.REFERENCE}/"), config)
     reached = epochs if state == "finished" else max(1, epochs * 2 // 3)
@@ -104,7 +104,7 @@ def translator(preset: str, epochs: int, seed: int, domains: tuple[str, str], pr
     """A translator's configuration; previews of real images are private."""
     return replace(
         settings(preset, epochs, seed),
-        family="cyclegan",
+        family=preset.partition("_")[0],
         source="data/adults" if private else "phantom:cxr",
         classes=domains,
         class_counts=(399, 743),

@@ -47,6 +47,12 @@ def test_the_command_line_reads_what_was_ordered() -> None:
     assert (options.domains, options.preview_inputs) == (("normal", "covid"), "phantom:cxr")
 
 
+def test_what_the_names_of_a_pair_share_is_ordered() -> None:
+    order = Order("pix2pix", "slices", "mine", 2, 64, 1, 0, ("T1", "T2"), pair_pattern=r"-(\d+)_")
+    assert cli._parser().parse_args(order.arguments()).pair_pattern == r"-(\d+)_"
+    assert cli._parser().parse_args(TRANSLATOR.arguments()).pair_pattern is None
+
+
 def test_a_mistake_is_told_in_the_command_lines_words(started: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(started.logs.parent)  # the package is found from anywhere
     job = started.train(Order("dcgan", "no/such/folder", "mine", 2, 32, 8, 1))

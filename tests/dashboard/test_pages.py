@@ -254,6 +254,24 @@ def test_train_offers_every_preset_and_a_free_name(full: Path) -> None:
     assert app.text_input(key="name").proto.placeholder == "bigan-1"
 
 
+def test_train_asks_for_pairs_where_a_preset_learns_from_them(full: Path, tmp_path: Path) -> None:
+    for name in ("T1", "T2"):
+        (tmp_path / "slices" / name).mkdir(parents=True)
+    app = open_page("train")
+    app.text_input(key="source").set_value(str(tmp_path / "slices")).run()
+    assert not [field for field in app.text_input if field.key == "pair_pattern"]
+    app.selectbox(key="preset").set_value("pix2pix").run()
+    assert not app.button(key="start").disabled
+    app.text_input(key="pair_pattern").set_value("slice_").run()
+    assert "has 0 groups" in texts(healthy(app)).replace("\\", "")
+    assert app.button(key="start").disabled
+    app.text_input(key="pair_pattern").set_value(r"slice_(\d+)").run()
+    assert not app.button(key="start").disabled
+    app.text_input(key="source").set_value("phantom:colour").run()
+    assert not [field for field in app.text_input if field.key == "pair_pattern"]
+    assert "in the colours of tissue" in texts(healthy(app))
+
+
 def test_an_unforeseen_error_is_a_sentence_and_details(full: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise RuntimeError("the roof is on fire")

@@ -198,13 +198,10 @@ def test_a_tick_chooses_all_seeds_of_a_row(study: Path) -> None:
     app.session_state["finder"] = True
     assert healthy(app.run()).dataframe[0].value["Run"].tolist() == ["reference/cgan", "reference/gan"]
     rows = [["reference/cgan", "reference/cgan-s1"], ["reference/gan", "reference/gan-s1"]]
-    assert tick(rows, ["reference/gan"], [0, 1]) == ["reference/gan", "reference/cgan", "reference/cgan-s1"]
-    assert tick(rows, ["reference/gan", "reference/gan-s1", "x"], []) == ["x"]
-    assert tick(rows, ["reference/gan-s1"], [1]) == ["reference/gan-s1"]
-
-
-def tick(rows: list[list[str]], chosen: list[str], ticked: list[int]) -> list[str]:
-    return finding.chosen_by([rows[row] for row in ticked], rows, chosen)
+    gan, cgan = rows[1], rows[0]
+    assert finding.chosen_by([cgan], [], ["reference/gan"]) == ["reference/gan", "reference/cgan", "reference/cgan-s1"]
+    assert finding.chosen_by([], [gan], ["reference/gan", "reference/gan-s1", "x"]) == ["x"]
+    assert finding.chosen_by([gan], [cgan], ["reference/gan-s1"]) == ["reference/gan-s1"]
 
 
 def test_compare_shows_a_sentence_where_there_are_no_sheets(study: Path) -> None:

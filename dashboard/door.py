@@ -1,0 +1,157 @@
+"""The door of the server: who may ask it, what of Gradio they may ask for, and what a browser may load on its pages.
+
+A web page of strangers that the visitor has open can send requests to this machine, under a name of its own that it has
+pointed here (DNS rebinding) or from its own origin. Both are turned away before anything is read.
+"""
+
+import re
+import socket
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+import streamlit as st
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gan_core.errors import printable
+
+_HOST = (
+    "This server does not answer under the name '{host}'. Open it as localhost or by its IP address, or start it with "
+    "--server.allowedHosts {host}\n"
+)
+_ORIGIN = (
+    "A page of another site asked for this: refused. If that site is yours, start the server with "
+    "--server.corsAllowedOrigins {origin}\n"
+)
+# What the live tab's page and gradio_client ask Gradio for. The rest of its addresses proxies, logs in, edits code or
+# shows how the app is used: nothing of it is used here.
+_GRADIO = re.compile(
+    r"(config|theme\.css|robots\.txt|favicon\.ico|manifest\.json|pwa_icon(/\d+)?|(assets|static|svelte)/.+"
+    r"|gradio_api/(info|app_id|startup-events|upload|upload_progress|queue/(join|data|status)|cancel|reset"
+    r"|heartbeat/\w+|call(/v2)?/\w+(/\w+)?|file=(?!\w+:/).+))?/?"
+)
+
+_SCHEME = re.compile(r"\s*[a-z][a-z0-9+.-]+:", re.IGNORECASE)  # longer than a drive's letter
+
+
+class Door:
+    """ASGI middleware: turns away foreign hosts and origins, and tells browsers to load nothing from elsewhere."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        if refused := refusal(headers):
+            await _refuse(scope, receive, send, refused, 403)
+            return
+        policy = _policy(headers.get("host", ""))
+
+        async def pass_on(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                answer = MutableHeaders(scope=message)
+                answer["content-security-policy"] = policy
+                answer["x-content-type-options"] = "nosniff"
+                answer["referrer-policy"] = "same-origin"
+            await send(message)
+
+        await self.app(scope, receive, pass_on)
+
+
+class Narrow:
+    """ASGI middleware around Gradio below `at`: only the addresses that the live tab needs are there."""
+
+    def __init__(self, app: ASGIApp, at: str = "") -> None:
+        self.app, self.at = app, at
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        asked = scope["path"].removeprefix(self.at).removeprefix("/") if scope["type"] != "lifespan" else ""
+        if _GRADIO.fullmatch(asked):
+            await self.app(scope, receive, send)
+        else:
+            await _refuse(scope, receive, send, "There is nothing at this address.\n", 404)
+
+
+def refusal(headers: Headers) -> str | None:
+    """Why a request is turned away, in a sentence; None where it may come in.
+
+    Hosts: localhost, this machine's name, an IP address (a name that was pointed here cannot pass for one), and
+    Streamlit's `server.allowedHosts`. Origins: the host itself, and `server.corsAllowedOrigins`.
+    """
+    given = headers.get("host", "")
+    host = _parts(f"//{given}")
+    if host is None or not _known(host[0]):
+        return _HOST.format(host=printable(given.rpartition(":")[0] or given, 100))
+    origin = headers.get("origin")
+    if origin is None:
+        # Pictures and scripts that a foreign page names come without an origin; browsers tell all the same. A link to
+        # this server in another site's page may be followed.
+        site, mode = headers.get("sec-fetch-site", "none"), headers.get("sec-fetch-mode", "navigate")
+        foreign = site in ("cross-site", "same-site") and mode != "navigate"
+        return _ORIGIN.format(origin="ITS_ORIGIN") if foreign else None
+    if origin in (st.get_option("server.corsAllowedOrigins") or ()):
+        return None
+    asked = _parts(origin)
+    # A proxy may hand on the host without its port.
+    same = asked is not None and asked[0] == host[0] and (host[1] is None or host[1] == _port(origin))
+    return None if same else _ORIGIN.format(origin=printable(origin, 100))
+
+
+def _known(name: str) -> bool:
+    try:
+        ip_address(name)
+        return True
+    except ValueError:
+        pass
+    patterns = [str(one).lower().rstrip(".") for one in st.get_option("server.allowedHosts") or ()]
+    if name in ("localhost", socket.gethostname().lower(), *patterns) or "*" in patterns:
+        return True
+    return any(one.startswith("*.") and name.endswith(one[1:]) for one in patterns)
+
+
+def _parts(url: str) -> tuple[str, int | None] | None:
+    """Host and port of a URL or of `//host:port`; None where it is more or less than that."""
+    try:
+        split = urlsplit(url)
+        name, port = split.hostname, split.port
+    except ValueError:
+        return None
+    if not name or split.username is not None or split.path or split.query or split.fragment:
+        return None
+    return name.lower().rstrip("."), port
+
+
+def _port(origin: str) -> int | None:
+    return urlsplit(origin).port or {"http": 80, "https": 443}.get(urlsplit(origin).scheme)
+
+
+def _policy(host: str) -> str:
+    """The content security policy: everything from here, so that no text of a run can fetch a picture elsewhere."""
+    framing = " ".join(("'self'", *map(str, st.get_option("server.corsAllowedOrigins") or ())))
+    return (
+        "default-src 'self' data: blob: 'unsafe-inline' 'unsafe-eval'; "
+        # Not every browser takes a web socket of the same host for 'self'.
+        f"connect-src 'self' data: blob: ws://{host} wss://{host}; "
+        f"frame-ancestors {framing}; object-src 'none'; base-uri 'self'; form-action 'self'"
+    )
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send, words: str, status: int) -> None:
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.close", "code": 1008, "reason": ""})
+        return
+    await PlainTextResponse(words, status, headers={"cache-control": "no-store"})(scope, receive, send)
+
+
+def outside(value: Any) -> bool:
+    """Whether what a visitor sent names a file elsewhere, which Gradio would fetch."""
+    if isinstance(value, dict):
+        path = value.get("path")
+        return (isinstance(path, str) and _SCHEME.match(path) is not None) or any(map(outside, value.values()))
+    return isinstance(value, list | tuple) and any(map(outside, value))
