@@ -11,7 +11,7 @@ import copy
 import itertools
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 import torch.nn.functional as F
@@ -38,7 +38,7 @@ class PlainUpConv(nn.Module):
         return self.body(x)
 
 
-def plain(network: nn.Module) -> nn.Module:
+def in_plain_layers(network: nn.Module) -> nn.Module:
     """A copy with torch's own layers, in torch's own memory layout."""
     copied = copy.deepcopy(network).to(memory_format=torch.contiguous_format)
     for parent in list(copied.modules()):
@@ -62,8 +62,8 @@ class PlainLoop:
 
     def __init__(self, family: CycleGAN) -> None:
         self.config = family.config
-        self.ab, self.ba = plain(family.generator_ab), plain(family.generator_ba)
-        self.d_a, self.d_b = plain(family.discriminator_a), plain(family.discriminator_b)
+        self.ab, self.ba = in_plain_layers(family.generator_ab), in_plain_layers(family.generator_ba)
+        self.d_a, self.d_b = in_plain_layers(family.discriminator_a), in_plain_layers(family.discriminator_b)
         self.pool_a, self.pool_b = (ImagePool(self.config.pool, family.image_shape) for _ in range(2))
         betas = (self.config.beta1, self.config.beta2)
         self.g = torch.optim.Adam(itertools.chain(self.ab.parameters(), self.ba.parameters()), self.config.lr, betas)
@@ -114,19 +114,14 @@ def median_seconds(step: Callable[[], object], steps: int) -> float:
     return statistics.median(times[1:])
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--preset", default="cyclegan_resnet")
-    parser.add_argument("--size", type=int, default=128)
-    parser.add_argument("--pairs", type=int, default=7)
-    parser.add_argument("--steps", type=int, default=3, help="a measurement's steps; their median counts")
-    options = parser.parse_args()
+def pairs(preset: str, size: int, steps: int, *, say: bool = False) -> Iterator[tuple[float, float]]:
+    """Seconds of our step and of the plain one, one after the other, for ever; with `say`, the first losses too."""
     hardware.keep_freed_memory()
-    definition = families.load_family(catalog.find_preset(options.preset).family)
-    shape = (1, options.size, options.size)
+    definition = families.load_family(catalog.find_preset(preset).family)
+    shape = (1, size, size)
     torch.manual_seed(0)
     # The jitter of training pictures belongs to the data: the plain loop has none either.
-    family = definition.family(definition.presets[options.preset], shape, 2).place("cpu")
+    family = definition.family(definition.presets[preset], shape, 2).place("cpu")
     family.jitter = lambda real: real
     loop = PlainLoop(family)
     real = torch.rand(2, *shape) * 2 - 1
@@ -138,18 +133,30 @@ def main() -> None:
         return scalars
 
     first, expected = ours(), loop.step(*real.split(1))
-    found = [
-        sum(float(first[f"loss/{name}{end}"]) for end in ends)
-        for name, ends in (("g_", ("ab", "ba")), ("cycle_", "ab"), ("identity_", "ab"), ("d_", "ab"))
-    ]
-    print("first step   adversarial  cycle  identity  discriminators")
-    print("ours        ", "  ".join(f"{value:8.4f}" for value in found))
-    print("plain       ", "  ".join(f"{value:8.4f}" for value in expected))
+    if say:
+        found = [
+            sum(float(first[f"loss/{name}{end}"]) for end in ends)
+            for name, ends in (("g_", ("ab", "ba")), ("cycle_", "ab"), ("identity_", "ab"), ("d_", "ab"))
+        ]
+        print("first step   adversarial  cycle  identity  discriminators")
+        print("ours        ", "  ".join(f"{value:8.4f}" for value in found))
+        print("plain       ", "  ".join(f"{value:8.4f}" for value in expected))
+    while True:
+        yield median_seconds(ours, steps), median_seconds(lambda: loop.step(*real.split(1)), steps)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--preset", default="cyclegan_resnet")
+    parser.add_argument("--size", type=int, default=128)
+    parser.add_argument("--pairs", type=int, default=7)
+    parser.add_argument("--steps", type=int, default=3, help="a measurement's steps; their median counts")
+    options = parser.parse_args()
     ratios = []
-    for pair in range(options.pairs):
-        seconds = [median_seconds(step, options.steps) for step in (ours, lambda: loop.step(*real.split(1)))]
-        ratios.append(seconds[1] / seconds[0])
-        print(f"pair {pair + 1}: ours {seconds[0]:.3f} s, plain {seconds[1]:.3f} s, {ratios[-1]:.2f} times as fast")
+    measured = pairs(options.preset, options.size, options.steps, say=True)
+    for pair, (ours, plain) in enumerate(itertools.islice(measured, options.pairs), 1):
+        ratios.append(plain / ours)
+        print(f"pair {pair}: ours {ours:.3f} s, plain {plain:.3f} s, {ratios[-1]:.2f} times as fast")
     print(
         f"median of {options.pairs}: {statistics.median(ratios):.2f} times as fast, {torch.get_num_threads()} threads"
     )
