@@ -19,6 +19,10 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import repeat
+from multiprocessing.context import SpawnContext, SpawnProcess
+from multiprocessing.process import BaseProcess
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import psutil
@@ -56,8 +60,8 @@ def decode_all(source: Source, settings: Settings) -> Iterator[Picture]:
     """Decode every entry of a source, in order.
 
     Worker processes are started afresh (spawned), so that they inherit no threads, locks or GPU of the caller. Should
-    they break down (a picture's fault, or a script without `if __name__ == "__main__"`), what they had in hand is read
-    picture by picture, in a process that each may break alone.
+    they break down (a picture's fault), what they had in hand is read picture by picture, in a process that each may
+    break alone.
     """
     total = len(source.entries)
     workers = min(_cores(), -(-total // CHUNK))
@@ -84,12 +88,38 @@ def _side_by_side(source: Source, settings: Settings, workers: int, done: int) -
     total = len(source.entries)
     # Sent in parts: a worker that dies while it starts would leave the caller waiting if its arguments were large.
     parts = [source.part(start, min(start + CHUNK, total)) for start in range(done, total, CHUNK)]
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_start) as pool:
+    with ProcessPoolExecutor(workers, _Context(), initializer=_start) as pool:
         try:
             yield from pool.map(_decode_part, parts, repeat(settings))
         except (KeyboardInterrupt, GeneratorExit):
             pool.shutdown(cancel_futures=True)
             raise
+
+
+def _launched(process_obj: BaseProcess) -> Any:
+    """Spawn a process without the caller's script.
+
+    That may lack `if __name__ == "__main__"` and do its work again in every worker, or be a whole Streamlit page, which
+    takes the place of `__main__` in the process that shows it.
+    """
+    with _launching:
+        script = sys.modules["__main__"]
+        sys.modules["__main__"] = ModuleType("__main__")
+        try:
+            return SpawnProcess._Popen(process_obj)
+        finally:
+            sys.modules["__main__"] = script
+
+
+class _Process(SpawnProcess):
+    _Popen = staticmethod(_launched)
+
+
+class _Context(SpawnContext):
+    Process = _Process
+
+
+_launching = threading.Lock()
 
 
 def decode_one(source: Source, index: int, settings: Settings) -> Picture:

@@ -76,10 +76,24 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
     assert not list((tmp_path / "cache").iterdir())
 
 
-def test_a_script_without_a_main_guard_is_served_by_one_process(tmp_path: Path) -> None:
-    """Workers import the caller's script, and would run it again: they fail, and the caller goes on alone."""
+def test_a_script_without_a_main_guard_is_not_run_again(tmp_path: Path) -> None:
+    fill(tmp_path / "set", [f"a/{number}.png" for number in range(100)])
+    unguarded = SCRIPT.replace('__name__ == "__main__"', 'print("a run") is None')
+    (tmp_path / "script.py").write_text(unguarded)
+    output, errors = launch(tmp_path, "plain").communicate(timeout=100)
+    assert (output, errors) == ("a run\n", "")
+    assert len(open_prepared(next((tmp_path / "cache").iterdir())).names) == 100
+
+
+def test_where_workers_cannot_start_one_process_does_it(tmp_path: Path) -> None:
     fill(tmp_path / "set", [f"a/{'long' * 20}{number}.png" for number in range(1500)])
-    (tmp_path / "script.py").write_text(SCRIPT.replace('__name__ == "__main__"', "True"))
+    # What the workers are to begin with ends them, and nobody else.
+    (tmp_path / "ends.py").write_text(
+        "import multiprocessing as mp, os\nif mp.current_process().name != 'MainProcess':\n    os._exit(3)\n"
+        "def begin(): ...\n"
+    )
+    script = "import ends\nfrom gan_core.data import decode_pool\ndecode_pool._start = ends.begin\n"
+    (tmp_path / "script.py").write_text(script + SCRIPT)
     process = launch(tmp_path, "plain")
     output, errors = process.communicate(timeout=100)
     assert process.returncode == 0 and output == ""
