@@ -17,6 +17,7 @@ from dashboard.live.pictures import uri
 from dashboard.parts import plain
 from dashboard.store import SCORE_EDGES, Entry, Library
 from gan_core import catalog, decoding, images
+from gan_core.config import RunConfig
 from gan_core.data import phantom
 from gan_core.decode_worker import DecodeWorker
 from gan_core.errors import UserError
@@ -168,7 +169,7 @@ def show_own(library: Library, entry: Entry) -> None:
         return
     try:
         picture = decoder().decode(given.getvalue(), given.name)
-        if reason := doubt(picture, config.subject):
+        if reason := doubt(picture, config):
             st.warning(reason, icon=":material/help:")
             if not st.checkbox("Score it all the same", key=f"eyes-insist {entry.name}"):
                 return
@@ -211,11 +212,11 @@ def below(counts: np.ndarray, score: float) -> tuple[float, float]:
     return float(counts[:own_bin].sum() / total), float(counts[: own_bin + 1].sum() / total)
 
 
-def doubt(picture: np.ndarray, subject: str | None) -> str:
+def doubt(picture: np.ndarray, settled: RunConfig) -> str:
     """Why a picture is not what this discriminator has learned to judge, as Markdown; empty where nothing speaks so."""
     from gan_core import gate  # its classifier brings torch
 
-    verdict = gate.judge(picture, subject)
+    verdict = gate.for_run(picture, settled)
     return "" if verdict.fits else parts.sentence(f"{verdict.reason}: its score will mean little")
 
 

@@ -3,6 +3,9 @@
 Every change reads the file, changes one run and replaces the whole under a lock, so that two people who write at once
 lose nothing; where both changed the same note it keeps both.
 
+Of runs that are kept elsewhere the notes lie there too, fetched before a change and sent after it; two machines that
+write within the same moment may lose one of the changes, as storages have no lock.
+
 A note belongs to the run it was written for, told by its name and its config.json: a new run of an old name begins
 without, and the old one's note comes back with it.
 """
@@ -23,11 +26,11 @@ from dashboard import parts, store
 from dashboard.charts import Style
 from dashboard.parts import plain
 from dashboard.store import Entry, Library
-from gan_core import config, files
+from gan_core import config, files, remote
 from gan_core.errors import UserError
 from gan_core.runs import CONFIG
 
-FILE = "notes.json"
+FILE = remote.NOTES
 FORMAT = 2  # 1: without what tells a run from another one of its name
 MOST_TAGS, LONGEST_TAG, LONGEST_NOTE = 20, 40, 10_000
 _WAIT = 10.0  # seconds for another one's change: each takes milliseconds
@@ -130,6 +133,9 @@ class Notes:
             try:
                 lock = filelock.FileLock(self.path.with_name(f".{FILE}.lock"), timeout=_WAIT)
                 with lock:
+                    place = remote.place_of(self.path.parent)
+                    if place:
+                        place.fetch_file(FILE)
                     found = _read(self.path) if self.path.is_file() else {}
                     known = _of(found, name, run)
                     known = replace(known, run=run or known.run)
@@ -139,6 +145,8 @@ class Notes:
                     yield found, known
                     kept = {key: note for key, note in sorted(found.items()) if note}
                     files.write_text(self.path, dumps(config.to_dict(_File(kept)), indent=1, ensure_ascii=False) + "\n")
+                    if place:
+                        place.send_file(FILE)
             except filelock.Timeout:
                 raise UserError(f"{FILE} is held by another program for {_WAIT:.0f} s: try again") from None
             self._seen = None

@@ -138,7 +138,7 @@ def translate(
     after = []
     for number, one in enumerate(several):
         picture, name = _decoded(one, number)
-        verdict = gate.judge(picture, model.config.subject)
+        verdict = gate.for_run(picture, model.config)
         if not verdict.fits and not insist:
             raise UserError(f"{name}: {verdict.reason}; insist=True translates it all the same")
         after.append(translation.translate_picture(model, picture, to, cycle=False).after)

@@ -44,7 +44,7 @@ def _train_one(options: argparse.Namespace, preset: str, seed: int, name: str) -
         print(f"error: run '{name}': {error}", file=sys.stderr)
         return 1
     if _FIRST:
-        print(f"{run.folder}: {run.status().state}")
+        print(f"{remote.shown(run.root, run.name)}: {run.status().state}")
     return 0
 
 
@@ -159,13 +159,17 @@ def _go_on(run: Run, device: str) -> int:
     except trainer.Diverged as error:
         print(f"error: run '{run.name}': {error}", file=sys.stderr)
         return 1
-    print(f"{run.folder}: {run.status().state}")
+    print(f"{remote.shown(run.root, run.name)}: {run.status().state}")
     return 0
 
 
 def show(options: argparse.Namespace) -> None:
     runs = list_runs(options.runs)
-    print(_summary(runs) if runs else f"no runs in {options.runs} yet: train one, for example on --data phantom:cxr")
+    print(
+        _summary(runs)
+        if runs
+        else f"no runs in {remote.shown(options.runs)} yet: train one, for example on --data phantom:cxr"
+    )
 
 
 def _summary(runs: list[Run]) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from gan_core import decoding
+from gan_core.config import RunConfig
 
 SUBJECTS = ("chest X-ray", "brain MRI")
 # What the classifier tells apart, in the order of its logits.
@@ -38,11 +39,18 @@ class Verdict:
     scores: dict[str, float] | None = None
 
 
-def judge(picture: np.ndarray, expected: str | None) -> Verdict:
-    """Hold a picture, float32 (H, W, 1 or 3) in [0, 1], against one of `SUBJECTS`; None fits everything."""
+def for_run(picture: np.ndarray, settled: RunConfig) -> Verdict:
+    """Hold a picture, float32 (H, W, 1 or 3) in [0, 1], against what a run has learned from."""
+    return judge(picture, settled.subject, coloured=settled.channels == 3)
+
+
+def judge(picture: np.ndarray, expected: str | None, coloured: bool = False) -> Verdict:
+    """Hold a picture, float32 (H, W, 1 or 3) in [0, 1], against one of `SUBJECTS`; None fits everything. coloured: it
+    may be in colour, and what it shows is asked of its greys.
+    """
     if expected is None:
         return Verdict(True)
-    if picture.shape[2] == 3 and _chroma(picture) > _COLOURED:
+    if not coloured and picture.shape[2] == 3 and _chroma(picture) > _COLOURED:
         return Verdict(False, f"it is a colour picture, not {_a(expected)}")
     if picture.std() < _FLAT:
         return Verdict(False, f"it shows nothing but one shade, not {_a(expected)}")

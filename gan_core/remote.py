@@ -29,6 +29,7 @@ from gan_core.errors import UserError
 
 MARK = ".remote.json"  # in a mirror: of which place
 _KNOWN = ".known.json"  # there: what was the same here and there when it was last brought
+NOTES = "notes.json"  # there, beside the runs: what people wrote about them
 LEASE = ".lease.json"  # there, in a run's folder: who trains it
 LEASE_SECONDS = 120.0  # without a word, after which a trainer is taken for dead
 SEND_SECONDS, FETCH_SECONDS = 10.0, 5.0
@@ -87,6 +88,12 @@ def place_of(root: Path) -> "Place | None":
     return _PLACES[root]
 
 
+def shown(root: Path, run: str = "") -> str:
+    """A folder of runs, or a run in it, as people name it: by its URL where the folder is a mirror."""
+    place = place_of(root)
+    return "/".join(filter(None, (place.url, run))) if place else str(root / run)
+
+
 class Place:
     """A folder of runs elsewhere and its mirror here."""
 
@@ -131,17 +138,32 @@ class Place:
                 name = path[len(self.base) :].strip("/")
                 inner = name.partition("/")[2]
                 hidden = any(part.startswith(".") for part in name.split("/"))
-                if not inner or hidden or (inner.startswith(_HEAVY) and not heavy):
-                    continue
-                if self._there.get(name) != _version(about):
-                    self._get(path, self.folder / name)
-                    self._agree(name, _version(about))
+                unwanted = inner.startswith(_HEAVY) and not heavy if inner else name != NOTES
+                if not hidden and not unwanted:
+                    self._get(path, name, about)
             self._note()
 
-    def _get(self, path: str, target: Path) -> None:
+    def fetch_file(self, name: str) -> None:
+        """Bring one file, where there is one and it has changed.
+
+        Raises:
+            UserError: the place cannot be reached.
+        """
+        with self._lock, self._readable():
+            self.fs.invalidate_cache()
+            path = f"{self.base}/{name}"
+            if self.fs.exists(path):
+                self._get(path, name, self.fs.info(path))
+                self._note()
+
+    def _get(self, path: str, name: str, about: dict[str, Any]) -> None:
+        if self._there.get(name) == _version(about):
+            return
+        target = self.folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         with files.replacing(target) as temporary:
             self.fs.get_file(path, str(temporary))
+        self._agree(name, _version(about))
 
     def send(self, run: str) -> None:
         """Bring what has changed here of one run, and remove there the checkpoints that are gone here.
@@ -156,14 +178,22 @@ class Place:
                 name = path.relative_to(self.folder).as_posix()
                 hidden = any(part.startswith(".") for part in name.split("/"))
                 with contextlib.suppress(FileNotFoundError):  # a trainer drops its old checkpoints
-                    if not hidden and self._here.get(name) != _state(path):
-                        state = _state(path)
-                        self._put(path, f"{self.base}/{name}")
-                        self._agree(name, _version(self.fs.info(f"{self.base}/{name}")), state)
+                    if not hidden:
+                        self._put(path, name)
             there = f"{self.base}/{run}/checkpoints"
             for gone in self.fs.ls(there, detail=False) if self.fs.exists(there) else ():
                 if not (folder / "checkpoints" / gone.rsplit("/", 1)[-1]).exists():
                     self.fs.rm_file(gone)
+            self._note()
+
+    def send_file(self, name: str) -> None:
+        """Bring one file that has changed here.
+
+        Raises:
+            UserError: the place cannot be reached; the file is kept here.
+        """
+        with self._lock, self._readable():
+            self._put(self.folder / name, name)
             self._note()
 
     def _agree(self, name: str, there: list[str], here: list[int] | None = None) -> None:
@@ -172,15 +202,20 @@ class Place:
     def _note(self) -> None:
         files.write_text(self.folder / _KNOWN, json.dumps({"there": self._there, "here": self._here}))
 
-    def _put(self, path: Path, target: str) -> None:
-        """Replace one file there as a whole."""
+    def _put(self, path: Path, name: str) -> None:
+        """Replace one file there as a whole, if it has changed here."""
+        state = _state(path)
+        if self._here.get(name) == state:
+            return
+        target = f"{self.base}/{name}"
         parent = target.rsplit("/", 1)[0]
         if "file" in self.fs.protocol:
             Path(parent).mkdir(parents=True, exist_ok=True)
             files.write_bytes(Path(target), path.read_bytes())
-            return
-        self.fs.makedirs(parent, exist_ok=True)
-        self.fs.pipe_file(target, path.read_bytes())
+        else:
+            self.fs.makedirs(parent, exist_ok=True)
+            self.fs.pipe_file(target, path.read_bytes())
+        self._agree(name, _version(self.fs.info(target)), state)
 
     @contextlib.contextmanager
     def _readable(self) -> Iterator[None]:

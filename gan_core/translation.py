@@ -170,7 +170,7 @@ def translate_files(
             try:
                 name = str(path)
                 picture = worker.decode(decoding.read(path, name), name, longest=decode_worker.WHOLE)
-                verdict = gate.judge(picture, model.config.subject)
+                verdict = gate.for_run(picture, model.config)
                 if not verdict.fits and not insist:
                     refused.append(f"{path}: {verdict.reason}; --insist translates it all the same")
                     continue

@@ -178,7 +178,7 @@ def download(done: Translation, *more: str) -> str:
 
 def doubt(picture: np.ndarray, model: "Model", deed: str = "translated") -> str:
     """Why a picture should not go through this run, as a sentence; empty where nothing speaks against it."""
-    verdict = gate.judge(picture, model.config.subject)
+    verdict = gate.for_run(picture, model.config)
     return "" if verdict.fits else sentence(f"this picture is not {deed}: {verdict.reason}")
 
 

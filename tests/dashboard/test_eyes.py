@@ -4,6 +4,7 @@ import base64
 import io
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from gan_core.errors import UserError
 from gan_core.runs import Run
 from tests.conftest import ROOT
 from tests.dashboard.test_pages import healthy
+from tests.gan_core.test_config import CONFIG
 from tests.gan_core.training import SMALL_TRANSLATOR, make_pictures, train
 
 MAIN = str(ROOT / "dashboard" / "main.py")
@@ -123,8 +125,8 @@ def test_a_picture_of_ones_own_is_judged_as_each_class(full: Path) -> None:
 
 def test_a_picture_that_shows_something_else_is_doubted() -> None:
     colours = np.random.default_rng(0).random((64, 64, 3), np.float32)
-    assert "its score will mean little" in eyes.doubt(colours, "chest X-ray")
-    assert eyes.doubt(colours, None) == ""
+    assert "its score will mean little" in eyes.doubt(colours, replace(CONFIG, subject="chest X-ray"))
+    assert eyes.doubt(colours, replace(CONFIG, subject=None)) == ""
 
 
 def test_a_file_that_is_no_picture_is_refused() -> None:

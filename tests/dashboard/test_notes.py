@@ -7,11 +7,13 @@ import shutil
 import time
 from pathlib import Path
 
+import fsspec
 import pytest
 
 from dashboard import notes
 from dashboard.notes import FILE, Note, Notes
 from dashboard.store import Library
+from gan_core import remote
 from gan_core.errors import UserError
 from tests.dashboard.fixtures import make_run
 from tests.dashboard.test_pages import healthy, open_page, texts
@@ -59,6 +61,25 @@ def test_two_who_write_at_once_lose_nothing(tmp_path: Path) -> None:
     assert mine.get("a").tags == ("y", "z")
     mine.change_tags("a", ("y", "z"), ("Y", "z"))
     assert mine.get("a").tags == ("Y", "z")
+
+
+def test_notes_of_runs_that_are_kept_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def machine(name: str) -> Notes:
+        monkeypatch.setenv("GANRAY_CACHE", str(tmp_path / name))
+        monkeypatch.setattr(remote, "_PLACES", {})
+        return Notes(remote.root_of("memory://noted"))
+
+    try:
+        machine("here").change_note("a", "", "from here")
+        there = machine("there")
+        assert there.get("a").note == "from here"
+        there.change_tags("a", (), ("good",))
+        # What this one has is old by now, and nothing of either is lost.
+        here = machine("here")
+        assert not here.change_note("a", "", "once more")
+        assert here.get("a") == Note("from here\n\nonce more", ("good",))
+    finally:
+        fsspec.filesystem("memory").store.clear()
 
 
 def write_many(root: Path, who: int) -> None:

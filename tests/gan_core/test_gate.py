@@ -1,6 +1,7 @@
 """What passes the gate before a translation, and what is stopped there."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from gan_core import decoding, gate
 from tests.benchmarks import gate_pictures as pictures
+from tests.gan_core.test_config import CONFIG
 
 CHESTS = list(pictures.phantoms("cxr", 40, 800_000))
 BRAINS = list(pictures.phantoms("mri", 40, 800_000))
@@ -50,6 +52,14 @@ def test_noise_drawings_and_nothing_are_caught() -> None:
     assert "one shade" in gate.judge(np.full((64, 64, 1), 0.4, np.float32), "chest X-ray").reason
     colour = np.random.default_rng(0).random((40, 40, 3)).astype(np.float32)
     assert "colour" in gate.judge(colour, "brain MRI").reason
+
+
+def test_a_run_in_colour_takes_pictures_in_colour() -> None:
+    chest = np.repeat(CHESTS[0], 3, 2) * np.array([1.0, 0.8, 0.5], np.float32)
+    assert "colour" in gate.for_run(chest, replace(CONFIG, subject="chest X-ray", channels=1)).reason
+    assert gate.for_run(chest, replace(CONFIG, subject="chest X-ray", channels=3)).fits
+    brain = np.repeat(BRAINS[0], 3, 2) * np.array([1.0, 0.8, 0.5], np.float32)
+    assert not gate.for_run(brain, replace(CONFIG, subject="chest X-ray", channels=3)).fits
 
 
 def test_reasons_are_one_plain_line_and_a_fit_has_none() -> None:
