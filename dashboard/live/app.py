@@ -107,14 +107,13 @@ def _translate_tab(blocks: gr.Blocks, shelf: Shelf) -> None:
         yield from work(paths, chosen, name, to, True)
 
     def pick(name: str, to: str, event: gr.SelectData) -> tuple[Upload, None]:
-        content, _ = fields.example(shelf, name, to)[int(event.index)]
-        return Upload("example.png", content), None
+        return Upload("example.png", fields.example(shelf, name, int(event.index), to)), None
 
     def ways(name: str | None) -> tuple[gr.Radio, str]:
         return gr.Radio(**fields.directions(shelf, name)), _none(name)
 
-    def examples(name: str | None, to: str | None) -> gr.Gallery:
-        return fields.shown(shelf, name, to)
+    def examples(name: str | None, to: str | None) -> Iterator[gr.Gallery]:
+        yield from fields.shown(shelf, name, to)
 
     given, outputs = [files, example, run, direction], [message, insist, picture, below, side]
     own, in_turn = private("translate"), fields.in_turn("translate")
@@ -234,11 +233,10 @@ def _encode_tab(blocks: gr.Blocks, shelf: Shelf) -> None:
         yield from work(path, chosen, name, True)
 
     def pick(name: str, event: gr.SelectData) -> tuple[Upload, None]:
-        content, _ = fields.example(shelf, name)[int(event.index)]
-        return Upload("example.png", content), None
+        return Upload("example.png", fields.example(shelf, name, int(event.index))), None
 
-    def examples(name: str | None) -> gr.Gallery:
-        return fields.shown(shelf, name)
+    def examples(name: str | None) -> Iterator[gr.Gallery]:
+        yield from fields.shown(shelf, name)
 
     given, outputs = [file, example, run], [result, insist]
     own, in_turn = private("encode"), fields.in_turn("encode")

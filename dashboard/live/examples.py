@@ -3,6 +3,7 @@
 import io
 from collections.abc import Iterator
 from functools import lru_cache
+from itertools import chain
 
 import numpy as np
 from PIL import Image
@@ -18,10 +19,10 @@ _FIRST_SEED = 10**15 + 100  # of drawn bodies: no training set reaches so far
 _KINDS = {"chest X-ray": "cxr", "brain MRI": "mri"}
 
 
-def examples(shelf: Shelf, settled: RunConfig, domain: str) -> list[tuple[bytes, str]]:
-    """(PNG, caption) of pictures of a domain that the run can translate; generated ones first."""
-    found = [*_generated(shelf, settled, domain), *_drawn(settled, domain)]
-    return [(content, f"{caption}, synthetic") for content, caption in found]
+def examples(shelf: Shelf, settled: RunConfig, domain: str) -> Iterator[tuple[bytes, str]]:
+    """(PNG, caption) of pictures of a domain that the run can translate; drawn ones first, which are there at once."""
+    for content, caption in chain(_drawn(settled, domain), _generated(shelf, settled, domain)):
+        yield content, f"{caption}, synthetic"
 
 
 def as_picture(example: tuple[bytes, str]) -> tuple[Image.Image, str]:

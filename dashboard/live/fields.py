@@ -1,5 +1,7 @@
 """What a visitor chooses from, the same in every tab: runs, directions, classes, pictures of ours."""
 
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any, Literal
 
 import gradio as gr
@@ -86,20 +88,36 @@ def gallery() -> gr.Gallery:
     )
 
 
-def shown(shelf: Shelf, name: str | None, to: str | None = None) -> gr.Gallery:
-    """The gallery with pictures that the run can take, none of them selected."""
-    found = [examples.as_picture(pair) for pair in example(shelf, name, to)]
-    return gr.Gallery(found, selected_index=None, visible=bool(found))
+def shown(shelf: Shelf, name: str | None, to: str | None = None) -> Iterator[gr.Gallery]:
+    """The gallery with pictures that the run can take, none of them selected; what has to be generated comes later."""
+    found: list[Any] = []
+    for pair in offered(shelf, name, to):
+        found.append(examples.as_picture(pair))
+        if len(found) == examples.COUNT:
+            yield gr.Gallery(list(found), selected_index=None, visible=True)
+    if len(found) != examples.COUNT:
+        yield gr.Gallery(found, selected_index=None, visible=bool(found))
 
 
-def example(shelf: Shelf, name: str | None, to: str | None = None) -> list[tuple[bytes, str]]:
+def example(shelf: Shelf, name: str | None, number: int, to: str | None = None) -> bytes:
+    """PNG of the gallery's picture of that number.
+
+    Raises:
+        UserError: there are fewer by now.
+    """
+    for content, _ in islice(offered(shelf, name, to), number, None):
+        return content
+    raise UserError("this picture is not there any more: load the page again")
+
+
+def offered(shelf: Shelf, name: str | None, to: str | None = None) -> Iterator[tuple[bytes, str]]:
     """PNGs with captions of what the run can take, to be translated to domain `to`."""
     try:
         settled = shelf.config(name or "")
     except UserError:
-        return []
+        return iter(())
     sources = [domain for domain in settled.domains or settled.classes if domain != to]
-    return examples.examples(shelf, settled, sources[0]) if sources else []
+    return examples.examples(shelf, settled, sources[0]) if sources else iter(())
 
 
 def private(kind: str, **more: Any) -> dict[str, Any]:

@@ -261,12 +261,26 @@ def test_examples_belong_to_us_and_pass_the_gate(shelf: Shelf) -> None:
     for run in shelf.names("translate"):
         settled = shelf.config(run)
         for domain in settled.domains:
-            found = examples.examples(shelf, settled, domain)
+            found = list(examples.examples(shelf, settled, domain))
             assert len(found) >= examples.COUNT, (run, domain)
             to = next(name for name in settled.domains if name != domain)
             for content, caption in found:
                 assert caption.endswith("synthetic")
                 assert not steps(shelf, Upload("example.png", content), run=run, to=to)[-1].doubted, (run, caption)
+
+
+def test_drawn_examples_are_there_before_a_generator_is_loaded(shelf: Shelf) -> None:
+    """The first pictures of a visit need no network; what they are called by, their number, stays theirs."""
+    fresh = Shelf(shelf.root)
+    galleries = fields.shown(fresh, "reference/covid_cyclegan", "COVID")
+    first = next(galleries)
+    assert len(first.value) == examples.COUNT and not fresh.is_loaded("reference/adult_cgan")
+    *_, last = galleries
+    assert len(last.value) == 2 * examples.COUNT and fresh.is_loaded("reference/adult_cgan")
+    wanted = [content for content, _ in fields.offered(fresh, "reference/covid_cyclegan", "COVID")]
+    assert [fields.example(fresh, "reference/covid_cyclegan", n, "COVID") for n in range(6)] == wanted
+    with pytest.raises(UserError, match="not there any more"):
+        fields.example(fresh, "reference/covid_cyclegan", 6, "COVID")
 
 
 def test_the_heat_map_is_signed_symmetric_and_has_its_scale() -> None:

@@ -207,7 +207,7 @@ def test_a_class_with_a_path_for_a_name_stays_in_its_zip() -> None:
 
 
 def test_our_own_examples_say_so(shelf: Shelf) -> None:
-    found = examples(shelf, shelf.config(RUN), "normal")
+    found = list(examples(shelf, shelf.config(RUN), "normal"))
     assert found and all(synthetic(content) for content, _ in found)
     # Gradio encodes them anew for its gallery.
     from gradio.processing_utils import encode_pil_to_bytes
