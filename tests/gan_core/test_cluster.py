@@ -19,7 +19,7 @@ from gan_core.runs import Run
 from tests.conftest import ROOT
 from tests.gan_core.training import SMALL, make_pictures
 
-EPOCHS = 12
+EPOCHS = 6
 
 
 @pytest.fixture
