@@ -46,12 +46,12 @@ def for_run(picture: np.ndarray, settled: RunConfig) -> Verdict:
 
 def judge(picture: np.ndarray, expected: str | None, coloured: bool = False) -> Verdict:
     """Hold a picture, float32 (H, W, 1 or 3) in [0, 1], against one of `SUBJECTS`; None fits everything. coloured: it
-    may be in colour, and what it shows is asked of its greys.
+    may be in colour, and then passes: the classifier knows greys alone.
     """
     if expected is None:
         return Verdict(True)
-    if not coloured and picture.shape[2] == 3 and _chroma(picture) > _COLOURED:
-        return Verdict(False, f"it is a colour picture, not {_a(expected)}")
+    if picture.shape[2] == 3 and _chroma(picture) > _COLOURED:
+        return Verdict(coloured, "" if coloured else f"it is a colour picture, not {_a(expected)}")
     if picture.std() < _FLAT:
         return Verdict(False, f"it shows nothing but one shade, not {_a(expected)}")
     chances = classify(_look(picture)[None])[0]

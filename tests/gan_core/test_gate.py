@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from gan_core import decoding, gate
+from gan_core.data import phantom
 from tests.benchmarks import gate_pictures as pictures
 from tests.gan_core.test_config import CONFIG
 
@@ -55,11 +56,12 @@ def test_noise_drawings_and_nothing_are_caught() -> None:
 
 
 def test_a_run_in_colour_takes_pictures_in_colour() -> None:
-    chest = np.repeat(CHESTS[0], 3, 2) * np.array([1.0, 0.8, 0.5], np.float32)
-    assert "colour" in gate.for_run(chest, replace(CONFIG, subject="chest X-ray", channels=1)).reason
-    assert gate.for_run(chest, replace(CONFIG, subject="chest X-ray", channels=3)).fits
-    brain = np.repeat(BRAINS[0], 3, 2) * np.array([1.0, 0.8, 0.5], np.float32)
-    assert not gate.for_run(brain, replace(CONFIG, subject="chest X-ray", channels=3)).fits
+    coloured = phantom.picture("colour", "colour", 800_000, 128, 3)
+    grey, colour = (replace(CONFIG, subject="chest X-ray", channels=channels) for channels in (1, 3))
+    assert "colour" in gate.for_run(coloured, grey).reason
+    assert gate.for_run(coloured, colour).fits
+    # What is grey is looked at as ever.
+    assert gate.for_run(CHESTS[0], colour).fits and not gate.for_run(BRAINS[0], colour).fits
 
 
 def test_reasons_are_one_plain_line_and_a_fit_has_none() -> None:
