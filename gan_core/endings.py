@@ -1,13 +1,22 @@
 """What ends a training before its time: numbers that are not finite, the wish that it stop, a process that is gone."""
 
+import os
+import sys
+import threading
+import time
+import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import torch
 from torch import Tensor
 from torch.nn.modules.module import register_module_forward_pre_hook
 
 from gan_core.errors import UserError
+
+OTHERS_SECONDS = 10.0  # after a signal, that other processes have to answer
+_SHARED = str(Path("torch", "distributed"))  # where a process is that waits for another one
 
 
 class Diverged(ArithmeticError):
@@ -59,6 +68,24 @@ class Watch:
             return
         first = self.columns[int(torch.isfinite(values).logical_not().nonzero()[0])]
         raise Diverged(f"{first} is not a finite number at step {step}: try a lower learning rate (--set lr=...)")
+
+
+def leave_alone(say: Callable[[], None], is_open: Callable[[], bool]) -> None:
+    """After a signal: end this process where the others do not answer any more. say: called before.
+
+    A process that is killed mostly ends what the others share with it; one that hangs does not. So the main thread is
+    looked at: whether it has waited for another process all along.
+    """
+    begun = time.monotonic()
+    while is_open():
+        frame = sys._current_frames().get(threading.main_thread().ident or 0)
+        if not any(_SHARED in at.f_code.co_filename for at, _ in traceback.walk_stack(frame)):
+            begun = time.monotonic()
+        elif time.monotonic() - begun > OTHERS_SECONDS:
+            with suppress(UserError):  # a full disk must not keep it
+                say()
+            os._exit(1)
+        time.sleep(0.1)
 
 
 class Interrupted(Exception):

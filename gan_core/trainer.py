@@ -10,6 +10,7 @@ the code of all others.
 import contextlib
 import math
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from gan_core import (
 )
 from gan_core.batches import Batches, mix
 from gan_core.config import RunConfig
-from gan_core.endings import Diverged, Interrupted, Parted, Watch, until
+from gan_core.endings import Diverged, Interrupted, Parted, Watch, leave_alone, until
 from gan_core.errors import UserError
 from gan_core.runs import EPOCHS, METRICS, Run, RunWriter
 from gan_core.signals import StopSignals
@@ -151,7 +152,9 @@ class Trainer:
     def run(self) -> None:
         """Train to the end, or until a signal asks to stop; status.json says which."""
         started = time.perf_counter() - self.seconds
-        with StopSignals(self._ask_to_stop), self._progress() as bar:
+        shared = self.writer and self.fabric.world_size > 1
+        watch = partial(leave_alone, self._say_parted) if shared else None
+        with StopSignals(self._ask_to_stop, watch), self._progress() as bar:
             self.family.train()
             self.family.averages.eval()
             self._status("running")
@@ -326,6 +329,9 @@ class Trainer:
 
     def _ask_to_stop(self, reason: str) -> None:
         self.stop_requested, self.stop_by = reason, time.perf_counter() + _LAST_SECONDS
+
+    def _say_parted(self) -> None:
+        self._status("stopped", f"{Parted()}; the last complete checkpoint is of step {self.saved_step}")
 
     def _agree(self, wish: bool) -> bool:
         """Whether a process wishes so. Several ask each other every `log_every` steps: all stop and save together, or

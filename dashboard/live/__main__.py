@@ -6,8 +6,8 @@ from pathlib import Path
 from starlette.middleware import Middleware
 
 from dashboard.door import Door, Narrow
-from dashboard.live import app, look
 from dashboard.live.streams import Kept
+from dashboard.live.stubs import without_stubs
 from gan_core.runs import default_root
 
 
@@ -16,6 +16,8 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=7860)
     parser.add_argument("--runs", type=Path, default=default_root(), metavar="DIR", help="default %(default)s")
     options = parser.parse_args()
+    with without_stubs():
+        from dashboard.live import app, look
     app.build(options.runs).launch(
         server_name="127.0.0.1",
         server_port=options.port,

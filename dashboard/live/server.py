@@ -6,7 +6,6 @@ Gradio takes seconds to import, so that it is built when the first visitor asks 
 import asyncio
 import contextlib
 import importlib
-import inspect
 import signal
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -21,6 +20,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboard.door import Narrow
+from dashboard.live.stubs import without_stubs
 
 
 def path() -> str:
@@ -127,26 +127,6 @@ def mounted(at: str) -> Any:
     options: dict[str, Any] = {"ssr_mode": False, "footer_links": [], "max_file_size": app.MAX_FILE, **look.look()}
     outer = FastAPI(openapi_url=None, middleware=[Middleware(Narrow, at), Middleware(Kept)])
     return gr.mount_gradio_app(outer, blocks, at, root_path=at, **options)
-
-
-@contextlib.contextmanager
-def without_stubs() -> Iterator[None]:
-    """Import Gradio without what it does for editors whenever it is imported: it reads the source of each of its
-    components and writes a stub beside it, two fifths of the time that it takes. A class whose file cannot be told gets
-    none.
-    """
-    getfile = inspect.getfile
-
-    def unknown(object: Any) -> str:
-        if isinstance(object, type) and object.__module__.startswith("gradio."):
-            raise OSError
-        return getfile(object)
-
-    inspect.getfile = unknown
-    try:
-        yield
-    finally:
-        inspect.getfile = getfile
 
 
 def _is_page(scope: Scope) -> bool:

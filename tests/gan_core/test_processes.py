@@ -61,7 +61,7 @@ def test_a_killed_process_ends_the_others_and_the_run_goes_on_alone(pictures: Pa
         finally:
             process.kill()
     status = run.status()
-    assert status.state == "stopped"
+    assert status.state == "stopped", (tmp_path / "log").read_text()[-3000:]
     assert "another process of this training has ended" in (status.reason or ""), status.reason
     assert 8 <= status.step < 48
 
@@ -70,3 +70,29 @@ def test_a_killed_process_ends_the_others_and_the_run_goes_on_alone(pictures: Pa
     assert one["step"].tolist() == two["step"].tolist()
     assert two["loss/d"].to_numpy()[:5] == pytest.approx(one["loss/d"].to_numpy()[:5], abs=1e-3)
     assert two["loss/d"].to_numpy() == pytest.approx(one["loss/d"].to_numpy(), abs=0.3)
+
+
+def test_a_process_that_hangs_does_not_keep_the_others(pictures: Path, tmp_path: Path) -> None:
+    """The one that writes the run hears that it should stop while it waits for ever, and says why it ends."""
+    run = Run(tmp_path / "pair")
+    command = arguments("dcgan", pictures, tmp_path, "pair", 12, "--set", "width=8", "--set", "most=24")
+    with (tmp_path / "log").open("w") as log:
+        process = subprocess.Popen([*TORCHRUN, "2", "-m", "gan_core", *command], cwd=ROOT, stdout=log, stderr=log)
+        try:
+            while not any(path.name > "step_00000004" for path in run.checkpoints()):
+                assert process.poll() is None, (tmp_path / "log").read_text()[-3000:]
+                time.sleep(0.05)
+            children = [child for child in psutil.Process(process.pid).children() if "gan_core" in child.cmdline()]
+            second, first = sorted(children, key=lambda child: child.environ().get("RANK") == "0")
+            second.suspend()
+            time.sleep(1)  # the other one comes to where it waits
+            first.terminate()
+            first.wait(30)
+            status = run.status()
+            second.kill()
+            assert process.wait(60) != 0
+        finally:
+            process.kill()
+    assert status.state == "stopped", (tmp_path / "log").read_text()[-3000:]
+    assert "another process of this training has ended" in (status.reason or ""), status.reason
+    assert "the last complete checkpoint is of step" in (status.reason or "")
