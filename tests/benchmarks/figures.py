@@ -166,7 +166,8 @@ def _warm(page: Page, url: str) -> float:
     return statistics.median(times) / 1000
 
 
-_CLICK = """name => new Promise(done => {
+_CLICK = """name => new Promise((done, failed) => {
+    setTimeout(() => failed(new Error("no rerun of the page was seen")), 20000);
     const app = document.querySelector("[data-test-script-state]");
     const radio = [...document.querySelectorAll("[role=radiogroup] label, [role=radio]")]
         .find(one => one.textContent.trim() === name);

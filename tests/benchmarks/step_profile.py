@@ -2,9 +2,9 @@
 
     python -m tests.benchmarks.step_profile [PRESET ...] [--compiled] [--threads 1] [--steps 12]
 
-Processor time of one step at the preset's own size and batch, bfloat16 where the processor has it, of the eager step as
-shares of what its operations cost; with --compiled, the same step with every network compiled that a family does not
-take second derivatives through (torch.compile knows none).
+Processor time, and time by the clock, of one step at the preset's own size and batch, bfloat16 where the processor has
+it, of the eager step as shares of what its operations cost; with --compiled, the same step with every network compiled
+that a family does not take second derivatives through (torch.compile knows none).
 """
 
 import argparse
@@ -41,12 +41,14 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=12)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    print(f"{'preset':<24}{'ms':>7}  " + "".join(f"{kind:>14}" for kind in (*KINDS, "other")) + "   compiled")
+    print(
+        f"{'preset':<24}{'ms':>7}{'wall':>7}  " + "".join(f"{kind:>14}" for kind in (*KINDS, "other")) + "   compiled"
+    )
     for name in options.presets:
         family, step = prepared(name)
-        usual = milliseconds(step, options.steps)
+        usual, wall = milliseconds(step, options.steps)
         shares = spent(step)
-        line = f"{name:<24}{usual:7.0f}  " + "".join(f"{shares[kind]:14.0%}" for kind in (*KINDS, "other"))
+        line = f"{name:<24}{usual:7.0f}{wall:7.0f}  " + "".join(f"{shares[kind]:14.0%}" for kind in (*KINDS, "other"))
         if options.compiled:
             line += "   " + compiled(family, step, options.steps, usual)
         print(line, flush=True)
@@ -80,16 +82,17 @@ def multiplies_bfloat16() -> bool:
     return bool(re.search(r"avx512_bf16|amx_bf16", Path("/proc/cpuinfo").read_text()))
 
 
-def milliseconds(step: Callable[[], object], steps: int) -> float:
-    """Processor time, so that what else runs changes little."""
+def milliseconds(step: Callable[[], object], steps: int) -> tuple[float, float]:
+    """Processor time, which what else runs changes little, and time by the clock."""
     for _ in range(4):
         step()
     times = []
     for _ in range(steps):
-        begun = time.process_time()
+        begun = time.process_time(), time.perf_counter()
         step()
-        times.append(time.process_time() - begun)
-    return statistics.median(times) * 1000
+        times.append((time.process_time() - begun[0], time.perf_counter() - begun[1]))
+    used, passed = (statistics.median(column) * 1000 for column in zip(*times, strict=True))
+    return used, passed
 
 
 def spent(step: Callable[[], object]) -> dict[str, float]:
@@ -118,7 +121,7 @@ def compiled(family: Family, step: Callable[[], object], steps: int, usual: floa
     except Exception as error:
         return f"{type(error).__name__}: {str(error).splitlines()[0][:60]}"
     first = time.perf_counter() - begun
-    now = milliseconds(step, steps)
+    now, _ = milliseconds(step, steps)
     return f"{now:5.0f} ms ({usual / now:.2f} times as fast), {first:.0f} s once"
 
 
