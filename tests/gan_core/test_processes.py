@@ -25,6 +25,12 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_pictures(tmp_path_factory.mktemp("source") / "shapes")
 
 
+def of_launcher(launcher: "subprocess.Popen[bytes]") -> list[psutil.Process]:
+    """The processes that train, the writing one first."""
+    children = [child for child in psutil.Process(launcher.pid).children() if "gan_core" in child.cmdline()]
+    return sorted(children, key=lambda child: child.environ()["RANK"])
+
+
 @pytest.mark.parametrize("processes", [2, pytest.param(4, marks=pytest.mark.soak)])
 def test_the_losses_are_those_of_one_process_with_the_whole_batch(processes: int) -> None:
     """Of every family, to rounding. Later steps drift apart as they do between one thread and two."""
@@ -54,8 +60,7 @@ def test_a_killed_process_ends_the_others_and_the_run_goes_on_alone(pictures: Pa
             while not any(path.name > "step_00000008" for path in run.checkpoints()):
                 assert process.poll() is None, (tmp_path / "log").read_text()[-3000:]
                 time.sleep(0.05)
-            children = [child for child in psutil.Process(process.pid).children() if "gan_core" in child.cmdline()]
-            (second,) = [child for child in children if child.environ().get("RANK") == "1"]
+            _, second = of_launcher(process)
             second.send_signal(signal.SIGKILL)
             assert process.wait(60) != 0
         finally:
@@ -82,8 +87,7 @@ def test_a_process_that_hangs_does_not_keep_the_others(pictures: Path, tmp_path:
             while not any(path.name > "step_00000004" for path in run.checkpoints()):
                 assert process.poll() is None, (tmp_path / "log").read_text()[-3000:]
                 time.sleep(0.05)
-            children = [child for child in psutil.Process(process.pid).children() if "gan_core" in child.cmdline()]
-            second, first = sorted(children, key=lambda child: child.environ().get("RANK") == "0")
+            first, second = of_launcher(process)
             second.suspend()
             time.sleep(1)  # the other one comes to where it waits
             first.terminate()
