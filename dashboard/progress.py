@@ -25,7 +25,7 @@ NEAR = (4, 2)  # floors
 Look = Mapping[Hashable, Style]
 HEADER = ("run", "preset", "seed", "epoch", "step", "images", "seconds", "measure", "value", "low", "high", "floor")
 CLOCK = (
-    "Minutes are by each run's own clock: runs that were trained side by side slowed each other down, and another "
+    "Minutes are those of the fastest seed, as runs that were trained side by side slow each other down; another "
     "machine has other minutes. Images seen are the same everywhere."
 )
 
@@ -38,7 +38,7 @@ class Way:
     style: Style
     runs: tuple[Evaluated, ...]
     images: np.ndarray  # (n,) seen at each stand
-    minutes: np.ndarray  # (n,) trained till then, the mean of the seeds
+    minutes: np.ndarray  # (n,) trained till then, of the seed that was fastest
     values: np.ndarray  # (seeds, n) of the measure
     floor: float | None
 
@@ -128,8 +128,9 @@ def ways(runs: Sequence[Evaluated], look: Look, key: str) -> list[Way]:
         values = [np.interp(grid, _column(run, "images"), _measured(run, key)) for run in group]
         label = names.pop(0)
         floor = _stands(group[0])[-1].measures[key].floor
-        style, mean = look[group[0].entry.recipe], np.mean(minutes, axis=0)
-        found.append(Way(label, style, tuple(group), grid, mean, np.array(values), floor))
+        # Seeds cost the same; what one took longer than another is other work on its machine.
+        style, fastest = look[group[0].entry.recipe], min(minutes, key=lambda taken: float(taken[-1]))
+        found.append(Way(label, style, tuple(group), grid, fastest, np.array(values), floor))
     return found
 
 
