@@ -36,10 +36,20 @@ FEW = 6  # sheets that a run can be thinned to and still show how it grew
 PLACE = re.compile(r"""(?:^|[\s"'=(;])(?:/|~/|[A-Za-z]:\\+)[\w.-]+[/\\]+[\w.-]""", re.MULTILINE)
 
 
-def ship(run: Run, name: str, *, light: bool, sheets: int | None, replacing: bool, root: Path = REFERENCE) -> Path:
+def ship(
+    run: Run,
+    name: str,
+    *,
+    light: bool,
+    sheets: int | None,
+    replacing: bool,
+    every_frame: bool = False,
+    root: Path = REFERENCE,
+) -> Path:
     """Copy what of a run may be seen by everyone; returns its new folder.
 
-    light: settings, curves and numbers only. sheets: how many are kept, the first and the last among them.
+    light: settings, curves and numbers only. sheets: how many are kept, the first and the last among them; every_frame:
+    the GIF shows all of them nevertheless.
 
     Raises:
         UserError: the run is not finished, the name is taken, or something in it is private.
@@ -67,17 +77,22 @@ def ship(run: Run, name: str, *, light: bool, sheets: int | None, replacing: boo
         shutil.rmtree(folder)
     made.rename(folder)
     if not light and run.samples():
-        thin(Run(folder), sheets)
+        thin(Run(folder), sheets, every_frame=every_frame)
     return folder
 
 
-def thin(run: Run, sheets: int | None) -> None:
-    """Keep so many of a run's sheets, evenly spread from the first to the last, and write its GIF anew of them."""
+def thin(run: Run, sheets: int | None, *, every_frame: bool = False) -> None:
+    """Keep so many of a run's sheets, evenly spread from the first to the last, and write its GIF anew: of them, or of
+    all that were there.
+    """
     kept = spread(list(run.samples()), sheets)
+    if every_frame:
+        write_gif(run, run.folder / runs.GIF)
     for epoch, path in run.samples().items():
         if epoch not in kept:
             path.unlink()
-    write_gif(run, run.folder / runs.GIF)
+    if not every_frame:
+        write_gif(run, run.folder / runs.GIF)
 
 
 def spread(epochs: list[int], count: int | None) -> list[int]:
@@ -119,8 +134,8 @@ def faults(run: Run) -> Iterator[str]:
         yield "its GIF is missing"
     elif run.gif:
         with Image.open(run.gif) as gif:
-            if getattr(gif, "n_frames", 1) != len(run.samples()):
-                yield "its GIF has not as many frames as there are sheets: thin it anew"
+            if getattr(gif, "n_frames", 1) < len(run.samples()):
+                yield "its GIF has fewer frames than there are sheets: thin it anew"
     if not run.evaluation.is_file():
         yield "it is not evaluated"
         return
@@ -142,7 +157,7 @@ def check(root: Path = REFERENCE) -> int:
     print(f"{'run':<24}{'kB':>7}{'weights':>9}{'discr.':>8}{'sheets':>8}{'of':>4}{'GIF':>7}")
     for run in found:
         sheets, gif = size(run.samples().values()), size([run.folder / runs.GIF])
-        own = size(path for path in run.folder.rglob("*") if path.is_file())
+        own = size(run.folder.rglob("*"))
         parts = [size([run.weights]), size([run.discriminator]), sheets]
         numbers = "".join(f"{part / 1000:>{width}.0f}" for part, width in zip(parts, (9, 8, 8), strict=True))
         print(f"{run.folder.name:<24}{own / 1000:>7.0f}{numbers}{len(run.samples()):>4}{gif / 1000:>7.0f}")
@@ -176,6 +191,7 @@ def main(arguments: list[str] | None = None) -> int:
     command.add_argument("--name", help="in runs/reference (default: the folder's)")
     command.add_argument("--light", action="store_true", help="settings, curves and numbers only")
     command.add_argument("--sheets", type=int, metavar="K", help="sheets to keep (default: all)")
+    command.add_argument("--every-frame", action="store_true", help="all sheets in the GIF, also those not kept")
     command.add_argument("--replace", action="store_true", help="a run of that name that is there")
     command = commands.add_parser("thin", help="keep fewer sheets of shipped runs")
     command.add_argument("runs", metavar="NAME", nargs="+")
@@ -189,7 +205,8 @@ def main(arguments: list[str] | None = None) -> int:
             for name in given.runs:
                 run = find_run(name, runs.default_root())
                 chosen = given.name or run.folder.name
-                ship(run, chosen, light=given.light, sheets=given.sheets, replacing=given.replace)
+                how = {"light": given.light, "sheets": given.sheets, "every_frame": given.every_frame}
+                ship(run, chosen, **how, replacing=given.replace)
         elif given.command == "thin":
             for name in given.runs:
                 thin(find_run(f"{runs.REFERENCE}/{name}", REFERENCE.parent), given.sheets)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan_core import runs
+from gan_core import images, runs
 from gan_core.errors import UserError
 from gan_core.runs import Run
 from tests import reference
@@ -52,6 +52,18 @@ def test_a_run_is_shipped_whole_but_for_what_is_private(tmp_path: Path, root: Pa
     reference.ship(run, "dcgan", light=True, sheets=None, replacing=True, root=root)
     assert names(folder) == set(reference.LIGHT)
     assert names(root) == {"dcgan"}
+
+
+def test_the_film_may_show_more_than_the_sheets_that_are_kept(tmp_path: Path, root: Path) -> None:
+    folder = reference.ship(
+        make(tmp_path), "dcgan", light=False, sheets=2, every_frame=True, replacing=False, root=root
+    )
+    assert list(Run(folder).samples()) == [0, 10]
+    with Image.open(folder / runs.GIF) as gif:
+        assert gif.n_frames == 11
+    assert not [line for line in reference.faults(Run(folder)) if "GIF" in line]
+    images.save_gif(folder / runs.GIF, [np.zeros((8, 8, 1), np.uint8)])
+    assert [line for line in reference.faults(Run(folder)) if "fewer frames than there are sheets" in line]
 
 
 def test_thinning_keeps_the_ends(tmp_path: Path, root: Path) -> None:
