@@ -171,6 +171,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--trainings", type=int, default=1, metavar="K", help="of it, with seeds (default 1)")
 
+    command = _command(found, "rank", commands.rank, "hold evaluated generators side by side, seeds together")
+    command.add_argument(
+        "names", metavar="RUN", nargs="*", help="runs, to which their other seeds are added (default: all)"
+    )
+    _root_option(command)
+
     command = _command(found, "prepare", commands.prepare, "decode, split by patient and cache a source")
     command.add_argument("source", metavar="SOURCE", help=_SOURCE)
     command.add_argument("dest", metavar="DEST", type=Path, nargs="?", help="with --folders: where they go")

@@ -270,6 +270,20 @@ def evaluate(options: argparse.Namespace) -> None:
     print(ranking.table(found))
 
 
+def rank(options: argparse.Namespace) -> int:
+    from gan_core.evaluation import ranking
+
+    chosen = [find_run(name, options.runs) for name in options.names]
+    if missing := [run.name for run in chosen if not run.evaluation.is_file()]:
+        raise UserError(f"not evaluated yet: {', '.join(missing)}: python -m gan_core evaluate {' '.join(missing)}")
+    (found, damaged), (others, more) = ranking.read(chosen), ranking.read(list_runs(options.runs))
+    found = ranking.with_seeds(found, others) if chosen else others
+    print(ranking.standing(found) or "no generator among them is evaluated: python -m gan_core evaluate RUN")
+    for line in (unreadable := sorted({*damaged, *more})):
+        print(f"error: {line}", file=sys.stderr)
+    return 2 if unreadable else 0
+
+
 def _speak(line: str) -> None:
     from tqdm import tqdm
 

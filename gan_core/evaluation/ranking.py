@@ -4,11 +4,15 @@ Read by the app too, so without torch and scipy.
 """
 
 import itertools
+import math
 import statistics
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
+from gan_core.errors import UserError
+from gan_core.evaluation import results
 from gan_core.evaluation.results import MEASURES, Evaluation, Measure
+from gan_core.runs import Run
 
 ALL = "all"
 _STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)  # of 1 to 9 degrees of freedom
@@ -66,17 +70,44 @@ def student(freedom: int) -> float:
     return z + (z**3 + z) / (4 * freedom) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)
 
 
+def read(runs: Iterable[Run]) -> tuple[list[Evaluation], list[str]]:
+    """What there is of these runs, under the names of their folders; and a line for each that cannot be read."""
+    found, unreadable = [], []
+    for run in runs:
+        if run.evaluation.is_file():
+            try:
+                found.append(replace(results.read(run.evaluation), run=run.folder.name))
+            except UserError as error:
+                unreadable.append(str(error))
+    return found, unreadable
+
+
 def groups(evaluations: Sequence[Evaluation]) -> list[Group]:
     """By recipe, and by what the measures depend on: other data or another extractor is another group."""
     found: dict[tuple[str, ...], list[Evaluation]] = {}
     for one in evaluations:
-        extractor = one.fidelity[ALL].extractor if ALL in one.fidelity else ""
-        recipe = one.training.recipe if one.training else ""
-        found.setdefault((one.preset, recipe, one.fingerprint, extractor), []).append(one)
+        found.setdefault(kind(one), []).append(one)
     return [
         Group(runs[0].run if len(runs) == 1 else f"{runs[0].preset} x {len(runs)}", tuple(runs))
         for runs in found.values()
     ]
+
+
+def kind(one: Evaluation) -> tuple[str, ...]:
+    """What evaluations share that differ in the seed of the training alone: preset and recipe, images and extractor."""
+    return one.preset, one.training.recipe if one.training else "", *_means(one)
+
+
+def with_seeds(chosen: Sequence[Evaluation], others: Iterable[Evaluation]) -> list[Evaluation]:
+    """The chosen ones and, of the others, those that differ from one of them in their seed alone; no seed twice."""
+    found = list(chosen)
+    known = {(kind(one), one.training.seed) for one in found if one.training}
+    kinds = {of for of, _ in known}
+    for one in others:
+        if one.training and kind(one) in kinds and (kind(one), one.training.seed) not in known:
+            known.add((kind(one), one.training.seed))
+            found.append(one)
+    return found
 
 
 def budgets(evaluations: Sequence[Evaluation]) -> str:
@@ -94,16 +125,7 @@ def budgets(evaluations: Sequence[Evaluation]) -> str:
 def table(evaluations: Sequence[Evaluation]) -> str:
     """Runs, or presets with several seeds, by measures, as text for a terminal."""
     generators = [group for group in groups(evaluations) if group.measure("kid")]
-    lines: list[str] = []
-    if generators:
-        rows = [("", *(MEASURES[key][0] for key in SHOWN))]
-        rows += [(group.name, *(_cell(group.measure(key)) for key in SHOWN)) for group in generators]
-        floors = [generators[0].measure(key) for key in SHOWN]
-        rows.append(("real images", *(f"{one.floor:.3g}" if one and one.floor is not None else "-" for one in floors)))
-        widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-        lines += [
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-        ]
+    lines = _columns(generators) if generators else []
     for one in evaluations:
         lines += [f"{one.run}: {line}" for line in _more(one)]
     for line in ranking(generators, "frechet") if len(generators) > 1 else []:
@@ -112,12 +134,47 @@ def table(evaluations: Sequence[Evaluation]) -> str:
     return "\n".join([*lines, *([budget] if budget else [])])
 
 
+def standing(evaluations: Sequence[Evaluation]) -> str:
+    """Generators held side by side, the nearest to real images first: a table, and who is better than whom, for each
+    set of real images that some of them were measured against; empty where there are no generators.
+    """
+    sets: dict[tuple[str, str], list[Group]] = {}
+    for group in groups(evaluations):
+        if group.measure("kid"):
+            sets.setdefault(_means(group.runs[0]), []).append(group)
+    blocks = []
+    for found in sets.values():
+        found.sort(key=lambda group: one.value if (one := group.measure("frechet")) else math.inf)
+        first = found[0].runs[0]
+        how = first.fidelity[ALL]
+        lines = [
+            f"{how.generated} generated against {how.real} real images of {first.source}, features of {how.extractor}:",
+            *_columns(found),
+        ]
+        if any(len(group.runs) > 1 for group in found):
+            lines.append("Of several seeds: their mean and its 95 % interval (Student); of one run: its own interval.")
+        lines += ranking(found, "frechet") if len(found) > 1 else []
+        budget = budgets([run for group in found for run in group.runs])
+        blocks.append("\n".join([*lines, *([budget] if budget else [])]))
+    return "\n\n".join(blocks)
+
+
+def _columns(found: Sequence[Group]) -> list[str]:
+    """A row for each, and one for real images."""
+    rows = [("", *(MEASURES[key][0] for key in SHOWN))]
+    rows += [(group.name, *(_cell(group.measure(key)) for key in SHOWN)) for group in found]
+    floors = [found[0].measure(key) for key in SHOWN]
+    rows.append(("real images", *(f"{one.floor:.3g}" if one and one.floor is not None else "-" for one in floors)))
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
 def ranking(found: Sequence[Group], key: str) -> list[str]:
     """Sentences on which of them is better by a measure: of several trainings only if they differ by more than their
     spread allows, of single ones only if the intervals lie apart.
     """
     known = [(group, measure) for group in found if (measure := group.measure(key))]
-    if len({(g.runs[0].fingerprint, g.runs[0].fidelity[ALL].extractor) for g, _ in known}) > 1:
+    if len({_means(group.runs[0]) for group, _ in known}) > 1:
         return ["No ranking: the runs were measured against different images or with different extractors."]
     better = MEASURES[key][1]
     known.sort(key=lambda pair: pair[1].value, reverse=better)
@@ -134,6 +191,11 @@ def ranking(found: Sequence[Group], key: str) -> list[str]:
 
 def _apart(lower: Measure, higher: Measure) -> bool:
     return lower.high is not None and higher.low is not None and lower.high < higher.low
+
+
+def _means(run: Evaluation) -> tuple[str, str]:
+    """Against which images, by whose features."""
+    return run.fingerprint, run.fidelity[ALL].extractor if ALL in run.fidelity else ""
 
 
 def _measures(run: Evaluation) -> dict[str, Measure]:

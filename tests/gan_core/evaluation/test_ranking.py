@@ -1,10 +1,14 @@
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from scipy import stats
 
+from gan_core import cli
 from gan_core.evaluation import ranking
 from gan_core.evaluation.results import Evaluation, Fidelity, Measure, Progress, Stand, Training
+from tests.dashboard import evaluations
+from tests.dashboard.fixtures import make_run
 
 
 def evaluation(
@@ -90,3 +94,46 @@ def test_the_table_shows_each_run_and_the_floor() -> None:
     assert "30 (28 to 32)" in text
     assert "real images" in text
     assert "b is better than a" in text
+
+
+def test_the_other_seeds_join_and_no_seed_counts_twice() -> None:
+    costs = [Training(seed, 1000, 9.0, recipe) for seed, recipe in ((0, "a"), (1, "a"), (1, "a"), (0, "b"))]
+    runs = [replace(evaluation(f"run{i}", "dcgan", 10 + i, 1), training=cost) for i, cost in enumerate(costs)]
+    elsewhere = replace(runs[1], run="elsewhere", fingerprint="g")
+    never = evaluation("never told its seed", "dcgan", 9, 1)
+    assert [one.run for one in ranking.with_seeds(runs[:1], [*runs, elsewhere, never])] == ["run0", "run1"]
+    assert [one.run for one in ranking.with_seeds([never], runs)] == ["never told its seed"]
+
+
+def test_standing_keeps_what_was_measured_otherwise_apart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for preset, quality in (("gan", 0.3), ("dcgan", 0.75)):
+        for seed in (0, 1):
+            run = make_run(tmp_path, f"{preset}-s{seed}", preset, 2, 4, seed=seed)
+            evaluations.write(run, quality + 0.01 * seed, training=evaluations.training(run))
+    evaluations.write(make_run(tmp_path, "other", "gan", 2, 4), 0.9, fingerprint="another")
+    evaluations.write(make_run(tmp_path, "chests", "cyclegan_resnet_light", 2, 4), 0.8)
+    assert cli.main(["rank", "--runs", str(tmp_path)]) == 0
+    first, second = capsys.readouterr().out.strip().split("\n\n")
+    both = (first, second) if "dcgan x 2" in first else (second, first)
+    assert [line.split("  ")[0] for line in both[0].splitlines()[2:5]] == ["dcgan x 2", "gan x 2", "real images"]
+    assert "Of several seeds: their mean" in both[0]
+    assert both[0].endswith("dcgan x 2 is better than gan x 2")
+    assert both[1].splitlines()[2].startswith("other ")
+    assert cli.main(["rank", "gan-s1", "--runs", str(tmp_path)]) == 0
+    assert "gan x 2" in (shown := capsys.readouterr().out)
+    assert "dcgan" not in shown
+    assert cli.main(["rank", "chests", "--runs", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == "no generator among them is evaluated: python -m gan_core evaluate RUN\n"
+
+
+def test_an_evaluation_that_is_missing_or_damaged_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make_run(tmp_path, "later", "gan", 2, 4)
+    assert cli.main(["rank", "later", "--runs", str(tmp_path)]) == 2
+    assert capsys.readouterr().err == "error: not evaluated yet: later: python -m gan_core evaluate later\n"
+    evaluations.write(make_run(tmp_path, "whole", "gan", 2, 4), 0.5)
+    damaged = make_run(tmp_path, "damaged", "gan", 2, 4)
+    damaged.evaluation.write_text("{")
+    assert cli.main(["rank", "--runs", str(tmp_path)]) == 2
+    out, err = capsys.readouterr()
+    assert "whole" in out
+    assert err.startswith("error: ") and "damaged" in err and err.count("\n") == 1
