@@ -15,6 +15,7 @@ from dashboard.store import Entry, Kept, Library
 from dashboard.traces import Mark
 from gan_core import diagnostics
 from gan_core.diagnostics import Diagnosed, Event
+from gan_core.evaluation.results import Evaluation
 
 # Names of Material symbols: the shape says what the colour says.
 ICONS = {
@@ -32,13 +33,17 @@ ICONS = {
     "narrow": "compress",
     "balance": "balance",
     "converged": "check_circle",
+    "nearer": "moving",
+    "nearer_until": "done_all",
+    "past_best": "history",
 }
 METHOD = (
     "Found in the curves by fixed rules, tried on small runs whose ailments were known. The rules see losses, "
-    "accuracies, gradients and diversity, not the pictures."
+    "accuracies, gradients, diversity and, where it was measured on the way, the distance to real images; not the "
+    "pictures."
 )
 
-_Key = tuple[Path, int, int, int, int, str]
+_Key = tuple[Path, int, int, int, int, str, int]
 _known: Kept[_Key, Diagnosed] = Kept(64)
 
 
@@ -46,16 +51,18 @@ def diagnosed(library: Library, entry: Entry) -> Diagnosed | None:
     """A run with its events; None if its config cannot be read. Looked at again only where its tables have grown."""
     if entry.config is None:
         return None
-    settled = entry.config
+    settled, evaluation = entry.config, library.evaluation(entry)
+    progress = evaluation.progress if isinstance(evaluation, Evaluation) else None
+    written = entry.run.evaluation.stat().st_mtime_ns if progress else 0
     metrics, previews = library.table(entry, store.METRICS), library.table(entry, store.EPOCHS)
     with metrics.lock, previews.lock:
         sizes = (metrics.table.version, len(metrics.table), previews.table.version, len(previews.table))
 
         def look() -> Diagnosed:
-            record = diagnostics.record(settled, entry.status, metrics.table, previews.table)
+            record = diagnostics.record(settled, entry.status, metrics.table, previews.table, progress)
             return Diagnosed(entry.label, settled, record, diagnostics.diagnose(record))
 
-        return _known.get((entry.run.folder, *sizes, entry.status.state), look)
+        return _known.get((entry.run.folder, *sizes, entry.status.state, written), look)
 
 
 def show(library: Library, chosen: list[Entry], look: dict[str, Style]) -> None:

@@ -3,7 +3,7 @@
 python -m gan_core diagnose RUN
 """
 
-from gan_core.diagnostics import calm, rules
+from gan_core.diagnostics import calm, distance, rules
 from gan_core.diagnostics.events import KINDS, Event
 from gan_core.diagnostics.notebook import Diagnosed, compare
 from gan_core.diagnostics.record import Record, read, record
@@ -28,7 +28,9 @@ def diagnose(run: Run | Record) -> tuple[Event, ...]:
         events = [event for event in events if event.kind not in ("fooled", "collapse")]
     if not kinds & set(_ASTRAY):
         events += [*calm.narrow(found), *(list(calm.guessing(found)) or calm.balance(found))]
-        events += [] if "saturated" in kinds else [*calm.head_start(found), *calm.converged(found)]
+        if "saturated" not in kinds:
+            events += [*calm.head_start(found), *(distance.nearer(event, found.way) for event in calm.converged(found))]
+    events += distance.past_best(found.way)
     return tuple(sorted(events, key=lambda event: event.epoch))
 
 

@@ -69,7 +69,19 @@ KINDS = {
         "train for longer; where it stays so, see what one would try for a collapse",
     ),
     "balance": Kind("Balance", False),
-    "converged": Kind("Settled", False, "stop here, or change a setting: more epochs will change little"),
+    "converged": Kind(
+        "Settled",
+        False,
+        "see whether the pictures still get better, which curves do not tell (train with --snapshots, then "
+        "evaluate --parts progress): if not, stop here",
+    ),
+    "nearer": Kind("Curves settled, pictures still get better", False, "train for longer"),
+    "nearer_until": Kind("Curves settled before the pictures did", False),
+    "past_best": Kind(
+        "Past its best",
+        False,
+        "take the generator of that epoch (its snapshot), or train again for as long, or with a stronger average",
+    ),
 }
 
 

@@ -13,6 +13,7 @@ from gan_core.diagnostics.record import Record
 TWIN = "_seed"  # ends the names of the plain presets that comparisons start from
 NEAR = 0.1  # share of a run whose mean is its last value
 ALIKE = 0.02  # two values that differ less, relatively, are told as equal
+SETTLED = ("converged", "nearer", "nearer_until")
 CAVEAT = "How good the pictures are, curves do not tell: look at the grids, and evaluate."
 
 SEEN = {
@@ -93,9 +94,23 @@ def _health(runs: Sequence[Diagnosed]) -> list[str]:
         sentences.append("No ailment was seen.")
     if sooner:
         sentences.append(f"The discriminator was ahead at first, and then caught up with, in {_join(sooner)}.")
-    settled = [run.name for run in runs if any(event.kind == "converged" for event in run.events)]
+    settled = [run.name for run in runs if any(event.kind in SETTLED for event in run.events)]
     if settled:
         sentences.append(f"Settled, by the curves: {_join(settled)}.")
+    return [*sentences, *_ways(runs)]
+
+
+def _ways(runs: Sequence[Diagnosed]) -> list[str]:
+    """Where the measured distance contradicts the curves, or the last epoch."""
+    sentences = []
+    for run in runs:
+        for event in run.events:
+            if event.kind in ("nearer", "nearer_until"):
+                fell = f"from {event.evidence['first']:.3g} to {event.evidence['last']:.3g}"
+                sentences.append(f"After that the distance of {run.name} to real images still fell {fell}.")
+            if event.kind == "past_best":
+                worse = f"{event.evidence['best']:.3g} at epoch {event.epoch:.0f} and {event.evidence['last']:.3g}"
+                sentences.append(f"The distance of {run.name} to real images was {worse} at the end.")
     return sentences
 
 

@@ -8,6 +8,10 @@ from statistics import NormalDist
 import numpy as np
 
 from gan_core.config import RunConfig
+from gan_core.diagnostics.distance import Way, way
+from gan_core.errors import UserError
+from gan_core.evaluation import results
+from gan_core.evaluation.results import Progress
 from gan_core.runs import Run, Status
 from gan_core.tables import Table
 
@@ -52,6 +56,7 @@ class Record:
     state: str = "finished"
     reason: str | None = None
     epochs: int = 0  # planned
+    way: Way | None = None  # the distance to real images, where it was measured on the way
 
     def columns(self, role: str) -> tuple[str, ...]:
         """The columns of metrics.csv that play a role (g, d, real, fake, cycle, identity), if they are logged."""
@@ -127,11 +132,17 @@ def read(run: Run) -> Record:
     metrics, previews = run.metrics(), run.epochs()
     metrics.poll()
     previews.poll()
-    return record(run.config(), run.status(), metrics, previews)
+    try:
+        progress = results.read(run.evaluation).progress if run.evaluation.is_file() else None
+    except UserError:
+        progress = None  # who asks for the evaluation is told that it is damaged
+    return record(run.config(), run.status(), metrics, previews, progress)
 
 
-def record(settled: RunConfig, status: Status, metrics: Table, previews: Table) -> Record:
-    """From a run's tables, polled already."""
+def record(
+    settled: RunConfig, status: Status, metrics: Table, previews: Table, progress: Progress | None = None
+) -> Record:
+    """From a run's tables, polled already, and from what was measured of it on the way."""
     task = "translate" if settled.domains else "generate"
     told = np.isfinite(previews.column("epoch"))
     return Record(
@@ -147,6 +158,7 @@ def record(settled: RunConfig, status: Status, metrics: Table, previews: Table) 
         state=status.state,
         reason=status.reason,
         epochs=settled.epochs,
+        way=way(progress),
     )
 
 

@@ -29,7 +29,7 @@ GAN_CORE = {
     "runs": GROUND,
     "hub": GROUND | {"runs"},
     "exports": GROUND | {"catalog", "data", "evaluation", "families", "hub", "inference", "preview_inputs", "runs"},
-    "diagnostics": GROUND | {"runs"},
+    "diagnostics": GROUND | {"evaluation", "runs"},
     "checkpoints": GROUND | {"runs"},
     "cluster": GROUND | {"runs"},
     "hardware": GROUND | {"families.base"},

@@ -1,0 +1,76 @@
+"""What the distances to real images that were measured on the way say: not done yet, or past its best.
+
+The curves of a game say who is ahead in it, and nothing of how good the pictures are.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from gan_core.diagnostics.events import Event
+from gan_core.evaluation.results import MEASURES, Progress
+
+LEAST = 3  # stands that a sentence is built on
+
+
+@dataclass(frozen=True)
+class Way:
+    """A distance at the epochs at which it was measured: arrays (s,), with the ends of its intervals."""
+
+    title: str
+    epoch: np.ndarray
+    value: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+
+def way(progress: Progress | None) -> Way | None:
+    """The Frechet distance where all stands have it, else KID; None where nothing was measured."""
+    for key in ("frechet", "kid"):
+        if progress and progress.stands and all(key in stand.measures for stand in progress.stands):
+            found = [stand.measures[key] for stand in progress.stands]
+            ends = [(one.value, one.low, one.high) for one in found]
+            value, low, high = np.array([[one[0] if end is None else end for end in one] for one in ends], float).T
+            epoch = np.array([stand.epoch for stand in progress.stands], float)
+            return Way(MEASURES[key][0], epoch, value, low, high)
+    return None
+
+
+def nearer(event: Event, found: Way | None) -> Event:
+    """A training whose curves have settled, said anew where its pictures went on getting better."""
+    if found is None:
+        return event
+    # The first preview is of untrained networks: it would make everything an improvement.
+    later = np.flatnonzero((found.epoch >= event.epoch) & (found.epoch > 0))
+    if len(later) < LEAST or found.high[later[-1]] >= found.low[later[0]]:
+        return event
+    first, last = later[0], later[-1]
+    middle = later[len(later) // 2]
+    falling = found.high[last] < found.low[middle]
+    return replace(
+        event,
+        kind="nearer" if falling else "nearer_until",
+        sentence=f"{event.sentence} Yet the {found.title} to real images fell from {found.value[first]:.3g} at epoch "
+        f"{found.epoch[first]:.0f} to {found.value[last]:.3g} at epoch {found.epoch[last]:.0f}: "
+        "the curves do not tell how good the pictures are.",
+        evidence={**event.evidence, "first": float(found.value[first]), "last": float(found.value[last])},
+    )
+
+
+def past_best(found: Way | None) -> Iterator[Event]:
+    """The last generator is surely farther from real images than an earlier one."""
+    if found is None or len(found.epoch) < LEAST:
+        return
+    best = int(np.argmin(found.value))
+    if found.high[best] >= found.low[-1]:
+        return
+    yield Event(
+        "past_best",
+        float(found.epoch[best]),
+        None,
+        f"The {found.title} to real images was {found.value[best]:.3g} at epoch {found.epoch[best]:.0f} and is "
+        f"{found.value[-1]:.3g} at epoch {found.epoch[-1]:.0f}; the intervals lie apart.",
+        {"best": float(found.value[best]), "last": float(found.value[-1])},
+        (),
+    )

@@ -1,0 +1,58 @@
+"""What the measured distance says beside the curves: not done yet, or past its best."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from gan_core.diagnostics import compare, diagnose, examine, read
+from gan_core.diagnostics.distance import Way
+from tests.dashboard import evaluations
+from tests.dashboard.fixtures import make_run
+from tests.gan_core.test_diagnostics import healthy
+
+
+def measured(*values: float, reach: float = 1.0, every: int = 5) -> Way:
+    """A distance at every few epochs, each with an interval of the same width."""
+    value, epoch = np.array(values), np.arange(len(values)) * float(every)
+    return Way("Frechet distance", epoch, value, value - reach, value + reach)
+
+
+def test_curves_that_settle_are_held_against_the_distance_that_was_measured() -> None:
+    settled = healthy(0)
+    start = next(event for event in diagnose(settled) if event.kind == "converged")
+    falling = replace(settled, way=measured(2000, 90, 60, 50, 42, 34, 28, 22, 17, 12, 8))
+    (event,) = [event for event in diagnose(falling) if event.kind == "nearer"]
+    assert event.epoch == start.epoch
+    assert "Frechet distance to real images fell from" in event.sentence
+    assert event.sentence.endswith("to 8 at epoch 50: the curves do not tell how good the pictures are.")
+    assert event.advice == "train for longer"
+    until = replace(settled, way=measured(2000, 90, 60, 50, 42, 9, 8, 8.5, 8, 8.2, 8))
+    assert {event.kind for event in diagnose(until)} == {"balance", "nearer_until"}
+    flat = replace(settled, way=measured(2000, 8.9, 8.5, 8.2, 8, 8.2, 8.1, 8, 8.3, 8.2, 8))
+    assert {event.kind for event in diagnose(flat)} == {"balance", "converged"}
+    few = replace(settled, way=measured(2000, 60, 8, every=25))
+    assert {event.kind for event in diagnose(few)} == {"balance", "converged"}
+
+
+def test_a_generator_that_is_past_its_best_is_told_from_one_that_wavers() -> None:
+    worse = replace(healthy(0), way=measured(2000, 90, 60, 12, 6, 7, 8, 8.5, 9, 9.5, 10))
+    (event,) = [event for event in diagnose(worse) if event.kind == "past_best"]
+    assert event.epoch == 20
+    assert event.sentence.startswith("The Frechet distance to real images was 6 at epoch 20 and is 10 at epoch 50")
+    wavers = replace(worse, way=measured(2000, 90, 60, 12, 6, 7, 8, 6.4, 7.4, 6.5, 7.9))
+    assert "past_best" not in {event.kind for event in diagnose(wavers)}
+
+
+def test_the_distance_is_read_from_the_evaluation(tmp_path: Path) -> None:
+    run = make_run(tmp_path, "mine", "dcgan", 50, 40)
+    assert read(run).way is None
+    evaluations.write(run, 0.9, progress=evaluations.progress(0.9))
+    found = read(run).way
+    assert found and found.title == "Frechet distance" and len(found.epoch) == 11
+    assert (found.low < found.value).all() and (found.value < found.high).all()
+    run.evaluation.write_text("{")
+    assert read(run).way is None
+    worse = examine(run, "mine")
+    worse = replace(worse, events=diagnose(replace(worse.record, way=measured(2000, 90, 6, 7, 12))))
+    assert "The distance of mine to real images was 6 at epoch 10 and 12 at the end." in compare([worse])
