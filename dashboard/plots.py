@@ -4,15 +4,16 @@ They are drawn on canvases in one element a task (components/plots*.js): a chart
 milliseconds, and the cursor, the reading of values and the choice of runs need neither the server nor a redraw.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import streamlit as st
 
-from dashboard import charts, parts, store, terms, traces
+from dashboard import charts, measured, parts, store, terms, traces
 from dashboard.charts import Style
 from dashboard.parts import plain
 from dashboard.store import Entry, Library
@@ -159,6 +160,8 @@ def choose_scale(prefix: str) -> tuple[bool, bool, bool]:
 def options(library: Library, chosen: Sequence[Entry]) -> tuple[list[str], dict[str, str]]:
     """The titles of the usual charts, and every other column that is logged with what it is called."""
     of_tasks = [chart for task, group in terms.by_task(chosen).items() for chart in terms.usual(task, group)]
+    if found := measured.chart(library, chosen):
+        of_tasks.append(found)
     usual = list(dict.fromkeys(chart.title for chart in of_tasks))
     alone = {chart.columns[0] for chart in of_tasks if len(chart.columns) == 1}
     tables = [library.table(entry, table) for entry in chosen for table in (store.METRICS, store.EPOCHS)]
@@ -178,7 +181,8 @@ def payload(
     mixed = len({entry.objective for entry in group}) > 1
     made = []
     for chart, table in _charts(library, group, view.wanted):
-        for title, runs in terms.split(chart, group):
+        known = measured.comparable(library, group) if table == measured.TABLE else group
+        for title, runs in terms.split(chart, known):
             names = {entry.name for entry in runs}
             shown = [(index, lane) for index, lane in enumerate(lanes) if lane.name in names]
             made.append(_chart(library, chart, table, title, group, shown, view, marks))
@@ -215,13 +219,15 @@ def _chart(
 
 def _charts(library: Library, group: Sequence[Entry], wanted: tuple[str, ...] | None) -> list[tuple[Chart, str]]:
     """The charts to draw and the table of each."""
-    usual = {chart.title: chart for chart in terms.usual(group[0].task, group)}
+    usual = {chart.title: (chart, store.METRICS) for chart in terms.usual(group[0].task, group)}
+    if distance := measured.chart(library, group):
+        usual[distance.title] = distance, measured.TABLE
     if wanted is None:
-        return [(chart, store.METRICS) for chart in usual.values()]
+        return list(usual.values())
     found = []
     for name in wanted:
         if name in usual:
-            found.append((usual[name], store.METRICS))
+            found.append(usual[name])
         elif table := _table(library, group, name):
             found.append((of_column(name, group), table))
     return found
@@ -285,6 +291,7 @@ def run_payload(library: Library, entry: Entry, view: View, marks: Sequence[Mark
             data = traces.drawn(library, floor, 1, of_column(beside, [entry]), table, view.axis, 0.0)
             one["curves"] += [data] if data else []
         made.append(one)
+    made = [*_distance(library, entry, lane, view, marks), *made]
     return {
         "view": view.as_data(),
         "dense": True,
@@ -292,6 +299,23 @@ def run_payload(library: Library, entry: Entry, view: View, marks: Sequence[Mark
         "lanes": [traces.describe(library, one, view.axis) for one in (lane, floor)],
         "charts": made,
     }
+
+
+def _distance(
+    library: Library, entry: Entry, lane: Lane, view: View, marks: Sequence[Mark]
+) -> Iterator[dict[str, Any]]:
+    """The chart of the distance to real images, with what real ones score, where it was measured."""
+    chart = measured.chart(library, [entry])
+    if chart is None:
+        return
+    one = _chart(library, chart, measured.TABLE, chart.title, [entry], [(0, lane)], view, {entry.name: marks})
+    score = measured.floor(library, entry, chart)
+    if score is not None and one["curves"]:
+        x = traces.curve(library, entry, chart, measured.TABLE, view.axis, 0.0).x[[0, -1]]
+        level = traces.packed(np.full(2, score))
+        one["title"] += ", real images dotted"
+        one["curves"].append({"lane": 1, "raw": [], "x": traces.packed(x), "y": level})
+    yield one
 
 
 def show_scores(library: Library, entries: Sequence[Entry], look: dict[str, Style]) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from dashboard import store, terms
+from dashboard import measured, store, terms
 from dashboard.charts import Style
 from dashboard.curves import Curve
 from dashboard.store import Entry, Library
@@ -89,11 +89,13 @@ def places(library: Library, entry: Entry, axis: str) -> tuple[np.ndarray, np.nd
 
 def curve(library: Library, entry: Entry, chart: Chart, table: str, axis: str, smoothing: float) -> Curve:
     """A run's curve along the axis."""
-    found = library.table(entry, table)
     if table == store.METRICS:
-        made = found.curve(chart.columns, _COLUMN.get(axis, axis), smoothing)
+        made = library.table(entry, table).curve(chart.columns, _COLUMN.get(axis, axis), smoothing)
         return made.stretched(_scale(entry, axis))
-    made = found.curve(chart.columns, "epoch", 0.0)
+    if table == measured.TABLE:
+        made = measured.curve(library, entry, chart)
+    else:
+        made = library.table(entry, table).curve(chart.columns, "epoch", 0.0)
     if axis == "epoch" or not len(made.x):
         return made
     # A preview has an epoch and a step; when it was drawn, the table of the steps tells.

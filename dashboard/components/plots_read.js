@@ -242,7 +242,7 @@ const SIGNS = {
   unchanged: "=",
   balance: "◎",
   converged: "✓",
-  nearer: "✓",
-  nearer_until: "✓",
+  nearer: "↓",
+  nearer_until: "↳",
   past_best: "◁",
 };

@@ -11,6 +11,7 @@ import numpy as np
 from gan_core.diagnostics.events import Event
 from gan_core.evaluation.results import MEASURES, Progress
 
+KEYS = ("frechet", "kid")  # the first of them that is there is looked at
 LEAST = 3  # stands that a sentence is built on
 
 
@@ -18,22 +19,31 @@ LEAST = 3  # stands that a sentence is built on
 class Way:
     """A distance at the epochs at which it was measured: arrays (s,), with the ends of its intervals."""
 
-    title: str
+    key: str
     epoch: np.ndarray
     value: np.ndarray
     low: np.ndarray
     high: np.ndarray
 
+    @property
+    def title(self) -> str:
+        return MEASURES[self.key][0]
+
+
+def column(key: str) -> str:
+    """What a measured distance is called among the columns that are logged."""
+    return f"distance/{key}"
+
 
 def way(progress: Progress | None) -> Way | None:
     """The Frechet distance where all stands have it, else KID; None where nothing was measured."""
-    for key in ("frechet", "kid"):
+    for key in KEYS:
         if progress and progress.stands and all(key in stand.measures for stand in progress.stands):
             found = [stand.measures[key] for stand in progress.stands]
             ends = [(one.value, one.low, one.high) for one in found]
             value, low, high = np.array([[one[0] if end is None else end for end in one] for one in ends], float).T
             epoch = np.array([stand.epoch for stand in progress.stands], float)
-            return Way(MEASURES[key][0], epoch, value, low, high)
+            return Way(key, epoch, value, low, high)
     return None
 
 
@@ -55,6 +65,7 @@ def nearer(event: Event, found: Way | None) -> Event:
         f"{found.epoch[first]:.0f} to {found.value[last]:.3g} at epoch {found.epoch[last]:.0f}: "
         "the curves do not tell how good the pictures are.",
         evidence={**event.evidence, "first": float(found.value[first]), "last": float(found.value[last])},
+        columns=(*event.columns, column(found.key)),
     )
 
 
@@ -72,5 +83,5 @@ def past_best(found: Way | None) -> Iterator[Event]:
         f"The {found.title} to real images was {found.value[best]:.3g} at epoch {found.epoch[best]:.0f} and is "
         f"{found.value[-1]:.3g} at epoch {found.epoch[-1]:.0f}; the intervals lie apart.",
         {"best": float(found.value[best]), "last": float(found.value[-1])},
-        (),
+        (column(found.key),),
     )

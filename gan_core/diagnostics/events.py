@@ -90,7 +90,7 @@ class Event:
     """Something that a training's records show.
 
     epoch: where it begins; until: where it ends, None if it lasts to the newest row; columns: of metrics.csv and
-    epochs.csv, where it is to be seen; evidence: the numbers that the sentence speaks of.
+    epochs.csv, or a measured distance, where it is to be seen; evidence: the numbers that the sentence speaks of.
     """
 
     kind: str

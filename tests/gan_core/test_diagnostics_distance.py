@@ -15,7 +15,7 @@ from tests.gan_core.test_diagnostics import healthy
 def measured(*values: float, reach: float = 1.0, every: int = 5) -> Way:
     """A distance at every few epochs, each with an interval of the same width."""
     value, epoch = np.array(values), np.arange(len(values)) * float(every)
-    return Way("Frechet distance", epoch, value, value - reach, value + reach)
+    return Way("frechet", epoch, value, value - reach, value + reach)
 
 
 def test_curves_that_settle_are_held_against_the_distance_that_was_measured() -> None:

@@ -1,0 +1,83 @@
+"""The distance that was measured on the way, as a curve beside the logged ones."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dashboard import measured, plots
+from dashboard.plots import View
+from dashboard.store import Library
+from tests.dashboard import evaluations
+from tests.dashboard.fixtures import make_run
+from tests.dashboard.test_pages import healthy, open_page, plotted
+from tests.dashboard.test_plots import entries, numbers, told
+
+TITLE = "Frechet distance, measured"
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
+    root = tmp_path_factory.mktemp("measured")
+    for name, preset, quality in (("gan", "gan", 0.4), ("dcgan", "dcgan", 0.9)):
+        evaluations.write(make_run(root, name, preset, 50, 20), quality, progress=evaluations.progress(quality))
+    make_run(root, "plain", "dcgan", 50, 20)
+    other = evaluations.progress(0.5)
+    evaluations.write(make_run(root, "fewer", "gan", 50, 20), progress=replace(other, generated=500))
+    evaluations.write(make_run(root, "unet", "cyclegan_unet_light", 4, 20))
+    return Library(root)
+
+
+def test_runs_that_were_measured_alike_have_a_chart_more(library: Library) -> None:
+    made = told(library, ["plain", "gan", "dcgan", "fewer"])["charts"][-1]
+    assert made["title"] == TITLE
+    assert made["meaning"].startswith("1000 generated against 4199 real images, features of child-b; real images")
+    assert [curve["lane"] for curve in made["curves"]] == [1, 2], "neither the unmeasured nor the otherwise measured"
+    curve = made["curves"][0]
+    assert numbers(curve["x"]).tolist() == list(range(5, 51, 5)), "an untrained network's distance is left out"
+    [entry] = entries(library, "dcgan")  # drawn behind "plain", whose settings it has
+    way = measured.progress(library, entry)
+    assert way
+    assert numbers(curve["y"]) == pytest.approx([stand.measures["frechet"].value for stand in way.stands[1:]])
+    assert TITLE not in [chart["title"] for chart in told(library, ["plain"])["charts"]]
+    assert TITLE not in [chart["title"] for chart in told(library, ["unet"])["charts"]]
+
+
+def test_it_is_drawn_along_every_axis_and_can_be_left_out(library: Library) -> None:
+    steps = told(library, ["gan"], View("step"))["charts"][-1]["curves"][0]
+    assert numbers(steps["x"]) == pytest.approx(np.arange(5, 51, 5) * 20.0)
+    usual, _ = plots.options(library, entries(library, "gan", "unet"))
+    assert TITLE in usual
+    alone = told(library, ["gan"], View(wanted=(TITLE,)))["charts"]
+    assert [chart["title"] for chart in alone] == [TITLE]
+    without = told(library, ["gan"], View(wanted=("Generator loss",)))["charts"]
+    assert [chart["title"] for chart in without] == ["Generator loss"]
+
+
+def test_a_run_shows_what_real_images_score_beside_it(library: Library) -> None:
+    [entry] = entries(library, "gan")
+    made = plots.run_payload(library, entry, View())["charts"][0]
+    assert made["title"] == f"{TITLE}, real images dotted"
+    floor = made["curves"][1]
+    assert floor["lane"] == 1
+    assert numbers(floor["y"]) == pytest.approx([evaluations.REAL["frechet"]] * 2)
+    assert numbers(floor["x"]).tolist() == [5, 50]
+
+
+def test_kid_stands_in_where_the_frechet_distance_is_missing(library: Library, tmp_path: Path) -> None:
+    run = make_run(tmp_path, "small", "gan", 50, 20)
+    way = evaluations.progress(0.5)
+    stands = tuple(replace(stand, measures={"kid": stand.measures["kid"]}) for stand in way.stands)
+    evaluations.write(run, progress=replace(way, stands=stands))
+    own = Library(tmp_path)
+    assert told(own, ["small"])["charts"][-1]["title"] == "KID, measured"
+    run.evaluation.write_text("{")
+    assert told(Library(tmp_path), ["small"])["charts"][-1]["title"] == "Discriminator accuracy"
+
+
+def test_the_pages_show_it(runs_root: Path) -> None:
+    run = make_run(runs_root, "mine", "dcgan", 50, 20)
+    evaluations.write(run, 0.9, progress=evaluations.progress(0.9))
+    assert plotted(healthy(open_page(runs="mine")))[-1]["title"] == TITLE
+    assert plotted(healthy(open_page("run", run="mine")))[0]["title"] == f"{TITLE}, real images dotted"
