@@ -51,9 +51,12 @@ def diagnosed(library: Library, entry: Entry) -> Diagnosed | None:
     """A run with its events; None if its config cannot be read. Looked at again only where its tables have grown."""
     if entry.config is None:
         return None
+    try:
+        written = entry.run.evaluation.stat().st_mtime_ns
+    except OSError:
+        written = 0
     settled, evaluation = entry.config, library.evaluation(entry)
     progress = evaluation.progress if isinstance(evaluation, Evaluation) else None
-    written = entry.run.evaluation.stat().st_mtime_ns if progress else 0
     metrics, previews = library.table(entry, store.METRICS), library.table(entry, store.EPOCHS)
     with metrics.lock, previews.lock:
         sizes = (metrics.table.version, len(metrics.table), previews.table.version, len(previews.table))

@@ -6,7 +6,7 @@ milliseconds, and the cursor, the reading of values and the choice of runs need 
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -130,12 +130,18 @@ def choose_axis(key: str) -> str:
 def choose_charts(library: Library, chosen: Sequence[Entry]) -> tuple[str, ...] | None:
     """The charts to draw, by their titles or columns; None for the usual ones."""
     usual, others = options(library, chosen)
+    # Each mixture of tasks has its own choice: what is usual for one is not for the other.
+    key = "_".join(["columns", *(task for task in terms.by_task(chosen) if task != "generate")])
+    # Who has chosen nothing sees what is usual for the runs that are there now.
+    before = st.session_state.get(f"{key} usual")
+    if before and before != usual and st.session_state.get(key) == before:
+        st.session_state[key] = usual
+    st.session_state[f"{key} usual"] = usual
     wanted = st.multiselect(
         "Charts",
         usual + list(others),
         default=usual,
-        # Each mixture of tasks has its own choice: what is usual for one is not for the other.
-        key="_".join(["columns", *(task for task in terms.by_task(chosen) if task != "generate")]),
+        key=key,
         bind="query-params",
         format_func=lambda name: others.get(name, name),
         help="The usual ones, and any column that was logged.",
@@ -184,7 +190,9 @@ def payload(
         known = measured.comparable(library, group) if table == measured.TABLE else group
         for title, runs in terms.split(chart, known):
             names = {entry.name for entry in runs}
-            shown = [(index, lane) for index, lane in enumerate(lanes) if lane.name in names]
+            # A lane of seeds shows those of them that have what is drawn.
+            members = [tuple(entry for entry in lane.members if entry.name in names) for lane in lanes]
+            shown = [(i, replace(lanes[i], members=kept)) for i, kept in enumerate(members) if kept]
             made.append(_chart(library, chart, table, title, group, shown, view, marks))
     return {
         "view": view.as_data(),

@@ -99,7 +99,7 @@ def over_seeds(groups: Sequence[Sequence[Evaluated]], key: str) -> tuple[Row, tu
     None is ahead where the runs cannot be held against each other.
     """
     measured = [[cell for run in group if (cell := _cell(run, key))] for group in groups]
-    cells = [ranking.mean_of(found) if len(found) > 1 else None for found in measured]
+    cells = [ranking.mean_of(found, key) if len(found) > 1 else None for found in measured]
     if not any(cells):
         return None
     title, more, meaning = MEASURES[key]

@@ -143,11 +143,7 @@ class Entry:
     @property
     def recipe(self) -> Hashable:
         """The same for runs that differ in nothing but their seed (and in how far they are)."""
-        config = self.config
-        if config is None:
-            return self.name
-        data = (config.fingerprint, config.classes, config.domains, config.image_size, config.batch_size)
-        return config.preset, data, json.dumps(config.settings_on, sort_keys=True)
+        return self.config.recipe if self.config else self.name
 
     @property
     def private(self) -> bool:

@@ -234,7 +234,7 @@ def translate(options: argparse.Namespace) -> int:
 def diagnose(options: argparse.Namespace) -> None:
     from gan_core import diagnostics
 
-    found = [find_run(name, options.runs) for name in options.names]
+    found = [find_run(name, options.runs, heavy=False) for name in options.names]
     runs = [diagnostics.examine(run, run.folder.name) for run in found]
     for run in runs:
         print(run.name)
@@ -273,13 +273,15 @@ def evaluate(options: argparse.Namespace) -> None:
 def rank(options: argparse.Namespace) -> int:
     from gan_core.evaluation import ranking
 
-    chosen = [find_run(name, options.runs) for name in options.names]
+    chosen = [find_run(name, options.runs, heavy=False) for name in options.names]
     if missing := [run.name for run in chosen if not run.evaluation.is_file()]:
         raise UserError(f"not evaluated yet: {', '.join(missing)}: python -m gan_core evaluate {' '.join(missing)}")
-    (found, damaged), (others, more) = ranking.read(chosen), ranking.read(list_runs(options.runs))
-    found = ranking.with_seeds(found, others) if chosen else others
+    (found, unreadable), (others, more) = ranking.read(chosen), ranking.read(list_runs(options.runs))
+    if not chosen:
+        found, unreadable = others, more
+    found = ranking.with_seeds(found, others)
     print(ranking.standing(found) or "no generator among them is evaluated: python -m gan_core evaluate RUN")
-    for line in (unreadable := sorted({*damaged, *more})):
+    for line in unreadable:
         print(f"error: {line}", file=sys.stderr)
     return 2 if unreadable else 0
 

@@ -64,6 +64,12 @@ class RunConfig:
         return {key: value for key, value in self.settings.items() if value not in (None, False, 0, "", "none")}
 
     @property
+    def recipe(self) -> str:
+        """The same for runs that differ in nothing but their seed (and in how far they are)."""
+        data = (self.fingerprint, self.classes, self.domains, self.image_size, self.channels)
+        return json.dumps([self.preset, data, self.batch_size, self.epochs, self.settings_on], sort_keys=True)
+
+    @property
     def train_images(self) -> int:
         return sum(self.class_counts)
 

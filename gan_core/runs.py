@@ -174,15 +174,17 @@ def is_taken(root: Path, name: str) -> bool:
     return folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(True for _ in visible)))
 
 
-def find_run(name: str, root: Path) -> Run:
+def find_run(name: str, root: Path, *, heavy: bool = True) -> Run:
     """A run by its folder, its name below `root`, or the name of a shipped one.
+
+    heavy: of one that is kept elsewhere, bring checkpoints and snapshots too.
 
     Raises:
         UserError: there is none of that name.
     """
     place = remote.place_of(root)
     if place and re.fullmatch(_NAME, name):
-        place.fetch(name, heavy=True)
+        place.fetch(name, heavy=heavy)
     for folder in (root / name, root / REFERENCE / name):
         if (folder / CONFIG).is_file() and folder.resolve().is_relative_to(root.resolve()):
             return Run(folder, root)

@@ -13,6 +13,7 @@ from gan_core.evaluation.results import MEASURES, Progress
 
 KEYS = ("frechet", "kid")  # the first of them that is there is looked at
 LEAST = 3  # stands that a sentence is built on
+FALLS = 5  # stands, each nearer than the one before: one order of 120
 
 
 @dataclass(frozen=True)
@@ -35,15 +36,20 @@ def column(key: str) -> str:
     return f"distance/{key}"
 
 
-def way(progress: Progress | None) -> Way | None:
-    """The Frechet distance where all stands have it, else KID; None where nothing was measured."""
+def way(progress: Progress | None, epoch: float = 0.0) -> Way | None:
+    """The Frechet distance where all stands have it, else KID, without that of untrained networks.
+
+    epoch: how far the run has come. None where nothing was measured, or the run was trained on since.
+    """
+    stands = [stand for stand in progress.stands if stand.epoch > 0] if progress else []
+    if not stands or epoch - stands[-1].epoch > max(np.diff([0, *(stand.epoch for stand in stands)])):
+        return None
     for key in KEYS:
-        if progress and progress.stands and all(key in stand.measures for stand in progress.stands):
-            found = [stand.measures[key] for stand in progress.stands]
+        if all(key in stand.measures for stand in stands):
+            found = [stand.measures[key] for stand in stands]
             ends = [(one.value, one.low, one.high) for one in found]
             value, low, high = np.array([[one[0] if end is None else end for end in one] for one in ends], float).T
-            epoch = np.array([stand.epoch for stand in progress.stands], float)
-            return Way(key, epoch, value, low, high)
+            return Way(key, np.array([stand.epoch for stand in stands], float), value, low, high)
     return None
 
 
@@ -51,13 +57,14 @@ def nearer(event: Event, found: Way | None) -> Event:
     """A training whose curves have settled, said anew where its pictures went on getting better."""
     if found is None:
         return event
-    # The first preview is of untrained networks: it would make everything an improvement.
-    later = np.flatnonzero((found.epoch >= event.epoch) & (found.epoch > 0))
+    later = np.flatnonzero(found.epoch >= event.epoch)
     if len(later) < LEAST or found.high[later[-1]] >= found.low[later[0]]:
         return event
     first, last = later[0], later[-1]
-    middle = later[len(later) // 2]
-    falling = found.high[last] < found.low[middle]
+    late = later[-max(len(later) // 2, FALLS) :]
+    # Stands share their latents and their real images: that several fall in a row says more than their intervals do.
+    in_a_row = len(late) >= FALLS and bool((np.diff(found.value[late]) < 0).all())
+    falling = in_a_row or found.high[last] < found.low[late[0]]
     return replace(
         event,
         kind="nearer" if falling else "nearer_until",

@@ -76,7 +76,7 @@ KINDS = {
         "evaluate --parts progress): if not, stop here",
     ),
     "nearer": Kind("Curves settled, pictures still get better", False, "train for longer"),
-    "nearer_until": Kind("Curves settled before the pictures did", False),
+    "nearer_until": Kind("Curves settled, pictures got better after that", False),
     "past_best": Kind(
         "Past its best",
         False,

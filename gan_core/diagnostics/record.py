@@ -158,7 +158,7 @@ def record(
         state=status.state,
         reason=status.reason,
         epochs=settled.epochs,
-        way=way(progress),
+        way=way(progress, reached[-1] if len(reached := metrics.column("epoch")) else 0.0),
     )
 
 

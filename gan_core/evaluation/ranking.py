@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 
 from gan_core.errors import UserError
 from gan_core.evaluation import results
-from gan_core.evaluation.results import MEASURES, Evaluation, Measure
+from gan_core.evaluation.results import MEASURES, Evaluation, Measure, Training
 from gan_core.runs import Run
 
 ALL = "all"
 _STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)  # of 1 to 9 degrees of freedom
+SHARES = ("precision", "recall", "coverage", "ms_ssim")  # from 0 to 1
 SHOWN = ("frechet", "kid", "precision", "recall", "density", "coverage", "ms_ssim")
 
 
@@ -34,16 +35,20 @@ class Group:
         found = [run.fidelity[ALL].measures[key] for run in self.runs if key in _measures(run)]
         if len(found) < 2:
             return found[0] if found else None
-        return mean_of(found)
+        return mean_of(found, key)
 
 
-def mean_of(found: Sequence[Measure]) -> Measure:
-    """Of two or more trainings, with the interval of the mean over them (Student); `count` is how many they are."""
+def mean_of(found: Sequence[Measure], key: str = "") -> Measure:
+    """Of two or more trainings, with the interval of the mean over them (Student), as far as the measure can go;
+    `count` is how many they are.
+    """
     values = [one.value for one in found]
     mean = statistics.mean(values)
     reach = student(len(values) - 1) * statistics.stdev(values) / len(values) ** 0.5
     floors = [one.floor for one in found if one.floor is not None]
-    return Measure(mean, mean - reach, mean + reach, statistics.mean(floors) if floors else None, len(values))
+    least, most = (-math.inf, math.inf) if key in ("", "kid") else (0.0, 1.0 if key in SHARES else math.inf)
+    low, high = max(mean - reach, least), min(mean + reach, most)
+    return Measure(mean, low, high, statistics.mean(floors) if floors else None, len(values))
 
 
 def differ(first: Sequence[float], second: Sequence[float]) -> bool:
@@ -70,13 +75,21 @@ def student(freedom: int) -> float:
     return z + (z**3 + z) / (4 * freedom) + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)
 
 
-def read(runs: Iterable[Run]) -> tuple[list[Evaluation], list[str]]:
-    """What there is of these runs, under the names of their folders; and a line for each that cannot be read."""
+def read(runs: Sequence[Run]) -> tuple[list[Evaluation], list[str]]:
+    """What there is of these runs, under the names of their folders; and a line for each that cannot be read.
+
+    Their recipes are told by their settings: evaluations that were written before there were recipes have none.
+    """
     found, unreadable = [], []
+    folders = [run.folder.name for run in runs]
     for run in runs:
         if run.evaluation.is_file():
             try:
-                found.append(replace(results.read(run.evaluation), run=run.folder.name))
+                settled, one = run.config(), results.read(run.evaluation)
+                images = run.status().step * settled.batch_size
+                training = one.training or Training(settled.seed, images, math.nan, "")
+                name = run.folder.name if folders.count(run.folder.name) == 1 else run.name
+                found.append(replace(one, run=name, training=replace(training, recipe=settled.recipe)))
             except UserError as error:
                 unreadable.append(str(error))
     return found, unreadable
@@ -84,30 +97,35 @@ def read(runs: Iterable[Run]) -> tuple[list[Evaluation], list[str]]:
 
 def groups(evaluations: Sequence[Evaluation]) -> list[Group]:
     """By recipe, and by what the measures depend on: other data or another extractor is another group."""
-    found: dict[tuple[str, ...], list[Evaluation]] = {}
+    found: dict[tuple[object, ...], list[Evaluation]] = {}
     for one in evaluations:
         found.setdefault(kind(one), []).append(one)
-    return [
-        Group(runs[0].run if len(runs) == 1 else f"{runs[0].preset} x {len(runs)}", tuple(runs))
-        for runs in found.values()
-    ]
+    presets = [runs[0].preset for runs in found.values() if len(runs) > 1]
+    made = []
+    for runs in found.values():
+        first = runs[0]
+        name = first.preset if presets.count(first.preset) == 1 else first.run
+        made.append(Group(f"{name} x {len(runs)}" if len(runs) > 1 else first.run, tuple(runs)))
+    return made
 
 
-def kind(one: Evaluation) -> tuple[str, ...]:
+def kind(one: Evaluation) -> tuple[object, ...]:
     """What evaluations share that differ in the seed of the training alone: preset and recipe, images and extractor."""
     return one.preset, one.training.recipe if one.training else "", *_means(one)
 
 
-def with_seeds(chosen: Sequence[Evaluation], others: Iterable[Evaluation]) -> list[Evaluation]:
-    """The chosen ones and, of the others, those that differ from one of them in their seed alone; no seed twice."""
-    found = list(chosen)
-    known = {(kind(one), one.training.seed) for one in found if one.training}
-    kinds = {of for of, _ in known}
+def with_seeds(chosen: Iterable[Evaluation], others: Iterable[Evaluation] = ()) -> list[Evaluation]:
+    """The chosen ones and, of the others, those that differ from one of them in their seed alone; no seed twice, as a
+    repetition says nothing of how far chance goes.
+    """
+    found: dict[object, Evaluation] = {}
+    for one in chosen:
+        found.setdefault((kind(one), one.training.seed if one.training else one.run), one)
+    kinds = {kind(one) for one in found.values()}
     for one in others:
-        if one.training and kind(one) in kinds and (kind(one), one.training.seed) not in known:
-            known.add((kind(one), one.training.seed))
-            found.append(one)
-    return found
+        if one.training and kind(one) in kinds:
+            found.setdefault((kind(one), one.training.seed), one)
+    return list(found.values())
 
 
 def budgets(evaluations: Sequence[Evaluation]) -> str:
@@ -138,7 +156,7 @@ def standing(evaluations: Sequence[Evaluation]) -> str:
     """Generators held side by side, the nearest to real images first: a table, and who is better than whom, for each
     set of real images that some of them were measured against; empty where there are no generators.
     """
-    sets: dict[tuple[str, str], list[Group]] = {}
+    sets: dict[tuple[object, ...], list[Group]] = {}
     for group in groups(evaluations):
         if group.measure("kid"):
             sets.setdefault(_means(group.runs[0]), []).append(group)
@@ -175,7 +193,7 @@ def ranking(found: Sequence[Group], key: str) -> list[str]:
     """
     known = [(group, measure) for group in found if (measure := group.measure(key))]
     if len({_means(group.runs[0]) for group, _ in known}) > 1:
-        return ["No ranking: the runs were measured against different images or with different extractors."]
+        return ["No ranking: the runs were measured against different images, or with other numbers or extractors."]
     better = MEASURES[key][1]
     known.sort(key=lambda pair: pair[1].value, reverse=better)
     lines = []
@@ -193,9 +211,10 @@ def _apart(lower: Measure, higher: Measure) -> bool:
     return lower.high is not None and higher.low is not None and lower.high < higher.low
 
 
-def _means(run: Evaluation) -> tuple[str, str]:
-    """Against which images, by whose features."""
-    return run.fingerprint, run.fidelity[ALL].extractor if ALL in run.fidelity else ""
+def _means(run: Evaluation) -> tuple[object, ...]:
+    """Against which images, how many, and by whose features: what distances depend on."""
+    how = run.fidelity.get(ALL)
+    return run.fingerprint, *((how.extractor, how.features, how.generated, how.real) if how else ())
 
 
 def _measures(run: Evaluation) -> dict[str, Measure]:

@@ -8,7 +8,8 @@ import pytest
 
 from dashboard import measured, plots
 from dashboard.plots import View
-from dashboard.store import Library
+from dashboard.store import Entry, Library
+from dashboard.terms import Chart
 from tests.dashboard import evaluations
 from tests.dashboard.fixtures import make_run
 from tests.dashboard.test_pages import healthy, open_page, plotted
@@ -42,6 +43,27 @@ def test_runs_that_were_measured_alike_have_a_chart_more(library: Library) -> No
     assert numbers(curve["y"]) == pytest.approx([stand.measures["frechet"].value for stand in way.stands[1:]])
     assert TITLE not in [chart["title"] for chart in told(library, ["plain"])["charts"]]
     assert TITLE not in [chart["title"] for chart in told(library, ["unet"])["charts"]]
+
+
+def test_of_several_seeds_those_that_were_measured_make_the_line(tmp_path: Path) -> None:
+    for seed in range(4):
+        run = make_run(tmp_path, f"s{seed}", "dcgan", 50, 20, seed=seed)
+        if seed:
+            way = evaluations.progress(0.9 - 0.1 * seed)
+            evaluations.write(run, progress=replace(way, generated=500) if seed == 3 else way)
+    own = Library(tmp_path)
+    data = told(own, ["s0", "s1", "s2", "s3"])
+    assert data["lanes"][0]["members"] == ["s0", "s1", "s2", "s3"]
+    [curve] = data["charts"][-1]["curves"]
+    ends = [measured.curve(own, entry, chart).last for entry in entries(own, "s1", "s2") if (chart := of(own, entry))]
+    assert numbers(curve["y"])[-1] == pytest.approx(np.mean(ends))
+    assert (numbers(curve["low"])[-1], numbers(curve["high"])[-1]) == pytest.approx(ends)
+    [alone] = told(own, ["s0", "s1"])["charts"][-1]["curves"]
+    assert "low" not in alone
+
+
+def of(library: Library, entry: Entry) -> Chart | None:
+    return measured.chart(library, [entry])
 
 
 def test_it_is_drawn_along_every_axis_and_can_be_left_out(library: Library) -> None:
@@ -81,3 +103,16 @@ def test_the_pages_show_it(runs_root: Path) -> None:
     evaluations.write(run, 0.9, progress=evaluations.progress(0.9))
     assert plotted(healthy(open_page(runs="mine")))[-1]["title"] == TITLE
     assert plotted(healthy(open_page("run", run="mine")))[0]["title"] == f"{TITLE}, real images dotted"
+
+
+def test_who_chose_no_charts_sees_the_usual_ones_of_the_runs_that_are_there_now(runs_root: Path) -> None:
+    make_run(runs_root, "plain", "dcgan", 50, 20)
+    run = make_run(runs_root, "mine", "gan", 50, 20)
+    evaluations.write(run, 0.9, progress=evaluations.progress(0.9))
+    app = open_page(runs="plain")
+    assert TITLE not in [chart["title"] for chart in plotted(app)]
+    app.multiselect(key="runs").set_value(["plain", "mine"]).run()
+    assert TITLE in [chart["title"] for chart in plotted(healthy(app))]
+    app.multiselect(key="columns").set_value(["Generator loss"]).run()
+    app.multiselect(key="runs").set_value(["plain"]).run()
+    assert [chart["title"] for chart in plotted(healthy(app))] == ["Generator loss"]

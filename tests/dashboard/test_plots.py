@@ -30,8 +30,8 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
     root = tmp_path_factory.mktemp("plots")
     make_run(root, "gan", "gan", 10, STEPS)
     make_run(root, "short", "dcgan", 4, STEPS)
-    for seed, epochs in ((0, 6), (1, 6), (2, 3)):
-        make_run(root, f"twin-{seed}", "dcgan", epochs, STEPS, seed=seed)
+    for seed, state in enumerate(("finished", "finished", "stopped")):
+        make_run(root, f"twin-{seed}", "dcgan", 6, STEPS, state, seed=seed)
     make_run(root, "empty", "bigan", 4, 0, previews=False)
     make_run(root, "unet", "cyclegan_unet_light", 4, STEPS)
     return Library(root)
@@ -99,12 +99,12 @@ def test_runs_of_several_seeds_are_a_mean_and_a_band(library: Library) -> None:
     curve = data["charts"][0]["curves"][0]
     x, mean, low, high = (numbers(curve[name]) for name in ("x", "y", "low", "high"))
     assert np.all(low <= mean) and np.all(mean <= high) and np.any(low < high)
-    assert curve["ends"] == [3, 6, 6]
+    assert curve["ends"] == [4, 6, 6]
     assert len(curve["raw"]) == 3
     parts = [
         library.table(one, METRICS).curve(("loss/g",), "epoch", 0.9) for one in entries(library, "twin-0", "twin-1")
     ]
-    late = x > 3.1  # where the third has ended
+    late = x > 4.1  # where the third has ended
     expected = np.mean([np.interp(x[late], part.smooth_x, part.smooth_y) for part in parts], axis=0)
     np.testing.assert_allclose(mean[late], expected, rtol=1e-4)
     apart = told(library, names, View(together=False))
@@ -119,6 +119,7 @@ def test_other_settings_or_data_are_not_seeds(library: Library, tmp_path: Path) 
         "c": {"seed": 2, "fingerprint": "f" * 16},
         "d": {"seed": 3, "settings": {"lr": 0.1}},
         "e": {},  # the same seed once more says nothing about seeds
+        "f": {"seed": 4, "epochs": 4},
     }.items():
         run = make_run(tmp_path, name, "dcgan", 2, 5)
         path = run.folder / runs.CONFIG
@@ -131,6 +132,7 @@ def test_other_settings_or_data_are_not_seeds(library: Library, tmp_path: Path) 
         "b",
         "c",
         "d",
+        "f",
     ]
 
 

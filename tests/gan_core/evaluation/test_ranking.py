@@ -103,13 +103,41 @@ def test_the_other_seeds_join_and_no_seed_counts_twice() -> None:
     never = evaluation("never told its seed", "dcgan", 9, 1)
     assert [one.run for one in ranking.with_seeds(runs[:1], [*runs, elsewhere, never])] == ["run0", "run1"]
     assert [one.run for one in ranking.with_seeds([never], runs)] == ["never told its seed"]
+    assert [one.run for one in ranking.with_seeds([runs[0], runs[0], *runs])] == ["run0", "run1", "run3"]
+
+
+def test_recipes_of_one_preset_are_told_apart_by_name() -> None:
+    costs = [Training(seed, 1000, 9.0, recipe) for recipe in ("a", "b") for seed in (0, 1)]
+    runs = [replace(evaluation(f"run{i}", "dcgan", 10 + i, 1), training=cost) for i, cost in enumerate(costs)]
+    assert [group.name for group in ranking.groups(runs)] == ["run0 x 2", "run2 x 2"]
+
+
+def test_what_was_measured_with_another_number_of_images_is_not_ranked_with_the_rest() -> None:
+    fewer = evaluation("b", "gan", 20, 2)
+    fewer = replace(fewer, fidelity={"all": replace(fewer.fidelity["all"], generated=300)})
+    found = [evaluation("a", "gan", 30, 2), fewer]
+    assert len(ranking.groups(found)) == 2
+    assert ranking.ranking(ranking.groups(found), "frechet")[0].startswith("No ranking")
+    blocks = ranking.standing(found).split("\n\n")
+    assert [block.split(" generated")[0] for block in blocks] == ["1000", "300"]
+
+
+def test_the_interval_of_a_mean_stays_where_the_measure_can_be() -> None:
+    runs = [evaluation(f"r{i}", "gan", value, 0.1, key="recall") for i, value in enumerate((0.2, 0.8))]
+    (group,) = ranking.groups(runs)
+    measure = group.measure("recall")
+    assert measure and (measure.low, measure.high) == (0.0, 1.0)
+    kid = ranking.mean_of([Measure(-0.1), Measure(0.1)], "kid")
+    assert kid.low is not None and kid.low < -0.1
 
 
 def test_standing_keeps_what_was_measured_otherwise_apart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for preset, quality in (("gan", 0.3), ("dcgan", 0.75)):
         for seed in (0, 1):
             run = make_run(tmp_path, f"{preset}-s{seed}", preset, 2, 4, seed=seed)
-            evaluations.write(run, quality + 0.01 * seed, training=evaluations.training(run))
+            # Older evaluations do not tell the recipe: the settings do.
+            told = {"training": evaluations.training(run)} if seed else {}
+            evaluations.write(run, quality + 0.01 * seed, **told)
     evaluations.write(make_run(tmp_path, "other", "gan", 2, 4), 0.9, fingerprint="another")
     evaluations.write(make_run(tmp_path, "chests", "cyclegan_resnet_light", 2, 4), 0.8)
     assert cli.main(["rank", "--runs", str(tmp_path)]) == 0
@@ -137,3 +165,5 @@ def test_an_evaluation_that_is_missing_or_damaged_is_named(tmp_path: Path, capsy
     out, err = capsys.readouterr()
     assert "whole" in out
     assert err.startswith("error: ") and "damaged" in err and err.count("\n") == 1
+    assert cli.main(["rank", "whole", "--runs", str(tmp_path)]) == 0, "who asks for another run is not bothered"
+    assert capsys.readouterr().err == ""
