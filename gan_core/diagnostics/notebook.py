@@ -102,16 +102,18 @@ def _health(runs: Sequence[Diagnosed]) -> list[str]:
 
 def _ways(runs: Sequence[Diagnosed]) -> list[str]:
     """Where the measured distance contradicts the curves, or the last epoch."""
-    sentences = []
+    fell, rose = [], []
     for run in runs:
         for event in run.events:
+            told = event.evidence
             if event.kind in ("nearer", "nearer_until"):
-                fell = f"from {event.evidence['first']:.3g} to {event.evidence['last']:.3g}"
-                sentences.append(f"After that the distance of {run.name} to real images still fell {fell}.")
+                fell.append(f"from {told['first']:.3g} to {told['last']:.3g} ({run.name})")
             if event.kind == "past_best":
-                worse = f"{event.evidence['best']:.3g} at epoch {event.epoch:.0f} and {event.evidence['last']:.3g}"
-                sentences.append(f"The distance of {run.name} to real images was {worse} at the end.")
-    return sentences
+                rose.append(
+                    f"{told['best']:.3g} at epoch {event.epoch:.0f} and {told['last']:.3g} at the end ({run.name})"
+                )
+    sentences = [f"After that the distance to real images still fell {_join(fell)}."] if fell else []
+    return [*sentences, f"The distance to real images was {_join(rose)}."] if rose else sentences
 
 
 def _samples(runs: Sequence[Diagnosed]) -> list[str]:

@@ -59,4 +59,4 @@ def test_the_distance_is_read_from_the_evaluation(tmp_path: Path) -> None:
     assert read(run).way is None
     worse = examine(run, "mine")
     worse = replace(worse, events=diagnose(replace(worse.record, way=measured(90, 6, 7, 12))))
-    assert "The distance of mine to real images was 6 at epoch 10 and 12 at the end." in compare([worse])
+    assert "The distance to real images was 6 at epoch 10 and 12 at the end (mine)." in compare([worse])
