@@ -30,6 +30,7 @@ SHOTS = (  # name, path, width, height, scheme
     ("train", "train", 1440, 900, "light"),
     ("live", "live", 1440, 960, "light"),
     ("live_dark", "live", 1440, 960, "dark"),
+    ("live_generate", "live", 1240, 1000, "light"),
 )
 PARTS = {"time_to_quality": ".st-key-time-to-quality"}  # of a page, where not all of it is shown
 
@@ -37,7 +38,9 @@ PARTS = {"time_to_quality": ".st-key-time-to-quality"}  # of a page, where not a
 def take(page: Page, url: str, target: Path) -> None:
     """One screenshot of a page that has finished drawing."""
     page.goto(url)
-    if "live" in target.stem:
+    if target.stem == "live_generate":
+        every_class(page, "r3gan")
+    elif "live" in target.stem:
         translate_an_example(page)
     else:
         page.get_by_role("heading", level=1).first.wait_for()
@@ -54,6 +57,17 @@ def translate_an_example(page: Page) -> None:
     frame = page.frame_locator("iframe")
     frame.locator(".ganray-examples button").locator("visible=true").first.click(timeout=60_000)
     expect(frame.get_by_text("And back to")).to_be_visible(timeout=60_000)
+
+
+def every_class(page: Page, run: str) -> None:
+    """The same latents of a run in each of its classes, with what classifiers take them for."""
+    frame = page.frame_locator("iframe")
+    frame.locator(".ganray-examples button").locator("visible=true").first.wait_for(timeout=60_000)
+    frame.get_by_role("tab", name="Generate").click()
+    frame.get_by_label("Run").locator("visible=true").first.click()
+    frame.get_by_role("option", name=run).locator("visible=true").first.click()
+    frame.get_by_role("button", name="Same latents, every class").locator("visible=true").first.click()
+    expect(frame.get_by_text("child-b").locator("visible=true").first).to_be_visible(timeout=60_000)
 
 
 def main() -> None:
