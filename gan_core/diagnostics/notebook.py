@@ -144,13 +144,14 @@ def _accuracies(runs: Sequence[Diagnosed], alone: bool) -> list[str]:
     if not ranked:
         return []
     (high, most), (low, least) = ranked[0], ranked[-1]
-    about = " about pairs" if high.record.judged == "pairs" else ""
+    pairs = high.record.judged == "pairs"
+    about, judging = (" about pairs", " that judge pairs") if pairs else ("", "")
     if len(ranked) == 1:
         whose = "Its discriminator" if alone else f"The discriminator of {high.name}"
         return [f"{whose} ends at {most:.0%} right{about}."]
     if most - least < 0.03:
-        return [f"All discriminators end at about {np.mean([value for _, value in ranked]):.0%} right{about}."]
-    return [f"The discriminators end between {least:.0%} right{about} ({low.name}) and {most:.0%} ({high.name})."]
+        return [f"All discriminators{judging} end at about {np.mean([value for _, value in ranked]):.0%} right."]
+    return [f"The discriminators{judging} end between {least:.0%} right ({low.name}) and {most:.0%} ({high.name})."]
 
 
 def _repeats(runs: Sequence[Diagnosed]) -> list[str]:
