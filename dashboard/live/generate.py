@@ -12,6 +12,7 @@ import numpy as np
 from dashboard.live import opinions, pictures
 from dashboard.live.models import Shelf
 from dashboard.live.translate import sentence
+from dashboard.sources import hint
 from gan_core import images
 from gan_core.errors import UserError
 
@@ -265,13 +266,15 @@ def _cell(picture: str, wanted: Wanted, number: int, words: str = "") -> str:
 
 
 def _head(model: "Model", made: Mapping[str, bytes], label: str, wanted: Wanted) -> str:
-    """What follows, in a line, and all of it to take along."""
+    """What follows, in a line, and all of it to take along; and what else may tell the classes apart."""
     seed = seed_of(wanted.seed)
     archive = pictures.link(
         *(pictures.zipped(made), f"{model.run.folder.name}_seed{seed}.zip", f"All {len(made)} as zip"),
         kind="application/zip",
     )
-    return pictures.links([archive], _about(model, label, f"seed {seed}", _cut(wanted)))
+    said = hint(model.config.source, model.config.classes)
+    beware = f'<p class="beware">{html.escape(said)}</p>' if said else ""
+    return pictures.links([archive], _about(model, label, f"seed {seed}", _cut(wanted))) + beware
 
 
 def _about(model: "Model", label: str, *settings: str) -> str:

@@ -61,6 +61,13 @@ def test_generating(shelf: Shelf) -> None:
     assert not walked.opinion
 
 
+def test_what_else_tells_the_classes_apart_is_said_above_the_pictures(shelf: Shelf) -> None:
+    for kind in ("new", "classes", "between"):
+        page = drawn(shelf, Wanted(kind, "reference/three_classes", "normal", "viral", count=2)).page
+        assert "age, hospital or scanner may tell them apart" in page
+        assert "age, hospital" not in drawn(shelf, Wanted(kind, CGAN, "NORMAL", "PNEUMONIA", count=2)).page
+
+
 @pytest.mark.parametrize(
     ("wanted", "words"),
     [
