@@ -226,7 +226,7 @@ def test_the_uploader_shows_a_picture_or_a_line(
 ) -> None:
     monkeypatch.setenv("GANRAY_RUNS", str(ROOT / "runs"))
     app = AppTest.from_file(str(ROOT / "dashboard" / "main.py"), default_timeout=60)
-    app.query_params["run"] = "reference/cgan"
+    app.query_params["run"] = "reference/dcgan"  # whose discriminator is shipped
     app.run()
     app.switch_page("views/run.py").run()
     suffixes = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".dcm")
