@@ -47,6 +47,8 @@ def test_a_training_is_started_followed_and_compared(page: Page, app_url: str, r
     config = Run(runs_root / "first").config()
     assert (config.preset, config.epochs, config.image_size, config.batch_size) == ("dcgan", 2, 32, 8)
 
+    # While the page is drawn anew, the link under the pointer may be exchanged between press and release.
+    expect(page.locator("[data-testid='stApp'][data-test-script-state='notRunning']")).to_be_visible()
     card.get_by_role("link", name="Compare").click()
     expect(page.get_by_role("heading", name="Compare")).to_be_visible()
     expect(cards(page)).to_have_count(1)
