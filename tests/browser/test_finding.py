@@ -119,6 +119,6 @@ def test_two_people_write_about_a_run_at_once(page: Page, browser: Browser, url:
         page.keyboard.press("Enter")
         page.wait_for_timeout(1500)
         page.reload()
-        expect(page.get_by_test_id("stMarkdownContainer").get_by_text("to show", exact=True)).to_be_visible()
+        expect(page.locator(".stMarkdownBadge").get_by_text("to show", exact=True)).to_be_visible()
     assert Notes(root).get("run-05").tags == ("to show",)
     assert (root / FILE).is_file()
