@@ -35,15 +35,16 @@ def chart(library: Library, entries: Sequence[Entry]) -> Chart | None:
 
 def comparable(library: Library, entries: Sequence[Entry]) -> list[Entry]:
     """The runs measured as the first of them was: against the same images, by the same features."""
-    kept, means = [], None
-    for entry in entries:
-        one = progress(library, entry)
-        evaluation = library.evaluation(entry)
-        if one and isinstance(evaluation, Evaluation):
-            own = evaluation.fingerprint, one.extractor, one.features, one.generated, one.real
-            means = means or own
-            kept += [entry] if own == means else []
-    return kept
+    found = [(entry, library.evaluation(entry)) for entry in entries if progress(library, entry)]
+    known = [(entry, means(evaluation)) for entry, evaluation in found if isinstance(evaluation, Evaluation)]
+    return [entry for entry, own in known if own == known[0][1]]
+
+
+def means(evaluation: Evaluation) -> tuple[object, ...]:
+    """What two runs must share to be held against each other."""
+    one = evaluation.progress
+    assert one
+    return evaluation.fingerprint, one.extractor, one.features, one.generated, one.real
 
 
 def curve(library: Library, entry: Entry, chart: Chart) -> Curve:

@@ -16,11 +16,12 @@ import streamlit as st
 from dashboard import charts, exports, parts, terms
 from dashboard.charts import Band, Style
 from dashboard.evaluation import Evaluated
+from dashboard.measured import means
 from dashboard.parts import plain
+from gan_core.diagnostics.distance import KEYS
 from gan_core.evaluation.results import MEASURES, Stand
 
 AXES = {"Minutes": "minutes", "Images seen": "images"}  # the words stand in the URL
-MEASURED = ("frechet", "kid")  # the first of them that all runs have is drawn
 NEAR = (4, 2)  # floors
 Look = Mapping[Hashable, Style]
 HEADER = ("run", "preset", "seed", "epoch", "step", "images", "seconds", "measure", "value", "low", "high", "floor")
@@ -66,7 +67,7 @@ def show(runs: Sequence[Evaluated], twins: Sequence[Evaluated], look: dict[str, 
     kept, others = comparable([*runs, *twins])
     if not kept:
         return
-    key = next((key for key in MEASURED if all(_has(run, key) for run in kept)), "")
+    key = next((key for key in KEYS if all(_has(run, key) for run in kept)), "")
     if not key:
         return
     st.subheader("Time to quality")
@@ -109,8 +110,8 @@ def _draw(kept: Sequence[Evaluated], others: Sequence[Evaluated], look: Look, ke
 def comparable(runs: Sequence[Evaluated]) -> tuple[list[Evaluated], list[Evaluated]]:
     """The runs whose progress can be drawn in one chart, and those measured otherwise than the first of them."""
     found = [run for run in runs if run.found.progress and run.found.progress.stands]
-    first = _means(found[0]) if found else None
-    return [run for run in found if _means(run) == first], [run for run in found if _means(run) != first]
+    first = means(found[0].found) if found else None
+    return [run for run in found if means(run.found) == first], [run for run in found if means(run.found) != first]
 
 
 def ways(runs: Sequence[Evaluated], look: Look, key: str) -> list[Way]:
@@ -228,13 +229,6 @@ def amount(at: float, axis: str) -> str:
 
 def _thousands(count: float) -> str:
     return f"{round(count):,}".replace(",", " ")
-
-
-def _means(run: Evaluated) -> tuple[object, ...]:
-    """What two runs must share to be held against each other."""
-    one = run.found.progress
-    assert one
-    return run.found.fingerprint, one.extractor, one.features, one.generated, one.real
 
 
 def _stands(run: Evaluated) -> tuple[Stand, ...]:
