@@ -14,6 +14,7 @@ def cards(page: Page) -> Locator:
 
 
 def slider(page: Page) -> Locator:
+    """The scrubber; the charts are sliders as well, and read "along Epoch"."""
     return page.get_by_role("slider", name="Epoch", exact=True)
 
 

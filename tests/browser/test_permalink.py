@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser import sheets
 from tests.dashboard.fixtures import make_run
 
 PIXELS = """canvases => canvases.map(canvas => canvas.width ? canvas.toDataURL() : "")"""
@@ -56,7 +57,7 @@ def seen(page: Page) -> dict[str, Any]:
     """What a reader sees of the view."""
     return {
         "chips": page.locator(".st-key-runs [data-tag]").all_inner_texts(),
-        "epoch": page.get_by_role("slider", name="Epoch").first.input_value(),
+        "epoch": sheets.slider(page).input_value(),
         "smoothing": page.get_by_role("slider", name="Smoothing").first.get_attribute("aria-valuenow")
         or page.get_by_role("slider", name="Smoothing").first.input_value(),
         "axis": page.locator(".st-key-x [aria-checked=true], .st-key-x [aria-pressed=true]").all_inner_texts(),
@@ -80,7 +81,7 @@ def test_a_view_made_by_hand_opens_the_same_elsewhere(page: Page, browser: Brows
     page.goto(f"{url}/?runs=mine&runs=reference%2Fcgan")
     at_rest(page)
     plain = seen(page)
-    page.get_by_role("slider", name="Epoch").first.focus()
+    sheets.slider(page).focus()
     for _ in range(3):
         page.keyboard.press("ArrowLeft")
     page.get_by_role("radio", name="step", exact=False).first.click()
@@ -106,7 +107,7 @@ def test_what_the_browser_keeps_survives_what_the_server_draws(page: Page, url: 
     expect(page).to_have_url(re.compile("every-setting"))
     at_rest(page)
     assert "epoch=4" in page.url
-    expect(page.get_by_role("slider", name="Epoch").first).to_have_value("4")
+    expect(sheets.slider(page)).to_have_value("4")
     page.reload()
     at_rest(page)
     assert "epoch=4" in page.url and "every-setting" in page.url
@@ -114,7 +115,7 @@ def test_what_the_browser_keeps_survives_what_the_server_draws(page: Page, url: 
 
 def test_the_page_of_a_run_is_in_the_address(page: Page, browser: Browser, url: str) -> None:
     page.goto(f"{url}/run?run=mine&epoch=2")
-    slider = page.get_by_role("slider", name="Epoch").first
+    slider = sheets.slider(page)
     expect(slider).to_have_value("2")
     slider.focus()
     page.keyboard.press("ArrowRight")
@@ -123,4 +124,4 @@ def test_the_page_of_a_run_is_in_the_address(page: Page, browser: Browser, url: 
         other = context.new_page()
         other.goto(page.url)
         expect(other.get_by_role("heading", level=1)).to_contain_text("mine")
-        expect(other.get_by_role("slider", name="Epoch").first).to_have_value("4")
+        expect(sheets.slider(other)).to_have_value("4")

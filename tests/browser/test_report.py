@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from dashboard.notes import Notes
+from tests.browser import sheets
 from tests.dashboard.fixtures import make_run
 
 VIEW = "runs=reference%2Fgan&runs=mine&runs=private&epoch=2"
@@ -83,7 +84,7 @@ def test_the_report_is_of_the_epoch_that_the_reader_has_moved_to_and_the_link_to
     with browser.new_context(permissions=["clipboard-read", "clipboard-write"]) as context:
         page = context.new_page()
         page.goto(f"{url}/?{VIEW}")
-        slider = page.get_by_role("slider", name="Epoch").first
+        slider = sheets.slider(page)
         expect(slider).to_have_value("2")
         page.get_by_text("Report as one file").wait_for()
         slider.focus()
