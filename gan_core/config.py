@@ -10,6 +10,7 @@ import re
 import reprlib
 import types
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
@@ -65,9 +66,10 @@ class RunConfig:
 
     @property
     def recipe(self) -> str:
-        """The same for runs that differ in nothing but their seed (and in how far they are)."""
+        """A digest: the same for runs that differ in their seed alone, and in how far they are."""
         data = (self.fingerprint, self.classes, self.domains, self.image_size, self.channels)
-        return json.dumps([self.preset, data, self.batch_size, self.epochs, self.settings_on], sort_keys=True)
+        told = json.dumps([self.preset, data, self.batch_size, self.epochs, self.settings_on], sort_keys=True)
+        return blake2b(told.encode(), digest_size=8).hexdigest()
 
     @property
     def train_images(self) -> int:

@@ -163,7 +163,7 @@ def rows(model: "Model", wanted: Wanted) -> Drawn:
         cells = "".join(_cell(one, wanted, len(files) + number) for number, one in enumerate(shown))
         lines.append(f'<b>{html.escape(name)}</b><div class="row-of" style="--count: {count}">{cells}</div>')
         files |= found
-    words = "Each column is one latent: from row to row only the class changes."
+    words = "The same latents in the same order for every class: what changes is the class alone."
     page = _head(model, files, "", wanted) + f'<div class="rows">{"".join(lines)}</div><p class="below">{words}</p>'
     return Drawn(page, np.concatenate(list(drawn.values())), tuple(name for name in drawn for _ in range(count)))
 

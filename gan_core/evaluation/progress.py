@@ -5,14 +5,11 @@
 Needs the snapshots of a run that was trained with --snapshots.
 """
 
-import json
 from dataclasses import replace
-from hashlib import blake2b
 
 import numpy as np
 
 from gan_core import inference
-from gan_core.config import to_dict
 from gan_core.data import Prepared
 from gan_core.errors import UserError
 from gan_core.evaluation import features, parts
@@ -56,15 +53,7 @@ def progress(model: Model, prepared: Prepared, order: Order, found: Evaluation) 
 def training(model: Model) -> Training:
     """What a run's weights cost, and which other runs differ from it in their seed alone."""
     settled, step = model.config, model.run.status().step
-    recipe = {
-        # As the family reads them: a setting that is newer than the run stands there with what it was before.
-        "settings": to_dict(model.family.config),
-        "preset": settled.preset,
-        "data": (settled.fingerprint, settled.classes, settled.domains, settled.image_size, settled.channels),
-        "budget": (settled.epochs, settled.batch_size),
-    }
-    digest = blake2b(json.dumps(recipe, sort_keys=True).encode(), digest_size=8).hexdigest()
-    return Training(settled.seed, step * settled.batch_size, Clock(model.run).seconds(step), digest)
+    return Training(settled.seed, step * settled.batch_size, Clock(model.run).seconds(step), settled.recipe)
 
 
 class Clock:

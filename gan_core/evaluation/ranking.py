@@ -78,7 +78,7 @@ def student(freedom: int) -> float:
 def read(runs: Sequence[Run]) -> tuple[list[Evaluation], list[str]]:
     """What there is of these runs, under the names of their folders; and a line for each that cannot be read.
 
-    Their recipes are told by their settings: evaluations that were written before there were recipes have none.
+    Their recipes are taken from their settings: older evaluations have none, or one that was told otherwise.
     """
     found, unreadable = [], []
     folders = [run.folder.name for run in runs]

@@ -150,7 +150,7 @@ class Training:
     seed: int  # of the training, where `Evaluation.seed` is of what was measured
     images: int  # seen
     seconds: float
-    recipe: str  # digest of preset, settings, data and budget: the same for runs that differ in their seed alone
+    recipe: str  # `RunConfig.recipe`
 
 
 @dataclass(frozen=True)
