@@ -1,4 +1,4 @@
-"""Seconds an epoch of 4077 images at 64 px, batch 32, and the multiply-adds of each network.
+"""Seconds an epoch of 4077 images at 64 px, batch 32, what 64 samples take, and the multiply-adds of each network.
 
     python -m tests.benchmarks.epoch_time [PRESET ...] [--seconds 20]
 
@@ -9,15 +9,17 @@ are left out, reading a batch, both updates and the moving average are in. Nothi
 import argparse
 import math
 import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
 
-from gan_core import catalog, families, plans, trainer
+from gan_core import catalog, families, inference, plans, trainer
+from gan_core.runs import Run
 
-IMAGES, BATCH, SIZE = 4077, 32, 64
+IMAGES, BATCH, SIZE, SAMPLES = 4077, 32, 64, 64
 EPOCHS = 1_000_000  # the clock ends a measurement, not the plan
 
 
@@ -73,15 +75,27 @@ def networks(preset: str) -> dict[str, int]:
     return {name: multiply_adds(net, *given[name]) for name, net in family.named_children() if name in given}
 
 
-def measure(preset: str, root: Path, seconds: float) -> tuple[np.ndarray, str]:
-    """Images a second of each logged row, and the precision that was faster."""
+def measure(preset: str, root: Path, seconds: float) -> tuple[np.ndarray, Run]:
+    """Images a second of each logged row, and the run, which holds the precision that was faster."""
     Timed.budget = seconds
     trainer.Trainer = Timed
     settled, prepared = plans.plan(preset, "phantom:cxr?images=5200", epochs=EPOCHS, preview_every=EPOCHS, device="cpu")
     run = trainer.train(settled, prepared, preset, root, "cpu")
     metrics = run.metrics()
     metrics.poll()
-    return metrics.column("images_per_second")[2:], settled.precision
+    return metrics.column("images_per_second")[2:], run
+
+
+def generation(run: Run, rounds: int = 5) -> float:
+    """Milliseconds from latents to 64 pictures as bytes, as Live generates them; the median."""
+    model = inference.load(run)
+    model.generate(SAMPLES)  # the first call settles how to compute
+    taken = []
+    for seed in range(rounds):
+        begun = time.perf_counter()
+        model.generate(SAMPLES, seed=seed)
+        taken.append(time.perf_counter() - begun)
+    return 1000 * float(np.median(taken))
 
 
 def main() -> None:
@@ -90,14 +104,18 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20, help="of training for each (default 20)")
     options = parser.parse_args()
     print(f"{torch.get_num_threads()} threads, torch {torch.__version__}, {IMAGES} images, batch {BATCH}, {SIZE} px")
-    print("| preset | seconds an epoch | 10 to 90 % | precision | million multiply-adds |")
-    print("| --- | --- | --- | --- | --- |")
+    print(
+        "| preset | seconds an epoch | 10 to 90 % | ms a step | ms for 64 samples | precision | million multiply-adds |"
+    )
+    print("| --- | --- | --- | --- | --- | --- | --- |")
     with tempfile.TemporaryDirectory() as folder:
         for preset in options.presets or catalog.presets():
-            speeds, precision = measure(preset, Path(folder), options.seconds)
+            speeds, run = measure(preset, Path(folder), options.seconds)
             median, slow, fast = (IMAGES / np.percentile(speeds, q) for q in (50, 10, 90))
             sizes = ", ".join(f"{name} {count / 1e6:.1f}" for name, count in networks(preset).items())
-            print(f"| `{preset}` | {median:.1f} | {fast:.1f} to {slow:.1f} | {precision} | {sizes} |", flush=True)
+            step = 1000 * median * BATCH / IMAGES
+            times = f"{median:.1f} | {fast:.1f} to {slow:.1f} | {step:.0f} | {generation(run):.0f}"
+            print(f"| `{preset}` | {times} | {run.config().precision} | {sizes} |", flush=True)
 
 
 if __name__ == "__main__":
