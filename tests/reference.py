@@ -44,12 +44,13 @@ def ship(
     sheets: int | None,
     replacing: bool,
     every_frame: bool = False,
+    weights: bool = True,
     root: Path = REFERENCE,
 ) -> Path:
     """Copy what of a run may be seen by everyone; returns its new folder.
 
     light: settings, curves and numbers only. sheets: how many are kept, the first and the last among them; every_frame:
-    the GIF shows all of them nevertheless.
+    the GIF shows all of them nevertheless. weights: without them a run is there to be looked at, but draws nothing new.
 
     Raises:
         UserError: the run is not finished, the name is taken, or something in it is private.
@@ -65,7 +66,7 @@ def ship(
     made = root / f".{name}.new"
     shutil.rmtree(made, ignore_errors=True)
     made.mkdir(parents=True)
-    for part in LIGHT if light else WHOLE:
+    for part in WHOLE if weights and not light else LIGHT:
         if (run.folder / part).is_file():
             shutil.copyfile(run.folder / part, made / part)
     files.write_text(made / runs.STATUS, json.dumps(to_dict(cleaned(status)), indent=2) + "\n")
@@ -192,6 +193,7 @@ def main(arguments: list[str] | None = None) -> int:
     command.add_argument("--light", action="store_true", help="settings, curves and numbers only")
     command.add_argument("--sheets", type=int, metavar="K", help="sheets to keep (default: all)")
     command.add_argument("--every-frame", action="store_true", help="all sheets in the GIF, also those not kept")
+    command.add_argument("--without-weights", action="store_true", help="neither generator nor discriminator")
     command.add_argument("--replace", action="store_true", help="a run of that name that is there")
     command = commands.add_parser("thin", help="keep fewer sheets of shipped runs")
     command.add_argument("runs", metavar="NAME", nargs="+")
@@ -205,8 +207,8 @@ def main(arguments: list[str] | None = None) -> int:
             for name in given.runs:
                 run = find_run(name, runs.default_root())
                 chosen = given.name or run.folder.name
-                how = {"light": given.light, "sheets": given.sheets, "every_frame": given.every_frame}
-                ship(run, chosen, **how, replacing=given.replace)
+                how = {"light": given.light, "every_frame": given.every_frame, "weights": not given.without_weights}
+                ship(run, chosen, **how, sheets=given.sheets, replacing=given.replace)
         elif given.command == "thin":
             for name in given.runs:
                 thin(find_run(f"{runs.REFERENCE}/{name}", REFERENCE.parent), given.sheets)

@@ -66,6 +66,12 @@ def test_the_film_may_show_more_than_the_sheets_that_are_kept(tmp_path: Path, ro
     assert [line for line in reference.faults(Run(folder)) if "fewer frames than there are sheets" in line]
 
 
+def test_a_run_may_be_there_to_be_looked_at(tmp_path: Path, root: Path) -> None:
+    run = make(tmp_path)
+    folder = reference.ship(run, "dcgan", light=False, sheets=2, weights=False, replacing=False, root=root)
+    assert names(folder) == {*reference.LIGHT, "samples", "progress.gif"}
+
+
 def test_thinning_keeps_the_ends(tmp_path: Path, root: Path) -> None:
     folder = reference.ship(make(tmp_path), "dcgan", light=False, sheets=None, replacing=False, root=root)
     reference.thin(Run(folder), 2)
