@@ -27,15 +27,21 @@ class Group:
     name: str  # the run's, or the preset's where there are several
     runs: tuple[Evaluation, ...]
 
-    def values(self, key: str) -> list[float]:
-        return [run.fidelity[ALL].measures[key].value for run in self.runs if key in _measures(run)]
+    def values(self, key: str, again: bool = False) -> list[float]:
+        """Of each run; again: by the second extractor."""
+        return [measures[key].value for run in self.runs if key in (measures := _measures(run, again))]
 
-    def measure(self, key: str) -> Measure | None:
+    def measure(self, key: str, again: bool = False) -> Measure | None:
         """Of one run with its own interval; of several the mean with the interval of the mean over seeds (Student)."""
-        found = [run.fidelity[ALL].measures[key] for run in self.runs if key in _measures(run)]
+        found = [measures[key] for run in self.runs if key in (measures := _measures(run, again))]
         if len(found) < 2:
             return found[0] if found else None
         return mean_of(found, key)
+
+    def second(self) -> str | None:
+        """The second extractor, where all runs were measured by the same."""
+        names = {run.second_opinion[ALL].extractor if ALL in run.second_opinion else None for run in self.runs}
+        return names.pop() if len(names) == 1 else None
 
 
 def mean_of(found: Sequence[Measure], key: str = "") -> Measure:
@@ -194,17 +200,39 @@ def ranking(found: Sequence[Group], key: str) -> list[str]:
     known = [(group, measure) for group in found if (measure := group.measure(key))]
     if len({_means(group.runs[0]) for group, _ in known}) > 1:
         return ["No ranking: the runs were measured against different images, or with other numbers or extractors."]
-    better = MEASURES[key][1]
-    known.sort(key=lambda pair: pair[1].value, reverse=better)
+    known.sort(key=lambda pair: pair[1].value, reverse=MEASURES[key][1])
+    name = MEASURES[key][0]
     lines = []
-    for (first, ours), (second, theirs) in itertools.pairwise(known):
-        if len(first.values(key)) > 1 and len(second.values(key)) > 1:
-            apart = differ(first.values(key), second.values(key))
-        else:
-            apart = _apart(theirs, ours) if better else _apart(ours, theirs)
-        verdict = "is better than" if apart else "cannot be told from"
-        lines.append(f"{MEASURES[key][0]}: {first.name} {verdict} {second.name}")
+    for (first, _), (second, _) in itertools.pairwise(known):
+        verdict = "is better than" if better(first, second, key) else "cannot be told from"
+        lines.append(f"{name}: {first.name} {verdict} {second.name}{_second_opinion(first, second, key)}")
     return lines
+
+
+def better(first: Group, second: Group, key: str, again: bool = False) -> Group | None:
+    """The one that is surely better by a measure, if either is; again: by the second extractor."""
+    ours, theirs = first.measure(key, again), second.measure(key, again)
+    if ours is None or theirs is None:
+        return None
+    if MEASURES[key][1] == (ours.value < theirs.value):
+        first, second, ours, theirs = second, first, theirs, ours
+    values = first.values(key, again), second.values(key, again)
+    if min(map(len, values)) > 1:
+        return first if differ(*values) else None
+    return first if (_apart(theirs, ours) if MEASURES[key][1] else _apart(ours, theirs)) else None
+
+
+def _second_opinion(first: Group, second: Group, key: str) -> str:
+    """What the other extractor's features say of a verdict; empty where there are none, or nothing to add."""
+    eyes = first.second()
+    if eyes is None or eyes != second.second():
+        return ""
+    ours, theirs = better(first, second, key), better(first, second, key, again=True)
+    if theirs is ours:
+        return f", by the features of {eyes} as well" if ours else ""
+    if theirs is None:
+        return f", but not surely so by the features of {eyes}"
+    return f"; by the features of {eyes} {theirs.name} is better"
 
 
 def _apart(lower: Measure, higher: Measure) -> bool:
@@ -217,8 +245,9 @@ def _means(run: Evaluation) -> tuple[object, ...]:
     return run.fingerprint, *((how.extractor, how.features, how.generated, how.real) if how else ())
 
 
-def _measures(run: Evaluation) -> dict[str, Measure]:
-    return run.fidelity[ALL].measures if ALL in run.fidelity else {}
+def _measures(run: Evaluation, again: bool = False) -> dict[str, Measure]:
+    scopes = run.second_opinion if again else run.fidelity
+    return scopes[ALL].measures if ALL in scopes else {}
 
 
 def _cell(measure: Measure | None) -> str:

@@ -27,6 +27,25 @@ def test_a_ranking_is_made_only_where_the_intervals_lie_apart() -> None:
     ]
 
 
+def test_a_verdict_is_held_against_the_second_extractor() -> None:
+    def seen(run: str, value: float, again: float, eyes: str = "child-a") -> Evaluation:
+        other = Fidelity(eyes, 200, 1000, 4000, {"frechet": Measure(again, again - 2, again + 2, 1.0, 100)})
+        return replace(evaluation(run, run, value, 2), second_opinion={"all": other})
+
+    def said(*found: Evaluation) -> list[str]:
+        lines = ranking.ranking(ranking.groups(found), "frechet")
+        return [line.removeprefix("Frechet distance: ") for line in lines]
+
+    by = "by the features of child-a"
+    assert said(seen("a", 10, 12), seen("b", 20, 30)) == [f"a is better than b, {by} as well"]
+    assert said(seen("a", 10, 12), seen("b", 20, 13)) == [f"a is better than b, but not surely so {by}"]
+    assert said(seen("a", 10, 30), seen("b", 20, 12)) == [f"a is better than b; {by} b is better"]
+    assert said(seen("a", 10, 30), seen("b", 11, 12)) == [f"a cannot be told from b; {by} b is better"]
+    assert said(seen("a", 10, 12), seen("b", 11, 13)) == ["a cannot be told from b"]
+    assert said(seen("a", 10, 12), seen("b", 20, 30, "child-c")) == ["a is better than b"]
+    assert said(seen("a", 10, 12), evaluation("b", "b", 20, 2)) == ["a is better than b"]
+
+
 def test_more_is_better_where_it_is() -> None:
     found = [evaluation(name, name, value, 0.05, key="recall") for name, value in (("a", 0.2), ("b", 0.6))]
     assert ranking.ranking(ranking.groups(found), "recall") == ["Recall: b is better than a"]
@@ -145,7 +164,7 @@ def test_standing_keeps_what_was_measured_otherwise_apart(tmp_path: Path, capsys
     both = (first, second) if "dcgan x 2" in first else (second, first)
     assert [line.split("  ")[0] for line in both[0].splitlines()[2:5]] == ["dcgan x 2", "gan x 2", "real images"]
     assert "Of several seeds: their mean" in both[0]
-    assert both[0].endswith("dcgan x 2 is better than gan x 2")
+    assert both[0].endswith("dcgan x 2 is better than gan x 2, by the features of child-a as well")
     assert both[1].splitlines()[2].startswith("other ")
     assert cli.main(["rank", "gan-s1", "--runs", str(tmp_path)]) == 0
     assert "gan x 2" in (shown := capsys.readouterr().out)
