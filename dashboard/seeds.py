@@ -54,7 +54,8 @@ def show(runs: Sequence[Evaluated], look: dict[str, Style]) -> None:
     with st.grid(2, min_column_width=340, key="seeds-ranked"):
         for row, first in rows:
             with st.container(border=True, height="stretch", gap="small"):
-                st.markdown(f"**{plain(row.title)}**: {verdict(row, first, names)}")
+                again = second_opinion(groups, row.key, first, names)
+                st.markdown(f"**{plain(row.title)}**: {verdict(row, first, names)}{again}")
                 st.html(drawn.strips(row, names, styles))
     if rows:
         st.caption(
@@ -93,18 +94,32 @@ def verdict(row: Row, first: Sequence[int], names: Sequence[str]) -> str:
     return f"{', '.join(ahead[:-1])} and {ahead[-1]} are ahead; which of them is best cannot be said."
 
 
-def over_seeds(groups: Sequence[Sequence[Evaluated]], key: str) -> tuple[Row, tuple[int, ...]] | None:
+def second_opinion(groups: Sequence[Sequence[Evaluated]], key: str, first: Sequence[int], names: Sequence[str]) -> str:
+    """What the other extractor's features say of a verdict, in Markdown; empty where not all were measured by them."""
+    found = over_seeds(groups, key, evaluation.SECOND)
+    if found is None or not all(found[0].cells) or not found[1]:
+        return ""
+    row, ahead = found
+    eyes = plain(groups[0][0].found.second_opinion[evaluation.ALL].extractor)
+    if set(ahead) == set(first):
+        return f" The features of {eyes} say the same."
+    return f" By the features of {eyes} {verdict(row, ahead, names)}"
+
+
+def over_seeds(
+    groups: Sequence[Sequence[Evaluated]], key: str, scope: str = evaluation.ALL
+) -> tuple[Row, tuple[int, ...]] | None:
     """A measure of each recipe, and the cells that are ahead, the best first; None where it was not measured.
 
     None is ahead where the runs cannot be held against each other.
     """
-    measured = [[cell for run in group if (cell := _cell(run, key))] for group in groups]
+    measured = [[cell for run in group if (cell := _cell(run, key, scope))] for group in groups]
     cells = [ranking.mean_of(found, key) if len(found) > 1 else None for found in measured]
     if not any(cells):
         return None
     title, more, meaning = MEASURES[key]
     row = Row(key, title, meaning, tuple(cells), more)
-    if evaluation.differences([run for group in groups for run in group]):
+    if evaluation.differences([run for group in groups for run in group], scope):
         return row, ()
     sign = -1 if more else 1
     values = {index: [cell.value for cell in found] for index, found in enumerate(measured) if len(found) > 1}
@@ -114,8 +129,8 @@ def over_seeds(groups: Sequence[Sequence[Evaluated]], key: str) -> tuple[Row, tu
     return replace(row, best=best if len(first) == 1 < len(order) else None), first
 
 
-def _cell(run: Evaluated, key: str) -> Measure | None:
-    found = run.found.fidelity.get(evaluation.ALL)
+def _cell(run: Evaluated, key: str, scope: str) -> Measure | None:
+    found = evaluation.fidelity(run.found, scope)
     return found.measures.get(key) if found else None
 
 

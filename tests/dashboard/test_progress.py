@@ -171,6 +171,18 @@ def test_a_ranking_over_seeds_marks_what_lies_apart(made: Path) -> None:
     assert seeds.over_seeds([groups[0][:1]], "frechet") is None
 
 
+def test_a_ranking_over_seeds_says_what_the_second_extractor_sees(made: Path) -> None:
+    groups = seeds.together(evaluated(made, "gan", "gan-s1", "cgan", "cgan-s1"))
+    assert seeds.second_opinion(groups, "frechet", (1,), ["a", "b"]) == r" The features of child\-a say the same."
+    by = r" By the features of child\-a"
+    assert seeds.second_opinion(groups, "frechet", (0, 1), ["a", "b"]) == f"{by} **b** is ahead of all others."
+    (first, *others), second = groups
+    unseen = replace(first, found=replace(first.found, second_opinion={}))
+    assert seeds.second_opinion([[unseen], second], "frechet", (1,), ["a", "b"]) == ""
+    doubted = replace(first, found=replace(first.found, second_opinion=second[0].found.second_opinion))
+    assert "none can be told" in seeds.second_opinion([[doubted, *others], second], "frechet", (1,), ["a", "b"])
+
+
 def test_a_setting_that_is_off_makes_no_other_recipe(tmp_path: Path) -> None:
     for name, more in (("old", {}), ("new", {"augment": "none", "r2": 0.0}), ("other", {"augment": "fixed"})):
         run = make_run(tmp_path, name, "dcgan", 1, 2)
