@@ -69,7 +69,7 @@ class Run:
 
     @property
     def reference(self) -> bool:
-        """Whether this is one of the shipped runs, which nothing may change."""
+        """Whether this is one of the shipped runs, which the app does not change."""
         return self.folder.parent.name == REFERENCE
 
     def config(self) -> RunConfig:
