@@ -4,7 +4,7 @@ Sentences are Markdown. None says more than the intervals allow.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dashboard import evaluation
 from dashboard.evaluation import (
@@ -18,7 +18,7 @@ from dashboard.evaluation import (
 )
 from dashboard.explained import BOTH, HELD_OUT, SYNTHETIC
 from dashboard.parts import plain, sentence
-from gan_core.evaluation.results import Measure
+from gan_core.evaluation.results import OWN, Measure
 
 NO_SIGN = "no sign of copying"
 VERDICTS = {  # of memorisation -> icon and colour
@@ -55,10 +55,7 @@ def of_generators(runs: Sequence[Evaluated], table: Table) -> list[Answer]:
         )
         found.append(Answer(HOW_VARIED, words, varied, f"{varied.title}: the share of real images that it reaches"))
     if useful:
-        words = _ranked(runs, table, useful, "teaches a classifier best") if len(runs) > 1 else ""
-        found.append(
-            Answer(HOW_USEFUL, f"{words} {_useful(runs, useful)}".strip(), useful, "Accuracy on patients never seen")
-        )
+        found.append(Answer(HOW_USEFUL, _useful(runs, table, useful), useful, "Accuracy on patients never seen"))
     if any(run.found.memorisation for run in runs):
         found.append(Answer(COPIES, _copies(runs), near, "Share of images suspiciously near to a training image"))
     return found
@@ -95,12 +92,16 @@ def _ranked(runs: Sequence[Evaluated], table: Table, row: Row, does: str) -> str
         return "Without intervals nobody is ahead."
     if len(first) == 1:
         return f"{names[first[0]]} {does}: its interval lies apart from all others."
-    together = f"{', '.join(names[index] for index in first[:-1])} and {names[first[-1]]}"
+    together = _joined([names[index] for index in first])
     if len(first) == measured:
         return f"No run is ahead: the intervals of {together} overlap with the best one's."
     behind = [names[index] for index, cell in enumerate(row.cells) if cell and index not in first]
     others = behind[0] if len(behind) == 1 else "the others"
     return f"{together} are ahead of {others}. Which of them is best cannot be said: their intervals overlap."
+
+
+def _joined(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def _real(table: Table) -> str:
@@ -128,7 +129,29 @@ def _varied(table: Table) -> str:
     return " ".join(words)
 
 
-def _useful(runs: Sequence[Evaluated], row: Row) -> str:
+def _useful(runs: Sequence[Evaluated], table: Table, row: Row) -> str:
+    """Only runs that were asked for their classes are held against each other, as long as there are any."""
+    classifier = row.key.removeprefix(f"{SYNTHETIC} {HELD_OUT} ")
+    found = [evaluation.scores(run.found, SYNTHETIC, HELD_OUT, classifier) for run in runs]
+    named = {one.labels for one in found if one} - {OWN}
+    others = [f"**{plain(run.label)}**" for run, one in zip(runs, found, strict=True) if one and one.labels != OWN]
+    own = [run for run, one in zip(runs, found, strict=True) if one and one.labels == OWN]
+    words = []
+    if own:
+        cells = zip(row.cells, found, strict=True)
+        row = replace(row, cells=tuple(cell if one and one.labels == OWN else None for cell, one in cells))
+    if len(own or others) > 1:
+        words = [_ranked(runs, table, row, "teaches a classifier best")]
+    elif others and own:
+        words = [f"**{plain(own[0].label)}**:"]
+    words.append(_taught(own or runs, row))
+    if others:
+        by = plain(" or ".join(sorted(named)))
+        words.append(f"The labels of {_joined(others)} were {by}: half of such a lesson is the classifier's own.")
+    return " ".join(word for word in words if word)
+
+
+def _taught(runs: Sequence[Evaluated], row: Row) -> str:
     """Beside what real images teach."""
     known = [cell for cell in row.cells if cell]
     best = max(known, key=lambda cell: cell.value)

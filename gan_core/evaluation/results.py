@@ -14,6 +14,7 @@ from gan_core.config import from_dict, read_json, to_dict
 from gan_core.errors import UserError
 
 FORMAT = 2  # 1: without training and progress
+OWN = "the run's own classes"  # where the labels of generated images came from, if not from a classifier
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Scores:
     f1: float
     roc_auc: float | None
     by_class: dict[str, dict[str, float]]  # precision, recall, f1, support
-    labels: str = "the run's own classes"  # where the synthetic images' labels came from
+    labels: str = OWN  # where the synthetic images' labels came from
     seed: int = 0  # of the training
 
 

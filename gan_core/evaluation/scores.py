@@ -8,9 +8,8 @@ from scipy import stats
 from sklearn import metrics
 
 from gan_core.errors import UserError
-from gan_core.evaluation.results import Measure, Scores
+from gan_core.evaluation.results import OWN, Measure, Scores
 
-OWN = "the run's own classes"
 AVERAGED = ("accuracy", "balanced_accuracy", "precision", "recall", "f1", "roc_auc")
 
 

@@ -157,6 +157,25 @@ def test_several_runs_are_ranked_in_words(full: Path) -> None:
     assert copied == "**gan**: copies. The others show no sign of it."
 
 
+def test_what_a_classifier_named_is_not_held_against_what_a_run_was_asked_for(full: Path) -> None:
+    by = "given by the classifier child-a"
+    for name, quality in (("gan", 0.2), ("dcgan", 0.95)):
+        named = tuple(replace(one, labels=by) if one.trained != "real" else one for one in evaluations.utility(quality))
+        evaluations.write(runs.find_run(name, full), QUALITY[name], utility=named)
+    row = "synthetic held-out patients resnet"
+    both = evaluation.generators(chosen(full, "reference/dcgan", "reference/bigan")).row(row)
+    assert both and both.best is None
+    alone = answers(full, "reference/dcgan", "reference/bigan")["How useful?"]
+    assert alone.startswith("**bigan**: A classifier taught by its images alone")
+    end = r"were given by the classifier child\-a: half of such a lesson is the classifier's own."
+    assert alone.endswith(f"The labels of **dcgan** {end}")
+    said = answers(full, "reference/gan", "reference/dcgan", "reference/bigan", "reference/cgan")["How useful?"]
+    assert said.endswith(f"The labels of **gan** and **dcgan** {end}")
+    assert "**cgan**" in said and "**dcgan** and" not in said.split("The labels")[0]
+    named_alike = answers(full, "reference/gan", "reference/dcgan")["How useful?"]
+    assert named_alike.startswith("**dcgan** teaches a classifier best")
+
+
 def told(root: Path, *names: str) -> dict[str, str]:
     return {one.question: one.words for one in audits.of_translators(evaluation.translators(chosen(root, *names)))}
 
