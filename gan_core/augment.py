@@ -10,8 +10,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gan_core import losses
-
 NUMBERS = 10  # uniform ones that a picture needs: six that say how, four that say whether
 
 BRIGHTNESS = 0.5  # at most added, where black and white are 2 apart
@@ -19,7 +17,8 @@ CONTRAST = 0.5  # at most so much harder or softer, around the picture's mean
 TRANSLATION = 1 / 8  # of the picture's side, at most
 CUTOUT = 1 / 2  # of the picture's side: the square that is taken out
 
-TARGET = 0.6  # of the sign of a training picture's logit, in the mean (Karras 2020, section 3.1)
+TARGET = 0.6  # of how surely training pictures are told from held-out ones; 0.5 is chance
+FOLLOW = 0.05  # of the way to a new look at that, which the mean over looks goes
 RISE = 50_000  # training pictures in which the probability could go from 0 to 1
 
 
@@ -59,20 +58,20 @@ def window(images: Tensor, numbers: Tensor, zoom: float, mirror: bool = False) -
     return F.grid_sample(images, where, padding_mode="reflection", align_corners=False)
 
 
-def confidence(real: Tensor, fake: Tensor, objective: str) -> Tensor:
-    """How far a discriminator knows its training pictures, from -1 to 1: the mean sign of their logits (r_t of Karras
-    2020, arXiv:2006.06676, eq. 1). Near 1 it has learned them by heart.
+def known(training: Tensor, held_out: Tensor) -> Tensor:
+    """How surely logits (N,) tell training pictures from held-out ones (M,), from 0 to 1: how often one of the former
+    lies above one of the latter (Mann and Whitney's U, ties counted half). At 0.5 not at all.
 
-    A relativistic logit has no boundary of its own: there it is the sign of what a real picture has above the
-    generated one of its pair.
+    Karras 2020 (arXiv:2006.06676, eq. 1) asks how far held-out logits have moved towards generated ones (r_v), or for
+    the mean sign of training ones (r_t). A sign needs logits that know where 0 is: those of a relativistic loss do not,
+    and a gradient penalty holds all near 0, whether pictures are learned by heart or not. Ranks need no scale.
     """
-    above = real - fake if objective == "relativistic" else real - losses.boundary(objective)
-    return above.detach().float().sign().mean()
+    return ((training.float()[:, None] - held_out.float()).sign().mean() + 1) / 2
 
 
-def adapted(probability: Tensor, known: Tensor, count: int) -> Tensor:
-    """The probability after a step of `count` training pictures: up where they are known too well, else down."""
-    return (probability + (known - TARGET).sign() * count / RISE).clamp(0, 1)
+def adapted(probability: Tensor, sure: Tensor, count: int) -> Tensor:
+    """The probability after `count` training pictures more: up where they are known too well, else down."""
+    return (probability + (sure - TARGET).sign() * count / RISE).clamp(0, 1)
 
 
 def _each(values: Tensor) -> Tensor:

@@ -21,6 +21,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from gan_core import (
+    adapting,
     checkpoints,
     data,
     families,
@@ -111,6 +112,7 @@ class Trainer:
         self.watch = Watch(self.family.columns)
         self.pixels, self.labels = hardware.place(*_part(prepared, "train"), fabric.device)
         self.fixed = self._fix_inputs(prepared, root)
+        self.adapt = adapting.after_step(self.family, self.pixels, self.labels, _part(prepared, "val"), settled)
         of_domains = bool(settled.domains), self.family.paired
         self.batches = Batches(_part(prepared, "train")[1], settled.batch_size, settled.seed, *of_domains)
         self.steps_per_epoch = self.batches.steps_per_epoch
@@ -204,7 +206,8 @@ class Trainer:
         start = time.perf_counter()
         with self.fabric.autocast():
             scalars = family.train_step(real, labels)
-        family.step += 1
+            family.step += 1
+            self.adapt()
 
         values = torch.stack([scalars[column] for column in family.columns])
         self.rows.append((family.step, time.perf_counter() - start, values))
@@ -241,9 +244,8 @@ class Trainer:
         return place == 0 and (epoch % self.config.preview_every == 0 or epoch == self.config.epochs)
 
     def _preview(self) -> bool:
-        """Samples of the fixed latents and a row of epochs.csv; only the writing process looks.
-
-        Returns whether it was done: one that a signal cuts short is made when the run is resumed.
+        """Samples of the fixed latents and a row of epochs.csv; only the writing process looks. Returns whether it was
+        done: one that a signal cuts short is made when the run is resumed.
         """
         if not self.writer:
             return True
@@ -337,10 +339,8 @@ class Trainer:
         """Whether a process wishes so. Several ask each other every `log_every` steps: all stop and save together, or
         one would wait for the others for ever.
         """
-        if self.family.reduce is None:
-            return wish
-        if self.family.step % self.config.log_every:
-            return False
+        if self.family.reduce is None or self.family.step % self.config.log_every:
+            return wish and self.family.reduce is None
         return bool(self.family.reduce(torch.tensor(float(wish), device=self.fabric.device)) > 0)
 
 

@@ -78,7 +78,6 @@ class ACGAN(Family):
         # The class of both: what is learned of generated ones holds the head to account for what it rewards.
         class_loss = (_class_loss(real_class, labels) + _class_loss(fake_class, labels)) / 2
         self.update("d", d_loss + self.config.classify * class_loss + self.r1(d_real, real))
-        self.adapt(d_real, d_fake)
 
         g_fake, g_class = self.discriminator(self.shown(fake))
         g_loss = losses.generator(g_fake, self.objective)

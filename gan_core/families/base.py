@@ -50,7 +50,9 @@ class Family(nn.Module):
     # Set by `join`. Alone there is nothing to reduce.
     reduce: Callable[[Tensor], Tensor] | None = None
     share: Share = ALONE
-    augment_p: Tensor  # the probability of each change, where augmentation is adaptive
+    # Where augmentation is adaptive:
+    augment_p: Tensor  # the probability of each change
+    augment_known: Tensor  # how surely training pictures are told from held-out ones, in the mean of late
 
     def __init__(self, config: Any, image_shape: tuple[int, int, int], classes: int, training: bool = True) -> None:
         super().__init__()
@@ -65,8 +67,9 @@ class Family(nn.Module):
         self.steps = 0  # of the whole run; the trainer knows
         self._noted: Scalars = {}
         self.build(config)
-        if self.learns and self._augment == "adaptive":
+        if self.adapts:
             self.register_buffer("augment_p", torch.zeros(()))
+            self.register_buffer("augment_known", torch.full((), 0.5))
             self.columns = (*self.columns, "augment/p")
 
     # What a family writes
@@ -150,17 +153,10 @@ class Family(nn.Module):
         probability = self.augment_p if self._augment == "adaptive" else 1.0
         return augment.changed(images, self.uniform(len(images), augment.NUMBERS), probability)
 
-    def adapt(self, real: Tensor, fake: Tensor) -> None:
-        """After the discriminator's step, from its logits of real and of generated pictures: where augmentation is
-        adaptive, make it more likely if the training pictures are known too well, else less.
-        """
-        if self._augment != "adaptive":
-            return
-        known = augment.confidence(real, fake, self.objective)
-        if self.reduce is not None:
-            known = self.reduce(known)
-        self.augment_p = augment.adapted(self.augment_p, known, len(real) * self.share[1])
-        self._noted["augment/p"] = self.augment_p
+    @property
+    def adapts(self) -> bool:
+        """Whether augmentation follows how well training pictures are known: see gan_core.adapting."""
+        return self.learns and self._augment == "adaptive"
 
     @property
     def remaining(self) -> float:
@@ -235,8 +231,10 @@ class Family(nn.Module):
             self._average(player)
 
     def scalars(self, values: Scalars) -> Scalars:
-        """The step's losses and what `update` and `adapt` noted, detached."""
+        """The step's losses, what `update` noted, and how likely augmentation is, detached."""
         noted, self._noted = self._noted, {}
+        if self.adapts:
+            noted["augment/p"] = self.augment_p
         return {key: value.detach().float() for key, value in (values | noted).items()}
 
     def averaged(self, name: str) -> Any:

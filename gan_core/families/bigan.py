@@ -92,7 +92,6 @@ class BiGAN(Family):
         d_fake = self.discriminator(self.shown(fake.detach()), z)
         d_loss = losses.discriminator(d_real, d_fake)
         self.update("d", d_loss + self.r1(d_real, image))
-        self.adapt(d_real, d_fake)
 
         # Generator and encoder swap the two sides (section 3.4 of the paper).
         g_loss = losses.discriminator(

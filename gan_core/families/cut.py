@@ -99,7 +99,6 @@ class CUT(Family):
         d_real, d_fake = self.discriminator(shown).chunk(2)
         d_b = losses.discriminator(d_real, d_fake, config.objective)
         self.update("d", d_b, rate=self.remaining)
-        self.adapt(d_real, d_fake)
 
         accuracy = losses.accuracy(d_real, d_fake, config.objective)
         return self.scalars(

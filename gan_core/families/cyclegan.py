@@ -125,7 +125,6 @@ class CycleGAN(Family):
         d_a = losses.discriminator(d_a_real, d_a_fake, config.objective)
         d_b = losses.discriminator(d_b_real, d_b_fake, config.objective)
         self.update("d", d_a + d_b, rate=self.remaining)
-        self.adapt(torch.cat((d_a_real, d_b_real)), torch.cat((d_a_fake, d_b_fake)))
 
         accuracy_a = losses.accuracy(d_a_real, d_a_fake, config.objective)
         accuracy_b = losses.accuracy(d_b_real, d_b_fake, config.objective)

@@ -99,7 +99,6 @@ class DCGAN(Family):
             squares = self.uniform(len(real), 3)
             total = total + self.discriminator.consistency((seen, d_real[1]), (made, d_fake[1]), squares)
         self.update("d", total)
-        self.adapt(d_real[0], d_fake[0])
 
         g_loss = losses.of_parts(losses.generator, answers(self.discriminator, self.shown(fake)))
         self.update("g", g_loss)

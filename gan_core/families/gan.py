@@ -71,7 +71,6 @@ class GAN(Family):
         d_real, d_fake = self.discriminator(self.shown(real)), self.discriminator(self.shown(fake.detach()))
         d_loss = losses.discriminator(d_real, d_fake)
         self.update("d", d_loss + self.r1(d_real, real))
-        self.adapt(d_real, d_fake)
 
         g_loss = losses.generator(self.discriminator(self.shown(fake)))
         self.update("g", g_loss)

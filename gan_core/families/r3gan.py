@@ -79,7 +79,6 @@ class R3GAN(Family):
         d_real, d_fake, penalty = self.judge(real, fake.detach(), labels)
         d_loss = losses.relativistic(d_real, d_fake)
         self.update("d", d_loss + self.config.r1 * penalty, self.remaining)
-        self.adapt(d_real, d_fake)
         self.discriminator.centre(torch.cat([d_real, d_fake]), labels.repeat(2), self.reduce)
 
         # The real images' logits are those from before the update: another pass would change them little.

@@ -5,10 +5,10 @@ import dataclasses
 
 import pytest
 import torch
+from sklearn import metrics
 from torch import Tensor
 
 from gan_core import augment, catalog, families
-from gan_core.families.dcgan import DCGAN, Config
 from tests.gan_core.test_families import batch
 
 SIZE = 32
@@ -103,34 +103,22 @@ def test_full_precision_under_autocast() -> None:
     assert torch.equal(shown, augment.changed(pictures(), drawn))
 
 
-@pytest.mark.parametrize(
-    ("objective", "real", "expected"),
-    [("cross_entropy", 0.2, 1), ("hinge", -0.2, -1), ("least_squares", 0.2, -1), ("relativistic", -3.0, 1)],
-)
-def test_confidence_is_the_sign_of_real_logits_or_of_pairs(objective: str, real: float, expected: float) -> None:
-    assert augment.confidence(torch.full((4,), real), torch.full((4,), -5.0), objective) == expected
+def test_known_is_the_chance_that_training_lies_above_held_out() -> None:
+    generator = torch.Generator().manual_seed(0)
+    training, held_out = torch.randn(50, generator=generator) + 0.5, torch.randn(30, generator=generator)
+    truth = [1] * 50 + [0] * 30
+    expected = metrics.roc_auc_score(truth, torch.cat((training, held_out)))
+    assert augment.known(training, held_out).item() == pytest.approx(expected)
+    assert augment.known(9 * training - 70, 9 * held_out - 70).item() == pytest.approx(expected)  # whatever 0 means
+    assert augment.known(torch.zeros(4), torch.zeros(3)) == 0.5
 
 
-def test_the_probability_follows_what_is_known_too_well() -> None:
-    family = DCGAN(Config(width=4, most=8, augment="adaptive"), (1, SIZE, SIZE), 1)
-    assert family.columns[-1] == "augment/p"
-    sure, unsure, fake = torch.ones(1000), torch.tensor([1.0, -1.0]).repeat(500), torch.zeros(1000)
-    family.adapt(unsure, fake)
-    assert family.augment_p == 0
-    family.adapt(sure, fake)
-    assert family.augment_p.item() == pytest.approx(1000 / augment.RISE)
-    for _ in range(60):
-        family.adapt(sure, fake)
-    assert family.augment_p == 1
-    family.adapt(unsure, fake)
-    assert family.augment_p.item() == pytest.approx(1 - 1000 / augment.RISE)
-
-
-def test_processes_agree_on_the_probability() -> None:
-    family = DCGAN(Config(width=4, most=8, augment="adaptive"), (1, SIZE, SIZE), 1)
-    family.share, family.reduce = (0, 2), lambda own: (own + torch.tensor(1.0)) / 2  # the other one is sure
-    family.adapt(torch.tensor([1.0, 1.0, 1.0, -1.0]), torch.zeros(4))
-    assert family.augment_p.item() == pytest.approx(8 / augment.RISE)
+def test_the_probability_stays_between_0_and_1() -> None:
+    sure, unsure = torch.tensor(0.9), torch.tensor(0.5)
+    assert augment.adapted(torch.tensor(0.2), sure, 1000).item() == pytest.approx(0.2 + 1000 / augment.RISE)
+    assert augment.adapted(torch.tensor(0.2), unsure, 1000).item() == pytest.approx(0.2 - 1000 / augment.RISE)
+    assert augment.adapted(torch.tensor(0.0), unsure, 1000) == 0
+    assert augment.adapted(torch.tensor(1.0), sure, 1000) == 1
 
 
 def build(name: str, **changes: object) -> families.Family:
@@ -171,7 +159,7 @@ def test_every_family_learns_from_what_is_shown(name: str, monkeypatch: pytest.M
     scalars = family.train_step(*batch(SIZE))
     assert set(scalars) == set(family.columns)
     assert all(torch.isfinite(value) for value in scalars.values())
-    assert 0 < abs(scalars["augment/p"].item() - 0.9) < 1e-3
+    assert scalars["augment/p"].item() == pytest.approx(0.9)
     # Real and generated pictures for the discriminator, generated ones for the generator; one way of two is half.
     assert sum(seen) >= 3 * len(batch(SIZE)[0]) // (1 + family.one_way)
     again = build(name, augment="adaptive")

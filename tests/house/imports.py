@@ -40,8 +40,9 @@ GAN_CORE = {
     "decode_worker": GROUND,
     "translation": GROUND | {"decode_worker", "gate", "inference"},
     "plans": GROUND | {"catalog", "data", "families", "gate", "hardware", "preview_inputs"},
+    "adapting": GROUND | {"families.base"},
     "trainer": GROUND
-    | {"checkpoints", "data", "families", "families.base", "hardware", "preview_inputs", "previews", "runs"}
+    | {"adapting", "checkpoints", "data", "families", "families.base", "hardware", "preview_inputs", "previews", "runs"}
     | {"translation_previews"},
     "inference": GROUND | {"checkpoints", "families", "families.base", "hub", "runs"},
     "discriminator": GROUND | {"inference", "runs"},
@@ -58,6 +59,7 @@ FACES = frozenset(
 # torch takes seconds to import: the other parts do without it.
 WITH_TORCH = frozenset(
     {
+        "adapting",
         "augment",
         "checkpoints",
         "evaluation",
