@@ -54,16 +54,33 @@ class Fixed:
         row: dict[str, Any] = {"diversity/samples": diversity(samples), "diversity/data": diversity(self.real)}
         if scores:
             held_out = scores["held_out"] > losses.boundary(family.objective)
-            row = {"accuracy/d_held_out": float(held_out.mean()) if len(held_out) else float("nan")} | row
+            labels = self.real_labels.cpu().numpy(), self.held_out_labels.cpu().numpy()
+            row = {
+                "accuracy/d_held_out": float(held_out.mean()) if len(held_out) else float("nan"),
+                "memory/d": memory(scores["real"], scores["held_out"], *labels),
+            } | row
         return images.grid(images.to_uint8(shown)), row | {f"scores/{k}": histogram(v) for k, v in scores.items()}
 
     def _judged(self, family: Family, samples: Tensor) -> dict[str, np.ndarray]:
-        """The discriminator's logits of real, held-out and generated images."""
-        return {
+        """The discriminator's logits of real, held-out and generated images.
+
+        Nothing in a relativistic loss holds logits in place, so that what follows them in training (`r3gan.score`) lags
+        behind: there they are told from half-way between the real and the generated ones of a class.
+        """
+        labels = {"real": self.real_labels, "held_out": self.held_out_labels, "generated": self.labels}
+        found = {
             "real": _scores(family, self.real, self.real_labels),
             "held_out": _scores(family, self.held_out, self.held_out_labels),
             "generated": _scores(family, samples, self.labels, self.z),
         }
+        if family.objective != "relativistic":
+            return found
+        own = {name: each.cpu().numpy() for name, each in labels.items()}
+        middle = np.zeros(family.classes)
+        for label in range(family.classes):
+            sides = [found[name][own[name] == label] for name in ("real", "generated")]
+            middle[label] = np.mean([side.mean() for side in sides]) if all(map(len, sides)) else 0.0
+        return {name: values - middle[own[name]] for name, values in found.items()}
 
 
 def fix_inputs(family: Family, train: Part, held_out: Part, seed: int) -> Fixed:
@@ -110,6 +127,17 @@ def diversity(pictures: Tensor) -> float:
         return float("nan")
     distances = torch.cdist(small, small, compute_mode="donot_use_mm_for_euclid_dist") / small.shape[1] ** 0.5
     return float(distances.sum() / (count * (count - 1)))
+
+
+def memory(training: np.ndarray, held_out: np.ndarray, classes: np.ndarray, held_out_classes: np.ndarray) -> float:
+    """How surely a discriminator tells training images from held-out ones: how often its logit of one of the former,
+    (N,), is above that of one of the latter, (M,), of the same class (Mann and Whitney's U, ties counted half).
+
+    0.5: not at all. Not-a-number where there is nothing to compare.
+    """
+    alike = classes[:, None] == held_out_classes
+    signs = np.sign(training[:, None] - held_out)[alike]
+    return float((signs.mean() + 1) / 2) if len(signs) else float("nan")
 
 
 def histogram(scores: np.ndarray) -> str:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from gan_core import images, losses
 from gan_core.families.base import Family
-from gan_core.previews import Part, histogram
+from gan_core.previews import Part, histogram, memory
 
 ROWS = 4  # inputs shown of each domain
 _SCORED_IMAGES = 16  # of each domain, training and held-out
@@ -49,8 +49,10 @@ class Fixed:
                 "generated": family.score(fake[first], targets, judged[first]).float().cpu().numpy(),
             }
         limit = losses.boundary(family.objective)
+        domains = _judged(self.real, family), _judged(self.held_out, family)
         row: dict[str, Any] = {
             "accuracy/d_held_out": float((scores["held_out"] > limit).mean()) if len(self.held_out) else float("nan"),
+            "memory/d": memory(scores["real"], scores["held_out"], *domains),
         }
         row |= _means(fake, judged, "change/ab", "change/bb" if family.one_way else "change/ba")
         if family.paired:
@@ -112,6 +114,11 @@ def _partners(pictures: Tensor) -> Tensor:
 
 def _domains(pictures: Tensor) -> Tensor:
     return torch.arange(2, device=pictures.device).repeat_interleave(len(pictures) // 2)
+
+
+def _judged(pictures: Tensor, family: Family) -> np.ndarray:
+    """The domains of the pictures that have a discriminator: of one way only B."""
+    return _domains(pictures)[len(pictures) // 2 if family.one_way else 0 :].cpu().numpy()
 
 
 def _means(made: Tensor, held_against: Tensor, first: str, second: str) -> dict[str, float]:

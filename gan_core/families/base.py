@@ -202,7 +202,9 @@ class Family(nn.Module):
 
     def r1(self, logits: Tensor, real: Tensor) -> Tensor | float:
         """The weighted gradient penalty at real images; paid every `r1_every` steps, that many times as strong, which
-        teaches the same for less (Karras 2020, arXiv:1912.04958, appendix B).
+        costs less (Karras 2020, arXiv:1912.04958, appendix B, which slows Adam down besides).
+
+        The discriminator's loss is the mean of two halves, whose sum papers write: a weight of 1 is their gamma = 2.
         """
         if not self.r1_due:
             return 0.0

@@ -28,7 +28,7 @@ class Config:
     most: int = 96  # ... up to this
     beta: float = 1.0  # weight of the latents' divergence (Higgins 2017)
     momentum: float = 0.1  # of the batch norms' running statistics
-    lr: float = 1e-3
+    lr: float = 1e-3  # in the first half of a run; then it falls to 0
     beta1: float = 0.9
     beta2: float = 0.999
     average: float = 0.999  # decay of the moving average of both networks, 0 for none
@@ -63,8 +63,12 @@ class VAE(Family):
         kl = (mean.square() + log_variance.exp() - 1 - log_variance).sum(1).mean() / 2
 
         # The likelihood of a pixel under the variance that fits the error best (Rybkin 2020, arXiv:2006.13202, eq. 7):
-        # error and divergence are weighed against each other without a number to choose.
-        loss = torch.log(error) / 2 + self.config.beta * kl / math.prod(self.image_shape)
+        # error and divergence are weighed against each other without a number to choose. It is written by its gradient,
+        # that of log(error) / 2, as the error is the whole batch's, of which a process may hold a part.
+        whole = error.detach().clone()
+        if self.reduce is not None:
+            whole = self.reduce(whole)
+        loss = error / (2 * whole) + self.config.beta * kl / math.prod(self.image_shape)
         self.update("g", loss, self.remaining)
         return self.scalars({"loss/reconstruction": error, "loss/kl": kl})
 

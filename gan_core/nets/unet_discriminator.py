@@ -68,7 +68,8 @@ class UNetDiscriminator(nn.Module):
         """How much the answers for pixels depend on what is far from them, a scalar (section 3.2 of the paper, eq. 7).
 
         Real pictures get a square of a generated one; each pixel should be judged as it was where it came from. Without
-        it the pixels' logits would all repeat the picture's.
+        it the pixels' logits would all repeat the picture's. The authors let its weight grow over the first epochs,
+        beside a loss of twice the size, and have mixed pictures called generated as well; here neither is done.
 
         real, fake: pictures (N, C, H, W) and the logits of their pixels (N, 1, H, W). numbers: (N, 3) in [0, 1), where
         each square is and its area, up to the whole (CutMix: Yun 2019, arXiv:1905.04899).

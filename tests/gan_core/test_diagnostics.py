@@ -189,6 +189,21 @@ def test_a_discriminator_that_knows_its_images_by_heart() -> None:
     assert event.evidence["held_out"] < 0.1
 
 
+def test_what_was_measured_goes_before_what_histograms_show() -> None:
+    """Under a gradient penalty all logits fall into two bins, whatever is known."""
+    narrow = np.zeros((PREVIEWS, 40))
+    narrow[:, 19:21] = 50
+    logits = replace(healthy(), scores={**healthy().scores, "real": narrow, "held_out": narrow})
+    assert ailments(with_previews(logits, memory__d=np.linspace(0.5, 0.7, PREVIEWS))) == []
+    found = with_previews(logits, memory__d=np.linspace(0.5, 0.95, PREVIEWS))
+    (event,) = [e for e in diagnose(found) if e.ailment]
+    assert (event.kind, event.until) == ("overfitting", None)
+    assert event.evidence["above"] == pytest.approx(0.95)
+    assert "95% of the time" in event.sentence
+    unknown = np.full(PREVIEWS, np.nan)  # no held-out images at first
+    assert ailments(with_previews(logits, memory__d=unknown)) == []
+
+
 def test_five_held_out_images_prove_nothing() -> None:
     rng = np.random.default_rng(0)
     few = rng.multinomial(5, bell(19.5), PREVIEWS).astype(float)

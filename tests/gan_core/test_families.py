@@ -1,6 +1,7 @@
 """Every preset of every family: one real step on the processor, and what a family promises."""
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -196,6 +197,43 @@ def test_acgan_names_classes_that_can_be_told_apart() -> None:
         family.step += 1
     assert scalars["accuracy/class_real"] > 0.9
     assert scalars["loss/class"] < 0.6
+
+
+def test_a_vae_that_is_shared_out_descends_the_loss_of_the_whole_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of two processes holds half of the images, of another error; the mean of their gradients is the whole's."""
+    family = build("vae")
+    family.encoder, family.generator = _NoCloud(), _Grey()
+    real = torch.stack([torch.full((1, 32, 32), grey) for grey in (0.1, 0.1, 0.9, 0.9)])
+    errors = [(part - 0.5).square().mean() for part in real.chunk(2)]
+
+    def gradient(images: torch.Tensor, reduce: Callable[[torch.Tensor], torch.Tensor] | None) -> torch.Tensor:
+        found: list[torch.Tensor] = []
+        family.reduce = reduce
+        monkeypatch.setattr(family, "update", lambda name, loss, rate: found.append(loss))
+        family.train_step(images, torch.zeros(len(images), dtype=torch.int64))
+        return torch.autograd.grad(found[0], family.generator.grey)[0]
+
+    halves = [gradient(part, lambda own: own * 0 + sum(errors) / 2) for part in real.chunk(2)]
+    torch.testing.assert_close(sum(halves) / 2, gradient(real, None))
+    grey = torch.tensor(0.5, requires_grad=True)
+    (torch.log((real - grey).square().mean()) / 2).backward()
+    torch.testing.assert_close(gradient(real, None), grey.grad)
+
+
+class _NoCloud(torch.nn.Module):
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return torch.zeros(len(images), 100), torch.zeros(len(images), 100)
+
+
+class _Grey(torch.nn.Module):
+    """Draws one grey, whatever the latent."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.grey = torch.nn.Parameter(torch.tensor(0.5))
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        return self.grey.expand(len(z), 1, 32, 32)
 
 
 def test_a_vae_draws_its_images_again() -> None:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.metrics import roc_auc_score
 
 from gan_core import previews
 from tests.gan_core.test_families import build
@@ -46,6 +47,33 @@ def test_a_look_works_without_held_out_images(preset: str) -> None:
     labels = np.arange(12) % 2
     sheet, row = previews.fix_inputs(family, (images, labels), (images[:0], labels[:0]), 0).look(family)
     assert sheet.shape == (138, 138, 1)
-    assert np.isnan(row["accuracy/d_held_out"])
+    assert np.isnan(row["accuracy/d_held_out"]) and np.isnan(row["memory/d"])
     assert 0 < row["diversity/data"] < 2
     assert sum(map(int, row["scores/held_out"].split())) == 0
+
+
+def test_memory_compares_images_of_a_class() -> None:
+    rng = np.random.default_rng(0)
+    (ours, theirs), (labels, others) = rng.normal(size=(2, 60)), rng.integers(0, 2, (2, 60))
+    ours = ours + 0.7 + 50 * labels  # a class that scores higher is none that is known better
+    theirs = theirs + 50 * others
+    pairs = [(ours[labels == c], theirs[others == c]) for c in (0, 1)]
+    sizes = [len(a) * len(b) for a, b in pairs]
+    exact = [roc_auc_score([1] * len(a) + [0] * len(b), np.concatenate((a, b))) for a, b in pairs]
+    assert previews.memory(ours, theirs, labels, others) == pytest.approx(np.average(exact, weights=sizes))
+    assert previews.memory(np.zeros(3), np.zeros(2), np.zeros(3), np.zeros(2)) == 0.5
+    assert np.isnan(previews.memory(ours, theirs, labels * 0, others * 0 + 1))
+
+
+def test_relativistic_scores_are_told_from_the_middle_of_the_moment() -> None:
+    """Whatever the discriminator adds to all logits of a class: it means nothing to its loss."""
+    family = build("r3gan")
+    images = np.random.default_rng(0).integers(0, 256, (40, 1, 32, 32), dtype=np.uint8)
+    labels = np.arange(40) % 2
+    fixed = previews.fix_inputs(family, (images, labels), (images[:20], labels[:20]), 0)
+    _, before = fixed.look(family)
+    family.discriminator.middle -= torch.tensor([7.0, -3.0])
+    _, after = fixed.look(family)
+    assert after == before
+    real, generated = ([int(n) for n in before[f"scores/{kind}"].split()] for kind in ("real", "generated"))
+    assert sum(real[20:]) > 0 and sum(generated[:20]) > 0
