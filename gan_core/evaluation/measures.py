@@ -231,7 +231,10 @@ def floors(
 
     An extractor knows the images that it was trained on, and its features of them lie apart from those of unseen ones:
     `held_out` ones stand for the generated, where there are as many as half of `real` would give. Otherwise `real` is
-    cut in two by patients, at most half of it standing for the generated, and the mean of three cuts is taken.
+    cut in two by patients, at most half of it standing for the generated, and the mean of three cuts is taken; what
+    depends on the numbers of images is then brought to those of the comparison: the bias of a Frechet distance goes
+    with the sum of their reciprocals (Chong and Forsyth 2020, arXiv:1911.07023), and the coverage of like by like is
+    known (Naeem 2020, arXiv:2002.09797). A cut moves the other shares little.
 
     Args:
         count: generated images, as many as the floor is to be of if there are enough real ones.
@@ -259,10 +262,21 @@ def floors(
         values |= Clouds.of(ours, theirs).shares(NEAREST_PRECISION, NEAREST_DENSITY)
         if min(len(ours), len(theirs)) > real.shape[1]:
             values["frechet"] = frechet(ours, theirs)
+        if ours is not real:
+            values["coverage"] *= _covered(len(real), count) / _covered(len(ours), len(theirs))
+            if "frechet" in values:
+                values["frechet"] *= (1 / len(real) + 1 / count) / (1 / len(ours) + 1 / len(theirs))
         for name, value in values.items():
             found.setdefault(name, []).append(value)
-    note(f"floors are of {len(pairs[-1][1])} {kind} against {len(pairs[-1][0])} of other patients")
+    ours, theirs = pairs[-1]
+    brought = f", the Frechet distance's and coverage's brought to {count} against {len(real)}"
+    note(f"floors are of {len(theirs)} {kind} against {len(ours)} of other patients{'' if ours is real else brought}")
     return {name: float(np.mean(values)) for name, values in found.items()}
+
+
+def _covered(real: int, fake: int, k: int = NEAREST_DENSITY) -> float:
+    """The coverage of so many images by so many of the same distribution."""
+    return 1 - float(np.prod([(real - i) / (fake + real - i) for i in range(1, k + 1)]))
 
 
 def _cut(

@@ -24,7 +24,7 @@ class Measure:
     value: float
     low: float | None = None  # 95 % interval
     high: float | None = None
-    floor: float | None = None  # the same of real images against real ones, as many
+    floor: float | None = None  # the same of real images against real ones, as if they were as many
     count: int | None = None  # images, pairs or draws that it rests on
 
 

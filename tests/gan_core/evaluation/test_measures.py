@@ -225,10 +225,10 @@ def test_too_few_images_for_a_covariance_leave_the_rest() -> None:
 def test_floors_are_what_other_images_of_the_same_kind_score() -> None:
     real, count = cloud(600, 8, 0), 300
     found = measures.floors(real, count=count, seed=0)
-    anew = [measures.compare(cloud(300, 8, 2 * i + 1), cloud(300, 8, 2 * i + 2)) for i in range(4)]
+    anew = [measures.compare(cloud(600, 8, 2 * i + 1), cloud(300, 8, 2 * i + 2)) for i in range(4)]
     assert set(found) == set(MEASURES) - {"ms_ssim"}
     for name in ("frechet", *SHARES):
-        assert found[name] == pytest.approx(np.mean([one[name].value for one in anew]), rel=0.35, abs=0.05), name
+        assert found[name] == pytest.approx(np.mean([one[name].value for one in anew]), rel=0.2, abs=0.03), name
     assert abs(found["kid"]) < 0.1 * measures.kid(real, cloud(300, 8, 9, shift=1)).value
     assert found == measures.floors(real, count=count, seed=0) != measures.floors(real, count=count, seed=1)
 
@@ -238,10 +238,11 @@ def test_floors_say_their_counts_and_prefer_held_out_images() -> None:
     without = measures.floors(real, count=120, note=told.append)
     held = measures.floors(real, count=120, held_out=unseen, note=told.append)
     few = measures.floors(real, count=120, held_out=unseen[:30], note=told.append)
+    brought = ", the Frechet distance's and coverage's brought to 120 against 200"
     assert told == [
-        "floors are of 100 real images against 100 of other patients",
+        f"floors are of 100 real images against 100 of other patients{brought}",
         "floors are of 120 held-out real images against 200 of other patients",
-        "floors are of 100 real images against 100 of other patients",
+        f"floors are of 100 real images against 100 of other patients{brought}",
     ]
     assert few == without
     assert held["frechet"] > 2 * without["frechet"]
