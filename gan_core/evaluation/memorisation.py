@@ -99,7 +99,10 @@ def _nearness(generated: _Found, held_out: _Found, names: Sequence[str]) -> Near
 
 
 def _chance(ours: np.ndarray, theirs: np.ndarray) -> float:
-    """P-value, one-sided: that the low end of both would hold as many of ours if they were alike."""
+    """P-value, one-sided: that the low end of both would hold as many of ours if they were alike.
+
+    Every picture counts as one of its own, also where a patient has several: the chance is a little larger than told.
+    """
     row = np.argsort(np.concatenate([theirs, ours]), kind="stable")  # of equal ones those that were held out come first
     found = 1.0
     before_all = int((ours < theirs.min()).sum())
