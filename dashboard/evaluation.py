@@ -25,7 +25,7 @@ from dashboard.explained import (
     UNTRANSLATED,
 )
 from dashboard.store import Entry
-from gan_core.evaluation.results import MEASURES, Direction, Evaluation, Fidelity, Measure, Scores
+from gan_core.evaluation.results import MEASURES, OWN, Direction, Evaluation, Fidelity, Measure, Scores
 
 ALL = "all"  # the images of every class together
 SECOND = "second opinion"  # the same by another extractor
@@ -241,10 +241,17 @@ def _taught(runs: Sequence[Evaluated], rank: bool) -> list[Row]:
             )
             of = f", {name}" if len(classifiers) > 1 else ""
             row = Row(f"{trained} {tested} {name}", title + of, meaning, cells, True, "share", True)
-            # What a classifier named, it teaches as well: that is not held against what a run was asked for.
-            alike = len({one.labels for one in found if one}) < 2
-            rows.append(marked(row) if rank and alike else row)
+            rows.append(replace(row, best=marked(comparable(row, found)).best) if rank else row)
     return rows
+
+
+def comparable(row: Row, found: Sequence[Scores | None]) -> Row:
+    """Only the cells of runs that were asked for their classes, as long as there are any: what a classifier has named,
+    it teaches as well.
+    """
+    own = [one is not None and one.labels == OWN for one in found]
+    cells = tuple(cell if asked else None for cell, asked in zip(row.cells, own, strict=True))
+    return replace(row, cells=cells) if any(own) else row
 
 
 def _copied(runs: Sequence[Evaluated]) -> list[Row]:

@@ -243,7 +243,7 @@ def _charts(library: Library, group: Sequence[Entry], wanted: tuple[str, ...] | 
 
 def of_column(column: str, entries: Sequence[Entry]) -> Chart:
     """A chart of a single column."""
-    percent = column.startswith("accuracy/")
+    percent = column.startswith(("accuracy/", "augment/", "memory/"))
     adversarial = column.startswith(("loss/g", "loss/d"))
     return Chart(traces.title(column, entries), (column,), "", percent=percent, by_objective=adversarial)
 

@@ -95,15 +95,17 @@ def verdict(row: Row, first: Sequence[int], names: Sequence[str]) -> str:
 
 
 def second_opinion(groups: Sequence[Sequence[Evaluated]], key: str, first: Sequence[int], names: Sequence[str]) -> str:
-    """What the other extractor's features say of a verdict, in Markdown; empty where not all were measured by them."""
+    """What another extractor's features say of a verdict, in Markdown; empty where not all were measured by them."""
+    members = [run.found for group in groups for run in group]
+    eyes = {one.second_opinion[evaluation.ALL].extractor if one.second_opinion else "" for one in members}
+    first_eyes = {one.fidelity[evaluation.ALL].extractor for one in members if one.fidelity}
     found = over_seeds(groups, key, evaluation.SECOND)
-    if found is None or not all(found[0].cells) or not found[1]:
+    if len(eyes) > 1 or "" in eyes or eyes & first_eyes or found is None or not found[1]:
         return ""
     row, ahead = found
-    eyes = plain(groups[0][0].found.second_opinion[evaluation.ALL].extractor)
     if set(ahead) == set(first):
-        return f" The features of {eyes} say the same."
-    return f" By the features of {eyes} {verdict(row, ahead, names)}"
+        return f" The features of {plain(*eyes)} say the same."
+    return f" By the features of {plain(*eyes)} {verdict(row, ahead, names)}"
 
 
 def over_seeds(

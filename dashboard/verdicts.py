@@ -4,7 +4,7 @@ Sentences are Markdown. None says more than the intervals allow.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from dashboard import evaluation
 from dashboard.evaluation import (
@@ -133,21 +133,19 @@ def _useful(runs: Sequence[Evaluated], table: Table, row: Row) -> str:
     """Only runs that were asked for their classes are held against each other, as long as there are any."""
     classifier = row.key.removeprefix(f"{SYNTHETIC} {HELD_OUT} ")
     found = [evaluation.scores(run.found, SYNTHETIC, HELD_OUT, classifier) for run in runs]
-    named = {one.labels for one in found if one} - {OWN}
-    others = [f"**{plain(run.label)}**" for run, one in zip(runs, found, strict=True) if one and one.labels != OWN]
-    own = [run for run, one in zip(runs, found, strict=True) if one and one.labels == OWN]
-    words = []
-    if own:
-        cells = zip(row.cells, found, strict=True)
-        row = replace(row, cells=tuple(cell if one and one.labels == OWN else None for cell, one in cells))
-    if len(own or others) > 1:
-        words = [_ranked(runs, table, row, "teaches a classifier best")]
-    elif others and own:
-        words = [f"**{plain(own[0].label)}**:"]
-    words.append(_taught(own or runs, row))
-    if others:
+    row = evaluation.comparable(row, found)
+    those = [run for run, cell in zip(runs, row.cells, strict=True) if cell]
+    words = [_taught(those, row)]
+    if len(those) > 1:
+        words.insert(0, _ranked(runs, table, row, "teaches a classifier best"))
+    elif len(runs) > 1:
+        words.insert(0, f"**{plain(those[0].label)}**:")
+    if named := {one.labels for one in found if one} - {OWN}:
         by = plain(" or ".join(sorted(named)))
-        words.append(f"The labels of {_joined(others)} were {by}: half of such a lesson is the classifier's own.")
+        others = [
+            f"**{plain(run.label)}**" for run, one in zip(runs, found, strict=True) if one and one.labels in named
+        ]
+        words.append(f"The labels of {_joined(others)} were {by}: such a lesson is partly the classifier's own.")
     return " ".join(word for word in words if word)
 
 

@@ -17,10 +17,6 @@ CONTRAST = 0.5  # at most so much harder or softer, around the picture's mean
 TRANSLATION = 1 / 8  # of the picture's side, at most
 CUTOUT = 1 / 2  # of the picture's side: the square that is taken out
 
-TARGET = 0.6  # of how surely training pictures are told from held-out ones; 0.5 is chance
-FOLLOW = 0.05  # of the way to a new look at that, which the mean over looks goes
-RISE = 50_000  # training pictures in which the probability could go from 0 to 1
-
 
 def changed(images: Tensor, numbers: Tensor, probability: Tensor | float = 1.0) -> Tensor:
     """Pictures (N, C, H, W) in [-1, 1], each brighter or darker, harder or softer, moved, and with a square taken out.
@@ -56,22 +52,6 @@ def window(images: Tensor, numbers: Tensor, zoom: float, mirror: bool = False) -
     down = torch.stack((nothing, half, (1 - half) * (2 * y - 1)), 1)
     where = F.affine_grid(torch.stack((across, down), 1), list(images.shape), align_corners=False)
     return F.grid_sample(images, where, padding_mode="reflection", align_corners=False)
-
-
-def known(training: Tensor, held_out: Tensor) -> Tensor:
-    """How surely logits (N,) tell training pictures from held-out ones (M,), from 0 to 1: how often one of the former
-    lies above one of the latter (Mann and Whitney's U, ties counted half). At 0.5 not at all.
-
-    Karras 2020 (arXiv:2006.06676, eq. 1) asks how far held-out logits have moved towards generated ones (r_v), or for
-    the mean sign of training ones (r_t). A sign needs logits that know where 0 is: those of a relativistic loss do not,
-    and a gradient penalty holds all near 0, whether pictures are learned by heart or not. Ranks need no scale.
-    """
-    return ((training.float()[:, None] - held_out.float()).sign().mean() + 1) / 2
-
-
-def adapted(probability: Tensor, sure: Tensor, count: int) -> Tensor:
-    """The probability after `count` training pictures more: up where they are known too well, else down."""
-    return (probability + (sure - TARGET).sign() * count / RISE).clamp(0, 1)
 
 
 def _each(values: Tensor) -> Tensor:

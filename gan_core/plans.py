@@ -12,7 +12,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from gan_core import __version__, config, data, families, gate, hardware, images
+from gan_core import __version__, adapting, config, data, families, gate, hardware, images
 from gan_core import preview_inputs as inputs
 from gan_core.batches import Batches
 from gan_core.catalog import find_preset
@@ -84,6 +84,9 @@ def plan(
         domains = _domains(domains, prepared)
         prepared = _of_domains(prepared, domains, entry.paired, pair_pattern)
     _check_counts(prepared, batch_size, translates)
+    if getattr(own, "augment", "none") == "adaptive":
+        parts = [prepared.labels[prepared.indices(split)] for split in ("train", "val")]
+        adapting.judged(parts[0], parts[1], entry.one_way)
     if definition.family.conditional and not definition.family.one_class and len(prepared.classes) < 2:
         raise UserError(f"{source}: '{preset}' needs at least two classes, found one ({prepared.classes[0]})")
     if precision == "auto" and hardware.processes() > 1:
@@ -181,9 +184,11 @@ def cost(preset: str, image_size: int | None = None, channels: int = 1, settings
     definition = families.load_family(entry.family)
     own = config.to_dict(config.parse_settings(definition.config, definition.presets[preset], list(settings)))
     labels = torch.arange(2)  # one of each class: a translator's pair
+    if "pay" in own:
+        labels = labels.repeat_interleave(4)  # of which a part pays the penalty
     with torch.random.fork_rng(devices=[]), _Counted() as counted:
         family = families.build(entry.family, own, (channels, size, size), 2).place("cpu")
-        family.train_step(torch.rand(2, channels, size, size) * 2 - 1, labels)
+        family.train_step(torch.rand(len(labels), channels, size, size) * 2 - 1, labels)
     return counted.operations / len(labels)
 
 

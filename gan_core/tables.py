@@ -111,13 +111,25 @@ class Table:
 def append(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Append rows of the same columns as whole lines, in one write; an empty file is given its header.
 
+    A table that was begun by another version keeps its columns: what it has no column for is left out, and what rows no
+    longer hold is not-a-number.
+
     Raises:
         UserError: no space, no permission; no part of a line is left.
     """
-    lines = [",".join(_cell(value) for value in row.values()) for row in rows]
-    if not path.exists() or not path.stat().st_size:  # a trainer may have been killed between making and filling it
-        lines.insert(0, ",".join(rows[0]))
+    new = not path.exists() or not path.stat().st_size  # a trainer may have been killed between making and filling it
+    names = list(rows[0]) if new else _header(path, list(rows[0]))
+    lines = [",".join(_cell(row.get(name, np.nan)) for name in names) for row in rows]
+    if new:
+        lines.insert(0, ",".join(names))
     files.append_bytes(path, ("\n".join(lines) + "\n").encode())
+
+
+def _header(path: Path, wanted: list[str]) -> list[str]:
+    """The columns that a table has; the wanted ones where its first line does not begin as theirs does."""
+    with path.open("rb") as file:
+        names = file.readline().rstrip(b"\r\n").decode(errors="replace").split(",")
+    return names if names[:1] == wanted[:1] else wanted
 
 
 def keep(path: Path, column: str, last: int) -> None:

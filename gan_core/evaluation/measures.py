@@ -231,10 +231,10 @@ def floors(
 
     An extractor knows the images that it was trained on, and its features of them lie apart from those of unseen ones:
     `held_out` ones stand for the generated, where there are as many as half of `real` would give. Otherwise `real` is
-    cut in two by patients, at most half of it standing for the generated, and the mean of three cuts is taken; what
-    depends on the numbers of images is then brought to those of the comparison: the bias of a Frechet distance goes
-    with the sum of their reciprocals (Chong and Forsyth 2020, arXiv:1911.07023), and the coverage of like by like is
-    known (Naeem 2020, arXiv:2002.09797). A cut moves the other shares little.
+    cut in two by patients, at most half of it standing for the generated, and the mean of three cuts is taken. Where
+    there are not as many on both sides as are compared, what depends on the numbers is brought to those: the bias of a
+    Frechet distance goes with the sum of their reciprocals (Chong and Forsyth 2020, arXiv:1911.07023), and the coverage
+    of like by like is known (Naeem 2020, arXiv:2002.09797). Other shares move little.
 
     Args:
         count: generated images, as many as the floor is to be of if there are enough real ones.
@@ -262,15 +262,18 @@ def floors(
         values |= Clouds.of(ours, theirs).shares(NEAREST_PRECISION, NEAREST_DENSITY)
         if min(len(ours), len(theirs)) > real.shape[1]:
             values["frechet"] = frechet(ours, theirs)
-        if ours is not real:
-            values["coverage"] *= _covered(len(real), count) / _covered(len(ours), len(theirs))
+        if (len(ours), len(theirs)) != (len(real), count):
+            wanted, had = _covered(len(real), count), _covered(len(ours), len(theirs))
+            values["coverage"] = min(1.0, values["coverage"] * wanted / had)
             if "frechet" in values:
                 values["frechet"] *= (1 / len(real) + 1 / count) / (1 / len(ours) + 1 / len(theirs))
         for name, value in values.items():
             found.setdefault(name, []).append(value)
     ours, theirs = pairs[-1]
-    brought = f", the Frechet distance's and coverage's brought to {count} against {len(real)}"
-    note(f"floors are of {len(theirs)} {kind} against {len(ours)} of other patients{'' if ours is real else brought}")
+    moved = " and ".join(name for name, key in (("distance", "frechet"), ("coverage", "coverage")) if key in found)
+    brought = f", {moved} brought to {count} against {len(real)}"
+    same = (len(ours), len(theirs)) == (len(real), count)
+    note(f"floors are of {len(theirs)} {kind} against {len(ours)} of other patients{'' if same else brought}")
     return {name: float(np.mean(values)) for name, values in found.items()}
 
 

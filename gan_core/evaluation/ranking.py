@@ -39,9 +39,10 @@ class Group:
         return mean_of(found, key)
 
     def second(self) -> str | None:
-        """The second extractor, where all runs were measured by the same."""
+        """The second extractor, where all runs were measured by the same, and by another one at first."""
         names = {run.second_opinion[ALL].extractor if ALL in run.second_opinion else None for run in self.runs}
-        return names.pop() if len(names) == 1 else None
+        own = {run.fidelity[ALL].extractor for run in self.runs if ALL in run.fidelity}
+        return names.pop() if len(names) == 1 and not names & own else None
 
 
 def mean_of(found: Sequence[Measure], key: str = "") -> Measure:

@@ -17,6 +17,7 @@ from gan_core import augment, losses
 from gan_core.nets.together import ALONE, Share
 
 Scalars = dict[str, Tensor]  # detached, of one element each, on the family's device
+Shown = Callable[[Tensor], Tensor]
 
 BATCH_NORM_IMAGES = 512  # what an average's batch-norm statistics are computed from
 _BATCH_NORM_BATCH = 128
@@ -50,9 +51,8 @@ class Family(nn.Module):
     # Set by `join`. Alone there is nothing to reduce.
     reduce: Callable[[Tensor], Tensor] | None = None
     share: Share = ALONE
-    # Where augmentation is adaptive:
-    augment_p: Tensor  # the probability of each change
-    augment_known: Tensor  # how surely training pictures are told from held-out ones, in the mean of late
+    augment_p: Tensor  # where augmentation is adaptive, the probability of each change ...
+    augment_known: Tensor  # ... and how surely training pictures are told from held-out ones, in the mean of late
 
     def __init__(self, config: Any, image_shape: tuple[int, int, int], classes: int, training: bool = True) -> None:
         super().__init__()
@@ -99,6 +99,10 @@ class Family(nn.Module):
         z: the latents they were made from, if they were; for a `paired` translator the pictures they belong to.
         """
         return self.network("discriminator")(images)
+
+    def judged(self, images: Tensor, labels: Tensor, partners: Tensor | None, shown: Shown) -> Tensor:
+        """`score`, of pictures that are augmented by `shown` where a training step augments them."""
+        return self.score(shown(images), labels, partners)
 
     @property
     def objective(self) -> str:
@@ -202,18 +206,16 @@ class Family(nn.Module):
 
     def r1(self, logits: Tensor, real: Tensor) -> Tensor | float:
         """The weighted gradient penalty at real images; paid every `r1_every` steps, that many times as strong, which
-        costs less (Karras 2020, arXiv:1912.04958, appendix B, which slows Adam down besides).
-
-        The discriminator's loss is the mean of two halves, whose sum papers write: a weight of 1 is their gamma = 2.
+        costs less (Karras 2020, arXiv:1912.04958, appendix B, which slows Adam down besides). The loss beside it is the
+        mean of two halves, of which papers write the sum: a weight of 1 is their gamma = 2.
         """
         if not self.r1_due:
             return 0.0
         return self.config.r1 * self.config.r1_every * losses.gradient_penalty(logits, real)
 
     def update(self, name: str, loss: Tensor, rate: float = 1.0) -> None:
-        """One optimizer step down `loss`, for this player's parameters alone, at `rate` times its learning rate.
-
-        Gradients of the other networks are not computed. They are averaged over the processes here and nowhere else.
+        """One optimizer step down `loss`, for this player's parameters alone, at `rate` times its learning rate: no
+        other gradients are computed, and these are averaged over the processes here and nowhere else.
         """
         player = self.players[name]
         gradients = torch.autograd.grad(loss, player.parameters)

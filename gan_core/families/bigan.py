@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from gan_core import losses
-from gan_core.families.base import Family, Scalars
+from gan_core.families.base import Family, Scalars, Shown
 from gan_core.nets import ConvDiscriminator, ConvGenerator, ImagePerceptron, Perceptron, Shape, stages
 
 
@@ -109,6 +109,9 @@ class BiGAN(Family):
 
     def score(self, images: Tensor, labels: Tensor, z: Tensor | None = None) -> Tensor:
         return self.discriminator(images, self.encode(images) if z is None else z)
+
+    def judged(self, images: Tensor, labels: Tensor, partners: Tensor | None, shown: Shown) -> Tensor:
+        return self.discriminator(shown(images), self.encoder(images))
 
     def feed(self, name: str, network: nn.Module, real: Tensor, labels: Tensor) -> None:
         network(real if name == "encoder" else torch.randn(len(real), self.latent_size, device=self.device))

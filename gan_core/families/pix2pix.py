@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from gan_core import augment, losses
-from gan_core.families.base import Family, Scalars
+from gan_core.families.base import Family, Scalars, Shown
 from gan_core.nets import PatchDiscriminator, UNetTranslator
 
 
@@ -136,6 +136,12 @@ class Pix2Pix(Family):
             given = self.translate(images, 1 - domain) if z is None else z
             pairs = torch.cat((given.to(images.dtype), images), 1)
             logits.append(discriminator(pairs).float().mean((1, 2, 3)))
+        return torch.where(labels > 0, logits[1], logits[0])
+
+    def judged(self, images: Tensor, labels: Tensor, partners: Tensor | None, shown: Shown) -> Tensor:
+        assert partners is not None
+        pairs = shown(torch.cat((partners, images), 1))  # augmented as one picture
+        logits = [d(pairs).float().mean((1, 2, 3)) for d in (self.discriminator_a, self.discriminator_b)]
         return torch.where(labels > 0, logits[1], logits[0])
 
     @property

@@ -177,6 +177,10 @@ def test_a_ranking_over_seeds_says_what_the_second_extractor_sees(made: Path) ->
     by = r" By the features of child\-a"
     assert seeds.second_opinion(groups, "frechet", (0, 1), ["a", "b"]) == f"{by} **b** is ahead of all others."
     (first, *others), second = groups
+    blind = replace(second[-1], found=replace(second[-1].found, second_opinion={}))
+    assert seeds.second_opinion([groups[0], [*second[:-1], blind]], "frechet", (1,), ["a", "b"]) == ""
+    own = replace(first, found=replace(first.found, second_opinion=first.found.fidelity))
+    assert seeds.second_opinion([[own, *others], second], "frechet", (1,), ["a", "b"]) == ""
     unseen = replace(first, found=replace(first.found, second_opinion={}))
     assert seeds.second_opinion([[unseen], second], "frechet", (1,), ["a", "b"]) == ""
     doubted = replace(first, found=replace(first.found, second_opinion=second[0].found.second_opinion))

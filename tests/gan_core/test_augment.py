@@ -5,7 +5,6 @@ import dataclasses
 
 import pytest
 import torch
-from sklearn import metrics
 from torch import Tensor
 
 from gan_core import augment, catalog, families
@@ -101,24 +100,6 @@ def test_full_precision_under_autocast() -> None:
     with torch.autocast("cpu", torch.bfloat16):
         shown = augment.changed(pictures(), drawn)
     assert torch.equal(shown, augment.changed(pictures(), drawn))
-
-
-def test_known_is_the_chance_that_training_lies_above_held_out() -> None:
-    generator = torch.Generator().manual_seed(0)
-    training, held_out = torch.randn(50, generator=generator) + 0.5, torch.randn(30, generator=generator)
-    truth = [1] * 50 + [0] * 30
-    expected = metrics.roc_auc_score(truth, torch.cat((training, held_out)))
-    assert augment.known(training, held_out).item() == pytest.approx(expected)
-    assert augment.known(9 * training - 70, 9 * held_out - 70).item() == pytest.approx(expected)  # whatever 0 means
-    assert augment.known(torch.zeros(4), torch.zeros(3)) == 0.5
-
-
-def test_the_probability_stays_between_0_and_1() -> None:
-    sure, unsure = torch.tensor(0.9), torch.tensor(0.5)
-    assert augment.adapted(torch.tensor(0.2), sure, 1000).item() == pytest.approx(0.2 + 1000 / augment.RISE)
-    assert augment.adapted(torch.tensor(0.2), unsure, 1000).item() == pytest.approx(0.2 - 1000 / augment.RISE)
-    assert augment.adapted(torch.tensor(0.0), unsure, 1000) == 0
-    assert augment.adapted(torch.tensor(1.0), sure, 1000) == 1
 
 
 def build(name: str, **changes: object) -> families.Family:

@@ -146,5 +146,6 @@ def test_previews_show_what_changes_and_what_should_not(run: Run) -> None:
     epochs = pd.read_csv(run.folder / "epochs.csv")
     assert (epochs[["change/ab", "change/bb"]].iloc[1:] > 0).all().all()
     assert not {"change/ba", "cycle_error/a", "cycle_error/b"} & set(epochs)
+    assert epochs["memory/d"].between(0, 1).all()
     counts = [sum(map(int, text.split())) for text in epochs.filter(like="scores/").iloc[-1]]
     assert counts == [16, 2, 2]  # of one domain each: two of the twenty bars are held out in val

@@ -5,7 +5,7 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
-from gan_core import previews
+from gan_core import previews, translation_previews
 from tests.gan_core.test_families import build
 
 
@@ -77,3 +77,20 @@ def test_relativistic_scores_are_told_from_the_middle_of_the_moment() -> None:
     assert after == before
     real, generated = ([int(n) for n in before[f"scores/{kind}"].split()] for kind in ("real", "generated"))
     assert sum(real[20:]) > 0 and sum(generated[:20]) > 0
+
+
+@pytest.mark.parametrize("preset", ["cyclegan_resnet_light", "cut_light", "pix2pix_light"])
+def test_a_translators_memory_is_of_the_domain_that_is_judged(preset: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In A the training pictures are brighter than the held-out ones, in B darker; brighter scores higher."""
+    family, labels = build(preset), np.arange(12) % 2
+    grey = np.where(labels, 50, 200).astype(np.uint8)[:, None, None, None]
+    bright = np.broadcast_to(grey, (12, 1, 32, 32)).copy()
+    held_out = np.full((12, 1, 32, 32), 100, np.uint8)
+    monkeypatch.setattr(family, "score", lambda images, labels, z: images.mean((1, 2, 3)) + 9 * labels)
+    fixed = translation_previews.fix_inputs(family, (bright, labels), (held_out, labels), 0, None)
+    _, row = fixed.look(family)
+    assert row["memory/d"] == (0.0 if family.one_way else 0.5)
+    _, alone = translation_previews.fix_inputs(family, (bright, labels), (held_out[:0], labels[:0]), 0, None).look(
+        family
+    )
+    assert np.isnan(alone["memory/d"])

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gan_core import files
+from gan_core import files, tables
 from gan_core.tables import Table
 
 
@@ -59,3 +59,16 @@ def test_damaged_rows_do_not_stop_the_reader(tmp_path: Path) -> None:
     steps = table.column("step")
     assert steps[0] == 1
     assert steps[-1] == 3
+
+
+def test_rows_of_another_version_find_their_columns(tmp_path: Path) -> None:
+    """A run that is resumed by a version with more columns, or fewer, goes on with those of its table."""
+    path = tmp_path / "epochs.csv"
+    tables.append(path, [{"epoch": 0, "step": 0, "diversity/samples": 0.25, "scores/real": "1 2"}])
+    more = {"epoch": 5, "step": 50, "memory/d": 0.75, "diversity/samples": 0.5, "scores/real": "3 4"}
+    tables.append(path, [more, {"epoch": 10, "step": 100, "scores/real": "5 6"}])
+    table = tables.Table(path)
+    table.poll()
+    assert table.names == ["epoch", "step", "diversity/samples", "scores/real"]
+    np.testing.assert_array_equal(table.column("diversity/samples"), [0.25, 0.5, np.nan])
+    assert table.text("scores/real") == ["1 2", "3 4", "5 6"]

@@ -39,8 +39,8 @@ GAN_CORE = {
     "gate": GROUND | {"checkpoints"},
     "decode_worker": GROUND,
     "translation": GROUND | {"decode_worker", "gate", "inference"},
-    "plans": GROUND | {"catalog", "data", "families", "gate", "hardware", "preview_inputs"},
-    "adapting": GROUND | {"families.base"},
+    "plans": GROUND | {"adapting", "catalog", "data", "families", "gate", "hardware", "preview_inputs"},
+    "adapting": GROUND | {"families.base", "previews"},
     "trainer": GROUND
     | {"adapting", "checkpoints", "data", "families", "families.base", "hardware", "preview_inputs", "previews", "runs"}
     | {"translation_previews"},

@@ -29,16 +29,20 @@ MORE = {
 }
 
 
+SOURCES = {"dcgan": "many"}  # what steers adaptive augmentation takes held-out pictures
+
+
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("source")
     make_pairs(folder / "pairs")
+    make_pictures(folder / "many", per_class=160)
     return make_pictures(folder / "shapes")
 
 
 def command(family: str, pictures: Path, root: Path, name: str, epochs: int) -> tuple[str, ...]:
     preset, options = small(family)
-    pictures = pictures.with_name("pairs") if catalog.find_preset(preset).paired else pictures
+    pictures = pictures.with_name("pairs" if catalog.find_preset(preset).paired else SOURCES.get(family, "shapes"))
     return tuple(arguments(preset, pictures, root, name, epochs, *options, *MORE.get(family, ())))
 
 

@@ -238,7 +238,7 @@ def test_floors_say_their_counts_and_prefer_held_out_images() -> None:
     without = measures.floors(real, count=120, note=told.append)
     held = measures.floors(real, count=120, held_out=unseen, note=told.append)
     few = measures.floors(real, count=120, held_out=unseen[:30], note=told.append)
-    brought = ", the Frechet distance's and coverage's brought to 120 against 200"
+    brought = ", distance and coverage brought to 120 against 200"
     assert told == [
         f"floors are of 100 real images against 100 of other patients{brought}",
         "floors are of 120 held-out real images against 200 of other patients",

@@ -44,6 +44,7 @@ def test_a_verdict_is_held_against_the_second_extractor() -> None:
     assert said(seen("a", 10, 12), seen("b", 11, 13)) == ["a cannot be told from b"]
     assert said(seen("a", 10, 12), seen("b", 20, 30, "child-c")) == ["a is better than b"]
     assert said(seen("a", 10, 12), evaluation("b", "b", 20, 2)) == ["a is better than b"]
+    assert said(seen("a", 10, 12, "child-b"), seen("b", 20, 30, "child-b")) == ["a is better than b"]  # its own eyes
 
 
 def test_more_is_better_where_it_is() -> None:
