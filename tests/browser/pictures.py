@@ -39,7 +39,7 @@ def take(page: Page, url: str, target: Path) -> None:
     """One screenshot of a page that has finished drawing."""
     page.goto(url)
     if target.stem == "live_generate":
-        every_class(page, "r3gan")
+        every_class(page, "r3gan_long")
     elif "live" in target.stem:
         translate_an_example(page)
     else:
