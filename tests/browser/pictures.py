@@ -74,12 +74,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.browser.pictures", description=__doc__.splitlines()[0])
     parser.add_argument("url", help="address of the running app")
     parser.add_argument("--out", type=Path, default=FOLDER, help="folder for the pictures")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="of these pictures (default: all)")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     path_of_browser = find_browser()
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=path_of_browser, args=["--no-sandbox", "--disable-gpu"])
-        for name, path, width, height, scheme in SHOTS:
+        for name, path, width, height, scheme in (shot for shot in SHOTS if shot[0] in (given.only or [shot[0]])):
             with chromium.new_context(viewport={"width": width, "height": height}, color_scheme=scheme) as context:
                 take(context.new_page(), f"{given.url.rstrip('/')}/{path}", given.out / f"{name}.png")
         chromium.close()
