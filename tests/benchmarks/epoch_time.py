@@ -7,6 +7,7 @@ are left out, reading a batch, both updates and the moving average are in. Nothi
 """
 
 import argparse
+import inspect
 import math
 import tempfile
 import time
@@ -72,7 +73,12 @@ def networks(preset: str) -> dict[str, int]:
     if family.conditional:
         given["generator"].append(label)
         given["discriminator"].append(label)
-    return {name: multiply_adds(net, *given[name]) for name, net in family.named_children() if name in given}
+    found = {}
+    for name, net in family.named_children():
+        if name in given:
+            takes = len(inspect.signature(net.forward).parameters)  # not every discriminator is told the class
+            found[name] = multiply_adds(net, *given[name][:takes])
+    return found
 
 
 def measure(preset: str, root: Path, seconds: float) -> tuple[np.ndarray, Run]:
