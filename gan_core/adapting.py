@@ -48,7 +48,7 @@ def after_step(
     return Controller(family, ((pixels, labels), others), settled.batch_size, settled.seed).see
 
 
-def judged(labels: np.ndarray, held_out: np.ndarray, one_way: bool = False) -> np.ndarray:
+def eligible(labels: np.ndarray, held_out: np.ndarray, one_way: bool = False) -> np.ndarray:
     """Which of the held-out pictures can be looked at, by the labels of both: those of a class that is trained on; of a
     translator of one way only those that it is to look like, as the others have no discriminator.
 
@@ -76,7 +76,7 @@ class Controller:
     def __init__(self, family: Family, parts: tuple[tuple[Tensor, Tensor], ...], batch_size: int, seed: int) -> None:
         self.family, self.parts, self.seed, self.count = family, parts, seed, batch_size * EVERY
         self.labels = [labels.cpu().numpy() for _, labels in parts]
-        self.places = judged(self.labels[0], self.labels[1], family.one_way)
+        self.places = eligible(self.labels[0], self.labels[1], family.one_way)
         self.groups = [[np.flatnonzero(labels == c) for c in range(family.classes)] for labels in self.labels]
 
     def see(self) -> None:

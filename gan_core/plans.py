@@ -86,7 +86,7 @@ def plan(
     _check_counts(prepared, batch_size, translates)
     if getattr(own, "augment", "none") == "adaptive":
         parts = [prepared.labels[prepared.indices(split)] for split in ("train", "val")]
-        adapting.judged(parts[0], parts[1], entry.one_way)
+        adapting.eligible(parts[0], parts[1], entry.one_way)
     if definition.family.conditional and not definition.family.one_class and len(prepared.classes) < 2:
         raise UserError(f"{source}: '{preset}' needs at least two classes, found one ({prepared.classes[0]})")
     if precision == "auto" and hardware.processes() > 1:

@@ -67,7 +67,6 @@ class Fixed:
         Nothing in a relativistic loss holds logits in place, so that what follows them in training (`r3gan.score`) lags
         behind: there they are told from half-way between the real and the generated ones of a class.
         """
-        labels = {"real": self.real_labels, "held_out": self.held_out_labels, "generated": self.labels}
         found = {
             "real": _scores(family, self.real, self.real_labels),
             "held_out": _scores(family, self.held_out, self.held_out_labels),
@@ -75,6 +74,7 @@ class Fixed:
         }
         if family.objective != "relativistic":
             return found
+        labels = {"real": self.real_labels, "held_out": self.held_out_labels, "generated": self.labels}
         own = {name: each.cpu().numpy() for name, each in labels.items()}
         middle = np.zeros(family.classes)
         for label in range(family.classes):
