@@ -12,7 +12,7 @@ app: .venv/.user
 	$(BIN)/streamlit run streamlit_app.py
 
 test: .venv/.dev
-	@$(BIN)/python -m tests.browser.browser --install || [ "$$CI" != true ]
+	@$(BIN)/python -m tests.helpers.browser --install || [ "$$CI" != true ]
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not soak"
 
 # The promises of SECURITY.md at full length, in tens of minutes; the figures are at the end.

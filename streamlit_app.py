@@ -3,15 +3,17 @@
 import streamlit as st
 from starlette.middleware import Middleware
 
-from dashboard.door import Door
 from dashboard.live import server
-from dashboard.routes import routes
+from dashboard.server.routes import routes
+from dashboard.server.security import Door
 
 
 def on_script_error(error: Exception) -> bool:
-    from dashboard import parts  # numpy and pandas: the first page needs them, the start of the server does not
+    from dashboard.widgets import (
+        elements,  # numpy and pandas: the first page needs them, the start of the server does not
+    )
 
-    return parts.script_fault(error)
+    return elements.script_fault(error)
 
 
 app = st.App(

@@ -19,7 +19,7 @@ import psutil
 import streamlit as st
 
 from gan_core import files, runs
-from gan_core.data import phantom
+from gan_core.data.readers import phantom
 from gan_core.errors import UserError
 from gan_core.runs import Run
 

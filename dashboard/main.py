@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import parts
+from dashboard.widgets import elements
 
 HERE = Path(__file__).resolve().parent
 
@@ -18,17 +18,43 @@ def main() -> None:
     st.html(f"<style>{''.join(path.read_text('utf-8') for path in sorted((HERE / 'styles').glob('*.css')))}</style>")
     page = st.navigation(
         [
-            st.Page("views/compare.py", title="Compare", default=True, help="Several runs side by side."),
-            st.Page("views/run.py", title="Run", help="One run in depth: curves, grids, settings, files."),
-            st.Page("views/evaluate.py", title="Evaluate", help="How real, how varied, how useful, does it copy?"),
-            st.Page("views/live.py", title="Live", help="Translate, generate and encode with the trained runs."),
-            st.Page("views/quiz.py", title="Quiz", help="Real or generated? Twenty pictures, one at a time."),
-            st.Page("views/train.py", title="Train", help="Start a training and follow it."),
+            st.Page(
+                "pages/compare/page.py",
+                url_path="compare",
+                title="Compare",
+                default=True,
+                help="Several runs side by side.",
+            ),
+            st.Page(
+                "pages/run/page.py",
+                url_path="run",
+                title="Run",
+                help="One run in depth: curves, grids, settings, files.",
+            ),
+            st.Page(
+                "pages/evaluate/page.py",
+                url_path="evaluate",
+                title="Evaluate",
+                help="How real, how varied, how useful, does it copy?",
+            ),
+            st.Page(
+                "pages/live/page.py",
+                url_path="live",
+                title="Live",
+                help="Translate, generate and encode with the trained runs.",
+            ),
+            st.Page(
+                "pages/quiz/page.py",
+                url_path="quiz",
+                title="Quiz",
+                help="Real or generated? Twenty pictures, one at a time.",
+            ),
+            st.Page("pages/train/page.py", url_path="train", title="Train", help="Start a training and follow it."),
         ],
         position="top",
     )
-    with parts.boundary(page.title):
-        parts.failed_action()
+    with elements.boundary(page.title):
+        elements.failed_action()
         page.run()
 
 

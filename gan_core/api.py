@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING, overload
 import numpy as np
 from PIL import Image
 
-from gan_core import decoding, files, hub, images, runs
+from gan_core import files, images, runs
+from gan_core.decode import image_files
 from gan_core.errors import UserError
-from gan_core.runs import Run
+from gan_core.runs import Run, hub_models
 
 if TYPE_CHECKING:
     from gan_core.evaluation.results import Evaluation
@@ -126,7 +127,7 @@ def translate(
         UserError: the run cannot be loaded or does not translate to there; a picture cannot be read, or does not look
             like what the run was trained on.
     """
-    from gan_core import gate, translation
+    from gan_core.inference import input_check, translation
 
     model = _model(run)
     model.check_direction(to)
@@ -138,7 +139,7 @@ def translate(
     after = []
     for number, one in enumerate(several):
         picture, name = _decoded(one, number)
-        verdict = gate.for_run(picture, model.config)
+        verdict = input_check.for_run(picture, model.config)
         if not verdict.fits and not insist:
             raise UserError(f"{name}: {verdict.reason}; insist=True translates it all the same")
         after.append(translation.translate_picture(model, picture, to, cycle=False).after)
@@ -167,7 +168,7 @@ def evaluate(
     from gan_core.evaluation import evaluate as evaluation
 
     found = _found(run)
-    if found.name.startswith(hub.PREFIX):
+    if found.name.startswith(hub_models.PREFIX):
         raise UserError(f"{found.name} cannot be evaluated where it is: copy its folder below {runs.default_root()}")
     if count < 1:
         raise UserError(f"count={count}: ask for at least one")
@@ -176,7 +177,7 @@ def evaluate(
 
 
 def _found(run: "str | os.PathLike[str] | Run") -> Run:
-    return run if isinstance(run, Run) else hub.find(os.fspath(run), runs.default_root())
+    return run if isinstance(run, Run) else hub_models.find(os.fspath(run), runs.default_root())
 
 
 def _model(run: "str | os.PathLike[str] | Run | Model") -> "Model":
@@ -188,7 +189,7 @@ def _model(run: "str | os.PathLike[str] | Run | Model") -> "Model":
 def _decoded(picture: Picture, number: int) -> tuple[np.ndarray, str]:
     """float32 (H, W, 1 or 3) in [0, 1], and what errors call it."""
     if isinstance(picture, str | os.PathLike):
-        return decoding.decode(Path(picture), channels=None), os.fspath(picture)
+        return image_files.decode(Path(picture), channels=None), os.fspath(picture)
     name = f"picture {number}"
     if isinstance(picture, Image.Image):
         picture = np.asarray(picture if picture.mode == "L" else picture.convert("RGB"))

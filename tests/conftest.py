@@ -51,7 +51,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if terminalreporter.config.getoption("markexpr") != "soak":
         return
     lines = [
-        (report.nodeid.removeprefix("tests/promises/"), str(value))
+        (report.nodeid.removeprefix("tests/robustness/"), str(value))
         for report in terminalreporter.getreports("passed")
         if report.when == "call"
         for name, value in report.user_properties

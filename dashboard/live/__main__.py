@@ -5,9 +5,9 @@ from pathlib import Path
 
 from starlette.middleware import Middleware
 
-from dashboard.door import Door, Narrow
+from dashboard.live.editor_stubs import without_stubs
 from dashboard.live.streams import Kept
-from dashboard.live.stubs import without_stubs
+from dashboard.server.security import Door, Narrow
 from gan_core.runs import default_root
 
 
@@ -17,7 +17,7 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, default=default_root(), metavar="DIR", help="default %(default)s")
     options = parser.parse_args()
     with without_stubs():
-        from dashboard.live import app, look
+        from dashboard.live import app, theme
     app.build(options.runs).launch(
         server_name="127.0.0.1",
         server_port=options.port,
@@ -26,7 +26,7 @@ def main() -> None:
         max_file_size=app.MAX_FILE,
         state_session_capacity=app.VISITORS,
         app_kwargs={"middleware": [Middleware(Door), Middleware(Narrow), Middleware(Kept)]},
-        **look.look(),
+        **theme.look(),
     )
 
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import gradio as gr
 
-from dashboard.door import outside
-from dashboard.live import encode, endpoints, fields, generate, notes, pictures, translate
-from dashboard.live.fields import private
+from dashboard.live import disclaimers, encode, endpoints, generate, input_fields, picture_html, translate
 from dashboard.live.generate import Wanted
+from dashboard.live.input_fields import private
 from dashboard.live.models import Shelf
 from dashboard.live.translate import Shown, Upload
+from dashboard.server.security import outside
 from gan_core.errors import UserError
 
 MAX_FILE = "50mb"
@@ -78,10 +78,10 @@ def build(root: Path) -> gr.Blocks:
 def _translate_tab(blocks: gr.Blocks, shelf: Shelf) -> None:
     with gr.Row():
         with gr.Column(scale=1, min_width=250):
-            files = fields.upload("Pictures", several=True)
-            run = fields.run(shelf, "translate")
-            direction = gr.Radio(label="Direction", **fields.directions(shelf, run.value))
-            shown = fields.gallery()
+            files = input_fields.upload("Pictures", several=True)
+            run = input_fields.run(shelf, "translate")
+            direction = gr.Radio(label="Direction", **input_fields.directions(shelf, run.value))
+            shown = input_fields.gallery()
         with gr.Column(scale=4, min_width=320):
             message = gr.HTML(_none(run.value))
             insist = gr.Button("Translate it all the same", visible=False, size="md", elem_classes="insist")
@@ -89,7 +89,7 @@ def _translate_tab(blocks: gr.Blocks, shelf: Shelf) -> None:
                 with gr.Column(scale=2, min_width=300, elem_classes="main-part"):
                     picture, below = gr.HTML(Shown().picture), gr.HTML(Shown().below)
                 side = gr.HTML(Shown().side, elem_classes="side-part")
-            gr.HTML(notes.TRANSLATION)
+            gr.HTML(disclaimers.TRANSLATION)
     example: gr.State = gr.State(None)
 
     def work(paths: list[str] | None, chosen: Upload | None, name: str, to: str, sure: bool) -> Steps:
@@ -97,7 +97,7 @@ def _translate_tab(blocks: gr.Blocks, shelf: Shelf) -> None:
             given = translate.uploads(paths) if paths else [chosen] if chosen else []
             steps = translate.translate(shelf, given, name, to, sure)
         except UserError as error:
-            steps = iter([Shown(message=pictures.message(translate.sentence(str(error)), "error"))])
+            steps = iter([Shown(message=picture_html.message(translate.sentence(str(error)), "error"))])
         yield from _changes(steps)
 
     def begin(paths: Any, chosen: Any, name: str, to: str) -> Steps:
@@ -107,17 +107,17 @@ def _translate_tab(blocks: gr.Blocks, shelf: Shelf) -> None:
         yield from work(paths, chosen, name, to, True)
 
     def pick(name: str, to: str, event: gr.SelectData) -> tuple[Upload, None]:
-        return Upload("example.png", fields.example(shelf, name, int(event.index), to)), None
+        return Upload("example.png", input_fields.example(shelf, name, int(event.index), to)), None
 
     def ways(name: str | None) -> tuple[gr.Radio, str]:
-        return gr.Radio(**fields.directions(shelf, name)), _none(name)
+        return gr.Radio(**input_fields.directions(shelf, name)), _none(name)
 
     def examples(name: str | None, to: str | None) -> Iterator[gr.Gallery]:
-        yield from fields.shown(shelf, name, to)
+        yield from input_fields.shown(shelf, name, to)
 
     given, outputs = [files, example, run, direction], [message, insist, picture, below, side]
-    own, in_turn = private("translate"), fields.in_turn("translate")
-    blocks.load(lambda name: fields.known_runs(shelf, "translate", name), run, run, **in_turn).then(
+    own, in_turn = private("translate"), input_fields.in_turn("translate")
+    blocks.load(lambda name: input_fields.known_runs(shelf, "translate", name), run, run, **in_turn).then(
         ways, run, [direction, message], **in_turn
     ).then(examples, [run, direction], shown, **in_turn)
     # A new choice makes the one under way useless.
@@ -133,9 +133,9 @@ def _translate_tab(blocks: gr.Blocks, shelf: Shelf) -> None:
 def _generate_tab(blocks: gr.Blocks, shelf: Shelf) -> None:
     with gr.Row():
         with gr.Column(scale=1, min_width=250):
-            run = fields.run(shelf, "generate")
-            label = gr.Dropdown(label="Class", **fields.classes(shelf, run.value))
-            second = gr.Dropdown(label="To class", **fields.seconds(shelf, run.value))
+            run = input_fields.run(shelf, "generate")
+            label = gr.Dropdown(label="Class", **input_fields.classes(shelf, run.value))
+            second = gr.Dropdown(label="To class", **input_fields.seconds(shelf, run.value))
             with gr.Row():
                 seed = gr.Number(0, label="Seed", precision=0, minimum=0, min_width=90)
                 other = gr.Number(1, label="Walk to seed", precision=0, minimum=0, min_width=90)
@@ -156,20 +156,26 @@ def _generate_tab(blocks: gr.Blocks, shelf: Shelf) -> None:
                 way = gr.Button("Walk between the seeds", size="md")
         with gr.Column(scale=4, min_width=320, elem_classes="generation"):
             opinion = gr.HTML("", elem_classes="opinion-part")
-            result = gr.HTML(_none(run.value) or pictures.ghost("", "Press Generate"))
+            result = gr.HTML(_none(run.value) or picture_html.ghost("", "Press Generate"))
             standing = gr.HTML("", elem_classes="standing-part")
-            gr.HTML(notes.GENERATION)
+            gr.HTML(disclaimers.GENERATION)
     shown: gr.State = gr.State(None)  # what was asked for, so that a field that is moved shows the same anew
     buttons = {make: "new", same: "classes", hand: "between", way: "walk"}
 
     def choices(name: str | None) -> tuple[Any, ...]:
-        found = fields.classes(shelf, name)
+        found = input_fields.classes(shelf, name)
         several = gr.Button(interactive=len(found["choices"]) > 2)
-        ways = gr.Dropdown(**fields.seconds(shelf, name))
-        return gr.Dropdown(**found), ways, gr.Checkbox(visible=fields.can_be_judged(shelf, name)), several, several
+        ways = gr.Dropdown(**input_fields.seconds(shelf, name))
+        return (
+            gr.Dropdown(**found),
+            ways,
+            gr.Checkbox(visible=input_fields.can_be_judged(shelf, name)),
+            several,
+            several,
+        )
 
     def others(name: str | None, chosen: str | None) -> gr.Dropdown:
-        return gr.Dropdown(**fields.seconds(shelf, name, chosen))
+        return gr.Dropdown(**input_fields.seconds(shelf, name, chosen))
 
     def draw(wanted: Wanted) -> Steps:
         yield from _news((wanted, one.page, one.opinion, one.standing) for one in generate.draw(shelf, wanted))
@@ -185,9 +191,9 @@ def _generate_tab(blocks: gr.Blocks, shelf: Shelf) -> None:
         # A list says that it was moved when it is left, too.
         yield from [(gr.skip(),) * 4] if wanted is None or wanted == before else draw(wanted)
 
-    in_turn = fields.in_turn("generate")
+    in_turn = input_fields.in_turn("generate")
     filled = [label, second, ask, same, hand]
-    blocks.load(lambda name: fields.known_runs(shelf, "generate", name), run, run, **in_turn).then(
+    blocks.load(lambda name: input_fields.known_runs(shelf, "generate", name), run, run, **in_turn).then(
         choices, run, filled, **in_turn
     )
     run.input(choices, run, filled, **in_turn)
@@ -208,20 +214,23 @@ def _generate_tab(blocks: gr.Blocks, shelf: Shelf) -> None:
 def _encode_tab(blocks: gr.Blocks, shelf: Shelf) -> None:
     with gr.Row():
         with gr.Column(scale=1, min_width=250):
-            file = fields.upload("Picture", several=False)
-            run = fields.run(shelf, "encode")
-            shown = fields.gallery()
+            file = input_fields.upload("Picture", several=False)
+            run = input_fields.run(shelf, "encode")
+            shown = input_fields.gallery()
         with gr.Column(scale=4, min_width=320):
             insist = gr.Button("Encode it all the same", visible=False, size="md", elem_classes="insist")
             result = gr.HTML(_none(run.value) or encode.empty())
-            gr.HTML(notes.ENCODING)
+            gr.HTML(disclaimers.ENCODING)
     example: gr.State = gr.State(None)
 
     def work(path: str | None, chosen: Upload | None, name: str, sure: bool) -> Iterator[tuple[str, Any]]:
         try:
             given = translate.uploads([path])[0] if path else chosen
         except UserError as error:
-            yield pictures.message(translate.sentence(str(error)), "error") + encode.empty(), gr.Button(visible=False)
+            yield (
+                picture_html.message(translate.sentence(str(error)), "error") + encode.empty(),
+                gr.Button(visible=False),
+            )
             return
         for page, doubted in encode.encode(shelf, given, name, sure):
             yield page, gr.Button(visible=doubted)
@@ -233,14 +242,14 @@ def _encode_tab(blocks: gr.Blocks, shelf: Shelf) -> None:
         yield from work(path, chosen, name, True)
 
     def pick(name: str, event: gr.SelectData) -> tuple[Upload, None]:
-        return Upload("example.png", fields.example(shelf, name, int(event.index))), None
+        return Upload("example.png", input_fields.example(shelf, name, int(event.index))), None
 
     def examples(name: str | None) -> Iterator[gr.Gallery]:
-        yield from fields.shown(shelf, name)
+        yield from input_fields.shown(shelf, name)
 
     given, outputs = [file, example, run], [result, insist]
-    own, in_turn = private("encode"), fields.in_turn("encode")
-    blocks.load(lambda name: fields.known_runs(shelf, "encode", name), run, run, **in_turn).then(
+    own, in_turn = private("encode"), input_fields.in_turn("encode")
+    blocks.load(lambda name: input_fields.known_runs(shelf, "encode", name), run, run, **in_turn).then(
         examples, run, shown, **in_turn
     )
     file.upload(lambda: None, None, example, **own).then(begin, given, outputs, trigger_mode="always_last", **own)
@@ -265,4 +274,4 @@ def _news(steps: Iterator[tuple[Any, ...]]) -> Steps:
 
 def _none(name: str | None) -> str:
     """What is said where there is nothing to choose from."""
-    return "" if name else pictures.message("No run here can do this yet: train one on the Train page.")
+    return "" if name else picture_html.message("No run here can do this yet: train one on the Train page.")

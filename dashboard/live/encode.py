@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dashboard.live import pictures
+from dashboard.live import picture_html
 from dashboard.live.models import Shelf
 from dashboard.live.translate import Upload, doubt, sentence
-from gan_core import decoding, images
+from gan_core import images
+from gan_core.decode import image_files
 from gan_core.errors import UserError
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 def empty() -> str:
     """The places of what is to come."""
     titles = ("The picture", "Drawn again from its latent", "What the model could not explain")
-    return f'<div class="three">{"".join(pictures.ghost(title) for title in titles)}</div>'
+    return f'<div class="three">{"".join(picture_html.ghost(title) for title in titles)}</div>'
 
 
 def encode(shelf: Shelf, given: Upload | None, run: str, insist: bool = False) -> Iterator[tuple[str, bool]]:
@@ -31,15 +32,15 @@ def encode(shelf: Shelf, given: Upload | None, run: str, insist: bool = False) -
             return
         if not shelf.is_loaded(run):
             words = f"Loading the networks of {run}. This happens once."
-            yield pictures.message(words, "wait") + empty(), False
+            yield picture_html.message(words, "wait") + empty(), False
         model = shelf.get(run)
         picture = shelf.decoder.decode(given.data, given.name)
         if not insist and (reason := doubt(picture, model, "encoded")):
-            yield pictures.message(reason) + empty(), True
+            yield picture_html.message(reason) + empty(), True
             return
         yield page(model, *reconstruct(model, picture)), False
     except UserError as error:
-        yield pictures.message(sentence(str(error)), "error") + empty(), False
+        yield picture_html.message(sentence(str(error)), "error") + empty(), False
 
 
 def reconstruct(model: "Model", picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -48,8 +49,8 @@ def reconstruct(model: "Model", picture: np.ndarray) -> tuple[np.ndarray, np.nda
     picture: float32 (H, W, C) in [0, 1].
     """
     settled = model.config
-    fitted = decoding.resize(decoding.to_channels(picture, settled.channels), settled.image_size, settled.fit)
-    before = decoding.quantise(fitted).transpose(1, 2, 0)
+    fitted = image_files.resize(image_files.to_channels(picture, settled.channels), settled.image_size, settled.fit)
+    before = image_files.quantise(fitted).transpose(1, 2, 0)
     return before, model.reconstruct(before[None])[0]
 
 
@@ -58,16 +59,16 @@ def page(model: "Model", before: np.ndarray, after: np.ndarray) -> str:
     z = model.encode(before[None])[0]
     run = model.run.folder.name
     drawn = images.png_bytes(after, Run=run)
-    heat = images.png_bytes(pictures.heat(missing), Run=run)
+    heat = images.png_bytes(picture_html.heat(missing), Run=run)
     shown = [
-        pictures.figure(pictures.image(pictures.quick_png(before), "the picture"), "The picture"),
-        pictures.figure(
-            pictures.image(drawn, "its reconstruction, synthetic"), "Drawn again from its latent", images.NOTICE
+        picture_html.figure(picture_html.image(picture_html.quick_png(before), "the picture"), "The picture"),
+        picture_html.figure(
+            picture_html.image(drawn, "its reconstruction, synthetic"), "Drawn again from its latent", images.NOTICE
         ),
-        pictures.figure(
-            pictures.image(heat, "what is missing"),
+        picture_html.figure(
+            picture_html.image(heat, "what is missing"),
             "What the model could not explain",
-            pictures.scale_bar("darker than drawn", "brighter than drawn"),
+            picture_html.scale_bar("darker than drawn", "brighter than drawn"),
         ),
     ]
     figures = {
@@ -76,7 +77,7 @@ def page(model: "Model", before: np.ndarray, after: np.ndarray) -> str:
         "Length that is usual": f"{len(z) ** 0.5:.1f}",
     }
     found = [
-        pictures.link(drawn, f"{run}_reconstruction.png", "Reconstruction"),
-        pictures.link(heat, f"{run}_unexplained.png", "What is missing"),
+        picture_html.link(drawn, f"{run}_reconstruction.png", "Reconstruction"),
+        picture_html.link(heat, f"{run}_unexplained.png", "What is missing"),
     ]
-    return f'<div class="three">{"".join(shown)}</div>{pictures.table(figures)}{pictures.links(found)}'
+    return f'<div class="three">{"".join(shown)}</div>{picture_html.table(figures)}{picture_html.links(found)}'

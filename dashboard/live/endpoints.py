@@ -16,8 +16,9 @@ import gradio as gr
 from dashboard.live import encode, generate, translate
 from dashboard.live.generate import Wanted
 from dashboard.live.models import Shelf
-from gan_core import images, translation
+from gan_core import images
 from gan_core.errors import UserError
+from gan_core.inference import translation
 
 
 class Scratch:
@@ -90,14 +91,17 @@ def add(shelf: Shelf, scratch: Scratch) -> None:
 
     def opinions_of(run: str, label: str, seed: float, count: float, truncation: float) -> dict[str, Any]:
         """What the classifiers take the pictures of `generate` for: by classifier, a list of chances by class."""
-        from gan_core.evaluation import opinions
+        from gan_core.evaluation import predicted_classes
 
         with _told():
             model = shelf.get(run)
-            if refused := opinions.refusal(model.config):
+            if refused := predicted_classes.refusal(model.config):
                 raise UserError(refused)
             made, _ = generate.make(model, Wanted("new", run, label, None, seed, None, count, truncation))
-            asked = [opinions.ask(name, model.config.classes, made) for name in opinions.fitting(model.config)]
+            asked = [
+                predicted_classes.ask(name, model.config.classes, made)
+                for name in predicted_classes.fitting(model.config)
+            ]
         return {
             one.judge.name: [dict(zip(one.names, row, strict=True)) for row in one.chances.round(4).tolist()]
             for one in asked

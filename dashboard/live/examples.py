@@ -11,7 +11,7 @@ from PIL import Image
 from dashboard.live.models import Shelf
 from gan_core import images
 from gan_core.config import RunConfig
-from gan_core.data import phantom
+from gan_core.data.readers import phantom
 from gan_core.errors import UserError
 
 COUNT = 3  # of each kind

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dashboard.live import opinions, pictures
+from dashboard.library.source_check import hint
+from dashboard.live import picture_html, predictions
 from dashboard.live.models import Shelf
 from dashboard.live.translate import sentence
-from dashboard.sources import hint
 from gan_core import images
 from gan_core.errors import UserError
 
@@ -72,20 +72,24 @@ def draw(shelf: Shelf, wanted: Wanted) -> Iterator[Shown]:
         if not wanted.run:
             raise UserError("no run here generates pictures yet: train one, for example dcgan")
         if not shelf.is_loaded(wanted.run):
-            yield Shown(pictures.ghost("", f"Loading the networks of {wanted.run}. This happens once."))
+            yield Shown(picture_html.ghost("", f"Loading the networks of {wanted.run}. This happens once."))
         model = shelf.get(wanted.run)
-        refused = opinions.none(model.config) if wanted.opinions else ""
+        refused = predictions.none(model.config) if wanted.opinions else ""
         drawn = KINDS[wanted.kind](model, replace(wanted, opinions=wanted.opinions and not refused))
         if refused or not wanted.opinions or drawn.pictures is None:
             yield Shown(drawn.page, refused)
             return
-        standing = opinions.standing(model.config)
-        yield Shown(drawn.page, opinions.waiting(model.config), standing)
-        for found in opinions.asked(model.config, drawn.pictures):
-            said = opinions.on_the_way(found, *drawn.way, SHARES) if drawn.way else opinions.about(found, drawn.classes)
+        standing = predictions.standing(model.config)
+        yield Shown(drawn.page, predictions.waiting(model.config), standing)
+        for found in predictions.asked(model.config, drawn.pictures):
+            said = (
+                predictions.on_the_way(found, *drawn.way, SHARES)
+                if drawn.way
+                else predictions.about(found, drawn.classes)
+            )
             yield Shown(drawn.page, said, standing)
     except UserError as error:
-        yield Shown(pictures.message(sentence(str(error)), "error"))
+        yield Shown(picture_html.message(sentence(str(error)), "error"))
 
 
 def seed_of(value: Given) -> int:
@@ -129,7 +133,7 @@ def files(model: "Model", made: np.ndarray, labels: list[str], seed: Given) -> d
     """PNG files by name."""
     notes = {"Run": model.run.folder.name, "Seed": str(seed_of(seed))}
     return {
-        pictures.file_name(name or "generated", f"{number:03d}"): images.png_bytes(picture, **notes)
+        picture_html.file_name(name or "generated", f"{number:03d}"): images.png_bytes(picture, **notes)
         for number, (picture, name) in enumerate(zip(made, labels, strict=True))
     }
 
@@ -142,7 +146,7 @@ def grid(model: "Model", wanted: Wanted) -> Drawn:
     for number, (name, content) in enumerate(found.items()):
         asked = "asked for " if wanted.opinions else ""
         words = f"<small>{asked}{html.escape(labels[number])}</small>" if mixed else ""
-        cells.append(_cell(pictures.image(content, f"synthetic, {name}"), wanted, number, words))
+        cells.append(_cell(picture_html.image(content, f"synthetic, {name}"), wanted, number, words))
     size = "few" if len(made) <= 4 else "some" if len(made) <= 16 else "lots"
     page = _head(model, found, wanted.label, wanted) + f'<div class="grid {size}">{"".join(cells)}</div>'
     return Drawn(page, made, tuple(labels))
@@ -157,9 +161,10 @@ def rows(model: "Model", wanted: Wanted) -> Drawn:
     for name, row in drawn.items():
         notes = {"Run": model.run.folder.name, "Seed": str(seed), "Class": name}
         found = {
-            pictures.file_name(name, f"{number:03d}"): images.png_bytes(one, **notes) for number, one in enumerate(row)
+            picture_html.file_name(name, f"{number:03d}"): images.png_bytes(one, **notes)
+            for number, one in enumerate(row)
         }
-        shown = (pictures.image(content, f"synthetic, {name}") for content in found.values())
+        shown = (picture_html.image(content, f"synthetic, {name}") for content in found.values())
         cells = "".join(_cell(one, wanted, len(files) + number) for number, one in enumerate(shown))
         lines.append(f'<b>{html.escape(name)}</b><div class="row-of" style="--count: {count}">{cells}</div>')
         files |= found
@@ -185,7 +190,7 @@ def files_between(model: "Model", wanted: Wanted, drawn: np.ndarray, shares: Seq
     for share, row in zip(shares, drawn, strict=True):
         name, mixture = f"{first}_to_{second}_{share * 100:03.0f}", f"{1 - share:.0%} {first}, {share:.0%} {second}"
         for number, picture in enumerate(row):
-            found[pictures.file_name(name, f"{number:03d}")] = images.png_bytes(picture, **notes, Class=mixture)
+            found[picture_html.file_name(name, f"{number:03d}")] = images.png_bytes(picture, **notes, Class=mixture)
     return found
 
 
@@ -195,7 +200,7 @@ def between(model: "Model", wanted: Wanted) -> Drawn:
     wanted = replace(wanted, count=min(count_of(wanted.count), most))
     drawn = on_the_way(model, wanted)
     found = files_between(model, wanted, drawn, SHARES)
-    shown = [pictures.image(content, f"synthetic, {name}") for name, content in found.items()]
+    shown = [picture_html.image(content, f"synthetic, {name}") for name, content in found.items()]
     count = drawn.shape[1]
     ways = [f'<div class="frames">{"".join(shown[number::count])}</div>' for number in range(count)]
     cells = "".join(_cell(way, wanted, number) for number, way in enumerate(ways))
@@ -232,9 +237,9 @@ def walk(model: "Model", wanted: Wanted) -> Drawn:
     frames = list(model.interpolate((seed, other), STEPS, label=chosen or None, truncation=truncation))
     gif = images.gif_bytes([*frames, *frames[-2:0:-1]], milliseconds=90, last=90)
     name = f"{model.run.folder.name}_{seed}_to_{other}.gif"
-    shown = pictures.image(gif, f"synthetic, from seed {seed} to {other}", "image/gif")
+    shown = picture_html.image(gif, f"synthetic, from seed {seed} to {other}", "image/gif")
     words = _about(model, chosen, f"seed {seed} to {other} and back", _cut(wanted))
-    download = pictures.links([pictures.link(gif, name, "GIF", "image/gif")], words)
+    download = picture_html.links([picture_html.link(gif, name, "GIF", "image/gif")], words)
     return Drawn(f'{download}<div class="walk">{shown}</div>')
 
 
@@ -261,20 +266,20 @@ def fitted(shelf: Shelf, wanted: Wanted) -> Wanted:
 
 
 def _cell(picture: str, wanted: Wanted, number: int, words: str = "") -> str:
-    said = opinions.place(number) if wanted.opinions else ""
+    said = predictions.place(number) if wanted.opinions else ""
     return f"<figure>{picture}{words}{said}</figure>"
 
 
 def _head(model: "Model", made: Mapping[str, bytes], label: str, wanted: Wanted) -> str:
     """What follows, in a line, and all of it to take along; and what else may tell the classes apart."""
     seed = seed_of(wanted.seed)
-    archive = pictures.link(
-        *(pictures.zipped(made), f"{model.run.folder.name}_seed{seed}.zip", f"All {len(made)} as zip"),
+    archive = picture_html.link(
+        *(picture_html.zipped(made), f"{model.run.folder.name}_seed{seed}.zip", f"All {len(made)} as zip"),
         kind="application/zip",
     )
     said = hint(model.config.source, model.config.classes)
     beware = f'<p class="beware">{html.escape(said)}</p>' if said else ""
-    return pictures.links([archive], _about(model, label, f"seed {seed}", _cut(wanted))) + beware
+    return picture_html.links([archive], _about(model, label, f"seed {seed}", _cut(wanted))) + beware
 
 
 def _about(model: "Model", label: str, *settings: str) -> str:

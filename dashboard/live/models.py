@@ -5,10 +5,11 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gan_core import catalog, runs
+from gan_core import runs
 from gan_core.config import RunConfig
-from gan_core.decode_worker import DecodeWorker
+from gan_core.decode.worker import DecodeWorker
 from gan_core.errors import UserError
+from gan_core.families import registry
 from gan_core.runs import Run
 
 if TYPE_CHECKING:
@@ -40,13 +41,13 @@ class Shelf:
     def classes(self, name: str) -> tuple[str, ...]:
         """The classes that a run can be asked for. Raises UserError: no such run, or it cannot be read."""
         settled = self.config(name)
-        preset = catalog.presets().get(settled.preset)
+        preset = registry.presets().get(settled.preset)
         return settled.classes if preset and preset.conditional else ()
 
     def ways(self, name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """A translator's domains, and those of them that it translates to. Raises UserError: as `config`."""
         settled = self.config(name)
-        return settled.domains, catalog.targets(settled.preset, settled.domains)
+        return settled.domains, registry.targets(settled.preset, settled.domains)
 
     def is_loaded(self, name: str) -> bool:
         return any(name in (known, known.removeprefix(f"{runs.REFERENCE}/")) for known, _ in list(self._models))
@@ -89,7 +90,7 @@ class Shelf:
 
 
 def _can(settled: RunConfig, ability: str) -> bool:
-    preset = catalog.presets().get(settled.preset)
+    preset = registry.presets().get(settled.preset)
     if preset is None:
         return False
     return preset.encodes if ability == "encode" else preset.task == ability

@@ -19,8 +19,8 @@ from starlette.responses import HTMLResponse, RedirectResponse
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from dashboard.door import Narrow
-from dashboard.live.stubs import without_stubs
+from dashboard.live.editor_stubs import without_stubs
+from dashboard.server.security import Narrow
 
 
 def path() -> str:
@@ -98,7 +98,7 @@ class Lazy:
 
 
 def _import_torch() -> None:
-    importlib.import_module("gan_core.evaluation.opinions")
+    importlib.import_module("gan_core.evaluation.predicted_classes")
 
 
 class Ahead:
@@ -119,12 +119,12 @@ def mounted(at: str) -> Any:
         import gradio as gr
     from fastapi import FastAPI
 
-    from dashboard.live import app, look
+    from dashboard.live import app, theme
     from dashboard.live.streams import Kept
     from gan_core.runs import default_root
 
     blocks = app.build(default_root())
-    options: dict[str, Any] = {"ssr_mode": False, "footer_links": [], "max_file_size": app.MAX_FILE, **look.look()}
+    options: dict[str, Any] = {"ssr_mode": False, "footer_links": [], "max_file_size": app.MAX_FILE, **theme.look()}
     outer = FastAPI(openapi_url=None, middleware=[Middleware(Narrow, at), Middleware(Kept)])
     return gr.mount_gradio_app(outer, blocks, at, root_path=at, **options)
 

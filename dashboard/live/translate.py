@@ -12,18 +12,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dashboard.live import pictures
+from dashboard.live import picture_html
 from dashboard.live.models import Shelf
-from gan_core import gate, images, translation
+from gan_core import images
 from gan_core.errors import UserError
-from gan_core.translation import Translation
+from gan_core.inference import input_check, translation
+from gan_core.inference.translation import Translation
 
 if TYPE_CHECKING:
     from gan_core.inference import Model
 
 MOST_FILES = 50
 LIMIT = 50 * 1024**2  # bytes of one file
-CHEST = gate.SUBJECTS[0]
+CHEST = input_check.SUBJECTS[0]
 _SHOWN = 12  # of several translations
 
 
@@ -50,9 +51,9 @@ class Upload:
 class Shown:
     """What the page shows after a step, as HTML; `doubted`: it waits for the visitor to insist."""
 
-    picture: str = pictures.ghost("", "Before and after")
+    picture: str = picture_html.ghost("", "Before and after")
     below: str = ""  # the picture
-    side: str = pictures.ghost("What changed") + pictures.ghost("And back again")
+    side: str = picture_html.ghost("What changed") + picture_html.ghost("And back again")
     message: str = ""
     doubted: bool = False
 
@@ -87,7 +88,7 @@ def translate(shelf: Shelf, given: Sequence[Upload], run: str, to: str, insist: 
             yield Shown()
             return
         if not shelf.is_loaded(run):
-            yield Shown(pictures.ghost("", f"Loading the networks of {run}. This happens once."))
+            yield Shown(picture_html.ghost("", f"Loading the networks of {run}. This happens once."))
         model = shelf.get(run)
         translation.other(model, to)
         if len(given) == 1:
@@ -95,26 +96,26 @@ def translate(shelf: Shelf, given: Sequence[Upload], run: str, to: str, insist: 
         else:
             yield from _many(shelf, given, model, to, insist)
     except UserError as error:
-        yield Shown(message=pictures.message(sentence(str(error)), "error"))
+        yield Shown(message=picture_html.message(sentence(str(error)), "error"))
 
 
 def _one(shelf: Shelf, upload: Upload, model: "Model", to: str, insist: bool) -> Iterator[Shown]:
     picture = shelf.decoder.decode(upload.data, upload.name)
     if not insist and (reason := doubt(picture, model)):
-        yield Shown(message=pictures.message(reason), doubted=True)
+        yield Shown(message=picture_html.message(reason), doubted=True)
         return
     done = translation.translate_picture(model, picture, to, cycle=False)
-    before, after = pictures.quick_png(done.before), translation.png(done.after, done)
-    shown = Shown(pictures.wipe(before, after, done.source, f"{done.target}, synthetic"))
+    before, after = picture_html.quick_png(done.before), translation.png(done.after, done)
+    shown = Shown(picture_html.wipe(before, after, done.source, f"{done.target}, synthetic"))
     yield shown
 
     done = translation.with_cycle(model, done)
-    heat = translation.png(pictures.heat(done.change), done)
+    heat = translation.png(picture_html.heat(done.change), done)
     found = [
-        pictures.link(after, download(done), f"Translation, {model.config.image_size} px"),
-        pictures.link(heat, download(done, "change"), "What changed"),
+        picture_html.link(after, download(done), f"Translation, {model.config.image_size} px"),
+        picture_html.link(heat, download(done, "change"), "What changed"),
     ]
-    figures = pictures.table(numbers(done, _lungs(done, model)))
+    figures = picture_html.table(numbers(done, _lungs(done, model)))
     shown = replace(shown, side=_side(done, heat), below=figures + _files(found))
     yield shown
 
@@ -122,20 +123,22 @@ def _one(shelf: Shelf, upload: Upload, model: "Model", to: str, insist: bool) ->
         # Last: of a large X-ray it takes as long as all the rest.
         own = translation.png(translation.at_original_size(picture, done, model.config.fit), done)
         size = f"{picture.shape[1]} x {picture.shape[0]} px"
-        found.insert(1, pictures.link(own, download(done, "original_size"), f"In its own size, {size}"))
+        found.insert(1, picture_html.link(own, download(done, "original_size"), f"In its own size, {size}"))
         yield replace(shown, below=figures + _files(found))
 
 
 def _side(done: Translation, heat: bytes) -> str:
-    change = pictures.figure(pictures.image(heat, "what changed"), "What changed", pictures.scale_bar())
+    change = picture_html.figure(picture_html.image(heat, "what changed"), "What changed", picture_html.scale_bar())
     if done.cycled is None:
-        return change + pictures.ghost("And back again", f"This run goes one way, from {done.source} to {done.target}.")
+        return change + picture_html.ghost(
+            "And back again", f"This run goes one way, from {done.source} to {done.target}."
+        )
     error = np.abs(done.cycle_error).mean()
     there = f"{done.source} to {done.target} and back"
     content = images.png_bytes(done.cycled, Run=done.run, Direction=there)
-    back = pictures.image(content, "translated back, synthetic")
+    back = picture_html.image(content, "translated back, synthetic")
     title = f"And back to {html.escape(done.source)}"
-    return change + pictures.figure(back, title, f"synthetic; {error:.1%} of the grey scale off, on average")
+    return change + picture_html.figure(back, title, f"synthetic; {error:.1%} of the grey scale off, on average")
 
 
 def _many(shelf: Shelf, given: Sequence[Upload], model: "Model", to: str, insist: bool) -> Iterator[Shown]:
@@ -143,7 +146,7 @@ def _many(shelf: Shelf, given: Sequence[Upload], model: "Model", to: str, insist
     cards: list[str] = []
     refused: list[str] = []
     for number, upload in enumerate(given, start=1):
-        yield Shown(pictures.ghost("", f"Picture {number} of {len(given)}: {upload.name}"), side="")
+        yield Shown(picture_html.ghost("", f"Picture {number} of {len(given)}: {upload.name}"), side="")
         try:
             picture = shelf.decoder.decode(upload.data, upload.name)
             if not insist and (reason := doubt(picture, model)):
@@ -155,30 +158,32 @@ def _many(shelf: Shelf, given: Sequence[Upload], model: "Model", to: str, insist
             continue
         members[download(done, f"{number:03d}")] = content = translation.png(done.after, done)
         if len(cards) < _SHOWN:
-            pair = pictures.image(pictures.quick_png(done.before), "before") + pictures.image(content, "synthetic")
-            cards.append(pictures.figure(f'<div class="pair">{pair}</div>', html.escape(upload.name)))
-    listed = "".join(pictures.message(sentence(line), "error") for line in refused)
+            pair = picture_html.image(picture_html.quick_png(done.before), "before") + picture_html.image(
+                content, "synthetic"
+            )
+            cards.append(picture_html.figure(f'<div class="pair">{pair}</div>', html.escape(upload.name)))
+    listed = "".join(picture_html.message(sentence(line), "error") for line in refused)
     if not members:
         yield Shown(message=listed, doubted=not insist)
         return
-    archive = pictures.link(
-        *(pictures.zipped(members), pictures.file_name("to", to, suffix=".zip"), f"All {len(members)} as zip"),
+    archive = picture_html.link(
+        *(picture_html.zipped(members), picture_html.file_name("to", to, suffix=".zip"), f"All {len(members)} as zip"),
         kind="application/zip",
     )
     hidden = f" The first {_SHOWN} are shown." if len(members) > _SHOWN else ""
     words = f"Left as it came, right {to}: {images.NOTICE}.{hidden}"
-    grid = f'{pictures.links([archive], words)}<div class="many">{"".join(cards)}</div>'
+    grid = f'{picture_html.links([archive], words)}<div class="many">{"".join(cards)}</div>'
     yield Shown(grid, side="", message=listed, doubted=bool(refused) and not insist)
 
 
 def download(done: Translation, *more: str) -> str:
     """What a translation is called when it is taken away."""
-    return pictures.file_name("translated", done.target, *more)
+    return picture_html.file_name("translated", done.target, *more)
 
 
 def doubt(picture: np.ndarray, model: "Model", deed: str = "translated") -> str:
     """Why a picture should not go through this run, as a sentence; empty where nothing speaks against it."""
-    verdict = gate.for_run(picture, model.config)
+    verdict = input_check.for_run(picture, model.config)
     return "" if verdict.fits else sentence(f"this picture is not {deed}: {verdict.reason}")
 
 
@@ -186,7 +191,7 @@ def _lungs(done: Translation, model: "Model") -> np.ndarray | None:
     """Where the lungs are in the picture as it came, bool (S, S); None where none can be right."""
     if model.config.subject != CHEST:
         return None
-    from gan_core.evaluation import lungs
+    from gan_core.anatomy import lungs
 
     (mask,) = lungs.find(done.before[None])
     return None if lungs.sane(mask) else mask
@@ -212,4 +217,4 @@ def sentence(words: str) -> str:
 
 
 def _files(found: list[str]) -> str:
-    return pictures.links(found, f"{images.NOTICE[:1].upper()}{images.NOTICE[1:]}:")
+    return picture_html.links(found, f"{images.NOTICE[:1].upper()}{images.NOTICE[1:]}:")

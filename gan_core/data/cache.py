@@ -14,7 +14,7 @@ from typing import Self
 
 import numpy as np
 
-from gan_core.data.store import IMAGES, INDEX, Prepared, open_prepared
+from gan_core.data.prepared import IMAGES, INDEX, Prepared, open_prepared
 from gan_core.errors import UserError
 from gan_core.files import sync_folder
 

@@ -28,10 +28,10 @@ import numpy as np
 import psutil
 
 from gan_core.data.duplicates import difference_hash, digest
-from gan_core.data.sources import Source
-from gan_core.data.store import Settings
-from gan_core.decode_worker import MEMORY, TOO_MUCH, WHOLE, ring, shared
-from gan_core.decoding import decode, quantise, resize, to_channels
+from gan_core.data.prepared import Settings
+from gan_core.data.source import Source
+from gan_core.decode.image_files import decode, quantise, resize, to_channels
+from gan_core.decode.worker import MEMORY, TOO_MUCH, WHOLE, ring, shared
 from gan_core.errors import UserError
 
 CHUNK = 32

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from gan_core.decoding import SUFFIXES
+from gan_core.decode.image_files import SUFFIXES
 from gan_core.errors import UserError
 
 SPLITS = ("train", "val", "test")

@@ -19,8 +19,8 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from gan_core.data.layout import SPLIT_NAMES
+from gan_core.data.prepared import Prepared
 from gan_core.data.splits import one_group
-from gan_core.data.store import Prepared
 from gan_core.errors import UserError
 
 Key = Callable[[str, str], str | None]  # name, domain -> what both of a pair share

@@ -22,10 +22,10 @@ from gan_core import files
 from gan_core.data import cache as caching
 from gan_core.data.decode_pool import Picture, decode_all
 from gan_core.data.duplicates import near_in_other_splits, same_elsewhere
-from gan_core.data.sources import Entry, Source, open_source
+from gan_core.data.prepared import FORMAT, Prepared, Settings, index_text, open_prepared, skipped_line
+from gan_core.data.source import Entry, Source, open_source
 from gan_core.data.splits import compile_pattern, on_both_sides, patient_of, split, tells_patient, union
-from gan_core.data.store import FORMAT, Prepared, Settings, index_text, open_prepared, skipped_line
-from gan_core.decoding import FITS, MIN_SIDE
+from gan_core.decode.image_files import FITS, MIN_SIDE
 from gan_core.errors import UserError
 
 MAX_SIZE = 2048

@@ -3,10 +3,10 @@
 python -m gan_core diagnose RUN
 """
 
-from gan_core.diagnostics import calm, distance, rules
+from gan_core.diagnostics import ailments, measured_distance, observations
 from gan_core.diagnostics.events import KINDS, Event
-from gan_core.diagnostics.notebook import Diagnosed, compare
-from gan_core.diagnostics.record import Record, read, record
+from gan_core.diagnostics.history import Record, read, record
+from gan_core.diagnostics.paragraph import Diagnosed, compare
 from gan_core.runs import Run
 
 __all__ = ["KINDS", "Diagnosed", "Event", "Record", "compare", "diagnose", "examine", "read", "record"]
@@ -22,15 +22,18 @@ def diagnose(run: Run | Record) -> tuple[Event, ...]:
         UserError: the run's config cannot be read.
     """
     found = read(run) if isinstance(run, Run) else run
-    events = [event for rule in (*rules.RULES, calm.unchanged) for event in rule(found)]
+    events = [event for rule in (*ailments.RULES, observations.unchanged) for event in rule(found)]
     kinds = {event.kind for event in events}
     if "nothing_learned" in kinds:  # where nobody has started nobody is left behind, and no variety is lost
         events = [event for event in events if event.kind not in ("fooled", "collapse")]
     if not kinds & set(_ASTRAY):
-        events += [*calm.narrow(found), *(list(calm.guessing(found)) or calm.balance(found))]
+        events += [*observations.narrow(found), *(list(observations.guessing(found)) or observations.balance(found))]
         if "saturated" not in kinds:
-            events += [*calm.head_start(found), *(distance.nearer(event, found.way) for event in calm.converged(found))]
-    events += distance.past_best(found.way)
+            events += [
+                *observations.head_start(found),
+                *(measured_distance.nearer(event, found.way) for event in observations.converged(found)),
+            ]
+    events += measured_distance.past_best(found.way)
     return tuple(sorted(events, key=lambda event: event.epoch))
 
 

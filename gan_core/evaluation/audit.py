@@ -15,14 +15,15 @@ from typing import Protocol
 
 import numpy as np
 
+from gan_core.anatomy import lungs
 from gan_core.data import Prepared, export_folders
 from gan_core.data.layout import SPLITS
 from gan_core.errors import UserError
-from gan_core.evaluation import lungs, measures, scores, truth
+from gan_core.evaluation import classification_report, fidelity, ground_truth
 from gan_core.evaluation.classifiers import GROUPS, SEES, Classifier
 from gan_core.evaluation.features import Extractor
+from gan_core.evaluation.ground_truth import average
 from gan_core.evaluation.results import Direction, Flip, Measure
-from gan_core.evaluation.truth import average
 
 NOISE = 2.0  # grey levels, standard deviation: what no eye sees, and what drowns a hidden message (Chu 2017)
 MOST = 500  # pictures of a domain
@@ -185,7 +186,7 @@ def _flips(side: _Side, answers: dict[Classifier, _Answers], note: Told) -> tupl
                 classifier=judge.name,
                 sees=judge.sees,
                 held_out_accuracy=judge.held_out,
-                flipped=scores.share(int((after[was].argmax(1) != 0).sum()), int(was.sum())),
+                flipped=classification_report.share(int((after[was].argmax(1) != 0).sum()), int(was.sum())),
                 confidence_before=float(1 - before[:, 0].mean()),
                 confidence_after=float(1 - after[:, 0].mean()),
             )
@@ -256,7 +257,7 @@ def _distances(
     missing: list[str] = []
     try:
         for pictures in (after, side.before):
-            measured = measures.compare(
+            measured = fidelity.compare(
                 real, extractor(pictures), patients=other.patients, sources=side.patients, note=missing.append
             )
             found.append({name: measure for name, measure in measured.items() if name in DISTANCES})
@@ -266,7 +267,7 @@ def _distances(
     for line in dict.fromkeys(missing):
         note(f"{way}: {line}.")
     try:
-        floors = measures.floors(real, count=len(side.before), seed=seed, patients=other.patients)
+        floors = fidelity.floors(real, count=len(side.before), seed=seed, patients=other.patients)
     except UserError as error:
         note(f"Distances of {way} have no floor: {error}.")
         floors = {}
@@ -276,7 +277,7 @@ def _distances(
 
 def _truth(prepared: Prepared, side: _Side, after: np.ndarray, target: str, note: Told) -> dict[str, Measure]:
     try:
-        return truth.known(prepared, side.chosen, after, target)
+        return ground_truth.known(prepared, side.chosen, after, target)
     except UserError as error:
         note(f"{side.name} to {target} was not held against the truth: {error}.")
         return {}

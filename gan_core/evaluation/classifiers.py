@@ -2,7 +2,7 @@
 
 Two of each data set, of different architecture and seed: one may guide choices, the other reports. Controls see only
 what lies outside a central box or outside the lungs, where COVID-19 is not (after DeGrave, Janizek and Lee 2021).
-`python -m gan_core.evaluation.classifiers_training` makes them.
+`python -m tools.train_classifiers` makes them.
 """
 
 from collections.abc import Sequence
@@ -15,9 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gan_core import checkpoints
 from gan_core.config import from_dict
 from gan_core.errors import UserError, nearest
+from gan_core.training import checkpoints
 
 SIZE = 128  # pixels a side that they see; smaller pictures are enlarged, as half of their training pictures were
 SHIPPED = Path(__file__).parent / "weights"

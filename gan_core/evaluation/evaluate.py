@@ -14,16 +14,16 @@ import torch
 from gan_core import __version__, data, inference
 from gan_core.config import RunConfig
 from gan_core.data import Prepared
-from gan_core.data.sources import COMBINED
+from gan_core.data.source import COMBINED
 from gan_core.errors import UserError
-from gan_core.evaluation import parts, progress, results
+from gan_core.evaluation import parts, results, time_to_quality
 from gan_core.evaluation.parts import Order
 from gan_core.evaluation.results import Evaluation
 from gan_core.runs import Run
 
 PARTS = {
     "fidelity": parts.fidelity,
-    "progress": progress.progress,
+    "progress": time_to_quality.progress,
     "memorisation": parts.copies,
     "utility": parts.usefulness,
     "audit": parts.translation,
@@ -56,7 +56,7 @@ def _evaluate(run: Run, source: str | None, order: Order) -> Evaluation:
         fingerprint=prepared.fingerprint,
         counts=prepared.counts(),
         seed=order.seed,
-        training=progress.training(model),
+        training=time_to_quality.training(model),
         versions={"ganray": __version__, "torch": str(torch.__version__)},
     )
     found = _kept(run, found, order)

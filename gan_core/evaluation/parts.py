@@ -7,9 +7,11 @@ from hashlib import blake2b
 import numpy as np
 
 from gan_core import files
+from gan_core.anatomy import lungs
 from gan_core.data import Prepared
 from gan_core.errors import UserError
-from gan_core.evaluation import audit, classifiers, diversity, features, lungs, measures, memorisation, utility
+from gan_core.evaluation import audit, classifiers, features, memorisation, ms_ssim, utility
+from gan_core.evaluation import fidelity as distances
 from gan_core.evaluation.classifiers import Classifier
 from gan_core.evaluation.features import Extractor
 from gan_core.evaluation.results import Evaluation, Fidelity, Measure
@@ -79,10 +81,10 @@ class Real:
         patients = [self.prepared.patients[i] for i in index]
         seed = self.order.seed
         floors = self.floors(len(fake), label, note)
-        compared = measures.compare(real, fake, seed=seed, patients=patients, note=note)
+        compared = distances.compare(real, fake, seed=seed, patients=patients, note=note)
         found = {name: replace(measure, floor=floors.get(name)) for name, measure in compared.items()}
-        among_real = diversity.ms_ssim(pictures(self.prepared, index), pairs=PAIRS, seed=seed)
-        found["ms_ssim"] = replace(diversity.ms_ssim(made, pairs=PAIRS, seed=seed), floor=among_real.value)
+        among_real = ms_ssim.ms_ssim(pictures(self.prepared, index), pairs=PAIRS, seed=seed)
+        found["ms_ssim"] = replace(ms_ssim.ms_ssim(made, pairs=PAIRS, seed=seed), floor=among_real.value)
         return Fidelity(self.extractor.name, fake.shape[1], len(fake), len(real), found)
 
     def distances(
@@ -91,13 +93,13 @@ class Real:
         """Those of generated pictures from all real ones, beside the given floors."""
         patients = [self.prepared.patients[i] for i in self.training]
         seed = self.order.seed
-        found = measures.distances(self.features, self.extractor(made), seed=seed, patients=patients, note=note)
+        found = distances.distances(self.features, self.extractor(made), seed=seed, patients=patients, note=note)
         return {name: replace(measure, floor=floors.get(name)) for name, measure in found.items()}
 
     def floors(self, count: int, label: int | None, note: Callable[[str], object]) -> dict[str, float]:
         """What as many real images score against the real ones of a class, or against all."""
         ours = self._of(self.training, label)
-        return measures.floors(
+        return distances.floors(
             self.features[ours],
             count=count,
             seed=self.order.seed,

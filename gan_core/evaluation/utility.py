@@ -19,15 +19,15 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from gan_core import files
-from gan_core.batches import Batches, mix
 from gan_core.config import from_dict, read_json, to_dict
 from gan_core.data import Prepared
 from gan_core.errors import UserError, nearest
-from gan_core.evaluation import scores
+from gan_core.evaluation import classification_report
 from gan_core.evaluation.augmentation import jittered
 from gan_core.evaluation.classifiers import Residual
 from gan_core.evaluation.results import Scores
 from gan_core.files import cache_folder
+from gan_core.training.sampler import Batches, mix
 
 SIZE = 64  # pixels a side that the classifiers see; other pictures are resized
 TRAINING, HELD_OUT = "training images", "held-out patients"
@@ -216,7 +216,7 @@ class _Lesson:
     name: str  # real, synthetic, both
     pictures: np.ndarray  # uint8 (N, H, W, C)
     labels: np.ndarray  # int64 (N,)
-    named: str = scores.OWN  # where the labels of generated pictures came from
+    named: str = classification_report.OWN  # where the labels of generated pictures came from
 
 
 def _draw(
@@ -283,7 +283,7 @@ class _School:
         )
         about = {"classifier": self.architecture, "trained": lesson.name, "labels": lesson.named}
         found = tuple(
-            scores.report(truth, judge.chances(pictures), self.classes, tested=tested, **about)
+            classification_report.report(truth, judge.chances(pictures), self.classes, tested=tested, **about)
             for tested, (pictures, truth) in self.tests.items()
         )
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from gan_core import augment, losses
-from gan_core.nets.together import ALONE, Share
+from gan_core.nets.distributed import ALONE, Share
 
 Scalars = dict[str, Tensor]  # detached, of one element each, on the family's device
 Shown = Callable[[Tensor], Tensor]
@@ -159,7 +159,7 @@ class Family(nn.Module):
 
     @property
     def adapts(self) -> bool:
-        """Whether augmentation follows how well training pictures are known: see gan_core.adapting."""
+        """Whether augmentation follows how well training pictures are known: see gan_core.training.ada."""
         return self.learns and self._augment == "adaptive"
 
     @property

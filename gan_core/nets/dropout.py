@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gan_core.nets import together
+from gan_core.nets import distributed
 
 
 class Dropout(nn.Module):
@@ -14,7 +14,7 @@ class Dropout(nn.Module):
     it. Here a number serves eight elements, so `p` is rounded to 1/256.
     """
 
-    share = together.ALONE
+    share = distributed.ALONE
 
     def __init__(self, p: float) -> None:
         super().__init__()

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from gan_core.nets import together
+from gan_core.nets import distributed
 
 _EPSILON = 1e-5  # torch's own, added to the variance
 
@@ -36,7 +36,7 @@ class _OfTheWholeBatch(_BatchNorm):
     torch's own for several processes is for graphics cards only, and has no second derivative for gradient penalties.
     """
 
-    share = together.ALONE
+    share = distributed.ALONE
 
     def forward(self, x: Tensor) -> Tensor:
         processes = self.share[1]
@@ -46,9 +46,9 @@ class _OfTheWholeBatch(_BatchNorm):
         others = [0, *range(2, x.dim())]
         with torch.autocast(x.device.type, enabled=False):
             values = x.float()
-            mean = together.mean(values.mean(others), processes)
+            mean = distributed.mean(values.mean(others), processes)
             apart = values - mean.view(each)
-            variance = together.mean(apart.square().mean(others), processes)
+            variance = distributed.mean(apart.square().mean(others), processes)
             self._remember(mean.detach(), variance.detach(), x.numel() // x.shape[1] * processes)
             scale = torch.rsqrt(variance + self.eps) * self.weight
             return (apart * scale.view(each) + self.bias.view(each)).to(x.dtype)

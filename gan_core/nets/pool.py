@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from gan_core.nets import together
+from gan_core.nets import distributed
 
 
 class ImagePool(nn.Module):
@@ -15,7 +15,7 @@ class ImagePool(nn.Module):
     """
 
     pictures: Tensor
-    share = together.ALONE
+    share = distributed.ALONE
 
     def __init__(self, size: int, image_shape: tuple[int, int, int]) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class ImagePool(nn.Module):
             return fresh.detach()
         given = fresh.detach().to(self.pictures.dtype).clone()
         if processes > 1:
-            given, seen = together.gathered(given, processes), seen * processes
+            given, seen = distributed.gathered(given, processes), seen * processes
         # Drawn on the processor: looking at numbers of a GPU would wait for it.
         swaps = torch.rand(len(given), device="cpu").lt(0.5).tolist()
         places = torch.randint(size, (len(given),), device="cpu").tolist()

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
 
-from tests.browser.browser import find_browser
-from tests.serving import serve
+from tests.helpers.browser import find_browser
+from tests.helpers.serving import serve
 
 WAIT = 60_000  # ms for what has to happen: a loaded machine is slow, and a test that passes never waits so long
 expect.set_options(timeout=WAIT)
@@ -36,7 +36,7 @@ def browser() -> Iterator[Browser]:
     """A headless Chromium. Closed after each module: Playwright keeps an event loop that other tests must not meet."""
     path = find_browser()
     if path is None:
-        missing = "no browser: run `python -m tests.browser.browser --install`, or name one in GANRAY_BROWSER"
+        missing = "no browser: run `python -m tests.helpers.browser --install`, or name one in GANRAY_BROWSER"
         if os.environ.get("CI") == "true":
             pytest.fail(missing)
         pytest.skip(missing)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.sheets import cards, ready, slider, wait_for_epochs
-from tests.dashboard.fixtures import make_run
+from tests.helpers.run_folders import make_run
+from tests.helpers.sheets import cards, ready, slider, wait_for_epochs
 
 FOUR = ("gan", "dcgan", "cgan", "bigan")
 WIDE = "document.querySelector('[data-testid=stMain]').scrollWidth - document.documentElement.clientWidth"

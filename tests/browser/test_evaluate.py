@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.dashboard import evaluations
+from tests.helpers import made_evaluations
 
 BOTH = "evaluated=reference%2Fdcgan&evaluated=chests&evaluated=heads&evaluated=later"
 
 
 @pytest.fixture(scope="module")
 def url(start_app: Callable[[Path], str], tmp_path_factory: pytest.TempPathFactory) -> str:
-    return f"{start_app(evaluations.make_all(tmp_path_factory.mktemp('evaluate')))}/evaluate"
+    return f"{start_app(made_evaluations.make_all(tmp_path_factory.mktemp('evaluate')))}/evaluate"
 
 
 def opened(page: Page, address: str) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, WebSocketRoute, expect
 
-from dashboard.notes import FILE, Notes
-from tests.dashboard.fixtures import make_run
+from dashboard.library.notes import FILE, Notes
+from tests.helpers.run_folders import make_run
 
 HEAD, ROW = 35, 35  # pixels of the table's heading and of each row
 

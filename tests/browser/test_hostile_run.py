@@ -11,15 +11,15 @@ from urllib.parse import quote, urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from dashboard import notes
+from dashboard.library import notes
 from gan_core import config
 from gan_core.errors import UserError
 from gan_core.evaluation import results
 from gan_core.runs import Run
-from tests.browser.sheets import ready
 from tests.conftest import ROOT
-from tests.dashboard import evaluations
-from tests.dashboard.fixtures import make_run
+from tests.helpers import made_evaluations
+from tests.helpers.run_folders import make_run
+from tests.helpers.sheets import ready
 
 ATTACK = (
     '<img src="attack" onerror="window.hurt=1"><script>window.hurt=2</script>'
@@ -31,8 +31,8 @@ NAME = 'b<img src="attack" onerror="window.hurt=5">'  # of a folder, which can h
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("hostile")
-    for name, preset in (("a", "cgan"), ("b", "dcgan"), ("t", evaluations.LIGHT)):
-        evaluations.write(run := make_run(root, name, preset, 2, 4))
+    for name, preset in (("a", "cgan"), ("b", "dcgan"), ("t", made_evaluations.LIGHT)):
+        made_evaluations.write(run := make_run(root, name, preset, 2, 4))
         replaced = spoil(run.folder / "config.json", config.read_run_config)
         replaced += spoil(run.folder / "status.json", lambda path: _status(Run(path.parent)))
         replaced += spoil(run.evaluation, results.read)

@@ -10,7 +10,8 @@ from PIL import Image
 from playwright.sync_api import FrameLocator, Page, expect
 
 from gan_core import images
-from gan_core.data import phantom_cxr, phantom_mri
+from gan_core.phantoms.chest import xray
+from gan_core.phantoms.head import mri
 from tests.conftest import ROOT
 
 
@@ -56,7 +57,7 @@ def test_a_normal_x_ray_is_translated_and_wiped(page: Page, live_url: str, tmp_p
     assert_one_ground(page, frame)
     choose(frame, "phantom_cxr_cyclegan")
     expect(frame.get_by_label("normal → covid", exact=True)).to_be_checked()
-    given = written(tmp_path, "normal.png", phantom_cxr.draw("normal", 71, 256).image)
+    given = written(tmp_path, "normal.png", xray.draw("normal", 71, 256).image)
     frame.locator(".ganray-upload input[type=file]").first.set_input_files(given)
     expect(frame.locator(".wipe img")).to_have_count(2)
     expect(frame.locator(".wipe .over .tag")).to_have_text("covid, synthetic")
@@ -104,7 +105,7 @@ def test_what_does_not_belong_what_is_broken_and_what_is_pasted(page: Page, live
     frame = open_live(page, live_url)
     choose(frame, "phantom_cxr_cyclegan")
     field = frame.locator(".ganray-upload input[type=file]").first
-    field.set_input_files(written(tmp_path, "brain.png", phantom_mri.draw("T1", 71, 128).image))
+    field.set_input_files(written(tmp_path, "brain.png", mri.draw("T1", 71, 128).image))
     expect(frame.get_by_text("it looks like a brain MRI, not a chest X-ray")).to_be_visible()
     expect(frame.locator(".wipe")).to_have_count(0)
     frame.get_by_role("button", name="Translate it all the same").click()
@@ -119,7 +120,7 @@ def test_what_does_not_belong_what_is_broken_and_what_is_pasted(page: Page, live
     expect(frame.locator(".wipe")).to_have_count(1)
 
     for seed, focused in ((71, frame.locator("body")), (72, page.locator("body"))):
-        picture = (phantom_cxr.draw("normal", seed, 128).image * 255).astype(np.uint8)
+        picture = (xray.draw("normal", seed, 128).image * 255).astype(np.uint8)
         content = base64.b64encode(images.png_bytes(picture)).decode()
         known = frame.locator(".wipe img").first.get_attribute("src")
         focused.evaluate(f"(_, given) => ({PASTE})(given)", [content])

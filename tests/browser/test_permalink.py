@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser import sheets
-from tests.dashboard.fixtures import make_run
+from tests.helpers import sheets
+from tests.helpers.run_folders import make_run
 
 PIXELS = """canvases => canvases.map(canvas => canvas.width ? canvas.toDataURL() : "")"""
 

@@ -11,8 +11,8 @@ from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from gan_core import runs
-from tests.browser.sheets import slider
-from tests.dashboard.fixtures import make_run, metric_rows
+from tests.helpers.run_folders import make_run, metric_rows
+from tests.helpers.sheets import slider
 
 PLOTS = ".st-key-curves-generate"
 EPOCHS = 10

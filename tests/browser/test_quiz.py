@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.gan_core.training import make_pictures, train
+from tests.helpers.training import make_pictures, train
 
 QUIZ = "quiz=gan&quiz=cgan&quiz_seed=3"
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from dashboard.notes import Notes
-from tests.browser import sheets
-from tests.dashboard.fixtures import make_run
+from dashboard.library.notes import Notes
+from tests.helpers import sheets
+from tests.helpers.run_folders import make_run
 
 VIEW = "runs=reference%2Fgan&runs=mine&runs=private&epoch=2"
 

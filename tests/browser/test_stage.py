@@ -9,9 +9,9 @@ import pytest
 from playwright.sync_api import Browser, Page, WebSocket, expect
 
 from gan_core import runs
-from tests.browser import sheets
-from tests.browser.sheets import cards, epochs, pixels, ready, red, sheet, slider, wait_for_epochs
-from tests.dashboard.fixtures import draw_grid, make_run
+from tests.helpers import sheets
+from tests.helpers.run_folders import draw_grid, make_run
+from tests.helpers.sheets import cards, epochs, pixels, ready, red, sheet, slider, wait_for_epochs
 
 FOUR = ("gan", "dcgan", "cgan", "bigan")
 REFERENCE = [f"reference/{preset}" for preset in FOUR]

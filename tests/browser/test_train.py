@@ -5,7 +5,7 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 
 from gan_core.runs import Run
-from tests.browser.sheets import cards
+from tests.helpers.sheets import cards
 
 MINUTES = 2 * 60_000
 

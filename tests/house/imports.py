@@ -77,7 +77,7 @@ WITH_TORCH = frozenset(
 
 
 def part_of(module: str) -> str:
-    """gan_core.data.store -> data, gan_core.families.dcgan -> families.dcgan, gan_core -> ""."""
+    """gan_core.data.prepared -> data, gan_core.families.dcgan -> families.dcgan, gan_core -> ""."""
     names = module.split(".")[1:]
     return ".".join(names[: 2 if names[:1] == ["families"] else 1])
 

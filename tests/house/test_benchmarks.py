@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks.__main__ import BASELINE, Rounds, line, load, moved, save
-from tests.benchmarks.figures import FIGURES, Figure
+from benchmarks.__main__ import BASELINE, Rounds, line, load, moved, save
+from benchmarks.figures import FIGURES, Figure
 
 TIME = Figure("an epoch", "s", 4.0)
 RATIO = Figure("against a plain loop", "times", 1.4, timed=False)

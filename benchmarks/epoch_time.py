@@ -1,0 +1,130 @@
+"""Seconds an epoch of 4077 images at 64 px, batch 32, what 64 samples take, and the multiply-adds of each network.
+
+    python -m benchmarks.epoch_time [PRESET ...] [--seconds 20]
+
+Trains each preset on phantoms with the real trainer and reads the speed from its metrics.csv: previews and checkpoints
+are left out, reading a batch, both updates and the moving average are in. Nothing else should run meanwhile.
+"""
+
+import argparse
+import inspect
+import math
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from gan_core import inference
+from gan_core.families import loading, registry
+from gan_core.runs import Run
+from gan_core.training import plan, trainer
+
+IMAGES, BATCH, SIZE, SAMPLES = 4077, 32, 64, 64
+EPOCHS = 1_000_000  # the clock ends a measurement, not the plan
+
+
+class Timed(trainer.Trainer):
+    """A trainer that asks itself to stop after so many seconds of steps."""
+
+    budget = 20.0
+
+    def _step(self) -> None:
+        super()._step()
+        if self.seconds > self.budget:
+            self._ask_to_stop("measured")
+
+
+def multiply_adds(network: nn.Module, *inputs: torch.Tensor) -> int:
+    """Of one picture through a network: its linear layers and convolutions, as their definitions have them.
+
+    An up-sampling convolution counts as nearest neighbours followed by 3 x 3, though it is computed with four ninths.
+    """
+    counted = 0
+
+    def count(layer: nn.Module, _: object, output: torch.Tensor) -> None:
+        nonlocal counted
+        if isinstance(layer, nn.Linear):
+            counted += layer.in_features * layer.out_features
+        if isinstance(layer, nn.Conv2d):
+            counted += output[0].numel() * layer.in_channels * math.prod(layer.kernel_size)
+
+    hooks = [layer.register_forward_hook(count) for layer in network.modules()]
+    with torch.no_grad():
+        network.eval()(*inputs)
+    for hook in hooks:
+        hook.remove()
+    return counted
+
+
+def networks(preset: str) -> dict[str, int]:
+    """Multiply-adds of a preset's networks by name."""
+    entry = registry.find_preset(preset)
+    definition = loading.load_family(entry.family)
+    family = definition.family(definition.presets[preset], (1, SIZE, SIZE), 2, training=False)
+    image, z, label = (
+        torch.zeros(1, 1, SIZE, SIZE),
+        torch.zeros(1, family.latent_size),
+        torch.zeros(1, dtype=torch.int64),
+    )
+    given = {"generator": [z], "encoder": [image], "discriminator": [image]}
+    if entry.family == "bigan":
+        given["discriminator"].append(z)
+    if family.conditional:
+        given["generator"].append(label)
+        given["discriminator"].append(label)
+    found = {}
+    for name, net in family.named_children():
+        if name in given:
+            takes = len(inspect.signature(net.forward).parameters)  # not every discriminator is told the class
+            found[name] = multiply_adds(net, *given[name][:takes])
+    return found
+
+
+def measure(preset: str, root: Path, seconds: float) -> tuple[np.ndarray, Run]:
+    """Images a second of each logged row, and the run, which holds the precision that was faster."""
+    Timed.budget = seconds
+    trainer.Trainer = Timed
+    settled, prepared = plan.plan(preset, "phantom:cxr?images=5200", epochs=EPOCHS, preview_every=EPOCHS, device="cpu")
+    run = trainer.train(settled, prepared, preset, root, "cpu")
+    metrics = run.metrics()
+    metrics.poll()
+    return metrics.column("images_per_second")[2:], run
+
+
+def generation(run: Run, rounds: int = 5) -> float:
+    """Milliseconds from latents to 64 pictures as bytes, as Live generates them; the median."""
+    model = inference.load(run)
+    model.generate(SAMPLES)  # the first call settles how to compute
+    taken = []
+    for seed in range(rounds):
+        begun = time.perf_counter()
+        model.generate(SAMPLES, seed=seed)
+        taken.append(time.perf_counter() - begun)
+    return 1000 * float(np.median(taken))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Seconds an epoch of each preset.")
+    parser.add_argument("presets", nargs="*", metavar="PRESET")
+    parser.add_argument("--seconds", type=float, default=20, help="of training for each (default 20)")
+    options = parser.parse_args()
+    print(f"{torch.get_num_threads()} threads, torch {torch.__version__}, {IMAGES} images, batch {BATCH}, {SIZE} px")
+    print(
+        "| preset | seconds an epoch | 10 to 90 % | ms a step | ms for 64 samples | precision | million multiply-adds |"
+    )
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    with tempfile.TemporaryDirectory() as folder:
+        for preset in options.presets or registry.presets():
+            speeds, run = measure(preset, Path(folder), options.seconds)
+            median, slow, fast = (IMAGES / np.percentile(speeds, q) for q in (50, 10, 90))
+            sizes = ", ".join(f"{name} {count / 1e6:.1f}" for name, count in networks(preset).items())
+            step = 1000 * median * BATCH / IMAGES
+            times = f"{median:.1f} | {fast:.1f} to {slow:.1f} | {step:.0f} | {generation(run):.0f}"
+            print(f"| `{preset}` | {times} | {run.config().precision} | {sizes} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,154 @@
+"""How the app bears many runs and many readers: 200 runs listed, eight browser sessions at once on one server.
+
+    python -m benchmarks.many_runs
+
+Makes the runs in a scratch folder, serves them on a free port, and opens Compare eight times in headless Chromium, each
+in a profile of its own. Prints how long listing takes, how long each session waits for its page and for an answer of
+the server, alone and while all eight ask at once, and how much memory the server has taken for each.
+"""
+
+import os
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from pathlib import Path
+
+import psutil
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from dashboard.library.store import Library
+from tests.conftest import ROOT
+from tests.helpers.browser import find_browser
+from tests.helpers.run_folders import make_run
+
+RUNS, SESSIONS, ROUNDS = 200, 8, 3
+PRESETS = ("gan", "dcgan", "cgan", "bigan")
+WAIT = 120_000  # ms
+TOGGLE = ".st-key-every-setting-generate input"
+DONE = "[data-testid='stApp'][data-test-script-state='notRunning']"
+
+
+def make(root: Path) -> None:
+    """200 runs: a few are drawn, the others are copies of them."""
+    for seed, preset in enumerate(PRESETS):
+        make_run(root, f"run-{seed:03d}", preset, 10, 100, seed=seed)
+    for number in range(len(PRESETS), RUNS):
+        shutil.copytree(root / f"run-{number % len(PRESETS):03d}", root / f"run-{number:03d}")
+
+
+def list_runs(root: Path) -> tuple[float, float]:
+    """Seconds to list the runs, when no file was read before, and after that (median of five)."""
+    library = Library(root)
+    times = []
+    for _ in range(6):
+        began = time.perf_counter()
+        assert len(library.entries()) == RUNS
+        times.append(time.perf_counter() - began)
+    return times[0], statistics.median(times[1:])
+
+
+def start(root: Path) -> tuple["subprocess.Popen[bytes]", str]:
+    """The server's process and its address, once it answers."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py"]
+    command += [f"--server.port={port}", "--server.headless=true", "--server.fileWatcherType=none"]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "GANRAY_RUNS": str(root)}, **quiet)
+    url = f"http://127.0.0.1:{port}"
+    while True:
+        try:
+            urllib.request.urlopen(f"{url}/_stcore/health", timeout=1)
+            return process, url
+        except OSError:
+            time.sleep(0.05)
+
+
+def visit(browser: Browser, url: str, first: int) -> tuple[Page, float]:
+    """A browser profile with four runs, and the seconds until all of its page is there."""
+    page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
+    page.set_default_timeout(WAIT)
+    began = time.perf_counter()
+    page.goto(f"{url}/?{'&'.join(f'runs=run-{first + n:03d}' for n in range(4))}")
+    page.get_by_text("Keep this comparison").wait_for()
+    page.locator(DONE).wait_for()
+    return page, time.perf_counter() - began
+
+
+def ask(pages: list[Page]) -> list[float]:
+    """Seconds from a click in each of these pages, all at once, until the server has drawn it again."""
+    before = [page.get_by_test_id("stTable").first.inner_text() for page in pages]
+    began = time.perf_counter()
+    for page in pages:
+        page.eval_on_selector(TOGGLE, "box => box.click()")
+    times = []
+    for page, text in zip(pages, before, strict=True):
+        page.wait_for_function(
+            "old => document.querySelector('[data-testid=stTable]')?.innerText !== old",
+            arg=text,
+            timeout=WAIT,
+            polling=50,  # a page that is not in front draws no frames to wait for
+        )
+        times.append(time.perf_counter() - began)
+    for page in pages:
+        page.locator(DONE).wait_for()
+    return times
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as scratch:
+        root = Path(scratch) / "runs"
+        root.mkdir()
+        make(root)
+        cold, warm = list_runs(root)
+        print(f"{RUNS} runs listed: {cold:.2f} s at first, then {warm:.3f} s")
+        path = find_browser()
+        process, url = start(root)
+        try:
+            with sync_playwright() as playwright:
+                browser = playwright.chromium.launch(
+                    executable_path=path, headless=True, args=["--no-sandbox", "--disable-gpu"]
+                )
+                measure(browser, url, psutil.Process(process.pid))
+                browser.close()
+        finally:
+            process.kill()
+
+
+def measure(browser: Browser, url: str, server: psutil.Process) -> None:
+    """Open the sessions one after the other, then let all of them ask at once."""
+
+    def memory() -> float:
+        return server.memory_info().rss / 1e6
+
+    page, seconds = visit(browser, url, 0)
+    time.sleep(2)
+    pages, sizes = [page], [memory()]
+    print(f"first session: Compare after {seconds:.2f} s, server at {sizes[0]:.0f} MB")
+    alone = min(ask(pages)[0] for _ in range(ROUNDS))
+    waits = []
+    for number in range(1, SESSIONS):
+        page, seconds = visit(browser, url, number * 4)
+        time.sleep(1)
+        pages.append(page)
+        waits.append(seconds)
+        sizes.append(memory())
+    grown = (sizes[-1] - sizes[0]) / (SESSIONS - 1)
+    print(f"{SESSIONS - 1} more sessions: Compare after {statistics.median(waits):.2f} s (median), {max(waits):.2f} s")
+    print(f"memory: {sizes[-1]:.0f} MB, {grown:.1f} MB a session")
+    rounds = [ask(pages) for _ in range(ROUNDS)]
+    every = [seconds for each in rounds for seconds in each]
+    print(
+        f"an answer of the server: {alone:.2f} s for one alone; {SESSIONS} at once: "
+        f"median {statistics.median(every):.2f} s, the last {max(every):.2f} s; server at {memory():.0f} MB"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""What a step of each translator costs: seconds, the memory of the process at its height, the weights it holds.
+
+    python -m benchmarks.translators [PRESET ...] [--size 128] [--steps 5]
+
+Each preset trains in a process of its own, batch 1 (one picture each way, or one pair), bfloat16. Memory is what the
+process holds at most beyond what it held before its networks were made. Nothing else should run meanwhile.
+"""
+
+import argparse
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import time
+
+import psutil
+import torch
+
+from gan_core.families import loading, registry
+from gan_core.training import devices
+
+PRESETS = ("cyclegan_resnet", "cut", "fastcut", "cyclegan_unet", "pix2pix")
+
+
+def measure(preset: str, size: int, steps: int) -> dict[str, float]:
+    """Seconds of a step, the median of some after two; megabytes at the height; millions of weights."""
+    devices.keep_freed_memory()
+    definition = loading.load_family(registry.find_preset(preset).family)
+    before = psutil.Process().memory_info().rss
+    torch.manual_seed(0)
+    family = definition.family(definition.presets[preset], (1, size, size), 2).place("cpu")
+    real, times = torch.rand(2, 1, size, size) * 2 - 1, []
+    for _ in range(steps + 2):
+        began = time.perf_counter()
+        with torch.autocast("cpu", torch.bfloat16):
+            family.train_step(real.clone(), torch.tensor([0, 1]))
+        family.step += 1
+        times.append(time.perf_counter() - began)
+    height = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # Linux counts in kB
+    weights = sum(parameter.numel() for parameter in family.parameters())
+    return {"seconds": statistics.median(times[2:]), "memory": (height - before) / 1e6, "weights": weights / 1e6}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("presets", nargs="*", metavar="PRESET", help=f"default: {', '.join(PRESETS)}")
+    parser.add_argument("--size", type=int, default=128)
+    parser.add_argument("--steps", type=int, default=5)
+    parser.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)  # in the process of one preset
+    options = parser.parse_args()
+    if options.alone:
+        print(json.dumps(measure(options.presets[0], options.size, options.steps)))
+        return
+    print(f"{options.size} px, {torch.get_num_threads()} threads, torch {torch.__version__}")
+    print("| preset | seconds a step | memory at its height, MB | weights, million |\n| --- | --- | --- | --- |")
+    for preset in options.presets or PRESETS:
+        command = [sys.executable, "-m", "benchmarks.translators", preset, "--alone"]
+        command += ["--size", str(options.size), "--steps", str(options.steps)]
+        found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        print(f"| `{preset}` | {found['seconds']:.2f} | {found['memory']:.0f} | {found['weights']:.1f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Curves and other charts, shared by pages."""

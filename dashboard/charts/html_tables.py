@@ -1,0 +1,198 @@
+"""What Streamlit has no element for, as HTML that styles/ lays out: tables, strips, confusions, audits.
+
+Every text from a run is escaped. Positions are shares of a scale, so that all of it fits any width.
+"""
+
+import html
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dashboard.charts.plotly_figures import GREY, Style
+from dashboard.library.evaluation_files import interval, written
+from dashboard.library.evaluations import EVERYTHING, Column, Row, Table, decimals
+from gan_core.evaluation.results import Direction, Flip, Measure, Scores
+
+ARROWS = {True: "higher is better", False: "lower is better", None: ""}
+_FULL = 0.15  # of the grey scale: a change that is drawn in full colour
+
+
+@dataclass(frozen=True)
+class Scale:
+    """From a number to its place on a strip, in per cent of the strip's width."""
+
+    low: float
+    high: float
+
+    def at(self, value: float) -> float:
+        return min(max((value - self.low) / (self.high - self.low), 0.0), 1.0) * 100
+
+
+def scale_of(row: Row, beside: Sequence[Measure | None] = ()) -> Scale:
+    """A scale that begins at zero and holds every value, interval and mark of a row."""
+    if row.whole:
+        return Scale(0, 1)
+    cells = [cell for cell in (*row.cells, *beside) if cell]
+    numbers = [n for cell in cells for n in (cell.value, cell.low, cell.high, cell.floor) if n is not None]
+    finite = [n for n in numbers if math.isfinite(n)]
+    low, high = min([0.0, *finite]), max([0.0, *finite])
+    return Scale(low, high * 1.04) if high > low else Scale(0, 1)
+
+
+def strips(row: Row, names: Sequence[str], looks: Sequence[Style], beside: Sequence[Measure | None] = ()) -> str:
+    """A line for each cell: name, interval and value on the row's scale, marks to compare with, the number."""
+    scale, digits = scale_of(row, beside), decimals(row.cells, row.shows)
+    lines = []
+    for index, (cell, name, look) in enumerate(zip(row.cells, names, looks, strict=True)):
+        label = f'<span class="ev-name">{dot(look)}{html.escape(name)}</span>'
+        if cell is None:
+            lines.append(f'<li>{label}<span class="ev-none">not measured</span><b>–</b></li>')
+            continue
+        other = beside[index] if index < len(beside) else None
+        best = ' class="ev-best"' if index == row.best else ""
+        value = written(cell.value, digits, row.shows)
+        lines.append(f"<li{best}>{label}{strip(cell, scale, look.color, other)}<b>{value}</b></li>")
+    long = " ev-long" if max(map(len, names), default=0) > 16 else ""
+    return f'<ul class="ev-strips{long}">{"".join(lines)}</ul>'
+
+
+def legend() -> str:
+    """What the strips show, said once."""
+    shown = {
+        "the number": '<i class="ev-at" style="left:50%"></i>',
+        "its 95% interval": '<i class="ev-reach" style="left:0;width:100%"></i>',
+        "real images, or what else it is to be held against": '<i class="ev-mark" style="left:50%"></i>',
+    }
+    strips = (
+        f'<span><span class="ev-strip" style="--run:{GREY}" aria-hidden="true">{mark}</span>{words}</span>'
+        for words, mark in shown.items()
+    )
+    return f'<div class="ev-legend">{"".join(strips)}</div>'
+
+
+def strip(cell: Measure, scale: Scale, color: str, beside: Measure | None = None) -> str:
+    """The interval as a bar, the value as a dot, the floor as a mark; a second, hollow one where given."""
+    parts = []
+    if cell.low is not None and cell.high is not None:
+        left, right = scale.at(cell.low), scale.at(cell.high)
+        parts.append(f'<i class="ev-reach" style="left:{left:.1f}%;width:{max(right - left, 0.5):.1f}%"></i>')
+    if cell.floor is not None and math.isfinite(cell.floor):
+        parts.append(f'<i class="ev-mark" style="left:{scale.at(cell.floor):.1f}%"></i>')
+    if beside is not None and math.isfinite(beside.value):
+        parts.append(f'<i class="ev-mark ev-second" style="left:{scale.at(beside.value):.1f}%"></i>')
+    if math.isfinite(cell.value):
+        parts.append(f'<i class="ev-at" style="left:{scale.at(cell.value):.1f}%"></i>')
+    return f'<span class="ev-strip" style="--run:{color}" aria-hidden="true">{"".join(parts)}</span>'
+
+
+def dot(look: Style) -> str:
+    """A run's dot: full for a solid line, a ring for a dashed one; or its shape."""
+    if look.shape:
+        return f'<i class="ev-shape" style="color:{look.color}" aria-hidden="true">{look.dot}</i>'
+    fill = look.color if look.dash == "solid" else "transparent"
+    return f'<i class="ev-dot" style="background:{fill};border-color:{look.color}"></i>'
+
+
+def table(found: Table, looks: dict[str, Style], caption: str) -> str:
+    """Measures down, runs across; a measure's name opens its explanation."""
+    heads = ["<th scope='col'>Measure</th>"]
+    heads += ["<th scope='col' class='ev-floor'>Real images</th>"] if found.one_floor else []
+    heads += [_heading(column, looks) for column in found.columns]
+    lines = []
+    for section in found.sections:
+        lines.append(f"<tr class='ev-section'><th colspan='{len(heads)}'>{html.escape(section.question)}</th></tr>")
+        lines += [_line(row, found, looks) for row in section.rows]
+    body = f"<thead><tr>{''.join(heads)}</tr></thead><tbody>{''.join(lines)}</tbody>"
+    frame = f'<div class="ev-scroll" tabindex="0" role="region" aria-label="{html.escape(caption)}">'
+    return f'{frame}<table class="ev-table">{body}</table></div>'
+
+
+def _heading(column: Column, looks: dict[str, Style]) -> str:
+    way = f"<small>{html.escape(column.direction)}</small>" if column.way else ""
+    return f"<th scope='col'>{dot(looks[column.run.entry.name])}{html.escape(column.run.label)}{way}</th>"
+
+
+def _line(row: Row, found: Table, looks: dict[str, Style]) -> str:
+    digits = decimals(row.cells, row.shows)
+    kin = [cell for other in found.rows if row.group and other.group == row.group for cell in other.cells]
+    scale = scale_of(row, kin)
+    cells = []
+    if found.one_floor:
+        floor = "–" if row.floor is None else written(row.floor, digits, row.shows)
+        cells.append(f"<td class='ev-floor'>{floor}</td>")
+    for index, (cell, column) in enumerate(zip(row.cells, found.columns, strict=True)):
+        if cell is None:
+            cells.append("<td>–</td>")
+            continue
+        best = index == row.best
+        value = written(cell.value, digits, row.shows)
+        reach = interval(cell, digits, row.shows)
+        if not found.one_floor and cell.floor is not None:
+            reach = (
+                f"{reach} · beside {written(cell.floor, digits, row.shows)}"
+                if reach
+                else f"beside {written(cell.floor, digits, row.shows)}"
+            )
+        drawn = strip(cell, scale, looks[column.run.entry.name].color)
+        badge = "<span class='ev-badge'>best</span>" if best else ""
+        cells.append(f"<td{' class=ev-best' if best else ''}><b>{value}</b>{badge}<small>{reach}</small>{drawn}</td>")
+    way = f" <small>{ARROWS[row.more]}</small>" if row.more is not None else ""
+    name = f"<details><summary>{html.escape(row.title)}{way}</summary><p>{html.escape(row.meaning)}</p></details>"
+    return f"<tr><th scope='row'>{name}</th>{''.join(cells)}</tr>"
+
+
+def confusion(found: Scores) -> str:
+    """A confusion matrix, each row shaded by the shares of its class."""
+    names = [html.escape(name) for name in found.classes]
+    heads = "".join(f"<th scope='col'>{name}</th>" for name in names)
+    lines = []
+    for name, row in zip(names, found.confusion, strict=True):
+        total = max(sum(row), 1)
+        cells = "".join(
+            f"<td style='--share:{count / total:.3f}'><b>{count}</b><small>{count / total:.0%}</small></td>"
+            for count in row
+        )
+        lines.append(f"<tr><th scope='row'>{name}</th>{cells}</tr>")
+    corner = "<th class='ev-corner'><small>is \\ taken for</small></th>"
+    return f"<table class='ev-confusion'><thead><tr>{corner}{heads}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
+
+
+def audit(way: Direction, color: str) -> str:
+    """One direction as one picture: where it changes, and whom it turns."""
+    judged = "".join(_judged(flip, color) for flip in way.flips)
+    who = (
+        f"<ul class='ev-judges'>{judged}</ul>"
+        if judged
+        else "<p class='ev-none'>No classifier knows these domains.</p>"
+    )
+    return f"<div class='ev-audit' style='--run:{color}'>{_place(way)}{who}</div>"
+
+
+def _place(way: Direction) -> str:
+    """A chest, its lungs and what surrounds them as strongly coloured as they are changed; a plain square without."""
+    change = {key: cell.value for key, cell in way.change.items() if math.isfinite(cell.value)}
+    inside, outside = change.get("inside lungs"), change.get("outside lungs")
+    around = outside if outside is not None else change.get("all")
+    if around is None:
+        return ""
+    ground = f"style='--much:{min(around / _FULL, 1):.3f}'"
+    if inside is None:
+        return f"<div class='ev-place' {ground}><span class='ev-around'>{around:.1%}<small>changed</small></span></div>"
+    lung = f"style='--much:{min(inside / _FULL, 1):.3f}'"
+    return (
+        f"<div class='ev-place' {ground}><i class='ev-lung ev-left' {lung}></i><i class='ev-lung ev-right' {lung}></i>"
+        f"<span class='ev-inside'>{inside:.1%}<small>inside</small></span>"
+        f"<span class='ev-outside'>{around:.1%} <small>outside</small></span></div>"
+    )
+
+
+def _judged(flip: Flip, color: str) -> str:
+    cell = flip.flipped
+    kind = "ev-all" if flip.sees == EVERYTHING else "ev-hull" if "lungs" in flip.sees else "ev-box"
+    name = f"sees {html.escape(flip.sees)}"
+    of = f"{html.escape(flip.classifier)}, right for {flip.held_out_accuracy:.0%} of real pictures"
+    sure = f"mean chance of the target {flip.confidence_before:.0%} → {flip.confidence_after:.0%}"
+    return (
+        f"<li><i class='ev-eye {kind}'><i></i><i></i></i><span><b>{name}</b><small>{of}; {sure}</small>"
+        f"{strip(cell, Scale(0, 1), color)}</span><b class='ev-number'>{written(cell.value, 2, 'percent')}</b></li>"
+    )

@@ -1,0 +1,70 @@
+"""The distance to real images that was measured on the way, as a curve beside the logged ones.
+
+`python -m gan_core evaluate RUN --parts progress` measures it.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from dashboard.charts import run_metrics
+from dashboard.charts.run_metrics import Chart
+from dashboard.library.curves import Curve
+from dashboard.library.store import Entry, Library
+from gan_core import runs
+from gan_core.diagnostics.measured_distance import KEYS, column
+from gan_core.evaluation.results import MEASURES, Evaluation, Progress
+
+TABLE = runs.EVALUATION  # where the curve comes from, as others come from metrics.csv
+
+
+def chart(library: Library, entries: Sequence[Entry]) -> Chart | None:
+    """The chart of the first distance that all comparable runs have; None where none was measured."""
+    found = [one for entry in comparable(library, entries) if (one := progress(library, entry))]
+    for key in KEYS if found else ():
+        if all(key in stand.measures for one in found for stand in one.stands):
+            first = found[0]
+            score = first.stands[-1].measures[key].floor
+            real = "" if score is None else f"; real images of other patients score {run_metrics.number(score)}"
+            meaning = (
+                f"{first.generated} generated against {first.real} real images, features of {first.extractor}{real}"
+            )
+            return Chart(f"{MEASURES[key][0]}, measured", (column(key),), meaning)
+    return None
+
+
+def comparable(library: Library, entries: Sequence[Entry]) -> list[Entry]:
+    """The runs measured as the first of them was: against the same images, by the same features."""
+    found = [(entry, library.evaluation(entry)) for entry in entries if progress(library, entry)]
+    known = [(entry, means(evaluation)) for entry, evaluation in found if isinstance(evaluation, Evaluation)]
+    return [entry for entry, own in known if own == known[0][1]]
+
+
+def means(evaluation: Evaluation) -> tuple[object, ...]:
+    """What two runs must share to be held against each other."""
+    one = evaluation.progress
+    assert one
+    return evaluation.fingerprint, one.extractor, one.features, one.generated, one.real
+
+
+def curve(library: Library, entry: Entry, chart: Chart) -> Curve:
+    """By epochs, from the first snapshot of a trained network on: an untrained one's would flatten the rest."""
+    one = progress(library, entry)
+    key = chart.columns[0].rpartition("/")[-1]
+    stands = [stand for stand in one.stands if stand.epoch > 0 and key in stand.measures] if one else []
+    x = np.array([stand.epoch for stand in stands], np.float32)
+    y = np.array([stand.measures[key].value for stand in stands], np.float32)
+    return Curve(x, y, x, y, float(y[-1]) if len(y) else float("nan"))
+
+
+def floor(library: Library, entry: Entry, chart: Chart) -> float | None:
+    """What real images of other patients score; None where that is not known."""
+    one = progress(library, entry)
+    return one.stands[-1].measures[chart.columns[0].rpartition("/")[-1]].floor if one else None
+
+
+def progress(library: Library, entry: Entry) -> Progress | None:
+    """What was measured of a run on its way, if anything."""
+    found = library.evaluation(entry)
+    one = found.progress if isinstance(found, Evaluation) else None
+    return one if one and one.stands else None

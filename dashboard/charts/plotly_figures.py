@@ -1,0 +1,269 @@
+"""How runs are drawn: one colour per family everywhere; and Plotly figures of what is not compared along epochs.
+
+Plotly is imported when the first chart is drawn. Every trace has at most 1000 points, kept as float32.
+"""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dashboard.library.curves import Curve
+from dashboard.library.store import Entry
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+# Okabe and Ito's colours, and three that the colour-blind tell from them (simulated after Machado 2009), all legible on
+# white and on near black. The second word is Streamlit's name of the colour (see .streamlit/config.toml), for text.
+FAMILIES = {
+    "gan": ("#0072B2", "blue"),
+    "dcgan": ("#D55E00", "orange"),
+    "cgan": ("#009E73", "green"),
+    "bigan": ("#CC79A7", "violet"),
+    "acgan": ("#3D9BDC", "primary"),
+    "r3gan": ("#CC003D", "red"),
+    "vae": ("#7F8C9B", "gray"),
+    "cyclegan": ("#C08A00", "yellow"),  # theirs darkened, to be seen on white
+    "pix2pix": ("#4B5FC0", "blue"),
+    "cut": ("#7A9A01", "green"),
+}
+OTHERS = (("#56B4E9", "primary"), ("#8C6D5B", "gray"))
+SHAPES = ("circle", "square", "diamond", "triangle-up", "x", "star", "cross", "triangle-down")  # of marks on lines
+DASHES = ("solid", "dash", "dot", "dashdot")
+# Beyond four runs of a family, shapes on the lines tell them apart: Plotly's names, and a full and a hollow glyph.
+GLYPHS = {"": "●○", "square": "■□", "diamond": "◆◇", "triangle-up": "▲△", "triangle-down": "▼▽"}
+KINDS = {"real": ("Training", "#7F8C9B"), "held_out": ("Held out", "#56B4E9")}
+
+GREY = "#7F8C9B"
+FAINT = "rgba(127,140,155,0.22)"
+LEGEND = {"showlegend": True, "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "title": ""}}
+CONFIG = {"displayModeBar": False, "scrollZoom": False}
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a run is drawn: its family's colour, and a dash and a shape that tell it from others of the family."""
+
+    color: str
+    word: str  # Streamlit's name of the colour
+    dash: str
+    shape: str = ""  # one of GLYPHS
+
+    @property
+    def dot(self) -> str:
+        """A full dot (or the run's shape) for a solid line, a hollow one for a dashed one."""
+        return GLYPHS[self.shape][self.dash != "solid"]
+
+    @property
+    def symbol(self) -> str:
+        """The same as Plotly's marker."""
+        return f"{self.shape or 'circle'}{'' if self.dash == 'solid' else '-open'}"
+
+
+def family_color(family: str) -> tuple[str, str]:
+    """(hex colour, Streamlit's name of it), the same for a family on every page."""
+    if family in FAMILIES:
+        return FAMILIES[family]
+    return OTHERS[sum(family.encode()) % len(OTHERS)] if family else (GREY, "gray")
+
+
+def styles(entries: Sequence[Entry]) -> dict[str, Style]:
+    """A style for each run by name. The plain `_seed` presets are dashed; further runs of a family get other dashes.
+
+    Twenty runs of a family look different.
+    """
+    found: dict[str, Style] = {}
+    used: dict[str, set[tuple[str, int]]] = {}
+    for entry in entries:
+        taken = used.setdefault(entry.family, set())
+        seed_twin = bool(entry.config and entry.config.preset.endswith("_seed"))
+        order = (1, 2, 3, 0) if seed_twin else (0, 2, 3, 1)
+        free = ((shape, dash) for shape in GLYPHS for dash in order)
+        shape, dash = next((each for each in free if each not in taken), ("", order[0]))
+        taken.add((shape, dash))
+        found[entry.name] = Style(*family_color(entry.family), DASHES[dash], shape)
+    return found
+
+
+@dataclass(frozen=True)
+class Line:
+    """A curve with its name and style."""
+
+    name: str
+    curve: Curve
+    style: Style
+
+
+def curves(
+    lines: Sequence[Line],
+    *,
+    height: int = 260,
+    end: float | None = None,
+    percent: bool = False,
+    smoothed: bool = True,
+    legend: bool = False,
+) -> "Figure":
+    """Curves over epochs, the raw ones pale behind; `end` is the last epoch of the axis."""
+    figure = _figure(height)
+    for line in lines:
+        if smoothed and len(line.curve.x) > 1:
+            figure.add_scatter(
+                x=line.curve.x,
+                y=line.curve.y,
+                mode="lines",
+                line={"color": line.style.color, "width": 1},
+                opacity=0.12,
+                hoverinfo="skip",
+                showlegend=False,
+            )
+    for line in lines:
+        x, y = (line.curve.smooth_x, line.curve.smooth_y) if smoothed else (line.curve.x, line.curve.y)
+        figure.add_scatter(
+            x=x,
+            y=y,
+            name=line.name,
+            mode="lines" if len(x) > 1 else "markers",
+            line={"color": line.style.color, "width": 2, "dash": line.style.dash},
+            hovertemplate="%{y:.0%}" if percent else "%{y:.3g}",
+        )
+    figure.update_xaxes(title={"text": "epoch", "standoff": 4}, hoverformat=".1f")
+    if end:
+        figure.update_xaxes(range=[0, end])
+    if percent:
+        low = min([0.4, *(float(line.curve.smooth_y.min()) - 0.05 for line in lines if len(line.curve.smooth_y))])
+        figure.update_yaxes(tickformat=".0%", range=[max(low, 0), 1.02])
+        figure.add_hline(y=0.5, line={"color": GREY, "width": 1, "dash": "dot"}, layer="below")
+    elif span := _span([line.curve for line in lines]):
+        figure.update_yaxes(range=span)
+    if legend:
+        figure.update_layout(**LEGEND)
+    return figure
+
+
+@dataclass(frozen=True)
+class Point:
+    """A run in a plane, with the reach of its intervals: (low, high) of each axis."""
+
+    name: str
+    x: float
+    y: float
+    style: Style
+    x_reach: tuple[float, float] | None = None
+    y_reach: tuple[float, float] | None = None
+
+
+def plane(points: Sequence[Point], x: str, y: str, height: int = 380) -> "Figure":
+    """Runs by two shares, from 0 to 1."""
+    figure = _figure(height)
+    for point in points:
+        figure.add_scatter(
+            x=[point.x],
+            y=[point.y],
+            name=point.name,
+            mode="markers",
+            marker={"color": point.style.color, "size": 12, "symbol": point.style.symbol},
+            error_x=_error(point.x, point.x_reach, point.style.color),
+            error_y=_error(point.y, point.y_reach, point.style.color),
+            hovertemplate=f"{x} %{{x:.3f}}<br>{y} %{{y:.3f}}",
+        )
+    figure.update_layout(hovermode="closest", **LEGEND)
+    figure.update_xaxes(title={"text": x, "standoff": 4}, range=[0, 1.03], showgrid=True, gridcolor=FAINT)
+    figure.update_yaxes(title={"text": y, "standoff": 4}, range=[0, 1.03])
+    return figure
+
+
+@dataclass(frozen=True, eq=False)
+class Band:
+    """A mean with the lowest and highest of what it is the mean of: float (n,) each."""
+
+    name: str
+    style: Style
+    x: np.ndarray
+    mean: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+
+def bands(found: Sequence[Band], x: str, y: str, floor: float | None, height: int = 400) -> "Figure":
+    """Means with their bands over what they cost, the distance logarithmic where all of it is above zero."""
+    figure = _figure(height)
+    for band in found:
+        if (band.high > band.low).any():
+            around = np.concatenate((band.x, band.x[::-1])), np.concatenate((band.high, band.low[::-1]))
+            figure.add_scatter(
+                x=around[0].astype(np.float32),
+                y=around[1].astype(np.float32),
+                mode="none",
+                fill="toself",
+                fillcolor=_faded(band.style.color),
+                hoverinfo="skip",
+                showlegend=False,
+            )
+    for band, shape in zip(found, itertools.cycle(SHAPES)):
+        figure.add_scatter(
+            x=band.x.astype(np.float32),
+            y=band.mean.astype(np.float32),
+            name=band.name,
+            mode="lines+markers",
+            line={"color": band.style.color, "width": 2, "dash": band.style.dash},
+            marker={"size": 8, "symbol": shape},
+            hovertemplate="%{y:.3g}",
+        )
+    lowest = min([float(band.low.min()) for band in found] + ([floor] if floor is not None else []))
+    if floor is not None:
+        words = {"text": "real images", "yanchor": "bottom", "font": {"size": 12}}
+        figure.add_hline(y=floor, line={"color": GREY, "width": 1.5, "dash": "dash"}, label=words, layer="below")
+    figure.update_layout(**LEGEND)
+    figure.update_xaxes(
+        title={"text": x, "standoff": 4}, rangemode="tozero", hoverformat=",.0f", separatethousands=True
+    )
+    figure.update_yaxes(title={"text": y, "standoff": 4})
+    if lowest > 0:
+        figure.update_yaxes(type="log", dtick="D2", tickformat="~g", nticks=None)  # 1, 2 and 5 of every decade
+    return figure
+
+
+def _faded(color: str) -> str:
+    """A hex colour, nearly transparent."""
+    red, green, blue = (int(color[place : place + 2], 16) for place in (1, 3, 5))
+    return f"rgba({red},{green},{blue},0.16)"
+
+
+def _error(value: float, reach: tuple[float, float] | None, color: str) -> dict[str, object]:
+    if reach is None:
+        return {"visible": False}
+    up, down = [max(reach[1] - value, 0)], [max(value - reach[0], 0)]
+    return {"type": "data", "symmetric": False, "array": up, "arrayminus": down, "color": color, "thickness": 1.5}
+
+
+def _figure(height: int) -> "Figure":
+    from plotly.graph_objects import Figure
+
+    figure = Figure()
+    figure.update_layout(
+        height=height,
+        margin={"l": 44, "r": 10, "t": 10, "b": 40},
+        showlegend=False,
+        hovermode="x unified",
+        dragmode=False,
+        uirevision="kept",
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+    )
+    figure.update_xaxes(showgrid=False, zeroline=False, nticks=7, ticks="", showspikes=False)
+    figure.update_yaxes(gridcolor=FAINT, zeroline=False, nticks=5, automargin=False)
+    return figure
+
+
+def _span(found: Sequence[Curve]) -> list[float] | None:
+    """A y range that shows the smoothed curves well and the raw ones but for rare spikes."""
+    parts = [curve.smooth_y for curve in found] + [np.quantile(c.y, [0.01, 0.99]) for c in found if len(c.y)]
+    values = np.concatenate(parts) if parts else np.empty(0)
+    if not len(values):
+        return None
+    low, high = float(values.min()), float(values.max())
+    margin = (high - low) * 0.06 or abs(high) * 0.1 or 1.0
+    return [low - margin, high + margin]

@@ -1,0 +1,1 @@
+"""What the pages read of run folders, evaluations and data."""

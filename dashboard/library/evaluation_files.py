@@ -1,0 +1,161 @@
+"""Evaluations to take away: everything as CSV, and the table on the page as LaTeX or Markdown."""
+
+import csv
+import io
+import math
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from dashboard.library.evaluations import EVERYTHING, Column, Evaluated, Row, Table, decimals
+from gan_core.evaluation.results import Evaluation, Fidelity, Measure, Progress
+
+HEADER = ("run", "preset", "epoch", "part", "of", "by", "measure", "value", "low", "high", "floor", "count")
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "→": r"$\rightarrow$",
+    **{sign: f"\\{sign}" for sign in "&%$#_{}"},
+}
+
+
+def written(value: float, digits: int, shows: str = "number") -> str:
+    """A number as people read it: with a true minus, and per cent where it is a share of something."""
+    if not math.isfinite(value):
+        return "–"
+    text = f"{value * 100:.{max(digits - 2, 0)}f}%" if shows == "percent" else f"{value:.{digits}f}"
+    # What rounds to nothing has no sign.
+    return text.replace("-", "−" if re.search("[1-9]", text) else "")
+
+
+def interval(cell: Measure, digits: int, shows: str = "number") -> str:
+    """The ends of a 95 % interval; empty where there is none."""
+    if cell.low is None or cell.high is None:
+        return ""
+    low, high = (written(end, digits, shows).removesuffix("%") for end in (cell.low, cell.high))
+    return f"{low} to {high}" if "−" in low + high else f"{low}–{high}"
+
+
+def to_csv(runs: Sequence[Evaluated]) -> str:
+    """Every number of these runs, one a line."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(HEADER)
+    for run in runs:
+        found = run.found
+        for part, of, by, name, cell in _everything(found):
+            numbers = (cell.value, cell.low, cell.high, cell.floor, cell.count)
+            writer.writerow((run.entry.name, found.preset, found.epoch, part, of, by, name, *map(as_text, numbers)))
+    return buffer.getvalue()
+
+
+def to_markdown(table: Table) -> str:
+    """A table of GitHub's kind; the best is bold where there is one."""
+    lines = [["Measure", *(["Real images"] if table.one_floor else []), *map(_heading, table.columns)]]
+    lines.append(["---", *["---:"] * (len(lines[0]) - 1)])
+    for row in table.rows:
+        cells = [f"**{text}**" if best else text for text, best in _cells(row, table.one_floor)]
+        lines.append([row.title, *_floor(row, table), *cells])
+    return "".join(f"| {' | '.join(cell.replace('|', '/') for cell in line)} |\n" for line in lines)
+
+
+def to_latex(table: Table) -> str:
+    """A `tabular` for the package booktabs; the best is bold where there is one."""
+    heads = ["Measure", *(["Real images"] if table.one_floor else []), *map(_heading, table.columns)]
+    lines = [rf"\begin{{tabular}}{{l{'r' * (len(heads) - 1)}}}", r"\toprule", _latex_line(map(_latex, heads))]
+    for section in table.sections:
+        lines.append(r"\midrule")
+        for row in section.rows:
+            cells = [
+                rf"\textbf{{{_latex(text)}}}" if best else _latex(text) for text, best in _cells(row, table.one_floor)
+            ]
+            lines.append(_latex_line([_latex(row.title), *map(_latex, _floor(row, table)), *cells]))
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
+
+
+def _everything(found: Evaluation) -> Iterator[tuple[str, str, str, str, Measure]]:
+    """(part, of what, by whom, measure, numbers)."""
+    for part, groups in (("fidelity", found.fidelity), ("second opinion", found.second_opinion)):
+        for of, one in groups.items():
+            yield from ((part, of, _extractor(one), name, cell) for name, cell in one.measures.items())
+    if found.progress:
+        by = _extractor(found.progress)
+        for stand in found.progress.stands:
+            of = f"epoch {stand.epoch}, {stand.images} images, {stand.seconds:g} s"
+            yield from (("progress", of, by, name, cell) for name, cell in stand.measures.items())
+    for score in found.utility:
+        of = f"trained on {score.trained}, tested on {score.tested}"
+        numbers = {name: getattr(score, name) for name in ("balanced_accuracy", "precision", "recall", "f1", "roc_auc")}
+        yield "utility", of, score.classifier, "accuracy", score.accuracy
+        for name, value in numbers.items():
+            if value is not None:
+                yield "utility", of, score.classifier, name, Measure(value, count=score.images)
+    if found.memorisation:
+        for space, near in found.memorisation.space.items():
+            yield "memorisation", space, "", "share nearer than usual", near.share_nearer
+            yield (
+                "memorisation",
+                space,
+                "",
+                "median distance",
+                Measure(near.generated_median, floor=near.held_out_median),
+            )
+            yield "memorisation", space, "", "p-value", Measure(near.p_value)
+    for way in found.audit:
+        of = f"{way.source} to {way.target}"
+        for flip in way.flips:
+            by = flip.classifier if flip.sees == EVERYTHING else f"{flip.classifier}, sees {flip.sees}"
+            yield "audit", of, by, "turned", flip.flipped
+            yield (
+                "audit",
+                of,
+                by,
+                "mean chance of the target",
+                Measure(flip.confidence_after, floor=flip.confidence_before),
+            )
+        measured = {"change": way.change, "cycle": way.cycle, "distance": way.distance}
+        for what, group in {**measured, "untranslated": way.untranslated, "truth": way.truth}.items():
+            yield from (("audit", of, "", f"{what}: {name}", cell) for name, cell in group.items())
+
+
+def _extractor(one: Fidelity | Progress) -> str:
+    return f"{one.extractor} ({one.features} features, {one.generated} generated, {one.real} real)"
+
+
+def as_text(value: float | None) -> str:
+    """A number with seven digits, enough for float32; empty where there is none."""
+    return "" if value is None or not math.isfinite(value) else f"{value:.7g}"
+
+
+def _heading(column: Column) -> str:
+    return f"{column.run.label}, {column.direction}" if column.way else column.run.label
+
+
+def _floor(row: Row, table: Table) -> list[str]:
+    if not table.one_floor:
+        return []
+    return ["–" if row.floor is None else written(row.floor, decimals(row.cells, row.shows), row.shows)]
+
+
+def _cells(row: Row, one_floor: bool) -> Iterator[tuple[str, bool]]:
+    """What stands in each cell, and whether it is the best."""
+    digits = decimals(row.cells, row.shows)
+    for index, cell in enumerate(row.cells):
+        if cell is None:
+            yield "–", False
+            continue
+        text, reach = written(cell.value, digits, row.shows), interval(cell, digits, row.shows)
+        beside = "" if one_floor or cell.floor is None else f"; {written(cell.floor, digits, row.shows)}"
+        yield (
+            f"{text} ({reach}{beside})" if reach else f"{text}{f' ({beside[2:]})' if beside else ''}",
+            index == row.best,
+        )
+
+
+def _latex(text: str) -> str:
+    escaped = re.sub(r"[\\~^&%$#_{}→]", lambda match: _LATEX[match[0]], text)
+    return escaped.replace("–", "--").replace("−", "$-$")
+
+
+def _latex_line(cells: Iterable[str]) -> str:
+    return " & ".join(cells) + r" \\"

@@ -1,0 +1,311 @@
+"""What evaluations say of several runs, as tables: rows of measures, floors, and who is best where that can be said.
+
+`tables` are what the Evaluate page draws and `exports` writes; nothing here knows how they look.
+"""
+
+import math
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from dashboard.library.explained import (
+    CHANGED,
+    CHANGES,
+    CYCLE,
+    CYCLES,
+    DISTANCE,
+    DISTANCES,
+    FLIPPED,
+    KNOWN,
+    NEARER,
+    REAL,
+    SPACES,
+    TAUGHT,
+    TRUTH,
+    UNTRANSLATED,
+)
+from dashboard.library.store import Entry
+from gan_core.evaluation.results import MEASURES, OWN, Direction, Evaluation, Fidelity, Measure, Scores
+
+ALL = "all"  # the images of every class together
+SECOND = "second opinion"  # the same by another extractor
+EVERYTHING = "everything"
+
+HOW_REAL, HOW_VARIED, HOW_USEFUL, COPIES = "How real?", "How varied?", "How useful?", "Does it copy?"
+TURNS, WHERE, HONEST, NEAR, TRUE = (
+    "Does it turn a classifier?",
+    "Where does it change the picture?",
+    "Is the way back honest?",
+    "How near does it come?",
+    "Is it true?",
+)
+# More is not always better, nor less: real images themselves are the mark.
+UNRANKED = frozenset({"density", "ms_ssim"})
+FIDELITY = {HOW_REAL: ("frechet", "kid", "precision", "density"), HOW_VARIED: ("recall", "coverage", "ms_ssim")}
+UNITS = frozenset({"ssim", "psnr", "both lungs"})  # of what is known to be true; all else there are shares
+UNBOUNDED = frozenset({"frechet", "kid", "density"})  # the others lie between 0 and 1
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """A run with what was measured of it."""
+
+    entry: Entry
+    found: Evaluation
+    label: str  # unlike those of the others on the page
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measure of several runs, or of several directions of translators."""
+
+    key: str
+    title: str
+    meaning: str
+    cells: tuple[Measure | None, ...]
+    more: bool | None = None  # whether more is better; None where that cannot be said
+    shows: str = "number"  # number, share (between 0 and 1), percent
+    whole: bool = False  # its strips go from 0 to 1
+    group: str = ""  # rows of one group are drawn to one scale
+    best: int | None = None  # the cell that is better than all others, intervals and all
+
+    @property
+    def floor(self) -> float | None:
+        """What the cells are to be held against; None where they do not agree on it."""
+        floors = {cell.floor for cell in self.cells if cell}
+        return floors.pop() if len(floors) == 1 else None
+
+
+@dataclass(frozen=True)
+class Column:
+    """Whose numbers stand in a column."""
+
+    run: Evaluated
+    way: Direction | None = None  # of a translator
+
+    @property
+    def direction(self) -> str:
+        """From where to where; empty of a generator."""
+        return f"{self.way.source} → {self.way.target}" if self.way else ""
+
+
+@dataclass(frozen=True)
+class Section:
+    """The rows that answer one question."""
+
+    question: str
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Runs side by side."""
+
+    columns: tuple[Column, ...]
+    sections: tuple[Section, ...]
+
+    @property
+    def rows(self) -> list[Row]:
+        return [row for section in self.sections for row in section.rows]
+
+    def row(self, key: str) -> Row | None:
+        return next((row for row in self.rows if row.key == key), None)
+
+    @property
+    def one_floor(self) -> bool:
+        """Whether the floors of every row can stand in one column, as what real images score."""
+        return not any(column.way for column in self.columns) and all(
+            len({cell.floor for cell in row.cells if cell}) == 1 for row in self.rows
+        )
+
+
+def generators(runs: Sequence[Evaluated], scope: str = ALL) -> Table:
+    """Fidelity of all images, of a class or by the second opinion; utility and memorisation only of all images."""
+    rank = not differences(runs, scope)
+    found = [fidelity(run.found, scope) for run in runs]
+    sections = []
+    for question, keys in FIDELITY.items():
+        rows = []
+        for key in keys:
+            title, more, meaning = MEASURES[key]
+            cells = tuple(one.measures.get(key) if one else None for one in found)
+            row = Row(key, title, meaning, cells, None if key in UNRANKED else more, _shows(key), key not in UNBOUNDED)
+            rows.append(marked(row) if rank else row)
+        sections.append(Section(question, tuple(rows)))
+    if scope == ALL:
+        sections += [Section(HOW_USEFUL, tuple(_taught(runs, rank))), Section(COPIES, tuple(_copied(runs)))]
+    return _table([Column(run) for run in runs], sections)
+
+
+def class_rows(run: Evaluated, classes: Sequence[str]) -> list[Row]:
+    """Precision, recall and coverage of one run, a cell for each class."""
+    found = [run.found.fidelity.get(name) for name in classes]
+    rows = []
+    for key in ("precision", "recall", "coverage"):
+        cells = tuple(one.measures.get(key) if one else None for one in found)
+        rows.append(Row(key, MEASURES[key][0], MEASURES[key][2], cells, None, "share", True))
+    return [row for row in rows if any(row.cells)]
+
+
+def translators(runs: Sequence[Evaluated]) -> Table:
+    """Audits, a column a direction. None is best: who turns a classifier more often may only cheat better."""
+    columns = [Column(run, way) for run in runs for way in run.found.audit]
+    ways = [column.way for column in columns if column.way]
+    judges = dict.fromkeys((flip.classifier, flip.sees) for way in ways for flip in way.flips)
+    sections = [
+        Section(TURNS, tuple(_turned(ways, name, sees) for name, sees in judges if sees == EVERYTHING)),
+        Section(
+            WHERE,
+            tuple(_turned(ways, name, sees) for name, sees in judges if sees != EVERYTHING)
+            + _rows([way.change for way in ways], CHANGES, CHANGED, "percent", "change"),
+        ),
+        Section(HONEST, _rows([way.cycle for way in ways], CYCLES, CYCLE, "percent", "cycle")),
+        Section(
+            NEAR,
+            _rows([way.distance for way in ways], DISTANCES, DISTANCE)
+            + _rows([way.untranslated for way in ways], UNTRANSLATED, DISTANCE),
+        ),
+        Section(TRUE, _truths(ways)),
+    ]
+    return _table(columns, sections)
+
+
+def fidelity(found: Evaluation, scope: str) -> Fidelity | None:
+    """Of all images, of a class, or by another extractor; None where that was not measured."""
+    return found.second_opinion.get(ALL) if scope == SECOND else found.fidelity.get(scope)
+
+
+def scopes(runs: Sequence[Evaluated]) -> list[str]:
+    """What fidelity was measured of, in any of the runs: all images first, the second opinion last."""
+    classes = dict.fromkeys(name for run in runs for name in run.found.fidelity if name != ALL)
+    return [ALL, *classes, *([SECOND] if any(run.found.second_opinion for run in runs) else [])]
+
+
+def differences(runs: Sequence[Evaluated], scope: str = ALL) -> str:
+    """Why these runs' numbers cannot be held against each other, as a clause; empty if they can."""
+    found = [one for one in (fidelity(run.found, scope) for run in runs) if one]
+    if len({run.found.fingerprint for run in runs}) > 1:
+        return "they were measured against different real images"
+    if len({(one.extractor, one.features) for one in found}) > 1:
+        return "they were measured by different extractors"
+    if len({(one.generated, one.real) for one in found}) > 1:
+        return "they were measured with different numbers of images"
+    return ""
+
+
+def leaders(row: Row) -> tuple[int, ...]:
+    """The best cell and those whose intervals overlap with its own, the best first; empty where none can be ranked."""
+    known = {index: cell for index, cell in enumerate(row.cells) if cell and _has_interval(cell)}
+    if row.more is None or len(known) < 2 or len(known) < sum(cell is not None for cell in row.cells):
+        return ()
+    sign = 1 if row.more else -1
+    order = sorted(known, key=lambda index: -sign * known[index].value)
+    best = known[order[0]]
+    return tuple(index for index in order if _overlap(known[index], best))
+
+
+def marked(row: Row) -> Row:
+    """With the one cell marked that is better than all others, if there is one."""
+    first = leaders(row)
+    return replace(row, best=first[0]) if len(first) == 1 else row
+
+
+def scores(found: Evaluation, trained: str, tested: str, classifier: str | None = None) -> Scores | None:
+    """A classifier's report; of any classifier if none is named."""
+    wanted = (trained, tested)
+    return next(
+        (s for s in found.utility if (s.trained, s.tested) == wanted and classifier in (None, s.classifier)), None
+    )
+
+
+def decimals(measures: Iterable[Measure | None], shows: str = "number") -> int:
+    """Digits behind the point that most of them are worth: two of the interval, three where there is none."""
+    found = [measure for measure in measures if measure]
+    widths = [(m.high - m.low) / 2 for m in found if m.high is not None and m.low is not None and m.high > m.low]
+    sizes = widths or [abs(m.value) / 10 for m in found if m.value and math.isfinite(m.value)]
+    size = statistics.median(sizes) if sizes else 0.01
+    most = 4 if shows == "number" else 3
+    return min(max(1 - math.floor(math.log10(size)), 0), most) if 0 < size < math.inf else 2
+
+
+def _taught(runs: Sequence[Evaluated], rank: bool) -> list[Row]:
+    rows = []
+    classifiers = dict.fromkeys(one.classifier for run in runs for one in run.found.utility)
+    for name in classifiers:
+        for (trained, tested), (title, meaning) in TAUGHT.items():
+            found = [scores(run.found, trained, tested, name) for run in runs]
+            real = [scores(run.found, REAL, tested, name) for run in runs]
+            cells = tuple(
+                replace(one.accuracy, floor=beside.accuracy.value if beside else None) if one else None
+                for one, beside in zip(found, real, strict=True)
+            )
+            of = f", {name}" if len(classifiers) > 1 else ""
+            row = Row(f"{trained} {tested} {name}", title + of, meaning, cells, True, "share", True)
+            rows.append(replace(row, best=marked(comparable(row, found)).best) if rank else row)
+    return rows
+
+
+def comparable(row: Row, found: Sequence[Scores | None]) -> Row:
+    """Only the cells of runs that were asked for their classes, as long as there are any: what a classifier has named,
+    it teaches as well.
+    """
+    own = [one is not None and one.labels == OWN for one in found]
+    cells = tuple(cell if asked else None for cell, asked in zip(row.cells, own, strict=True))
+    return replace(row, cells=cells) if any(own) else row
+
+
+def _copied(runs: Sequence[Evaluated]) -> list[Row]:
+    found = [run.found.memorisation for run in runs]
+    rows = []
+    for space, title in SPACES.items():
+        near = [one.space.get(space) if one else None for one in found]
+        cells = tuple(one.share_nearer if one else None for one in near)
+        rows.append(Row(f"nearer {space}", title, NEARER, cells, None, "percent"))
+    return rows
+
+
+def _turned(ways: Sequence[Direction], name: str, sees: str) -> Row:
+    found = [next((f for f in way.flips if (f.classifier, f.sees) == (name, sees)), None) for way in ways]
+    title = f"Turned: {name}" if sees == EVERYTHING else f"Turned: {name}, sees {sees}"
+    return Row(
+        f"turned {name} {sees}",
+        title,
+        FLIPPED[sees != EVERYTHING],
+        tuple(f.flipped if f else None for f in found),
+        shows="percent",
+        whole=True,
+    )
+
+
+def _rows(
+    found: Sequence[dict[str, Measure]], titles: dict[str, str], meaning: str, shows: str = "number", group: str = ""
+) -> tuple[Row, ...]:
+    rows = []
+    for key, title in titles.items():
+        cells = tuple(one.get(key) for one in found)
+        rows.append(Row(f"{title} {key}", title, meaning, cells, shows=shows, group=group or key))
+    return tuple(rows)
+
+
+def _truths(ways: Sequence[Direction]) -> tuple[Row, ...]:
+    rows = _rows([way.truth for way in ways], TRUTH, KNOWN, "percent")
+    return tuple(replace(row, shows="number") if row.group in UNITS else row for row in rows)
+
+
+def _table(columns: Sequence[Column], sections: Sequence[Section]) -> Table:
+    """Without rows that nothing was measured for, and without questions that nothing answers."""
+    kept = [Section(s.question, tuple(row for row in s.rows if any(row.cells))) for s in sections]
+    return Table(tuple(columns), tuple(section for section in kept if section.rows))
+
+
+def _shows(key: str) -> str:
+    return "number" if key in UNBOUNDED else "share"
+
+
+def _has_interval(cell: Measure) -> bool:
+    return cell.low is not None and cell.high is not None
+
+
+def _overlap(a: Measure, b: Measure) -> bool:
+    assert a.low is not None and a.high is not None and b.low is not None and b.high is not None
+    return a.low <= b.high and b.low <= a.high

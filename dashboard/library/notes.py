@@ -1,0 +1,295 @@
+"""Notes and tags of runs, in one file beside them (`notes.json`): the runs themselves are never written to.
+
+Every change reads the file, changes one run and replaces the whole under a lock, so that two people who write at once
+lose nothing; where both changed the same note it keeps both.
+
+Of runs that are kept elsewhere the notes lie there too, fetched before a change and sent after it; two machines that
+write within the same moment may lose one of the changes, as storages have no lock.
+
+A note belongs to the run it was written for, told by its name and its config.json: a new run of an old name begins
+without, and the old one's note comes back with it.
+"""
+
+import contextlib
+import os
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
+from json import dumps
+from pathlib import Path
+
+import filelock
+import streamlit as st
+
+from dashboard.charts.plotly_figures import Style
+from dashboard.library import store
+from dashboard.library.store import Entry, Library
+from dashboard.widgets import elements
+from dashboard.widgets.elements import plain
+from gan_core import config, files
+from gan_core.errors import UserError
+from gan_core.runs import CONFIG, remote
+
+FILE = remote.NOTES
+FORMAT = 2  # 1: without what tells a run from another one of its name
+MOST_TAGS, LONGEST_TAG, LONGEST_NOTE = 20, 40, 10_000
+_WAIT = 10.0  # seconds for another one's change: each takes milliseconds
+
+
+@dataclass(frozen=True)
+class Note:
+    """What somebody wrote about a run."""
+
+    note: str = ""
+    tags: tuple[str, ...] = ()
+    # Digest of the run's config.json; empty in what was written before it was kept: of any run of that name.
+    run: str = field(default="", compare=False)
+
+    def __bool__(self) -> bool:
+        return bool(self.note or self.tags)
+
+
+@dataclass(frozen=True)
+class _File:
+    """The content of notes.json."""
+
+    runs: dict[str, Note]
+    format: int = FORMAT
+
+
+class Notes:
+    """The notes beside the runs below one root, read again when their file has changed."""
+
+    def __init__(self, root: Path) -> None:
+        self.path = root / FILE
+        self._seen: tuple[int, int] | None = None
+        self._runs: dict[str, Note] = {}
+        self._lock = threading.RLock()
+
+    def read(self) -> dict[str, Note]:
+        """Note by name of the run, of replaced runs by name and digest; empty if nothing was written yet.
+
+        Raises:
+            UserError: the file is damaged, or written by a newer version.
+        """
+        with self._lock:
+            try:
+                stat = self.path.stat()
+            except OSError:
+                self._seen, self._runs = None, {}
+                return {}
+            if self._seen != (stat.st_mtime_ns, stat.st_size):
+                self._runs = _read(self.path)
+                self._seen = stat.st_mtime_ns, stat.st_size
+            return dict(self._runs)
+
+    def get(self, name: str, run: str = "") -> Note:
+        """The note of a run; run: what `digest` gives for it. Raises UserError like `read`."""
+        return _of(self.read(), name, run)
+
+    def tags(self) -> list[str]:
+        """Every tag in use. Raises UserError like `read`."""
+        return sorted({tag for note in self.read().values() for tag in note.tags}, key=str.lower)
+
+    def writable(self) -> bool:
+        """Whether notes can be kept here, as far as can be told without writing."""
+        return os.access(self.path.parent, os.W_OK) and (not self.path.exists() or os.access(self.path, os.W_OK))
+
+    def change_note(self, name: str, before: str, after: str, run: str = "") -> bool:
+        """Put `after` in the place of `before`; False where somebody else's note stands there and both were kept.
+
+        Raises:
+            UserError: too long, or the file cannot be read or written.
+        """
+        after = after.strip()
+        if len(after) > LONGEST_NOTE:
+            raise UserError(f"the note of {name} is too long: {len(after)} of {LONGEST_NOTE} characters")
+        with self._changing(name, run) as (found, known):
+            alone = known.note in (before.strip(), after)
+            found[name] = replace(known, note=after if alone or not known.note else _both(known.note, after))
+        return alone
+
+    def change_tags(self, name: str, before: Sequence[str], after: Sequence[str], run: str = "") -> None:
+        """Add and remove what differs; tags that somebody else added meanwhile stay.
+
+        Raises:
+            UserError: a bad tag, too many, or the file cannot be read or written.
+        """
+        wanted = [check_tag(tag) for tag in after]
+        gone = {tag.lower() for tag in before} - {tag.lower() for tag in wanted}
+        with self._changing(name, run) as (found, known):
+            kept = [tag for tag in known.tags if tag.lower() not in gone]
+            tags = tuple({tag.lower(): tag for tag in (*kept, *wanted)}.values())
+            if len(tags) > MOST_TAGS:
+                raise UserError(f"{name} has too many tags: {len(tags)} of {MOST_TAGS}")
+            found[name] = replace(known, tags=tuple(sorted(tags, key=str.lower)))
+
+    @contextlib.contextmanager
+    def _changing(self, name: str, run: str) -> Iterator[tuple[dict[str, Note], Note]]:
+        """(all notes, that of the run), to be changed in place; written when the block ends."""
+        if not self.path.parent.is_dir():
+            raise UserError(f"cannot write {self.path}: its folder is gone: it was deleted or moved meanwhile")
+        with self._lock, files.readable_os_errors(self.path):
+            try:
+                lock = filelock.FileLock(self.path.with_name(f".{FILE}.lock"), timeout=_WAIT)
+                with lock:
+                    place = remote.place_of(self.path.parent)
+                    if place:
+                        place.fetch_file(FILE)
+                    found = _read(self.path) if self.path.is_file() else {}
+                    known = _of(found, name, run)
+                    known = replace(known, run=run or known.run)
+                    found.pop(f"{name} {run}", None)
+                    if (other := found.get(name)) and other.run and run and other.run != run:
+                        found[f"{name} {other.run}"] = other  # of a run that had the name before
+                    yield found, known
+                    kept = {key: note for key, note in sorted(found.items()) if note}
+                    files.write_text(self.path, dumps(config.to_dict(_File(kept)), indent=1, ensure_ascii=False) + "\n")
+                    if place:
+                        place.send_file(FILE)
+            except filelock.Timeout:
+                raise UserError(f"{FILE} is held by another program for {_WAIT:.0f} s: try again") from None
+            self._seen = None
+
+
+def digest(entry: Entry) -> str:
+    """Tells a run from another one that had its name: of its config.json, which is written once."""
+    try:
+        values = config.read_json(entry.run.folder / CONFIG)
+    except UserError:
+        return ""
+    return blake2b(dumps(values, sort_keys=True).encode(), digest_size=8).hexdigest()
+
+
+def _of(found: Mapping[str, Note], name: str, run: str) -> Note:
+    """The note under a name if it was written for that run, else what was kept of it when its name was used again."""
+    note = found.get(f"{name} {run}") or found.get(name, Note())
+    return note if not (run and note.run) or note.run == run else Note()
+
+
+def check_tag(tag: str) -> str:
+    """The tag without blanks around it.
+
+    Raises:
+        UserError: it is empty, too long, or holds what the filter's language needs for itself.
+    """
+    tag = " ".join(tag.split())
+    if not tag or len(tag) > LONGEST_TAG or set(tag) & set('",*'):
+        raise UserError(
+            f"tag '{tag[:60]}': use 1 to {LONGEST_TAG} characters, without commas, stars and quotation marks"
+        )
+    return tag
+
+
+def _both(theirs: str, ours: str) -> str:
+    """Two notes of one run; neither twice."""
+    return theirs if ours in theirs else ours if theirs in ours else f"{theirs}\n\n{ours}"
+
+
+def _read(path: Path) -> dict[str, Note]:
+    values = config.read_json(path)
+    version = values.get("format") if isinstance(values, dict) else None
+    if isinstance(version, int) and version > FORMAT:
+        raise UserError(f"{path} was written by a newer GANray (format {version}, this one reads {FORMAT}): update it")
+    return config.from_dict(_File, values, str(path)).runs
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _notes(root: str) -> Notes:
+    return Notes(Path(root))
+
+
+def notes(library: Library) -> Notes:
+    """The notes beside these runs, one object for all sessions."""
+    return _notes(str(library.root))
+
+
+def known(library: Library) -> tuple[dict[str, Note], str]:
+    """The notes of the runs that are there, and why they cannot be read if that is so."""
+    try:
+        found = notes(library).read()
+    except UserError as error:
+        return {}, str(error)
+    named = {key.partition(" ")[0] for key in found}
+    return {entry.name: _of(found, entry.name, digest(entry)) for entry in library.entries() if entry.name in named}, ""
+
+
+def show(library: Library, chosen: Sequence[Entry], look: Mapping[str, Style]) -> None:
+    """What is written about these runs, and the fields to write it."""
+    found, problem = known(library)
+    st.subheader("Notes")
+    if problem:
+        st.error(f"{elements.sentence(problem)} Nothing is written to it until then.", icon=":material/broken_image:")
+        return
+    for entry in chosen:
+        if note := found.get(entry.name):
+            st.markdown(f"{elements.name_line(entry, look[entry.name])} {badges(note.tags)}  \n{_lines(note.note)}")
+    if not notes(library).writable():
+        st.caption(f"Notes cannot be kept here: {plain(str(library.root))} is read\\-only.")
+        return
+    writing = st.expander("Write notes and tags", icon=":material/edit_note:", key="writing", on_change="rerun")
+    if writing.open:
+        with writing:
+            names = [entry.name for entry in chosen]
+            st.fragment(_draw_fields, key="note-fields")(names, dict(look))
+
+
+def badges(tags: Sequence[str]) -> str:
+    """Tags as Markdown."""
+    return " ".join(f":gray-badge[{plain(tag)}]" for tag in tags)
+
+
+@elements.bounded
+def _draw_fields(names: list[str], look: Mapping[str, Style]) -> None:
+    library = store.library()
+    found, problem = known(library)
+    if problem:
+        st.error(elements.sentence(problem))
+        return
+    in_use = notes(library).tags()
+    chosen = [entry for entry in library.readable() if entry.name in names]
+    with st.grid(2, min_column_width=280, key="note-cards"):
+        for entry in sorted(chosen, key=lambda entry: names.index(entry.name)):
+            with st.container(border=True, gap="small"):
+                st.markdown(elements.name_line(entry, look[entry.name]))
+                _draw_field(entry.name, digest(entry), found.get(entry.name, Note()), in_use)
+    for said in st.session_state.pop("notes said", []):
+        st.warning(elements.sentence(said), icon=":material/info:")
+    st.caption(f"Kept in {plain(notes(library).path.name)} beside the runs as soon as you leave a field.")
+
+
+def _draw_field(name: str, run: str, note: Note, in_use: list[str]) -> None:
+    """The two fields of a run; another session's changes appear in them."""
+    seen, tags, text = f"note seen {name}", f"tags {name}", f"note {name}"
+    if st.session_state.get(seen) != note or tags not in st.session_state or text not in st.session_state:
+        st.session_state[tags], st.session_state[text] = list(note.tags), note.note
+        st.session_state[seen] = note
+    st.multiselect(
+        "Tags",
+        list(dict.fromkeys([*in_use, *st.session_state[tags]])),
+        key=tags,
+        accept_new_options=True,
+        placeholder="None",
+        on_change=_change,
+        args=(name, run),
+    )
+    st.text_area("Note", key=text, max_chars=LONGEST_NOTE, height=110, on_change=_change, args=(name, run))
+
+
+@elements.action
+def _change(name: str, run: str) -> None:
+    """Write what a field was changed to; what went wrong is said where the fields are."""
+    before: Note = st.session_state[f"note seen {name}"]
+    kept, said = notes(store.library()), st.session_state.setdefault("notes said", [])
+    try:
+        kept.change_tags(name, before.tags, st.session_state[f"tags {name}"], run)
+        if not kept.change_note(name, before.note, st.session_state[f"note {name}"], run):
+            said.append(f"somebody else wrote about {name} meanwhile: both notes were kept")
+        st.session_state.pop(f"note seen {name}")
+    except UserError as error:
+        said.append(str(error))
+
+
+def _lines(text: str) -> str:
+    return "  \n".join(plain(line) for line in text.splitlines())

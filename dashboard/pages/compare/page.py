@@ -1,0 +1,64 @@
+"""Compare: how do these GANs differ? The same epoch of several runs side by side, their curves, their settings."""
+
+import streamlit as st
+
+from dashboard.charts import plotly_figures, run_curves
+from dashboard.library import notes, store
+from dashboard.library.store import Entry, Library
+from dashboard.pages.compare import sharing
+from dashboard.samples import grids
+from dashboard.widgets import diagnosis, elements, run_picker, settings_table
+from dashboard.widgets.elements import plain
+
+
+def main() -> None:
+    library = store.library()
+    entries = library.entries()
+    readable = [entry for entry in entries if entry.config]
+    header = st.container()
+    if not readable:
+        header.title("Compare")
+        elements.no_runs()
+        elements.unreadable(entries)
+        return
+    chosen = run_picker.choose(readable)
+    with header:
+        show_title(chosen)
+    if not chosen:
+        st.info("Choose one run or more above to see them side by side.", icon=":material/arrow_upward:")
+        return
+    look = plotly_figures.styles(chosen)
+    elements.chip_colors("runs", chosen, look)
+    grids.show(library, chosen, look)
+    run_curves.read_ahead(library, chosen)
+    diagnosis.show(library, chosen, look)
+    run_curves.show(chosen, look, diagnosis.marks(library, chosen))
+    settings_table.show(library, chosen)
+    notes.show(library, chosen, look)
+    sharing.show(library, chosen, look)
+    st.caption(elements.SYNTHETIC)
+    elements.unreadable(entries)
+    if any(entry.running for entry in chosen):
+        names = [entry.name for entry in chosen]
+        elements.wait_for_news(lambda: _progress(library, names), key="compare-news")
+
+
+def show_title(chosen: list[Entry]) -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
+        st.title("Compare", width="content")
+        configs = [entry.config for entry in chosen if entry.config]
+        if len({(config.fingerprint, config.image_size, frozenset(config.classes)) for config in configs}) == 1:
+            first = configs[0]
+            words = f"{elements.source_name(first.source)}, {first.image_size} px, {first.train_images} training images"
+            st.caption(plain(words), width="content")
+        elif configs:
+            st.caption(":material/warning: These runs learned from different data: see the table.", width="content")
+
+
+def _progress(library: Library, names: list[str]) -> list[object]:
+    """What the grids and the slider depend on."""
+    found = [library.find(name) for name in names]
+    return [(e.name, e.status.state, library.previews(e)) if e else None for e in found]
+
+
+main()

@@ -1,0 +1,336 @@
+"""A comparison as one HTML file: no script, nothing from a network, light and dark, small enough to be mailed.
+
+Texts from runs and notes are escaped; pictures that show real images are left out, and the file says so.
+"""
+
+import base64
+import html
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from dashboard.charts import run_metrics, traces
+from dashboard.charts.plotly_figures import Style
+from dashboard.charts.run_metrics import Chart
+from dashboard.charts.svg import DASHES, Trace, beyond, chart, shape
+from dashboard.library import evaluation_files, evaluations, store
+from dashboard.library.evaluations import Evaluated, Table
+from dashboard.library.notes import Note
+from dashboard.library.store import Entry, Library
+from dashboard.widgets import elements, settings_table
+from gan_core import __version__
+from gan_core.evaluation.results import Evaluation
+from gan_core.images import NOTICE
+
+PICTURES = 4_000_000  # bytes of all sample grids: with base64's third and the rest, a file below 6 MB
+_STYLE = Path(__file__).with_name("report.css")
+_HEAD = """<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<meta name="referrer" content="no-referrer">
+"""
+
+
+@dataclass(frozen=True)
+class Happening:
+    """Something that was seen in a run's training."""
+
+    title: str
+    when: str
+    sentence: str
+    advice: str  # empty where there is nothing to mend
+    ailment: bool = False
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the reader asked for, and what the page knew already."""
+
+    title: str
+    made: str  # when
+    epoch: int | None  # of the sample grids; the last ones if None
+    smoothing: float
+    view: str  # the address's query, that opens the same view in the app
+    written: Mapping[str, Note]
+    happened: Mapping[str, Sequence[Happening]]
+    compared: str  # the paragraph about all runs
+    axis: str = "epoch"  # what the curves are drawn along: one of traces.AXES
+
+
+def page(library: Library, chosen: Sequence[Entry], look: Mapping[str, Style], wanted: Wanted) -> str:
+    """The whole file."""
+    parts_of_it = (
+        _runs(chosen, look, wanted),
+        _samples(library, chosen, look, wanted),
+        _happened(chosen, look, wanted),
+        _curves(library, chosen, look, wanted),
+        _settings(chosen, wanted),
+        _last_values(library, chosen),
+        _evaluations(library, chosen),
+        _notes(chosen, look, wanted),
+    )
+    style = f"<style>\n{_STYLE.read_text(encoding='utf-8')}</style>\n"
+    title = f"<title>{html.escape(wanted.title)}</title>\n"
+    body = f"<main>\n{_head(chosen, wanted)}{''.join(parts_of_it)}</main>\n{_foot(wanted)}"
+    return f'<!doctype html>\n<html lang="en">\n<head>\n{_HEAD}{title}{style}</head>\n<body>\n{body}</body>\n</html>\n'
+
+
+def _head(chosen: Sequence[Entry], wanted: Wanted) -> str:
+    count = f"{len(chosen)} {'run' if len(chosen) == 1 else 'runs'}"
+    return (
+        f"<header><h1>{html.escape(wanted.title)}</h1><p class='quiet'>{count}, {html.escape(wanted.made)}</p>"
+        f"<p class='notice'>Generated pictures: {NOTICE}.</p></header>\n"
+    )
+
+
+def _foot(wanted: Wanted) -> str:
+    view = f" The same view in the app: <code>{html.escape(wanted.view)}</code>" if wanted.view else ""
+    return f"<footer class='quiet'><p>Made with GANray {html.escape(__version__)}.{view}</p></footer>\n"
+
+
+def _runs(chosen: Sequence[Entry], look: Mapping[str, Style], wanted: Wanted) -> str:
+    lines = []
+    for entry in chosen:
+        config = entry.config
+        assert config is not None
+        tags = wanted.written.get(entry.name, Note()).tags
+        cells = (
+            html.escape(config.preset),
+            html.escape(elements.source_name(config.source)),
+            html.escape(run_metrics.training_images(config)),
+            f"{entry.status.epoch} of {config.epochs}",
+            html.escape(entry.status.state),
+            "".join(f"<span class='tag'>{html.escape(tag)}</span>" for tag in tags) or "–",
+        )
+        row = "".join(f"<td>{cell}</td>" for cell in cells)
+        lines.append(f"<tr><th scope='row'>{_name(entry, look)}</th>{row}</tr>")
+    heads = ("Run", "Preset", "Data", "Training images", "Epochs", "State", "Tags")
+    return _section("Runs", _table(heads, "".join(lines), "The runs of this comparison"))
+
+
+def _samples(library: Library, chosen: Sequence[Entry], look: Mapping[str, Style], wanted: Wanted) -> str:
+    """The sample grids of the wanted epoch, of the nearest one where a run has none of it."""
+    figures, room = [], PICTURES
+    for entry in chosen:
+        epoch = store.nearest(list(entry.sheets), wanted.epoch) if wanted.epoch is not None else None
+        epoch = max(entry.sheets, default=None) if wanted.epoch is None else epoch
+        content = library.picture(entry.sheets[epoch]) if epoch is not None and not entry.private else None
+        words = "no sample grid yet"
+        if entry.private:
+            words = "left out: its pictures show real images, which stay on the machine that they are on"
+        elif content and len(content) > room:
+            words, content = "left out, to keep this file small enough for a mail", None
+        elif epoch is not None:
+            unlike = wanted.epoch is not None and epoch != wanted.epoch
+            words = f"epoch {epoch}{f', the nearest this run has to {wanted.epoch}' if unlike else ''}"
+        room -= len(content or b"")
+        figures.append(_figure(entry, look, content, words, epoch))
+    at = f"Epoch {wanted.epoch}" if wanted.epoch is not None else "The last epochs"
+    return _section(f"Samples: {at[:1].lower()}{at[1:]}", f"<div class='row'>{''.join(figures)}</div>")
+
+
+def _figure(entry: Entry, look: Mapping[str, Style], content: bytes | None, words: str, epoch: int | None) -> str:
+    picture = ""
+    if content:
+        alt = html.escape(f"Sample grid of {entry.label} at epoch {epoch}")
+        data = base64.b64encode(content).decode()
+        picture = f'{_headings(entry)}<img alt="{alt}" src="data:image/png;base64,{data}">'
+    wide = " class='translator'" if entry.domains else ""
+    title = f"<br>{html.escape(entry.title)}" if entry.title else ""
+    caption = f"<figcaption>{_name(entry, look)}, {html.escape(words)}{title}</figcaption>"
+    return f"<figure{wide}>{picture}{caption}</figure>\n"
+
+
+def _headings(entry: Entry) -> str:
+    """What the six columns of a translator's sheet show."""
+    if not entry.sheet:
+        return ""
+    ways = "".join(f"<b>{html.escape(a)} → {html.escape(b)}</b>" for a, b in entry.sheet.ways)
+    columns = "".join(f"<span>{word}</span>" for word in entry.sheet.pictures * 2)
+    return f"<div class='headings'>{ways}{columns}</div>"
+
+
+def _happened(chosen: Sequence[Entry], look: Mapping[str, Style], wanted: Wanted) -> str:
+    found = []
+    for entry in chosen:
+        if entry.name in wanted.happened:
+            lines = "".join(map(_happening, wanted.happened[entry.name]))
+            found.append(f"<h3>{_name(entry, look)}</h3><ul>{lines or '<li>Nothing to report.</li>'}</ul>")
+    paragraph = f"<p>{html.escape(wanted.compared)}</p>" if wanted.compared else ""
+    return _section("What happened", paragraph + "".join(found)) if found or paragraph else ""
+
+
+def _happening(each: Happening) -> str:
+    sign = "⚠ " if each.ailment else ""
+    advice = f" <span class='quiet'>One would try: {html.escape(each.advice)}.</span>" if each.advice else ""
+    title = f"<b>{sign}{html.escape(each.title)}</b>"
+    return f"<li>{title}, {html.escape(each.when)}: {html.escape(each.sentence)}{advice}</li>"
+
+
+def _curves(library: Library, chosen: Sequence[Entry], look: Mapping[str, Style], wanted: Wanted) -> str:
+    drawn = []
+    tasks = run_metrics.by_task(chosen)
+    for task, group in tasks.items():
+        if len(tasks) > 1:
+            drawn.append(f"<h3>Runs that learn to {html.escape(task)}</h3>")
+        drawn.append(f"<p class='quiet'>{' &emsp; '.join(_name(entry, look) for entry in group)}</p>")
+        shown = "".join(_cards(library, task, group, look, wanted))
+        drawn.append(f"<div class='row wide'>{shown}</div>" if shown else "<p>Nothing is logged yet.</p>")
+    along = "" if wanted.axis == "epoch" else f", along {traces.AXES[wanted.axis]}"
+    note = f"<p class='quiet'>Smoothing {wanted.smoothing:g}{along}, the logged steps pale behind.</p>"
+    return _section("Curves", "".join(drawn) + note)
+
+
+def _cards(library: Library, task: str, group: Sequence[Entry], look: Mapping[str, Style], wanted: Wanted) -> list[str]:
+    """The charts with their titles and meanings, all of them along one axis; none where nothing of it is logged."""
+    found = [
+        (each, title, runs, _lines_of(library, each, runs, look, wanted)) for each, title, runs in _charts(task, group)
+    ]
+    last = max((float(line.curve.x[-1]) for *_, lines in found for line in lines), default=1.0)
+    end = traces.end(group, wanted.axis) or last
+    unit, word = _unit(end) if wanted.axis == "seconds" else (1.0, "")
+    along = f"{traces.AXES[wanted.axis]} ({word})" if word else traces.AXES[wanted.axis]
+    cursor = wanted.epoch if wanted.axis == "epoch" else None  # elsewhere each run has the epoch at another place
+    cards = []
+    for each, title, runs, lines in found:
+        drawn = [replace(line, curve=line.curve.stretched(1 / unit)) for line in lines]
+        if drawn:
+            svg = chart(drawn, title, end / unit, along=along, percent=each.percent, cursor=cursor)
+            words = html.escape(f"{run_metrics.meaning(each, runs)}. {beyond(drawn, end / unit, each.percent)}")
+            cards.append(f"<div class='chart'><h3>{html.escape(title)}</h3>{svg}<p class='quiet'>{words}</p></div>\n")
+    return cards
+
+
+def _lines_of(
+    library: Library, each: Chart, runs: Sequence[Entry], look: Mapping[str, Style], wanted: Wanted
+) -> list[Trace]:
+    """The curves of a chart, of those runs that have logged it."""
+    lines = []
+    for entry in runs:
+        curve, style = (
+            traces.curve(library, entry, each, store.METRICS, wanted.axis, wanted.smoothing),
+            look[entry.name],
+        )
+        if len(curve.x) and len(curve.smooth_x):
+            lines.append(Trace(entry.label, curve, style.color, style.dash, style.shape))
+    return lines
+
+
+def _unit(seconds: float) -> tuple[float, str]:
+    """The unit that suits the longest time, as on the page."""
+    if seconds >= 7200:
+        return 3600.0, "h"
+    return (60.0, "min") if seconds >= 180 else (1.0, "s")
+
+
+def _charts(task: str, group: Sequence[Entry]) -> list[tuple[Chart, str, list[Entry]]]:
+    return [
+        (each, title, runs) for each in run_metrics.usual(task, group) for title, runs in run_metrics.split(each, group)
+    ]
+
+
+def _settings(chosen: Sequence[Entry], wanted: Wanted) -> str:
+    shown = []
+    tasks = run_metrics.by_task(chosen)
+    for task, group in tasks.items():
+        rows = settings_table.settings(group, wanted.written)
+        unlike = {title: cells for title, cells in rows.items() if settings_table.differ(cells)}
+        of = f" of runs that {html.escape(task)}" if len(tasks) > 1 else ""
+        heads = ("", *(entry.label for entry in group))
+        if len(group) > 1:
+            shown.append(_table(heads, _lines(unlike), f"Settings that differ{of}") if unlike else "")
+            same = [title for title in rows if title not in unlike]
+            shown.append(f"<p class='quiet'>{html.escape(settings_table.summary(same, False))}</p>")
+        every = _table(heads, _lines(rows), f"All settings{of}")
+        shown.append(f"<details><summary>All settings{of}</summary>{every}</details>")
+    return _section("Settings", "".join(shown))
+
+
+def _last_values(library: Library, chosen: Sequence[Entry]) -> str:
+    shown = []
+    tasks = run_metrics.by_task(chosen)
+    for task, group in tasks.items():
+        columns = [run_metrics.last_values(library, entry, group) for entry in group]
+        rows = {title: [column.get(title, "–") for column in columns] for title in columns[0]}
+        of = f" of runs that {html.escape(task)}" if len(tasks) > 1 else ""
+        shown.append(_table(("", *(entry.label for entry in group)), _lines(rows), f"Last values{of}"))
+        shown.append(f"<p class='quiet'>{html.escape(run_metrics.NOTES[task])}</p>")
+    return _section("Last values", "".join(shown))
+
+
+def _evaluations(library: Library, chosen: Sequence[Entry]) -> str:
+    """What was measured of the runs, with intervals and what real images score."""
+    labels = [entry.label for entry in chosen]
+    runs = []
+    for entry in chosen:
+        found = library.evaluation(entry)
+        if isinstance(found, Evaluation):
+            runs.append(Evaluated(entry, found, entry.label if labels.count(entry.label) == 1 else entry.name))
+    shown = []
+    for task, group in run_metrics.by_task([run.entry for run in runs]).items():
+        names = {entry.name for entry in group}
+        members = [run for run in runs if run.entry.name in names]
+        found_table = evaluations.translators(members) if task == "translate" else evaluations.generators(members)
+        if found_table.rows:
+            shown.append(_measures(found_table))
+        if task != "translate" and (unlike := evaluations.differences(members)):
+            shown.append(f"<p class='quiet'>Nothing is marked best: {html.escape(unlike)}.</p>")
+    note = "<p class='quiet'>Small numbers are 95% intervals.</p>"
+    return _section("Evaluation", "".join(shown) + note) if shown else ""
+
+
+def _measures(found: Table) -> str:
+    heads = ["Measure", *(["Real images"] if found.one_floor else [])]
+    heads += [f"{c.run.label}, {c.direction}" if c.way else c.run.label for c in found.columns]
+    lines = []
+    for section in found.sections:
+        lines.append(f"<tr class='section'><th colspan='{len(heads)}'>{html.escape(section.question)}</th></tr>")
+        for row in section.rows:
+            digits = evaluations.decimals(row.cells, row.shows)
+            cells = []
+            if found.one_floor:
+                cells.append("–" if row.floor is None else evaluation_files.written(row.floor, digits, row.shows))
+            for index, cell in enumerate(row.cells):
+                if cell is None:
+                    cells.append("–")
+                    continue
+                best = " (best)" if index == row.best else ""
+                reach = evaluation_files.interval(cell, digits, row.shows)
+                cells.append(f"{evaluation_files.written(cell.value, digits, row.shows)}{best}<small>{reach}</small>")
+            body = "".join(f"<td>{cell}</td>" for cell in cells)
+            lines.append(f"<tr><th scope='row'>{html.escape(row.title)}</th>{body}</tr>")
+    return _table(heads, "".join(lines), "What was measured of these runs")
+
+
+def _notes(chosen: Sequence[Entry], look: Mapping[str, Style], wanted: Wanted) -> str:
+    found = [(entry, wanted.written[entry.name].note) for entry in chosen if entry.name in wanted.written]
+    shown = [f"<h3>{_name(e, look)}</h3><p class='note'>{html.escape(note)}</p>" for e, note in found if note]
+    return _section("Notes", "".join(shown)) if shown else ""
+
+
+def _name(entry: Entry, look: Mapping[str, Style]) -> str:
+    """A run's name after its line."""
+    style = look[entry.name]
+    dash = f' stroke-dasharray="{DASHES[style.dash]}"' if DASHES[style.dash] else ""
+    line = f'<path d="M0 6H28" stroke="{style.color}" stroke-width="3"{dash}/>'
+    line += shape(style.shape, 14, 6, style.color) if style.shape else ""
+    swatch = f'<svg class="swatch" viewBox="0 0 28 12" aria-hidden="true">{line}</svg>'
+    return f"<span class='name'>{swatch}{html.escape(entry.label)}</span>"
+
+
+def _section(title: str, body: str) -> str:
+    return f"<section><h2>{html.escape(title)}</h2>{body}</section>\n"
+
+
+def _table(heads: Sequence[str], body: str, caption: str) -> str:
+    top = "".join(f"<th scope='col'>{html.escape(head)}</th>" for head in heads)
+    frame = f"<div class='scroll' tabindex='0' role='region' aria-label='{html.escape(caption)}'>"
+    return f"{frame}<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>"
+
+
+def _lines(rows: Mapping[str, Sequence[str]]) -> str:
+    lines = []
+    for title, cells in rows.items():
+        body = "".join(f"<td>{html.escape(cell)}</td>" for cell in cells)
+        lines.append(f"<tr><th scope='row'>{html.escape(title)}</th>{body}</tr>")
+    return "".join(lines)

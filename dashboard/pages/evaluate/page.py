@@ -1,0 +1,225 @@
+"""Evaluate: which GAN is better, and how surely? Four questions answered, the table they rest on, the details."""
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from dashboard.charts import html_tables, plotly_figures, run_metrics
+from dashboard.charts.plotly_figures import Style
+from dashboard.library import evaluations, store
+from dashboard.library.evaluations import ALL, SECOND, Evaluated, Table
+from dashboard.library.store import Entry, Library
+from dashboard.pages.evaluate import details, generator_answers, seeds, time_to_quality, translator_answers
+from dashboard.pages.evaluate.generator_answers import Answer
+from dashboard.widgets import elements, run_picker
+from dashboard.widgets.elements import plain
+from gan_core.evaluation.results import Evaluation
+
+MOST = 8  # runs side by side
+COMMAND = "python -m gan_core evaluate"
+RANKED = (
+    "**Best** is marked only where the interval lies apart from all others; density and MS-SSIM are never ranked, as "
+    "real images are their mark."
+)
+INTERVALS = (
+    "Small numbers are 95% intervals. They hold for these weights: train again with another seed to see what training "
+    "adds."
+)
+AUDITS = (
+    "Small numbers are 95% intervals, and what a number is to be held against: real images of the target for a "
+    "distance, the noise itself for what it moves, doing nothing or the drawing itself for the truth. None is marked "
+    "best: who turns a classifier more often may only cheat better, as the controls tell."
+)
+
+
+def main() -> None:
+    library = store.library()
+    entries = library.entries()
+    readable = [entry for entry in entries if entry.config]
+    with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
+        st.title("Evaluate", width="content")
+        st.caption("What these GANs are worth, and how surely that can be said.", width="content")
+    if not readable:
+        elements.no_runs()
+        elements.unreadable(entries)
+        return
+    chosen = choose(library, readable)
+    if not chosen:
+        st.info("Choose one run or more above to see what they are worth.", icon=":material/arrow_upward:")
+        return
+    look = plotly_figures.styles(chosen)
+    elements.chip_colors("evaluated", chosen, look)
+    runs = evaluated(library, chosen)
+    show_missing(library, chosen)
+    if runs:
+        st.html(html_tables.legend())
+    tasks = run_metrics.by_task([run.entry for run in runs])
+    for task, group in tasks.items():
+        if len(tasks) > 1:
+            st.subheader(f"Runs that {task}")
+        names = {entry.name for entry in group}
+        members = [run for run in runs if run.entry.name in names]
+        if task == "translate":
+            show_translators(members, look)
+        else:
+            show_generators(members, seeds.beside(library, readable, members), look)
+    if runs:
+        details.show_notes(runs)
+        details.show_exports(runs)
+        st.caption(elements.SYNTHETIC)
+    elements.unreadable(entries)
+    seen = [entry.name for entry in chosen]
+    elements.wait_for_news(lambda: _stamps(library, seen), key="evaluate-news", seconds=10)
+
+
+def choose(library: Library, readable: list[Entry]) -> list[Entry]:
+    """The runs to show: the reference runs at first, else the newest; of these the evaluated ones."""
+    by_name = {entry.name: entry for entry in run_picker.in_order(readable)}
+    done = [name for name, entry in by_name.items() if entry.run.evaluation.is_file()]
+    first = (
+        [name for name in store.FIRST if name in done] or done[:4] or [name for name in store.FIRST if name in by_name]
+    )
+    names = st.multiselect(
+        "Runs",
+        list(by_name),
+        default=first or list(by_name)[:4],
+        key="evaluated",
+        bind="query-params",
+        max_selections=MOST,
+        placeholder=f"Choose up to {MOST} runs",
+        label_visibility="collapsed",
+    )
+    return [by_name[name] for name in names if name in by_name]
+
+
+def evaluated(library: Library, chosen: list[Entry]) -> list[Evaluated]:
+    """Those of the chosen runs that were evaluated."""
+    labels = [entry.label for entry in chosen]
+    found = []
+    for entry in chosen:
+        one = library.evaluation(entry)
+        if isinstance(one, Evaluation):
+            found.append(Evaluated(entry, one, entry.label if labels.count(entry.label) == 1 else entry.name))
+    return found
+
+
+def show_missing(library: Library, chosen: list[Entry]) -> None:
+    """Which runs were not evaluated, and how that is done; which evaluations cannot be read."""
+    found = [(entry, library.evaluation(entry)) for entry in chosen]
+    for entry, one in found:
+        if isinstance(one, str):
+            st.error(f"**{plain(entry.label)}**: {plain(one)}", icon=":material/broken_image:")
+    missing = [entry for entry, one in found if one is None]
+    if not missing:
+        return
+    with st.container(border=True, gap="xsmall", key="missing"):
+        names = ", ".join(f"**{plain(entry.label)}**" for entry in missing)
+        verb = "is" if len(missing) == 1 else "are"
+        st.markdown(f":material/pending: {names} {verb} not evaluated yet. In a terminal, a minute or two for each:")
+        st.code("\n".join(f"{COMMAND} {entry.name}" for entry in missing), language="bash")
+
+
+def show_generators(runs: Sequence[Evaluated], twins: Sequence[Evaluated], look: dict[str, Style]) -> None:
+    """twins: the runs' other seeds, which stand in no column of their own."""
+    table = evaluations.generators(runs)
+    show_answers(generator_answers.of_generators(runs, table), table, look, "generate")
+    scope = show_scopes(runs)
+    shown = table if scope == ALL else evaluations.generators(runs, scope)
+    words = f"{INTERVALS} {RANKED}" if len(runs) > 1 else INTERVALS
+    show_table(shown, look, "Measures of the chosen runs", words, "generate")
+    st.caption(_basis(runs, scope))
+    if unlike := evaluations.differences(runs, scope):
+        st.caption(f":material/warning: Nothing is marked best: {unlike}.")
+    time_to_quality.show(runs, twins, look)
+    seeds.show([*runs, *twins], look)
+    with st.grid(2, min_column_width=340, key="planes"):
+        details.show_plane(shown, look)
+        details.show_classes(runs, look)
+    details.show_utility(runs, look)
+    details.show_neighbours(runs, look)
+
+
+def show_translators(runs: Sequence[Evaluated], look: dict[str, Style]) -> None:
+    table = evaluations.translators(runs)
+    if not table.columns:
+        st.info("No translation was audited yet: evaluate these runs with `--parts audit`.", icon=":material/info:")
+        return
+    show_answers(translator_answers.of_translators(table), table, look, "translate")
+    st.subheader("The audit as a picture")
+    st.caption("The stronger a place is coloured, the more it changes. The icons show what each classifier can see.")
+    with st.grid(2, min_column_width=340, key="audits"):
+        for column in table.columns:
+            with st.container(border=True, height="stretch", gap="small"):
+                run, way = column.run, column.way
+                assert way
+                st.markdown(f"{elements.name_line(run.entry, look[run.entry.name])} {plain(column.direction)}")
+                st.html(html_tables.audit(way, look[run.entry.name].color))
+                st.caption(f"{way.images} held-out pictures of {plain(way.source)}")
+    show_table(table, look, "Audits of the chosen runs", AUDITS, "translate")
+
+
+def show_answers(answers: Sequence[Answer], table: Table, look: dict[str, Style], key: str) -> None:
+    """A card for each question."""
+    names = [f"{c.run.label}, {c.direction}" if c.way else c.run.label for c in table.columns]
+    if len({column.run.label for column in table.columns}) == 1 and table.columns[0].way:
+        names = [column.direction for column in table.columns]
+    styles = [look[column.run.entry.name] for column in table.columns]
+    with st.grid(2, min_column_width=340, key=f"answers-{key}"):
+        for answer in answers:
+            with st.container(border=True, height="stretch", gap="small"):
+                st.subheader(answer.question, anchor=False)
+                st.markdown(answer.words)
+                if answer.row:
+                    st.html(html_tables.strips(answer.row, names, styles, answer.beside))
+                    st.caption(answer.scale)
+
+
+def show_scopes(runs: Sequence[Evaluated]) -> str:
+    """The heading of the table, and which images it is about."""
+    found = evaluations.scopes(runs)
+    with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
+        st.subheader("Every measure", width="content")
+        if len(found) == 1:
+            return ALL
+        words = {ALL: "All images", SECOND: "Second opinion"}
+        scope = st.segmented_control(
+            "Images",
+            found,
+            default=ALL,
+            required=True,
+            format_func=lambda name: words.get(name, name),
+            key="scope",
+            label_visibility="collapsed",
+        )
+    return str(scope or ALL)
+
+
+def show_table(table: Table, look: dict[str, Style], caption: str, words: str, key: str) -> None:
+    if key == "translate":
+        st.subheader("Every measure")
+    if not table.rows:
+        st.caption("Nothing was measured of these images.")
+        return
+    with st.container(key=f"evaluation-{key}", gap="xsmall"):
+        st.html(html_tables.table(table, look, caption))
+        st.caption(f"Press a measure's name to read what it is. {words}")
+
+
+def _basis(runs: Sequence[Evaluated], scope: str) -> str:
+    """What the distances were measured with: it stands beside every one of them."""
+    found = [one for run in runs if (one := evaluations.fidelity(run.found, scope))]
+    lines = {
+        f"features of {one.extractor} ({one.features}), {one.generated} generated against {one.real} real images"
+        for one in found
+    }
+    sources = " and ".join(sorted({elements.source_name(run.found.source) for run in runs}))
+    return plain(f"Measured by {'; '.join(sorted(lines))} of {sources}.") if lines else ""
+
+
+def _stamps(library: Library, names: list[str]) -> list[object]:
+    """What changes when a run is evaluated, or trained on."""
+    found = [library.find(name) for name in names]
+    return [(e.name, e.status.epoch, library.evaluation(e)) if e else None for e in found]
+
+
+main()

@@ -1,0 +1,151 @@
+"""Trainings that differ in their seed alone: a ranking of what they have in common, and how far they lie apart."""
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pandas as pd
+import streamlit as st
+
+from dashboard.charts import html_tables
+from dashboard.charts.plotly_figures import Style
+from dashboard.library import evaluation_files, evaluations
+from dashboard.library.evaluations import Evaluated, Row
+from dashboard.library.store import Entry, Library
+from dashboard.widgets.elements import plain
+from gan_core.evaluation import ranking
+from gan_core.evaluation.results import MEASURES, Evaluation, Measure
+
+RANKED = ("frechet", "recall")
+
+
+def beside(library: Library, readable: Sequence[Entry], runs: Sequence[Evaluated]) -> list[Evaluated]:
+    """The other seeds of the chosen runs, as far as they are evaluated on the same images: they need no choosing."""
+    chosen = {run.entry.name for run in runs}
+    recipes = {(run.entry.recipe, run.found.fingerprint) for run in runs}
+    seeds = {(run.entry.recipe, _seed(run.entry)) for run in runs}
+    found = []
+    for entry in readable:
+        if entry.name in chosen or (entry.recipe, _seed(entry)) in seeds:
+            continue
+        one = library.evaluation(entry)
+        if isinstance(one, Evaluation) and (entry.recipe, one.fingerprint) in recipes:
+            seeds.add((entry.recipe, _seed(entry)))
+            found.append(Evaluated(entry, one, entry.label))
+    return found
+
+
+def together(runs: Sequence[Evaluated]) -> list[list[Evaluated]]:
+    """The runs by recipe and images, in the order of the first of each."""
+    groups: dict[object, list[Evaluated]] = {}
+    for run in runs:
+        groups.setdefault((run.entry.recipe, run.found.fingerprint), []).append(run)
+    return list(groups.values())
+
+
+def show(runs: Sequence[Evaluated], look: dict[str, Style]) -> None:
+    """Mean, interval and spread over the seeds of each recipe that was trained more than once."""
+    groups = [group for group in together(runs) if len({_seed(run.entry) for run in group}) > 1]
+    if not groups:
+        return
+    names = labels(groups)
+    styles = [look[group[0].entry.name] for group in groups]
+    st.subheader("Trained more than once")
+    rows = [found for key in RANKED if (found := over_seeds(groups, key))] if len(groups) > 1 else []
+    with st.grid(2, min_column_width=340, key="seeds-ranked"):
+        for row, first in rows:
+            with st.container(border=True, height="stretch", gap="small"):
+                again = second_opinion(groups, row.key, first, names)
+                st.markdown(f"**{plain(row.title)}**: {verdict(row, first, names)}{again}")
+                st.html(html_tables.strips(row, names, styles))
+    if rows:
+        st.caption(
+            "Means over seeds with the 95% interval of the mean (Student). Ahead are the best and those that Welch's "
+            "test at 5% cannot tell from it, pair by pair."
+        )
+    if budget := ranking.budgets([run.found for group in groups for run in group]):
+        st.caption(f":material/warning: {plain(budget)}")
+    columns = {}
+    for name, group in zip(names, groups, strict=True):
+        cells = {row.title: row.cells for row in evaluations.generators(group).rows}
+        columns[plain(name)] = {plain(title): spread(found) for title, found in cells.items()}
+    with st.container(key="settings-seeds"):
+        st.table(pd.DataFrame(columns), border="horizontal", alt="Mean and standard deviation over seeds")
+    st.caption("Mean ± standard deviation over trainings: what a difference between presets has to exceed.")
+
+
+def labels(groups: Sequence[Sequence[Evaluated]]) -> list[str]:
+    """What to call several runs of one recipe: the preset with the number of seeds, or the first run of them."""
+    presets = [group[0].found.preset for group in groups]
+    return [
+        f"{preset if presets.count(preset) == 1 else group[0].label}, {len(group)} seeds"
+        for preset, group in zip(presets, groups, strict=True)
+    ]
+
+
+def verdict(row: Row, first: Sequence[int], names: Sequence[str]) -> str:
+    """Who is ahead, as far as the spread over seeds allows, as a clause in Markdown; first: the cells that are."""
+    ahead = [f"**{plain(names[index])}**" for index in first]
+    if not ahead:
+        return "cannot be ranked."
+    if len(ahead) == 1:
+        return f"{ahead[0]} is ahead of all others."
+    if len(ahead) == sum(cell is not None for cell in row.cells):
+        return "none can be told from the best."
+    return f"{', '.join(ahead[:-1])} and {ahead[-1]} are ahead; which of them is best cannot be said."
+
+
+def second_opinion(groups: Sequence[Sequence[Evaluated]], key: str, first: Sequence[int], names: Sequence[str]) -> str:
+    """What another extractor's features say of a verdict, in Markdown; empty where not all were measured by them."""
+    members = [run.found for group in groups for run in group]
+    eyes = {one.second_opinion[evaluations.ALL].extractor if one.second_opinion else "" for one in members}
+    first_eyes = {one.fidelity[evaluations.ALL].extractor for one in members if one.fidelity}
+    found = over_seeds(groups, key, evaluations.SECOND)
+    if len(eyes) > 1 or "" in eyes or eyes & first_eyes or found is None or not found[1]:
+        return ""
+    row, ahead = found
+    if set(ahead) == set(first):
+        return f" The features of {plain(*eyes)} say the same."
+    return f" By the features of {plain(*eyes)} {verdict(row, ahead, names)}"
+
+
+def over_seeds(
+    groups: Sequence[Sequence[Evaluated]], key: str, scope: str = evaluations.ALL
+) -> tuple[Row, tuple[int, ...]] | None:
+    """A measure of each recipe, and the cells that are ahead, the best first; None where it was not measured.
+
+    None is ahead where the runs cannot be held against each other.
+    """
+    measured = [[cell for run in group if (cell := _cell(run, key, scope))] for group in groups]
+    cells = [ranking.mean_of(found, key) if len(found) > 1 else None for found in measured]
+    if not any(cells):
+        return None
+    title, more, meaning = MEASURES[key]
+    row = Row(key, title, meaning, tuple(cells), more)
+    if evaluations.differences([run for group in groups for run in group], scope):
+        return row, ()
+    sign = -1 if more else 1
+    values = {index: [cell.value for cell in found] for index, found in enumerate(measured) if len(found) > 1}
+    order = sorted(values, key=lambda index: sign * statistics.fmean(values[index]))
+    best = order[0]
+    first = tuple(index for index in order if index == best or not ranking.differ(values[best], values[index]))
+    return replace(row, best=best if len(first) == 1 < len(order) else None), first
+
+
+def _cell(run: Evaluated, key: str, scope: str) -> Measure | None:
+    found = evaluations.fidelity(run.found, scope)
+    return found.measures.get(key) if found else None
+
+
+def spread(cells: Sequence[Measure | None]) -> str:
+    """Mean ± standard deviation."""
+    values = [cell.value for cell in cells if cell]
+    if len(values) < 2:
+        return "–"
+    deviation = statistics.stdev(values)
+    digits = evaluations.decimals([Measure(0.0, -deviation, deviation)]) if deviation else 3
+    return f"{evaluation_files.written(statistics.mean(values), digits)} ± {deviation:.{digits}f}"
+
+
+def _seed(entry: Entry) -> int | None:
+    return entry.config.seed if entry.config else None

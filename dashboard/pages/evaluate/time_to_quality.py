@@ -1,0 +1,250 @@
+"""Time to quality: how far generators are from real images, against what it cost.
+
+Runs that differ in their seed alone are one line. What is drawn was measured at the snapshots of a training:
+`python -m gan_core evaluate RUN --parts progress`.
+"""
+
+import csv
+import io
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from dashboard.charts import plotly_figures, run_metrics
+from dashboard.charts.measured_distance import means
+from dashboard.charts.plotly_figures import Band, Style
+from dashboard.library import evaluation_files
+from dashboard.library.evaluations import Evaluated
+from dashboard.widgets import elements
+from dashboard.widgets.elements import plain
+from gan_core.diagnostics.measured_distance import KEYS
+from gan_core.evaluation.results import MEASURES, Stand
+
+AXES = {"Minutes": "minutes", "Images seen": "images"}  # the words stand in the URL
+NEAR = (4, 2)  # floors
+Look = Mapping[Hashable, Style]
+HEADER = ("run", "preset", "seed", "epoch", "step", "images", "seconds", "measure", "value", "low", "high", "floor")
+CLOCK = (
+    "Minutes are those of the fastest seed, as runs that were trained side by side slow each other down; another "
+    "machine has other minutes. Images seen are the same everywhere."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Way:
+    """A recipe on its way to quality: the mean of its seeds."""
+
+    label: str
+    style: Style
+    runs: tuple[Evaluated, ...]
+    images: np.ndarray  # (n,) seen at each stand
+    minutes: np.ndarray  # (n,) trained till then, of the seed that was fastest
+    values: np.ndarray  # (seeds, n) of the measure
+    floor: float | None
+
+    @property
+    def mean(self) -> np.ndarray:
+        return self.values.mean(axis=0)
+
+    def along(self, axis: str) -> np.ndarray:
+        return self.minutes if axis == "minutes" else self.images
+
+    def reached(self, distance: float, axis: str) -> float | None:
+        """Where the mean first comes as near as that, between two stands in proportion; None if it never does."""
+        below = np.flatnonzero(self.mean <= distance)
+        if not len(below):
+            return None
+        at, along = int(below[0]), self.along(axis)
+        if at == 0:
+            return float(along[0])
+        share = (self.mean[at - 1] - distance) / (self.mean[at - 1] - self.mean[at])
+        return float(along[at - 1] + share * (along[at] - along[at - 1]))
+
+
+def show(runs: Sequence[Evaluated], twins: Sequence[Evaluated], look: dict[str, Style]) -> None:
+    """The section of the Evaluate page; twins: the runs' other seeds, of which `look` does not know."""
+    kept, others = comparable([*runs, *twins])
+    if not kept:
+        return
+    key = next((key for key in KEYS if all(_has(run, key) for run in kept)), "")
+    if not key:
+        return
+    st.subheader("Time to quality")
+    st.fragment(_draw)(kept, others, {run.entry.recipe: look[run.entry.name] for run in reversed(runs)}, key)
+
+
+@elements.bounded
+def _draw(kept: Sequence[Evaluated], others: Sequence[Evaluated], look: Look, key: str) -> None:
+    found = ways(kept, look, key)
+    words = st.segmented_control(
+        "Against", list(AXES), default="Minutes", required=True, key="against", bind="query-params"
+    )
+    axis = AXES.get(str(words), "minutes")
+    title = MEASURES[key][0]
+    with st.container(border=True, gap="xsmall", key="time-to-quality"):
+        bands = [
+            Band(way.label, way.style, way.along(axis), way.mean, way.values.min(axis=0), way.values.max(axis=0))
+            for way in found
+        ]
+        along = "minutes of training" if axis == "minutes" else "images seen in training"
+        figure = plotly_figures.bands(bands, along, title, found[0].floor)
+        st.plotly_chart(figure, key="progress", config=plotly_figures.CONFIG, alt=described(found, axis, title))
+        st.markdown(summary(found, axis, title))
+        st.caption(basis(kept, found, axis))
+    if others:
+        names = ", ".join(plain(run.label) for run in others)
+        st.caption(f":material/warning: Not in the chart, as measured against other images or by other means: {names}.")
+    with st.expander("The same as a table"):
+        st.table(pd.DataFrame(listing(found, axis)), border="horizontal", alt=f"{title} on the way")
+        st.download_button(
+            "Time to quality (CSV)",
+            to_csv(kept),
+            "time_to_quality.csv",
+            icon=":material/download:",
+            on_click="ignore",
+            key="file time_to_quality.csv",
+        )
+
+
+def comparable(runs: Sequence[Evaluated]) -> tuple[list[Evaluated], list[Evaluated]]:
+    """The runs whose progress can be drawn in one chart, and those measured otherwise than the first of them."""
+    found = [run for run in runs if run.found.progress and run.found.progress.stands]
+    first = means(found[0].found) if found else None
+    return [run for run in found if means(run.found) == first], [run for run in found if means(run.found) != first]
+
+
+def ways(runs: Sequence[Evaluated], look: Look, key: str) -> list[Way]:
+    """A line for each recipe, in the order of its first run; look: by recipe."""
+    groups: dict[Hashable, list[Evaluated]] = {}
+    for run in runs:
+        groups.setdefault(run.entry.recipe, []).append(run)
+    found = []
+    names = labels(list(groups.values()))
+    for group in groups.values():
+        # Where seeds were looked at at other times, those of the one with the fewest looks are taken.
+        grid = min((_column(run, "images") for run in group), key=len)
+        grid = grid[grid <= min(_column(run, "images")[-1] for run in group)]
+        minutes = [np.interp(grid, _column(run, "images"), _column(run, "seconds")) / 60 for run in group]
+        values = [np.interp(grid, _column(run, "images"), _measured(run, key)) for run in group]
+        label = names.pop(0)
+        floor = _stands(group[0])[-1].measures[key].floor
+        # Seeds cost the same; what one took longer than another is other work on its machine.
+        style, fastest = look[group[0].entry.recipe], min(minutes, key=lambda taken: float(taken[-1]))
+        found.append(Way(label, style, tuple(group), grid, fastest, np.array(values), floor))
+    return found
+
+
+def labels(groups: Sequence[Sequence[Evaluated]]) -> list[str]:
+    """A run's own name where it stands alone; of several seeds the preset's, with their number where it differs."""
+    presets = [group[0].found.preset for group in groups]
+    alike = len({len(group) for group in groups}) == 1
+    found = []
+    for group, preset in zip(groups, presets, strict=True):
+        name = preset if len(group) > 1 and presets.count(preset) == 1 else group[0].label
+        found.append(name if alike or len(group) == 1 else f"{name}, {len(group)} seeds")
+    return found
+
+
+def summary(found: Sequence[Way], axis: str, title: str) -> str:
+    """Who comes within twice the floor, and after how much; who is nearest at the end, as Markdown."""
+    order = sorted(found, key=lambda way: float(way.mean[-1]))
+    ends = ", ".join(f"**{plain(way.label)}** {run_metrics.number(float(way.mean[-1]))}" for way in order)
+    lines = [f"{title} at the end: {ends}."]
+    floor = found[0].floor
+    if floor is not None and floor > 0:
+        mark = NEAR[-1] * floor
+        there = [(at, way) for way in found if (at := way.reached(mark, axis)) is not None]
+        there.sort(key=lambda pair: pair[0])
+        said = ", ".join(f"**{plain(way.label)}** after {amount(at, axis)}" for at, way in there)
+        within = f"within twice what real images score ({run_metrics.number(mark)})"
+        lines.append(f"{within[:1].upper()}{within[1:]}: {said}." if there else f"None of them comes {within}.")
+    return " ".join(lines)
+
+
+def described(found: Sequence[Way], axis: str, title: str) -> str:
+    """The chart in words."""
+    lines = [
+        f"{way.label} from {run_metrics.number(float(way.mean[0]))} to {run_metrics.number(float(way.mean[-1]))} "
+        f"after {amount(float(way.along(axis)[-1]), axis)}"
+        for way in found
+    ]
+    floor = f"; real images score {run_metrics.number(found[0].floor)}" if found[0].floor is not None else ""
+    return f"{title} against {'minutes' if axis == 'minutes' else 'images seen'}: {'; '.join(lines)}{floor}"
+
+
+def basis(runs: Sequence[Evaluated], found: Sequence[Way], axis: str) -> str:
+    """What the chart was measured with, and what its bands are."""
+    one = runs[0].found.progress
+    assert one
+    lines = [
+        f"Features of {plain(one.extractor)} ({one.features}), at every snapshot {one.generated} generated against "
+        f"{one.real} real images; the dashed line is what real images of other patients score."
+    ]
+    counts = {len(way.runs) for way in found}
+    if max(counts) > 1:
+        of = f"{counts.pop()} seeds" if len(counts) == 1 else "seeds"
+        lines.append(f"Lines are means over {of}, bands go from the lowest seed to the highest.")
+    if axis == "minutes":
+        lines.append(CLOCK)
+    return " ".join(lines)
+
+
+def listing(found: Sequence[Way], axis: str) -> dict[str, dict[str, str]]:
+    """Column -> way -> what stands there."""
+    columns: dict[str, dict[str, str]] = {}
+    for way in found:
+        row = {"Runs": ", ".join(run.label for run in way.runs), "At the end": run_metrics.number(float(way.mean[-1]))}
+        row["Nearest"] = run_metrics.number(float(way.mean.min()))
+        for times in NEAR:
+            if way.floor is not None and way.floor > 0:
+                at = way.reached(times * way.floor, axis)
+                row[f"{times} x real images after"] = "not reached" if at is None else amount(at, axis)
+        row["Minutes"] = f"{way.minutes[-1]:.0f}"
+        row["Images seen"] = _thousands(way.images[-1])
+        for name, value in row.items():
+            columns.setdefault(name, {})[plain(way.label)] = plain(value)
+    return columns
+
+
+def to_csv(runs: Sequence[Evaluated]) -> str:
+    """Every snapshot of every run, a measure a line."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(HEADER)
+    for run in runs:
+        seed = run.entry.config.seed if run.entry.config else ""
+        for stand in _stands(run):
+            place = (stand.epoch, stand.step, stand.images, f"{stand.seconds:g}")
+            for name, cell in stand.measures.items():
+                numbers = map(evaluation_files.as_text, (cell.value, cell.low, cell.high, cell.floor))
+                writer.writerow((run.entry.name, run.found.preset, seed, *place, name, *numbers))
+    return buffer.getvalue()
+
+
+def amount(at: float, axis: str) -> str:
+    """So many minutes, or images."""
+    return f"{at:.0f} min" if axis == "minutes" else f"{_thousands(at)} images"
+
+
+def _thousands(count: float) -> str:
+    return f"{round(count):,}".replace(",", " ")
+
+
+def _stands(run: Evaluated) -> tuple[Stand, ...]:
+    assert run.found.progress
+    return run.found.progress.stands
+
+
+def _has(run: Evaluated, key: str) -> bool:
+    return all(key in stand.measures for stand in _stands(run))
+
+
+def _column(run: Evaluated, name: str) -> np.ndarray:
+    return np.array([getattr(stand, name) for stand in _stands(run)], float)
+
+
+def _measured(run: Evaluated, key: str) -> np.ndarray:
+    return np.array([stand.measures[key].value for stand in _stands(run)])

@@ -1,0 +1,159 @@
+"""What a quiz shows: pictures, keys, and at the end accuracy by GAN with its interval, who is taken for what."""
+
+import html
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import streamlit as st
+
+from dashboard.charts import html_tables
+from dashboard.charts.html_tables import Scale
+from dashboard.charts.plotly_figures import GREY, Style
+from dashboard.library.store import Entry
+from dashboard.live.picture_html import uri
+from dashboard.pages.evaluate import neighbours
+from dashboard.pages.quiz import questions
+from dashboard.pages.quiz.questions import GENERATED, REAL, Made, Picture, Quiz
+from dashboard.widgets import elements
+from gan_core.evaluation.results import Measure
+
+ALL = Style(GREY, "gray", "solid")
+_KEYS = st.components.v2.component(
+    "ganray_quiz", js=(Path(__file__).resolve().parents[2] / "components" / "quiz.js").read_text(encoding="utf-8")
+)
+TAKEN = {REAL: "taken for real", GENERATED: "taken for generated"}
+
+
+def listen() -> None:
+    """Let the keys R and G press the buttons of the picture that is shown."""
+    _KEYS(key="quiz-keys", height=1)
+
+
+def question(picture: Picture, number: int, total: int) -> str:
+    """The picture that is asked about, as HTML. All are encoded alike: nothing in the file tells what they are."""
+    alt = f"Picture {number} of {total}: is it real or generated?"
+    return f'<figure class="quiz-one" data-number="{number}">{_image(picture, alt, synthetic=False)}</figure>'
+
+
+def _image(picture: Picture, alt: str, synthetic: bool) -> str:
+    content = uri(neighbours.png(picture.pixels, synthetic))
+    return f'<img src="{content}" alt="{html.escape(alt)}" draggable="false">'
+
+
+def show_results(
+    found: Quiz, made: Made, answers: str, look: Mapping[str, Style], by_label: Mapping[str, Entry]
+) -> None:
+    """Everything at the end; look: by the run's name."""
+    right, count = questions.accuracy(made, answers)
+    measure = _share(right, count)
+    st.subheader(f"{right} of {count} right: {measure.value:.0%}", anchor=False)
+    st.markdown(verdict(measure))
+    styles = {label: look[entry.name] for label, entry in by_label.items()}
+    with st.grid(2, min_column_width=340, key="quiz-results"):
+        with st.container(border=True, height="stretch", gap="small"):
+            st.markdown("**How often you were right, GAN by GAN**")
+            st.html(accuracies(made, answers, styles))
+            st.caption(
+                "Of a GAN's pictures and as many real ones of its data; bars are 95% intervals (Wilson). The line in "
+                "the middle is guessing."
+            )
+        with st.container(border=True, height="stretch", gap="small"):
+            st.markdown("**What you took them for**")
+            st.html(confusion(made, answers, list(styles)))
+            st.caption("Rows are what the pictures are, columns what you took them for.")
+    name = f"quiz_seed{found.seed}.csv"
+    st.download_button(
+        "Answers (CSV)",
+        questions.to_csv(found, made, answers),
+        name,
+        mime="text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+        key="quiz-csv",
+    )
+    show_pictures(found, made, answers)
+    st.caption(elements.SYNTHETIC)
+
+
+def verdict(measure: Measure) -> str:
+    """What an accuracy says, with its interval, in a sentence or two."""
+    assert measure.low is not None and measure.high is not None
+    reach = f"With {measure.count} pictures the truth lies between {measure.low:.0%} and {measure.high:.0%} (95%)."
+    if measure.low > 0.5:
+        return f"{reach} You see more than chance does: guessing would reach 50%."
+    if measure.high < 0.5:
+        return f"{reach} That is worse than guessing: what these GANs draw looks more real to you than the real images."
+    return f"{reach} Guessing would reach 50%: this does not show that you can tell them apart."
+
+
+def accuracies(made: Made, answers: str, styles: Mapping[str, Style]) -> str:
+    """A line for all, and one for each GAN: right answers, interval, guessing as the mark."""
+    scale = Scale(0, 1)
+    lines = []
+    for run in (None, *styles):
+        right, count = questions.accuracy(made, answers, run)
+        measure, look = _share(right, count), styles[run] if run else ALL
+        reach = f"{right} of {count}, 95% interval {measure.low:.0%} to {measure.high:.0%}"
+        name = f'{html_tables.dot(look)}{html.escape(run or "All")}<small class="quiz-reach">{reach}</small>'
+        bar = html_tables.strip(measure, scale, look.color)
+        lines.append(f'<li><span class="ev-name">{name}</span>{bar}<b>{measure.value:.0%}</b></li>')
+    return f'<ul class="ev-strips">{"".join(lines)}</ul>'
+
+
+def confusion(made: Made, answers: str, runs: list[str]) -> str:
+    """Rows: real pictures, generated ones, and of these each GAN's; columns: the answers."""
+    rows = [
+        ("real", questions.confusion(made, answers, REAL)),
+        ("generated", questions.confusion(made, answers, GENERATED)),
+    ]
+    if len(runs) > 1:
+        rows += [(f"by {run}", questions.confusion(made, answers, GENERATED, run)) for run in runs]
+    lines = []
+    for name, counts in rows:
+        total = max(sum(counts), 1)
+        cells = "".join(
+            f"<td style='--share:{n / total:.3f}'><b>{n}</b><small>{n / total:.0%}</small></td>" for n in counts
+        )
+        lines.append(f"<tr><th scope='row'>{html.escape(name)}</th>{''.join(cells)}</tr>")
+    heads = "".join(f"<th scope='col'>{html.escape(TAKEN[answer])}</th>" for answer in (REAL, GENERATED))
+    return (
+        f"<table class='ev-confusion'><thead><tr><th></th>{heads}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
+    )
+
+
+def show_pictures(found: Quiz, made: Made, answers: str) -> None:
+    """Each picture with the truth and the answer."""
+    st.subheader("The pictures")
+    here = {part.label: part.source for part in found.parts}
+    if any(here[p.run] and not here[p.run].startswith("phantom:") for p in made.pictures):
+        st.markdown(":gray-badge[:material/lock: real images: they stay on this machine]")
+    cards = []
+    for number, (picture, answer) in enumerate(zip(made.pictures, answers, strict=True), start=1):
+        right = picture.truth == answer
+        what = told(picture, here[picture.run])
+        sign = "✓ right" if right else "✗ wrong"
+        kind = f", {html.escape(picture.kind)}" if picture.kind else ""
+        below = (
+            f"<b>{number}. {html.escape(what)}</b>{kind}<small>{TAKEN[answer]}: "
+            f"<span class='{'quiz-right' if right else 'quiz-wrong'}'>{sign}</span></small>"
+        )
+        alt = f"Picture {number}: {what}, {TAKEN[answer]}"
+        image = _image(picture, alt, synthetic=picture.truth == GENERATED)
+        cards.append(f'<figure class="quiz-told">{image}<figcaption>{below}</figcaption></figure>')
+    st.html(f'<div class="quiz-grid">{"".join(cards)}</div>')
+
+
+def told(picture: Picture, source: str) -> str:
+    """What a picture is, in a few words."""
+    if picture.truth == GENERATED:
+        return f"generated by {picture.run}"
+    if not source:
+        return "drawn phantom, in place of a real image"
+    return "drawn phantom" if source.startswith("phantom:") else "real"
+
+
+def _share(hits: int, count: int) -> Measure:
+    from gan_core.evaluation import classification_report  # it brings scikit-learn, which the other pages do without
+
+    return replace(classification_report.share(hits, count), floor=0.5)

@@ -1,0 +1,209 @@
+"""Quiz: real or generated? Twenty pictures, one at a time; the truth, and what the answers are worth, at the end."""
+
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from dashboard.charts import plotly_figures
+from dashboard.library import store
+from dashboard.library.store import Entry
+from dashboard.pages.quiz import display, questions
+from dashboard.pages.quiz.questions import COUNT, GENERATED, MOST, REAL, Made, Quiz
+from dashboard.widgets import elements
+from dashboard.widgets.elements import plain
+from gan_core.errors import UserError
+
+LARGEST = 2**31 - 1  # seed
+AT_THE_END = (
+    "The truth comes at the end. Who is told after each picture learns the habits of these GANs on the way, and the "
+    "last answers are no longer worth what the first ones are."
+)
+
+
+def main() -> None:
+    library = store.library()
+    entries = library.entries()
+    with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
+        st.title("Quiz", width="content")
+        st.caption("Real or generated? Can you tell?", width="content")
+    if not [entry for entry in entries if entry.config]:
+        elements.no_runs()
+        elements.unreadable(entries)
+        return
+    usable = questions.usable(entries)
+    if not usable:
+        st.info("No run here has weights yet: they come when a training ends or stops.", icon=":material/hourglass:")
+        elements.unreadable(entries)
+        return
+    setup = st.container()
+    stage = st.container()
+    with setup:
+        found, chosen = choose(usable)
+    with stage:
+        if found is None:
+            st.info("Choose one run or more to be asked about.", icon=":material/arrow_upward:")
+        else:
+            play(found, chosen)
+    # Mounted before the first picture is: its script has come by then.
+    display.listen()
+    elements.unreadable(entries)
+
+
+def choose(usable: list[Entry]) -> tuple[Quiz | None, list[Entry]]:
+    """What the quiz is about; it folds away once the quiz runs, and stays on the page, or the address would lose it."""
+    by_name = {entry.name: entry for entry in usable}
+    first = [name for name in store.FIRST if name in by_name] or list(by_name)[:4]
+    begun = "answers" in st.query_params
+    # Another key, or an expander that was open stays so.
+    key = "quiz-setup-folded" if begun else "quiz-setup"
+    with st.expander("What is asked", expanded=not begun, icon=":material/tune:", key=key):
+        names = st.multiselect(
+            "GANs whose pictures are shown",
+            list(by_name),
+            default=first,
+            key="quiz",
+            bind="query-params",
+            max_selections=MOST,
+            placeholder=f"Choose up to {MOST} runs",
+        )
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            words = "Everyone who opens the quiz with the same runs and seed gets the same pictures in the same order."
+            seed = st.number_input(
+                "Seed", 0, LARGEST, 1, 1, key="quiz_seed", bind="query-params", width=160, help=words
+            )
+            words = (
+                "A folder on the machine that runs this app, with the data of the runs in it. It is read here and goes "
+                "nowhere. "
+                f"For a whole class, set {questions.DATA} for the app instead: then everyone gets the same quiz."
+            )
+            folder = st.text_input("Where the real images are", key="quiz_data", placeholder="a folder", help=words)
+        chosen = [by_name[name] for name in names if name in by_name]
+        elements.chip_colors("quiz", chosen, plotly_figures.styles(chosen))
+        if not chosen:
+            return None, []
+        found = questions.settle(chosen, seed, folder.strip())
+        show_sources(found, chosen)
+        show_link(found)
+    return found, chosen
+
+
+def show_sources(found: Quiz, chosen: list[Entry]) -> None:
+    """Where the real pictures come from, run by run."""
+    origins: dict[str, list[str]] = {}
+    for part, entry in zip(found.parts, chosen, strict=True):
+        assert entry.config
+        origins.setdefault(origin(part.source, entry.config.source), []).append(entry.label)
+    for words, labels in origins.items():
+        st.caption(f"{words} Beside {plain(', '.join(labels))}.")
+
+
+def origin(here: str, source: str) -> str:
+    """What the real pictures beside a run's are, as Markdown."""
+    name = plain(elements.source_name(source))
+    if here.startswith("phantom:"):
+        return f":material/draw: **Real** means drawn phantoms here: the data is {name}. None was in a training."
+    if here:
+        return f":material/lock: Real pictures: held-out images of {name}, which stay on this machine."
+    return (
+        f":material/warning: **Drawn phantoms stand in for the real images**: {name} is not on this machine. Generated "
+        "pictures look like the real ones, not like phantoms: take the result as practice."
+    )
+
+
+def show_link(found: Quiz) -> None:
+    """The address that starts this quiz, for others."""
+    query = urlencode([*(("quiz", part.run) for part in found.parts), ("quiz_seed", found.seed)])
+    base = str(st.context.url or "").partition("?")[0]
+    st.caption("For a whole class: this address starts the same quiz.")
+    st.code(f"{base}?{query}", language=None, wrap_lines=True)
+
+
+def play(found: Quiz, chosen: list[Entry]) -> None:
+    """The quiz as far as it has come; the answers so far are in the address, so that a reload goes on with them."""
+    answers = given(found)
+    if answers is None:
+        show_start(found)
+        return
+    try:
+        with st.spinner("The networks draw, the real images are laid beside…"):
+            made = questions.make(found)
+    except UserError as error:
+        st.error(elements.sentence(str(error)), icon=":material/error:")
+        st.button("Back", on_click=_forget, icon=":material/arrow_back:", key="quiz-back")
+        return
+    for note in made.notes:
+        st.caption(f":material/warning: {elements.sentence(note)}")
+    if len(answers) < len(made.pictures):
+        ask(found, made, answers)
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button("Next quiz", on_click=_next, type="primary", icon=":material/skip_next:", key="quiz-next")
+        st.button("Again from the start", on_click=_start, args=(found,), icon=":material/replay:", key="quiz-again")
+    display.show_results(found, made, answers, plotly_figures.styles(chosen), {entry.label: entry for entry in chosen})
+
+
+def given(found: Quiz) -> str | None:
+    """The answers in the address, if they are those of this quiz; None where it has not begun."""
+    key, dash, answers = str(st.query_params.get("answers", "")).partition("-")
+    if not dash or key != found.key or len(answers) > COUNT or set(answers) - {REAL, GENERATED}:
+        return None
+    return answers
+
+
+def show_start(found: Quiz) -> None:
+    with st.container(border=True, horizontal_alignment="center", key="quiz-start"):
+        st.space("small")
+        st.markdown(f"### {COUNT} pictures, half of them real", text_alignment="center", width="content")
+        words = "Press **R** for real and **G** for generated, or the buttons."
+        st.markdown(f"{words} {AT_THE_END}", text_alignment="center", width=520)
+        st.button("Start", on_click=_start, args=(found,), type="primary", icon=":material/play_arrow:", key="quiz-go")
+        st.space("small")
+
+
+def ask(found: Quiz, made: Made, answers: str) -> None:
+    """One picture, and the two answers."""
+    number = len(answers) + 1
+    total = len(made.pictures)
+    with st.container(horizontal_alignment="center", key="quiz-question"):
+        st.progress((number - 1) / total, f"Picture {number} of {total}", width=420)
+        st.html(display.question(made.pictures[number - 1], number, total))
+        # Cells stay where they are while their buttons are exchanged: a quick hand does not miss.
+        with st.container(width=420), st.grid(2, min_column_width=130) as grid:
+            for answer, icon in ((REAL, ":material/person:"), (GENERATED, ":material/auto_awesome:")):
+                word = questions.WORDS[answer]
+                grid.cell().button(
+                    f"{word.capitalize()} :gray[(**{answer}**)]",
+                    on_click=_answer,
+                    args=(found, number, answer),
+                    icon=icon,
+                    width="stretch",
+                    # A press that comes late must not answer a picture that nobody has seen.
+                    key=f"answer-{word}-{number}",
+                )
+        st.caption("The truth comes at the end.", width="content")
+
+
+@elements.action
+def _answer(found: Quiz, number: int, answer: str) -> None:
+    answers = given(found)
+    if answers is not None and len(answers) == number - 1:
+        st.query_params["answers"] = f"{found.key}-{answers}{answer}"
+
+
+@elements.action
+def _start(found: Quiz) -> None:
+    st.query_params["answers"] = f"{found.key}-"
+
+
+@elements.action
+def _forget() -> None:
+    st.query_params.pop("answers", None)
+
+
+@elements.action
+def _next() -> None:
+    st.session_state["quiz_seed"] = (int(st.session_state.get("quiz_seed", 1)) + 1) % (LARGEST + 1)
+    _forget()
+
+
+main()

@@ -1,0 +1,272 @@
+"""Run: what happened in this training? Its state, samples, scores, every curve, its settings and files."""
+
+import io
+import math
+import zipfile
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+import streamlit as st
+
+from dashboard import jobs
+from dashboard.charts import plotly_figures, run_curves, run_metrics
+from dashboard.library import notes, queries, source_check, store
+from dashboard.library.store import Entry, Library
+from dashboard.pages.run import discriminator_scores
+from dashboard.samples import animations, grids
+from dashboard.widgets import diagnosis, elements, settings_table
+from dashboard.widgets.elements import plain
+from gan_core import config as configs
+from gan_core import runs
+from gan_core.errors import UserError
+from gan_core.evaluation import results
+
+HIDDEN = {"step", "epoch", "seconds", "diversity/data"}  # axes, and what is drawn beside another curve
+
+
+def main() -> None:
+    library = store.library()
+    entries = library.entries()
+    if not entries:
+        st.title("Run")
+        elements.no_runs()
+        return
+    entry = choose(entries)
+    if entry is None:
+        st.title("Run")
+        st.warning("This run is no longer there: its folder was deleted. Choose another.", icon=":material/folder_off:")
+        return
+    show_head(entry)
+    if entry.problem or entry.config is None:
+        st.error(f"This run cannot be read: {plain(entry.problem or '')}", icon=":material/broken_image:")
+        st.caption(plain(f"Its folder: {entry.run.folder}"))
+        return
+    show_figures(library, entry)
+    show_samples(library, entry)
+    diagnosis.show(library, [entry], plotly_figures.styles([entry]))
+    run_curves.every_curve(entry, diagnosis.marks(library, [entry]).get(entry.name, ()))
+    discriminator_scores.show(library, entry)
+    show_settings(entry)
+    notes.show(library, [entry], plotly_figures.styles([entry]))
+    show_files(entry)
+    st.caption(elements.SYNTHETIC)
+    if entry.running:
+        name = entry.name
+        elements.wait_for_news(lambda: _progress(library, name), key="run-news")
+
+
+def choose(entries: list[Entry]) -> Entry | None:
+    by_name = {entry.name: entry for entry in entries}
+    name = st.selectbox("Run", list(by_name), key="run", bind="query-params", label_visibility="collapsed")
+    return by_name.get(name)
+
+
+def show_head(entry: Entry) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        with st.container(gap="xsmall", width="content"):
+            st.title(elements.name_line(entry), anchor=False)
+            st.caption(plain(entry.title) or " ")
+        with st.container(horizontal=True, width="content", vertical_alignment="center"):
+            show_buttons(entry)
+    if entry.status.state == "failed":
+        st.error(elements.sentence(entry.status.reason or "it failed without a word"), icon=":material/error:")
+    elif entry.status.state == "stopped":
+        st.warning(elements.sentence(entry.status.reason or "it was stopped"), icon=":material/pause_circle:")
+
+
+def show_buttons(entry: Entry) -> None:
+    """Stop and resume, for the user's own runs; errors stand where the button is."""
+    if entry.config:
+        link = {"runs": [entry.name]}
+        st.page_link("pages/compare/page.py", label="Compare", icon=":material/grid_view:", query_params=link)
+    if entry.run.reference:
+        return
+    if entry.running and st.button("Stop", icon=":material/stop_circle:", key="stop"):
+        _try(lambda: jobs.stop(entry.run), "Stopping: it writes a checkpoint first.")
+    if entry.status.state in ("stopped", "failed") and st.button("Resume", icon=":material/play_arrow:", key="resume"):
+        _try(lambda: jobs.jobs().resume(entry.run), "Resuming from the last checkpoint.")
+
+
+def _try(action: Callable[[], object], done: str) -> None:
+    try:
+        action()
+        st.toast(done)
+    except UserError as error:
+        st.error(plain(str(error)))
+
+
+def show_figures(library: Library, entry: Entry) -> None:
+    """The run in five numbers."""
+    metrics, previews = library.table(entry, store.METRICS), library.table(entry, store.EPOCHS)
+    status, config = entry.status, entry.config
+    assert config is not None
+    eta = store.duration(status.eta_seconds)
+    figures = {
+        "Epoch": f"{status.epoch} / {config.epochs}",
+        "Step": f"{status.step:,}".replace(",", " "),
+        "Time left" if entry.running and eta else "Time": eta or store.duration(metrics.last("seconds")) or "–",
+        "Images a second": run_metrics.number(metrics.last("images_per_second")),
+        "Held-out accuracy": run_metrics.share(previews.last("accuracy/d_held_out")),
+    }
+    with st.grid(5, min_column_width=130, key="figures"):
+        for label, value in figures.items():
+            st.metric(label, value, border=True)
+
+
+def show_samples(library: Library, entry: Entry) -> None:
+    """The grid, the scores and the animation; the scrubber above them moves what belongs to an epoch."""
+    st.subheader("Samples")
+    samples, domains, config = entry.sheets, entry.domains, entry.config
+    if config and (said := source_check.hint(config.source, config.domains or config.classes)):
+        st.warning(plain(said), icon=":material/join_inner:")
+    grids.show_scrubber([entry])
+    if not samples:
+        words = "No samples were kept of this run: its curves and its evaluation are here."
+        st.caption(words if entry.light else "No sample grid yet: the first is drawn before training begins.")
+        return
+    # A translator's sheet takes two of three columns; it and the animation are what its numbers stand beside.
+    grid = st.grid(3, min_column_width=280, key="samples")
+    with grid.cell(column_span=2) if domains else grid, st.container(gap="xsmall", key="sheet"):
+        grids.show_one(entry, changes(library, entry) if domains else None)
+        grids.ask_for_data([entry])
+    with grid:
+        show_scores(library, entry)
+    with elements.card(grid, wide=bool(domains)):
+        title, words = run_metrics.ANIMATIONS[entry.task]
+        st.markdown(f"**{title}**")
+        animations.show_one(entry)
+        if domains:
+            st.caption(words)
+    gallery = st.expander(f"All {len(samples)} grids", key="all grids", on_change="rerun")
+    if gallery.open:
+        wide = domains is not None
+        with gallery, st.grid(3 if wide else 6, min_column_width=260 if wide else 130):
+            for at, path in samples.items():
+                with st.container(gap="xsmall"):
+                    alt = f"Sample grid of {entry.label} at epoch {at}"
+                    elements.picture(library.picture(path), alt, f"all-{at}", entry.sheet)
+                    st.caption(f"epoch {at}")
+
+
+def show_scores(library: Library, entry: Entry) -> None:
+    """How real the discriminator finds images, at the scrubber's epoch."""
+    if not run_curves.show_scores(library, [entry], plotly_figures.styles([entry])):
+        st.caption("No scores of the discriminator were written.")
+
+
+def changes(library: Library, entry: Entry) -> grids.Facts:
+    """What the translators change at each epoch, and what of the input does not come back."""
+    table, names = library.table(entry, store.EPOCHS), run_metrics.titles(entry)
+    columns = [column for column in run_metrics.CHANGES if column in table.numeric()] or run_metrics.CHANGES[:2]
+    found: dict[str, dict[int, str]] = {names[column]: {} for column in columns}
+    held_out = False
+    for epoch in entry.sheets:
+        row = table.row("epoch", epoch)
+        for column in columns:
+            if isinstance(value := row.get(column), float):
+                found[names[column]][epoch] = run_metrics.share(value, 1)
+        held_out |= math.isfinite(float(str(row.get("accuracy/d_held_out", "nan"))))
+    note = f"Of {'held-out' if held_out else 'training'} images, {run_metrics.CHANGED}."
+    return grids.Facts("Changes", found, note)
+
+
+def show_settings(entry: Entry) -> None:
+    config = entry.config
+    assert config is not None
+    st.subheader("Settings")
+    run = {
+        "Preset": plain(config.preset),
+        "Data": plain(config.source),
+        **_classes(entry),
+        "Training images": run_metrics.training_images(config),
+        "Image size": f"{config.image_size} px, {config.channels} {'channel' if config.channels == 1 else 'channels'}",
+        "Epochs": str(config.epochs),
+        "Batch size": str(config.batch_size),
+        "Seed": str(config.seed),
+        "Precision": plain(config.precision),
+        "Device": plain(entry.status.device or "–"),
+    }
+    own = {plain(key): plain(settings_table.value(value)) for key, value in queries.flatten(config.settings).items()}
+    made = {plain(key): plain(value) for key, value in config.versions.items()}
+    made |= {"git commit": plain(config.git_commit[:12])} if config.git_commit else {}
+    with st.grid(3, min_column_width=280, key="settings-grid"):
+        for title, values in (("Run", run), (f"Family {plain(config.family)}", own), ("Made with", made)):
+            with st.container(border=True, height="stretch", key=f"settings-{title.split()[0]}"):
+                st.markdown(f"**{title}**")
+                if values:
+                    st.table(values, border="horizontal", alt=title)
+                else:
+                    st.caption("nothing written")
+    with st.expander("config.json"):
+        st.json(configs.to_dict(config))
+
+
+def _classes(entry: Entry) -> dict[str, str]:
+    config = entry.config
+    assert config is not None
+    if not entry.domains:
+        return {"Classes": plain(", ".join(config.classes)) or "–"}
+    shown = f"{config.preview_inputs} (private)" if entry.private else config.preview_inputs
+    return {"Domains": plain(" ↔ ".join(entry.domains)), "Preview inputs": plain(shown)}
+
+
+def show_files(entry: Entry) -> None:
+    st.subheader("Files")
+    files = entry.run.downloads()  # never private previews
+    samples = set(entry.run.samples().values())
+    with st.container(horizontal=True):
+        for path in files:
+            if path in samples:
+                continue
+            st.download_button(
+                f"{path.name} ({_size(path)})",
+                partial(_content, path),
+                file_name=path.name,
+                icon=":material/download:",
+                on_click="ignore",
+                key=f"file {path.name}",
+            )
+        if samples:
+            st.download_button(
+                f"{len(samples)} sample grids (zip)",
+                partial(_zipped, sorted(samples)),
+                file_name=f"{entry.label}_samples.zip",
+                icon=":material/download:",
+                on_click="ignore",
+                key="file samples",
+            )
+    if entry.status.updated:
+        written = datetime.fromtimestamp(entry.status.updated)
+        st.caption(plain(f"In {entry.run.folder}, last written {written:%Y-%m-%d %H:%M}."))
+
+
+def _content(path: Path) -> bytes:
+    """A file as it is; an evaluation without the names of training images."""
+    return results.shareable(path) if path.name == runs.EVALUATION else path.read_bytes()
+
+
+def _zipped(paths: list[Path]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for path in paths:
+            if path.is_file():
+                archive.write(path, path.name)
+    return buffer.getvalue()
+
+
+def _size(path: Path) -> str:
+    try:
+        size = path.stat().st_size
+    except OSError:
+        return "gone"
+    return f"{size / 1e6:.1f} MB" if size >= 1e5 else f"{math.ceil(size / 1e3)} kB"
+
+
+def _progress(library: Library, name: str) -> object:
+    entry = library.find(name)
+    return (entry.status.state, library.previews(entry)) if entry else None
+
+
+main()

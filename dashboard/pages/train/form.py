@@ -1,0 +1,204 @@
+"""What to train: the form of the page Train, and what it orders."""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from dashboard import jobs
+from dashboard.jobs import Order
+from dashboard.library import source_check, store
+from dashboard.widgets import elements
+from dashboard.widgets.elements import plain
+from gan_core import runs
+from gan_core.config import IMAGE_SIZES
+from gan_core.errors import UserError
+from gan_core.families import registry
+from gan_core.families.registry import Preset
+
+PHANTOM = "phantom:cxr"
+DRAWN = {
+    PHANTOM: "Chest X-rays drawn by the program: no data needed.",
+    "phantom:mri": "Slices of heads drawn by the program: no data needed.",
+    "phantom:colour": "Grey X-rays and their twins in the colours of tissue, drawn by the program: no data needed.",
+}
+DATA_HELP = """
+- `phantom:cxr` are chest X-rays that the program draws itself; `phantom:cxr?images=200` draws fewer
+- `phantom:mri` are slices of heads, `phantom:colour` X-rays beside the same in the colours of tissue
+- `phantom:mri?bodies=200` draws pairs: the same head in both weightings
+- a folder with one sub-folder per class, or a flat folder of images
+- a zip file of either
+- `hf:owner/name` for a data set from Hugging Face
+- `classes:normal=a/NORMAL;covid=b/*/COVID` for classes from several folders
+"""
+DOMAIN_HELP = "One of the data's classes: the name of its folder. Both may stay empty where the data has just two."
+PAIRS_HELP = r"""
+What the two pictures of a pair share in their names, as a regular expression with one group: `slice_(\d+)` makes a pair
+of `t1/slice_12.png` and `t2/slice_12_b.png`. Left empty, the names themselves are held against each other.
+"""
+INPUTS_HELP = """
+The pictures that the previews translate, the same at every epoch. A translation is nearly a copy of its input:
+previews of real images stay on this machine; drawn and generated inputs may be shown around.
+"""
+
+
+def show() -> None:
+    """What to train; each mistake is named below the field where it was made."""
+    presets = registry.presets()
+    form = st.session_state
+    form.setdefault("preset", "dcgan" if "dcgan" in presets else next(iter(presets)))
+    form.setdefault("source", PHANTOM)
+    _set_defaults(presets[form["preset"]], form.setdefault)
+    with st.container(border=True, key="form"):
+        left, right = st.columns(2, gap="medium")
+        with left:
+            names = sorted(presets, key=lambda name: presets[name].task)  # generators first
+            st.selectbox("Preset", names, format_func=_preset_label, key="preset", on_change=_preset_chosen)
+            preset = presets[form["preset"]]
+            st.caption(plain(store.about(preset.name)))
+        with right:
+            st.text_input("Data", key="source", help=DATA_HELP)
+            source = str(form["source"]).strip()
+            problem = source_check.problem(source)
+            _note(problem, DRAWN.get(source, "") or plain(source_check.hint(source)))
+        translates = preset.task == "translate"
+        with st.grid(5, min_column_width=130):
+            st.number_input("Epochs", 1, 100_000, key="epochs")
+            st.selectbox("Image size", IMAGE_SIZES, format_func="{} px".format, key="size")
+            st.number_input("Batch size", 1 if translates else 2, 4096, key="batch")
+            st.number_input("Seed", 0, 2**31 - 1, 0, key="seed")
+            suggested = jobs.jobs().free_name(preset.name)
+            typed = st.text_input("Name", placeholder=suggested, key="name", help="Left empty, the name shown is used.")
+        domain_problem = show_domains(source) if translates and not problem else ""
+        pairs_problem = show_pairs(source) if preset.paired else ""
+        name_problem = _name_problem(typed.strip() or suggested)
+        _note(name_problem, "")
+        st.button(
+            "Start training",
+            type="primary",
+            icon=":material/play_arrow:",
+            disabled=bool(problem or domain_problem or pairs_problem or name_problem),
+            on_click=_start,
+            key="start",
+        )
+        if error := st.session_state.pop("start error", None):
+            st.error(plain(error), icon=":material/error:")
+    form["preset before"] = preset.name
+
+
+def show_domains(source: str) -> str:
+    """The two classes to translate between and the inputs of the previews; returns what is wrong with them."""
+    form = st.session_state
+    classes = source_check.classes(source)
+    if form.get("domains of") != source or "domain_a" not in form:
+        form["domain_a"], form["domain_b"] = source_check.suggested(classes)
+        form["domains of"] = source
+    with st.grid(3, min_column_width=200):
+        for key, label in (("domain_a", "Domain A"), ("domain_b", "Domain B")):
+            st.selectbox(
+                label,
+                classes,
+                index=None,
+                key=key,
+                accept_new_options=True,
+                placeholder="a class of the data",
+                help=DOMAIN_HELP,
+            )
+        inputs = source_check.preview_inputs(_domains(), form["size"], store.library().readable())
+        if form.get("preview_inputs") not in inputs:
+            form["preview_inputs"] = source_check.HELD_OUT
+        named = source_check.inputs_name
+        st.selectbox("Previews show", inputs, format_func=named, key="preview_inputs", help=INPUTS_HELP)
+    problem = source_check.domain_problem(_domains(), classes)
+    private = form["preview_inputs"] == source_check.HELD_OUT and not source.startswith("phantom:")
+    _note(problem, "Previews of real images stay in a private folder of the run, on this machine." if private else "")
+    return problem
+
+
+def show_pairs(source: str) -> str:
+    """What the names of a pair share; returns what is wrong with it."""
+    if source.startswith("phantom:"):
+        return ""  # it knows its pairs
+    typed = st.text_input("Pairs", key="pair_pattern", placeholder="by their names", help=PAIRS_HELP)
+    problem = source_check.pattern_problem(typed.strip())
+    _note(problem, "Only pictures that have a partner are trained on.")
+    return problem
+
+
+def _set_defaults(preset: Preset, put: Callable[[str, int], object]) -> None:
+    """The numbers that a preset is trained with where the user names none."""
+    put("epochs", 10 if preset.task == "translate" else 50)  # a translator's epoch has many more steps
+    put("size", preset.image_size)
+    put("batch", preset.batch_size)
+
+
+@elements.action
+def _preset_chosen() -> None:
+    """Another task has other numbers; another preset of the same task keeps what was typed."""
+    form, presets = st.session_state, registry.presets()
+    before = presets.get(form.get("preset before", ""))
+    chosen = presets[form["preset"]]
+    if before is None or before.task != chosen.task:
+        _set_defaults(chosen, form.__setitem__)
+
+
+def _domains() -> tuple[str, ...]:
+    """What stands in the two fields; one alone stays one, for the complaint about it."""
+    fields = (st.session_state.get(key) for key in ("domain_a", "domain_b"))
+    return tuple(str(field).strip() for field in fields if field and str(field).strip())
+
+
+def _pair_pattern(preset: str, source: str) -> str:
+    """What was typed, where it is asked for."""
+    asked = registry.find_preset(preset).paired and not source.startswith("phantom:")
+    return str(st.session_state.get("pair_pattern", "")).strip() if asked else ""
+
+
+@elements.action
+def _start() -> None:
+    """Start what the form says now; what was typed just before the click is known only here."""
+    form = st.session_state
+    preset, source = str(form["preset"]), str(form["source"]).strip()
+    try:
+        translates = registry.find_preset(preset).task == "translate"
+        domains = _domains() if translates else ()
+        problem = source_check.problem(source)
+        if translates:
+            problem = problem or source_check.domain_problem(domains, source_check.classes(source))
+        pair_pattern = _pair_pattern(preset, source)
+        if problem := problem or source_check.pattern_problem(pair_pattern):
+            raise UserError(problem)
+        order = Order(
+            preset=preset,
+            source=source,
+            name=str(form["name"]).strip() or jobs.jobs().free_name(preset),
+            epochs=int(form["epochs"]),
+            size=int(form["size"]),
+            batch_size=int(form["batch"]),
+            seed=int(form["seed"]),
+            domains=domains,
+            preview_inputs=str(form.get("preview_inputs", "")) if translates else "",
+            pair_pattern=pair_pattern,
+        )
+        jobs.jobs().train(order)
+        form["name"] = ""
+    except UserError as error:
+        form["start error"] = str(error)
+
+
+def _name_problem(name: str) -> str:
+    try:
+        runs.check_name(name)
+    except UserError as error:
+        return str(error)
+    return f"run '{name}' exists already: choose another name" if jobs.jobs().taken(name) else ""
+
+
+def _preset_label(name: str) -> str:
+    return f"{name} · translates" if registry.presets()[name].task == "translate" else name
+
+
+def _note(problem: str, otherwise: str) -> None:
+    if problem:
+        st.markdown(f":red[:material/error: {plain(problem)}]")
+    elif otherwise:
+        st.caption(otherwise)

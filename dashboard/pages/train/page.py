@@ -1,0 +1,185 @@
+"""Train: start a training and follow it. It runs in a process of its own, which closing this page does not end."""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from dashboard import jobs
+from dashboard.charts import plotly_figures, run_metrics
+from dashboard.charts.plotly_figures import Line, Style
+from dashboard.jobs import Job
+from dashboard.library import store
+from dashboard.library.store import Entry, Library
+from dashboard.pages.train import form
+from dashboard.widgets import elements
+from dashboard.widgets.elements import plain
+from gan_core.errors import UserError
+
+EARLIER = 6  # runs listed below those in training
+
+
+def main() -> None:
+    library = store.library()
+    st.title("Train")
+    form.show()
+    follow = st.fragment(_follow, key="follow", run_every=1.0 if _active(library) else None)
+    follow()
+
+
+@elements.bounded
+def _follow() -> None:
+    """The trainings, drawn again every second while one of them goes on."""
+    library = store.library()
+    started = jobs.jobs().all()
+    entries = {entry.name: entry for entry in library.entries() if not entry.run.reference}
+    waiting = [job for name, job in reversed(started.items()) if name not in entries]
+    # What this app started stays on show when it has ended, so that its end is seen.
+    shown = [e for e in entries.values() if e.running or e.name in started]
+    if waiting or shown:
+        st.subheader("Trainings")
+    for job in waiting:
+        show_waiting(job)
+    for entry in shown:
+        show_training(library, entry, started.get(entry.name))
+    earlier = [entry for entry in entries.values() if entry not in shown][:EARLIER]
+    if earlier:
+        st.subheader("Earlier runs")
+        with st.container(border=True, key="earlier", gap="xsmall"):
+            for entry in earlier:
+                show_earlier(entry)
+    was, now = st.session_state.get("training before"), _active(library)
+    st.session_state["training before"] = now
+    if was is not None and was != now:
+        st.rerun()  # begin or end drawing every second
+
+
+def show_waiting(job: Job) -> None:
+    """A training without a run folder: its data is being prepared, or it ended before it began."""
+    with st.container(border=True, key=f"job-{job.name}"):
+        st.markdown(f"**{plain(job.name)}**")
+        if job.over:
+            st.error(plain(job.error()), icon=":material/error:")
+            st.button(
+                "Dismiss", key=f"dismiss {job.name}", on_click=elements.action(jobs.jobs().forget), args=(job.name,)
+            )
+        else:
+            st.progress(0.0, text=":material/hourglass_top: Preparing: reading the images")
+            st.caption(plain(job.words()) or "starting")
+            st.button(
+                "Cancel",
+                icon=":material/close:",
+                key=f"cancel {job.name}",
+                on_click=elements.action(jobs.cancel),
+                args=(job,),
+            )
+
+
+def show_training(library: Library, entry: Entry, job: Job | None) -> None:
+    status = entry.status
+    with st.container(border=True, key=f"training-{entry.name}"):
+        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+            st.markdown(_headline(entry), width="content")
+            with st.container(horizontal=True, width="content", vertical_alignment="center"):
+                show_actions(entry, job)
+        if entry.problem:
+            st.caption(plain(entry.problem))
+            return
+        st.progress(min(1.0, status.step / status.steps) if status.steps else 0.0, text=_progress_text(entry, job))
+        if status.state == "failed":
+            st.error(elements.sentence(status.reason or "the training failed"), icon=":material/error:")
+        elif job and job.failed and not entry.running:
+            st.error(plain(job.error()), icon=":material/error:")
+        show_growth(library, entry)
+
+
+def show_growth(library: Library, entry: Entry) -> None:
+    """The newest samples and the curves so far."""
+    color, word = plotly_figures.family_color(entry.family)
+    solid, beside = Style(color, word, "solid", ""), Style(plotly_figures.GREY, "gray", "solid", "")
+    samples = entry.sheets
+    end = entry.config.epochs if entry.config else None
+    grid = st.grid(4 if entry.domains else 3, min_column_width=260)
+    with grid:
+        with grid.cell(column_span=2 if entry.domains else 1), st.container(gap="xsmall"):
+            newest = max(samples, default=None)
+            content = library.picture(samples[newest]) if newest is not None else None
+            elements.picture(content, f"Newest samples of {entry.label}", f"newest-{entry.name}", entry.sheet)
+            elements.privacy(entry)
+            st.caption(f"Samples at epoch {newest}" if newest is not None else "Samples come after the first epoch.")
+        for title, columns, percent in run_metrics.growth(entry):
+            pairs = zip(columns.items(), (solid, beside), strict=False)
+            lines = [Line(name, library.curve(entry, of, elements.SMOOTHING), style) for (name, of), style in pairs]
+            lines = [line for line in lines if len(line.curve.x)]
+            with st.container(gap="xsmall"):
+                st.markdown(f"**{title}**")
+                if not lines:
+                    st.caption("Nothing is logged yet.")
+                    continue
+                figure = plotly_figures.curves(lines, height=250, end=end, percent=percent, legend=len(lines) > 1)
+                alt = f"{title} of {entry.label} over epochs"
+                st.plotly_chart(figure, key=f"{title} {entry.name}", config=plotly_figures.CONFIG, alt=alt)
+
+
+def show_actions(entry: Entry, job: Job | None = None) -> None:
+    """What can be done with a run; an error stands beside its button."""
+    state = entry.status.state
+    if entry.running:
+        _button("Stop", ":material/stop_circle:", entry, lambda: jobs.stop(entry.run))
+    elif state in ("stopped", "failed") and not (job and not job.over):
+        _button("Resume", ":material/play_arrow:", entry, lambda: jobs.jobs().resume(entry.run))
+    if entry.config:
+        link = {"runs": [entry.name]}
+        st.page_link("pages/compare/page.py", label="Compare", icon=":material/grid_view:", query_params=link)
+        st.page_link(
+            "pages/run/page.py", label="Details", icon=":material/monitoring:", query_params={"run": entry.name}
+        )
+
+
+def show_earlier(entry: Entry) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.markdown(_headline(entry), width="content")
+        with st.container(horizontal=True, width="content", vertical_alignment="center"):
+            show_actions(entry)
+
+
+def _button(label: str, icon: str, entry: Entry, action: Callable[[], object]) -> None:
+    @elements.action
+    def act() -> None:
+        try:
+            action()
+            st.session_state.pop(f"error {entry.name}", None)
+        except UserError as error:
+            st.session_state[f"error {entry.name}"] = str(error)
+
+    if problem := st.session_state.get(f"error {entry.name}"):
+        st.markdown(f":red[{plain(problem)}]", width="content")
+    st.button(label, icon=icon, key=f"{label} {entry.name}", on_click=act)
+
+
+def _headline(entry: Entry) -> str:
+    preset = f":gray[{plain(entry.config.preset)}]" if entry.config else ":gray[cannot be read]"
+    done = ":green-badge[:material/check_circle: finished]" if entry.status.state == "finished" else ""
+    return f"{elements.name_line(entry)} {done} {preset}"
+
+
+def _progress_text(entry: Entry, job: Job | None) -> str:
+    status = entry.status
+    words = []
+    if status.steps:
+        words = [f"epoch {status.epoch} of {status.epochs}", f"step {status.step} of {status.steps}"]
+    if entry.running and (left := store.duration(status.eta_seconds)):
+        words.append(f"about {left} left")
+    elif job and not job.over and not entry.running:
+        words.append(plain(job.words()) or "starting")
+    elif status.state == "stopped":
+        words.append(plain(status.reason or "stopped"))
+    return ", ".join(words) or "starting"
+
+
+def _active(library: Library) -> list[str]:
+    """What is going on, by name: running runs and processes that have no run yet."""
+    going = {name for name, job in jobs.jobs().all().items() if not job.over}
+    return sorted(going | {entry.name for entry in library.entries() if entry.running})
+
+
+main()

@@ -1,0 +1,1 @@
+"""Sample grids and animations, shared by pages."""

@@ -1,0 +1,53 @@
+"""The fixed inputs of each run from first to last epoch, as GIFs: all of them in one piece of HTML.
+
+Cards of Streamlit's own would be a third of the elements of a page of eight runs. The pictures are fetched when they
+come into sight.
+"""
+
+import html
+from collections.abc import Callable, Sequence
+
+import streamlit as st
+
+from dashboard.charts import run_metrics
+from dashboard.charts.plotly_figures import Style
+from dashboard.library.store import Entry
+from dashboard.server import frames
+from dashboard.widgets import elements
+
+NONE_YET = "No animation yet: it is made from the sample grids."
+PRIVATE = "Real inputs: stays on this machine."
+
+
+def show(shown: Sequence[Entry], look: dict[str, Style], columns: Callable[[Sequence[Entry]], int]) -> None:
+    """A card for each run; columns: how many cells a row has for these, of which a translator's card takes two."""
+    for task, group in run_metrics.by_task(list(shown)).items():
+        title, words = run_metrics.ANIMATIONS[task]
+        st.subheader(title)
+        st.caption(words)
+        cards = "".join(_card(entry, look[entry.name]) for entry in group)
+        st.html(f'<div class="animations" style="--columns: {columns(group)}">{cards}</div>')
+
+
+def show_one(entry: Entry) -> None:
+    """A run's own, without a frame."""
+    st.html(f'<figure class="animation">{_content(entry)}</figure>')
+
+
+def _card(entry: Entry, style: Style) -> str:
+    wide = " animation-wide" if entry.domains else ""
+    name = f'<span style="color: {style.color}">{style.dot}</span> <strong>{html.escape(entry.label)}</strong>'
+    word = elements.BADGES[entry.status.state][2] if entry.status.state in elements.BADGES else ""
+    state = f" <small>{word}</small>" if word else ""
+    caption = f"<figcaption>{name}{state}</figcaption>"
+    return f'<figure class="animation animation-card{wide}">{caption}{_content(entry)}</figure>'
+
+
+def _content(entry: Entry) -> str:
+    address = frames.animation(entry)
+    if not address:
+        return f"<p>{NONE_YET}</p>"
+    headings = elements.headings(entry.sheet) if entry.sheet else ""
+    alt = elements.described(f"Samples of {entry.label}, epoch by epoch", entry.sheet)
+    picture = f'<img src="{html.escape(address)}" alt="{html.escape(alt)}" loading="lazy">'
+    return f"{headings}{picture}" + (f"<p>{PRIVATE}</p>" if entry.private else "")

@@ -1,0 +1,1 @@
+"""What serves the app: security, routes, frames."""

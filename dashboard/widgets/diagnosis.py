@@ -1,0 +1,144 @@
+"""What happened here: the events of each run's training, and a paragraph that compares the runs.
+
+The events come from `gan_core.diagnostics`. Epochs in them are links that the stage follows.
+"""
+
+import html
+from pathlib import Path
+
+import streamlit as st
+
+from dashboard.charts.plotly_figures import Style
+from dashboard.charts.traces import Mark
+from dashboard.library import store
+from dashboard.library.store import Entry, Kept, Library
+from dashboard.widgets import elements
+from dashboard.widgets.elements import plain
+from gan_core import diagnostics
+from gan_core.diagnostics import Diagnosed, Event
+from gan_core.evaluation.results import Evaluation
+
+# Names of Material symbols: the shape says what the colour says.
+ICONS = {
+    "diverged": "crisis_alert",
+    "saturated": "trending_up",
+    "fooled": "trending_down",
+    "vanishing": "signal_cellular_0_bar",
+    "collapse": "content_copy",
+    "overfitting": "psychology",
+    "oscillation": "ssid_chart",
+    "nothing_learned": "hourglass_empty",
+    "unchanged": "equal",
+    "head_start": "directions_run",
+    "guessing": "casino",
+    "narrow": "compress",
+    "balance": "balance",
+    "converged": "check_circle",
+    "nearer": "moving",
+    "nearer_until": "done_all",
+    "past_best": "history",
+}
+METHOD = (
+    "Found in the curves by fixed rules, tried on small runs whose ailments were known. The rules see losses, "
+    "accuracies, gradients, diversity and, where it was measured on the way, the distance to real images; not the "
+    "pictures."
+)
+
+_Key = tuple[Path, int, int, int, int, str, int]
+_known: Kept[_Key, Diagnosed] = Kept(64)
+
+
+def diagnosed(library: Library, entry: Entry) -> Diagnosed | None:
+    """A run with its events; None if its config cannot be read. Looked at again only where its tables have grown."""
+    if entry.config is None:
+        return None
+    try:
+        written = entry.run.evaluation.stat().st_mtime_ns
+    except OSError:
+        written = 0
+    settled, evaluation = entry.config, library.evaluation(entry)
+    progress = evaluation.progress if isinstance(evaluation, Evaluation) else None
+    metrics, previews = library.table(entry, store.METRICS), library.table(entry, store.EPOCHS)
+    with metrics.lock, previews.lock:
+        sizes = (metrics.table.version, len(metrics.table), previews.table.version, len(previews.table))
+
+        def look() -> Diagnosed:
+            record = diagnostics.record(settled, entry.status, metrics.table, previews.table, progress)
+            return Diagnosed(entry.label, settled, record, diagnostics.diagnose(record))
+
+        return _known.get((entry.run.folder, *sizes, entry.status.state, written), look)
+
+
+def show(library: Library, chosen: list[Entry], look: dict[str, Style]) -> None:
+    """A line for each event, and the comparison."""
+    with elements.boundary("what happened here"):
+        found = [(entry, run) for entry in chosen if (run := diagnosed(library, entry))]
+        st.subheader("What happened here?", help=METHOD)
+        with st.container(key="happened"):
+            st.html("".join(_run(entry, run, look[entry.name]) for entry, run in found))
+        # Of one run it would say the same again.
+        words = diagnostics.compare([run for _, run in found]) if len(found) > 1 else ""
+        if words:
+            with st.container(border=True, gap="xsmall", key="notebook"):
+                st.markdown("**For the lab notebook**")
+                st.markdown(plain(words))
+
+
+def marks(library: Library, chosen: list[Entry]) -> dict[str, list[Mark]]:
+    """The events of each run by its name, as signs on the curves that show them."""
+    found = {entry.name: run.events for entry in chosen if (run := diagnosed(library, entry))}
+    return {
+        name: [
+            Mark(event.epoch, event.until, event.kind, f"{event.title}: {event.sentence}", event.columns)
+            for event in events
+        ]
+        for name, events in found.items()
+    }
+
+
+def _run(entry: Entry, run: Diagnosed, style: Style) -> str:
+    """One run's events as HTML."""
+    name = f'<h4><span style="color: {style.color}">{style.dot}</span> {html.escape(entry.label)}</h4>'
+    if run.events:
+        lines = "".join(map(_line, run.events))
+    elif run.record.block_count < 5:
+        lines = _plain_line("hourglass_empty", "Too early to tell", "a handful of logged steps say little.")
+    else:
+        lines = _plain_line("remove", "Nothing to report", "none of the rules found anything.")
+    return f'<section class="happened-run">{name}<ul>{lines}</ul></section>'
+
+
+def _line(event: Event) -> str:
+    kind = "happened-ailment" if event.ailment else "happened-calm"
+    advice = f'<span class="happened-try">One would try: {html.escape(event.advice)}.</span>' if event.advice else ""
+    return (
+        f'<li class="{kind}"><span class="happened-icon" aria-hidden="true">{ICONS[event.kind]}</span>'
+        f"<div><strong>{html.escape(event.title)}</strong> {_epochs(event)}: {html.escape(event.sentence)} {advice}"
+        "</div></li>"
+    )
+
+
+def _plain_line(icon: str, title: str, words: str) -> str:
+    return (
+        f'<li class="happened-calm"><span class="happened-icon" aria-hidden="true">{icon}</span>'
+        f"<div><strong>{title}</strong>: {words}</div></li>"
+    )
+
+
+def _epochs(event: Event) -> str:
+    """When it happened; each epoch is a link to the samples of that time."""
+    if event.until is None and not event.epoch:
+        return _link(0, "from the start")
+    if event.until is None:
+        return f"from {_link(event.epoch, f'epoch {event.epoch:.0f}')} on"
+    if round(event.until) == round(event.epoch):
+        return f"at {_link(event.epoch, f'epoch {event.epoch:.0f}')}"
+    return f"epochs {_link(event.epoch, f'{event.epoch:.0f}')} to {_link(event.until, f'{event.until:.0f}')}"
+
+
+def _link(epoch: float, words: str) -> str:
+    label = f"Show the samples of epoch {epoch:.0f}"
+    return (
+        f'<a href="#stage" role="button" tabindex="0" data-epoch-link="{epoch:.0f}" '
+        f'aria-label="{label}" title="{label}">{words}</a>'
+    )

@@ -1,0 +1,133 @@
+"""Tables of several runs: in which settings they differ, and where they have come to."""
+
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+import streamlit as st
+
+from dashboard.charts import run_metrics
+from dashboard.library import notes, queries
+from dashboard.library.notes import Note
+from dashboard.library.store import Entry, Library
+from dashboard.widgets import elements
+from dashboard.widgets.elements import plain
+
+# The names of config.json that people have other words for; the rest are called what they are, without underscores.
+TITLES = {
+    "source": "Data",
+    "fingerprint": "Fingerprint of the data",
+    "class_counts": "Training images",
+    "fit": "Fit to a square",
+    "preview_inputs": "Preview inputs",
+    "git_commit": "Git commit",
+    "settings.lr": "Learning rate",
+    "settings.beta1": "Adam beta 1",
+    "settings.beta2": "Adam beta 2",
+    "settings.r1": "R1 penalty",
+    "settings.r1_every": "R1 penalty every, steps",
+    "settings.most": "Width, at most",
+}
+LAST = ("fingerprint", "git_commit", "versions.")  # of interest after all that a person chooses
+LEFT_OUT = frozenset({"format", "family", "domains"})  # how the file is written; said by the preset, and by the classes
+
+
+def show(library: Library, chosen: Sequence[Entry]) -> None:
+    labels = [entry.label for entry in chosen]
+    names = {e.name: plain(e.label if labels.count(e.label) == 1 else e.name) for e in chosen}
+    tasks = run_metrics.by_task(chosen)
+    for task, group in tasks.items():
+        of = f" of runs that {task}" if len(tasks) > 1 else ""
+        with st.grid(1 if len(group) > 4 else 2, min_column_width=360, gap="large", key=f"tables-{task}"):
+            with st.container(key=f"settings-{task}-Settings"):
+                show_settings(library, group, names, of, task)
+            with st.container(key=f"settings-{task}-Last-values"):
+                st.subheader(f"Last values{of}")
+                found = {names[e.name]: run_metrics.last_values(library, e, group) for e in group}
+                values = {
+                    name: {plain(row): _number(cell) for row, cell in rows.items()} for name, rows in found.items()
+                }
+                st.table(pd.DataFrame(values), border="horizontal", alt="Last values of the chosen runs")
+        at = f"Losses and accuracy are the ends of the curves at smoothing {elements.SMOOTHING}."
+        st.caption(f"{at} {run_metrics.NOTES[task]}")
+
+
+def show_settings(library: Library, group: Sequence[Entry], names: Mapping[str, str], of: str, task: str) -> None:
+    """The settings in which these runs differ, or all of them."""
+    every_row = settings(group, notes.known(library)[0])
+    rows = {plain(title): [plain(cell) for cell in cells] for title, cells in every_row.items()}
+    unlike = {title: cells for title, cells in rows.items() if differ(cells)}
+    same = [title for title in rows if title not in unlike]
+    with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
+        st.subheader(f"Settings{of}" if len(group) == 1 else f"Different settings{of}", width="content")
+        every = len(group) > 1 and st.toggle("Show all", key=f"every-setting-{task}", bind="query-params")
+    shown = rows if every or len(group) == 1 else unlike
+    if shown:
+        columns = [names[entry.name] for entry in group]
+        table = pd.DataFrame(list(shown.values()), index=list(shown), columns=columns)
+        st.table(table, border="horizontal", alt="Settings of the chosen runs")
+    if len(group) > 1:
+        st.caption(summary(same, every))
+
+
+def settings(group: Sequence[Entry], written: Mapping[str, Note]) -> dict[str, list[str]]:
+    """Title -> a cell for each run, of every setting that any of them has, and of its tags; "–" where it has none."""
+    found = [queries.of_config(entry.config) for entry in group if entry.config]
+    keys = [key for key in dict.fromkeys(key for one in found for key in one) if key not in LEFT_OUT]
+    keys.sort(key=lambda key: next((i for i, start in enumerate(LAST, 1) if key.startswith(start)), 0))
+    rows = {title(key): [value(one[key], key) if key in one else "–" for one in found] for key in keys}
+    rows["Epochs"] = [f"{e.status.epoch} of {e.config.epochs}" for e in group if e.config]
+    if any(entry.domains for entry in group):
+        rows["Classes"] = [" ↔ ".join(entry.domains or ()) for entry in group]
+    if any(entry.name in written for entry in group):
+        rows["Tags"] = [", ".join(written[e.name].tags) if e.name in written else "–" for e in group]
+    return rows
+
+
+def title(key: str) -> str:
+    """What a setting is called: by the words people have for it, else by its own name."""
+    if key in TITLES:
+        return TITLES[key]
+    words = key.removeprefix("settings.").replace("_", " ")
+    if key.startswith("versions."):
+        return f"Version of {key.removeprefix('versions.')}"
+    return f"{words[:1].upper()}{words[1:]}"
+
+
+def value(found: queries.Value, key: str = "") -> str:
+    """A setting as people read it."""
+    if key == "source":
+        return elements.source_name(str(found))
+    if key == "class_counts" and isinstance(found, tuple):
+        return " and ".join(map(str, found)) if len(found) <= 2 else f"{sum(map(int, map(str, found)))}"
+    if key == "image_size":
+        return f"{found} px"
+    if isinstance(found, tuple):
+        return ", ".join(map(str, found)) or "none"
+    if isinstance(found, bool):
+        return "yes" if found else "no"
+    if found is None or found == "":
+        return "–"
+    if isinstance(found, float):
+        return f"{found:g}"
+    return str(found)[:12] if key == "git_commit" else str(found)
+
+
+def _number(cell: str) -> str:
+    """A last value as Markdown: a number as it is, words of a run beside it as they are."""
+    number, _, words = cell.partition(" (")
+    return f"{number} {plain(f'({words}')}" if words else number
+
+
+def differ(cells: Sequence[str]) -> bool:
+    return len(set(cells)) > 1
+
+
+def summary(same: Sequence[str], every: bool) -> str:
+    """One line about the settings that are the same."""
+    if not same:
+        return "They differ in every setting."
+    names = ", ".join(f"{name[:1].lower()}{name[1:]}" for name in same[:6])
+    more = f" and {len(same) - 6} more" if len(same) > 6 else ""
+    verb = "is" if len(same) == 1 else "are"
+    word = "setting" if len(same) == 1 else "settings"
+    return f"{len(same)} {word} {verb} the same in all of them{'' if every else f': {names}{more}'}."

@@ -1,0 +1,1 @@
+"""Anatomy found in images: what families and evaluations both ask."""

@@ -1,0 +1,215 @@
+"""The prepared data set: a folder with `images.npy` (memory-mapped uint8) and `index.json` (everything else).
+
+`index.json` holds, all required and nothing else:
+
+    format        the number of this layout
+    source        as the user gave it
+    fingerprint   of the pictures' contents and the settings, 16 hex digits, the same on every machine
+    size, channels, fit
+    classes       class names, sorted
+    names         file names inside the source, in the order of the images
+    labels        index into classes, for each image
+    patients      for each image
+    splits        "train", "val" or "test", for each image
+    skipped       [file, reason] for each picture that could not be read
+    warnings      what the user should know, a line each
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from gan_core.data.layout import SPLITS
+from gan_core.decode.image_files import FITS
+from gan_core.errors import UserError, nearest
+
+FORMAT = 1
+IMAGES = "images.npy"
+INDEX = "index.json"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is made of a source."""
+
+    size: int
+    channels: int
+    fit: str
+    patient_pattern: str | None
+    split_seed: int
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """Decoded, windowed and resized images of one source, with class, patient and split for each."""
+
+    folder: Path
+    source: str
+    fingerprint: str
+    size: int
+    channels: int
+    fit: str
+    classes: tuple[str, ...]
+    images: np.ndarray  # (N, C, S, S) uint8, read-only memory map
+    labels: np.ndarray  # (N,) int64, index into classes
+    names: list[str]
+    patients: list[str]
+    splits: np.ndarray  # (N,) of "train", "val", "test"
+    skipped: tuple[tuple[str, str], ...]
+    warnings: tuple[str, ...]
+
+    def indices(self, split: str) -> np.ndarray:
+        """Where the images of one split are, int64 (n,), ascending.
+
+        Raises:
+            UserError: there is no such split.
+        """
+        if split not in SPLITS:
+            raise UserError(f"there is no split '{split}': it is one of {', '.join(SPLITS)}")
+        return np.flatnonzero(self.splits == split).astype(np.int64)
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Images by split and class, zeros included."""
+        return {
+            split: {
+                name: int(np.sum((self.splits == split) & (self.labels == label)))
+                for label, name in enumerate(self.classes)
+            }
+            for split in SPLITS
+        }
+
+    def only(self, classes: tuple[str, ...]) -> "Prepared":
+        """The images of these classes, labelled by their place in `classes`; the source's fingerprint stays.
+
+        Raises:
+            UserError: there is no such class.
+        """
+        for name in classes:
+            if name not in self.classes:
+                hint = nearest(name, self.classes)
+                raise UserError(f"{self.source} has no class '{name}'.{hint} Classes: {', '.join(self.classes)}")
+        if classes == self.classes:
+            return self
+        places = np.array([classes.index(name) if name in classes else -1 for name in self.classes], np.int64)
+        index = np.flatnonzero(places[self.labels] >= 0)
+        return replace(
+            self,
+            classes=classes,
+            images=self.images[index],
+            labels=places[self.labels[index]],
+            names=[self.names[i] for i in index],
+            patients=[self.patients[i] for i in index],
+            splits=self.splits[index],
+        )
+
+
+def describe(prepared: Prepared) -> str:
+    """A few lines for a terminal: images by class and split, what was skipped, warnings."""
+    counts = prepared.counts()
+    width = max(len(name) for name in (*prepared.classes, "total"))
+    kind = "grey" if prepared.channels == 1 else "colour"
+    lines = [
+        f"{prepared.source}: {len(prepared.names)} images of {len(set(prepared.patients))} patients, "
+        f"{prepared.size} x {prepared.size} {kind}, fingerprint {prepared.fingerprint}",
+        "  ".join([" " * width, *(f"{split:>6}" for split in SPLITS)]),
+    ]
+    lines += [
+        "  ".join([f"{name:<{width}}", *(f"{counts[split][name]:>6}" for split in SPLITS)]) for name in prepared.classes
+    ]
+    if len(prepared.classes) > 1:
+        lines.append("  ".join([f"{'total':<{width}}", *(f"{sum(counts[split].values()):>6}" for split in SPLITS)]))
+    if prepared.skipped:
+        lines.append(skipped_line(prepared.skipped, len(prepared.names)))
+    return "\n".join(lines + [f"warning: {warning}" for warning in prepared.warnings])
+
+
+def skipped_line(skipped: tuple[tuple[str, str], ...], kept: int) -> str:
+    """One line that counts and names the pictures left out."""
+    shown = "; ".join(f"{name} ({reason})" for name, reason in skipped[:5])
+    more = f" and {len(skipped) - 5} more" if len(skipped) > 5 else ""
+    return f"skipped {len(skipped)} of {len(skipped) + kept} images: {shown}{more}"
+
+
+def index_text(prepared: Mapping[str, object]) -> str:
+    """`index.json` for a table with all keys but `format`."""
+    return json.dumps({"format": FORMAT, **prepared}, indent=1, ensure_ascii=False) + "\n"
+
+
+def open_prepared(folder: Path) -> Prepared:
+    """Open a prepared data set; nothing of the images is read until they are used.
+
+    Raises:
+        UserError: the folder is missing, damaged, or written by another version.
+    """
+    folder = Path(folder)
+    index = _read_index(folder)
+    try:
+        images = np.lib.format.open_memmap(folder / IMAGES, mode="r")
+    except (OSError, ValueError, EOFError, OverflowError) as error:
+        raise UserError(f"'{folder / IMAGES}' cannot be opened ({error}): prepare the data again") from error
+    count, size, channels = len(index["names"]), index["size"], index["channels"]
+    if images.dtype != np.uint8 or images.shape != (count, channels, size, size):
+        raise UserError(f"'{folder / IMAGES}' does not match its {INDEX}: prepare the data again")
+    return Prepared(
+        folder=folder,
+        source=index["source"],
+        fingerprint=index["fingerprint"],
+        size=size,
+        channels=channels,
+        fit=index["fit"],
+        classes=tuple(index["classes"]),
+        images=images,
+        labels=np.array(index["labels"], dtype=np.int64),
+        names=index["names"],
+        patients=index["patients"],
+        splits=np.array(index["splits"], dtype="<U5"),
+        skipped=tuple((name, reason) for name, reason in index["skipped"]),
+        warnings=tuple(index["warnings"]),
+    )
+
+
+def _read_index(folder: Path) -> dict:
+    path = folder / INDEX
+    try:
+        index = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"there is no prepared data set in '{folder}': {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"'{path}' is damaged ({error}): prepare the data again") from error
+    if not isinstance(index, dict) or index.get("format") != FORMAT:
+        raise UserError(f"'{path}' was written by another version of this program: prepare the data again")
+    problem = _problem(index)
+    if problem:
+        raise UserError(f"'{path}' is damaged ({problem}): prepare the data again")
+    return index
+
+
+def _problem(index: dict) -> str | None:
+    """What is wrong with the values of an index, or None."""
+    texts, numbers, lists = ("source", "fingerprint", "fit"), ("size", "channels"), ("names", "patients", "splits")
+    known = {"format", *texts, *numbers, *lists, "classes", "labels", "skipped", "warnings"}
+    if set(index) != known:
+        return f"missing or unknown keys: {', '.join(sorted(set(index) ^ known))}"
+    if not all(isinstance(index[key], str) for key in texts) or index["fit"] not in FITS:
+        return "source, fingerprint or fit is wrong"
+    if not all(type(index[key]) is int and index[key] > 0 for key in numbers):
+        return "size or channels is wrong"
+    for key in (*lists, "classes", "warnings"):
+        if not isinstance(index[key], list) or not all(isinstance(value, str) for value in index[key]):
+            return f"{key} is no list of texts"
+    labels, count = index["labels"], len(index["names"])
+    if not isinstance(labels, list) or not all(type(label) is int for label in labels):
+        return "labels is no list of numbers"
+    if not len(labels) == len(index["patients"]) == len(index["splits"]) == count or count == 0:
+        return "the lists are not equally long"
+    if min(labels) < 0 or max(labels) >= len(index["classes"]) or not set(index["splits"]) <= set(SPLITS):
+        return "a label or a split is none of the known"
+    pairs = index["skipped"]
+    if not isinstance(pairs, list) or not all(
+        isinstance(pair, list) and len(pair) == 2 and all(isinstance(text, str) for text in pair) for pair in pairs
+    ):
+        return "skipped is no list of pairs"
+    return None

@@ -1,0 +1,136 @@
+"""A zip of pictures as a source: members are read in memory, nothing is unpacked to the disk.
+
+The whole archive is refused by its directory when a name could escape a folder, when members overlap, or when it
+promises far more than it holds (a bomb). Reading then checks every member against what the directory said of it.
+"""
+
+import re
+import stat
+import zipfile
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+from gan_core.data.layout import arrange, check_class_names, is_picture_name
+from gan_core.data.source import Entry
+from gan_core.decode.image_files import MAX_BYTES
+from gan_core.errors import UserError
+
+MAX_MEMBERS = 1_000_000
+MAX_TOTAL = 256 * 1024**3
+# Pictures hardly shrink by more: a black bitmap may, but not one that is large.
+MAX_RATIO = 200
+LARGE = 16 * 1024**2
+# What LZMA unpacks may claim any amount of memory.
+PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
+
+
+@dataclass(frozen=True)
+class ZipSource:
+    """Pictures inside a zip, arranged like those of a folder."""
+
+    path: Path
+    entries: tuple[Entry, ...]
+    members: tuple[str, ...]  # the names as the zip spells them, one for each entry
+    warnings: tuple[str, ...]
+
+    @property
+    def identity(self) -> str:
+        return str(self.path)
+
+    def load(self, index: int, size: int) -> bytes:
+        opened = _opened(self.path, self.path.stat().st_mtime_ns)
+        info = opened.getinfo(self.members[index])
+        with opened.open(info) as member:
+            data = member.read(info.file_size + 1)
+        if len(data) != info.file_size:
+            raise UserError("the member is not as long as the zip says")
+        return data
+
+    def part(self, start: int, stop: int) -> "ZipSource":
+        return replace(self, entries=self.entries[start:stop], members=self.members[start:stop], warnings=())
+
+
+@lru_cache(maxsize=1)
+def _opened(path: Path, changed: int) -> zipfile.ZipFile:
+    """Kept open by each process: reading the directory of a large zip takes longer than reading a picture."""
+    return zipfile.ZipFile(path)
+
+
+def is_archive(path: Path) -> bool:
+    """Whether a file is a zip, by its content."""
+    return zipfile.is_zipfile(path)
+
+
+def open_archive(path: Path) -> ZipSource:
+    """List a zip.
+
+    Raises:
+        UserError: it is damaged, encrypted, dangerous, or holds no picture.
+    """
+    path = path.resolve()
+    try:
+        with zipfile.ZipFile(path) as opened:
+            infos = opened.infolist()
+    # A damaged directory raises whatever it leads to.
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError) as error:
+        raise UserError(f"the zip '{path.name}' cannot be opened: {error}") from error
+    _check(path, infos)
+    members: dict[str, zipfile.ZipInfo] = {}
+    for info in infos:
+        name = _plain(info.filename)
+        if info.is_dir() or not is_picture_name(name):
+            continue
+        if name in members:
+            raise UserError(f"the zip '{path.name}' has two members named '{name}': pack it again")
+        members[name] = info
+    if not members:
+        raise UserError(f"there are no images in the zip '{path.name}' (PNG, JPEG, BMP, TIFF, WebP and DICOM)")
+    places, warnings = arrange(list(members), path.stem)
+    check_class_names(places)
+    entries = tuple(
+        Entry(place.path, place.label, place.split, f"{members[place.path].CRC} {members[place.path].file_size}")
+        for place in places
+    )
+    names = tuple(members[place.path].filename for place in places)
+    return ZipSource(path, entries, names, tuple(warnings))
+
+
+def _plain(name: str) -> str:
+    """A member's name with forward slashes: some packers on Windows write the others."""
+    return name.replace("\\", "/").removeprefix("./")
+
+
+def _check(path: Path, infos: list[zipfile.ZipInfo]) -> None:
+    title = f"the zip '{path.name}'"
+    if len(infos) > MAX_MEMBERS:
+        raise UserError(f"{title} has {len(infos)} members, more than the {MAX_MEMBERS} that are read")
+    for info in infos:
+        _check_member(title, info)
+    size, packed, held = sum(i.file_size for i in infos), sum(i.compress_size for i in infos), path.stat().st_size
+    if packed > held:
+        raise UserError(f"{title} is refused: its members overlap, as those of a zip bomb do")
+    if size > MAX_TOTAL or (size > 8 * LARGE and size > MAX_RATIO * held):
+        raise UserError(f"{title} is refused: {held:,} bytes would unpack to {size:,}, as those of a zip bomb do")
+
+
+def _check_member(title: str, info: zipfile.ZipInfo) -> None:
+    # orig_filename is what the zip says before Python cuts it at a null byte.
+    for name in (info.orig_filename.replace("\\", "/"), _plain(info.filename)):
+        if name.startswith("/") or re.match(r"[A-Za-z]:", name) or "\0" in name or ".." in name.split("/"):
+            raise UserError(f"{title} is refused: the name of its member {info.orig_filename!r} leads out of it")
+    if stat.S_ISLNK(info.external_attr >> 16):
+        raise UserError(f"{title} is refused: its member '{info.filename}' is a link")
+    if info.flag_bits & 0x1:
+        raise UserError(f"{title} is encrypted: unpack it and give the folder")
+    if not is_picture_name(_plain(info.filename)):
+        return
+    if info.compress_type not in PACKINGS:
+        raise UserError(f"{title}: '{info.filename}' is packed in an unusual way: pack it again, by deflate")
+    if info.file_size > MAX_BYTES:
+        raise UserError(f"{title} is refused: '{info.filename}' is larger than {MAX_BYTES // 1024**2} MB")
+    if info.file_size > LARGE and info.file_size > MAX_RATIO * max(info.compress_size, 1):
+        raise UserError(
+            f"{title} is refused: '{info.filename}' would unpack from {info.compress_size:,} to {info.file_size:,} "
+            "bytes, as a zip bomb does"
+        )

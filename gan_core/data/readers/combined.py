@@ -1,0 +1,174 @@
+"""Classes put together from several folders: `classes:NAME=FOLDER;NAME=FOLDER;...`.
+
+    python -m gan_core prepare "classes:normal=covid/*/NORMAL;COVID-19=covid/*/COVID;viral=kermany/*/*/*virus*"
+
+A folder may hold * and ?, may be a pattern of files, and a class may be named more than once. Each data set that the
+classes come from keeps its own splits, or is split as it would be alone, and patients of two data sets are never one.
+What tells classes of different origin apart need not be the disease: `caution` says so.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path, PurePath
+
+from gan_core.data.layout import SPLIT_NAMES, Place, check_class_names, is_picture_name
+from gan_core.data.readers.folder import FolderSource, list_pictures, stamp
+from gan_core.data.source import COMBINED, Entry
+from gan_core.errors import UserError, nearest
+
+_WILD = re.compile(r"[*?\[]")
+_EXAMPLE = f"{COMBINED}normal=covid/*/NORMAL;COVID-19=covid/*/COVID"
+
+
+def open_combined(rest: str) -> FolderSource:
+    """List the pictures of all classes, named by their paths below the folder that holds everything.
+
+    Args:
+        rest: of the source, behind the colon.
+
+    Raises:
+        UserError: it is not written as above, a folder is missing or holds no picture, or a picture has two classes.
+    """
+    labels: dict[Path, str] = {}
+    found: dict[Path, tuple[Path, str | None, str]] = {}  # picture -> its data set, its split, its stamp
+    for name, pattern in parse(rest):
+        for path, folder, when in _pictures(name, pattern):
+            if labels.setdefault(path, name) != name:
+                raise UserError(f"'{path}' belongs to two classes, '{labels[path]}' and '{name}': name it once")
+            found[path] = (*_data_set(path, folder), when)
+    base = _common([root for root, _, _ in found.values()])
+    places = []
+    for path, (root, split, when) in found.items():
+        place = Place(path.relative_to(base).as_posix(), labels[path], split)
+        origin = "" if root == base else root.relative_to(base).as_posix()
+        places.append((place, Entry(place.path, place.label, split, when, origin)))
+    check_class_names([place for place, _ in places])
+    entries = tuple(entry for _, entry in sorted(places, key=lambda pair: pair[0].path))
+    said = caution(f"{COMBINED}{rest}")
+    return FolderSource(base, entries, (said,) if said else ())
+
+
+def parse(rest: str) -> list[tuple[str, str]]:
+    """(class, folder or pattern) in the given order.
+
+    Raises:
+        UserError: a part is not written as NAME=FOLDER.
+    """
+    pairs = []
+    for part in filter(None, (part.strip() for part in rest.split(";"))):
+        name, equals, pattern = (text.strip() for text in part.partition("="))
+        if not (name and equals and pattern):
+            raise UserError(f"'{part}' names no class and its folder: write NAME=FOLDER, as in {_EXAMPLE}")
+        pairs.append((name, pattern))
+    if not pairs:
+        raise UserError(f"{COMBINED} needs classes and their folders, as in {_EXAMPLE}")
+    return pairs
+
+
+def is_here(source: str) -> bool:
+    """Whether every folder of such a source is on this machine; nothing in them is read."""
+    try:
+        return all(next(_matches(pattern), None) is not None for _, pattern in parse(source.removeprefix(COMBINED)))
+    except (UserError, OSError, ValueError):
+        return False
+
+
+def origins(source: str) -> dict[str, tuple[str, ...]]:
+    """Class -> the folders that it comes from, as the text tells: what stands before a split's folder or a star.
+
+    Empty for any other source, and for one that is not well written.
+    """
+    if not source.startswith(COMBINED):
+        return {}
+    try:
+        pairs = parse(source.removeprefix(COMBINED))
+    except UserError:
+        return {}
+    found: dict[str, set[PurePath]] = {}
+    short: dict[PurePath, str] = {}
+    for name, pattern in pairs:
+        parts = PurePath(pattern).parts
+        end = next((i for i, part in enumerate(parts) if _WILD.search(part) or part.lower() in SPLIT_NAMES), len(parts))
+        folder = PurePath(*parts[:end])
+        found.setdefault(name, set()).add(folder)
+        # A class's own folder is told with the one around it; where data lies on a machine is left out.
+        short[folder] = folder.name if end < len(parts) else "/".join(parts[-2:])
+    clear = len(set(short.values())) == len(short) and all(short.values())
+    return {
+        name: tuple(sorted(short[path] if clear else path.as_posix() for path in paths))
+        for name, paths in sorted(found.items())
+    }
+
+
+def caution(source: str, classes: tuple[str, ...] = ()) -> str:
+    """A sentence, without its full stop, where classes come from different folders; else nothing.
+
+    Args:
+        source: as the user gave it.
+        classes: those that are used; by default all.
+    """
+    found = {name: from_ for name, from_ in origins(source).items() if not classes or name in classes}
+    if len(set(found.values())) < 2:
+        return ""
+    named = "; ".join(
+        f"{', '.join(name for name, from_ in found.items() if from_ == each)} from {' and '.join(each)}"
+        for each in sorted(set(found.values()))
+    )
+    return (
+        f"the classes come from different folders ({named}): "
+        "age, hospital or scanner may tell them apart as well as the disease does"
+    )
+
+
+def _pictures(name: str, pattern: str) -> Iterator[tuple[Path, Path, str]]:
+    """(picture, the folder of its class, stamp) of all that a pattern matches."""
+    matches = sorted(_matches(pattern))
+    if not matches:
+        before = Path(pattern).expanduser()
+        beside = [path.name for path in before.parent.iterdir()] if before.parent.is_dir() else []
+        raise UserError(f"class '{name}': there is no '{pattern}'.{nearest(before.name, beside)}")
+    count = 0
+    for match in matches:
+        if match.is_dir():
+            inside = [(match / inner, match, when) for inner, when in list_pictures(match).items()]
+        else:
+            inside = [(match, match.parent, stamp(match))] if is_picture_name(match.name) else []
+        count += len(inside)
+        yield from inside
+    if not count:
+        raise UserError(f"class '{name}': there are no images in '{pattern}'")
+
+
+def _matches(pattern: str) -> Iterator[Path]:
+    """The folders and files of a pattern; the part before the first star is resolved, links behind it are kept."""
+    parts = Path(pattern).expanduser().parts
+    wild = next((i for i, part in enumerate(parts) if _WILD.search(part)), len(parts))
+    if wild == len(parts) or Path(*parts).exists():
+        whole = Path(*parts).resolve()
+        return iter([whole] if whole.exists() else [])
+    return Path(*parts[:wild]).resolve().glob("/".join(parts[wild:]))
+
+
+def _data_set(path: Path, folder: Path) -> tuple[Path, str | None]:
+    """The folder of the data set that a picture is of, and its split there.
+
+    It holds the folder of the class, or the train, val and test folders that do; these may also lie inside the class.
+    """
+    inside = [folder / inner for inner in reversed(path.relative_to(folder).parents[:-1])]
+    for where in (folder.parent, folder, *inside):
+        if split := SPLIT_NAMES.get(where.name.lower()):
+            return where.parent, split
+    return folder.parent, None
+
+
+def _common(folders: list[Path]) -> Path:
+    """The deepest folder that holds them all.
+
+    Raises:
+        UserError: they lie on different drives.
+    """
+    first = folders[0]
+    for base in (first, *first.parents):
+        if all(folder.is_relative_to(base) for folder in folders):
+            return base
+    raise UserError("the folders of the classes lie on different drives: bring them onto one")

@@ -1,0 +1,83 @@
+"""A folder of pictures as a source."""
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from gan_core.data.layout import arrange, check_class_names, is_picture_name
+from gan_core.data.source import Entry
+from gan_core.decode.image_files import MAX_BYTES
+from gan_core.errors import UserError
+
+
+@dataclass(frozen=True)
+class FolderSource:
+    """Pictures in class folders, in splits of class folders, or all in one folder."""
+
+    root: Path
+    entries: tuple[Entry, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def identity(self) -> str:
+        return str(self.root)
+
+    def load(self, index: int, size: int) -> bytes:
+        path = self.root / self.entries[index].name
+        if path.exists() and not path.is_file():
+            raise UserError("it is a pipe or a device, not a file")  # which may never end
+        if path.stat().st_size > MAX_BYTES:
+            raise UserError(f"the file is larger than the {MAX_BYTES // 1024**2} MB that are read")
+        return path.read_bytes()
+
+    def part(self, start: int, stop: int) -> "FolderSource":
+        return replace(self, entries=self.entries[start:stop], warnings=())
+
+
+def open_folder(root: Path) -> FolderSource:
+    """List a folder.
+
+    Raises:
+        UserError: it cannot be read, or there is no picture in it.
+    """
+    root = root.resolve()
+    stamps = list_pictures(root)
+    if not stamps:
+        raise UserError(f"there are no images in '{root}' (PNG, JPEG, BMP, TIFF, WebP and DICOM files are looked for)")
+    places, warnings = arrange(list(stamps), root.name or "images")
+    check_class_names(places)
+    entries = tuple(Entry(place.path, place.label, place.split, stamps[place.path]) for place in places)
+    return FolderSource(root, entries, tuple(warnings))
+
+
+def list_pictures(root: Path) -> dict[str, str]:
+    """Picture path inside the folder -> stamp of size and times. Links are followed, each folder once."""
+    seen: set[tuple[int, int]] = set()
+    stamps: dict[str, str] = {}
+
+    def refuse(error: OSError) -> None:
+        raise UserError(f"'{error.filename}' cannot be read: {error.strerror}") from error
+
+    for folder, below, files in os.walk(root, onerror=refuse, followlinks=True):
+        status = Path(folder).stat()
+        if (status.st_dev, status.st_ino) in seen and status.st_ino:
+            below.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        below.sort()
+        for file in files:
+            path = Path(folder) / file
+            name = path.relative_to(root).as_posix()
+            if is_picture_name(name):
+                stamps[name] = stamp(path)
+    return stamps
+
+
+def stamp(path: Path) -> str:
+    """What changes when a file does, without reading it."""
+    try:
+        status = path.stat()
+    except OSError as error:
+        return f"unreadable: {error.strerror}"
+    # The change time betrays a file that was rewritten and given its old size and modification time.
+    return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"

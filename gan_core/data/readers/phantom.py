@@ -1,0 +1,126 @@
+"""Images that the program draws itself as a source: `phantom:cxr?images=1000&seed=0`, or `phantom:mri?bodies=500`.
+
+With `images` every picture shows a body of its own, with `bodies` each body is drawn as every class: pairs.
+"""
+
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from pathlib import Path
+from types import ModuleType
+from urllib.parse import parse_qsl
+
+import numpy as np
+
+from gan_core import phantoms
+from gan_core.data.source import Entry
+from gan_core.decode.image_files import to_channels
+from gan_core.errors import UserError, nearest
+
+KINDS = ("phantom:cxr", "phantom:mri", "phantom:colour")
+IMAGES = 1000
+MAX_IMAGES = 1_000_000
+SEEDS = 2**31
+
+
+def drawer(kind: str) -> ModuleType:
+    """The module that draws one kind of picture: it has `CLASSES` and `draw(class, seed, size).image`.
+
+    A new kind of phantom is one more module, and one more line here.
+
+    Raises:
+        UserError: there is no such kind.
+    """
+    if kind == "cxr":
+        from gan_core.phantoms.chest import xray
+
+        return xray
+    if kind == "mri":
+        from gan_core.phantoms.head import mri
+
+        return mri
+    if kind == "colour":
+        from gan_core.phantoms.chest import colour
+
+        return colour
+    raise UserError(
+        f"there is no phantom '{kind}'.{nearest(f'phantom:{kind}', KINDS)} What can be drawn: {', '.join(KINDS)}"
+    )
+
+
+def picture(kind: str, label: str, seed: int, size: int, channels: int) -> np.ndarray:
+    """One drawn picture, float32 (size, size, channels) in [0, 1]: grey repeated, or the luma of colours."""
+    image = drawer(kind).draw(label, seed, size).image
+    return to_channels(image if image.ndim == 3 else image[..., None], channels)
+
+
+def in_colour(source: str) -> bool:
+    """Whether a source draws some of its pictures in colour."""
+    return source.strip().partition("?")[0] == "phantom:colour"
+
+
+@dataclass(frozen=True)
+class PhantomSource:
+    """Drawn pictures, as many of each class, their order shuffled by the seed."""
+
+    kind: str
+    entries: tuple[Entry, ...]
+    identity: str
+    warnings: tuple[str, ...] = ()
+
+    def load(self, index: int, size: int) -> np.ndarray:
+        entry = self.entries[index]
+        return drawer(self.kind).draw(entry.label, int(entry.stamp), size).image
+
+    def part(self, start: int, stop: int) -> "PhantomSource":
+        return replace(self, entries=self.entries[start:stop], warnings=())
+
+
+def open_phantom(text: str) -> PhantomSource:
+    """List the pictures of `cxr`, or of `cxr?images=4077&seed=3`.
+
+    Raises:
+        UserError: unknown kind or option, or a number out of range.
+    """
+    kind, _, query = text.partition("?")
+    module = drawer(kind)
+    options = _options(kind, query)
+    count, seed = options.get("bodies", options["images"]), options["seed"]
+    classes = tuple(module.CLASSES)
+    width = len(str(count - 1))
+    # The stamp is the picture's own seed: another body for every picture, and no picture shared by two seeds.
+    if "bodies" in options:
+        # One file name for all pictures of a body: it is one patient, and they are each other's partners.
+        entries = tuple(
+            Entry(f"{label}/body_{seed}_{index:0{width}}.png", label, None, str(seed * MAX_IMAGES + index))
+            for index in range(count)
+            for label in classes
+        )
+    else:
+        labels = np.random.default_rng(seed).permutation(np.arange(count) % len(classes))
+        entries = tuple(
+            Entry(f"{classes[label]}_{seed}_{index:0{width}}.png", classes[label], None, str(seed * MAX_IMAGES + index))
+            for index, label in enumerate(labels)
+        )
+    # Pictures drawn by another version of the program are other pictures.
+    code = b"".join(
+        path.read_bytes() for path in [Path(__file__), *sorted(Path(phantoms.__file__).parent.rglob("*.py"))]
+    )
+    return PhantomSource(kind, entries, f"phantom:{kind} {blake2b(code, digest_size=8).hexdigest()}")
+
+
+def _options(kind: str, query: str) -> dict[str, int]:
+    """What the text says, and the defaults of what it does not; `bodies` only where they are asked for."""
+    options: dict[str, int] = {}
+    limits = {"images": (2, MAX_IMAGES), "bodies": (2, MAX_IMAGES), "seed": (0, SEEDS)}
+    for key, value in parse_qsl(query, keep_blank_values=True):
+        if key not in limits:
+            raise UserError(f"phantom:{kind} has no option '{key}': write phantom:{kind}?images=1000&seed=0")
+        low, high = limits[key]
+        if not value.isdecimal() or not low <= int(value) <= high:
+            raise UserError(f"{key} of phantom:{kind} must be a whole number from {low} to {high}, not '{value}'")
+        options[key] = int(value)
+    if {"images", "bodies"} <= set(options):
+        raise UserError(f"phantom:{kind} takes either images, each of its own body, or bodies, not both")
+    if getattr(drawer(kind), "TWINS", False) and "images" not in options:
+        options.setdefault("bodies", IMAGES // 2)
+    return {"images": IMAGES, "seed": 0} | options

@@ -1,0 +1,172 @@
+"""DICOM bytes -> a float array in [0, 1] that means what the file says: rescale slope, window, MONOCHROME1, bit depth.
+
+Reached through `gan_core.decode.image_files.decode`. The standard's sections are of PS3.3.
+"""
+
+import io
+import warnings
+
+import numpy as np
+import pydicom
+from PIL import Image
+from pydicom.encaps import generate_frames
+from pydicom.pixels import (
+    apply_color_lut,
+    apply_modality_lut,
+    apply_voi,
+    get_decoder,
+    pixel_array,
+)
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+from gan_core.decode.image_files import check_size, first_line, stretch
+from gan_core.errors import UserError
+
+DEFLATED = b"1.2.840.10008.1.2.1.99"
+_PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
+
+
+def decode(data: bytes, name: str) -> np.ndarray:
+    """Read the first frame.
+
+    Returns:
+        float32 (H, W, 1 or 3) in [0, 1]. Grey: rescaled, then the first window of the file (or its VOI table), or from
+        smallest to largest value where it has none; MONOCHROME1 is inverted, so that air is black everywhere.
+
+    Raises:
+        UserError: no picture inside, wrong sizes, damaged, or compressed in a way that cannot be read here.
+    """
+    if DEFLATED in data:
+        # It would be unpacked as a whole, however large that gets, before its header can be looked at.
+        raise UserError(f"{name}: deflated DICOM is not read, save it uncompressed")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            dataset = pydicom.dcmread(io.BytesIO(data), force=True)
+            _check(dataset, name)
+            return _picture(dataset, name)
+    except (UserError, MemoryError):
+        raise
+    # Damaged files make the reader raise whatever the damage leads to: all of it means the same to the user.
+    except Exception as error:
+        raise UserError(f"{name}: damaged or unusual DICOM ({first_line(error)})") from error
+
+
+def _check(dataset: pydicom.Dataset, name: str) -> None:
+    """Everything that can be refused by the header."""
+    if not any(dataset.get(key) for key in _PIXELS):
+        raise UserError(f"{name}: not a DICOM picture, there is no pixel data in it")
+    for key in ("Rows", "Columns", "SamplesPerPixel", "PhotometricInterpretation"):
+        if dataset.get(key) is None:
+            raise UserError(f"{name}: damaged DICOM, {key} is missing")
+    check_size(int(dataset.Columns), int(dataset.Rows), name)
+    if "TransferSyntaxUID" not in dataset.file_meta:
+        implicit = dataset.original_encoding[0]
+        dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
+    syntax = dataset.file_meta.TransferSyntaxUID
+    try:
+        readable = get_decoder(syntax).is_available
+    except NotImplementedError:
+        readable = False
+    if not readable:
+        raise UserError(
+            f"{name}: its compression ({syntax.name}) cannot be read; save it uncompressed, "
+            "or try `pip install pylibjpeg[all]`"
+        )
+    if syntax.is_encapsulated:
+        _check_frame(dataset, name)
+    else:
+        _check_length(dataset)
+
+
+def _check_length(dataset: pydicom.Dataset) -> None:
+    """Refuse uncompressed pixels that are too many: with rows of the wrong length they would make a slanted picture."""
+    pixels = next(filter(None, map(dataset.get, _PIXELS)))
+    # PS3.3 C.7.6.3.1.2: of YBR_FULL_422 two pixels share their colour.
+    samples = 2 if dataset.PhotometricInterpretation == "YBR_FULL_422" else int(dataset.SamplesPerPixel)
+    pixel = samples * int(dataset.BitsAllocated) / 8
+    frames = int(dataset.get("NumberOfFrames") or 1)
+    excess = len(pixels) - dataset.Rows * dataset.Columns * pixel * frames
+    # Less is padding, and one row or column that is not told of is more.
+    if excess >= min(dataset.Rows, dataset.Columns) * pixel:
+        raise ValueError(f"it holds more pixels than its {dataset.Rows} rows and {dataset.Columns} columns")
+
+
+def _check_frame(dataset: pydicom.Dataset, name: str) -> None:
+    """Hold the first compressed frame's own size, where it has one, against what the file says."""
+    frame = next(generate_frames(dataset.PixelData, number_of_frames=int(dataset.get("NumberOfFrames") or 1)))
+    try:
+        with Image.open(io.BytesIO(frame), formats=("JPEG", "JPEG2000")) as image:
+            size = image.size
+    except Image.UnidentifiedImageError:
+        return  # run lengths have none; what is damaged is found by decoding it
+    check_size(*size, name)
+    if size != (dataset.Columns, dataset.Rows):
+        raise ValueError(f"{size[1]} rows and {size[0]} columns, not the {dataset.Rows} and {dataset.Columns} it names")
+
+
+def _picture(dataset: pydicom.Dataset, name: str) -> np.ndarray:
+    stored = pixel_array(dataset, index=0)
+    kind = str(dataset.PhotometricInterpretation).strip()
+    if kind == "PALETTE COLOR":
+        bits = int(dataset.RedPaletteColorLookupTableDescriptor[2])
+        return apply_color_lut(stored, dataset).astype(np.float32)[..., :3] / np.float32(2**bits - 1)
+    if stored.ndim == 3:
+        return np.clip(stored.astype(np.float32) / np.float32(2 ** int(dataset.BitsStored) - 1), 0.0, 1.0)
+    _gather_groups(dataset)
+    dark_is_high = kind == "MONOCHROME1"
+    grey = _windowed(stored, dataset, dark_is_high, name)
+    return (1.0 - grey if dark_is_high else grey)[..., None]
+
+
+def _gather_groups(dataset: pydicom.Dataset) -> None:
+    """Enhanced files keep rescale and window in groups, shared or of each frame: bring the first frame's to the top."""
+    for groups in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
+        for group in list(dataset.get(groups) or [])[:1]:
+            for inner in ("PixelValueTransformationSequence", "FrameVOILUTSequence"):
+                for item in list(group.get(inner) or [])[:1]:
+                    dataset.update(item)
+
+
+def _windowed(stored: np.ndarray, dataset: pydicom.Dataset, dark_is_high: bool, name: str) -> np.ndarray:
+    """Stored values (H, W) -> float32 (H, W) in [0, 1], not yet inverted."""
+    values = np.asarray(apply_modality_lut(stored, dataset), dtype=np.float64)
+    window = _window(dataset)
+    if window:
+        return _apply_window(values, *window, str(dataset.get("VOILUTFunction") or "LINEAR").strip())
+    if dataset.get("VOILUTSequence"):
+        bits = int(dataset.VOILUTSequence[0].LUTDescriptor[2])
+        table = apply_voi(np.rint(values).astype(np.int64), dataset)
+        return np.clip(table.astype(np.float32) / np.float32(2**bits - 1), 0.0, 1.0)
+    padding = stored == dataset.get("PixelPaddingValue")
+    if np.any(padding) and not np.all(padding):
+        # What lies around the picture must not take part in its contrast, and shall end black.
+        inside = values[~padding]
+        values[padding] = inside.max() if dark_is_high else inside.min()
+    return stretch(values, name)
+
+
+def _window(dataset: pydicom.Dataset) -> tuple[float, float] | None:
+    """Centre and width of the first window, in rescaled values; None where there is none that makes sense."""
+    pair = []
+    for key in ("WindowCenter", "WindowWidth"):
+        value = dataset.get(key)
+        if value is not None and not isinstance(value, (str, int, float)):
+            value = value[0] if len(value) else None
+        if value is None or value == "":
+            return None
+        pair.append(float(value))
+    return (pair[0], pair[1]) if np.isfinite(pair).all() and pair[1] > 0 else None
+
+
+def _apply_window(values: np.ndarray, centre: float, width: float, function: str) -> np.ndarray:
+    """The three functions of C.11.2.1.2 and C.11.2.1.3, from 0 to 1."""
+    if function == "SIGMOID":
+        grey = 1.0 / (1.0 + np.exp(np.clip(-4.0 * (values - centre) / width, -700.0, 700.0)))
+    elif function == "LINEAR_EXACT":
+        grey = (values - centre) / width + 0.5
+    elif width <= 1.0:
+        grey = (values > centre - 0.5).astype(np.float64)
+    else:
+        grey = (values - (centre - 0.5)) / (width - 1.0) + 0.5
+    return np.clip(grey, 0.0, 1.0).astype(np.float32)

@@ -1,0 +1,305 @@
+"""The rules: each looks at a record for one kind of event, and returns what it finds.
+
+Thresholds were set on some small runs and scored on others: see benchmarks/ailments.py.
+"""
+
+import math
+import re
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from gan_core.diagnostics.events import Event
+from gan_core.diagnostics.history import Record
+from gan_core.diagnostics.series import bridged, diversity, longest, swings, until
+
+EXPLODED = 6.0  # times the losses' size where all is guessed: a discriminator that errs so loudly has lost hold
+EXPLODED_G = 40.0  # times that, of a generator's loss
+
+AHEAD = 0.9  # accuracy of a discriminator that is hardly ever wrong
+AHEAD_FOR = 0.3  # share of the run
+FOOLED = 0.1  # accuracy on generated images
+FOOLED_LOSS = 1.1  # times chance: a discriminator's loss that says so too, worse than guessing
+LOSING = 3.0  # times chance: a generator's loss that says so too
+GUESSES = 0.505  # accuracy at most, of a discriminator that cannot tell
+ONE_SIDED = 0.5  # of accuracy on real images less that on generated ones: it calls nearly all of them the same
+UNLIKE = 0.25  # of the data's diversity: samples so far from it are easily told from the data
+AT_CHANCE = 0.99  # times chance: no less, the loss of one that cannot
+
+FAINT = 0.03  # of the generator's own largest gradient norm
+FAINT_FOR = 0.2  # share of the run
+
+ALIKE = 0.5  # diversity of the samples, as a share of the data's
+FALLEN = 0.6  # of the largest share it had
+AWAY, AWAY_FALLEN = 0.8, 0.7  # the same of variety that is lost in part
+LOST = 2 / 3  # of the data's diversity: below it, wherever it was before
+
+# Of the chance that a training image scores above a held-out one, above one half:
+GAP = 0.12  # read off histograms, whose bins hide most of it
+BY_HEART = 0.25  # as it was measured
+SIGMAS = 3.0
+
+TURNS = 5  # swings up and down
+
+STILL = 0.02  # relative change of losses that is none
+STILL_SAMPLES = 0.1  # of the samples' diversity
+
+
+def diverged(record: Record) -> Iterator[Event]:
+    """A loss that is not a number, or grows beyond all measure."""
+    columns = (*record.columns("d"), *record.columns("g"))
+    step = re.search(r"not a finite number at step (\d+)", record.reason or "")
+    values = {name: record.metrics[name] for name in columns}
+    broken = [(int(np.flatnonzero(~np.isfinite(v))[0]), name) for name, v in values.items() if not np.isfinite(v).all()]
+    if broken:
+        row, name = min(broken)
+        yield Event(
+            "diverged",
+            float(record.epoch[row]),
+            None,
+            f"{name} is no longer a number.",
+            {"row": row},
+            (name,),
+        )
+        return
+    chance = record.chance
+    means = {role: record.blocks(record.mean(role)) / chance for role in ("d", "g")}
+    # A generator that loses has a large loss, and nothing has exploded yet: more is asked of it.
+    role = "d" if (means["d"] > EXPLODED).any() else "g"
+    blocks = means[role]
+    player = "discriminator" if role == "d" else "generator"
+    high = np.flatnonzero(blocks > (EXPLODED if role == "d" else EXPLODED_G))
+    if step:
+        yield Event(
+            "diverged",
+            float(record.epoch[-1]) if len(record.epoch) else 0.0,
+            None,
+            f"The training broke off at step {step[1]}: a loss or a gradient was no longer a number.",
+            {"step": float(step[1])},
+            columns,
+        )
+    elif len(high):
+        first, last, worst = int(high[0]), int(high[-1]) + 1, float(blocks.max() * chance)
+        ends = until(record, last, len(blocks))
+        yield Event(
+            "diverged",
+            record.block_start(first),
+            ends,
+            f"The {player}'s loss grows to {worst:.3g}, where guessing would cost {chance:.2g}"
+            + ("." if ends is None else "; then it comes down again."),
+            {"loss": worst, "chance": chance},
+            record.columns(role),
+        )
+
+
+def saturated(record: Record) -> Iterator[Event]:
+    """A discriminator that is hardly ever wrong for long, and a generator whose loss says so."""
+    accuracy, loss = record.blocks(record.mean("real", "fake")), record.blocks(record.mean("g"))
+    if len(accuracy) < 5:
+        return
+    first, last = longest(bridged(accuracy >= record.accuracy(AHEAD)))
+    if last - first < max(AHEAD_FOR * len(accuracy), 1):
+        return
+    level = float(loss[first:last].mean())
+    if level < LOSING * record.chance:
+        return
+    mean = float(accuracy[first:last].mean())
+    third = max((last - first) // 3, 1)
+    before, after = float(loss[first : first + third].mean()), float(loss[last - third : last].mean())
+    climb = f"climbs from {before:.3g} to {after:.3g}" if after > 1.25 * before else f"stays high, at {level:.3g}"
+    yield Event(
+        "saturated",
+        record.block_start(first),
+        until(record, last, len(accuracy)),
+        f"The discriminator is right about {mean:.1%} of the {record.judged}, and the generator's loss {climb}.",
+        {"accuracy": mean, "loss/g": level},
+        (*record.columns("real"), *record.columns("fake"), *record.columns("g")),
+    )
+
+
+def fooled(record: Record) -> Iterator[Event]:
+    """A discriminator that takes nearly every generated image for real: the generator has run away from it."""
+    accuracy, loss = record.blocks(record.mean("fake")), record.blocks(record.mean("d"))
+    first, last = longest((accuracy <= record.accuracy(FOOLED)) & (loss >= FOOLED_LOSS * record.chance))
+    if last - first < max(AHEAD_FOR * len(accuracy), 2):
+        yield from _no_teacher(record)
+        return
+    mean, level = float(accuracy[first:last].mean()), float(loss[first:last].mean())
+    yield Event(
+        "fooled",
+        record.block_start(first),
+        until(record, last, len(accuracy)),
+        f"The discriminator finds {mean:.0%} of the {record.found}, and its loss is {level:.3g}, "
+        f"where guessing would cost {record.chance:.2g}.",
+        {"accuracy": mean, "loss/d": level},
+        (*record.columns("fake"), *record.columns("d")),
+    )
+
+
+def _no_teacher(record: Record) -> Iterator[Event]:
+    """A discriminator that to the end knows no more than chance does, though there is more to know."""
+    real, fake, loss = (record.blocks(record.mean(role)) for role in ("real", "fake", "d"))
+    late = math.ceil(AHEAD_FOR * len(real))
+    if len(real) < 10:
+        return
+    accuracy = (real + fake) / 2
+    mean, level = float(accuracy[-late:].mean()), float(loss[-late:].mean())
+    if mean > record.accuracy(GUESSES) or level < AT_CHANCE * record.chance:
+        return
+    # Guessing is also how it ends where samples are perfect: then they are as diverse, and it takes no side.
+    share = diversity(record)[-3:]
+    sides = abs(float((real - fake)[-late:].mean()))
+    if sides < ONE_SIDED and (len(share) < 3 or (np.abs(share - 1) <= UNLIKE).any()):
+        return
+    yield Event(
+        "fooled",
+        record.block_start(len(real) - late),
+        None,
+        f"The discriminator is right about {mean:.0%} of the {record.judged}, and its loss is {level:.2g}, where "
+        f"guessing would cost {record.chance:.2g}: it has nothing to teach.",
+        {"accuracy": mean, "loss/d": level},
+        (*record.columns("real"), *record.columns("fake"), *record.columns("d")),
+    )
+
+
+def vanishing(record: Record) -> Iterator[Event]:
+    """Hardly any gradient reaches the generator, while the discriminator is sure."""
+    norms = record.blocks(record.metrics.get("grad_norm/g", np.empty(0)))
+    accuracy = record.blocks(record.mean("real", "fake"))
+    if len(norms) < 5 or not len(accuracy):
+        return
+    share = norms / max(float(np.nanmax(norms)), 1e-30)
+    first, last = longest((share < FAINT) & (accuracy > record.accuracy(0.9)))
+    if last - first < FAINT_FOR * len(norms):
+        return
+    lowest = float(share[first:last].mean())
+    yield Event(
+        "vanishing",
+        record.block_start(first),
+        until(record, last, len(norms)),
+        f"The generator's gradients have shrunk to {lowest:.1%} of their largest, while the discriminator is right "
+        f"about {float(accuracy[first:last].mean()):.0%} of the {record.judged}.",
+        {"share": lowest},
+        ("grad_norm/g",),
+    )
+
+
+def collapse(record: Record) -> Iterator[Event]:
+    """The samples come to look alike, while the data do not."""
+    share = diversity(record)
+    if len(share) < 4:
+        return
+    # The first preview is of an untrained network.
+    peaks = np.maximum.accumulate(share[1:])
+    alike = np.concatenate(([False], share[1:] < np.minimum(ALIKE, FALLEN * np.maximum(peaks, ALIKE / FALLEN))))
+    first, last = longest(alike)
+    lasts = last == len(share)
+    if last - first < 3 or (not lasts and share[1:first].max(initial=0.0) < ALIKE / FALLEN):
+        # Too short, or only on its way up from an untrained network. What is lost in part is lost at the end.
+        first, last = longest(
+            np.concatenate(([False], share[1:] < np.maximum(np.minimum(AWAY, AWAY_FALLEN * peaks), LOST)))
+        )
+        lasts = last == len(share)
+        if last - first < 3 or not lasts:
+            return
+    lowest, best = float(share[first:last].min()), float(peaks[first - 1])
+    yield Event(
+        "collapse",
+        float(record.preview_epochs[first]),
+        None if lasts else float(record.preview_epochs[last - 1]),
+        f"The samples differ from each other {lowest:.0%} as much as the data do"
+        + (f", after {best:.0%} at their best." if first > 1 and best > ALIKE else "."),
+        {"diversity": lowest},
+        ("diversity/samples",),
+    )
+
+
+def overfitting(record: Record) -> Iterator[Event]:
+    """The discriminator knows its training images by heart: it scores held-out ones lower."""
+    if not {"real", "held_out"} <= set(record.scores):
+        return
+    real, held = record.scores["real"], record.scores["held_out"]
+    counts = real.sum(1), held.sum(1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        shares = [(scores / count[:, None]) for scores, count in zip((real, held), counts, strict=True)]
+        below = np.cumsum(shares[1], 1) - shares[1]
+        above = (shares[0] * (below + shares[1] / 2)).sum(1)  # Mann and Whitney's U, ties counted half
+        error = np.sqrt((counts[0] + counts[1] + 1) / (12 * counts[0] * counts[1]))
+    measured = record.previews.get("memory/d", np.empty(0))
+    told = np.isfinite(measured) if len(measured) == len(above) else np.zeros(len(above), bool)
+    above = np.where(told, measured, above) if told.any() else above
+    high = above - 0.5 > np.maximum(np.where(told, BY_HEART, GAP), SIGMAS * error)
+    first, last = longest(high)
+    if last - first < 2:
+        return
+    worst = first + int(np.argmax(above[first:last]))
+    right = [float(s[worst, record.boundary :].sum()) for s in shares]
+    words = (
+        f"It calls {right[0]:.0%} of the training images real, and {right[1]:.0%} of the held-out ones"
+        if right[0] - right[1] > 0.1
+        else f"It scores training images above held-out ones, {above[worst]:.0%} of the time"
+    )
+    yield Event(
+        "overfitting",
+        float(record.preview_epochs[first]),
+        None if last == len(high) else float(record.preview_epochs[last - 1]),
+        f"{words} (epoch {record.preview_epochs[worst]:.0f}).",
+        {"above": float(above[worst]), "training": right[0], "held_out": right[1]},
+        ("memory/d", "accuracy/d_held_out", *record.columns("real")),
+    )
+
+
+def oscillation(record: Record) -> Iterator[Event]:
+    """Losses that swing up and down, far and often."""
+    found = []
+    for role in ("g", "d"):
+        values = record.mean(role)
+        if len(values) >= 60 and np.isfinite(values).all():
+            # A loss far below chance may swing as it likes: nobody learns from it.
+            found.append((*swings(np.log(np.abs(values) + record.chance / 10)), role))
+    if not found:
+        return
+    turns, height, place, role = max(found)
+    if turns < TURNS:
+        return
+    name = "generator" if role == "g" else "discriminator"
+    yield Event(
+        "oscillation",
+        float(record.epoch[int(place * len(record.epoch))]),
+        None,
+        f"The {name}'s loss swings up and down {turns // 2} times or more, by a factor of {math.exp(2 * height):.2g}.",
+        {"turns": turns, "height": height},
+        record.columns(role),
+    )
+
+
+def nothing_learned(record: Record) -> Iterator[Event]:
+    """Losses and samples are where they were at the beginning."""
+    losses = [record.blocks(record.mean(role)) for role in ("g", "d")]
+    if len(losses[0]) < 5:
+        return
+    moved = max(float(np.ptp(values[1:]) / max(abs(values[1:].mean()), 1e-6)) for values in losses)
+    samples = record.previews.get("diversity/samples", record.previews.get("change/ab", np.empty(0)))
+    spread = float(np.ptp(samples) / max(abs(samples[0]), 1e-6)) if len(samples) > 1 else math.inf
+    if not (moved <= STILL and spread <= STILL_SAMPLES):  # also where one is not a number
+        return
+    yield Event(
+        "nothing_learned",
+        0.0,
+        None,
+        f"The losses have moved by {moved:.1%} since the beginning, the samples' diversity by {spread:.1%}.",
+        {"losses": moved, "samples": spread},
+        (*record.columns("g"), *record.columns("d")),
+    )
+
+
+RULES: tuple[Callable[[Record], Iterator[Event]], ...] = (
+    diverged,
+    nothing_learned,
+    vanishing,
+    saturated,
+    fooled,
+    collapse,
+    overfitting,
+    oscillation,
+)

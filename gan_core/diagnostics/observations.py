@@ -1,0 +1,176 @@
+"""The rules for what is no ailment, or hardly one: balance, a training that settled, translators that do nothing."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from gan_core.diagnostics.ailments import AHEAD
+from gan_core.diagnostics.events import Event
+from gan_core.diagnostics.history import Record
+from gan_core.diagnostics.series import bridged, diversity, longest, until
+
+UNCHANGED = 0.002  # of the grey scale: a translation that hardly differs from its input
+
+HEAD_START = 0.05  # share of the run
+
+GUESSING = 0.05  # accuracy's distance from one half, and the loss's from chance, relatively
+GUESSING_FOR = 0.3  # share of the run
+
+LESS = 0.8  # diversity of the samples, as a share of the data's
+
+EVEN = (0.5, 0.8)  # accuracy between guessing and winning
+EVEN_FOR = 0.4  # share of the run
+STEADY = 0.1  # standard deviation of the log losses over the blocks
+
+STILL = 0.02  # relative change of the losses that is none ...
+STILL_SAMPLES = 0.06  # ... and of the samples' diversity, or of how much translations change
+STILL_FOR = 0.4  # share of the run
+
+
+def unchanged(record: Record) -> Iterator[Event]:
+    """Translators that give back what they are given, or nearly."""
+    ways = [record.previews[name] for name in ("change/ab", "change/ba") if name in record.previews]
+    if len(ways) < 2 or len(ways[0]) < 3:
+        return
+    change = np.maximum(*ways)[1:]  # the first preview is of untrained networks
+    first, last = longest(change < UNCHANGED)
+    if first or last - first < 2:
+        return
+    most = float(change[first:last].max())
+    epochs = record.preview_epochs[1:]
+    yield Event(
+        "unchanged",
+        0.0,
+        None if last == len(change) else float(epochs[last - 1]),
+        f"A translation differs from its input by at most {most:.2%} of the grey scale.",
+        {"change": most},
+        ("change/ab", "change/ba"),
+    )
+
+
+def head_start(record: Record) -> Iterator[Event]:
+    """A discriminator that learned first, until the generator caught up."""
+    accuracy, loss = record.blocks(record.mean("real", "fake")), record.blocks(record.mean("g"))
+    first, last = longest(accuracy >= record.accuracy(AHEAD))
+    count = len(accuracy)
+    if count < 10 or first > count // 10 or last - first < HEAD_START * count or last > count * 0.6:
+        return
+    after = float(accuracy[-max(count // 10, 1) :].mean())
+    if after > record.accuracy(AHEAD - 0.05):
+        return
+    yield Event(
+        "head_start",
+        0.0,
+        record.block_end(last - 1),
+        f"The discriminator learns first and is right about {float(accuracy[first:last].mean()):.0%} of the "
+        f"{record.judged} (generator's loss up to {float(loss[first:last].max()):.3g}); then the generator catches up, "
+        f"to {after:.0%}.",
+        {"accuracy": float(accuracy[first:last].mean()), "after": after},
+        (*record.columns("real"), *record.columns("fake")),
+    )
+
+
+def guessing(record: Record) -> Iterator[Event]:
+    """A discriminator that cannot tell: the end that the theory promises, or a discriminator too weak to teach."""
+    accuracy, loss = record.blocks(record.mean("real", "fake")), record.blocks(record.mean("d"))
+    count, chance = len(accuracy), record.chance
+    if count < 10:
+        return
+    accuracy = np.convolve(np.pad(accuracy, 1, mode="edge"), np.ones(3) / 3, "valid")
+    unsure = np.abs(accuracy - 0.5) <= record.accuracy(0.5 + GUESSING) - 0.5
+    lost = unsure & (np.abs(loss - chance) <= GUESSING * chance)
+    first, last = longest(bridged(lost))
+    if last < count or last - first < GUESSING_FOR * count:
+        return
+    mean = float(accuracy[first:].mean())
+    yield Event(
+        "guessing",
+        record.block_start(first),
+        None,
+        f"The discriminator is right about {mean:.0%} of the {record.judged}, and its loss is that of guessing, "
+        f"{chance:.2g}: it cannot tell generated images from real ones, or it is too weak to.",
+        {"accuracy": mean, "loss/d": float(loss[first:].mean())},
+        (*record.columns("real"), *record.columns("fake"), *record.columns("d")),
+    )
+
+
+def narrow(record: Record) -> Iterator[Event]:
+    """Samples that differ less from each other than the data do, at the end: short of a collapse."""
+    share = diversity(record)
+    if len(share) < 5:
+        return
+    below = share < LESS
+    first = int(np.flatnonzero(~below)[-1]) + 1 if not below.all() else 1
+    if len(share) - first < 3:
+        return
+    yield Event(
+        "narrow",
+        float(record.preview_epochs[first]),
+        None,
+        f"The samples differ from each other {float(share[-3:].mean()):.0%} as much as the data do.",
+        {"diversity": float(share[-3:].mean())},
+        ("diversity/samples",),
+    )
+
+
+def balance(record: Record) -> Iterator[Event]:
+    """A discriminator that is right more often than not, and losses that stay where they are."""
+    accuracy = record.blocks(record.mean("real", "fake"))
+    losses = [np.log(np.abs(record.blocks(record.mean(role))) + 1e-9) for role in ("g", "d")]
+    if len(accuracy) < 5 or not all(np.isfinite(values).all() for values in losses):
+        return
+    middle = np.convolve(np.pad(accuracy, 1, mode="edge"), np.ones(3) / 3, "valid")
+    first, last = longest((middle >= EVEN[0]) & (middle <= record.accuracy(EVEN[1])))
+    # The course of the beginning may lead into balance without being part of it.
+    while last - first >= EVEN_FOR * len(accuracy) and max(values[first:last].std() for values in losses) > STEADY:
+        first += 1
+    if last - first < EVEN_FOR * len(accuracy):
+        return
+    mean = float(accuracy[first:last].mean())
+    yield Event(
+        "balance",
+        record.block_start(first),
+        until(record, last, len(accuracy)),
+        f"The discriminator is right about {mean:.0%} of the {record.judged}, and neither loss moves far.",
+        {"accuracy": mean},
+        (*record.columns("real"), *record.columns("fake")),
+    )
+
+
+def converged(record: Record) -> Iterator[Event]:
+    """No loss changes any more, nor what the samples are like."""
+    columns = [name for name in record.metrics if name.startswith("loss/")]
+    curves = [record.blocks(record.metrics[name]) for name in columns]
+    curves = [curve for curve in curves if np.abs(curve).max(initial=0.0) > 0]  # a loss of weight 0 says nothing
+    if not curves or len(curves[0]) < 10:
+        return
+    count = len(curves[0])
+    # Nothing settles before it has begun.
+    start = max(count // 10, *(_still(curve, STILL) for curve in curves))
+    begins = record.block_start(min(start, count - 1))
+    for name in ("diversity/samples", "change/ab", "change/ba"):
+        if name not in record.previews:
+            continue
+        late = record.previews[name][record.preview_epochs >= begins]
+        if len(late) < 2 or np.ptp(late) > STILL_SAMPLES * abs(late.mean()):
+            return
+    if count - start < STILL_FOR * count:
+        return
+    yield Event(
+        "converged",
+        begins,
+        None,
+        f"Since then no loss has changed by more than {STILL:.0%}, and the samples are as diverse as they were."
+        if record.task == "generate"
+        else f"Since then no loss has changed by more than {STILL:.0%}, and translations change as much as they did.",
+        {"losses": STILL},
+        tuple(columns),
+    )
+
+
+def _still(curve: np.ndarray, share: float) -> int:
+    """The first of the blocks (b,) from which on a curve, smoothed a little, stays at its last level."""
+    smooth = np.convolve(np.pad(curve, 2, mode="edge"), np.ones(5) / 5, "valid")
+    level = smooth[-max(len(curve) // 5, 1) :].mean()
+    moved = np.flatnonzero(~(np.abs(smooth - level) <= share * abs(level)))
+    return int(moved[-1]) + 1 if len(moved) else 0

@@ -1,0 +1,256 @@
+"""One paragraph about several runs, as it would stand in a lab notebook: what their records show, and no more."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gan_core.config import RunConfig
+from gan_core.diagnostics.events import KINDS, Event
+from gan_core.diagnostics.history import Record
+
+TWIN = "_seed"  # ends the names of the plain presets that comparisons start from
+NEAR = 0.1  # share of a run whose mean is its last value
+ALIKE = 0.02  # two values that differ less, relatively, are told as equal
+SETTLED = ("converged", "nearer", "nearer_until")
+CAVEAT = "How good the pictures are, curves do not tell: look at the grids, and evaluate."
+
+SEEN = {
+    "diverged": "the losses of {runs} exploded",
+    "saturated": "the discriminator was far ahead for long in {runs}",
+    "fooled": "the discriminator was left behind in {runs}",
+    "vanishing": "the generator's gradients vanished in {runs}",
+    "collapse": "the samples of {runs} came to look alike",
+    "overfitting": "the discriminator of {runs} knew its training images better than held-out ones",
+    "oscillation": "the losses of {runs} swung up and down",
+    "nothing_learned": "nothing was learned yet in {runs}",
+    "unchanged": "the translators of {runs} gave pictures back nearly unchanged",
+}
+assert SEEN.keys() == {kind for kind, about in KINDS.items() if about.ailment}
+
+
+@dataclass(frozen=True)
+class Diagnosed:
+    """A run with its record and what was found in it."""
+
+    name: str
+    config: RunConfig
+    record: Record
+    events: tuple[Event, ...]
+
+    @property
+    def ailments(self) -> tuple[Event, ...]:
+        return tuple(event for event in self.events if event.ailment)
+
+
+def compare(runs: Sequence[Diagnosed]) -> str:
+    """What the runs' records show when they are laid side by side; empty for no runs. Plain text, names as they are."""
+    logged = [run for run in runs if len(run.record.epoch)]
+    if not logged:
+        return ""
+    sentences = [_opening(logged), *_health(logged)]
+    for task in ("generate", "translate"):
+        group = [run for run in logged if run.record.task == task]
+        if group:
+            sentences += _samples(group) if task == "generate" else _translations(group)
+            # To be right about a pair is easier than about an image: the two are not ranked together.
+            for judged in ("images", "pairs"):
+                sentences += _accuracies([run for run in group if run.record.judged == judged], len(logged) == 1)
+    sentences += _repeats(logged)
+    sentences += _twins(logged)
+    return " ".join([*(sentence for sentence in sentences if sentence), CAVEAT])
+
+
+def _opening(runs: Sequence[Diagnosed]) -> str:
+    configs = [run.config for run in runs]
+    presets = {config.preset for config in configs}
+    several = f"{_count(len(runs), 'run')} of {_count(len(presets), 'preset')}"
+    what = several if len(runs) > 1 else f"One run, {runs[0].name}"
+    epochs = sorted({round(float(run.record.epoch[-1])) for run in runs})
+    length = f"{epochs[0]}" if len(epochs) == 1 else f"{epochs[0]} to {epochs[-1]}"
+    first = configs[0]
+    same = len({(config.fingerprint, config.image_size, config.domains) for config in configs}) == 1
+    data = f"{first.image_size} px, {first.train_images} training images" if same else "not all of the same data"
+    opening = f"{what}, {data}, {length} epochs."
+    if len(runs) > 1 and not same:
+        opening += " Runs of different data do not compare like with like."
+    return opening
+
+
+def _health(runs: Sequence[Diagnosed]) -> list[str]:
+    """Who had what, and who had nothing."""
+    words = []
+    for kind, phrase in SEEN.items():
+        found = [(run, event) for run in runs for event in run.events if event.kind == kind]
+        if found:
+            words.append(phrase.format(runs=_join([f"{run.name} ({event.when})" for run, event in found])))
+    sooner = [f"{run.name} ({e.when})" for run in runs for e in run.events if e.kind == "head_start"]
+    well = [run.name for run in runs if not run.ailments]
+    sentences = [f"{_capital('; '.join(words))}."] if words else []
+    if well and (words or len(runs) > 1):
+        sentences.append(f"No ailment was seen in {_join(well) if words else 'any of them'}.")
+    elif well:
+        sentences.append("No ailment was seen.")
+    if sooner:
+        sentences.append(f"The discriminator was ahead at first, and then caught up with, in {_join(sooner)}.")
+    settled = [run.name for run in runs if any(event.kind in SETTLED for event in run.events)]
+    if settled:
+        sentences.append(f"Settled, by the curves: {_join(settled)}.")
+    return [*sentences, *_ways(runs)]
+
+
+def _ways(runs: Sequence[Diagnosed]) -> list[str]:
+    """Where the measured distance contradicts the curves, or the last epoch."""
+    fell, rose = [], []
+    for run in runs:
+        for event in run.events:
+            told = event.evidence
+            if event.kind in ("nearer", "nearer_until"):
+                fell.append(f"from {told['first']:.3g} to {told['last']:.3g} ({run.name})")
+            if event.kind == "past_best":
+                rose.append(
+                    f"{told['best']:.3g} at epoch {event.epoch:.0f} and {told['last']:.3g} at the end ({run.name})"
+                )
+    sentences = [f"After that the distance to real images still fell {_join(fell)}."] if fell else []
+    return [*sentences, f"The distance to real images was {_join(rose)}."] if rose else sentences
+
+
+def _samples(runs: Sequence[Diagnosed]) -> list[str]:
+    ranked = _ranked(runs, _diversity)
+    if not ranked:
+        return []
+    if len(ranked) == 1:
+        return [f"At the end its samples differ from each other {ranked[0][1]:.0%} as much as the data do."]
+    listed = _join([f"{run.name} {value:.0%}" for run, value in ranked])
+    return [f"At the end the samples differ from each other, in shares of the data's diversity: {listed}."]
+
+
+def _translations(runs: Sequence[Diagnosed]) -> list[str]:
+    ranked = _ranked(runs, lambda run: _last_preview(run, "cycle_error/a", "cycle_error/b"))
+    if not ranked:
+        return []
+    listed = _join([f"{run.name} {value:.1%}" for run, value in reversed(ranked)])
+    changes = [(run, _last_preview(run, "change/ab", "change/ba")) for run, _ in reversed(ranked)]
+    changed = _join([f"{change:.1%} ({run.name})" for run, change in changes])
+    return [
+        f"There and back, pictures come home to within (of the grey scale) {listed}; "
+        f"a translation changes them by {changed}."
+    ]
+
+
+def _accuracies(runs: Sequence[Diagnosed], alone: bool) -> list[str]:
+    ranked = _ranked(runs, lambda run: _last(run, "real", "fake"))
+    if not ranked:
+        return []
+    (high, most), (low, least) = ranked[0], ranked[-1]
+    pairs = high.record.judged == "pairs"
+    about, judging = (" about pairs", " that judge pairs") if pairs else ("", "")
+    if len(ranked) == 1:
+        whose = "Its discriminator" if alone else f"The discriminator of {high.name}"
+        return [f"{whose} ends at {most:.0%} right{about}."]
+    if most - least < 0.03:
+        return [f"All discriminators{judging} end at about {np.mean([value for _, value in ranked]):.0%} right."]
+    return [f"The discriminators{judging} end between {least:.0%} right ({low.name}) and {most:.0%} ({high.name})."]
+
+
+def _repeats(runs: Sequence[Diagnosed]) -> list[str]:
+    """Runs that differ by their seed alone: how far chance goes."""
+    groups: dict[tuple[object, ...], list[Diagnosed]] = {}
+    for run in runs:
+        config = run.config
+        settings = tuple(sorted((key, str(value)) for key, value in config.settings_on.items()))
+        groups.setdefault((config.preset, config.fingerprint, config.epochs, config.batch_size, settings), []).append(
+            run
+        )
+    sentences = []
+    for group in groups.values():
+        seeds = {run.config.seed for run in group}
+        values = [value for _, value in _ranked(group, _diversity)]
+        if len(seeds) > 1 and values:
+            sentences.append(
+                f"Over {len(seeds)} seeds {group[0].config.preset} ends at {min(values):.0%} to {max(values):.0%} "
+                "of the data's diversity: smaller differences between presets may be chance."
+            )
+    return sentences
+
+
+def _twins(runs: Sequence[Diagnosed]) -> list[str]:
+    """Each preset beside its plain version: losses and gradients, and where the two part."""
+    by_preset: dict[tuple[str, str], Diagnosed] = {}
+    for run in runs:
+        by_preset.setdefault((run.config.preset, run.config.fingerprint), run)
+    twins = [(run, by_preset.get((preset + TWIN, data))) for (preset, data), run in by_preset.items()]
+    pairs = [(run, twin) for run, twin in twins if twin]
+    if not pairs:
+        return []
+    measures: tuple[tuple[str, Callable[[Diagnosed], float], str], ...] = (
+        ("discriminator right at its highest", lambda run: _peak(run)[0], ".0%"),
+        ("generator's loss at the end", lambda run: _last(run, "g"), ".3g"),
+        ("diversity", _diversity, ".0%"),
+    )
+    words = []
+    for run, plain in pairs:
+        values = [(name, value(plain), value(run), form) for name, value, form in measures]
+        told = [f"{name} {a:{form}} against {b:{form}}" for name, a, b, form in values if math.isfinite(a + b)]
+        words.append(f"{plain.name} beside {run.name}: {', '.join(told)}")
+    return [f"The plain versions and the others, {'; '.join(words)}.", *_pattern(pairs)]
+
+
+def _pattern(pairs: Sequence[tuple[Diagnosed, Diagnosed]]) -> list[str]:
+    """What holds of every pair."""
+    if len(pairs) < 2:
+        return []
+    told = []
+    if all(_peak(plain)[0] > _peak(run)[0] + 0.03 for run, plain in pairs):
+        told.append("the discriminator got further ahead")
+    if all(_last(plain, "g") > _last(run, "g") * (1 + ALIKE) for run, plain in pairs):
+        told.append("the generator's loss ended higher")
+    if all(_diversity(plain) < _diversity(run) - ALIKE for run, plain in pairs):
+        told.append("the samples were less diverse")
+    if not told:
+        return ["No difference holds in all of these pairs."]
+    return [f"In {'both' if len(pairs) == 2 else f'all {len(pairs)}'} plain versions {_join(told)}."]
+
+
+def _peak(run: Diagnosed) -> tuple[float, float]:
+    """(highest accuracy of the discriminator over the blocks, its epoch)"""
+    blocks = run.record.blocks(run.record.mean("real", "fake"))
+    if not len(blocks) or np.isnan(blocks).all():
+        return math.nan, math.nan
+    best = int(np.nanargmax(blocks))
+    return float(blocks[best]), run.record.block_start(best)
+
+
+def _last(run: Diagnosed, *roles: str) -> float:
+    """The mean over the last part of a run."""
+    values = run.record.mean(*roles)
+    return float(values[-max(int(len(values) * NEAR), 1) :].mean()) if len(values) else math.nan
+
+
+def _diversity(run: Diagnosed) -> float:
+    samples, data = (run.record.previews.get(f"diversity/{name}", np.empty(0)) for name in ("samples", "data"))
+    return float(samples[-1] / data[-1]) if len(samples) and len(data) and data[-1] else math.nan
+
+
+def _last_preview(run: Diagnosed, *names: str) -> float:
+    found = [run.record.previews[name][-1] for name in names if len(run.record.previews.get(name, ()))]
+    return float(np.mean(found)) if found else math.nan
+
+
+def _ranked(runs: Sequence[Diagnosed], value: Callable[[Diagnosed], float]) -> list[tuple[Diagnosed, float]]:
+    """The runs with their values, the highest first; those without one are left out."""
+    found = [(run, value(run)) for run in runs]
+    return sorted(((run, v) for run, v in found if math.isfinite(v)), key=lambda pair: -pair[1])
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"
+
+
+def _join(words: Sequence[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

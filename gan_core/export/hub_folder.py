@@ -1,0 +1,140 @@
+"""A run as a model folder for the Hugging Face Hub, complete in itself, and the way there.
+
+    python -m gan_core export RUN --hub owner/name --license cc-by-4.0
+    python -m gan_core export RUN --hub owner/name --push
+
+In it are weights, settings, curves, the shareable part of the evaluation, a model card, and pictures that were made
+from latents or drawn inputs. Names of files, of machines and of training images stay here.
+"""
+
+import json
+import re
+import shutil
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from gan_core import config, export, files, images
+from gan_core.config import RunConfig
+from gan_core.data.source import COMBINED
+from gan_core.decode.image_files import first_line
+from gan_core.errors import UserError
+from gan_core.evaluation import results
+from gan_core.export import model_card
+from gan_core.runs import (
+    CONFIG,
+    DISCRIMINATOR,
+    EPOCHS,
+    EVALUATION,
+    GIF,
+    METRICS,
+    SAMPLES,
+    WEIGHTS,
+    Run,
+    grids,
+    hub_models,
+)
+from gan_core.training.previews import inputs
+
+_OURS = {CONFIG, WEIGHTS, DISCRIMINATOR, METRICS, EPOCHS, EVALUATION, GIF, SAMPLES, model_card.NAME}
+
+
+def write(
+    run: Run, repository: str, out: Path | None = None, overwrite: bool = False, licence: str | None = None
+) -> Path:
+    """Write the folder, all of it or nothing.
+
+    repository: owner/name, as the card calls the model; licence: the Hub's word for one, such as cc-by-4.0.
+
+    Raises:
+        UserError: no such name can be, the run has no weights, something else is there, or it cannot be written.
+    """
+    if not hub_models.is_name(repository):
+        raise UserError(f"--hub {repository}: write it as owner/name")
+    settled = run.config()
+    if run.weights not in run.downloads():
+        raise UserError(f"run '{run.name}' has no {run.weights.name} yet: it comes when the training ends or stops")
+    folder = out or Path(repository.partition("/")[2])
+    with files.readable_os_errors(folder):
+        _check(folder, overwrite)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        # Written beside and renamed, so that a kill leaves nothing that looks complete.
+        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".tmp", dir=folder.parent))
+        try:
+            _fill(temporary, run, settled, model_card.About(repository, licence))
+            temporary.chmod(0o755)
+            if folder.exists():
+                shutil.rmtree(folder)
+            temporary.rename(folder)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    return folder
+
+
+def push(folder: Path, repository: str) -> str:
+    """Upload a folder that `write` wrote; a model that is new there is private until its owner says otherwise.
+
+    Returns its address. Raises UserError: no network, nobody logged in, no right to write there.
+    """
+    import huggingface_hub
+
+    try:
+        api = huggingface_hub.HfApi()
+        address = api.create_repo(repository, private=True, exist_ok=True)
+        api.upload_folder(repo_id=repository, folder_path=folder, commit_message="Weights, curves and model card")
+    # No network has as many kinds of errors as there are layers.
+    except Exception as error:
+        raise UserError(
+            f"hub:{repository}: {folder} is written, but cannot be pushed ({first_line(error)}); is this machine "
+            "logged in (`hf auth login`)?"
+        ) from error
+    return str(address)
+
+
+def shown_source(source: str) -> str:
+    """A source without where it lies on this machine: of a path from the root, or out of this folder, the last part."""
+    if source.startswith(COMBINED):
+        pairs = (pair.partition("=") for pair in source.removeprefix(COMBINED).split(";"))
+        return COMBINED + ";".join(f"{name}={_last(path)}" for name, _, path in pairs)
+    if source.startswith("phantom:") or model_card.data_set(source):
+        return source
+    return ("hf:" if source.startswith("hf:") else "") + _last(source.removeprefix("hf:"))
+
+
+def _last(path: str) -> str:
+    plain = path.replace("\\", "/").rstrip("/")
+    leads_out = plain.startswith(("/", "~")) or ".." in plain.split("/") or re.match(r"[A-Za-z]:", plain)
+    return plain.rpartition("/")[2] if leads_out else plain
+
+
+def _check(folder: Path, overwrite: bool) -> None:
+    """Raises UserError: something is there that is to stay."""
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        raise UserError(f"--out {folder}: this is no folder, name another")
+    inside = {path.name for path in folder.iterdir()} if folder.exists() else set()
+    if inside and not overwrite:
+        raise UserError(f"{folder} exists already: name another --out, or add --overwrite")
+    if inside - _OURS:
+        other = sorted(inside - _OURS)[0]
+        raise UserError(f"{folder} holds '{other}', which no export has written: name another --out")
+
+
+def _fill(folder: Path, run: Run, settled: RunConfig, about: model_card.About) -> None:
+    shared = replace(settled, source=shown_source(settled.source))
+    (folder / CONFIG).write_text(json.dumps(config.to_dict(shared), indent=2) + "\n", encoding="utf-8")
+    given = {path.name for path in run.downloads()}  # a run that somebody sent may hold links to other files
+    for name in given & {WEIGHTS, DISCRIMINATOR, METRICS, EPOCHS}:
+        shutil.copyfile(run.folder / name, folder / name)
+    found = None
+    if EVALUATION in given:
+        (folder / EVALUATION).write_bytes(results.shareable(run.evaluation))
+        found = results.read(folder / EVALUATION)
+        found = replace(found, source=shown_source(found.source))
+        results.write(folder / EVALUATION, found)
+    if run.samples() and not (settled.domains and inputs.are_private(settled)):
+        (folder / SAMPLES).mkdir()
+        shown = grids(run)
+        for epoch, picture in shown.items():  # encoded anew: what a file says besides its pixels stays here
+            images.save_png(folder / SAMPLES / f"epoch_{epoch:04d}.png", picture, Run=run.label)
+        export.gif(run, folder / GIF)
+    (folder / model_card.NAME).write_text(model_card.text(run, shared, about, found), encoding="utf-8")

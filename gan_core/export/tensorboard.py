@@ -1,0 +1,101 @@
+"""Curves and sample grids as an event file that TensorBoard reads; written by TensorBoard's own record writer.
+
+python -m gan_core export RUN --tensorboard
+tensorboard --logdir tensorboard
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gan_core import export, files, runs
+from gan_core.errors import UserError
+from gan_core.runs import Run
+from gan_core.runs.tables import Table
+
+FOLDER = "tensorboard"  # in the current folder, a folder a run: TensorBoard names runs by their folders
+FILE = "events.out.tfevents.0.ganray"
+_LOOKS = "epochs/"  # before the columns of epochs.csv, some of which are those of metrics.csv as well
+
+
+def write(run: Run, out: Path | None = None, overwrite: bool = False) -> Path:
+    """Write scalars of metrics.csv and epochs.csv at their steps and times, and the grid of every preview.
+
+    out: the folder that the event file is put into. Private previews are left out.
+
+    Raises:
+        UserError: nothing is logged yet, a package is missing, or the file cannot be written.
+    """
+    record, events, summaries = export.need(
+        "--tensorboard",
+        "tensorboard.summary.writer.record_writer",
+        "tensorboard.compat.proto.event_pb2",
+        "tensorboard.compat.proto.summary_pb2",
+    )
+    folder = out or Path(FOLDER) / export.default(run, "").name
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"--out {folder}: this is a file, name a folder")
+    with files.readable_os_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    path = export.free(folder / FILE, overwrite)
+    metrics, epochs = run.metrics(), run.epochs()
+    metrics.poll()
+    epochs.poll()
+    if not len(metrics) and not len(epochs):
+        raise UserError(f"run '{run.name}' has logged nothing yet: train it for an epoch first")
+    clock = _Clock(run, metrics)
+    with files.replacing(path) as temporary, temporary.open("wb") as raw:
+        writer = record.RecordWriter(raw)
+        head = events.Event(wall_time=clock.start, file_version="brain.Event:2")
+        writer.write(head.SerializeToString())
+        for step, values in _values(run, summaries, metrics, epochs):
+            summary = summaries.Summary(value=values)
+            writer.write(events.Event(wall_time=clock.at(step), step=step, summary=summary).SerializeToString())
+        writer.flush()
+    return path
+
+
+class _Clock:
+    """When a step was taken: the seconds that metrics.csv counts, from the moment that the run began."""
+
+    def __init__(self, run: Run, metrics: Table) -> None:
+        seconds, steps = metrics.column("seconds"), metrics.column("step")
+        known = np.isfinite(seconds) & np.isfinite(steps) if len(seconds) == len(steps) else np.zeros(0, bool)
+        self._seconds, self._steps = seconds[known], steps[known]
+        spent = float(self._seconds[-1]) if len(self._seconds) else 0.0
+        self.start = max(run.status().updated - spent, 0.0)
+
+    def at(self, step: int) -> float:
+        """Seconds since 1970; a resumed run's pauses are not counted."""
+        if not len(self._steps):
+            return self.start
+        steps, seconds = np.append(0, self._steps), np.append(0.0, self._seconds)
+        return self.start + float(np.interp(step, steps, seconds))
+
+
+def _values(run: Run, summaries: Any, metrics: Table, epochs: Table) -> Iterator[tuple[int, list[Any]]]:
+    """Step -> what is said of it, in order of steps."""
+    found: dict[int, list[Any]] = {}
+    for table, prefix in ((metrics, ""), (epochs, _LOOKS)):
+        steps = table.column("step")
+        for name in table.numeric():
+            if name != "step":
+                for step, value in zip(steps, table.column(name), strict=True):
+                    if np.isfinite(step) and np.isfinite(value):
+                        scalar = summaries.Summary.Value(tag=f"{prefix}{name}", simple_value=float(value))
+                        found.setdefault(int(step), []).append(scalar)
+    looks = zip(epochs.column("epoch"), epochs.column("step"), strict=True)
+    when = {int(epoch): int(step) for epoch, step in looks if np.isfinite(epoch) and np.isfinite(step)}
+    for epoch, grid in (runs.grids(run) if run.samples() else {}).items():
+        height, width, channels = grid.shape
+        picture = summaries.Summary.Image(
+            height=height,
+            width=width,
+            colorspace=channels,
+            encoded_image_string=run.samples()[epoch].read_bytes(),
+        )
+        value = summaries.Summary.Value(tag="samples", image=picture)
+        found.setdefault(when.get(epoch, epoch), []).append(value)
+    yield from sorted(found.items())

@@ -1,0 +1,43 @@
+"""The fixed latents from first to last epoch as a film: H.264 in MP4, which every browser and slide program plays."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from gan_core import __version__, export, files, images
+from gan_core.runs import Run, grids
+
+MILLISECONDS = 250  # a preview, as in the GIF ...
+LAST = 1500  # ... and the last one
+_QUALITY = "16"  # x264's constant rate factor: a grey is 2 of 255 off on average at most
+
+
+def write(run: Run, out: Path | None = None, overwrite: bool = False) -> Path:
+    """Join a run's grids, those of synthetic pictures alone.
+
+    Raises:
+        UserError: there are no grids yet, a package is missing, or the file cannot be written.
+    """
+    (av,) = export.need("--mp4", "av")
+    path = export.free(out or export.default(run, ".mp4"), overwrite)
+    found = list(grids(run).values())
+    frames = [_even(frame) for frame in found if frame.shape == found[-1].shape]
+    frames += frames[-1:] * (LAST // MILLISECONDS - 1)
+    with files.replacing(path) as temporary, av.open(str(temporary), "w", format="mp4") as film:
+        film.metadata.update(title=run.label, comment=images.NOTICE, encoder=f"GANray {__version__}")
+        stream = film.add_stream("libx264", rate=Fraction(1000, MILLISECONDS))
+        stream.height, stream.width = frames[0].shape[:2]
+        stream.pix_fmt = "yuv420p"  # what players without exception understand
+        stream.options = {"crf": _QUALITY, "preset": "slow"}
+        for frame in frames:
+            film.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        film.mux(stream.encode(None))
+    return path
+
+
+def _even(frame: np.ndarray) -> np.ndarray:
+    """uint8 (height, width, 1 or 3) -> (height, width, 3), with black where a side was odd: colours are halved."""
+    height, width, channels = frame.shape
+    padded = np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)))
+    return np.ascontiguousarray(np.repeat(padded, 3, 2) if channels == 1 else padded)

@@ -1,0 +1,80 @@
+"""Chest X-rays drawn from physics: `draw("covid", seed=7, size=64)`.
+
+Attenuation is integrated along the beam through an analytic chest whose measures vary with the seed, then exposed,
+scattered, blurred, made noisy and displayed as a radiograph. The same seed is the same body at every size and for
+every kind, so that a picture with disease has its healthy twin. Needs no data, no network, no torch.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from gan_core.errors import UserError, nearest
+from gan_core.phantoms.chest import anatomy, detector, disease
+from gan_core.phantoms.chest.body import draw_body
+from gan_core.phantoms.fields import shrink
+
+CLASSES = disease.KINDS
+
+# Separate random streams, so that one part can draw more numbers without changing the others.
+_BODY, _EXPOSURE, _TREE, _DISEASE, _NOISE = range(5)
+
+
+@dataclass(frozen=True)
+class Phantom:
+    """One chest X-ray with its truth; every array is (S, S)."""
+
+    image: np.ndarray  # float32 in [0, 1], bone bright; the patient's left is on the picture's right
+    healthy: np.ndarray  # float32 in [0, 1]: the same body, exposure and noise without disease
+    lungs: np.ndarray  # bool: both lungs, as far as they show above the diaphragm and beside the heart
+    opacity: np.ndarray  # float32 >= 0: optical depth added by disease
+
+
+@dataclass(frozen=True)
+class Layers:
+    """What each ray crossed; every array is float32 (S, S)."""
+
+    aerated: np.ndarray  # the share of its way through the chest that is lung, 0 to 1
+    bone: np.ndarray  # optical depth that bone adds to soft tissue in its place
+    opacity: np.ndarray  # optical depth that disease adds
+
+
+def draw(kind: str, seed: int, size: int) -> Phantom:
+    """The phantom of this kind, body and size in pixels. Raises UserError for an unknown kind or a bad size or seed."""
+    return draw_layers(kind, seed, size)[0]
+
+
+def draw_layers(kind: str, seed: int, size: int) -> tuple[Phantom, Layers]:
+    """The phantom, and the layers that it was made of. Raises UserError as `draw`."""
+    if kind not in CLASSES:
+        raise UserError(f"Unknown phantom kind '{kind}': choose one of {', '.join(CLASSES)}.{nearest(kind, CLASSES)}")
+    if size < 16:
+        raise UserError(f"A phantom of {size} pixels is too small: take a size of 16 or more.")
+    if seed < 0:
+        raise UserError(f"Phantom seed {seed} is negative: take 0 or more.")
+    body = draw_body(_stream(seed, _BODY))
+    exposure = detector.draw_exposure(_stream(seed, _EXPOSURE), body.child)
+    step = 2 if size <= 128 else 1
+    chest = anatomy.build(body, size * step, _stream(seed, _TREE))
+    lost = disease.fill(kind, chest, body, _stream(seed, _DISEASE, CLASSES.index(kind)))
+    opacity = lost * chest.lung * detector.air_gain(exposure, body)
+    aerated = shrink(chest.aerated * (chest.floor > 0), step)
+    lungs = _two_largest((aerated > 0.33) & (shrink(chest.reach, step) < 1.0))
+    depth = detector.optical_depth(chest, body, exposure)
+    healthy, sick = detector.expose(depth, opacity, lungs, body, exposure, _stream(seed, _NOISE), step)
+    thick = shrink(opacity, step)
+    bone = shrink(detector.bone_depth(chest, body, exposure), step)
+    return Phantom(image=sick, healthy=healthy, lungs=lungs, opacity=thick), Layers(aerated, bone, thick)
+
+
+def _stream(seed: int, *part: int) -> np.random.Generator:
+    return np.random.default_rng([seed, *part])
+
+
+def _two_largest(mask: np.ndarray) -> np.ndarray:
+    """The two largest connected parts: crumbs of lung behind the heart or below an arm are no lungs of their own."""
+    parts, _ = ndimage.label(mask)
+    sizes = np.bincount(parts.ravel())
+    sizes[0] = 0
+    return np.isin(parts, np.argsort(sizes)[-2:]) & mask

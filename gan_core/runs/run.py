@@ -1,0 +1,348 @@
+"""The run folder, the public record of one training: the only code that knows its file names.
+
+    config.json  status.json  metrics.csv  epochs.csv  samples/epoch_0000.png  private/  progress.gif
+    checkpoints/step_00000000.safetensors  snapshots/epoch_0000.safetensors
+    weights.safetensors  discriminator.safetensors  evaluation.json
+
+One trainer writes (`RunWriter`, held by a lock), any number of readers read what was appended (`Run`, `Table`) and
+never lock it out.
+"""
+
+import contextlib
+import itertools
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import filelock
+import numpy as np
+
+from gan_core import config, files, images
+from gan_core.config import RunConfig
+from gan_core.errors import UserError, nearest
+from gan_core.runs import remote, tables
+from gan_core.runs.status import Status
+from gan_core.runs.tables import Table
+
+CONFIG, STATUS, METRICS, EPOCHS = "config.json", "status.json", "metrics.csv", "epochs.csv"
+SAMPLES, PRIVATE, CHECKPOINTS, GIF = "samples", "private", "checkpoints", "progress.gif"
+SNAPSHOTS = "snapshots"
+WEIGHTS, DISCRIMINATOR, EVALUATION = "weights.safetensors", "discriminator.safetensors", "evaluation.json"
+_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
+REFERENCE = "reference"  # the folder of shipped runs below the root: read-only
+
+
+def default_root() -> Path:
+    """Where runs are kept: GANRAY_RUNS if set, else `runs/` beside the package, else `runs/` in the current folder."""
+    if given := os.environ.get("GANRAY_RUNS"):
+        return remote.root_of(given)
+    beside = Path(__file__).resolve().parents[2] / "runs"
+    return beside if beside.is_dir() else Path("runs")
+
+
+def check_name(name: str) -> str:
+    """The name, if it can be a run's folder on every system.
+
+    Raises:
+        UserError: it is empty, too long, a path, hidden, or a device's name.
+    """
+    if not re.fullmatch(_NAME, name) or name.endswith("."):
+        raise UserError(
+            f"run name {name[:120]!r}: use up to 100 letters, digits, '.', '_' and '-', starting with a letter or digit"
+        )
+    if files.is_device(name) or name == REFERENCE:
+        raise UserError(f"run name '{name}' is reserved: choose another")
+    return name
+
+
+class Run:
+    """A run folder, for reading. Nothing here raises because a file is not there yet."""
+
+    def __init__(self, folder: Path, root: Path | None = None, name: str | None = None) -> None:
+        self.folder = folder
+        self.root = root or folder.parent
+        self.label = name or folder.name  # what its pictures say they are of
+        self.name = name or (folder.relative_to(root).as_posix() if root else folder.name)
+
+    @property
+    def reference(self) -> bool:
+        """Whether this is one of the shipped runs, which the app does not change."""
+        return self.folder.parent.name == REFERENCE
+
+    def config(self) -> RunConfig:
+        """Raises UserError: missing, damaged, from a newer version."""
+        return config.read_run_config(self.folder / CONFIG)
+
+    def status(self) -> Status:
+        """What status.json says, corrected where the process behind it has died."""
+        try:
+            status = config.from_dict(Status, config.read_json(self.folder / STATUS), str(self.folder / STATUS))
+        except UserError as error:
+            return Status("unknown", reason=str(error))
+        if status.state == "running" and not status.alive():
+            reason = "the training process ended without a word (killed, or the machine went down): resume it"
+            return Status(**{**asdict(status), "state": "stopped", "reason": reason, "eta_seconds": None})
+        return status
+
+    def metrics(self) -> Table:
+        """A row a logged step; `poll()` it to follow a running run."""
+        return Table(self.folder / METRICS)
+
+    def epochs(self) -> Table:
+        """A row a preview: held-out accuracy, score histograms, diversity."""
+        return Table(self.folder / EPOCHS)
+
+    def samples(self) -> dict[int, Path]:
+        """Epoch -> grid of the fixed latents, or of the fixed synthetic inputs, in order."""
+        return self._by_epoch(self.folder / SAMPLES)
+
+    def private_samples(self) -> dict[int, Path]:
+        """Epoch -> sheet of translated real images, in order: to be looked at here, and not to leave the machine."""
+        return self._by_epoch(self.folder / PRIVATE)
+
+    @property
+    def gif(self) -> Path | None:
+        """The fixed latents from first to last epoch, if written."""
+        path = self.folder / GIF
+        return path if _own(path) else None
+
+    @property
+    def weights(self) -> Path:
+        return self.folder / WEIGHTS
+
+    @property
+    def discriminator(self) -> Path:
+        return self.folder / DISCRIMINATOR
+
+    @property
+    def evaluation(self) -> Path:
+        """What `evaluate` measured; `gan_core.evaluation.results` reads it."""
+        return self.folder / EVALUATION
+
+    def checkpoints(self) -> list[Path]:
+        """Complete checkpoints, the newest first."""
+        found = (self.folder / CHECKPOINTS).glob("step_*.safetensors")
+        return sorted((p for p in found if re.fullmatch(r"step_\d+\.safetensors", p.name)), reverse=True)
+
+    def snapshots(self) -> dict[int, Path]:
+        """Epoch -> weights of the generators as that preview saw them, in order; only of a run that was asked to."""
+        return self._by_epoch(self.folder / SNAPSHOTS, "safetensors")
+
+    def downloads(self) -> list[Path]:
+        """The files a person may take away: never private previews, never checkpoints."""
+        names = [CONFIG, STATUS, METRICS, EPOCHS, EVALUATION, GIF, WEIGHTS, DISCRIMINATOR]
+        return [self.folder / name for name in names if _own(self.folder / name)] + list(self.samples().values())
+
+    @staticmethod
+    def _by_epoch(folder: Path, kind: str = "png") -> dict[int, Path]:
+        if folder.is_symlink():
+            return {}
+        found = ((re.fullmatch(rf"epoch_(\d+)\.{kind}", path.name), path) for path in folder.glob(f"epoch_*.{kind}"))
+        return dict(sorted((int(match[1]), path) for match, path in found if match and _own(path)))
+
+
+def _own(path: Path) -> bool:
+    """Whether this is a file of the run: one that somebody sent may hold links to files of this machine."""
+    return path.is_file() and not path.is_symlink()
+
+
+def list_runs(root: Path) -> list[Run]:
+    """Every run below `root`, the shipped ones first, then the newest first; links are not followed."""
+    shipped = sorted((root / REFERENCE).glob(f"*/{CONFIG}"))
+    own = []
+    for path in root.glob(f"*/{CONFIG}"):
+        try:
+            own.append((-path.stat().st_mtime, path))
+        except FileNotFoundError:
+            continue  # deleted while we looked
+    found = [path.parent for path in shipped + [path for _, path in sorted(own)]]
+    return [Run(folder, root) for folder in found if not folder.is_symlink()]
+
+
+def linked(root: Path) -> list[str]:
+    """The names below `root` that are links to runs elsewhere."""
+    return sorted(path.parent.name for path in root.glob(f"*/{CONFIG}") if path.parent.is_symlink())
+
+
+def is_taken(root: Path, name: str) -> bool:
+    """Whether a new run cannot have this name. What a trainer left that was killed before it wrote anything is free."""
+    folder = root / name
+    visible = (path for path in folder.rglob("*") if not path.name.startswith(".") and not path.is_dir())
+    return folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(True for _ in visible)))
+
+
+def find_run(name: str, root: Path, *, heavy: bool = True) -> Run:
+    """A run by its folder, its name below `root`, or the name of a shipped one.
+
+    heavy: of one that is kept elsewhere, bring checkpoints and snapshots too.
+
+    Raises:
+        UserError: there is none of that name.
+    """
+    place = remote.place_of(root)
+    if place and re.fullmatch(_NAME, name):
+        place.fetch(name, heavy=heavy)
+    for folder in (root / name, root / REFERENCE / name):
+        if (folder / CONFIG).is_file() and folder.resolve().is_relative_to(root.resolve()):
+            return Run(folder, root)
+    if (Path(name) / CONFIG).is_file():
+        return Run(Path(name))
+    known = [run.name for run in list_runs(root)]
+    hint = nearest(name, known) or (" Runs there: " + ", ".join(known[:12]) if known else " There are no runs yet.")
+    raise UserError(f"no run '{name}' in {root}.{hint}")
+
+
+class RunWriter:
+    """The one process that may write a run folder; use `create` or `reopen`, then `close`."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self._lock = filelock.FileLock(run.folder / ".lock")
+        with files.readable_os_errors(run.folder):
+            try:
+                # The system drops the lock with the process that held it, so that of a dead trainer is free.
+                self._lock.acquire(timeout=0)
+            except filelock.Timeout:
+                raise UserError(f"run '{run.name}' is being trained by another process: stop that one first") from None
+        self._sweep()
+        try:
+            self._sender = remote.sender(run.root, run.name)
+        except UserError:
+            self._lock.release()
+            raise
+
+    @classmethod
+    def create(cls, root: Path, name: str, settings: RunConfig) -> "RunWriter":
+        """A new run folder with its config.json.
+
+        Raises:
+            UserError: a bad name, a name that is taken, a place that cannot be written.
+        """
+        folder = root / check_name(name)
+        with files.readable_os_errors(folder):
+            if is_taken(root, name):
+                raise UserError(f"run '{name}' exists already: choose another --name, or resume it")
+            for part in (SAMPLES, CHECKPOINTS):
+                (folder / part).mkdir(parents=True, exist_ok=True)
+            files.sync_folder(root)
+        writer = cls(Run(folder, root))
+        files.write_text(folder / CONFIG, json.dumps(config.to_dict(settings), indent=2) + "\n")
+        return writer
+
+    @classmethod
+    def reopen(cls, run: Run) -> "RunWriter":
+        """An existing run, to be gone on with.
+
+        Raises:
+            UserError: it is shipped, or another process trains it.
+        """
+        if run.reference:
+            raise UserError(f"run '{run.name}' is a reference run and stays as it is: train its preset again")
+        return cls(run)
+
+    def close(self) -> None:
+        """Raises UserError: the run is kept elsewhere and could not be sent; it is whole here."""
+        try:
+            if self._sender:
+                self._sender.close()
+        finally:
+            self._lock.release()
+
+    def _sweep(self) -> None:
+        """Remove what killed trainers of this run left half written; an evaluation may just be writing its own."""
+        for path in files.leftovers(self.run.folder):
+            if not path.name.startswith(f".{EVALUATION}."):
+                self._remove(path)
+
+    def _remove(self, path: Path) -> None:
+        with files.readable_os_errors(path):
+            path.unlink(missing_ok=True)
+
+    def log(self, rows: Sequence[Mapping[str, Any]], table: str = METRICS) -> None:
+        """Append rows of the same columns as whole lines, in one write."""
+        if not rows:
+            return
+        tables.append(self.run.folder / table, rows)
+
+    def keep_rows(self, table: str, column: str, last: int) -> None:
+        """Replace a table by its rows up to `column` <= `last`: what a checkpoint knows."""
+        tables.keep(self.run.folder / table, column, last)
+
+    def sync_tables(self) -> None:
+        """Make the rows survive a power cut: no checkpoint may know more than its tables hold."""
+        for path in (self.run.folder / METRICS, self.run.folder / EPOCHS):
+            if path.exists():
+                with files.readable_os_errors(path):
+                    files.sync_file(path)
+
+    def keep_samples(self, last: int) -> None:
+        """Drop the grids and snapshots of epochs after `last`."""
+        kept = self.run.samples(), self.run.private_samples(), self.run.snapshots()
+        for epoch, path in itertools.chain.from_iterable(found.items() for found in kept):
+            if epoch > last:
+                self._remove(path)
+
+    def save_samples(self, epoch: int, picture: np.ndarray, private: bool = False) -> None:
+        """Write the grid of an epoch, uint8 (H, W, C); previews of real inputs go to the private folder."""
+        folder = self.run.folder / (PRIVATE if private else SAMPLES)
+        folder.mkdir(exist_ok=True)
+        images.save_png(folder / f"epoch_{epoch:04d}.png", picture)
+
+    def save_gif(self, private: bool = False) -> Path:
+        """Write progress.gif from the grids there are, private ones into their folder; returns its path."""
+        return write_gif(self.run, self.run.folder / (f"{PRIVATE}/{GIF}" if private else GIF), private)
+
+    def checkpoint_path(self, step: int) -> Path:
+        return self.run.folder / CHECKPOINTS / f"step_{step:08d}.safetensors"
+
+    def snapshot_path(self, epoch: int) -> Path:
+        folder = self.run.folder / SNAPSHOTS
+        folder.mkdir(exist_ok=True)
+        return folder / f"epoch_{epoch:04d}.safetensors"
+
+    def drop_old_checkpoints(self, keep: int = 2) -> None:
+        for path in self.run.checkpoints()[keep:]:
+            self._remove(path)
+
+    def set_aside(self, last: int) -> None:
+        """Rename the checkpoints after step `last`, which are damaged, so that nothing goes on from them again."""
+        for path in self.run.checkpoints():
+            if path > self.checkpoint_path(last):
+                with files.readable_os_errors(path):
+                    path.replace(path.with_suffix(".damaged"))
+
+    def write_status(self, **values: Any) -> None:
+        """Replace status.json; `process`, `host` and `updated` are filled in."""
+        status = asdict(Status.now(**values))
+        files.write_text(self.run.folder / STATUS, json.dumps(status, indent=2) + "\n")
+
+
+def write_gif(run: Run, path: Path, private: bool = False) -> Path:
+    """Join a run's grids to a GIF, first to last epoch; the private ones only where that is asked for.
+
+    Raises:
+        UserError: the run has no grids yet.
+    """
+    images.save_gif(path, list(grids(run, private).values()))
+    return path
+
+
+def grids(run: Run, private: bool = False) -> dict[int, np.ndarray]:
+    """Epoch -> grid uint8 (height, width, C), in order; the private ones only where that is asked for.
+
+    A damaged grid is left out: a training shall not fail at its end for a picture of its beginning.
+
+    Raises:
+        UserError: the run has no grids yet.
+    """
+    found = {}
+    for epoch, sample in (run.private_samples() if private else run.samples()).items():
+        with contextlib.suppress(UserError):
+            found[epoch] = images.read_png(sample)
+    if not found:
+        raise UserError(f"run '{run.name}' has no sample grids yet: train it for an epoch first")
+    return found

@@ -1,0 +1,1 @@
+"""Training: from what a user asks for to a finished run folder."""

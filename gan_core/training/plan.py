@@ -1,0 +1,217 @@
+"""From what a user asks for to everything a run is made of: the data prepared, the settings settled."""
+
+import importlib.metadata
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
+
+from gan_core import __version__, config, data, images
+from gan_core.config import IMAGE_SIZES, RunConfig
+from gan_core.data.readers import phantom
+from gan_core.errors import UserError
+from gan_core.families import loading
+from gan_core.families.registry import find_preset
+from gan_core.inference import input_check
+from gan_core.training import ada, devices
+from gan_core.training.previews import inputs
+from gan_core.training.sampler import Batches
+
+
+def plan(
+    preset: str,
+    source: str,
+    *,
+    epochs: int = 50,
+    image_size: int | None = None,
+    batch_size: int | None = None,
+    seed: int = 0,
+    channels: int = 1,
+    fit: str = "crop",
+    patient_pattern: str | None = None,
+    pair_pattern: str | None = None,
+    preview_every: int = 1,
+    log_every: int = 10,
+    snapshots: bool = False,
+    device: str = "auto",
+    precision: str = "auto",
+    domains: tuple[str, ...] = (),
+    preview_inputs: str = inputs.HELD_OUT,
+    settings: list[str] | None = None,
+) -> tuple[RunConfig, data.Prepared]:
+    """Prepare the data and write down everything that the run is made of.
+
+    settings: `key=value` texts that change the preset's; precision: 32-true, bf16-mixed, or auto (both are timed once).
+    image_size and batch_size default to the preset's. domains: of a translator, the two classes A and B; the source's
+    own where it has just two. preview_inputs: see the module of that name. pair_pattern: a regular expression whose one
+    group finds the same in the names of both pictures of a pair, for presets that learn from pairs; see `data.pairs`.
+
+    Raises:
+        UserError: an unknown preset or setting, sizes that do not fit, data that cannot be read or is too little.
+    """
+    entry = find_preset(preset)
+    image_size = entry.image_size if image_size is None else image_size
+    batch_size = entry.batch_size if batch_size is None else batch_size
+    if image_size not in IMAGE_SIZES:
+        raise UserError(f"--size {image_size}: choose one of {', '.join(map(str, IMAGE_SIZES))}")
+    translates = entry.task == "translate"
+    # Batch norm needs two pictures, a translator's instance norm one.
+    least = (
+        ("--epochs", epochs, 1),
+        ("--batch-size", batch_size, 1 if translates else 2),
+        ("--log-every", log_every, 1),
+    )
+    for name, value, smallest in least:
+        if value < smallest:
+            raise UserError(f"{name} {value} is too small: take {smallest} or more")
+    if (domains or preview_inputs != inputs.HELD_OUT) and not translates:
+        raise UserError(f"'{preset}' does not translate: --domains and --preview-inputs are for presets that do")
+    if pair_pattern is not None and not entry.paired:
+        raise UserError(f"'{preset}' learns from no pairs: --pair-pattern is for presets that do")
+    if entry.paired and preview_inputs.startswith("run:"):
+        raise UserError(
+            f"--preview-inputs {preview_inputs}: '{preset}' shows pairs, and generated pictures have no partner"
+        )
+    if channels == 1 and phantom.in_colour(source):
+        raise UserError(f"{source} is drawn in colour: add --channels 3")
+    definition = loading.load_family(entry.family)
+    own = config.parse_settings(definition.config, definition.presets[preset], settings or [])
+    prepared = data.prepare(source, size=image_size, channels=channels, fit=fit, patient_pattern=patient_pattern)
+    if translates:
+        domains = _domains(domains, prepared)
+        prepared = _of_domains(prepared, domains, entry.paired, pair_pattern)
+    _check_counts(prepared, batch_size, translates)
+    if getattr(own, "augment", "none") == "adaptive":
+        parts = [prepared.labels[prepared.indices(split)] for split in ("train", "val")]
+        ada.eligible(parts[0], parts[1], entry.one_way)
+    if definition.family.conditional and not definition.family.one_class and len(prepared.classes) < 2:
+        raise UserError(f"{source}: '{preset}' needs at least two classes, found one ({prepared.classes[0]})")
+    if precision == "auto" and devices.processes() > 1:
+        # Each would time for itself, and they must agree.
+        precision = "bf16-mixed" if devices.accelerator(device) == "cuda" else "32-true"
+    if precision == "auto":
+        precision = _time_precision(entry.family, config.to_dict(own), prepared, batch_size, device, translates)
+    settled = RunConfig(
+        preset=preset,
+        family=entry.family,
+        source=source,
+        fingerprint=prepared.fingerprint,
+        classes=prepared.classes,
+        class_counts=tuple(prepared.counts()["train"][name] for name in prepared.classes),
+        image_size=image_size,
+        channels=channels,
+        fit=fit,
+        epochs=epochs,
+        batch_size=batch_size,
+        seed=seed,
+        precision=cast(devices.Precision, precision),
+        preview_every=preview_every,
+        log_every=log_every,
+        snapshots=snapshots,
+        settings=config.to_dict(own),
+        domains=domains,
+        preview_inputs=inputs.check(preview_inputs),
+        subject=input_check.subject(_some(prepared)),
+        patient_pattern=patient_pattern,
+        pair_pattern=pair_pattern,
+        versions={name: importlib.metadata.version(name) for name in ("torch", "numpy")} | {"ganray": __version__},
+        git_commit=_git_commit(),
+    )
+    return settled, prepared
+
+
+def _some(prepared: data.Prepared, count: int = 64) -> np.ndarray:
+    """A few training images, uint8 (n, C, S, S), from all over the set."""
+    train = prepared.indices("train")
+    return prepared.images[train[:: max(1, len(train) // count)]]
+
+
+def _of_domains(prepared: data.Prepared, domains: tuple[str, ...], paired: bool, pattern: str | None) -> data.Prepared:
+    """The images to train on; says how many have no partner, where one is needed."""
+    found = data.of_domains(prepared, domains, paired, pattern)
+    alone = int(np.isin(prepared.labels, [prepared.classes.index(name) for name in domains]).sum()) - len(found.names)
+    if alone:
+        print(f"{prepared.source}: {alone} pictures have no partner and are left out", file=sys.stderr)
+    return found
+
+
+def _domains(asked: tuple[str, ...], prepared: data.Prepared) -> tuple[str, ...]:
+    """The two classes to translate between, A first."""
+    named = asked or prepared.classes
+    if len(named) != 2 or len(set(named)) != 2:
+        said = f"--domains {','.join(asked)}" if asked else f"{prepared.source} has {len(named)} classes"
+        raise UserError(f"{said}: name two, as in --domains A,B. Classes: {', '.join(prepared.classes)}")
+    return named
+
+
+def _check_counts(prepared: data.Prepared, batch_size: int, translates: bool) -> None:
+    """Enough training images for one batch: of each domain where they are paired."""
+    counts = prepared.counts()["train"]
+    for where, count in counts.items() if translates else ((prepared.source, sum(counts.values())),):
+        if count < batch_size:
+            raise UserError(f"{where}: {count} training images are too few for --batch-size {batch_size}: lower it")
+
+
+def _time_precision(
+    family: str, settings: dict[str, Any], prepared: data.Prepared, batch_size: int, device: str, translates: bool
+) -> devices.Precision:
+    name = devices.accelerator(device)
+    shape = (prepared.channels, prepared.size, prepared.size)
+    train = prepared.indices("train")
+    index = train[Batches(prepared.labels[train], batch_size, 0, translates).choose(0)]
+    real = images.to_float(torch.from_numpy(prepared.images[index])).to(name)
+    labels = torch.from_numpy(prepared.labels[index]).to(name)
+
+    def build() -> loading.Family:
+        return loading.build(family, settings, shape, len(prepared.classes)).place(name)
+
+    return devices.faster_precision(name, build, real, labels)
+
+
+def cost(preset: str, image_size: int | None = None, channels: int = 1, settings: Sequence[str] = ()) -> float:
+    """Floating-point operations of a training step, for each of its pictures: what makes one run longer than another.
+
+    Of a step that pays its gradient penalty, where not every one does; that is up to a fifth more than the mean.
+
+    Raises:
+        UserError: an unknown preset or setting, or a size that does not fit.
+    """
+    entry = find_preset(preset)
+    size = entry.image_size if image_size is None else image_size
+    definition = loading.load_family(entry.family)
+    own = config.to_dict(config.parse_settings(definition.config, definition.presets[preset], list(settings)))
+    labels = torch.arange(2)  # one of each class: a translator's pair
+    if "pay" in own:
+        labels = labels.repeat_interleave(4)  # of which a part pays the penalty
+    with torch.random.fork_rng(devices=[]), _Counted() as counted:
+        family = loading.build(entry.family, own, (channels, size, size), 2).place("cpu")
+        family.train_step(torch.rand(len(labels), channels, size, size) * 2 - 1, labels)
+    return counted.operations / len(labels)
+
+
+class _Counted(TorchDispatchMode):
+    """Counts what convolutions and matrix products do. Torch's own counter cannot follow a gradient of a gradient."""
+
+    operations = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        if count := flop_registry.get(func._overloadpacket):
+            self.operations += count(*args, **(kwargs or {}), out_val=out)
+        return out
+
+
+def _git_commit() -> str | None:
+    """The commit of the code that trains, where it lies in a git checkout."""
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None

@@ -1,0 +1,1 @@
+"""What a training shows every few epochs, and what it measures then."""

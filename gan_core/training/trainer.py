@@ -1,0 +1,343 @@
+"""The one training loop; it names no family.
+
+    python -m gan_core train dcgan --data phantom:cxr
+
+All randomness of a step comes from (seed, step): a run that was killed and resumed from a checkpoint goes through the
+same numbers as one that was not. Reports and checkpoints stand before the step, so that the first and the last share
+the code of all others.
+"""
+
+import contextlib
+import math
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+from tqdm import tqdm
+
+from gan_core import data, images
+from gan_core.config import RunConfig
+from gan_core.errors import UserError
+from gan_core.families import loading
+from gan_core.runs import EPOCHS, METRICS, Run, RunWriter
+from gan_core.training import ada, checkpoints, devices
+from gan_core.training.interrupts import Diverged, Interrupted, Parted, Watch, leave_alone, until
+from gan_core.training.previews import generators, translators
+from gan_core.training.previews import inputs as preview_inputs
+from gan_core.training.sampler import Batches, mix
+from gan_core.training.signals import StopSignals
+
+_INITIAL, _STEP = range(2)  # streams of randomness
+_CHECKPOINT_SECONDS, _STATUS_SECONDS = 120.0, 1.0  # that a run goes on between checkpoints, and words of its status
+_LAST_SECONDS = 3.0  # after a signal, in which more is begun than the checkpoint
+
+
+def train(settled: RunConfig, prepared: data.Prepared, name: str, root: Path, device: str = "auto") -> Run:
+    """Train a new run from first to last epoch; see `plans.plan` for its config.
+
+    Raises:
+        UserError: the name is taken or the folder cannot be written. Diverged: a loss is no longer finite.
+    """
+    fabric = devices.make_fabric(device, settled.precision)
+    writer = RunWriter.create(root, name, settled) if fabric.is_global_zero else None
+    try:
+        Trainer(settled, prepared, fabric, writer, root).run()
+    finally:
+        if writer:
+            writer.close()
+    return Run(root / name, root)
+
+
+def resume(run: Run, device: str = "auto") -> Run:
+    """Go on from a run's newest complete checkpoint; a run that ended before its first one begins again.
+
+    Raises:
+        UserError: its checkpoints are gone or damaged, its data has changed, it is finished, or another process trains
+            it. Diverged: a loss is no longer finite.
+    """
+    settled = run.config()
+    fabric = devices.make_fabric(device, settled.precision)
+    writer = RunWriter.reopen(run) if fabric.is_global_zero else None
+    try:
+        if run.status().state == "finished":
+            raise UserError(f"run '{run.name}' is finished: there is nothing to resume")
+        prepared = data.prepare(
+            settled.source,
+            size=settled.image_size,
+            channels=settled.channels,
+            fit=settled.fit,
+            patient_pattern=settled.patient_pattern,
+            split_seed=settled.split_seed,
+        )
+        if prepared.fingerprint != settled.fingerprint:
+            raise UserError(f"run '{run.name}': {settled.source} has changed since it began; train a new run")
+        if settled.domains:
+            paired = loading.load_family(settled.family).family.paired
+            prepared = data.of_domains(prepared, settled.domains, paired, settled.pair_pattern)
+        trainer = Trainer(settled, prepared, fabric, writer, run.root)
+        trainer.restore(run)
+        trainer.run()
+    finally:
+        if writer:
+            writer.close()
+    return run
+
+
+class Trainer:
+    """One run: its family, its data on the device, its place in time."""
+
+    def __init__(
+        self, settled: RunConfig, prepared: data.Prepared, fabric: Fabric, writer: RunWriter | None, root: Path
+    ) -> None:
+        self.config, self.fabric, self.writer = settled, fabric, writer
+        self.private = bool(settled.domains) and preview_inputs.are_private(settled)
+        if settled.batch_size % fabric.world_size:
+            raise UserError(f"--batch-size {settled.batch_size} cannot be shared by {fabric.world_size} processes")
+        torch.manual_seed(mix(_INITIAL, settled.seed))
+        shape = (settled.channels, settled.image_size, settled.image_size)
+        self.family = loading.build(settled.family, settled.settings, shape, len(settled.classes)).place(fabric.device)
+        if fabric.world_size > 1:
+            self.family.join(lambda tensor: devices.mean(fabric, tensor), (fabric.global_rank, fabric.world_size))
+        self.watch = Watch(self.family.columns)
+        self.pixels, self.labels = devices.place(*_part(prepared, "train"), fabric.device)
+        self.fixed = self._fix_inputs(prepared, root)
+        self.adapt = ada.after_step(self.family, self.pixels, self.labels, _part(prepared, "val"), settled)
+        of_domains = bool(settled.domains), self.family.paired
+        self.batches = Batches(_part(prepared, "train")[1], settled.batch_size, settled.seed, *of_domains)
+        self.steps_per_epoch = self.batches.steps_per_epoch
+        self.last_step = self.family.steps = self.steps_per_epoch * settled.epochs
+        self.seconds = 0.0  # trained so far, earlier starts counted in
+        self.rows: list[tuple[int, float, Tensor]] = []
+        self.stop_requested: str | None = None
+        self.stop_by = math.inf
+        self.saved_step = -1
+
+    def _fix_inputs(self, prepared: data.Prepared, root: Path) -> generators.Fixed | translators.Fixed:
+        train, held_out, seed = _part(prepared, "train"), _part(prepared, "val"), self.config.seed
+        if not self.config.domains:
+            return generators.fix_inputs(self.family, train, held_out, seed)
+        inputs = preview_inputs.make(self.config, root, translators.ROWS)
+        return translators.fix_inputs(self.family, train, held_out, seed, inputs)
+
+    def restore(self, run: Run) -> None:
+        """Take over the newest complete checkpoint and cut the tables back to what it knows."""
+        if run.checkpoints() or (run.folder / METRICS).exists():  # the first checkpoint stands before the first row
+            path, tensors, header, damaged = checkpoints.newest(run)
+            for line in damaged:
+                self.fabric.print(f"warning: {line}; going back to {path.name}")
+            checkpoints.check_fit(self.family.expected_state(header["step"]), tensors, path)
+            with torch.no_grad():
+                self.family.load_training_state(tensors, header["optimizers"])
+            self.family.step = self.saved_step = header["step"]
+            self.seconds = header["seconds"]
+            self.rows = [
+                (step, seconds, torch.tensor(values, device=self.fabric.device))
+                for step, seconds, values in header["pending"]
+            ]
+        if self.writer:
+            self.writer.set_aside(self.family.step)
+            self.writer.keep_rows(METRICS, "step", self.family.step)
+            self.writer.keep_rows(EPOCHS, "step", self.family.step - 1)
+            self.writer.keep_samples(self.family.step // self.steps_per_epoch)
+
+    def run(self) -> None:
+        """Train to the end, or until a signal asks to stop; status.json says which."""
+        started = time.perf_counter() - self.seconds
+        shared = self.writer and self.fabric.world_size > 1
+        watch = partial(leave_alone, self._say_parted) if shared else None
+        with StopSignals(self._ask_to_stop, watch), self._progress() as bar:
+            self.family.train()
+            self.family.averages.eval()
+            self._status("running")
+            last_saved = last_status = time.perf_counter()
+            try:
+                while True:
+                    step = self.family.step
+                    self.seconds = time.perf_counter() - started
+                    done = step == self.last_step
+                    ends = done or self._agree(self.stop_requested is not None)
+                    at_preview = self._preview_due()
+                    if at_preview or done or step % self.config.log_every == 0:
+                        self._flush()
+                    if at_preview and not self._preview():
+                        done, ends = False, True
+                    if at_preview or ends or self._agree(time.perf_counter() - last_saved > _CHECKPOINT_SECONDS):
+                        self._save()
+                        last_saved = time.perf_counter()
+                    if ends:
+                        break
+                    if time.perf_counter() - last_status > _STATUS_SECONDS:
+                        self._status("running")
+                        last_status = time.perf_counter()
+                    self._step()
+                    bar.update()
+                    if step % 20 == 0:
+                        bar.set_postfix({name: f"{value:.3g}" for name, value in self._newest().items()}, refresh=False)
+                self._finish(done)
+            except Exception as error:
+                parted = self.family.reduce is not None and Parted.is_behind(error)
+                saved = f"the last complete checkpoint is of step {self.saved_step}"
+                reason = f"{Parted() if parted else error}; {saved if self.saved_step >= 0 else 'no checkpoint yet'}"
+                with contextlib.suppress(UserError):  # a full disk may be why we are here
+                    self._status("stopped" if parted else "failed", reason)
+                if parted:
+                    raise Parted from error
+                raise
+
+    def _step(self) -> None:
+        """One batch through the family's `train_step`, with the randomness of (seed, step)."""
+        family, settled = self.family, self.config
+        index = torch.from_numpy(self.batches.choose(family.step, *family.share)).to(self.pixels.device)
+        real = images.to_float(self.pixels[index].to(self.fabric.device))
+        labels = self.labels[index].to(self.fabric.device)
+
+        torch.manual_seed(mix(_STEP, settled.seed, family.step))
+        start = time.perf_counter()
+        with self.fabric.autocast():
+            scalars = family.train_step(real, labels)
+            family.step += 1
+            self.adapt()
+
+        values = torch.stack([scalars[column] for column in family.columns])
+        self.rows.append((family.step, time.perf_counter() - start, values))
+        self.watch.see(family.step, values)
+
+    def _flush(self) -> None:
+        """Write one row: the means over the steps since the last one."""
+        if not self.rows:
+            return
+        self._check_rows()
+        values = torch.stack([row[2] for row in self.rows]).cpu()
+        seconds = sum(row[1] for row in self.rows)
+        step = self.rows[-1][0]
+        row = {
+            "step": step,
+            "epoch": step / self.steps_per_epoch,
+            "seconds": self.seconds,
+            "images_per_second": len(self.rows) * self.config.batch_size / seconds,
+        } | dict(zip(self.family.columns, values.mean(0).tolist(), strict=True))
+        if self.writer:
+            self.writer.log([row])
+        self.rows.clear()
+
+    def _check_rows(self) -> None:
+        """Nothing is written down, and no checkpoint made, before it is known to be finite; all processes agree."""
+        if self.rows and self.family.reduce is not None:
+            means = self.family.reduce(torch.stack([row[2] for row in self.rows]))
+            self.rows = [(step, time_, mean) for (step, time_, _), mean in zip(self.rows, means, strict=True)]
+        for step, _, values in self.rows:
+            self.watch.check(step, values)
+
+    def _preview_due(self) -> bool:
+        epoch, place = divmod(self.family.step, self.steps_per_epoch)
+        return place == 0 and (epoch % self.config.preview_every == 0 or epoch == self.config.epochs)
+
+    def _preview(self) -> bool:
+        """Samples of the fixed latents and a row of epochs.csv; only the writing process looks. Returns whether it was
+        done: one that a signal cuts short is made when the run is resumed.
+        """
+        if not self.writer:
+            return True
+        epoch = self.family.step // self.steps_per_epoch
+        # Of several processes, the others would wait for one that leaves a preview.
+        alone = self.fabric.world_size == 1
+        try:
+            with self.fabric.autocast(), until(lambda: alone and self.stop_requested is not None):
+                sheet, row = self.fixed.look(self.family)
+        except Interrupted:
+            return False
+        self.writer.save_samples(epoch, sheet, self.private)
+        self.writer.log([{"epoch": epoch, "step": self.family.step} | row], EPOCHS)
+        if self.config.snapshots:
+            self._save_weights(self.writer.snapshot_path(epoch), self.family.served_state())
+        return True
+
+    def _save(self) -> None:
+        step = self.family.step
+        self._check_rows()
+        if self.writer:
+            tensors, numbers = self.family.training_state()
+            if wrong := checkpoints.not_finite(tensors):
+                raise Diverged(f"'{wrong}' is not finite at step {step}: try a lower learning rate (--set lr=...)")
+            header = {"step": step, "seconds": self.seconds, "optimizers": numbers}
+            # The steps since the last row go along: the next row is the same whether the run was cut here or not.
+            header["pending"] = [(step, seconds, values.tolist()) for step, seconds, values in self.rows]
+            self.writer.sync_tables()
+            checkpoints.save(self.writer.checkpoint_path(step), tensors, header)
+            self.writer.drop_old_checkpoints()
+        self.saved_step = step
+
+    def _finish(self, done: bool) -> None:
+        """Weights, GIF and the last status; a signal does not wait for weights whose statistics take long."""
+        if not self.writer:
+            return
+        try:
+            with until(lambda: time.perf_counter() > self.stop_by):
+                self.fixed.refresh(self.family)
+            self._save_weights(self.writer.run.weights, self.family.served_state())
+            if self.family.judges:
+                self._save_weights(self.writer.run.discriminator, self.family.judging_state())
+        except Interrupted:
+            done = False
+        if self.writer.run.private_samples() if self.private else self.writer.run.samples():
+            self.writer.save_gif(self.private)
+        self._status(
+            "finished" if done else "stopped",
+            None if done else self.stop_requested or "another of its processes was stopped",
+        )
+
+    def _save_weights(self, path: Path, state: dict[str, Tensor]) -> None:
+        checkpoints.save_weights(path, state, {"preset": self.config.preset, "step": self.family.step})
+
+    def _newest(self) -> dict[str, float]:
+        return dict(zip(self.family.columns, self.rows[-1][2].tolist(), strict=True)) if self.rows else {}
+
+    def _progress(self) -> Any:
+        return tqdm(
+            total=self.last_step,
+            initial=self.family.step,
+            desc=self.config.preset,
+            unit="step",
+            disable=None if self.writer else True,
+            dynamic_ncols=True,
+        )
+
+    def _status(self, state: str, reason: str | None = None) -> None:
+        if not self.writer:
+            return
+        step = self.family.step
+        left = self.seconds / step * (self.last_step - step) if step and state == "running" else None
+        self.writer.write_status(
+            state=state,
+            reason=reason,
+            epoch=step // self.steps_per_epoch,
+            epochs=self.config.epochs,
+            step=step,
+            steps=self.last_step,
+            eta_seconds=left,
+            device=str(self.fabric.device),
+        )
+
+    def _ask_to_stop(self, reason: str) -> None:
+        self.stop_requested, self.stop_by = reason, time.perf_counter() + _LAST_SECONDS
+
+    def _say_parted(self) -> None:
+        self._status("stopped", f"{Parted()}; the last complete checkpoint is of step {self.saved_step}")
+
+    def _agree(self, wish: bool) -> bool:
+        """Whether a process wishes so. Several ask each other every `log_every` steps: all stop and save together, or
+        one would wait for the others for ever.
+        """
+        if self.family.reduce is None or self.family.step % self.config.log_every:
+            return wish and self.family.reduce is None
+        return bool(self.family.reduce(torch.tensor(float(wish), device=self.fabric.device)) > 0)
+
+
+def _part(prepared: data.Prepared, split: str) -> tuple[np.ndarray, np.ndarray]:
+    index = prepared.indices(split)
+    return prepared.images[index], prepared.labels[index]

@@ -1,0 +1,245 @@
+"""Time to quality: lines over seeds, what they reach, and the runs that only their numbers were kept of."""
+
+import csv
+import io
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dashboard.charts import plotly_figures
+from dashboard.library.evaluations import Evaluated
+from dashboard.library.store import Library
+from dashboard.pages.evaluate import seeds, time_to_quality
+from dashboard.widgets import run_picker
+from gan_core import runs
+from gan_core.evaluation.results import Evaluation
+from gan_core.runs import Run
+from tests.app.test_evaluate import evaluate_page
+from tests.app.test_pages import healthy, open_page, staged, texts
+from tests.helpers import made_evaluations
+from tests.helpers.run_folders import make_run
+
+QUALITY = {"gan": 0.4, "dcgan": 0.9, "cgan": 0.97}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three presets of two seeds each: one whole, one as numbers only."""
+    root = tmp_path_factory.mktemp("study")
+    for preset, quality in QUALITY.items():
+        for seed in (0, 1):
+            run = make_run(root, f"reference/{preset}{f'-s{seed}' if seed else ''}", preset, 5, 4, seed=seed)
+            way = made_evaluations.progress(quality - 0.02 * seed, seconds=1200 * (1 + seed))
+            made_evaluations.write(run, quality - 0.02 * seed, training=made_evaluations.training(run), progress=way)
+            if seed:
+                lighten(run)
+    return root
+
+
+def lighten(run: Run) -> None:
+    for name in (runs.WEIGHTS, runs.GIF):
+        (run.folder / name).unlink()
+    shutil.rmtree(run.folder / runs.SAMPLES)
+
+
+@pytest.fixture
+def study(made: Path, runs_root: Path) -> Path:
+    """A copy of them, for this test alone."""
+    shutil.copytree(made, runs_root, dirs_exist_ok=True)
+    return runs_root
+
+
+def evaluated(root: Path, *names: str) -> list[Evaluated]:
+    library, found = Library(root), []
+    for name in names:
+        entry = library.find(f"reference/{name}")
+        assert entry
+        one = library.evaluation(entry)
+        assert isinstance(one, Evaluation)
+        found.append(Evaluated(entry, one, entry.label))
+    return found
+
+
+def lines(members: list[Evaluated]) -> list[time_to_quality.Way]:
+    look = plotly_figures.styles([run.entry for run in members])
+    return time_to_quality.ways(
+        members, {run.entry.recipe: look[run.entry.name] for run in reversed(members)}, "frechet"
+    )
+
+
+def test_seeds_are_one_line_with_its_band(made: Path) -> None:
+    first, second = evaluated(made, "dcgan", "dcgan-s1")
+    [way] = lines([first, second])
+    assert way.label == "dcgan"
+    assert [way.label for way in lines([first, second, *evaluated(made, "gan")])] == ["dcgan, 2 seeds", "gan"]
+    assert way.images.tolist() == [4192.0 * epoch for epoch in range(0, 51, 5)]
+    assert way.minutes[-1] == pytest.approx(20)  # the other took 40
+    ends = [run.found.progress.stands[-1].measures["frechet"].value for run in (first, second) if run.found.progress]
+    assert way.mean[-1] == pytest.approx(np.mean(ends))
+    assert way.values[:, -1].tolist() == ends
+
+
+def test_seeds_that_were_looked_at_at_other_times_share_the_epochs_of_one(made: Path) -> None:
+    first, second = evaluated(made, "dcgan", "dcgan-s1")
+    way = second.found.progress
+    assert way
+    fewer = replace(second.found, progress=replace(way, stands=way.stands[:9:2]))
+    [line] = lines([first, replace(second, found=fewer)])
+    assert line.images.tolist() == [4192.0 * epoch for epoch in (0, 10, 20, 30, 40)]
+    assert first.found.progress
+    assert line.values[0, 1] == first.found.progress.stands[2].measures["frechet"].value
+
+
+def test_where_a_line_comes_near_is_read_off_between_its_stands(made: Path) -> None:
+    [way] = lines(evaluated(made, "cgan"))
+    at, mean = way.images, way.mean
+    half = float(mean[3] + mean[4]) / 2
+    assert way.reached(half, "images") == pytest.approx((at[3] + at[4]) / 2)
+    assert way.reached(1e6, "minutes") == 0
+    assert way.reached(float(mean.min()) / 2, "images") is None
+    near = time_to_quality.summary([replace(way, floor=4.0)], "images", "Frechet distance")
+    assert near.startswith("Frechet distance at the end: **cgan** 4.44. Within twice what real images score (8.00): ")
+    assert near.endswith(" images.")
+    [far] = lines(evaluated(made, "gan"))
+    assert "None of them comes within twice" in time_to_quality.summary([far], "images", "Frechet distance")
+
+
+def test_what_was_measured_otherwise_is_left_out(made: Path) -> None:
+    first, second = evaluated(made, "dcgan", "cgan")
+    other = replace(second, found=replace(second.found, fingerprint="another"))
+    assert time_to_quality.comparable([first, other]) == ([first], [other])
+    without = replace(second, found=replace(second.found, progress=None))
+    assert time_to_quality.comparable([without, first]) == ([first], [])
+    assert time_to_quality.comparable([without]) == ([], [])
+
+
+def test_every_snapshot_can_be_taken_away(made: Path) -> None:
+    members = evaluated(made, "dcgan", "dcgan-s1")
+    rows = list(csv.DictReader(io.StringIO(time_to_quality.to_csv(members))))
+    assert len(rows) == 2 * 11 * 2
+    last = [row for row in rows if row["measure"] == "frechet"][-1]
+    assert (last["run"], last["seed"], last["epoch"], last["images"]) == ("reference/dcgan-s1", "1", "50", "209600")
+    assert float(last["low"]) < float(last["value"]) < float(last["high"])
+
+
+def test_the_page_takes_in_the_other_seeds(study: Path) -> None:
+    app = evaluate_page(evaluated=[f"reference/{name}" for name in QUALITY])
+    shown = texts(app)
+    assert "Time to quality" in shown
+    assert "Lines are means over 2 seeds" in shown
+    assert "Trained more than once" in shown
+    assert app.get("plotly_chart")[0].proto.alt.startswith("Frechet distance against minutes: gan from")
+    assert "**Frechet distance**: **cgan, 2 seeds** is ahead of all others." in shown.replace("\\", "")
+
+
+def test_the_axis_stands_in_the_address(study: Path) -> None:
+    app = evaluate_page(evaluated="reference/dcgan", against="Images seen")
+    assert "209 600 images" in app.get("plotly_chart")[0].proto.alt
+    app.segmented_control(key="against").set_value("Minutes").run()
+    assert "after 20 min" in healthy(app).get("plotly_chart")[0].proto.alt
+
+
+def test_a_seed_may_lack_what_others_have(study: Path) -> None:
+    made_evaluations.write(runs.find_run("dcgan", study), 0.9, progress=None, training=None)
+    shown = texts(evaluate_page(evaluated=["reference/dcgan", "reference/gan"])).replace("\\", "")
+    assert "**dcgan-s1**" in shown  # its line is the other seed's alone
+    for name in (*QUALITY, *(f"{name}-s1" for name in QUALITY)):
+        made_evaluations.write(runs.find_run(name, study), 0.5)
+    assert "Time to quality" not in texts(evaluate_page())
+
+
+def test_other_seeds_are_found_by_recipe_and_images(made: Path) -> None:
+    library = Library(made)
+    members = evaluated(made, "dcgan", "gan")
+    assert [run.label for run in seeds.beside(library, library.readable(), members)] == ["dcgan-s1", "gan-s1"]
+    assert seeds.beside(library, library.readable(), evaluated(made, "dcgan", "dcgan-s1")) == []
+    other = replace(members[0], found=replace(members[0].found, fingerprint="another"))
+    assert seeds.beside(library, library.readable(), [other]) == []
+
+
+def test_a_ranking_over_seeds_marks_what_lies_apart(made: Path) -> None:
+    groups = seeds.together(evaluated(made, "gan", "gan-s1", "cgan", "cgan-s1"))
+    found = seeds.over_seeds(groups, "frechet")
+    assert found
+    row, first = found
+    assert (row.best, first) == (1, (1,))
+    assert seeds.labels(groups) == ["gan, 2 seeds", "cgan, 2 seeds"]
+    assert seeds.verdict(row, first, ["a", "b"]) == "**b** is ahead of all others."
+    assert seeds.verdict(row, (1, 0), ["a", "b"]) == "none can be told from the best."
+    assert seeds.verdict(row, (), ["a", "b"]) == "cannot be ranked."
+    assert [cell.count for cell in row.cells if cell] == [2, 2]
+    assert seeds.over_seeds([groups[0][:1]], "frechet") is None
+
+
+def test_a_ranking_over_seeds_says_what_the_second_extractor_sees(made: Path) -> None:
+    groups = seeds.together(evaluated(made, "gan", "gan-s1", "cgan", "cgan-s1"))
+    assert seeds.second_opinion(groups, "frechet", (1,), ["a", "b"]) == r" The features of child\-a say the same."
+    by = r" By the features of child\-a"
+    assert seeds.second_opinion(groups, "frechet", (0, 1), ["a", "b"]) == f"{by} **b** is ahead of all others."
+    (first, *others), second = groups
+    blind = replace(second[-1], found=replace(second[-1].found, second_opinion={}))
+    assert seeds.second_opinion([groups[0], [*second[:-1], blind]], "frechet", (1,), ["a", "b"]) == ""
+    own = replace(first, found=replace(first.found, second_opinion=first.found.fidelity))
+    assert seeds.second_opinion([[own, *others], second], "frechet", (1,), ["a", "b"]) == ""
+    unseen = replace(first, found=replace(first.found, second_opinion={}))
+    assert seeds.second_opinion([[unseen], second], "frechet", (1,), ["a", "b"]) == ""
+    doubted = replace(first, found=replace(first.found, second_opinion=second[0].found.second_opinion))
+    assert "none can be told" in seeds.second_opinion([[doubted, *others], second], "frechet", (1,), ["a", "b"])
+
+
+def test_a_setting_that_is_off_makes_no_other_recipe(tmp_path: Path) -> None:
+    for name, more in (("old", {}), ("new", {"augment": "none", "r2": 0.0}), ("other", {"augment": "fixed"})):
+        run = make_run(tmp_path, name, "dcgan", 1, 2)
+        path = run.folder / runs.CONFIG
+        values = json.loads(path.read_text())
+        path.write_text(json.dumps(values | {"settings": values["settings"] | more}))
+    found = {entry.name: entry.recipe for entry in Library(tmp_path).readable()}
+    assert found["old"] == found["new"] != found["other"]
+
+
+def test_runs_with_numbers_only_come_last_and_share_a_row(study: Path) -> None:
+    library = Library(study)
+    readable = library.readable()
+    assert [entry.light for entry in run_picker.in_order(readable)] == [False] * 3 + [True] * 3
+    rows = run_picker.folded(readable)
+    assert [[entry.label for entry in row] for row in rows] == [[name, f"{name}-s1"] for name in sorted(QUALITY)]
+    assert run_picker.listing(rows, {})["Seeds"].tolist() == ["0, 1"] * 3
+    alone = [entry for entry in readable if entry.label == "gan-s1"]
+    assert run_picker.folded(alone) == [alone]
+    assert "Seeds" not in run_picker.listing(run_picker.folded(alone), {})
+
+
+def test_a_tick_chooses_all_seeds_of_a_row(study: Path) -> None:
+    app = open_page(runs="reference/gan", find="preset:cgan,gan")
+    app.session_state["finder"] = True
+    assert healthy(app.run()).dataframe[0].value["Run"].tolist() == ["reference/cgan", "reference/gan"]
+    rows = [["reference/cgan", "reference/cgan-s1"], ["reference/gan", "reference/gan-s1"]]
+    gan, cgan = rows[1], rows[0]
+    assert run_picker.chosen_by([cgan], [], ["reference/gan"]) == [
+        "reference/gan",
+        "reference/cgan",
+        "reference/cgan-s1",
+    ]
+    assert run_picker.chosen_by([], [gan], ["reference/gan", "reference/gan-s1", "x"]) == ["x"]
+    assert run_picker.chosen_by([gan], [cgan], ["reference/gan-s1"]) == ["reference/gan-s1"]
+
+
+def test_compare_shows_a_sentence_where_there_are_no_sheets(study: Path) -> None:
+    app = open_page(runs=["reference/gan", "reference/gan-s1"])
+    assert [run["label"] for run in staged(app)["runs"]] == ["gan"]
+    assert "**gan-s1**: no samples were kept of it." in texts(app).replace("\\", "")
+    assert app.table[0].value.loc["Seed"].tolist() == ["0", "1"]
+    app = open_page(runs=["reference/gan-s1", "reference/cgan-s1"])
+    assert "no samples were kept of them" in texts(app)
+    assert not [e for e in app.get("bidi_component") if e.proto.component_name.endswith("ganray_stage")]
+
+
+def test_the_run_page_says_what_was_not_kept(study: Path) -> None:
+    shown = texts(open_page("run", run="reference/gan-s1"))
+    assert "No samples were kept of this run" in shown
+    assert "No weights were kept of this run" in shown
+    evaluate_page(evaluated="reference/gan-s1")

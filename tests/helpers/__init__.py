@@ -1,0 +1,1 @@
+"""What several tests share: small runs, made-up evaluations, the app in a process of its own."""

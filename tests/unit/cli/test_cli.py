@@ -1,0 +1,156 @@
+"""The command line as a stranger uses it: help, results, and one clear line with exit code 2 for a mistake."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from gan_core import cli
+from gan_core.evaluation import results
+from gan_core.families import registry
+from gan_core.runs import Run
+from tests.helpers.training import SMALL, make_pictures
+
+COMMANDS = ["train", "compare", "resume", "list", "generate", "translate", "diagnose", "prepare", "export"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main([command, "--help"])
+    assert ended.value.code == 0
+    said = capsys.readouterr().out
+    assert f"gan_core {command}" in said
+    if command in ("train", "compare"):
+        assert all(name in said for name in registry.presets())
+
+
+def test_help_does_without_torch() -> None:
+    code = """
+import sys
+from gan_core import cli
+try:
+    cli.main(["--help"])
+except SystemExit:
+    assert "torch" not in sys.modules
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_compare_list_and_export(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pictures = make_pictures(tmp_path / "shapes")
+    root = tmp_path / "runs"
+    common = ["--data", str(pictures), "--runs", str(root), "--epochs", "1", *SMALL]
+    assert cli.main(["compare", "gan", "cgan", "--seeds", "2", *common]) == 0
+    table = capsys.readouterr().out.splitlines()[-5:]
+    assert table[0].split()[:3] == ["run", "preset", "state"]
+    assert [line.split()[0] for line in table[1:]] == ["gan-s0", "cgan-s0", "gan-s1", "cgan-s1"]
+    assert all("finished" in line for line in table[1:])
+    assert [Run(root / f"gan-s{seed}").config().seed for seed in (0, 1)] == [0, 1]
+    assert cli.main(["list", "--runs", str(root)]) == 0
+    assert capsys.readouterr().out.count("finished") == 4
+    assert cli.main(["export", "gan-s0", "--gif", "--runs", str(root), "--out", str(tmp_path / "a.gif")]) == 0
+    with Image.open(tmp_path / "a.gif") as gif:
+        assert gif.n_frames == 2
+
+
+def test_a_study_is_one_command_and_can_be_taken_up(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = tmp_path / "runs"
+    pictures = make_pictures(tmp_path / "shapes", per_class=40)
+    command = ["compare", "gan", "--data", str(pictures), "--runs", str(root), *SMALL]
+    assert cli.main([*command, "--epochs", "1", "--seeds", "2", "--evaluate", "--num", "40"]) == 0
+    said = capsys.readouterr().out
+    assert "gan x 2" in said
+    assert said.count("KID by images seen: ") == 2
+    found = results.read(Run(root / "gan-s1").evaluation)
+    assert found.progress
+    assert [stand.epoch for stand in found.progress.stands] == [0, 1]
+    assert found.memorisation or any(line.startswith("memorisation: ") for line in found.notes)
+    before = Run(root / "gan-s0").weights.stat().st_mtime_ns
+    assert cli.main([*command, "--epochs", "1", "--seeds", "2", "--resume"]) == 0
+    assert sorted(path.name for path in root.iterdir()) == ["gan-s0", "gan-s1"]
+    assert Run(root / "gan-s0").weights.stat().st_mtime_ns == before
+    assert cli.main([*command, "--epochs", "2", "--seeds", "2", "--resume"]) == 2
+    assert "another preset, seed, budget or source" in capsys.readouterr().err
+
+
+def test_a_name_is_found_when_none_is_given(tmp_path: Path) -> None:
+    pictures = make_pictures(tmp_path / "shapes")
+    for _ in range(2):
+        command = ["train", "gan", "--data", str(pictures), "--runs", str(tmp_path / "runs"), "--epochs", "1", *SMALL]
+        assert cli.main(command) == 0
+    assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == ["gan", "gan-2"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "dcgann", "--data", "phantom:cxr"], "Did you mean 'dcgan'"),
+        (["train", "gan", "--data", "/no/such/folder"], "/no/such/folder"),
+        (["train", "gan", "--data", "phantom:leg"], "phantom:"),
+        (["train", "gan", "--data", "SHAPES", "--name", "../x"], "run name '../x'"),
+        (["train", "gan", "--data", "SHAPES", "--name", "a/b"], "run name 'a/b'"),
+        (["train", "gan", "--data", "SHAPES", "--batch-size", "500"], "too few"),
+        (["train", "gan", "--data", "SHAPES", "--batch-size", "1"], "--batch-size"),
+        (["train", "gan", "--data", "SHAPES", "--epochs", "0"], "--epochs"),
+        (["train", "gan", "--data", "SHAPES", "--size", "48"], "--size 48"),
+        (["train", "gan", "--data", "SHAPES", "--set", "rate=1"], "no setting 'rate'"),
+        (["train", "gan", "--data", "SHAPES", "--patient-pattern", "("], "pattern"),
+        (["train", "cgan", "--data", "SHAPES/bar"], "two classes"),
+        (["train", "gan", "--data", "EMPTY"], "no images"),
+        (["resume", "nothing"], "no run 'nothing'"),
+        (["generate", "nothing", "--num", "1", "--out", "x"], "no run 'nothing'"),
+        (["diagnose", "nothing"], "no run 'nothing'"),
+        (["export", "nothing", "--gif"], "no run 'nothing'"),
+        (["prepare", "SHAPES", "--folders"], "--folders needs DEST"),
+    ],
+)
+def test_mistakes(
+    arguments: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    make_pictures(tmp_path / "SHAPES")
+    (tmp_path / "EMPTY").mkdir()
+    extra = [] if arguments[0] == "prepare" else ["--runs", str(tmp_path / "runs")]
+    fixed = SMALL if arguments[0] == "train" else []
+    assert cli.main([arguments[0], *arguments[1:2], *fixed, *extra, *arguments[2:]]) == 2
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error:")]
+    assert message in line
+    assert not list((tmp_path / "runs").glob("*"))
+
+
+def test_an_existing_name_is_refused_before_anything_is_prepared(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "config.json").touch()
+    assert cli.main(["train", "gan", "--data", "nowhere", "--runs", str(tmp_path), "--name", "mine"]) == 2
+    assert "exists already" in capsys.readouterr().err
+
+
+def test_prepare_describes_and_writes_folders(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pictures = make_pictures(tmp_path / "shapes")
+    (pictures / "bar" / "bar000.png").write_bytes(b"")
+    assert cli.main(["prepare", str(pictures), str(tmp_path / "out"), "--size", "32", "--folders"]) == 0
+    said = capsys.readouterr()
+    assert "bar000.png" in said.out + said.err
+    written = sorted(path.relative_to(tmp_path / "out").parts[:2] for path in (tmp_path / "out").rglob("*.png"))
+    assert {parts[0] for parts in written} == {"train", "val", "test"}
+    assert len(written) == 39
+
+
+@pytest.mark.parametrize("arguments", [[], ["trian"], ["train"], ["train", "gan", "--data", "x", "--epochs", "three"]])
+def test_a_wrong_call_is_one_line_too(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+    assert ended.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ")
+    assert line.endswith("--help")

@@ -1,0 +1,157 @@
+"""Starting, following and stopping training processes."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from dashboard import jobs
+from dashboard.jobs import Job, Jobs, Order
+from gan_core import config, runs
+from gan_core.cli import parser
+from gan_core.errors import UserError
+from gan_core.runs import Run
+from tests.helpers.run_folders import make_run, settings
+
+ORDER = Order("dcgan", "phantom:cxr?images=64", "mine", 2, 32, 8, 1)
+TRANSLATOR = Order(
+    "cyclegan_resnet_light", "phantom:cxr?images=64", "mine", 2, 32, 1, 1, ("normal", "covid"), "phantom:cxr"
+)
+
+
+@pytest.fixture
+def started(tmp_path: Path) -> Jobs:
+    return Jobs(tmp_path / "runs", tmp_path / "logs")
+
+
+def wait(job: Job, seconds: float = 60) -> None:
+    job.process.wait(seconds)
+
+
+def test_the_command_line_understands_the_order() -> None:
+    words = [sys.executable, "-m", "gan_core", "train", "--help"]
+    text = subprocess.run(words, capture_output=True, text=True, check=True, cwd=jobs.PACKAGE_ROOT).stdout
+    for option in (word for order in (ORDER, TRANSLATOR) for word in order.arguments() if word.startswith("--")):
+        assert option in text
+    assert not {"--domains", "--preview-inputs"} & set(ORDER.arguments())
+    assert TRANSLATOR.arguments()[-4:] == ["--domains", "normal,covid", "--preview-inputs", "phantom:cxr"]
+
+
+def test_the_command_line_reads_what_was_ordered() -> None:
+    options = parser._parser().parse_args(TRANSLATOR.arguments())
+    assert (options.preset, options.data, options.batch_size) == ("cyclegan_resnet_light", TRANSLATOR.source, 1)
+    assert (options.domains, options.preview_inputs) == (("normal", "covid"), "phantom:cxr")
+
+
+def test_what_the_names_of_a_pair_share_is_ordered() -> None:
+    order = Order("pix2pix", "slices", "mine", 2, 64, 1, 0, ("T1", "T2"), pair_pattern=r"-(\d+)_")
+    assert parser._parser().parse_args(order.arguments()).pair_pattern == r"-(\d+)_"
+    assert parser._parser().parse_args(TRANSLATOR.arguments()).pair_pattern is None
+
+
+def test_a_mistake_is_told_in_the_command_lines_words(started: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(started.logs.parent)  # the package is found from anywhere
+    job = started.train(Order("dcgan", "no/such/folder", "mine", 2, 32, 8, 1))
+    wait(job)
+    assert job.over and job.failed
+    assert "no/such/folder" in job.error()
+    assert not job.error().startswith("error:")
+    assert "Traceback" not in job.log.read_text()
+    assert started.free_name("mine") == "mine-1"
+    assert not started.taken("mine")  # nothing was made: the name is free again
+    started.forget("mine")
+    assert started.all() == {}
+
+
+def test_two_trainings_of_one_name_are_refused(started: Jobs) -> None:
+    job = started.train(ORDER)
+    try:
+        with pytest.raises(UserError, match="exists already"):
+            started.train(ORDER)
+        assert started.free_name("mine") == "mine-1"
+        started.forget("mine")
+        assert list(started.all()) == ["mine"]  # not while it goes on
+        if os.name == "posix":
+            assert os.getsid(job.process.pid) != os.getsid(0)  # goes on when the app ends
+    finally:
+        jobs.cancel(job)
+        wait(job)
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "", ".hidden", "reference", "con"])
+def test_bad_names_start_nothing(started: Jobs, name: str) -> None:
+    with pytest.raises(UserError):
+        started.train(Order("dcgan", "phantom:cxr", name, 2, 32, 8, 1))
+    assert started.all() == {}
+    assert not started.logs.exists()
+
+
+def test_free_names_pass_over_what_is_there(started: Jobs) -> None:
+    make_run(started.root, "gan-1", "gan", 1, 2)
+    assert started.free_name("gan") == "gan-2"
+
+
+def test_reference_runs_and_running_runs_are_not_resumed(started: Jobs) -> None:
+    with pytest.raises(UserError, match="reference run"):
+        started.resume(make_run(started.root, "reference/gan", "gan", 1, 2))
+    with pytest.raises(UserError, match="already"):
+        started.resume(make_run(started.root, "mine", "gan", 3, 2, "running"))
+
+
+def status(run: Run, process: int, began: float) -> None:
+    host = run.status().host
+    values = runs.Status("running", 1, 2, 3, 6, process=process, process_started=began, host=host, updated=time.time())
+    (run.folder / runs.STATUS).write_text(json.dumps(config.to_dict(values)))
+
+
+def test_stop_ends_the_trainer_and_nothing_else(tmp_path: Path) -> None:
+    run = make_run(tmp_path, "mine", "gan", 2, 2)
+    with pytest.raises(UserError, match="nothing to stop"):
+        jobs.stop(run)  # it is finished
+    sleeper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    try:
+        began = round(psutil.Process(sleeper.pid).create_time(), 2)
+        status(run, sleeper.pid, began - 5)  # the trainer's number, given to another process since
+        with pytest.raises(UserError, match="nothing to stop"):
+            jobs.stop(run)
+        assert sleeper.poll() is None
+        status(run, sleeper.pid, began)
+        jobs.stop(run)
+        assert sleeper.wait(10) != 0
+    finally:
+        sleeper.kill()
+        sleeper.wait()
+
+
+@pytest.mark.parametrize(
+    ("content", "lines", "expected"),
+    [
+        (b"", 1, ""),
+        (b"one\ntwo\n\n", 1, "two"),
+        (b"one\ntwo\n", 2, "one\ntwo"),
+        (b" 10%|#  |\r 50%|## |\x1b[A\r", 1, "50%|## |"),
+        (b"\xff\xfe broken\n", 1, "�� broken"),
+        (b"x" * 40_000 + b"\nend", 1, "end"),
+    ],
+)
+def test_last_lines(tmp_path: Path, content: bytes, lines: int, expected: str) -> None:
+    path = tmp_path / "log"
+    path.write_bytes(content)
+    assert jobs.last_lines(path, lines) == expected
+    assert jobs.last_lines(tmp_path / "none", lines) == ""
+
+
+def test_old_logs_go(tmp_path: Path) -> None:
+    for number in range(jobs.LOGS_KEPT + 5):
+        (tmp_path / f"{number}.log").touch()
+    jobs._drop_old(tmp_path)
+    assert len(list(tmp_path.iterdir())) == jobs.LOGS_KEPT
+
+
+def test_fixture_settings_are_real_ones() -> None:
+    assert config.from_dict(config.RunConfig, config.to_dict(settings("gan", 1, 0)), "test").family == "gan"

@@ -1,0 +1,297 @@
+"""The live tab: what is computed for a visitor."""
+
+import io
+import re
+import shutil
+import urllib.request
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dashboard.live import encode, examples, input_fields, picture_html, translate
+from dashboard.live.models import Shelf
+from dashboard.live.translate import Shown, Upload
+from gan_core import images
+from gan_core.errors import UserError
+from gan_core.phantoms.chest import xray
+from gan_core.phantoms.head import mri
+from tests.conftest import ROOT
+from tests.unit.decode.test_dicom import dicom
+
+RUN = "reference/phantom_cxr_cyclegan"
+
+
+def png(picture: np.ndarray) -> bytes:
+    return images.png_bytes((picture * 255).astype(np.uint8))
+
+
+NORMAL = Upload("normal.png", png(xray.draw("normal", 51, 256).image))
+BRAIN = Upload("brain.png", png(mri.draw("T1", 51, 128).image))
+
+
+@pytest.fixture(scope="module")
+def shelf() -> Iterator[Shelf]:
+    made = Shelf(ROOT / "runs")
+    yield made
+    made.decoder.close()
+
+
+def steps(shelf: Shelf, *given: Upload, to: str = "covid", run: str = RUN, insist: bool = False) -> list[Shown]:
+    return list(translate.translate(shelf, given, run, to, insist))
+
+
+def page(shown: Shown) -> str:
+    return shown.picture + shown.below + shown.side
+
+
+def has_result(shown: Shown) -> bool:
+    return "<img" in shown.picture
+
+
+def sources(page: str) -> list[Image.Image]:
+    """The PNGs inside a page."""
+    found = re.findall(r'(?:src|href)="(data:image/png;base64,[^"]+)"', page)
+    return [Image.open(io.BytesIO(urllib.request.urlopen(uri).read())) for uri in found]
+
+
+def test_the_shelf_knows_what_each_run_can_do(shelf: Shelf) -> None:
+    assert RUN in shelf.names("translate")
+    assert not set(shelf.names("translate")) & set(shelf.names("generate"))
+    assert "reference/bigan" in shelf.names("encode")
+    assert not shelf.names("generate")[0].endswith("_seed")
+    assert shelf.classes("reference/cgan") == ("NORMAL", "PNEUMONIA")
+    assert shelf.classes("reference/dcgan") == ()
+    assert shelf.get(RUN) is shelf.get("phantom_cxr_cyclegan")
+    for name in ("none", "../reference/cgan", "/etc", "reference/../reference/cgan"):
+        with pytest.raises(UserError, match="there is no run"):
+            shelf.get(name)
+
+
+def test_a_translation_comes_first_and_what_can_be_said_after_it(shelf: Shelf) -> None:
+    shelf.get(RUN)
+    first, told, last = steps(shelf, NORMAL)
+    assert (first.message, last.message, last.doubted) == ("", "", False)
+    assert (len(sources(page(first))), first.below) == (2, "")
+    before, after = (np.asarray(picture, np.float32) for picture in sources(first.picture))
+    assert before.shape == after.shape == (128, 128)
+    assert 0.002 < np.abs(after - before).mean() / 255 < 0.1
+    assert sources(first.picture)[1].text["Direction"] == "normal to covid"
+    assert first.picture == told.picture == last.picture
+    assert told.side == last.side
+    for words in ("What changed", "And back to normal", "darker", "of the grey scale off"):
+        assert words in told.side
+    for words in ("Mean change", "In the lungs", "Outside", "Largest change"):
+        assert words in told.below
+    names = ["translated_covid.png", "translated_covid_change.png"]
+    assert re.findall(r'download="([^"]+)"', told.below) == names
+    assert re.findall(r'download="([^"]+)"', last.below) == [names[0], "translated_covid_original_size.png", names[1]]
+    files = sources(last.below)
+    assert [file.size for file in files] == [(128, 128), (256, 256), (128, 128)]
+    assert all(file.text["Description"] == images.NOTICE for file in files)
+    assert "patient" not in str([file.info for file in files]).lower()
+
+
+def test_a_picture_of_the_networks_size_has_no_other_size(shelf: Shelf) -> None:
+    shelf.get(RUN)
+    small = Upload("small.png", png(xray.draw("normal", 51, 128).image))
+    assert "original_size" not in page(steps(shelf, small)[-1])
+
+
+def test_the_change_lies_where_disease_is_drawn(shelf: Shelf) -> None:
+    """On phantoms the truth is known: the translation brightens the lungs and leaves the rest nearly alone."""
+    inside, outside = [], []
+    for seed in range(60, 68):
+        body = xray.draw("normal", seed, 128)
+        model = shelf.get(RUN)
+        given = (body.image * 255).round().astype(np.uint8)[None, :, :, None]
+        change = (model.translate(given, "covid").astype(float) - given)[0, :, :, 0] / 255
+        inside.append(change[body.lungs].mean())
+        outside.append(np.abs(change[~body.lungs]).mean())
+    assert np.mean(inside) > 0.01
+    assert np.mean(inside) > 2 * np.mean(outside)
+
+
+def test_what_does_not_belong_is_translated_only_when_the_visitor_insists(shelf: Shelf) -> None:
+    shelf.get(RUN)
+    (asked,) = steps(shelf, BRAIN)
+    assert asked.doubted
+    assert not has_result(asked)
+    assert "it looks like a brain MRI, not a chest X-ray" in asked.message
+    assert has_result(steps(shelf, BRAIN, insist=True)[-1])
+
+
+def test_several_files_become_a_zip_and_bad_ones_are_named(shelf: Shelf) -> None:
+    shelf.get(RUN)
+    *_, last = steps(
+        shelf, NORMAL, Upload("broken.png", NORMAL.data[:500]), BRAIN, Upload("same/normal.jpg", NORMAL.data)
+    )
+    assert "broken.png: damaged or truncated" in last.message
+    assert "brain MRI" in last.message
+    assert last.doubted
+    uri = re.search(r'href="(data:application/zip;base64,[^"]+)"', last.picture)
+    assert uri
+    with zipfile.ZipFile(io.BytesIO(urllib.request.urlopen(uri[1]).read())) as archive:
+        assert archive.namelist() == ["translated_covid_001.png", "translated_covid_004.png"]
+        assert Image.open(archive.open("translated_covid_001.png")).text["Run"] == "phantom_cxr_cyclegan"
+
+
+@pytest.mark.parametrize(
+    ("given", "run", "to", "words"),
+    [
+        (Upload("a.png", b""), RUN, "covid", "the file is empty"),
+        (Upload("a.png", b"%PDF-1.7"), RUN, "covid", "not a picture that can be read"),
+        (NORMAL, RUN, "pneumonia", "does not translate to &#x27;pneumonia&#x27;"),
+        (NORMAL, "reference/cgan", "covid", "does not translate: choose another run"),
+        (NORMAL, "none", "covid", "there is no run"),
+        (NORMAL, "", "covid", "no run here translates yet"),
+    ],
+)
+def test_whatever_is_wrong_is_one_sentence(shelf: Shelf, given: Upload, run: str, to: str, words: str) -> None:
+    last = steps(shelf, given, run=run, to=to)[-1]
+    assert words.lower() in last.message.lower()
+    assert 'class="message error"' in last.message
+    assert not has_result(last)
+    assert "Traceback" not in last.message
+
+
+def saved(kind: str, mode: str = "L", **options: object) -> bytes:
+    buffer = io.BytesIO()
+    Image.open(io.BytesIO(NORMAL.data)).convert(mode).save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def deep() -> bytes:
+    """A 16 bit PNG."""
+    buffer = io.BytesIO()
+    Image.fromarray((xray.draw("normal", 51, 256).image * 65535).astype(np.uint16)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "words"),
+    [
+        ("a.jpg", saved("JPEG", "CMYK", quality=95), ""),
+        ("a.tif", saved("TIFF"), ""),
+        ("deep.png", deep(), ""),
+        ("scan", dicom((xray.draw("normal", 51, 256).image * 4095).astype(np.uint16)), ""),
+        ("a.gif", saved("GIF", save_all=True, append_images=[Image.new("L", (256, 256))]), "a.gif: not a picture"),
+        ("tiny.png", images.png_bytes(np.full((1, 1, 1), 128, np.uint8)), "tiny.png: 1 x 1 pixels are too few"),
+        ("grey.png", images.png_bytes(np.full((64, 64, 1), 128, np.uint8)), "it shows nothing but one shade"),
+        ("colour.png", images.png_bytes(np.random.default_rng(0).integers(0, 255, (99, 99, 3), np.uint8)), "colour"),
+        ("cut.png", NORMAL.data[:900], "cut.png: damaged or truncated"),
+        ("fake.dcm", b"\0" * 128 + b"DICM", "fake.dcm"),
+    ],
+)
+def test_every_upload_ends_in_a_picture_or_one_line(shelf: Shelf, name: str, data: bytes, words: str) -> None:
+    shelf.get(RUN)
+    last = steps(shelf, Upload(name, data))[-1]
+    assert has_result(last) is not bool(words)
+    assert words in last.message
+    assert last.message.count("<div") == bool(words)
+
+
+def test_uploads_are_read_when_their_turn_comes_and_may_be_gone(shelf: Shelf, tmp_path: Path) -> None:
+    path = tmp_path / "normal.png"
+    path.write_bytes(NORMAL.data)
+    (given,) = translate.uploads([path])
+    assert (given.name, given.data) == ("normal.png", NORMAL.data)
+    path.unlink()
+    assert "upload it again" in steps(shelf, given)[-1].message
+    with pytest.raises(UserError, match="upload it again"):
+        translate.uploads([path])
+    with pytest.raises(UserError, match="too many at once"):
+        translate.uploads([path] * (translate.MOST_FILES + 1))
+
+
+def test_a_run_that_was_trained_meanwhile_can_be_chosen(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path)
+    assert input_fields.runs(shelf, "translate") == {"choices": [], "value": None}
+    shutil.copytree(ROOT / "runs" / RUN, tmp_path / "mine")
+    assert input_fields.runs(shelf, "translate", None) == {"choices": [("mine", "mine")], "value": "mine"}
+    assert input_fields.directions(shelf, "mine")["choices"] == [
+        ("normal → covid", "covid"),
+        ("covid → normal", "normal"),
+    ]
+    assert input_fields.runs(shelf, "translate", "gone")["value"] == "mine"
+    assert input_fields.directions(shelf, "gone") == {"choices": [], "value": None}
+    assert input_fields.classes(shelf, "gone")["interactive"] is False
+
+
+def test_names_of_files_and_runs_cannot_draw_on_the_page(shelf: Shelf) -> None:
+    shelf.get(RUN)
+    nasty = '"><img src=x onerror=alert(1)>.png'
+    given = [(Upload(nasty, NORMAL.data),), (Upload(nasty, b""),), (Upload(nasty, NORMAL.data), Upload(nasty, b""))]
+    for uploads in given:
+        for step in steps(shelf, *uploads):
+            assert "<img src=x" not in page(step) + step.message
+
+
+def test_broken_runs_are_named(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "runs" / RUN, tmp_path / "half")
+    weights = tmp_path / "half" / "weights.safetensors"
+    content = weights.read_bytes()
+    weights.write_bytes(content[: len(content) // 2])
+    shelf = Shelf(tmp_path)
+    last = steps(shelf, NORMAL, run="half")[-1]
+    assert "weights.safetensors" in last.message
+    weights.write_bytes(content)
+    assert has_result(steps(shelf, NORMAL, run="half")[-1])
+    weights.unlink()
+    assert "half" not in shelf.names("translate")
+    shelf.decoder.close()
+
+
+def test_encoding(shelf: Shelf) -> None:
+    *_, (shown, doubted) = encode.encode(shelf, NORMAL, "reference/bigan")
+    assert not doubted
+    given, drawn, missing, *files = sources(shown)
+    assert all(file.text["Description"] == images.NOTICE for file in files)
+    assert given.size == drawn.size == missing.size == (64, 64)
+    assert "What the model could not explain" in shown
+    *_, (shown, doubted) = encode.encode(shelf, BRAIN, "reference/bigan")
+    assert doubted
+    assert "is not encoded" in shown
+    *_, (shown, _) = encode.encode(shelf, BRAIN, "reference/bigan", True)
+    assert len(sources(shown)) == 5
+    *_, (shown, _) = encode.encode(shelf, NORMAL, "reference/cgan")
+    assert "no encoder" in shown
+
+
+def test_examples_belong_to_us_and_pass_the_gate(shelf: Shelf) -> None:
+    for run in shelf.names("translate"):
+        settled = shelf.config(run)
+        for domain in settled.domains:
+            found = list(examples.examples(shelf, settled, domain))
+            assert len(found) >= examples.COUNT, (run, domain)
+            to = next(name for name in settled.domains if name != domain)
+            for content, caption in found:
+                assert caption.endswith("synthetic")
+                assert not steps(shelf, Upload("example.png", content), run=run, to=to)[-1].doubted, (run, caption)
+
+
+def test_drawn_examples_are_there_before_a_generator_is_loaded(shelf: Shelf) -> None:
+    """The first pictures of a visit need no network; what they are called by, their number, stays theirs."""
+    fresh = Shelf(shelf.root)
+    galleries = input_fields.shown(fresh, "reference/covid_cyclegan", "COVID")
+    first = next(galleries)
+    assert len(first.value) == examples.COUNT and not fresh.is_loaded("reference/adult_cgan")
+    *_, last = galleries
+    assert len(last.value) == 2 * examples.COUNT and fresh.is_loaded("reference/adult_cgan")
+    wanted = [content for content, _ in input_fields.offered(fresh, "reference/covid_cyclegan", "COVID")]
+    assert [input_fields.example(fresh, "reference/covid_cyclegan", n, "COVID") for n in range(6)] == wanted
+    with pytest.raises(UserError, match="not there any more"):
+        input_fields.example(fresh, "reference/covid_cyclegan", 6, "COVID")
+
+
+def test_the_heat_map_is_signed_symmetric_and_has_its_scale() -> None:
+    change = np.array([[[-0.3], [0.0], [0.3]]], np.float32)
+    darker, same, brighter = picture_html.heat(change)[0].astype(int)
+    assert same.min() > 240
+    assert darker[2] > darker[0] and brighter[0] > brighter[2]
+    assert abs(darker.sum() - brighter.sum()) < 120
+    assert np.array_equal(picture_html.heat(change * 9), picture_html.heat(change))
+    assert "30%" in picture_html.scale_bar()

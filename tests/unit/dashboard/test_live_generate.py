@@ -1,0 +1,190 @@
+"""The live tab's Generate: new pictures, a class in the hand, and what classifiers say of them."""
+
+import html
+import io
+import json
+import re
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dashboard.live import generate, input_fields, predictions
+from dashboard.live.generate import ANY, SHARES, Shown, Wanted
+from dashboard.live.models import Shelf
+from gan_core import images
+from gan_core.evaluation import classifiers
+from gan_core.evaluation import predicted_classes as classified
+from tests.conftest import ROOT
+from tests.unit.dashboard.test_live import sources
+
+CGAN, DCGAN = "reference/cgan", "reference/dcgan"
+
+
+@pytest.fixture(scope="module")
+def shelf() -> Iterator[Shelf]:
+    made = Shelf(ROOT / "runs")
+    yield made
+    made.decoder.close()
+
+
+def drawn(shelf: Shelf, wanted: Wanted) -> Shown:
+    return list(generate.draw(shelf, wanted))[-1]
+
+
+def words(shown: Shown) -> list[str]:
+    """What stands below each picture, once it has arrived."""
+    (found,) = re.findall(r'data-words="([^"]*)"', shown.opinion)
+    return json.loads(html.unescape(found))
+
+
+def percents(said: list[str]) -> np.ndarray:
+    return np.array([int(re.findall(r"(\d+)%", one)[0]) for one in said])
+
+
+def test_generating(shelf: Shelf) -> None:
+    grid = drawn(shelf, Wanted("new", CGAN, "PNEUMONIA", seed=3, count=5, truncation=0.8)).page
+    assert "cgan, PNEUMONIA, seed 3, truncation 0.8: synthetic, not for diagnosis" in grid
+    shown = sources(grid)
+    assert len(shown) == 5
+    assert all(picture.text["Description"] == images.NOTICE for picture in shown)
+    rows = drawn(shelf, Wanted("classes", CGAN, seed=3, count=4)).page
+    assert rows.count("<b>") == 2
+    assert len(sources(rows)) == 8
+    walked = drawn(shelf, Wanted("walk", CGAN, opinions=True))
+    gif = re.search(r'src="(data:image/gif;base64,[^"]+)"', walked.page)
+    assert gif
+    assert Image.open(io.BytesIO(urllib.request.urlopen(gif[1]).read())).n_frames == 2 * generate.STEPS - 2
+    assert not walked.opinion
+
+
+def test_what_else_tells_the_classes_apart_is_said_above_the_pictures(shelf: Shelf) -> None:
+    for kind in ("new", "classes", "between"):
+        page = drawn(shelf, Wanted(kind, "reference/three_classes", "normal", "viral", count=2)).page
+        assert "age, hospital or scanner may tell them apart" in page
+        assert "age, hospital" not in drawn(shelf, Wanted(kind, CGAN, "NORMAL", "PNEUMONIA", count=2)).page
+
+
+@pytest.mark.parametrize(
+    ("wanted", "words"),
+    [
+        (Wanted("new", DCGAN, "NORMAL"), "not conditional"),
+        (Wanted("classes", DCGAN), "no classes to compare"),
+        (Wanted("between", DCGAN), "no two classes"),
+        (Wanted("between", CGAN, "NORMAL", "NORMAL"), "is no way: choose two classes"),
+        (Wanted("between", CGAN, "NORMAL", "viral"), "no class &#x27;viral&#x27;"),
+        (Wanted("new", CGAN, count=1000), "ask for 1 to 64"),
+        (Wanted("new", CGAN, seed=-1), "take a whole number from 0"),
+        (Wanted("new", CGAN, seed=None), "a field is empty"),
+        (Wanted("new", CGAN, seed=1e300), "take a whole number from 0"),
+        (Wanted("between", CGAN, truncation=0.0), "truncation 0"),
+        (Wanted("new", "reference/phantom_cxr_cyclegan"), "does not generate any"),
+        (Wanted("new", ""), "no run here generates"),
+    ],
+)
+def test_whatever_is_wrong_is_one_sentence(shelf: Shelf, wanted: Wanted, words: str) -> None:
+    told = drawn(shelf, wanted).page
+    assert words.lower() in told.lower()
+    assert told.count('class="message error"') == told.count("<div") == 1
+
+
+def test_truncation_makes_pictures_more_alike(shelf: Shelf) -> None:
+    model = shelf.get(DCGAN)
+    spreads = [model.generate(24, truncation=cut)[0].astype(float).std(0).mean() for cut in (1.0, 0.6, 0.2)]
+    assert spreads[0] > 1.15 * spreads[1] > 1.15**2 * spreads[2]
+
+
+def test_a_class_in_the_hand(shelf: Shelf) -> None:
+    """All pictures of the way are on the page: it begins and ends as the classes themselves, in small steps."""
+    wanted = Wanted("between", CGAN, "PNEUMONIA", seed=4, count=3, truncation=0.7)
+    page = drawn(shelf, wanted).page
+    assert page.count('class="frames"') == 3
+    frames = np.array([np.asarray(one, float) for one in sources(page)]).reshape(3, len(SHARES), 64, 64)
+    for place, name in ((0, "PNEUMONIA"), (-1, "NORMAL")):
+        alone, _ = shelf.get(CGAN).generate(3, label=name, seed=4, truncation=0.7)
+        assert np.abs(frames[:, place] - alone[..., 0]).max() <= 1
+    steps = np.abs(np.diff(frames, axis=1)).mean((0, 2, 3))
+    whole = np.abs(frames[:, -1] - frames[:, 0]).mean()
+    assert whole > 5
+    assert steps.max() < 0.5 * whole
+    assert 'data-first="PNEUMONIA" data-second="NORMAL"' in page
+    assert sources(page)[3].text["Class"] == "70% PNEUMONIA, 30% NORMAL"
+
+
+def test_opinions_come_after_the_pictures(shelf: Shelf) -> None:
+    shelf.get(CGAN)
+    bare, first, both = generate.draw(shelf, Wanted("new", CGAN, "PNEUMONIA", seed=3, count=12, opinions=True))
+    assert bare.page == first.page == both.page
+    assert bare.page.count('class="said"') == 12
+    assert (words(bare), len(words(first)), len(words(both))) == ([], 12, 12)
+    assert "child-b" in first.opinion and "child-a" not in first.opinion
+    assert re.search(r"<b>child-b</b> takes \d+ of 12 for the class that was asked for", both.opinion)
+    assert re.search(r"they agree on \d+ of 12", both.opinion)
+    for said in ("no generator was trained against", "4,199 real X-rays of children", "What they say is no diagnosis"):
+        assert said in both.standing
+    (marks,) = re.findall(r'data-differs="([^"]*)"', both.opinion)
+    assert [mark == "1" for mark in marks] == [not one.startswith("PNEUMONIA") for one in words(both)]
+
+
+def test_opinions_follow_the_class_in_the_hand(shelf: Shelf) -> None:
+    shown = drawn(shelf, Wanted("between", CGAN, "NORMAL", "PNEUMONIA", count=4, opinions=True))
+    said = words(shown)
+    assert all(one.startswith("PNEUMONIA ") for one in said)
+    way = percents(said).reshape(len(SHARES), 4).mean(1)
+    assert way[0] < 25
+    assert way[-1] > 75
+    assert shown.opinion.count("<polyline") == 4 + 2
+    assert "Chance of PNEUMONIA by share. child-b: 0%" in shown.opinion
+
+
+def test_where_nothing_was_asked_for_classes_are_counted(shelf: Shelf) -> None:
+    shown = drawn(shelf, Wanted("new", DCGAN, count=6, opinions=True))
+    normal, ill = map(int, re.findall(r"<b>child-b</b> takes (\d+) for NORMAL, (\d+) for PNEUMONIA", shown.opinion)[0])
+    assert normal + ill == 6
+    assert "1" not in re.findall(r'data-differs="([^"]*)"', shown.opinion)[0]
+
+
+def test_a_control_that_sees_no_lungs_is_named_where_there_is_one(shelf: Shelf) -> None:
+    names, settled = ("COVID", "NORMAL"), shelf.config("reference/adult_cgan")
+    assert classified.fitting(settled) == ("adult-b", "adult-a")
+    card = classifiers.shipped("adult-b").card
+    found = [classified.Opinion(card, names, np.array([[0.9, 0.1], [0.2, 0.8]], np.float32))]
+    assert "adult-hull, taught without the lungs, is right about 94% as well" in predictions.standing(settled)
+    said = predictions.about(found, ("COVID", "COVID"))
+    assert 'data-differs="01"' in said
+    assert "takes 1 of 2" in said
+
+
+def test_names_of_classes_cannot_draw_on_the_page(shelf: Shelf) -> None:
+    names = ('"><img src=x onerror=alert(1)>', "b")
+    chances = np.tile(np.array([[0.9, 0.1]], np.float32), (len(SHARES), 1))
+    found = [classified.Opinion(classifiers.shipped("child-b").card, names, chances)]
+    ways = [predictions.on_the_way(found, names[0], "b", SHARES), predictions.on_the_way(found, "b", names[0], SHARES)]
+    for page in [predictions.about(found, [""] * len(SHARES)), *ways]:
+        assert "<img" not in page
+    settled = replace(shelf.config(CGAN), classes=names)
+    assert "<img" not in predictions.none(settled)
+    assert "No second opinion: no classifier here was taught all of these classes" in predictions.none(settled)
+
+
+def test_what_stands_from_another_run_is_fitted_to_this_one(shelf: Shelf) -> None:
+    wanted = Wanted("between", DCGAN, "NORMAL", "PNEUMONIA")
+    assert generate.fitted(shelf, wanted) == replace(wanted, kind="new", label=ANY, second=None)
+    wanted = Wanted("between", CGAN, "PNEUMONIA", "PNEUMONIA")
+    assert generate.fitted(shelf, wanted) == replace(wanted, second=None)
+    wanted = Wanted("classes", "reference/adult_cgan", "PNEUMONIA", "COVID")
+    assert generate.fitted(shelf, wanted) == replace(wanted, label=ANY, second=None)
+    wanted = Wanted("walk", "gone")
+    assert generate.fitted(shelf, wanted) == wanted
+
+
+def test_fields_say_what_a_run_can_do(shelf: Shelf) -> None:
+    assert input_fields.seconds(shelf, CGAN) == {"choices": ["PNEUMONIA"], "value": "PNEUMONIA", "visible": False}
+    assert input_fields.seconds(shelf, CGAN, "PNEUMONIA")["value"] == "NORMAL"
+    assert input_fields.seconds(shelf, DCGAN) == {"choices": [], "value": None, "visible": False}
+    assert input_fields.can_be_judged(shelf, DCGAN)
+    assert not input_fields.can_be_judged(shelf, "gone")
+    assert not input_fields.can_be_judged(shelf, None)

@@ -1,0 +1,128 @@
+"""Every kind of source, good and bad."""
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gan_core.data.source import open_source
+from gan_core.decode.image_files import decode, quantise, resize
+from gan_core.errors import UserError
+from tests.helpers.pictures import fill, kermany, png, ready
+
+
+def zipped(path: Path, members: dict[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as opened:
+        for name, content in members.items():
+            opened.writestr(name, content)
+    return path
+
+
+def test_folder_and_its_zip_give_the_same(tmp_path: Path) -> None:
+    names = kermany(tmp_path / "set")
+    archive = zipped(tmp_path / "set.zip", {f"set/{name}": (tmp_path / "set" / name).read_bytes() for name in names})
+    folder, packed = ready(tmp_path / "set", tmp_path / "cache"), ready(archive, tmp_path / "cache")
+    assert folder.classes == packed.classes == ("NORMAL", "PNEUMONIA")
+    assert np.array_equal(folder.images, packed.images) and np.array_equal(folder.splits, packed.splits)
+    assert folder.patients == packed.patients
+    assert [f"set/{name}" for name in folder.names] == packed.names
+
+
+def test_a_flat_zip_is_one_class_named_after_it(tmp_path: Path) -> None:
+    prepared = ready(zipped(tmp_path / "lungs.zip", {f"{i}.png": png(i) for i in range(5)}), tmp_path / "cache")
+    assert prepared.classes == ("lungs",) and len(prepared.names) == 5
+
+
+def test_backslashes_of_windows_are_folders(tmp_path: Path) -> None:
+    prepared = ready(
+        zipped(tmp_path / "a.zip", {f"{c}\\{i}.png": png(i) for i, c in enumerate("aabb")}), tmp_path / "c"
+    )
+    assert prepared.classes == ("a", "b")
+
+
+def test_a_zip_without_images_and_a_broken_one_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"no images in the zip 'text\.zip'"):
+        open_source(str(zipped(tmp_path / "text.zip", {"a.txt": b"hello"})))
+    path = zipped(tmp_path / "broken.zip", {"a/1.png": png(1)})
+    path.write_bytes(path.read_bytes()[:-10])
+    with pytest.raises(UserError, match=r"broken\.zip"):
+        open_source(str(path))
+
+
+def test_links_in_a_folder_are_followed_but_not_for_ever(tmp_path: Path) -> None:
+    fill(tmp_path / "elsewhere", ["1.png", "2.png", "3.png"])
+    root = tmp_path / "set"
+    fill(root, ["b/1.png", "b/2.png"], first=10)
+    (root / "a").symlink_to(tmp_path / "elsewhere")
+    (root / "b" / "loop").symlink_to(root)
+    source = open_source(str(root))
+    assert [entry.name for entry in source.entries] == ["a/1.png", "a/2.png", "a/3.png", "b/1.png", "b/2.png"]
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("", "no source of images was given"),
+        ("nowhere/at/all", r"there is no 'nowhere/at/all'\. A source is a folder .* hf:owner/name.* phantom:cxr"),
+        ("fantom:cxr", r"Did you mean 'phantom:cxr'\?"),
+        ("phantom:ct", "there is no phantom 'ct'.*phantom:cxr, phantom:mri"),
+        ("phantom:mir", "Did you mean 'phantom:mri'"),
+        ("phantom:cxr?image=3", "no option 'image'"),
+        ("phantom:cxr?images=one", "images of phantom:cxr must be a whole number"),
+        ("phantom:cxr?images=1", "from 2 to"),
+        ("phantom:cxr?seed=-1", "seed of phantom:cxr must be"),
+        ("hf:", "needs a data set's name"),
+        ("hf:a/b/c", "names no data set"),
+        ("hf:./not-there", "there is no folder './not-there'"),
+    ],
+)
+def test_what_is_no_source_gets_a_line_that_helps(source: str, words: str) -> None:
+    with pytest.raises(UserError, match=words) as caught:
+        open_source(source)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_name_nearly_right_is_guessed(tmp_path: Path) -> None:
+    fill(tmp_path / "pneumonia", ["a/1.png"])
+    with pytest.raises(UserError, match=r"Did you mean 'pneumonia'\?"):
+        open_source(str(tmp_path / "pnuemonia"))
+
+
+def test_a_file_that_is_no_zip_and_an_empty_folder(tmp_path: Path) -> None:
+    (tmp_path / "one.png").write_bytes(png(1))
+    with pytest.raises(UserError, match="is a file, but not a zip"):
+        open_source(str(tmp_path / "one.png"))
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "notes.txt").write_text("x")
+    with pytest.raises(UserError, match="there are no images in"):
+        open_source(str(tmp_path / "empty"))
+
+
+def test_phantoms_are_many_of_each_class_and_depend_on_the_seed(tmp_path: Path) -> None:
+    prepared = ready("phantom:cxr?images=16&seed=3", tmp_path)
+    assert prepared.images.shape == (16, 1, 16, 16)
+    assert prepared.classes == ("bacterial", "covid", "normal", "viral")
+    assert np.bincount(prepared.labels).tolist() == [4, 4, 4, 4]
+    assert len(set(prepared.patients)) == 16
+    other = ready("phantom:cxr?images=16&seed=4", tmp_path)
+    assert not any(np.array_equal(a, b) for a in prepared.images for b in other.images)
+    again = ready("phantom:cxr?images=16&seed=3", tmp_path / "again")
+    assert again.fingerprint == prepared.fingerprint and np.array_equal(again.images, prepared.images)
+
+
+def test_sources_load_neither_torch_nor_datasets_nor_pydicom() -> None:
+    code = (
+        "import sys, gan_core.data, gan_core.data.readers.folder, gan_core.data.readers.archive\n"
+        "print([name for name in ('torch', 'datasets', 'pydicom', 'pandas') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_picture_of_a_folder_is_what_decode_says(tmp_path: Path) -> None:
+    fill(tmp_path / "set", ["a/1.png", "a/2.png"])
+    expected = quantise(resize(decode(tmp_path / "set/a/1.png"), 16))
+    assert np.array_equal(ready(tmp_path / "set", tmp_path / "cache").images[0], expected)

@@ -1,0 +1,255 @@
+"""`evaluate` from the command line to evaluation.json, on small runs of its own."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from gan_core import cli, inference
+from gan_core.errors import UserError
+from gan_core.evaluation import evaluate, parts, results, time_to_quality
+from gan_core.runs import Run
+from tests.helpers import training
+from tests.helpers.pictures import fill
+
+SOURCE = "phantom:cxr?images=280&seed=3"
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two runs of a few steps: a conditional generator and a plain one."""
+    root = tmp_path_factory.mktemp("runs")
+    for preset, name in (("cgan", "told"), ("gan", "plain")):
+        training.train(preset, SOURCE, root, name, 1, *(["--snapshots"] if name == "plain" else []))
+    return root
+
+
+@pytest.fixture(scope="module")
+def evaluated(root: Path) -> results.Evaluation:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("gan_core.evaluation.utility.RECIPES", {"resnet": training_recipe()})
+        command = ["evaluate", "told", "--runs", str(root), "--num", "120", "--seed", "1"]
+        assert cli.main(command) == 0
+    return results.read(Run(root / "told").evaluation)
+
+
+def training_recipe() -> object:
+    from gan_core.evaluation.utility import RECIPES
+
+    return replace(RECIPES["resnet"], steps=6)
+
+
+def test_everything_is_measured_and_kept(evaluated: results.Evaluation) -> None:
+    found = evaluated
+    assert (found.run, found.preset, found.seed) == ("told", "cgan", 1)
+    assert found.counts["train"].keys() == {"bacterial", "covid", "normal", "viral"}
+    assert found.fidelity["all"].generated == 120
+    assert found.fidelity["all"].extractor == "adult-b"
+    assert found.second_opinion["all"].extractor == "adult-a"
+    assert {"kid", "precision", "recall", "density", "coverage", "ms_ssim"} <= found.fidelity["all"].measures.keys()
+    assert set(found.fidelity) >= {"all", "covid"}
+    assert found.memorisation is not None
+    assert found.memorisation.generated == 120
+    assert {(one.trained, one.tested) for one in found.utility} == {
+        (trained, tested)
+        for trained in ("real", "synthetic", "both")
+        for tested in ("training images", "held-out patients")
+    }
+    assert set(found.seconds) == {"fidelity", "memorisation", "utility"}
+
+
+def test_every_distance_has_its_interval_and_its_floor(evaluated: results.Evaluation) -> None:
+    for scope in evaluated.fidelity.values():
+        for name, measure in scope.measures.items():
+            assert measure.low is not None, name
+            assert measure.high is not None, name
+            assert measure.low <= measure.value <= measure.high, name
+            assert measure.floor is not None, name
+            assert measure.count, name
+
+
+def test_what_noise_draws_is_far_from_real_images(evaluated: results.Evaluation) -> None:
+    """After one epoch of a few steps nobody would take it for an X-ray."""
+    kid = evaluated.fidelity["all"].measures["kid"]
+    assert kid.low is not None
+    assert kid.floor is not None
+    assert kid.low > kid.floor
+
+
+def test_the_frechet_distance_is_left_out_with_a_note_where_images_are_too_few(evaluated: results.Evaluation) -> None:
+    assert "frechet" not in evaluated.fidelity["all"].measures
+    assert any(line.startswith("fidelity: ") and "more images than features" in line for line in evaluated.notes)
+
+
+def test_the_file_holds_no_number_that_json_lacks(root: Path, evaluated: results.Evaluation) -> None:
+    text = Run(root / "told").evaluation.read_text()
+    assert "NaN" not in text
+    assert json.loads(text)["format"] == results.FORMAT
+
+
+def test_the_next_evaluation_keeps_what_it_does_not_measure(root: Path, evaluated: results.Evaluation) -> None:
+    order = evaluate.Order(("memorisation",), count=110, seed=1)
+    found = evaluate.evaluate(Run(root / "told", root), None, order)
+    assert found.utility == evaluated.utility
+    assert found.fidelity == evaluated.fidelity
+    assert found.memorisation is not None
+    assert found.memorisation.generated == 110
+    other = evaluate.evaluate(Run(root / "told", root), None, replace(order, seed=2))
+    assert other.fidelity == {}, "of another seed"
+    results.write(Run(root / "told").evaluation, evaluated)
+
+
+def test_the_global_random_state_and_the_weights_stay(root: Path) -> None:
+    run = Run(root / "plain", root)
+    before = run.weights.read_bytes()
+    torch.manual_seed(5)
+    np.random.seed(5)
+    drawn, place = torch.get_rng_state(), np.random.get_state()[2]
+    evaluate.evaluate(run, None, evaluate.Order(("fidelity", "memorisation"), count=110))
+    assert torch.equal(torch.get_rng_state(), drawn)
+    assert np.random.get_state()[2] == place
+    assert run.weights.read_bytes() == before
+
+
+def test_the_same_seed_gives_the_same_numbers(root: Path) -> None:
+    run, order = Run(root / "plain", root), evaluate.Order(("fidelity",), count=110, seed=4)
+    first, second = (evaluate.evaluate(run, None, order) for _ in range(2))
+    assert first.fidelity == second.fidelity
+
+
+def test_progress_is_measured_at_every_snapshot(root: Path) -> None:
+    run = Run(root / "plain", root)
+    found = evaluate.evaluate(run, None, evaluate.Order(("fidelity", "progress"), count=110, seed=6))
+    assert found.progress is not None
+    first, last = found.progress.stands
+    assert (first.epoch, first.step, first.images, first.seconds) == (0, 0, 0, 0.0)
+    assert (last.epoch, last.step) == (1, run.status().step)
+    assert last.images == 8 * last.step
+    assert last.seconds > 0
+    # The last snapshot is what the weights are, and the latents are the same.
+    kid = found.fidelity["all"].measures["kid"]
+    assert last.measures["kid"].value == pytest.approx(kid.value, rel=0.01)
+    assert last.measures["kid"].floor == first.measures["kid"].floor == kid.floor
+    assert found.training is not None
+    assert (found.training.seed, found.training.images) == (0, last.images)
+
+
+def test_progress_needs_snapshots(root: Path, evaluated: results.Evaluation) -> None:
+    run = Run(root / "told", root)
+    found = evaluate.evaluate(run, None, evaluate.Order(("progress",), count=110, seed=1))
+    assert found.progress is None
+    assert any("kept no snapshots: train it again with --snapshots" in line for line in found.notes)
+    results.write(run.evaluation, evaluated)
+
+
+def test_an_evaluation_of_an_older_version_is_read(tmp_path: Path, evaluated: results.Evaluation) -> None:
+    path = tmp_path / "evaluation.json"
+    results.write(path, evaluated)
+    values = json.loads(path.read_text())
+    older = {key: value for key, value in values.items() if key not in ("progress", "training")}
+    path.write_text(json.dumps(older | {"format": 1}))
+    assert results.read(path) == replace(evaluated, format=1, training=None)
+
+
+def test_runs_that_differ_in_their_seed_share_a_recipe(root: Path) -> None:
+    run = Run(root / "plain", root)
+    model = inference.load(run)
+    recipe = time_to_quality.training(model).recipe
+
+    def changed(**values: object) -> str:
+        return time_to_quality.training(inference.Model(run, replace(model.config, **values), model.family)).recipe
+
+    assert changed(seed=7, precision="bf16-mixed") == recipe
+    assert recipe not in {changed(epochs=2), changed(batch_size=4), changed(fingerprint="other")}
+
+
+def test_real_features_are_kept_and_a_damaged_file_is_made_anew(root: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("GANRAY_CACHE", str(tmp_path))
+    prepared = evaluate.prepare(Run(root / "plain").config(), None)
+    asked: list[int] = []
+
+    class Counting:
+        name = "means"
+
+        def __call__(self, pictures: np.ndarray) -> np.ndarray:
+            asked.append(len(pictures))
+            return pictures.reshape(len(pictures), -1)[:, :7].astype(np.float32)
+
+    index = prepared.indices("train")
+    first = parts.real_features(prepared, index, Counting())
+    np.testing.assert_array_equal(parts.real_features(prepared, index, Counting()), first)
+    assert asked.count(len(index)) == 1
+    (kept,) = tmp_path.glob("features_*.npy")
+    kept.write_bytes(kept.read_bytes()[:200])
+    np.testing.assert_array_equal(parts.real_features(prepared, index, Counting()), first)
+    assert asked.count(len(index)) == 2
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--data", "phantom:mri?images=8"], "has the classes T1, T2"),
+        (["--parts", "beauty"], "--parts beauty: choose from fidelity"),
+        (["--extractor", "resnet"], "no extractor 'resnet'"),
+        (["--num", "0"], "--num"),
+    ],
+)
+def test_what_cannot_be_measured_is_one_line(
+    root: Path, more: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = cli.main(["evaluate", "plain", "--runs", str(root), *more])
+    error = capsys.readouterr().err.strip().splitlines()
+    if "extractor" in more[0]:
+        assert code == 0
+        assert any(said in line for line in results.read(Run(root / "plain").evaluation).notes)
+    else:
+        assert code == 2
+        assert said in error[-1]
+
+
+def test_a_damaged_file_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "evaluation.json"
+    path.write_text("{")
+    with pytest.raises(UserError, match="not valid JSON"):
+        results.read(path)
+    path.write_text('{"format": 99}')
+    with pytest.raises(UserError, match="newer GANray"):
+        results.read(path)
+
+
+def test_a_generator_that_copies_is_caught_by_evaluate(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Run(root / "plain", root)
+    prepared = evaluate.prepare(run.config(), None)
+    pictures = parts.pictures(prepared, prepared.indices("train"))[:150]
+
+    def copied(self: inference.Model, count: int, **_: object) -> tuple[np.ndarray, list[str]]:
+        return pictures[:count], [""] * min(count, 150)
+
+    monkeypatch.setattr(inference.Model, "generate", copied)
+    # Too few of the phantoms are held out to say anything; a larger source has enough.
+    found = evaluate.evaluate(run, None, evaluate.Order(("memorisation",), count=150))
+    assert found.memorisation is not None
+    assert found.memorisation.verdict in ("copies", "cannot tell")
+
+
+def test_classes_from_different_folders_are_noted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fill(tmp_path / "children", [f"NORMAL/{number}.png" for number in range(20)])
+    fill(tmp_path / "adults", [f"COVID/{number}.png" for number in range(20)], first=100)
+    source = f"classes:NORMAL={tmp_path}/children/NORMAL;COVID={tmp_path}/adults/COVID"
+    options = ["--size", "32", "--epochs", "1", "--batch-size", "8", "--precision", "32-true", "--runs", str(tmp_path)]
+    assert cli.main(["train", "cgan", "--data", source, "--name", "mixed", *options]) == 0
+    assert "warning: the classes come from different folders (COVID from adults/COVID; " in capsys.readouterr().err
+    assert cli.main(["evaluate", "mixed", "--runs", str(tmp_path), "--parts", "memorisation", "--num", "8"]) == 0
+    found = results.read(Run(tmp_path / "mixed").evaluation)
+    assert found.source == source and found.counts["train"] == {"COVID": 16, "NORMAL": 16}
+    assert sum(line.startswith("The classes come from different folders") for line in found.notes) == 1
+
+
+@pytest.fixture(autouse=True)
+def _quiet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TQDM_DISABLE", "1")
+    yield

@@ -1,0 +1,207 @@
+"""Generators that copy are caught however they disguise it, and held-out images are not."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from gan_core.data.readers import phantom
+from gan_core.errors import UserError
+from gan_core.evaluation import memorisation
+
+SIZE = 64
+KINDS = ("normal", "covid", "bacterial", "viral")
+
+
+class Coarse:
+    """An extractor that sees blocks of eight by eight pixels."""
+
+    name = "coarse"
+
+    def __call__(self, pictures: np.ndarray) -> np.ndarray:
+        blocks = pictures.reshape(len(pictures), SIZE // 8, 8, SIZE // 8, 8, -1).mean((2, 4, 5))
+        return blocks.reshape(len(pictures), -1).astype(np.float32)
+
+
+def draw(count: int, first: int) -> np.ndarray:
+    drawn = [phantom.drawer("cxr").draw(KINDS[i % 4], first + i, SIZE).image for i in range(count)]
+    return as_bytes(np.stack(drawn)[..., None] * 255)
+
+
+def as_bytes(pictures: np.ndarray) -> np.ndarray:
+    return np.rint(pictures).clip(0, 255).astype(np.uint8)
+
+
+TRAINING, UNSEEN = draw(240, 1000), draw(240, 5000)
+HELD_OUT, FRESH = UNSEEN[:120], UNSEEN[120:]
+NAMES = [f"train/{i:03d}.png" for i in range(len(TRAINING))]
+
+
+def judge(generated: np.ndarray, held_out: np.ndarray = HELD_OUT) -> memorisation.Memorisation:
+    return memorisation.nearness(TRAINING, held_out, generated, extractor=Coarse(), names=NAMES)
+
+
+def noisy(pictures: np.ndarray) -> np.ndarray:
+    return as_bytes(pictures + np.random.default_rng(0).normal(0, 8, pictures.shape))
+
+
+def shifted(pictures: np.ndarray, pixels: int = 2) -> np.ndarray:
+    """Down and to the right; the border is repeated."""
+    wide = np.pad(pictures, ((0, 0), (pixels, 0), (pixels, 0), (0, 0)), "edge")
+    return wide[:, :SIZE, :SIZE]
+
+
+DISGUISES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "none": lambda x: x,
+    "mirrored": lambda x: x[:, :, ::-1],
+    "shifted by 2": shifted,
+    "shifted by 4": lambda x: shifted(x, 4),
+    "noisy": noisy,
+    "darker and flatter": lambda x: as_bytes(x * 0.7 + 15),
+    "gamma": lambda x: as_bytes(255 * (x / 255) ** 1.5),
+    "all at once": lambda x: noisy(as_bytes(shifted(x)[:, :, ::-1] * 0.8 + 20)),
+}
+
+
+@pytest.mark.parametrize("disguise", DISGUISES)
+def test_copies_are_caught(disguise: str) -> None:
+    chosen = np.random.default_rng(1).permutation(len(TRAINING))[:110]
+    found = judge(np.ascontiguousarray(DISGUISES[disguise](TRAINING[chosen])))
+    pixels = found.space["pixels"]
+    assert found.verdict == "copies"
+    assert pixels.p_value < 1e-4
+    assert pixels.share_nearer.value > 0.9
+    assert pixels.share_nearer.floor == 0.01
+    assert pixels.generated_median < pixels.held_out_median / 2
+    for neighbour in pixels.examples:
+        assert neighbour.training == NAMES[chosen[neighbour.generated]]
+
+
+@pytest.mark.parametrize("disguise", DISGUISES)
+def test_one_copy_in_ten_is_caught(disguise: str) -> None:
+    mixed = FRESH.copy()
+    places = np.random.default_rng(2).permutation(len(mixed))[:12]
+    mixed[places] = DISGUISES[disguise](TRAINING[:12])
+    found = judge(mixed)
+    assert found.verdict in ("copies", "suspicious")
+    assert found.space["pixels"].p_value < memorisation.SURE
+    assert {neighbour.generated for neighbour in found.space["pixels"].examples} <= set(places.tolist())
+
+
+def test_one_copy_in_ten_is_copying_where_there_are_images_enough() -> None:
+    """Of 120 images 12 leave it open whether it is one in twenty; of 1200 they do not."""
+    many = noisy(np.tile(FRESH, (10, 1, 1, 1)))
+    assert judge(many).verdict == "no sign of copying"
+    many[:120] = TRAINING[:120]
+    assert judge(many).verdict == "copies"
+
+
+def test_held_out_images_are_no_copies() -> None:
+    """Unseen images by lot into two: fewer than 5 % of the divisions may raise an alarm."""
+    pixels, features = memorisation._Pixels(TRAINING), memorisation._Features(Coarse(), Coarse()(TRAINING))
+    found = [space.find(UNSEEN) for space in (pixels, features)]
+    alarms = []
+    for seed in range(200):
+        order = np.random.default_rng(seed).permutation(len(UNSEEN))
+        chances = [memorisation._chance(one.ratio[order[:120]], one.ratio[order[120:]]) for one in found]
+        alarms.append(min(chances) < memorisation.SURE)
+    assert np.mean(alarms) < 0.03
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda x: x, id="none"),
+        pytest.param(lambda x: as_bytes(ndimage.gaussian_filter(x.astype(float), (0, 2, 2, 0))), id="blurred"),
+        pytest.param(lambda x: as_bytes(x + np.random.default_rng(0).normal(0, 20, x.shape)), id="grain"),
+        pytest.param(lambda x: as_bytes((x.astype(float) + TRAINING.mean(0)) / 2), id="towards the mean"),
+    ],
+)
+def test_bad_pictures_are_no_copies(change: Callable[[np.ndarray], np.ndarray]) -> None:
+    """Nearer to everything is not nearer to one."""
+    found = judge(change(FRESH))
+    assert found.verdict == "no sign of copying"
+    assert found.space["pixels"].p_value >= memorisation.SURE
+    assert "In " in found.reason and "p = " in found.reason
+
+
+def test_copies_that_only_features_know() -> None:
+    """The left half of each picture upside down: no pixel test aligns it, an extractor may see through it."""
+
+    class SeesThrough(Coarse):
+        def __call__(self, pictures: np.ndarray) -> np.ndarray:
+            halves = Coarse.__call__(self, pictures).reshape(len(pictures), 8, 8)
+            columns = np.concatenate([halves[:, :, :4].mean(1), halves[:, :, 4:].reshape(len(halves), -1)], 1)
+            return columns.astype(np.float32)
+
+    bent = TRAINING[:110].copy()
+    bent[:, :, : SIZE // 2] = bent[:, ::-1, : SIZE // 2]
+    found = memorisation.nearness(TRAINING, HELD_OUT, bent, extractor=SeesThrough(), names=NAMES)
+    assert found.space["features"].p_value < 1e-4
+    assert found.verdict == "copies"
+    assert found.reason.startswith("In features")
+
+
+def test_numbers_rest_on_counts_and_are_finite() -> None:
+    found = judge(FRESH)
+    assert (found.generated, found.held_out, found.training) == (120, 120, 240)
+    for near in found.space.values():
+        assert near.share_nearer.count == 120
+        assert near.share_nearer.low is not None and near.share_nearer.high is not None
+        assert near.share_nearer.low <= near.share_nearer.value <= near.share_nearer.high
+        assert 0 < near.p_value <= 1
+        assert len(near.examples) == memorisation.SHOWN
+    assert judge(FRESH) == found
+
+
+def test_known_features_are_not_computed_again() -> None:
+    calls: list[int] = []
+
+    class Counting(Coarse):
+        def __call__(self, pictures: np.ndarray) -> np.ndarray:
+            calls.append(len(pictures))
+            return Coarse.__call__(self, pictures)
+
+    known = Coarse()(TRAINING)
+    found = memorisation.nearness(TRAINING, HELD_OUT, FRESH, extractor=Counting(), names=NAMES, trained_features=known)
+    assert sorted(calls) == [120, 120]
+    assert found == judge(FRESH)
+
+
+@pytest.mark.parametrize(("generated", "held_out"), [(1, 120), (99, 120), (120, 99), (120, 0), (0, 120)])
+def test_of_few_images_nothing_is_said(generated: int, held_out: int) -> None:
+    found = judge(FRESH[:generated], HELD_OUT[:held_out])
+    assert found.verdict == "cannot tell"
+    assert found.space == {}
+    assert f"{generated} and {held_out}" in found.reason
+
+
+def test_constant_pictures_are_no_copies_and_no_error() -> None:
+    found = judge(np.full((120, SIZE, SIZE, 1), 128, np.uint8))
+    assert found.verdict == "no sign of copying"
+    assert all(np.isfinite(near.generated_median) for near in found.space.values())
+
+
+def test_colour_and_other_sizes() -> None:
+    colour = np.repeat(TRAINING[:120], 3, 3)
+    found = memorisation.nearness(colour, np.repeat(HELD_OUT, 3, 3), colour, extractor=Coarse(), names=NAMES[:120])
+    assert found.verdict == "copies"
+    pixels = memorisation._Pixels(np.repeat(np.repeat(TRAINING, 2, 1), 2, 2))
+    np.testing.assert_array_equal(pixels.find(TRAINING[:50]).place, np.arange(50))
+
+
+def test_what_cannot_be_judged_is_an_error() -> None:
+    with pytest.raises(UserError, match="10 training images are too few"):
+        memorisation.nearness(TRAINING[:10], HELD_OUT, FRESH, extractor=Coarse(), names=NAMES[:10])
+    with pytest.raises(UserError, match="3 names for 240 training images"):
+        memorisation.nearness(TRAINING, HELD_OUT, FRESH, extractor=Coarse(), names=NAMES[:3])
+
+    class Broken(Coarse):
+        name = "broken"
+
+        def __call__(self, pictures: np.ndarray) -> np.ndarray:
+            return np.full((len(pictures), 4), np.nan, np.float32)
+
+    with pytest.raises(UserError, match="extractor broken gives features that are not finite"):
+        memorisation.nearness(TRAINING, HELD_OUT, FRESH, extractor=Broken(), names=NAMES)

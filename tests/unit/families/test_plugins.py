@@ -1,0 +1,216 @@
+"""A GAN of another package, found by its entry point: the one of docs/adding-a-gan.md, and broken ones."""
+
+import logging
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from gan_core import cli, inference
+from gan_core.errors import UserError
+from gan_core.families import loading, registry
+from gan_core.runs import Run
+from tests.conftest import ROOT
+from tests.helpers.training import SMALL, make_pictures
+
+Install = Callable[[str, str], None]
+PAGE = (ROOT / "docs" / "adding-a-gan.md").read_text(encoding="utf-8")
+BROKEN = '''"""BROKEN: it fails in its step."""
+
+from dataclasses import dataclass
+
+from gan_core.families.base import Family
+from gan_core.nets import ConvGenerator
+
+
+@dataclass(frozen=True)
+class Config:
+    latent_size: int = 4
+
+
+PRESETS = {"broken": Config()}
+
+
+class Broken(Family):
+    columns = ("loss/g",)
+    judges = False
+
+    def build(self, config):
+        self.generator = ConvGenerator(config.latent_size, (4, 4), self.image_shape)
+        self.optimize("g", "generator", lr=1e-3, betas=(0.0, 0.9), average=0.9)
+
+    def train_step(self, real, labels):
+        raise RuntimeError("no such layer")
+'''
+
+
+def block(kind: str) -> str:
+    """The first block of the page in that language."""
+    found = re.search(rf"^```{kind}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    assert found
+    return found[1]
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
+    """Puts a package of one module where Python finds installed ones."""
+    site = tmp_path / "site"
+    site.mkdir()
+    monkeypatch.syspath_prepend(str(site))
+    before = set(sys.modules)
+
+    def install(name: str, source: str) -> None:
+        (site / f"{name}.py").write_text(source)
+        info = site / f"ganray_{name}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: ganray-{name}\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[{registry.GROUP}]\n{name} = {name}\n")
+        registry.presets.cache_clear()
+
+    yield install
+    registry.presets.cache_clear()
+    for name in set(sys.modules) - before:
+        if str(site) in str(getattr(sys.modules[name], "__file__", "")):
+            del sys.modules[name]
+
+
+def train(preset: str, root: Path, pictures: Path, *more: str) -> int:
+    words = ["--data", str(pictures), "--runs", str(root), "--name", "run", "--epochs", "1"]
+    return cli.main(["train", preset, *words, *SMALL, *more])
+
+
+def test_the_page_says_how_a_package_is_made(tmp_path: Path) -> None:
+    project = tomllib.loads(block("toml"))
+    assert project["project"]["entry-points"][registry.GROUP] == {"wgan_gp": "wgan_gp"}
+    assert project["tool"]["setuptools"]["py-modules"] == ["wgan_gp"]
+
+
+def test_the_gan_of_the_page_trains_previews_and_generates(
+    install: Install, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    install("wgan_gp", block("python"))
+    preset = registry.find_preset("wgan_gp")
+    assert "wgan_gp" not in sys.modules  # listed without being run
+    assert (preset.task, preset.conditional, preset.judges) == ("generate", False, False)
+    assert preset.title.startswith("WGAN-GP: a critic of slope 1")
+    with pytest.raises(SystemExit):
+        cli.main(["train", "--help"])
+    assert "wgan_gp" in capsys.readouterr().out
+
+    pictures = make_pictures(tmp_path / "pictures")
+    narrow = ("--set", "width=4", "--set", "most=8")
+    assert train("wgan_gp", tmp_path, pictures, *narrow, "--batch-size", "10") == 0
+    run = Run(tmp_path / "run")
+    assert run.status().state == "finished"
+    assert list(run.samples()) == [0, 1]
+    metrics = run.metrics()
+    metrics.poll()
+    assert len(metrics)
+    for column in ("loss/d", "loss/g", "distance", "grad_norm/d", "grad_norm/g"):
+        assert len(metrics.column(column)[0:]) == len(metrics)
+    first, _ = inference.load(run).generate(2)
+    assert first.shape == (2, 32, 32, 1)
+    out = tmp_path / "made"
+    assert cli.main(["generate", "run", "--runs", str(tmp_path), "--num", "2", "--out", str(out)]) == 0
+    assert len(list(out.iterdir())) == 2
+
+
+def test_the_penalty_of_the_page_is_the_papers(install: Install) -> None:
+    install("wgan_gp", block("python"))
+    family = loading.build("wgan_gp", {"width": 4, "most": 8}, (1, 32, 32), 1)
+    family.critic = nn.Sequential(nn.Flatten(), nn.Linear(32 * 32, 1), nn.Flatten(0))  # its slope is its weights
+    nn.init.constant_(family.critic[1].weight, 3 / 32)
+    penalty = family.slope_penalty(torch.rand(5, 1, 32, 32), torch.rand(5, 1, 32, 32))
+    assert float(penalty.detach()) == pytest.approx((3 - 1) ** 2, rel=1e-4)
+
+
+def test_the_apps_list_has_it(install: Install) -> None:
+    from dashboard.library import store
+
+    install("wgan_gp", block("python"))
+    assert store.about("wgan_gp") == "A critic of slope 1 measures how far apart real and generated are."
+
+
+def test_a_plug_in_that_fails_while_it_trains_is_named_in_a_line(
+    install: Install, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    install("broken", BROKEN)
+    assert train("broken", tmp_path, make_pictures(tmp_path / "pictures")) == 1
+    said = capsys.readouterr().err
+    assert "Traceback" not in said
+    assert "error: plug-in 'broken', line 26 of broken: RuntimeError: no such layer" in said.splitlines()
+    assert Run(tmp_path / "run").status().state == "failed"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda text: "raise SystemExit('bye')\n" + text, "SystemExit: bye"),
+        (lambda text: text + "import no_such_module\n", "No module named 'no_such_module'"),
+        (lambda text: text.replace("class Broken(Family)", "class Broken"), "cannot be loaded"),
+    ],
+)
+def test_a_plug_in_that_cannot_be_imported_is_a_line(
+    change: Callable[[str], str], words: str, install: Install, tmp_path: Path
+) -> None:
+    install("broken", change(BROKEN))
+    assert "broken" in registry.presets()
+    with pytest.raises(UserError, match=words) as caught:
+        loading.load_family("broken")
+    assert str(caught.value).startswith("plug-in 'broken'")
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "words"),
+    [
+        ("broken", "def (", "invalid syntax"),
+        ("broken", '"""Nothing."""\n', "has no PRESETS"),
+        ("broken", BROKEN.replace('"broken"', '"../up"'), "no preset can be called"),
+        ("dcgan", BROKEN, "a family of that name already"),
+        ("broken", BROKEN.replace('"broken"', '"cgan"'), "there is a preset 'cgan' already"),
+    ],
+)
+def test_a_plug_in_that_cannot_be_read_is_left_out(
+    name: str, source: str, words: str, install: Install, caplog: pytest.LogCaptureFixture
+) -> None:
+    ours = set(registry.presets())
+    install(name, source)
+    with caplog.at_level(logging.WARNING):
+        assert set(registry.presets()) == ours
+    assert len(caplog.records) == 1
+    line = caplog.records[0].getMessage()
+    assert line.startswith(f"plug-in '{name}' left out: ")
+    assert words in line
+    assert registry.presets()["cgan"].module == ""
+
+
+def test_an_entry_point_without_a_file_is_left_out(
+    install: Install, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ours = set(registry.presets())
+    install("gone", BROKEN)
+    (tmp_path / "site" / "gone.py").unlink()
+    assert set(registry.presets()) == ours
+    assert "there is no module gone" in caplog.text
+
+
+def test_a_plug_in_keeps_torch_out_of_the_list(install: Install, tmp_path: Path) -> None:
+    """In a fresh process; a line on standard error is all that a broken one costs."""
+    install("wgan_gp", block("python"))
+    install("broken", "def (")
+    code = (
+        "import sys; from gan_core.families import registry; "
+        "print('wgan_gp' in registry.presets(), 'torch' in sys.modules)"
+    )
+    site = str(tmp_path / "site")
+    program = f"import sys; sys.path[:0] = [{str(ROOT)!r}, {site!r}]; {code}"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "False"]
+    assert done.stderr.startswith("plug-in 'broken' left out: ")
+    assert done.stderr.count("\n") == 1

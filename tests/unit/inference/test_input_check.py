@@ -1,0 +1,96 @@
+"""What passes the gate before a translation, and what is stopped there."""
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gan_core.data.readers import phantom
+from gan_core.decode import image_files
+from gan_core.inference import input_check
+from tests.unit.test_config import CONFIG
+from tools import input_check_pictures as pictures
+
+CHESTS = list(pictures.phantoms("cxr", 40, 800_000))
+BRAINS = list(pictures.phantoms("mri", 40, 800_000))
+
+
+def share(shown: list[np.ndarray], expected: str) -> float:
+    return sum(input_check.judge(picture, expected).fits for picture in shown) / len(shown)
+
+
+def test_phantoms_pass_as_what_they_are() -> None:
+    assert share(CHESTS, "chest X-ray") >= 0.95
+    assert share(BRAINS, "brain MRI") >= 0.95
+
+
+def test_the_other_organ_is_named() -> None:
+    assert share(BRAINS, "chest X-ray") <= 0.05
+    assert share(CHESTS, "brain MRI") <= 0.05
+    assert input_check.judge(BRAINS[0], "chest X-ray").reason == "it looks like a brain MRI, not a chest X-ray"
+
+
+@pytest.mark.parametrize("name", pictures.DISGUISES)
+def test_turned_and_inverted_x_rays_are_caught(name: str) -> None:
+    changed = [pictures.DISGUISES[name](picture) for picture in CHESTS]
+    assert share(changed, "chest X-ray") <= 0.05
+    word = "exchanged" if name == "inverted" else "turn it first"
+    assert sum(word in input_check.judge(picture, "chest X-ray").reason for picture in changed) >= 0.8 * len(changed)
+
+
+@pytest.mark.parametrize("subject", input_check.SUBJECTS)
+def test_kinds_that_the_gate_never_saw_are_caught(subject: str) -> None:
+    found = pictures.unseen()
+    assert {"photographs of scikit-image", "pieces of them in grey", "grids of codes"} <= set(found)
+    everything = [picture for kind in found.values() for picture in kind]
+    assert len(everything) > 300
+    assert share(everything, subject) <= 0.05
+
+
+def test_noise_drawings_and_nothing_are_caught() -> None:
+    assert share(list(pictures.none(80, seed=77)), "chest X-ray") <= 0.05
+    assert "one shade" in input_check.judge(np.full((64, 64, 1), 0.4, np.float32), "chest X-ray").reason
+    colour = np.random.default_rng(0).random((40, 40, 3)).astype(np.float32)
+    assert "colour" in input_check.judge(colour, "brain MRI").reason
+
+
+def test_a_run_in_colour_takes_pictures_in_colour() -> None:
+    coloured = phantom.picture("colour", "colour", 800_000, 128, 3)
+    grey, colour = (replace(CONFIG, subject="chest X-ray", channels=channels) for channels in (1, 3))
+    assert "colour" in input_check.for_run(coloured, grey).reason
+    assert input_check.for_run(coloured, colour).fits
+    # What is grey is looked at as ever.
+    assert input_check.for_run(CHESTS[0], colour).fits and not input_check.for_run(BRAINS[0], colour).fits
+
+
+def test_reasons_are_one_plain_line_and_a_fit_has_none() -> None:
+    verdict = input_check.judge(CHESTS[0], "chest X-ray")
+    assert (verdict.fits, verdict.reason) == (True, "")
+    assert sum(verdict.scores.values()) == pytest.approx(1, abs=1e-4)
+    assert input_check.judge(CHESTS[0], None).fits
+
+
+def test_any_size_and_shape_is_judged_quickly() -> None:
+    input_check.judge(CHESTS[0], "chest X-ray")
+    for shape in ((8, 8, 1), (20, 3000, 1), (3000, 20, 3), (1500, 1500, 1)):
+        start = time.perf_counter()
+        input_check.judge(np.random.default_rng(0).random(shape).astype(np.float32), "chest X-ray")
+        assert time.perf_counter() - start < 1
+
+
+def test_the_subject_of_a_data_set() -> None:
+    def stack(shown: list[np.ndarray]) -> np.ndarray:
+        return np.stack([image_files.quantise(picture) for picture in shown])
+
+    assert input_check.subject(stack(CHESTS)) == "chest X-ray"
+    assert input_check.subject(stack(BRAINS)) == "brain MRI"
+    assert input_check.subject(np.concatenate([stack(CHESTS), stack(BRAINS)])) is None
+    assert input_check.subject(np.zeros((0, 1, 8, 8), np.uint8)) is None
+
+
+def test_real_validation_images_pass(real_data: Path) -> None:
+    for folder, subject in (("covid/val", "chest X-ray"), ("mri/val", "brain MRI")):
+        paths = sorted(path for path in (real_data / folder).rglob("*") if path.is_file())
+        assert share([image_files.decode(path, channels=3) for path in paths], subject) >= 0.95

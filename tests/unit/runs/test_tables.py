@@ -1,0 +1,75 @@
+"""Following a file that grows."""
+
+from pathlib import Path
+
+import numpy as np
+
+from gan_core import files
+from gan_core.runs import tables
+from gan_core.runs.tables import Table
+
+
+def test_only_what_is_new_and_finished_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.csv"
+    table = Table(path)
+    assert not table.poll()
+    assert len(table) == 0
+    files.append_bytes(path, b"step,loss/g\n1,0.5\n2,0.")
+    assert table.poll()
+    assert table.column("step").tolist() == [1]
+    assert not table.poll()
+    files.append_bytes(path, b"25\n3,nan\n")
+    assert table.poll()
+    assert table.column("loss/g").tolist()[:2] == [0.5, 0.25]
+    assert np.isnan(table.column("loss/g")[2])
+    assert table.version == 0
+    assert table.column("no/such").size == 0
+
+
+def test_an_unfinished_header_is_not_a_header(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.csv"
+    table = Table(path)
+    path.write_bytes(b"step,lo")
+    assert not table.poll()
+    files.append_bytes(path, b"ss\n")
+    table.poll()
+    assert table.names == ["step", "loss"]
+
+
+def test_a_shorter_or_replaced_file_is_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.csv"
+    files.append_bytes(path, b"step\n1\n2\n3\n")
+    table = Table(path)
+    table.poll()
+    files.write_bytes(path, b"step\n1\n")
+    assert table.poll()
+    assert (table.column("step").tolist(), table.version) == ([1], 1)
+    files.write_bytes(path, b"step\n1\n2\n3\n4\n5\n")  # longer, but another file
+    assert table.poll()
+    assert (table.column("step").tolist(), table.version) == ([1, 2, 3, 4, 5], 2)
+    path.unlink()
+    assert table.poll()
+    assert (len(table), table.version) == (0, 3)
+
+
+def test_damaged_rows_do_not_stop_the_reader(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.csv"
+    path.write_bytes(b"step,loss\n1,0.5\n2,x,y,z\n\xff\xfe,1\n3,0.25\n")
+    table = Table(path)
+    table.poll()
+    steps = table.column("step")
+    assert steps[0] == 1
+    assert steps[-1] == 3
+
+
+def test_rows_of_another_version_find_their_columns(tmp_path: Path) -> None:
+    """A run that is resumed by a version with more columns, or fewer, goes on with those of its table."""
+    path = tmp_path / "epochs.csv"
+    tables.append(path, [{"epoch": 0, "step": 0, "diversity/samples": 0.25, "scores/real": "1 2"}])
+    more = {"epoch": 5, "step": 50, "memory/d": 0.75, "diversity/samples": 0.5, "scores/real": "3 4"}
+    tables.append(path, [more, {"epoch": 10, "step": 100, "scores/real": "5 6"}])
+    table = tables.Table(path)
+    table.poll()
+    assert table.names == ["epoch", "step", "diversity/samples", "scores/real"]
+    np.testing.assert_array_equal(table.column("diversity/samples"), [0.25, 0.5, np.nan])
+    assert table.text("scores/real") == ["1 2", "3 4", "5 6"]

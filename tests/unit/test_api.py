@@ -1,0 +1,164 @@
+"""The package as other programs use it: its public functions, the tour that shows them, and what is installed."""
+
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import gan_core
+from gan_core import images, inference
+from gan_core.runs import Run
+from tests.conftest import ROOT
+from tests.helpers.untrained import SIZE, untrained
+from tests.house.tracked import tracked_files
+
+SHIPPED = ("gan_core", "dashboard", "pyproject.toml", "requirements.txt", "README.md", "LICENSE")
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("api")
+    untrained(folder, "drawer")
+    untrained(folder, "translator", "cyclegan_resnet_light")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def named(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GANRAY_RUNS", str(root))
+
+
+def test_pictures_are_arrays_and_images(root: Path, tmp_path: Path) -> None:
+    pictures = gan_core.generate("drawer", 3, label="normal", seed=4)
+    assert pictures.arrays.dtype == np.uint8
+    assert pictures.arrays.shape == (3, SIZE, SIZE, 1)
+    assert pictures.labels == ("normal",) * 3
+    assert np.array_equal(pictures.arrays, inference.load(Run(root / "drawer")).generate(3, label="normal", seed=4)[0])
+    assert [picture.mode for picture in pictures.images] == ["L"] * 3
+    assert np.array_equal(np.asarray(pictures[1]), pictures.arrays[1, ..., 0])
+    assert len(pictures[1:]) == len(list(pictures)) - 1 == 2
+    assert pictures.sheet(3).size == (3 * (SIZE + 2) + 2, SIZE + 4)
+    written = pictures.save(tmp_path / "out")
+    assert [path.name for path in written] == ["00000.png", "00001.png", "00002.png"]
+    with Image.open(written[2]) as picture:
+        assert picture.text["Description"] == images.NOTICE
+        assert picture.text["Run"] == "drawer"
+        assert np.array_equal(np.asarray(picture), pictures.arrays[2, ..., 0])
+
+
+def test_a_run_is_named_in_many_ways(root: Path) -> None:
+    expected = gan_core.generate("drawer", 1).arrays
+    for run in (
+        root / "drawer",
+        str(root / "drawer"),
+        Run(root / "drawer"),
+        gan_core.load("drawer"),
+        f"hub:{root}/drawer",
+    ):
+        assert np.array_equal(gan_core.generate(run, 1).arrays, expected)
+
+
+def test_files_images_and_arrays_are_translated_alike(tmp_path: Path) -> None:
+    array = np.random.default_rng(0).integers(0, 256, (40, 40), np.uint8)
+    Image.fromarray(array).save(tmp_path / "a.png")
+    model = gan_core.load("translator")
+    kinds: tuple[Any, ...] = (
+        tmp_path / "a.png",
+        str(tmp_path / "a.png"),
+        Image.fromarray(array),
+        array,
+        array[..., None],
+    )
+    results = [gan_core.translate(model, kind, to="normal") for kind in kinds]
+    assert all(result.labels == ("normal",) for result in results)
+    assert all(np.array_equal(result.arrays, results[0].arrays) for result in results)
+    assert results[0].arrays.shape == (1, SIZE, SIZE, 1)
+    many = gan_core.translate(model, [array, tmp_path / "a.png"], to="normal")
+    batch = gan_core.translate(model, np.stack([array[..., None]] * 2), to="normal")
+    assert np.array_equal(many.arrays, batch.arrays)
+
+
+def test_mistakes_are_lines() -> None:
+    for call, words in (
+        (lambda: gan_core.generate("drawr"), "Did you mean 'drawer'"),
+        (lambda: gan_core.generate("translator"), "does not generate"),
+        (lambda: gan_core.translate("drawer", np.zeros((9, 9), np.uint8), to="normal"), "does not translate"),
+        (lambda: gan_core.translate("translator", np.zeros((9, 9)), to="normal"), "float64"),
+        (lambda: gan_core.translate("translator", [], to="normal"), "no picture"),
+        (lambda: gan_core.evaluate("drawer", "phantom:cxr", count=0), "at least one"),
+        (lambda: gan_core.evaluate("drawer", "phantom:cxr", parts=("beauty",)), "choose from fidelity"),
+    ):
+        with pytest.raises(gan_core.UserError, match=words):
+            call()
+    with pytest.raises(AttributeError, match="no attribute 'trainn'"):
+        _ = gan_core.trainn
+
+
+def test_a_picture_that_does_not_look_like_the_training_images_is_refused(root: Path) -> None:
+    untrained(root, "chests", "cyclegan_resnet_light", subject="chest X-ray")
+    flat = np.full((40, 40), 7, np.uint8)
+    with pytest.raises(gan_core.UserError, match=r"picture 0: .*insist=True"):
+        gan_core.translate("chests", flat, to="normal")
+    assert len(gan_core.translate("chests", flat, to="normal", insist=True)) == 1
+
+
+def test_the_tour_runs_from_its_first_cell_to_its_last(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every cell in one process, as a kernel would; drawing is left to the notebook."""
+    monkeypatch.delenv("GANRAY_RUNS")
+    monkeypatch.chdir(tmp_path)
+    notebook = json.loads((ROOT / "docs" / "tour.ipynb").read_text(encoding="utf-8"))
+    assert (notebook["nbformat"], len(notebook["cells"])) == (4, 10)
+    shelf = ROOT / "runs" / "reference" / "phantom_cxr_cyclegan" / "evaluation.json"
+    before = shelf.read_bytes()
+    names: dict[str, Any] = {"__name__": "tour"}
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "code":
+            assert cell["outputs"] == []
+            exec(compile("".join(cell["source"]), cell["id"], "exec"), names)
+    assert names["pictures"].arrays.shape == (16, 64, 64, 1)
+    assert names["change"][names["chest"].lungs].mean() > 3 * abs(names["change"][~names["chest"].lungs].mean())
+    assert set(names["found"].audit[0].change) == {"all", "inside lungs", "outside lungs"}
+    assert "Did you mean 'PNEUMONIA'" in capsys.readouterr().out
+    assert shelf.read_bytes() == before
+
+
+def test_what_is_installed_is_whole_and_light(tmp_path: Path) -> None:
+    """The wheel that `pip install .` makes, from the tracked files alone; imported where the repository is not."""
+    source, out, site = tmp_path / "source", tmp_path / "out", tmp_path / "site"
+    ours = [path for path in tracked_files() if path.parts[0] in SHIPPED]
+    for path in ours:
+        (source / path).parent.mkdir(parents=True, exist_ok=True)
+        (source / path).write_bytes((ROOT / path).read_bytes())
+    out.mkdir()
+    build = f"from setuptools import build_meta; build_meta.build_wheel({str(out)!r})"
+    done = subprocess.run([sys.executable, "-c", build], cwd=source, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (wheel,) = out.glob("ganray-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        inside = set(archive.namelist())
+        archive.extractall(site)
+    expected = {path.as_posix() for path in ours if path.parts[0] in ("gan_core", "dashboard")}
+    assert expected - inside == set()
+    assert "gan_core/py.typed" in inside
+    assert not [name for name in inside if name.startswith(("tests", "runs"))]
+    code = """
+import sys, pathlib
+import gan_core
+assert pathlib.Path(gan_core.__file__).is_relative_to(sys.argv[1]), gan_core.__file__
+assert not {"torch", "numpy", "PIL"} & set(sys.modules)
+print(gan_core.generate.__module__, "torch" in sys.modules, gan_core.UserError.__name__)
+"""
+    program = f"import sys; sys.path[:] = [{str(site)!r}] + [p for p in sys.path if p != {str(ROOT)!r}]\n{code}"
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", program, str(site)], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["gan_core.api", "False", "UserError"]

@@ -1,0 +1,102 @@
+"""Several processes train as one: the same losses; and what becomes of a run of which one process is killed."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import psutil
+import pytest
+
+from gan_core import cli
+from gan_core.runs import Run
+from tests.conftest import ROOT
+from tests.helpers import steps
+from tests.helpers.training import arguments, make_pictures, train
+
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node"]
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_pictures(tmp_path_factory.mktemp("source") / "shapes")
+
+
+def of_launcher(launcher: "subprocess.Popen[bytes]") -> list[psutil.Process]:
+    """The processes that train, the writing one first."""
+    children = [child for child in psutil.Process(launcher.pid).children() if "gan_core" in child.cmdline()]
+    return sorted(children, key=lambda child: child.environ()["RANK"])
+
+
+@pytest.mark.parametrize("processes", [2, pytest.param(4, marks=pytest.mark.soak)])
+def test_the_losses_are_those_of_one_process_with_the_whole_batch(processes: int) -> None:
+    """Of every family, to rounding. Later steps drift apart as they do between one thread and two."""
+    command = [*TORCHRUN, str(processes), "-m", "tests.helpers.steps"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=170, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    shared = json.loads(done.stdout.strip().splitlines()[-1])
+    assert len(shared) == len(steps.cases())
+    for case in steps.cases():
+        alone, together = steps.first_steps(*case), shared[str(case)]
+        for step, tolerance in enumerate((3e-4, 3e-3, 3e-2)):
+            losses = {key: value for key, value in alone[step].items() if key.startswith("loss")}
+            assert losses
+            found = {key: together[step][key] for key in losses}
+            assert found == pytest.approx(losses, rel=tolerance, abs=tolerance), (case, step)
+
+
+def test_a_killed_process_ends_the_others_and_the_run_goes_on_alone(pictures: Path, tmp_path: Path) -> None:
+    """And ends where a run ends that one process trained all along."""
+    options = ("--set", "width=8", "--set", "most=24", "--preview-every", "2")
+    alone = train("dcgan", pictures, tmp_path, "alone", 12, *options)
+    run = Run(tmp_path / "pair")
+    command = arguments("dcgan", pictures, tmp_path, "pair", 12, *options)
+    with (tmp_path / "log").open("w") as log:
+        process = subprocess.Popen([*TORCHRUN, "2", "-m", "gan_core", *command], cwd=ROOT, stdout=log, stderr=log)
+        try:
+            while not any(path.name > "step_00000008" for path in run.checkpoints()):
+                assert process.poll() is None, (tmp_path / "log").read_text()[-3000:]
+                time.sleep(0.05)
+            _, second = of_launcher(process)
+            second.send_signal(signal.SIGKILL)
+            assert process.wait(60) != 0
+        finally:
+            process.kill()
+    status = run.status()
+    assert status.state == "stopped", (tmp_path / "log").read_text()[-3000:]
+    assert "another process of this training has ended" in (status.reason or ""), status.reason
+    assert 8 <= status.step < 48
+
+    assert cli.main(["resume", "pair", "--runs", str(tmp_path), "--device", "cpu"]) == 0
+    one, two = (pd.read_csv(folder / "metrics.csv") for folder in (alone, run.folder))
+    assert one["step"].tolist() == two["step"].tolist()
+    assert two["loss/d"].to_numpy()[:5] == pytest.approx(one["loss/d"].to_numpy()[:5], abs=1e-3)
+    assert two["loss/d"].to_numpy() == pytest.approx(one["loss/d"].to_numpy(), abs=0.3)
+
+
+def test_a_process_that_hangs_does_not_keep_the_others(pictures: Path, tmp_path: Path) -> None:
+    """The one that writes the run hears that it should stop while it waits for ever, and says why it ends."""
+    run = Run(tmp_path / "pair")
+    command = arguments("dcgan", pictures, tmp_path, "pair", 12, "--set", "width=8", "--set", "most=24")
+    with (tmp_path / "log").open("w") as log:
+        process = subprocess.Popen([*TORCHRUN, "2", "-m", "gan_core", *command], cwd=ROOT, stdout=log, stderr=log)
+        try:
+            while not any(path.name > "step_00000004" for path in run.checkpoints()):
+                assert process.poll() is None, (tmp_path / "log").read_text()[-3000:]
+                time.sleep(0.05)
+            first, second = of_launcher(process)
+            second.suspend()
+            time.sleep(1)  # the other one comes to where it waits
+            first.terminate()
+            first.wait(30)
+            status = run.status()
+            second.kill()
+            assert process.wait(60) != 0
+        finally:
+            process.kill()
+    assert status.state == "stopped", (tmp_path / "log").read_text()[-3000:]
+    assert "another process of this training has ended" in (status.reason or ""), status.reason
+    assert "the last complete checkpoint is of step" in (status.reason or "")

@@ -1,0 +1,55 @@
+"""The loop as its users meet it: what a run leaves behind. What stops, kills and damages it is in tests/robustness."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from gan_core import images, inference
+from gan_core.errors import UserError
+from gan_core.runs import Run
+from tests.helpers.training import make_pictures, small, train
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_pictures(tmp_path_factory.mktemp("source") / "shapes")
+
+
+def test_a_run_leaves_what_the_readme_promises(pictures: Path, tmp_path: Path) -> None:
+    folder = train("cgan", pictures, tmp_path, "shapes", 4, "--preview-every", "3")
+    run = Run(folder)
+    settled = run.config()
+    assert settled.classes == ("bar", "disc")
+    assert settled.train_images == sum(settled.class_counts) > 25
+    status = run.status()
+    assert (status.state, status.epoch, status.reason) == ("finished", 4, None)
+    steps = settled.train_images // 8 * 4
+    assert status.step == status.steps == steps
+    metrics = pd.read_csv(folder / "metrics.csv")
+    assert list(metrics.columns[:4]) == ["step", "epoch", "seconds", "images_per_second"]
+    assert {"loss/g", "loss/d", "accuracy/d_real", "accuracy/d_fake", "grad_norm/g", "grad_norm/d"} <= set(metrics)
+    assert metrics["step"].tolist() == list(range(2, steps + 1, 2))
+    assert metrics["accuracy/d_real"].between(0, 1).all()
+    epochs = pd.read_csv(folder / "epochs.csv")
+    assert epochs["epoch"].tolist() == [0, 3, 4]
+    counts = epochs["scores/generated"].str.split().map(lambda cells: sum(map(int, cells)))
+    assert (counts == 256).all()
+    assert list(run.samples()) == [0, 3, 4]
+    assert images.read_png(run.samples()[4]).shape == (4 * 34 + 2, 4 * 34 + 2, 1)
+    assert run.gif is not None
+    assert len(run.checkpoints()) == 2
+    assert (folder / "weights.safetensors").stat().st_size < (folder / "checkpoints").stat().st_size + 2_000_000
+    assert not list(folder.rglob("*.tmp"))
+
+
+def test_snapshots_are_the_generators_that_the_previews_saw(pictures: Path, tmp_path: Path) -> None:
+    preset, options = small("dcgan")
+    run = Run(train(preset, pictures, tmp_path, "shapes", 2, "--snapshots", *options))
+    assert list(run.snapshots()) == list(run.samples()) == [0, 1, 2]
+    made = {epoch: inference.load(run, epoch=epoch).generate(4)[0] for epoch in run.snapshots()}
+    assert (made[0] != made[1]).any()
+    assert (made[2] == inference.load(run).generate(4)[0]).all()
+    with pytest.raises(UserError, match="no snapshot of epoch 7"):
+        inference.load(run, epoch=7)
+    assert not set(run.snapshots().values()) & set(run.downloads())

@@ -1,0 +1,1 @@
+"""For maintainers: train the judges, ship runs, take the pictures of the documents."""

@@ -1,0 +1,223 @@
+"""For maintainers: takes trained runs into runs/reference, and looks after what is there.
+
+    python -m tools.reference_runs ship runs/dcgan-s0 --name dcgan --sheets 11   a run whole, but for some of its sheets
+    python -m tools.reference_runs ship runs/dcgan-s1 runs/dcgan-s2 --light      its other seeds: settings, curves
+    python -m tools.reference_runs thin gan_seed cgan_seed --sheets 6            fewer sheets of runs that are there
+    python -m tools.reference_runs check                                         sizes, what could go, what must go
+
+Previews of real inputs, checkpoints, snapshots and what names this machine never come along.
+"""
+
+import argparse
+import json
+import re
+import shutil
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from gan_core import files, runs
+from gan_core.config import to_dict
+from gan_core.errors import UserError
+from gan_core.evaluation import results
+from gan_core.runs import Run, Status, check_name, find_run, write_gif
+from gan_core.training.previews import inputs
+from tests.conftest import ROOT
+from tests.house.test_tracked_files import ALL_RUNS, CLASSIC_RUNS, CLASSICS, MB
+
+REFERENCE = ROOT / "runs" / runs.REFERENCE
+LIGHT = (runs.CONFIG, runs.STATUS, runs.METRICS, runs.EPOCHS, runs.EVALUATION)
+WHOLE = (*LIGHT, runs.WEIGHTS, runs.DISCRIMINATOR)
+FEW = 6  # sheets that a run can be thinned to and still show how it grew
+# A path from the root of a file system, where a word begins.
+PLACE = re.compile(r"""(?:^|[\s"'=(;])(?:/|~/|[A-Za-z]:\\+)[\w.-]+[/\\]+[\w.-]""", re.MULTILINE)
+
+
+def ship(
+    run: Run,
+    name: str,
+    *,
+    light: bool,
+    sheets: int | None,
+    replacing: bool,
+    every_frame: bool = False,
+    weights: bool = True,
+    root: Path = REFERENCE,
+) -> Path:
+    """Copy what of a run may be seen by everyone; returns its new folder.
+
+    light: settings, curves and numbers only. sheets: how many are kept, the first and the last among them; every_frame:
+    the GIF shows all of them nevertheless. weights: without them a run is there to be looked at, but draws nothing new.
+
+    Raises:
+        UserError: the run is not finished, the name is taken, or something in it is private.
+    """
+    folder = root / check_name(name)
+    if folder.exists() and not replacing:
+        raise UserError(f"{name} is in {root} already: replace it with --replace")
+    status = run.status()
+    if status.state != "finished":
+        raise UserError(f"run '{run.name}' is {status.state}: only finished runs are shipped")
+    if problems := private(run):
+        raise UserError(f"run '{run.name}' cannot be shipped: {'; '.join(problems)}")
+    made = root / f".{name}.new"
+    shutil.rmtree(made, ignore_errors=True)
+    made.mkdir(parents=True)
+    for part in WHOLE if weights and not light else LIGHT:
+        if (run.folder / part).is_file():
+            shutil.copyfile(run.folder / part, made / part)
+    files.write_text(made / runs.STATUS, json.dumps(to_dict(cleaned(status)), indent=2) + "\n")
+    if not light and run.samples():
+        (made / runs.SAMPLES).mkdir()
+        for path in run.samples().values():
+            shutil.copyfile(path, made / runs.SAMPLES / path.name)
+    if folder.exists():
+        shutil.rmtree(folder)
+    made.rename(folder)
+    if not light and run.samples():
+        thin(Run(folder), sheets, every_frame=every_frame)
+    return folder
+
+
+def thin(run: Run, sheets: int | None, *, every_frame: bool = False) -> None:
+    """Keep so many of a run's sheets, evenly spread from the first to the last, and write its GIF anew: of them, or of
+    all that were there.
+    """
+    kept = spread(list(run.samples()), sheets)
+    if every_frame:
+        write_gif(run, run.folder / runs.GIF)
+    for epoch, path in run.samples().items():
+        if epoch not in kept:
+            path.unlink()
+    if not every_frame:
+        write_gif(run, run.folder / runs.GIF)
+
+
+def spread(epochs: list[int], count: int | None) -> list[int]:
+    """So many of the epochs, the first and the last among them; all where they are no more."""
+    if count is not None and count < 2:
+        raise UserError(f"--sheets {count}: keep the first and the last at least")
+    if count is None or count >= len(epochs):
+        return epochs
+    return [epochs[int(place)] for place in np.linspace(0, len(epochs) - 1, count).round()]
+
+
+def cleaned(status: Status) -> Status:
+    """Without what tells which machine it was."""
+    return replace(status, eta_seconds=None, reason=None, process=None, process_started=None, host=None)
+
+
+def private(run: Run) -> list[str]:
+    """Why a run must not leave this machine, a clause each; its private folder does not come along anyway."""
+    found = []
+    settled = run.config()
+    if settled.domains and inputs.are_private(settled) and run.samples():
+        found.append("its sheets start from real images")
+    for name in LIGHT:
+        path = run.folder / name
+        if path.is_file() and (match := PLACE.search(path.read_text(encoding="utf-8"))):
+            found.append(f"{name} names a folder of this machine ({match[0].strip()}...)")
+    return found
+
+
+def faults(run: Run) -> Iterator[str]:
+    """What is wrong with a shipped run, a sentence each."""
+    yield from private(run)
+    status = run.status()
+    if status != cleaned(status):
+        yield "status.json tells of the machine"
+    known = {*WHOLE, runs.GIF, runs.SAMPLES}
+    yield from (f"{path.name} does not belong here" for path in sorted(run.folder.iterdir()) if path.name not in known)
+    if run.samples() and run.gif is None:
+        yield "its GIF is missing"
+    elif run.gif:
+        with Image.open(run.gif) as gif:
+            if getattr(gif, "n_frames", 1) < len(run.samples()):
+                yield "its GIF has fewer frames than there are sheets: thin it anew"
+    if not run.evaluation.is_file():
+        yield "it is not evaluated"
+        return
+    found = results.read(run.evaluation)
+    if found.epoch != status.epoch:
+        yield f"it was evaluated at epoch {found.epoch} and has {status.epoch}"
+    if run.weights.is_file():
+        from gan_core.evaluation.evaluate import digest
+
+        if digest(run.weights) != found.weights:
+            yield "its evaluation is of other weights"
+
+
+def check(root: Path = REFERENCE) -> int:
+    """Print sizes, what could go and what is wrong; returns 1 where something is."""
+    found = [run for run in runs.list_runs(root.parent) if run.reference]
+    wrong = [f"{run.folder.name}: {line}" for run in found for line in faults(run)]
+    total, classics, savings = 0, 0, 0
+    print(f"{'run':<24}{'kB':>7}{'weights':>9}{'discr.':>8}{'sheets':>8}{'of':>4}{'GIF':>7}")
+    for run in found:
+        sheets, gif = size(run.samples().values()), size([run.folder / runs.GIF])
+        own = size(run.folder.rglob("*"))
+        parts = [size([run.weights]), size([run.discriminator]), sheets]
+        numbers = "".join(f"{part / 1000:>{width}.0f}" for part, width in zip(parts, (9, 8, 8), strict=True))
+        print(f"{run.folder.name:<24}{own / 1000:>7.0f}{numbers}{len(run.samples()):>4}{gif / 1000:>7.0f}")
+        total += own
+        classics += own if run.folder.name in CLASSICS else 0
+        savings += round((sheets + gif) * max(0.0, 1 - FEW / max(len(run.samples()), 1)))
+    print(f"{total / MB:.1f} of {ALL_RUNS / MB:.0f} MB, the classics {classics / MB:.1f} of {CLASSIC_RUNS / MB:.0f} MB")
+    twins = [run for run in found if run.folder.name.endswith("_seed")]
+    discriminators = size(run.discriminator for run in twins)
+    print(
+        f"Could go: sheets beyond {FEW} a run and their frames, about {savings / MB:.1f} MB; "
+        f"discriminators of the _seed twins, {discriminators / MB:.1f} MB"
+    )
+    if total > ALL_RUNS or classics > CLASSIC_RUNS:
+        wrong.append("the runs are too large")
+    for line in wrong:
+        print(f"wrong: {line}", file=sys.stderr)
+    return 1 if wrong else 0
+
+
+def size(paths: Iterable[Path]) -> int:
+    """Bytes."""
+    return sum(path.stat().st_size for path in paths if path.is_file())
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tools.reference_runs", description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+    command = commands.add_parser("ship", help="copy runs into runs/reference")
+    command.add_argument("runs", metavar="RUN", nargs="+", help="folders of runs")
+    command.add_argument("--name", help="in runs/reference (default: the folder's)")
+    command.add_argument("--light", action="store_true", help="settings, curves and numbers only")
+    command.add_argument("--sheets", type=int, metavar="K", help="sheets to keep (default: all)")
+    command.add_argument("--every-frame", action="store_true", help="all sheets in the GIF, also those not kept")
+    command.add_argument("--without-weights", action="store_true", help="neither generator nor discriminator")
+    command.add_argument("--replace", action="store_true", help="a run of that name that is there")
+    command = commands.add_parser("thin", help="keep fewer sheets of shipped runs")
+    command.add_argument("runs", metavar="NAME", nargs="+")
+    command.add_argument("--sheets", type=int, metavar="K", required=True)
+    commands.add_parser("check", help="sizes, and what must go")
+    given = parser.parse_args(arguments)
+    try:
+        if given.command == "ship":
+            if given.name and len(given.runs) > 1:
+                raise UserError("--name: of one run only")
+            for name in given.runs:
+                run = find_run(name, runs.default_root())
+                chosen = given.name or run.folder.name
+                how = {"light": given.light, "every_frame": given.every_frame, "weights": not given.without_weights}
+                ship(run, chosen, **how, sheets=given.sheets, replacing=given.replace)
+        elif given.command == "thin":
+            for name in given.runs:
+                thin(find_run(f"{runs.REFERENCE}/{name}", REFERENCE.parent), given.sheets)
+        return check()
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,90 @@
+"""Takes the README's pictures from a running app.
+
+python -m tools.take_pictures http://127.0.0.1:8501
+"""
+
+import argparse
+import io
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Page, expect, sync_playwright
+
+from tests.conftest import ROOT
+from tests.helpers.browser import find_browser
+
+FOLDER = ROOT / "docs" / "pictures"
+STUDY = "&".join(
+    f"evaluated=reference%2F{name}"
+    for name in ("gan", "dcgan", "cgan", "bigan", "acgan", "r3gan", "vae")
+    if (ROOT / "runs" / "reference" / name).is_dir()
+)
+SHOTS = (  # name, path, width, height, scheme
+    ("compare", "?epoch=20", 1440, 1000, "light"),
+    ("compare_dark", "?epoch=20", 1440, 900, "dark"),
+    ("run", "run?run=reference%2Fdcgan", 1440, 1400, "light"),
+    ("large", "?epoch=20&sample=6&large=reference%2Fdcgan", 1440, 900, "light"),
+    ("quiz", "quiz", 1440, 900, "light"),
+    ("evaluate", "evaluate", 1440, 1360, "light"),
+    ("time_to_quality", f"evaluate?{STUDY}", 1100, 900, "light"),
+    ("train", "train", 1440, 900, "light"),
+    ("live", "live", 1440, 960, "light"),
+    ("live_dark", "live", 1440, 960, "dark"),
+    ("live_generate", "live", 1240, 1000, "light"),
+)
+PARTS = {"time_to_quality": ".st-key-time-to-quality"}  # of a page, where not all of it is shown
+
+
+def take(page: Page, url: str, target: Path) -> None:
+    """One screenshot of a page that has finished drawing."""
+    page.goto(url)
+    if target.stem == "live_generate":
+        every_class(page, "r3gan_long")
+    elif "live" in target.stem:
+        translate_an_example(page)
+    else:
+        page.get_by_role("heading", level=1).first.wait_for()
+        page.wait_for_load_state("networkidle")
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=60_000)
+    page.wait_for_timeout(2000)
+    part = PARTS.get(target.stem)
+    content = page.locator(part).screenshot() if part else page.screenshot()
+    Image.open(io.BytesIO(content)).convert("RGB").save(target, optimize=True)
+
+
+def translate_an_example(page: Page) -> None:
+    """The first example through the run that the live tab begins with."""
+    frame = page.frame_locator("iframe")
+    frame.locator(".ganray-examples button").locator("visible=true").first.click(timeout=60_000)
+    expect(frame.get_by_text("And back to")).to_be_visible(timeout=60_000)
+
+
+def every_class(page: Page, run: str) -> None:
+    """The same latents of a run in each of its classes, with what classifiers take them for."""
+    frame = page.frame_locator("iframe")
+    frame.locator(".ganray-examples button").locator("visible=true").first.wait_for(timeout=60_000)
+    frame.get_by_role("tab", name="Generate").click()
+    frame.get_by_label("Run").locator("visible=true").first.click()
+    frame.get_by_role("option", name=run).locator("visible=true").first.click()
+    frame.get_by_role("button", name="Same latents, every class").locator("visible=true").first.click()
+    expect(frame.get_by_text("child-b").locator("visible=true").first).to_be_visible(timeout=60_000)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tools.take_pictures", description=__doc__.splitlines()[0])
+    parser.add_argument("url", help="address of the running app")
+    parser.add_argument("--out", type=Path, default=FOLDER, help="folder for the pictures")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="of these pictures (default: all)")
+    given = parser.parse_args()
+    given.out.mkdir(parents=True, exist_ok=True)
+    path_of_browser = find_browser()
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path_of_browser, args=["--no-sandbox", "--disable-gpu"])
+        for name, path, width, height, scheme in (shot for shot in SHOTS if shot[0] in (given.only or [shot[0]])):
+            with chromium.new_context(viewport={"width": width, "height": height}, color_scheme=scheme) as context:
+                take(context.new_page(), f"{given.url.rstrip('/')}/{path}", given.out / f"{name}.png")
+        chromium.close()
+
+
+if __name__ == "__main__":
+    main()
