@@ -139,16 +139,16 @@ def train(root: Path, name: str, seed: int) -> None:
 
 IMAGES = 700  # drawn once for seeds 0 to 4 and once for 5 to 9; the split keeps about a tenth of them held out
 NARROW = {
-    "dcgan": ("width=4", "most=16", "latent_size=32"),
-    "dcgan_seed": ("generator=32,32,16", "discriminator=8,16,32,64", "latent_size=32"),
-    "cgan": ("width=8", "most=32", "latent_size=32"),
-    "bigan": ("width=8", "most=32", "latent_size=32", "judge=32"),
+    "dcgan": ("width=4", "max_width=16", "latent_size=32"),
+    "dcgan_baseline": ("generator=32,32,16", "discriminator=8,16,32,64", "latent_size=32"),
+    "cgan": ("width=8", "max_width=32", "latent_size=32"),
+    "bigan": ("width=8", "max_width=32", "latent_size=32", "judge=32"),
     "gan": ("generator=64,64", "discriminator=32,32", "latent_size=32"),
-    "gan_seed": ("generator=64,128", "discriminator=128,64", "latent_size=32"),
-    "cgan_seed": ("generator=64,128", "discriminator=128,64", "latent_size=32"),
-    "bigan_seed": ("generator=128,128", "encoder=128,128", "discriminator=128,128", "latent_size=32"),
+    "gan_baseline": ("generator=64,128", "discriminator=128,64", "latent_size=32"),
+    "cgan_baseline": ("generator=64,128", "discriminator=128,64", "latent_size=32"),
+    "bigan_baseline": ("generator=128,128", "encoder=128,128", "discriminator=128,128", "latent_size=32"),
     "cyclegan_resnet_light": ("width=6", "blocks=2", "discriminator_width=6"),
-    "cyclegan_unet_light": ("width=6", "most=24", "discriminator_width=6"),
+    "cyclegan_unet_light": ("width=6", "max_width=24", "discriminator_width=6"),
 }
 
 
@@ -212,48 +212,48 @@ def both(*twists: Twist) -> Twist:
     return twist
 
 
-FREE = ("r1=0", "beta1=0.5", "beta2=0.999", "average=0")  # a discriminator that nothing holds
+FREE = ("r1=0", "beta1=0.5", "beta2=0.999", "ema_decay=0")  # a discriminator that nothing holds
 
 # The loss that a sure discriminator leaves no gradient of, with a discriminator that soon is sure.
 outrun = both(paced(5, 1, saturating=True), rates(d=4.0, g=0.1))
 
 CASES = {
     "healthy-gan": Case(""),
-    "healthy-gan-seed": Case("", "gan_seed"),
+    "healthy-gan-seed": Case("", "gan_baseline"),
     "ten-to-one": Case("saturated", settings=FREE, twist=paced(10, 1), steps=240),
     "one-latent": Case("collapse", twist=one_latent),
     "hundred-rate": Case("diverged", settings=("lr=0.05",)),
     "few-images": Case("overfitting", settings=FREE, images=48),
     "saturating": Case("vanishing", settings=FREE, twist=outrun, steps=300),
-    "momentum": Case("oscillation", settings=("r1=0", "beta1=0.9", "beta2=0.9", "average=0", "lr=0.002")),
+    "momentum": Case("oscillation", settings=("r1=0", "beta1=0.9", "beta2=0.9", "ema_decay=0", "lr=0.002")),
     "no-rate": Case("nothing_learned", settings=("lr=1e-7",)),
     "healthy-dcgan": Case("", "dcgan", steps=300, mark="*"),
-    "healthy-cgan-seed": Case("", "cgan_seed", mark="*"),
+    "healthy-cgan-seed": Case("", "cgan_baseline", mark="*"),
     "generator-ahead": Case("fooled", settings=FREE, twist=paced(1, 5), mark="+"),
     "latent-size-1": Case("collapse", settings=("latent_size=1",), mark="+"),
     "fast-discriminator": Case("saturated", settings=FREE, twist=rates(d=10.0, g=0.5), mark="*"),
     "frozen-generator": Case("saturated", settings=FREE, twist=frozen("g", 100), mark="*"),
-    "few-images-cgan": Case("overfitting", "cgan_seed", images=48, mark="*"),
+    "few-images-cgan": Case("overfitting", "cgan_baseline", images=48, mark="*"),
     "frozen-discriminator": Case("fooled", settings=FREE, twist=frozen("d", 100), mark="+"),
-    "hundred-rate-cgan": Case("diverged", "cgan_seed", settings=("lr=0.02",), mark="+"),
-    "no-rate-cgan": Case("nothing_learned", "cgan_seed", settings=("lr=1e-7",), mark="*"),
-    "momentum-gan-seed": Case("oscillation", "gan_seed", ("beta1=0.9", "beta2=0.9", "lr=0.002"), mark="*"),
+    "hundred-rate-cgan": Case("diverged", "cgan_baseline", settings=("lr=0.02",), mark="+"),
+    "no-rate-cgan": Case("nothing_learned", "cgan_baseline", settings=("lr=1e-7",), mark="*"),
+    "momentum-gan-seed": Case("oscillation", "gan_baseline", ("beta1=0.9", "beta2=0.9", "lr=0.002"), mark="*"),
     "slow-discriminator": Case("fooled", settings=FREE, twist=rates(d=0.02), mark="+"),
-    "slow-discriminator-seed": Case("fooled", "gan_seed", twist=rates(d=0.02), mark="+"),
-    "one-latent-seed": Case("collapse", "gan_seed", twist=one_latent, mark="*"),
-    "latent-size-1-seed": Case("collapse", "gan_seed", ("latent_size=1",), mark="+"),
-    "few-images-seed": Case("overfitting", "gan_seed", images=48, mark="*"),
-    "frozen-generator-seed": Case("saturated", "gan_seed", twist=frozen("g", 100), mark="*"),
-    "hundred-rate-seed": Case("diverged", "gan_seed", settings=("lr=0.02",), mark="*"),
-    "slow-discriminator-cgan": Case("fooled", "cgan_seed", twist=rates(d=0.02), mark="+"),
-    "generator-ahead-seed": Case("fooled", "gan_seed", twist=paced(1, 5), mark="+"),
-    "latent-size-1-cgan": Case("collapse", "cgan_seed", ("latent_size=1",), mark="*"),
-    "one-latent-cgan": Case("collapse", "cgan_seed", twist=one_latent, mark="*"),
-    "ten-to-one-seed": Case("saturated", "gan_seed", twist=paced(10, 1), steps=240, mark="*"),
-    "fast-discriminator-cgan": Case("saturated", "cgan_seed", twist=rates(d=10.0, g=0.5), mark="*"),
+    "slow-discriminator-seed": Case("fooled", "gan_baseline", twist=rates(d=0.02), mark="+"),
+    "one-latent-seed": Case("collapse", "gan_baseline", twist=one_latent, mark="*"),
+    "latent-size-1-seed": Case("collapse", "gan_baseline", ("latent_size=1",), mark="+"),
+    "few-images-seed": Case("overfitting", "gan_baseline", images=48, mark="*"),
+    "frozen-generator-seed": Case("saturated", "gan_baseline", twist=frozen("g", 100), mark="*"),
+    "hundred-rate-seed": Case("diverged", "gan_baseline", settings=("lr=0.02",), mark="*"),
+    "slow-discriminator-cgan": Case("fooled", "cgan_baseline", twist=rates(d=0.02), mark="+"),
+    "generator-ahead-seed": Case("fooled", "gan_baseline", twist=paced(1, 5), mark="+"),
+    "latent-size-1-cgan": Case("collapse", "cgan_baseline", ("latent_size=1",), mark="*"),
+    "one-latent-cgan": Case("collapse", "cgan_baseline", twist=one_latent, mark="*"),
+    "ten-to-one-seed": Case("saturated", "gan_baseline", twist=paced(10, 1), steps=240, mark="*"),
+    "fast-discriminator-cgan": Case("saturated", "cgan_baseline", twist=rates(d=10.0, g=0.5), mark="*"),
     "healthy-cgan": Case("", "cgan", steps=300, mark="*"),
     "healthy-bigan": Case("", "bigan", steps=300, mark="*"),
-    "healthy-bigan-seed": Case("", "bigan_seed", mark="*"),
+    "healthy-bigan-seed": Case("", "bigan_baseline", mark="*"),
     "translator": Case("", "cyclegan_unet_light", images=400, steps=200, mark="*"),
 }
 

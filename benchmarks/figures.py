@@ -19,8 +19,8 @@ from benchmarks import app_start, compare_view, cyclegan_step, epoch_time, live_
 from dashboard.library.store import Library
 from gan_core.decode.worker import DecodeWorker
 
-SEEDS = ("gan_seed", "cgan_seed", "bigan_seed", "dcgan_seed")
-TRAIN_SECONDS = {"dcgan_seed": 16.0}  # of steps; of the others 10
+SEEDS = ("gan_baseline", "cgan_baseline", "bigan_baseline", "dcgan_baseline")
+TRAIN_SECONDS = {"dcgan_baseline": 16.0}  # of steps; of the others 10
 VISITS = 10
 MEGA = 1e6
 

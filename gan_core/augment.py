@@ -18,7 +18,7 @@ TRANSLATION = 1 / 8  # of the picture's side, at most
 CUTOUT = 1 / 2  # of the picture's side: the square that is taken out
 
 
-def changed(images: Tensor, numbers: Tensor, probability: Tensor | float = 1.0) -> Tensor:
+def augment(images: Tensor, numbers: Tensor, probability: Tensor | float = 1.0) -> Tensor:
     """Pictures (N, C, H, W) in [-1, 1], each brighter or darker, harder or softer, moved, and with a square taken out.
 
     numbers: (N, NUMBERS) in [0, 1). probability: of each of the four changes, on its own. What moves in from outside

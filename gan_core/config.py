@@ -8,19 +8,31 @@ import dataclasses
 import json
 import re
 import reprlib
+import sys
 import types
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from gan_core.errors import UserError, nearest, printable
+from gan_core.traits import FamilyTraits
 
-FORMAT = 1  # of the run folder; raised when an older GANray could no longer read a new run
+FORMAT = 2  # of the run folder; raised when an older GANray could no longer read a new run
+
+# Settings of families that have another name since format 2. A family that still uses the old one keeps it.
+RENAMED = {"average": "ema_decay", "most": "max_width"}
+# The presets that comparisons start from ended so in format 1; nothing to do with random seeds.
+OLD_BASELINE, BASELINE = "_seed", "_baseline"
 
 IMAGE_SIZES = (32, 64, 128, 256)  # pixels a side that the networks are built for
 
 _LARGEST = 4096  # pixels a side
+_MOST_METRICS = 200
+_LONGEST_TEXT = 500  # characters
+# Statements of Graphviz' DOT language without attributes: those could hold links.
+_DIAGRAM = re.compile(r"[\w \n\"{};,().?'*+→>-]*")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # half of a character; without its other half it is no text
 
 T = TypeVar("T")
@@ -55,6 +67,7 @@ class RunConfig:
     split_seed: int = 0
     versions: dict[str, str] = field(default_factory=dict)
     git_commit: str | None = None
+    traits: FamilyTraits | None = None  # what the family says of itself; None in a run of format 1
     format: int = FORMAT
 
     @property
@@ -116,6 +129,9 @@ def parse_settings(kind: type[T], base: T, pairs: list[str]) -> T:
         key, equals, text = pair.partition("=")
         if not equals:
             raise UserError(f"--set {pair}: write it as key=value, for example --set lr=0.0002")
+        if key not in hints and RENAMED.get(key) in hints:
+            print(f"note: --set {key}: this setting is called {RENAMED[key]} now", file=sys.stderr)
+            key = RENAMED[key]
         if key not in hints:
             raise UserError(f"--set {pair}: no setting '{key}'.{nearest(key, hints)} Known: {', '.join(hints)}")
         values[key] = _parsed(hints[key], text, f"--set {pair}")
@@ -152,9 +168,36 @@ def read_run_config(path: Path) -> RunConfig:
     version = values.get("format") if isinstance(values, dict) else None
     if isinstance(version, int) and version > FORMAT:
         raise UserError(f"{path} was written by a newer GANray (format {version}, this one reads {FORMAT}): update it")
-    found = from_dict(RunConfig, values, str(path))
+    found = from_dict(RunConfig, _of_today(values), str(path))
     if problem := _problem(found):
         raise UserError(f"{path} is damaged: {problem}")
+    return found
+
+
+def current_preset(name: str) -> str:
+    """The name that a preset of format 1 has today."""
+    return name.removesuffix(OLD_BASELINE) + BASELINE if name.endswith(OLD_BASELINE) else name
+
+
+def fitting_settings(kind: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings under the names that the dataclass `kind` uses: a family may still use the old one, or know the new."""
+    known = {f.name for f in dataclasses.fields(kind)}
+    swapped = RENAMED | {new: old for old, new in RENAMED.items()}
+    return {
+        swapped[key] if key not in known and swapped.get(key) in known else key: value
+        for key, value in settings.items()
+    }
+
+
+def _of_today(values: Any) -> Any:
+    """What a config.json of format 1 says, in the words of format 2."""
+    if not isinstance(values, dict) or values.get("format", 1) != 1:
+        return values
+    found = dict(values)
+    if isinstance(settings := found.get("settings"), dict):
+        found["settings"] = {RENAMED.get(key, key): value for key, value in settings.items()}
+    if isinstance(preset := found.get("preset"), str):
+        found["preset"] = current_preset(preset)
     return found
 
 
@@ -169,6 +212,22 @@ def _problem(found: RunConfig) -> str:
         return "'class_counts' are not one for each of 'classes'"
     if len(found.domains) not in (0, 2):
         return f"'domains' are {len(found.domains)}, not two"
+    return _problem_of_traits(found.traits) if found.traits else ""
+
+
+def _problem_of_traits(traits: FamilyTraits) -> str:
+    """What a page could not show, or must not."""
+    if traits.task not in ("generate", "translate"):
+        return f"'task' is {_short(traits.task)}; it can be generate or translate"
+    if traits.color and not re.fullmatch(r"#[0-9a-fA-F]{6}", traits.color):
+        return f"'color' is {_short(traits.color)}, not of the form #rrggbb"
+    if not _DIAGRAM.fullmatch(traits.diagram):
+        return "'diagram' holds more than names, arrows and braces"
+    if len(traits.metrics) > _MOST_METRICS:
+        return f"there are {len(traits.metrics)} 'metrics'"
+    texts = (text for metric in traits.metrics for text in dataclasses.astuple(metric) if isinstance(text, str))
+    if max(map(len, (traits.title, *texts)), default=0) > _LONGEST_TEXT:
+        return f"a text of 'traits' is longer than {_LONGEST_TEXT} characters"
     return ""
 
 

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-OBJECTIVES = ("cross_entropy", "hinge", "least_squares", "relativistic")
+from gan_core import objectives
 
 
 def discriminator(real: Tensor, fake: Tensor, objective: str = "cross_entropy") -> Tensor:
@@ -90,7 +90,7 @@ def patch_contrast(query: Tensor, key: Tensor, temperature: float) -> Tensor:
 
 def boundary(objective: str) -> float:
     """The logit above which a picture counts as called real."""
-    return 0.5 if objective == "least_squares" else 0.0
+    return objectives.find(objective).boundary or 0.0
 
 
 def accuracy(real: Tensor, fake: Tensor, objective: str = "cross_entropy") -> dict[str, Tensor]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from dashboard.library.curves import Curve
 from dashboard.library.store import Entry
+from gan_core.config import BASELINE
 
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
@@ -71,7 +72,7 @@ def family_color(family: str) -> tuple[str, str]:
 
 
 def styles(entries: Sequence[Entry]) -> dict[str, Style]:
-    """A style for each run by name. The plain `_seed` presets are dashed; further runs of a family get other dashes.
+    """A style for each run by name. The baselines are dashed; further runs of a family get other dashes.
 
     Twenty runs of a family look different.
     """
@@ -79,8 +80,8 @@ def styles(entries: Sequence[Entry]) -> dict[str, Style]:
     used: dict[str, set[tuple[str, int]]] = {}
     for entry in entries:
         taken = used.setdefault(entry.family, set())
-        seed_twin = bool(entry.config and entry.config.preset.endswith("_seed"))
-        order = (1, 2, 3, 0) if seed_twin else (0, 2, 3, 1)
+        baseline = bool(entry.config and entry.config.preset.endswith(BASELINE))
+        order = (1, 2, 3, 0) if baseline else (0, 2, 3, 1)
         free = ((shape, dash) for shape in GLYPHS for dash in order)
         shape, dash = next((each for each in free if each not in taken), ("", order[0]))
         taken.add((shape, dash))

@@ -21,6 +21,7 @@ from dashboard.library import store
 from dashboard.library.store import Entry, Library
 from dashboard.widgets import elements
 from dashboard.widgets.elements import plain
+from gan_core import metrics
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
@@ -167,9 +168,7 @@ def choose_scale(prefix: str) -> tuple[bool, bool, bool]:
 
 def options(library: Library, chosen: Sequence[Entry]) -> tuple[list[str], dict[str, str]]:
     """The titles of the usual charts, and every other column that is logged with what it is called."""
-    of_tasks = [
-        chart for task, group in run_metrics.by_task(chosen).items() for chart in run_metrics.usual(task, group)
-    ]
+    of_tasks = [chart for group in run_metrics.by_task(chosen).values() for chart in run_metrics.usual(group)]
     if found := measured_distance.chart(library, chosen):
         of_tasks.append(found)
     usual = list(dict.fromkeys(chart.title for chart in of_tasks))
@@ -231,7 +230,7 @@ def _chart(
 
 def _charts(library: Library, group: Sequence[Entry], wanted: tuple[str, ...] | None) -> list[tuple[Chart, str]]:
     """The charts to draw and the table of each."""
-    usual = {chart.title: (chart, store.METRICS) for chart in run_metrics.usual(group[0].task, group)}
+    usual = {chart.title: (chart, store.METRICS) for chart in run_metrics.usual(group)}
     if distance := measured_distance.chart(library, group):
         usual[distance.title] = distance, measured_distance.TABLE
     if wanted is None:
@@ -247,9 +246,8 @@ def _charts(library: Library, group: Sequence[Entry], wanted: tuple[str, ...] | 
 
 def of_column(column: str, entries: Sequence[Entry]) -> Chart:
     """A chart of a single column."""
-    percent = column.startswith(("accuracy/", "augment/", "memory/"))
-    adversarial = column.startswith(("loss/g", "loss/d"))
-    return Chart(traces.title(column, entries), (column,), "", percent=percent, by_objective=adversarial)
+    metric = run_metrics.metric_of(column, entries) or metrics.of_column(column)
+    return Chart(traces.title(column, entries), (column,), "", metric.percent, bool(metric.objective))
 
 
 def _table(library: Library, entries: Sequence[Entry], column: str) -> str:
@@ -293,7 +291,8 @@ def run_payload(library: Library, entry: Entry, view: View, marks: Sequence[Mark
     floor = Lane("the data's", Style(plotly_figures.GREY, "gray", "dot", ""), (entry,))
     found = {c: table for table in (store.METRICS, store.EPOCHS) for c in library.table(entry, table).numeric()}
     names = run_metrics.titles(entry)
-    columns = [column for column in names if column in found] + sorted(found.keys() - HIDDEN - names.keys())
+    columns = [column for column in names if column in found.keys() - HIDDEN]
+    columns += sorted(found.keys() - HIDDEN - names.keys())
     made = []
     for column in columns:
         chart, table = of_column(column, [entry]), found[column]
@@ -302,6 +301,7 @@ def run_payload(library: Library, entry: Entry, view: View, marks: Sequence[Mark
         if beside != column and beside in found:
             data = traces.drawn(library, floor, 1, of_column(beside, [entry]), table, view.axis, 0.0)
             one["curves"] += [data] if data else []
+            one["title"] += ", the data's dotted" if data else ""
         made.append(one)
     made = [*_distance(library, entry, lane, view, marks), *made]
     return {

@@ -1,4 +1,7 @@
-"""Each task in its own terms: the curves that its runs are compared by, their names, and the rows of the tables."""
+"""What runs log, as pages show it: the charts that runs are compared by, names of columns, rows of the tables.
+
+All of it is read from the metrics that a run carries (`gan_core.metrics`); no family is known here.
+"""
 
 import math
 from collections.abc import Sequence
@@ -8,145 +11,26 @@ from itertools import groupby
 from dashboard.library import store
 from dashboard.library.store import Entry, Library
 from dashboard.widgets import elements
+from gan_core import metrics
 from gan_core.config import RunConfig
+from gan_core.metrics import Metric, in_order
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A quantity that the runs of a task are compared by, over epochs."""
+    """A quantity that several runs are compared by, over epochs.
+
+    columns: of metrics.csv, in any of the runs; of each run, the mean of those that it logs is drawn.
+    """
 
     title: str
-    columns: tuple[str, ...]  # of metrics.csv; their mean is drawn
-    meaning: str  # of the mean over {domains}
+    columns: tuple[str, ...]
+    meaning: str = ""  # {domains} stands for both domains
     percent: bool = False
     by_objective: bool = False  # its size means something else under another objective
-    weight: str = ""  # the setting that weighs it: where that is 0 it is not learned, and not measured
-    objectives: tuple[str, ...] = ()  # whose runs learn by it; empty for all
-    families: tuple[str, ...] = ()  # the same
+    declared: bool = False  # whether families say that they learn by it; else it is a column that a reader chose
 
 
-SIDES = ("cross_entropy", "hinge", "least_squares")  # one image at a time is taken for real or not
-GAME = (*SIDES, "relativistic")
-PAIRS = ("accuracy/d_pairs",)
-PATCHES = tuple(f"accuracy/d_{domain}_{kind}" for domain in "ab" for kind in ("real", "fake"))
-CYCLES = ("cyclegan",)  # the families that learn a way back
-CHARTS = {
-    "generate": (
-        Chart(
-            "Generator loss",
-            ("loss/g",),
-            "lower: it fools its discriminator more often",
-            by_objective=True,
-            objectives=GAME,
-        ),
-        Chart(
-            "Discriminator loss",
-            ("loss/d",),
-            "lower: it tells real from generated more surely",
-            by_objective=True,
-            objectives=GAME,
-        ),
-        Chart(
-            "Discriminator accuracy",
-            store.ACCURACY,
-            "mean of real and generated images; at 50 % it is guessing",
-            percent=True,
-            objectives=SIDES,
-        ),
-        Chart(
-            "Pairs told apart",
-            PAIRS,
-            "the real image of a pair scores above the generated one; at 50 % the discriminator is guessing",
-            percent=True,
-            objectives=("relativistic",),
-        ),
-        Chart(
-            "Reconstruction error",
-            ("loss/reconstruction",),
-            "mean squared error of a pixel, in [-1, 1], drawn again from its image's latent",
-            objectives=("likelihood",),
-        ),
-        Chart(
-            "Divergence of the latents",
-            ("loss/kl",),
-            "what an image's latent tells of it, in nats: near 0 it tells nothing",
-            objectives=("likelihood",),
-        ),
-    ),
-    "translate": (
-        Chart(
-            "Cycle loss",
-            ("loss/cycle_a", "loss/cycle_b"),
-            "how far a picture is from itself, there and back: mean of {domains}",
-            families=CYCLES,
-        ),
-        Chart(
-            "Identity loss",
-            ("loss/identity_a", "loss/identity_b"),
-            "what changes of a picture that is of the wanted domain already: mean of {domains}",
-            weight="identity",
-            families=CYCLES,
-        ),
-        Chart(
-            "Distance from the partner",
-            ("loss/absolute_ab", "loss/absolute_ba"),
-            "how far a translation is from the true picture of its pair: mean of both ways",
-            families=("pix2pix",),
-        ),
-        Chart(
-            "Contrast of patches",
-            ("loss/contrast_a",),
-            "lower: more surely, a place of the translation is told from all other places of its input",
-            families=("cut",),
-        ),
-        Chart(
-            "Adversarial loss",
-            ("loss/g_ab", "loss/g_ba"),
-            "lower: translations fool their discriminators more often",
-            by_objective=True,
-        ),
-        Chart(
-            "Discriminator loss",
-            ("loss/d_a", "loss/d_b"),
-            "lower: real is told from translated more surely",
-            by_objective=True,
-        ),
-        Chart(
-            "Discriminator accuracy",
-            PATCHES,
-            "mean of real and translated patches; at 50 % it is guessing",
-            percent=True,
-        ),
-    ),
-}
-# What is watched while a run trains: a chart's title, its curves by name, and whether they are shares.
-Growth = tuple[tuple[str, dict[str, tuple[str, ...]], bool], ...]
-GROWTH: dict[str, Growth] = {
-    "generate": (
-        ("Losses", {"generator": ("loss/g",), "discriminator": ("loss/d",)}, False),
-        ("Discriminator accuracy", {"mean of real and generated": store.ACCURACY, "pairs told apart": PAIRS}, True),
-    ),
-    "translate": (
-        (
-            "Losses",
-            {"cycle": ("loss/cycle_a", "loss/cycle_b"), "identity": ("loss/identity_a", "loss/identity_b")},
-            False,
-        ),
-        ("Discriminator accuracy", {"mean of real and translated": PATCHES}, True),
-    ),
-}
-_PATCHES: Growth = GROWTH["translate"][1:]  # of every translator
-OWN: dict[str, Growth] = {  # of families whose losses have other names
-    "pix2pix": (("Losses", {"distance from the partner": ("loss/absolute_ab", "loss/absolute_ba")}, False), *_PATCHES),
-    "cut": (
-        ("Losses", {"contrast": ("loss/contrast_a",), "contrast, identity": ("loss/contrast_b",)}, False),
-        *_PATCHES,
-    ),
-}
-ALONE: Growth = (  # the same where there is no discriminator
-    ("Reconstruction error", {"mean squared error": ("loss/reconstruction",)}, False),
-    ("Divergence of the latents", {"nats": ("loss/kl",)}, False),
-)
 ANIMATIONS = {
     "generate": ("From noise to images", "The same latents in every frame, from before training to the last epoch."),
     "translate": (
@@ -154,8 +38,8 @@ ANIMATIONS = {
         "The same inputs at every epoch, from before training to the last one.",
     ),
 }
-# Of epochs.csv, as shares; a run has those that its family knows.
-CHANGES = ("change/ab", "change/ba", "change/bb", "cycle_error/a", "cycle_error/b", "error/ab", "error/ba")
+# Of epochs.csv, as shares; a run has those that fit its family.
+CHANGES = tuple(metric.column for metric in metrics.CHANGES)
 CHANGED = "mean absolute differences, in shares of the grey scale"
 NOTES = {
     "generate": "Diversity is how far two images are apart on average: the samples' should come near the data's.",
@@ -180,37 +64,63 @@ def meaning(chart: Chart, group: Sequence[Entry]) -> str:
     """What the chart shows, with the names of the domains where all runs have the same ones."""
     named = {entry.domains for entry in group}
     first = next(iter(named))
-    return chart.meaning.format(domains=" and ".join(first) if first and len(named) == 1 else "both domains")
+    return chart.meaning.replace("{domains}", " and ".join(first) if first and len(named) == 1 else "both domains")
 
 
 def objective(entry: Entry) -> str:
-    return entry.objective.replace("_", " ")
+    """The objective that the run's losses belong to, in words."""
+    return entry.traits.objective_info.title
+
+
+def usual(group: Sequence[Entry]) -> list[Chart]:
+    """The charts that runs of one task are compared by, in the order of their metrics' roles."""
+    found: dict[str, list[Metric]] = {}
+    for metric in in_order(metric for entry in group for metric in entry.traits.metrics):
+        if metric.chart_title:
+            found.setdefault(metric.chart_title, []).append(metric)
+    return [_chart_of(title, drawn) for title, drawn in found.items()]
+
+
+def _chart_of(title: str, drawn: Sequence[Metric]) -> Chart:
+    first = drawn[0]
+    columns = tuple(dict.fromkeys(metric.column for metric in drawn))
+    return Chart(
+        # A title may speak of the domains; those of several runs may differ.
+        _named(title, None),
+        columns,
+        next((metric.meaning for metric in drawn if metric.meaning), ""),
+        first.percent,
+        any(metric.objective for metric in drawn),
+        declared=True,
+    )
 
 
 def measured(entry: Entry, chart: Chart) -> bool:
-    """Whether the run learns what the chart shows."""
-    if chart.objectives and entry.objective not in chart.objectives:
-        return False
-    if not _learns(entry, chart):
-        return False
-    return not chart.weight or bool(entry.config and entry.config.settings.get(chart.weight, 1))
+    """Whether the run learns by what the chart shows; a chart of one chosen column is drawn of every run."""
+    if not chart.declared:
+        return True
+    own = [metric for metric in entry.traits.metrics if metric.column in chart.columns]
+    return any(_named(metric.chart_title, None) == chart.title for metric in own)
 
 
-def _learns(entry: Entry, chart: Chart) -> bool:
-    """Whether the run's family learns what the chart shows; one that is not known is taken for a CycleGAN."""
-    return not chart.families or (entry.family if entry.family in OWN else CYCLES[0]) in chart.families
+def growth(entry: Entry) -> list[tuple[str, dict[str, tuple[str, ...]], bool]]:
+    """What is watched while the run trains: a chart's title, its curves by name, and whether they are shares.
 
-
-def usual(task: str, group: Sequence[Entry]) -> list[Chart]:
-    """The charts of a task, without those that other objectives than these runs' have of their own."""
-    known = {entry.objective for entry in group}
-    charts = [chart for chart in CHARTS[task] if not chart.objectives or known & set(chart.objectives)]
-    return [chart for chart in charts if not chart.families or any(_learns(entry, chart) for entry in group)]
-
-
-def growth(entry: Entry) -> Growth:
-    """What is watched while the run trains."""
-    return ALONE if entry.objective == "likelihood" else OWN.get(entry.family, GROWTH[entry.task])
+    Metrics of one unit share a chart.
+    """
+    found: dict[str, dict[str, list[Metric]]] = {}
+    for metric in in_order(entry.traits.metrics):
+        if metric.watch:
+            curve = metric.name or _named(metric.chart_title or metric.title, entry.domains)
+            found.setdefault(metric.unit, {}).setdefault(curve, []).append(metric)
+    charts = []
+    for curves in found.values():
+        drawn = [metric for group in curves.values() for metric in group]
+        names = {metric.chart_title for metric in drawn}
+        title = names.pop() if len(names) == 1 else "Discriminator accuracy" if drawn[0].percent else "Losses"
+        columns = {name: tuple(metric.column for metric in group) for name, group in curves.items()}
+        charts.append((_named(title, entry.domains), columns, drawn[0].percent))
+    return charts
 
 
 def split(chart: Chart, group: Sequence[Entry]) -> list[tuple[str, list[Entry]]]:
@@ -224,86 +134,36 @@ def split(chart: Chart, group: Sequence[Entry]) -> list[tuple[str, list[Entry]]]
 
 def titles(entry: Entry) -> dict[str, str]:
     """What a run's columns are called, in the order to show them; columns that are not named here follow."""
-    if entry.domains is None:
-        return {
-            "loss/g": "Generator loss",
-            "loss/d": "Discriminator loss",
-            "loss/class": "Loss of naming the class",
-            "loss/reconstruction": "Reconstruction error",
-            "loss/kl": "Divergence of the latents",
-            "accuracy/d_pairs": "Pairs told apart",
-            "accuracy/d_real": "Accuracy on real images",
-            "accuracy/d_fake": "Accuracy on generated images",
-            "accuracy/d_held_out": "Accuracy on held-out images",
-            "memory/d": "Training images told from held-out ones",
-            "accuracy/class_real": "Class named, real images",
-            "accuracy/class_fake": "Class named, generated images",
-            "diversity/samples": "Diversity, the data's dotted",
-            "augment/p": "Probability of augmentation",
-            "grad_norm/g": "Generator gradient norm",
-            "grad_norm/d": "Discriminator gradient norm",
-            "images_per_second": "Images a second",
-        }
-    a, b = entry.domains
-    there, back = f"{a} → {b}", f"{b} → {a}"
-    return {
-        "loss/cycle_a": f"Cycle loss, {a}",
-        "loss/cycle_b": f"Cycle loss, {b}",
-        "loss/identity_a": f"Identity loss, {a}",
-        "loss/identity_b": f"Identity loss, {b}",
-        "loss/absolute_ab": f"Distance from the partner, {there}",
-        "loss/absolute_ba": f"Distance from the partner, {back}",
-        "loss/contrast_a": f"Contrast, {there}",
-        "loss/contrast_b": f"Contrast, {b} → {b}",
-        "loss/g_ab": f"Adversarial loss, {there}",
-        "loss/g_ba": f"Adversarial loss, {back}",
-        "loss/d_a": f"Discriminator loss, {a}",
-        "loss/d_b": f"Discriminator loss, {b}",
-        "accuracy/d_a_real": f"Accuracy on real {a}",
-        "accuracy/d_b_real": f"Accuracy on real {b}",
-        "accuracy/d_a_fake": f"Accuracy on {back}",
-        "accuracy/d_b_fake": f"Accuracy on {there}",
-        "change/ab": f"Change, {there}",
-        "change/ba": f"Change, {back}",
-        "change/bb": f"Change, {b} → {b}",
-        "error/ab": f"Error, {there}",
-        "error/ba": f"Error, {back}",
-        "cycle_error/a": f"Cycle error, {a}",
-        "cycle_error/b": f"Cycle error, {b}",
-        "accuracy/d_held_out": "Accuracy on held-out images",
-        "memory/d": "Training images told from held-out ones",
-        "augment/p": "Probability of augmentation",
-        "grad_norm/g": "Gradient norm of the translators",
-        "grad_norm/d": "Gradient norm of the discriminators",
-        "images_per_second": "Images a second",
-    }
+    return {metric.column: _named(metric.title, entry.domains) for metric in in_order(entry.traits.metrics)}
+
+
+def metric_of(column: str, entries: Sequence[Entry]) -> Metric | None:
+    """What the first run that has such a column says of it."""
+    return next((m for entry in entries for m in entry.traits.metrics if m.column == column), None)
+
+
+def _named(text: str, domains: tuple[str, str] | None) -> str:
+    """A title with the names of the domains put in."""
+    a, b = domains or ("A", "B")
+    return text.replace("{a}", "\0").replace("{b}", b).replace("\0", a)
 
 
 def last_values(library: Library, entry: Entry, group: Sequence[Entry]) -> dict[str, str]:
     """Where a run has come to; the rows are the same for every run of the group."""
-    metrics, previews = library.table(entry, store.METRICS), library.table(entry, store.EPOCHS)
+    logged, previews = library.table(entry, store.METRICS), library.table(entry, store.EPOCHS)
     mixed = len({other.objective for other in group}) > 1
     rows = {}
-    for chart in usual(entry.task, group):
+    for chart in usual(group):
         last = library.curve(entry, chart.columns, elements.SMOOTHING).last if measured(entry, chart) else math.nan
         note = f" ({objective(entry)})" if mixed and chart.by_objective and measured(entry, chart) else ""
         rows[chart.title] = share(last) if chart.percent else number(last) + note
-    rows["Accuracy on held-out images"] = share(previews.last("accuracy/d_held_out"))
-    if entry.task == "translate":
-        a, b = domain_names(group)
-        rows[f"Change, {a} → {b}"] = share(previews.last("change/ab"), 1)
-        rows[f"Change, {b} → {a}"] = share(previews.last("change/ba"), 1)
-        if any(other.family not in OWN for other in group):
-            rows[f"Cycle error, {a}"] = share(previews.last("cycle_error/a"), 1)
-            rows[f"Cycle error, {b}"] = share(previews.last("cycle_error/b"), 1)
-        if any(other.family == "pix2pix" for other in group):
-            rows[f"Error, {a} → {b}"] = share(previews.last("error/ab"), 1)
-            rows[f"Error, {b} → {a}"] = share(previews.last("error/ba"), 1)
-    else:
-        rows["Diversity of the samples"] = number(previews.last("diversity/samples"))
-        rows["Diversity of the data"] = number(previews.last("diversity/data"))
-    rows["Images a second"] = number(metrics.last("images_per_second"))
-    rows["Time"] = store.duration(metrics.last("seconds")) or "–"
+    summary = {metric.column: metric for other in group for metric in other.traits.metrics if metric.summary}
+    for column, metric in summary.items():
+        digits = 1 if column in CHANGES else 0
+        value = share(previews.last(column), digits) if metric.percent else number(previews.last(column))
+        rows[_named(metric.title, domain_names(group))] = value
+    rows["Images a second"] = number(logged.last("images_per_second"))
+    rows["Time"] = store.duration(logged.last("seconds")) or "–"
     return rows
 
 

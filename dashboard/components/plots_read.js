@@ -240,6 +240,8 @@ const SIGNS = {
   guessing: "?",
   narrow: "◇",
   unchanged: "=",
+  critic_ahead: "⇈",
+  critic_follows: "⇊",
   balance: "◎",
   converged: "✓",
   nearer: "↓",

@@ -11,6 +11,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -19,12 +20,13 @@ import streamlit as st
 
 from dashboard.library.curves import Curve, Followed
 from gan_core import config, runs
-from gan_core.config import RunConfig
+from gan_core.config import BASELINE, RunConfig
 from gan_core.errors import UserError
 from gan_core.evaluation import results
 from gan_core.evaluation.results import Evaluation
 from gan_core.families import registry
 from gan_core.runs import Run, Status, remote
+from gan_core.traits import FamilyTraits
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -77,6 +79,17 @@ class Entry:
     config: RunConfig | None
     problem: str | None = None
 
+    @cached_property
+    def traits(self) -> FamilyTraits:
+        """What the run's family says of itself: what it can do, and what its columns mean."""
+        if self.config is None:
+            return FamilyTraits()
+        if self.config.traits:
+            return self.config.traits
+        header = self.run.metrics()
+        header.poll()
+        return registry.traits_of(self.config, header.names)
+
     @property
     def name(self) -> str:
         return self.run.name
@@ -102,8 +115,7 @@ class Entry:
     @property
     def task(self) -> str:
         """What the run learns: losses of different tasks are not to be compared."""
-        preset = registry.presets().get(self.config.preset) if self.config else None
-        return "translate" if self.domains else preset.task if preset else "generate"
+        return "translate" if self.domains else self.traits.task
 
     @property
     def domains(self) -> tuple[str, str] | None:
@@ -114,27 +126,27 @@ class Entry:
     @property
     def targets(self) -> tuple[str, ...]:
         """The domains that a translator translates to; empty for other runs."""
-        return registry.targets(self.config.preset, self.config.domains) if self.config else ()
+        return registry.targets(self.config) if self.config else ()
 
     @property
     def sheet(self) -> Sheet | None:
         """What a translator's sheet shows; None for other runs."""
         if self.config is None or self.domains is None:
             return None
-        preset, (a, b) = registry.presets().get(self.config.preset), self.domains
-        if preset and preset.one_way:
+        a, b = self.domains
+        if self.traits.one_way:
             return Sheet(((a, b), (b, b)), ("input", "translated", "change"))
-        return Sheet(((a, b), (b, a)), ("input", "translated", "truth" if preset and preset.paired else "back"))
+        return Sheet(((a, b), (b, a)), ("input", "translated", "truth" if self.traits.paired else "back"))
 
     @property
     def objective(self) -> str:
-        """The loss the logits belong to, as far as the settings say."""
-        return str(self.config.settings.get("objective", "cross_entropy")) if self.config else ""
+        """The objective that the run's losses belong to: see gan_core.objectives."""
+        return self.traits.objective
 
     @property
     def boundary(self) -> float:
         """The score above which the discriminator takes an image for real."""
-        return 0.5 if self.objective == "least_squares" else 0.0
+        return self.traits.objective_info.boundary or 0.0
 
     @property
     def light(self) -> bool:
@@ -273,7 +285,7 @@ def nearest(epochs: list[int], wanted: int) -> int | None:
 def about(preset: str) -> str:
     """One line about a preset; empty for one that this version does not have."""
     known = registry.presets().get(preset)
-    plain_version = " The plain version that comparisons start from." if preset.endswith("_seed") else ""
+    plain_version = " The baseline that comparisons start from." if preset.endswith(BASELINE) else ""
     return f"{summary(known.title)}{plain_version}" if known else ""
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gan_core import runs
-from gan_core.config import RunConfig
+from gan_core.config import BASELINE, RunConfig
 from gan_core.decode.worker import DecodeWorker
 from gan_core.errors import UserError
 from gan_core.families import registry
@@ -30,8 +30,8 @@ class Shelf:
     def names(self, ability: str) -> list[str]:
         """Runs with weights that can `translate`, `generate` or `encode`; the best to begin with first."""
         found = [(run, settled) for run, settled in self._usable() if _can(settled, ability)]
-        # A plain twin is for comparing; who comes to see something wants the other one, and the larger picture.
-        found.sort(key=lambda pair: (pair[1].preset.endswith("_seed"), -pair[1].image_size, _synthetic(pair[1])))
+        # A baseline is for comparing; who comes to see something wants the other one, and the larger picture.
+        found.sort(key=lambda pair: (pair[1].preset.endswith(BASELINE), -pair[1].image_size, _synthetic(pair[1])))
         return [run.name for run, _ in found]
 
     def config(self, name: str) -> RunConfig:
@@ -41,13 +41,12 @@ class Shelf:
     def classes(self, name: str) -> tuple[str, ...]:
         """The classes that a run can be asked for. Raises UserError: no such run, or it cannot be read."""
         settled = self.config(name)
-        preset = registry.presets().get(settled.preset)
-        return settled.classes if preset and preset.conditional else ()
+        return settled.classes if registry.traits_of(settled).conditional else ()
 
     def ways(self, name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """A translator's domains, and those of them that it translates to. Raises UserError: as `config`."""
         settled = self.config(name)
-        return settled.domains, registry.targets(settled.preset, settled.domains)
+        return settled.domains, registry.targets(settled)
 
     def is_loaded(self, name: str) -> bool:
         return any(name in (known, known.removeprefix(f"{runs.REFERENCE}/")) for known, _ in list(self._models))
@@ -90,10 +89,10 @@ class Shelf:
 
 
 def _can(settled: RunConfig, ability: str) -> bool:
-    preset = registry.presets().get(settled.preset)
-    if preset is None:
-        return False
-    return preset.encodes if ability == "encode" else preset.task == ability
+    if settled.family not in {preset.family for preset in registry.presets().values()}:
+        return False  # its networks cannot be built here
+    traits = registry.traits_of(settled)
+    return traits.encodes if ability == "encode" else traits.task == ability
 
 
 def _synthetic(settled: RunConfig) -> bool:

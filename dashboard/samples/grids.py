@@ -19,7 +19,6 @@ from dashboard.samples import animations, real_sheet
 from dashboard.server import frames
 from dashboard.widgets import elements
 from dashboard.widgets.elements import plain
-from gan_core.families import registry
 
 HERE = Path(__file__).resolve().parent.parent / "components"
 MOST = 8  # runs side by side
@@ -142,8 +141,7 @@ def inputs(entry: Entry) -> str:
 def classes(entry: Entry) -> list[str]:
     """The class of each sample of a conditional generator's sheet, in order; empty for other runs."""
     config = entry.config
-    preset = registry.presets().get(config.preset) if config else None
-    if config is None or preset is None or not preset.conditional or entry.domains or not config.classes:
+    if config is None or not entry.traits.conditional or entry.domains or not config.classes:
         return []
     return [config.classes[index * len(config.classes) // real_sheet.COUNT] for index in range(real_sheet.COUNT)]
 

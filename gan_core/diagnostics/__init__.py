@@ -12,7 +12,7 @@ from gan_core.runs import Run
 __all__ = ["KINDS", "Diagnosed", "Event", "Record", "compare", "diagnose", "examine", "read", "record"]
 
 # Nothing is balanced or settled in a training that has gone astray in such a way.
-_ASTRAY = ("diverged", "nothing_learned", "fooled", "vanishing", "collapse", "oscillation")
+_ASTRAY = ("diverged", "nothing_learned", "fooled", "vanishing", "collapse", "oscillation", "critic_ahead")
 
 
 def diagnose(run: Run | Record) -> tuple[Event, ...]:
@@ -27,6 +27,7 @@ def diagnose(run: Run | Record) -> tuple[Event, ...]:
     if "nothing_learned" in kinds:  # where nobody has started nobody is left behind, and no variety is lost
         events = [event for event in events if event.kind not in ("fooled", "collapse")]
     if not kinds & set(_ASTRAY):
+        events += [*observations.critic_follows(found)]
         events += [*observations.narrow(found), *(list(observations.guessing(found)) or observations.balance(found))]
         if "saturated" not in kinds:
             events += [

@@ -15,9 +15,11 @@ from gan_core.diagnostics.series import bridged, diversity, longest, swings, unt
 
 EXPLODED = 6.0  # times the losses' size where all is guessed: a discriminator that errs so loudly has lost hold
 EXPLODED_G = 40.0  # times that, of a generator's loss
+EXPLODED_UNBOUNDED = 1000.0  # times their own median: losses of an objective that has no value of guessing
 
 AHEAD = 0.9  # accuracy of a discriminator that is hardly ever wrong
 AHEAD_FOR = 0.3  # share of the run
+GROWN = 1.1  # times what it was: a critic's distance that grows in that last part of the run
 FOOLED = 0.1  # accuracy on generated images
 FOOLED_LOSS = 1.1  # times chance: a discriminator's loss that says so too, worse than guessing
 LOSING = 3.0  # times chance: a generator's loss that says so too
@@ -47,7 +49,7 @@ STILL_SAMPLES = 0.1  # of the samples' diversity
 
 def diverged(record: Record) -> Iterator[Event]:
     """A loss that is not a number, or grows beyond all measure."""
-    columns = (*record.columns("d"), *record.columns("g"))
+    columns = (*record.columns("discriminator_loss"), *record.columns("generator_loss"))
     step = re.search(r"not a finite number at step (\d+)", record.reason or "")
     values = {name: record.metrics[name] for name in columns}
     broken = [(int(np.flatnonzero(~np.isfinite(v))[0]), name) for name, v in values.items() if not np.isfinite(v).all()]
@@ -62,13 +64,18 @@ def diverged(record: Record) -> Iterator[Event]:
             (name,),
         )
         return
-    chance = record.chance
-    means = {role: record.blocks(record.mean(role)) / chance for role in ("d", "g")}
+    chance, scale = record.chance, record.loss_scale
+    # Losses without a value of guessing are measured by their own median, and drift: a hundred times as much is asked.
+    limits = {"discriminator_loss": EXPLODED, "generator_loss": EXPLODED_G}
+    if math.isnan(chance):
+        limits = dict.fromkeys(limits, EXPLODED_UNBOUNDED)
+    means = {role: np.abs(record.blocks(record.mean(role))) / scale for role in limits}
     # A generator that loses has a large loss, and nothing has exploded yet: more is asked of it.
-    role = "d" if (means["d"] > EXPLODED).any() else "g"
+    d, g = limits
+    role = d if (means[d] > limits[d]).any() else g
     blocks = means[role]
-    player = "discriminator" if role == "d" else "generator"
-    high = np.flatnonzero(blocks > (EXPLODED if role == "d" else EXPLODED_G))
+    player = "discriminator" if role == d else "generator"
+    high = np.flatnonzero(blocks > limits[role])
     if step:
         yield Event(
             "diverged",
@@ -79,22 +86,29 @@ def diverged(record: Record) -> Iterator[Event]:
             columns,
         )
     elif len(high):
-        first, last, worst = int(high[0]), int(high[-1]) + 1, float(blocks.max() * chance)
+        worst = float(blocks.max() * scale)
+        beside = f"{worst / scale:.0f} times its median"
+        if not math.isnan(chance):
+            beside = f"where guessing would cost {chance:.2g}"
+        first, last = int(high[0]), int(high[-1]) + 1
         ends = until(record, last, len(blocks))
         yield Event(
             "diverged",
             record.block_start(first),
             ends,
-            f"The {player}'s loss grows to {worst:.3g}, where guessing would cost {chance:.2g}"
+            f"The {player}'s loss grows to {worst:.3g}, {beside}"
             + ("." if ends is None else "; then it comes down again."),
-            {"loss": worst, "chance": chance},
+            {"loss": worst, "chance": scale},
             record.columns(role),
         )
 
 
 def saturated(record: Record) -> Iterator[Event]:
     """A discriminator that is hardly ever wrong for long, and a generator whose loss says so."""
-    accuracy, loss = record.blocks(record.mean("real", "fake")), record.blocks(record.mean("g"))
+    accuracy, loss = (
+        record.blocks(record.mean("accuracy_real", "accuracy_fake")),
+        record.blocks(record.mean("generator_loss")),
+    )
     if len(accuracy) < 5:
         return
     first, last = longest(bridged(accuracy >= record.accuracy(AHEAD)))
@@ -113,13 +127,13 @@ def saturated(record: Record) -> Iterator[Event]:
         until(record, last, len(accuracy)),
         f"The discriminator is right about {mean:.1%} of the {record.judged}, and the generator's loss {climb}.",
         {"accuracy": mean, "loss/g": level},
-        (*record.columns("real"), *record.columns("fake"), *record.columns("g")),
+        (*record.columns("accuracy_real"), *record.columns("accuracy_fake"), *record.columns("generator_loss")),
     )
 
 
 def fooled(record: Record) -> Iterator[Event]:
     """A discriminator that takes nearly every generated image for real: the generator has run away from it."""
-    accuracy, loss = record.blocks(record.mean("fake")), record.blocks(record.mean("d"))
+    accuracy, loss = record.blocks(record.mean("accuracy_fake")), record.blocks(record.mean("discriminator_loss"))
     first, last = longest((accuracy <= record.accuracy(FOOLED)) & (loss >= FOOLED_LOSS * record.chance))
     if last - first < max(AHEAD_FOR * len(accuracy), 2):
         yield from _no_teacher(record)
@@ -132,13 +146,15 @@ def fooled(record: Record) -> Iterator[Event]:
         f"The discriminator finds {mean:.0%} of the {record.found}, and its loss is {level:.3g}, "
         f"where guessing would cost {record.chance:.2g}.",
         {"accuracy": mean, "loss/d": level},
-        (*record.columns("fake"), *record.columns("d")),
+        (*record.columns("accuracy_fake"), *record.columns("discriminator_loss")),
     )
 
 
 def _no_teacher(record: Record) -> Iterator[Event]:
     """A discriminator that to the end knows no more than chance does, though there is more to know."""
-    real, fake, loss = (record.blocks(record.mean(role)) for role in ("real", "fake", "d"))
+    real, fake, loss = (
+        record.blocks(record.mean(role)) for role in ("accuracy_real", "accuracy_fake", "discriminator_loss")
+    )
     late = math.ceil(AHEAD_FOR * len(real))
     if len(real) < 10:
         return
@@ -158,14 +174,14 @@ def _no_teacher(record: Record) -> Iterator[Event]:
         f"The discriminator is right about {mean:.0%} of the {record.judged}, and its loss is {level:.2g}, where "
         f"guessing would cost {record.chance:.2g}: it has nothing to teach.",
         {"accuracy": mean, "loss/d": level},
-        (*record.columns("real"), *record.columns("fake"), *record.columns("d")),
+        (*record.columns("accuracy_real"), *record.columns("accuracy_fake"), *record.columns("discriminator_loss")),
     )
 
 
 def vanishing(record: Record) -> Iterator[Event]:
     """Hardly any gradient reaches the generator, while the discriminator is sure."""
     norms = record.blocks(record.metrics.get("grad_norm/g", np.empty(0)))
-    accuracy = record.blocks(record.mean("real", "fake"))
+    accuracy = record.blocks(record.mean("accuracy_real", "accuracy_fake"))
     if len(norms) < 5 or not len(accuracy):
         return
     share = norms / max(float(np.nanmax(norms)), 1e-30)
@@ -245,24 +261,26 @@ def overfitting(record: Record) -> Iterator[Event]:
         None if last == len(high) else float(record.preview_epochs[last - 1]),
         f"{words} (epoch {record.preview_epochs[worst]:.0f}).",
         {"above": float(above[worst]), "training": right[0], "held_out": right[1]},
-        ("memory/d", "accuracy/d_held_out", *record.columns("real")),
+        ("memory/d", "accuracy/d_held_out", *record.columns("accuracy_real")),
     )
 
 
 def oscillation(record: Record) -> Iterator[Event]:
     """Losses that swing up and down, far and often."""
     found = []
-    for role in ("g", "d"):
+    # A critic's scores may drift by any number, and a generator's loss with them: it may cross zero without a meaning.
+    roles = ("discriminator_loss",) if math.isnan(record.chance) else ("generator_loss", "discriminator_loss")
+    for role in roles:
         values = record.mean(role)
         if len(values) >= 60 and np.isfinite(values).all():
             # A loss far below chance may swing as it likes: nobody learns from it.
-            found.append((*swings(np.log(np.abs(values) + record.chance / 10)), role))
+            found.append((*swings(np.log(np.abs(values) + record.loss_scale / 10)), role))
     if not found:
         return
     turns, height, place, role = max(found)
     if turns < TURNS:
         return
-    name = "generator" if role == "g" else "discriminator"
+    name = "generator" if role == "generator_loss" else "discriminator"
     yield Event(
         "oscillation",
         float(record.epoch[int(place * len(record.epoch))]),
@@ -275,7 +293,7 @@ def oscillation(record: Record) -> Iterator[Event]:
 
 def nothing_learned(record: Record) -> Iterator[Event]:
     """Losses and samples are where they were at the beginning."""
-    losses = [record.blocks(record.mean(role)) for role in ("g", "d")]
+    losses = [record.blocks(record.mean(role)) for role in ("generator_loss", "discriminator_loss")]
     if len(losses[0]) < 5:
         return
     moved = max(float(np.ptp(values[1:]) / max(abs(values[1:].mean()), 1e-6)) for values in losses)
@@ -289,7 +307,31 @@ def nothing_learned(record: Record) -> Iterator[Event]:
         None,
         f"The losses have moved by {moved:.1%} since the beginning, the samples' diversity by {spread:.1%}.",
         {"losses": moved, "samples": spread},
-        (*record.columns("g"), *record.columns("d")),
+        (*record.columns("generator_loss"), *record.columns("discriminator_loss")),
+    )
+
+
+def critic_runs_away(record: Record) -> Iterator[Event]:
+    """A critic whose estimate of the distance between real and generated images only grows: the generator falls behind.
+
+    Source: Arjovsky 2017, arXiv:1701.07875, section 4: the estimate falls as samples get better.
+    """
+    blocks = record.blocks(record.mean("critic_distance"))
+    if len(blocks) < 10 or not np.isfinite(blocks).all():
+        return
+    late = math.ceil(AHEAD_FOR * len(blocks))
+    before, end = float(blocks[-late]), float(blocks[-1])
+    grows = end >= blocks.max() - 0.02 * np.ptp(blocks) and end > GROWN * max(before, 1e-6)
+    if not grows:
+        return
+    yield Event(
+        "critic_ahead",
+        record.block_start(len(blocks) - late),
+        None,
+        f"The critic's estimate of the distance between real and generated images grows from {before:.3g} to {end:.3g} "
+        "and is at its largest at the end: the generator does not follow.",
+        {"before": before, "end": end},
+        record.columns("critic_distance"),
     )
 
 
@@ -302,4 +344,5 @@ RULES: tuple[Callable[[Record], Iterator[Event]], ...] = (
     collapse,
     overfitting,
     oscillation,
+    critic_runs_away,
 )

@@ -47,6 +47,11 @@ KINDS = {
         True,
         "less momentum (beta1 = 0), lower learning rates, a gradient penalty (r1), or an average of the weights",
     ),
+    "critic_ahead": Kind(
+        "Critic runs ahead",
+        True,
+        "fewer critic steps for each step of the generator, a lower learning rate for the critic, or a smaller critic",
+    ),
     "nothing_learned": Kind(
         "Nothing learned yet",
         True,
@@ -68,6 +73,7 @@ KINDS = {
         False,
         "train for longer; where it stays so, see what one would try for a collapse",
     ),
+    "critic_follows": Kind("Critic's distance falls", False),
     "balance": Kind("Balance", False),
     "converged": Kind(
         "Settled",

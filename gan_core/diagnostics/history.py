@@ -12,36 +12,21 @@ from gan_core.diagnostics.measured_distance import Way, way
 from gan_core.errors import UserError
 from gan_core.evaluation import results
 from gan_core.evaluation.results import Progress
+from gan_core.families import registry
+from gan_core.objectives import Objective
 from gan_core.runs import Run, Status
 from gan_core.runs.tables import Table
+from gan_core.traits import FamilyTraits
 
-BINS = 40  # of the score histograms, 0.5 wide, from -10 to 10
+BINS = 40  # of the score histograms, from -10 to 10
+BIN_WIDTH = 0.5
 BLOCKS = 40  # a run is looked at in so many parts at most ...
 ROWS = 3  # ... of so many rows at least
 
 _NORMAL = NormalDist()
 
-# The losses' size where all is guessed. Without a game there is none.
-_CHANCE = {"cross_entropy": math.log(2), "relativistic": math.log(2), "least_squares": 0.25, "hinge": 1.0}
-_PAIRS = "accuracy/d_pairs"
-
-_PLAYERS: dict[str, dict[str, tuple[str, ...]]] = {
-    "generate": {
-        "g": ("loss/g",),
-        "d": ("loss/d",),
-        # Which of a pair is real, a relativistic discriminator is asked; it is right about both of them or about none.
-        "real": ("accuracy/d_real", _PAIRS),
-        "fake": ("accuracy/d_fake", _PAIRS),
-    },
-    "translate": {
-        "g": ("loss/g_ab", "loss/g_ba"),
-        "d": ("loss/d_a", "loss/d_b"),
-        "real": ("accuracy/d_a_real", "accuracy/d_b_real"),
-        "fake": ("accuracy/d_a_fake", "accuracy/d_b_fake"),
-        "cycle": ("loss/cycle_a", "loss/cycle_b"),
-        "identity": ("loss/identity_a", "loss/identity_b"),
-    },
-}
+# Both players' columns are looked at together.
+_PLAYERS = ("generator_loss", "discriminator_loss", "accuracy_real", "accuracy_fake", "accuracy_pairs")
 
 
 @dataclass(frozen=True)
@@ -51,16 +36,30 @@ class Record:
     metrics: Mapping[str, np.ndarray]
     previews: Mapping[str, np.ndarray] = field(default_factory=dict)
     scores: Mapping[str, np.ndarray] = field(default_factory=dict)  # of real, held_out and generated images
-    task: str = "generate"
-    objective: str = "cross_entropy"
+    traits: FamilyTraits = field(default_factory=FamilyTraits)  # what the run's family says of its columns
     state: str = "finished"
     reason: str | None = None
     epochs: int = 0  # planned
     way: Way | None = None  # the distance to real images, where it was measured on the way
 
+    @property
+    def task(self) -> str:
+        """generate or translate."""
+        return self.traits.task
+
+    @property
+    def objective(self) -> Objective:
+        """What is known of the objective that generator and discriminator play by."""
+        return self.traits.objective_info
+
     def columns(self, role: str) -> tuple[str, ...]:
-        """The columns of metrics.csv that play a role (g, d, real, fake, cycle, identity), if they are logged."""
-        return tuple(name for name in _PLAYERS[self.task].get(role, ()) if name in self.metrics)
+        """The columns of metrics.csv that play a role (see `gan_core.metrics.Metric`), if they are logged.
+
+        A discriminator of pairs is right about both images of one or about neither: its accuracy is that on real
+        images and that on generated ones.
+        """
+        roles = (role, "accuracy_pairs") if role in ("accuracy_real", "accuracy_fake") else (role,)
+        return tuple(name for each in roles for name in self.traits.columns(each) if name in self.metrics)
 
     def mean(self, *roles: str) -> np.ndarray:
         """The mean of the columns of these roles, (n,); empty if there are none."""
@@ -69,18 +68,26 @@ class Record:
 
     @property
     def chance(self) -> float:
-        """The size of the players' losses where all is guessed; not-a-number where nobody plays."""
-        return _CHANCE.get(self.objective, math.nan)
+        """Each player's loss where the discriminator guesses; NaN where the objective has no such value."""
+        return math.nan if self.objective.chance is None else self.objective.chance
+
+    @property
+    def loss_scale(self) -> float:
+        """The size that losses are measured by: that of guessing, or without one their median over the run."""
+        if self.objective.chance is not None:
+            return self.objective.chance
+        values = np.abs(np.concatenate([self.mean(role) for role in ("generator_loss", "discriminator_loss")]))
+        return float(np.nanmedian(values)) if np.isfinite(values).any() else math.nan
 
     @property
     def judged(self) -> str:
         """What the discriminator is right or wrong about."""
-        return "pairs" if self.objective == "relativistic" else "images"
+        return "pairs" if self.objective.pairs else "images"
 
     @property
     def found(self) -> str:
         """What it finds if it is right about what the generator made."""
-        return "pairs' generated images" if self.objective == "relativistic" else "generated images"
+        return "pairs' generated images" if self.objective.pairs else "generated images"
 
     def accuracy(self, share: float) -> float:
         """The accuracy that says as much as being right about `share` of single images.
@@ -88,7 +95,7 @@ class Record:
         Whoever may look at a real and a generated image together is right more often: where the scores of both kinds
         are normal, at sqrt(2) times the distance from chance, in standard deviations.
         """
-        if self.objective != "relativistic":
+        if not self.objective.pairs:
             return share
         return _NORMAL.cdf(math.sqrt(2) * _NORMAL.inv_cdf(share))
 
@@ -105,7 +112,7 @@ class Record:
     @property
     def boundary(self) -> int:
         """The bin of the histograms from which on an image is called real."""
-        return BINS // 2 + (self.objective == "least_squares")
+        return BINS // 2 + round((self.objective.boundary or 0.0) / BIN_WIDTH)
 
     def blocks(self, values: np.ndarray) -> np.ndarray:
         """Means (b,) of values (n,) over b parts of the run of the same length; not-a-number where a part has one."""
@@ -143,18 +150,17 @@ def record(
     settled: RunConfig, status: Status, metrics: Table, previews: Table, progress: Progress | None = None
 ) -> Record:
     """From a run's tables, polled already, and from what was measured of it on the way."""
-    task = "translate" if settled.domains else "generate"
+    traits = registry.traits_of(settled, metrics.names)
     told = np.isfinite(previews.column("epoch"))
     return Record(
-        metrics=_whole(_numbers(metrics), task),
+        metrics=_whole(_numbers(metrics), traits),
         previews=_numbers(previews),
         scores={
             name.removeprefix("scores/"): _histograms(previews.text(name))[told]
             for name in previews.names
             if name.startswith("scores/") and previews.text(name) and len(told)
         },
-        task=task,
-        objective=str(settled.settings.get("objective", "cross_entropy")),
+        traits=traits,
         state=status.state,
         reason=status.reason,
         epochs=settled.epochs,
@@ -170,9 +176,9 @@ def _numbers(table: Table) -> dict[str, np.ndarray]:
     return found if told.all() else {name: values[told] for name, values in found.items()}
 
 
-def _whole(columns: dict[str, np.ndarray], task: str) -> dict[str, np.ndarray]:
-    """The columns without the players' where a damaged file has lost those of one: they are looked at together."""
-    roles = [_PLAYERS[task][role] for role in ("g", "d", "real", "fake")]
+def _whole(columns: dict[str, np.ndarray], traits: FamilyTraits) -> dict[str, np.ndarray]:
+    """The columns; without the players' where a damaged file has lost those of one role."""
+    roles = [names for role in _PLAYERS if (names := traits.columns(role))]
     if all(any(name in columns for name in names) for names in roles):
         return columns
     return {name: values for name, values in columns.items() if not any(name in names for names in roles)}

@@ -22,6 +22,8 @@ EVEN = (0.5, 0.8)  # accuracy between guessing and winning
 EVEN_FOR = 0.4  # share of the run
 STEADY = 0.1  # standard deviation of the log losses over the blocks
 
+FALLEN = 0.8  # of its highest value: a critic's distance that has come down
+
 STILL = 0.02  # relative change of the losses that is none ...
 STILL_SAMPLES = 0.06  # ... and of the samples' diversity, or of how much translations change
 STILL_FOR = 0.4  # share of the run
@@ -50,7 +52,10 @@ def unchanged(record: Record) -> Iterator[Event]:
 
 def head_start(record: Record) -> Iterator[Event]:
     """A discriminator that learned first, until the generator caught up."""
-    accuracy, loss = record.blocks(record.mean("real", "fake")), record.blocks(record.mean("g"))
+    accuracy, loss = (
+        record.blocks(record.mean("accuracy_real", "accuracy_fake")),
+        record.blocks(record.mean("generator_loss")),
+    )
     first, last = longest(accuracy >= record.accuracy(AHEAD))
     count = len(accuracy)
     if count < 10 or first > count // 10 or last - first < HEAD_START * count or last > count * 0.6:
@@ -66,13 +71,16 @@ def head_start(record: Record) -> Iterator[Event]:
         f"{record.judged} (generator's loss up to {float(loss[first:last].max()):.3g}); then the generator catches up, "
         f"to {after:.0%}.",
         {"accuracy": float(accuracy[first:last].mean()), "after": after},
-        (*record.columns("real"), *record.columns("fake")),
+        (*record.columns("accuracy_real"), *record.columns("accuracy_fake")),
     )
 
 
 def guessing(record: Record) -> Iterator[Event]:
     """A discriminator that cannot tell: the end that the theory promises, or a discriminator too weak to teach."""
-    accuracy, loss = record.blocks(record.mean("real", "fake")), record.blocks(record.mean("d"))
+    accuracy, loss = (
+        record.blocks(record.mean("accuracy_real", "accuracy_fake")),
+        record.blocks(record.mean("discriminator_loss")),
+    )
     count, chance = len(accuracy), record.chance
     if count < 10:
         return
@@ -90,7 +98,7 @@ def guessing(record: Record) -> Iterator[Event]:
         f"The discriminator is right about {mean:.0%} of the {record.judged}, and its loss is that of guessing, "
         f"{chance:.2g}: it cannot tell generated images from real ones, or it is too weak to.",
         {"accuracy": mean, "loss/d": float(loss[first:].mean())},
-        (*record.columns("real"), *record.columns("fake"), *record.columns("d")),
+        (*record.columns("accuracy_real"), *record.columns("accuracy_fake"), *record.columns("discriminator_loss")),
     )
 
 
@@ -115,8 +123,10 @@ def narrow(record: Record) -> Iterator[Event]:
 
 def balance(record: Record) -> Iterator[Event]:
     """A discriminator that is right more often than not, and losses that stay where they are."""
-    accuracy = record.blocks(record.mean("real", "fake"))
-    losses = [np.log(np.abs(record.blocks(record.mean(role))) + 1e-9) for role in ("g", "d")]
+    accuracy = record.blocks(record.mean("accuracy_real", "accuracy_fake"))
+    losses = [
+        np.log(np.abs(record.blocks(record.mean(role))) + 1e-9) for role in ("generator_loss", "discriminator_loss")
+    ]
     if len(accuracy) < 5 or not all(np.isfinite(values).all() for values in losses):
         return
     middle = np.convolve(np.pad(accuracy, 1, mode="edge"), np.ones(3) / 3, "valid")
@@ -133,7 +143,29 @@ def balance(record: Record) -> Iterator[Event]:
         until(record, last, len(accuracy)),
         f"The discriminator is right about {mean:.0%} of the {record.judged}, and neither loss moves far.",
         {"accuracy": mean},
-        (*record.columns("real"), *record.columns("fake")),
+        (*record.columns("accuracy_real"), *record.columns("accuracy_fake")),
+    )
+
+
+def critic_follows(record: Record) -> Iterator[Event]:
+    """A critic's estimate of the distance that has come down from its highest value: samples get nearer to the data.
+
+    Source: Arjovsky 2017, arXiv:1701.07875, section 4.
+    """
+    blocks = record.blocks(record.mean("critic_distance"))
+    if len(blocks) < 10 or not np.isfinite(blocks).all():
+        return
+    top, end = int(np.argmax(blocks)), float(blocks[-max(len(blocks) // 10, 1) :].mean())
+    if end > FALLEN * blocks[top]:
+        return
+    yield Event(
+        "critic_follows",
+        record.block_start(top),
+        None,
+        f"The critic's estimate of the distance between real and generated images falls from {float(blocks[top]):.3g} "
+        f"to {end:.3g}. It compares epochs of one run, never two runs: it is in units of its critic.",
+        {"highest": float(blocks[top]), "end": end},
+        record.columns("critic_distance"),
     )
 
 

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gan_core.config import RunConfig
+from gan_core.config import BASELINE, RunConfig
 from gan_core.diagnostics.events import KINDS, Event
 from gan_core.diagnostics.history import Record
 
-TWIN = "_seed"  # ends the names of the plain presets that comparisons start from
 NEAR = 0.1  # share of a run whose mean is its last value
 ALIKE = 0.02  # two values that differ less, relatively, are told as equal
 SETTLED = ("converged", "nearer", "nearer_until")
@@ -24,6 +23,7 @@ SEEN = {
     "collapse": "the samples of {runs} came to look alike",
     "overfitting": "the discriminator of {runs} knew its training images better than held-out ones",
     "oscillation": "the losses of {runs} swung up and down",
+    "critic_ahead": "the critic ran ahead in {runs}",
     "nothing_learned": "nothing was learned yet in {runs}",
     "unchanged": "the translators of {runs} gave pictures back nearly unchanged",
 }
@@ -140,7 +140,7 @@ def _translations(runs: Sequence[Diagnosed]) -> list[str]:
 
 
 def _accuracies(runs: Sequence[Diagnosed], alone: bool) -> list[str]:
-    ranked = _ranked(runs, lambda run: _last(run, "real", "fake"))
+    ranked = _ranked(runs, lambda run: _last(run, "accuracy_real", "accuracy_fake"))
     if not ranked:
         return []
     (high, most), (low, least) = ranked[0], ranked[-1]
@@ -180,13 +180,13 @@ def _twins(runs: Sequence[Diagnosed]) -> list[str]:
     by_preset: dict[tuple[str, str], Diagnosed] = {}
     for run in runs:
         by_preset.setdefault((run.config.preset, run.config.fingerprint), run)
-    twins = [(run, by_preset.get((preset + TWIN, data))) for (preset, data), run in by_preset.items()]
+    twins = [(run, by_preset.get((preset + BASELINE, data))) for (preset, data), run in by_preset.items()]
     pairs = [(run, twin) for run, twin in twins if twin]
     if not pairs:
         return []
     measures: tuple[tuple[str, Callable[[Diagnosed], float], str], ...] = (
         ("discriminator right at its highest", lambda run: _peak(run)[0], ".0%"),
-        ("generator's loss at the end", lambda run: _last(run, "g"), ".3g"),
+        ("generator's loss at the end", lambda run: _last(run, "generator_loss"), ".3g"),
         ("diversity", _diversity, ".0%"),
     )
     words = []
@@ -204,7 +204,7 @@ def _pattern(pairs: Sequence[tuple[Diagnosed, Diagnosed]]) -> list[str]:
     told = []
     if all(_peak(plain)[0] > _peak(run)[0] + 0.03 for run, plain in pairs):
         told.append("the discriminator got further ahead")
-    if all(_last(plain, "g") > _last(run, "g") * (1 + ALIKE) for run, plain in pairs):
+    if all(_last(plain, "generator_loss") > _last(run, "generator_loss") * (1 + ALIKE) for run, plain in pairs):
         told.append("the generator's loss ended higher")
     if all(_diversity(plain) < _diversity(run) - ALIKE for run, plain in pairs):
         told.append("the samples were less diverse")
@@ -215,7 +215,7 @@ def _pattern(pairs: Sequence[tuple[Diagnosed, Diagnosed]]) -> list[str]:
 
 def _peak(run: Diagnosed) -> tuple[float, float]:
     """(highest accuracy of the discriminator over the blocks, its epoch)"""
-    blocks = run.record.blocks(run.record.mean("real", "fake"))
+    blocks = run.record.blocks(run.record.mean("accuracy_real", "accuracy_fake"))
     if not len(blocks) or np.isnan(blocks).all():
         return math.nan, math.nan
     best = int(np.nanargmax(blocks))

@@ -197,8 +197,7 @@ def _drawn(settled: RunConfig) -> bool:
 
 
 def _conditional(settled: RunConfig) -> bool:
-    preset = registry.presets().get(settled.preset)
-    return preset is not None and preset.conditional
+    return registry.traits_of(settled).conditional
 
 
 def _cells(measure: Measure) -> tuple[str, str]:

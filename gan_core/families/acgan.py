@@ -17,7 +17,16 @@ from torch import Tensor, nn
 
 from gan_core import losses
 from gan_core.families.base import Family, Scalars
-from gan_core.nets import ConvDiscriminator, ConvGenerator, Shape, ToldGenerator, stages
+from gan_core.metrics import (
+    ACCURACY_FAKE,
+    ACCURACY_REAL,
+    DISCRIMINATOR_LOSS,
+    GENERATOR_LOSS,
+    GRADIENT_D,
+    GRADIENT_G,
+    Metric,
+)
+from gan_core.nets import ConditionalGenerator, ConvDiscriminator, ConvGenerator, Shape, stages
 
 
 @dataclass(frozen=True)
@@ -27,7 +36,7 @@ class Config:
     objective: Literal["cross_entropy", "hinge"] = "cross_entropy"
     latent_size: int = 100
     width: int = 32  # channels at the image's resolution, doubled at each halving ...
-    most: int = 128  # ... up to this
+    max_width: int = 128  # ... up to this
     classify: float = 0.2  # weight of the class in the discriminator's loss ...
     draw_class: float = 0.2  # ... and in the generator's
     momentum: float = 0.1  # of the batch norms' running statistics
@@ -37,7 +46,7 @@ class Config:
     r1: float = 1.0  # weight of the gradient penalty ...
     r1_every: int = 4  # ... paid every so many steps
     augment: Literal["none", "fixed", "adaptive"] = "none"  # what the discriminator is shown: see gan_core.augment
-    average: float = 0.999  # decay of the generator's moving average, 0 for none
+    ema_decay: float = 0.999  # decay of the generator's moving average, 0 for none
 
 
 PRESETS = {"acgan": Config()}
@@ -47,14 +56,26 @@ class ACGAN(Family):
     """Real or generated, and of which class?"""
 
     conditional = True
-    columns = (
-        *("loss/d", "loss/g", "loss/class", "accuracy/d_real", "accuracy/d_fake"),
-        *("accuracy/class_real", "accuracy/class_fake", "grad_norm/d", "grad_norm/g"),
+    color = "#3D9BDC"
+    diagram = (
+        '{"latent vector z" class} -> generator -> "generated image" -> discriminator -> {"real?" "which class?"};'
+        ' "real image" -> discriminator;'
+    )
+    metrics = (
+        DISCRIMINATOR_LOSS,
+        GENERATOR_LOSS,
+        Metric("loss/class", "Loss of naming the class", chart=""),
+        ACCURACY_REAL,
+        ACCURACY_FAKE,
+        Metric("accuracy/class_real", "Class named, real images", "percent", chart=""),
+        Metric("accuracy/class_fake", "Class named, generated images", "percent", chart=""),
+        GRADIENT_D,
+        GRADIENT_G,
     )
 
     def build(self, config: Config) -> None:
-        channels = stages(self.image_shape[1], config.width, config.most)
-        self.generator = ToldGenerator(
+        channels = stages(self.image_shape[1], config.width, config.max_width)
+        self.generator = ConditionalGenerator(
             config.latent_size,
             self.classes,
             lambda size: ConvGenerator(size, channels, self.image_shape, momentum=config.momentum),
@@ -62,24 +83,20 @@ class ACGAN(Family):
         self.discriminator = NamingDiscriminator(channels[:0:-1], self.image_shape, self.classes)
         betas = (config.beta1, config.beta2)
         self.optimize("d", "discriminator", lr=config.lr, betas=betas)
-        self.optimize("g", "generator", lr=config.lr, betas=betas, average=config.average)
-
-    @property
-    def objective(self) -> str:
-        return self.config.objective
+        self.optimize("g", "generator", lr=config.lr, betas=betas, ema_decay=config.ema_decay)
 
     def train_step(self, real: Tensor, labels: Tensor) -> Scalars:
         fake = self.generator(self.latents(len(real)), labels)
 
         real.requires_grad_(self.r1_due)
-        d_real, real_class = self.discriminator(self.shown(real))
-        d_fake, fake_class = self.discriminator(self.shown(fake.detach()))
+        d_real, real_class = self.discriminator(self.augment(real))
+        d_fake, fake_class = self.discriminator(self.augment(fake.detach()))
         d_loss = losses.discriminator(d_real, d_fake, self.objective)
         # The class of both: what is learned of generated ones holds the head to account for what it rewards.
         class_loss = (_class_loss(real_class, labels) + _class_loss(fake_class, labels)) / 2
         self.update("d", d_loss + self.config.classify * class_loss + self.r1(d_real, real))
 
-        g_fake, g_class = self.discriminator(self.shown(fake))
+        g_fake, g_class = self.discriminator(self.augment(fake))
         g_loss = losses.generator(g_fake, self.objective)
         self.update("g", g_loss + self.config.draw_class * _class_loss(g_class, labels))
 

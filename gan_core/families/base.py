@@ -13,11 +13,13 @@ from typing import Any, ClassVar, Self
 import torch
 from torch import Tensor, nn
 
-from gan_core import augment, losses
+from gan_core import augment as augmentation
+from gan_core import losses
+from gan_core.metrics import Metric
 from gan_core.nets.distributed import ALONE, Share
 
 Scalars = dict[str, Tensor]  # detached, of one element each, on the family's device
-Shown = Callable[[Tensor], Tensor]
+Augment = Callable[[Tensor], Tensor]
 
 BATCH_NORM_IMAGES = 512  # what an average's batch-norm statistics are computed from
 _BATCH_NORM_BATCH = 128
@@ -31,22 +33,31 @@ class Player:
     names: tuple[str, ...]  # of the networks
     parameters: list[nn.Parameter]
     lr: float
-    average: float | None  # decay of the moving average, none if not kept
+    ema_decay: float | None  # decay of the moving average, None if none is kept
 
 
 class Family(nn.Module):
     """Base of every GAN. Subclasses set the class attributes, `build` their networks and take `train_step`s.
 
     image_shape: (C, H, W); classes: how many labels there are; training: builds optimizers and averages as well.
+
+    The class attributes are what a family says of itself. They are read from its source (`families.registry`), so they
+    are plain values. Every run carries them in its config.json, and whatever shows a run reads them there.
     """
 
     task: ClassVar[str] = "generate"
     conditional: ClassVar[bool] = False
     one_class: ClassVar[bool] = False  # whether it is content, though conditional, with data of a single class
-    judges: ClassVar[bool] = True  # whether it has a discriminator, and so scores
+    has_discriminator: ClassVar[bool] = True  # whether there is one whose logits are scores of single images
     paired: ClassVar[bool] = False  # whether a translator learns from pairs: image i of A belongs to image i of B
     one_way: ClassVar[bool] = False  # whether a translator goes from A to B alone
-    columns: tuple[str, ...]  # what train_step returns; of an instance: under its config
+    objective: str = ""  # one of gan_core.objectives, or a name of its own; the setting `objective` where there is one
+    metrics: ClassVar[tuple[Metric, ...]] = ()  # what train_step returns, in the order of the columns of metrics.csv
+    color: ClassVar[str] = ""  # #rrggbb, on every page
+    diagram: ClassVar[str] = ""  # how the networks hang together: statements of Graphviz' DOT language
+    image_size: ClassVar[int] = 0  # pixels a side where the user names none; 0: 64, of a translator 128
+    batch_size: ClassVar[int] = 0  # images a step where the user names none; 0: 32, of a translator 1 of each domain
+    columns: tuple[str, ...] = ()  # the columns of `metrics`; of an instance: under its config
 
     # Set by `join`. Alone there is nothing to reduce.
     reduce: Callable[[Tensor], Tensor] | None = None
@@ -54,9 +65,19 @@ class Family(nn.Module):
     augment_p: Tensor  # where augmentation is adaptive, the probability of each change ...
     augment_known: Tensor  # ... and how surely training pictures are told from held-out ones, in the mean of late
 
+    def __init_subclass__(cls, **more: Any) -> None:
+        """Take over what a family calls by a name of before: `judges`, and `columns` without `metrics`."""
+        super().__init_subclass__(**more)
+        if "judges" in vars(cls):
+            cls.has_discriminator = vars(cls)["judges"]
+        if "metrics" in vars(cls) and "columns" not in vars(cls):
+            cls.columns = tuple(metric.column for metric in cls.metrics)
+
     def __init__(self, config: Any, image_shape: tuple[int, int, int], classes: int, training: bool = True) -> None:
         super().__init__()
         self.config = config
+        if not isinstance(getattr(type(self), "objective", None), property):
+            self.objective = str(getattr(config, "objective", "") or type(self).objective or _own_name(type(self)))
         self.image_shape = image_shape
         self.classes = classes
         self.learns = training
@@ -100,14 +121,14 @@ class Family(nn.Module):
         """
         return self.network("discriminator")(images)
 
-    def judged(self, images: Tensor, labels: Tensor, partners: Tensor | None, shown: Shown) -> Tensor:
-        """`score`, of pictures that are augmented by `shown` where a training step augments them."""
-        return self.score(shown(images), labels, partners)
+    def score_augmented(self, images: Tensor, labels: Tensor, partners: Tensor | None, augment: Augment) -> Tensor:
+        """`score` of images that are augmented by `augment` where a training step augments them: logits (N,)."""
+        return self.score(augment(images), labels, partners)
 
     @property
-    def objective(self) -> str:
-        """Which of `losses.OBJECTIVES` the logits belong to."""
-        return "cross_entropy"
+    def judges(self) -> bool:
+        """What `has_discriminator` was called before."""
+        return self.has_discriminator
 
     # What families use
 
@@ -148,14 +169,18 @@ class Family(nn.Module):
     def _augment(self) -> str:
         return getattr(self.config, "augment", "none")  # what has no discriminator has no such setting
 
-    def shown(self, images: Tensor) -> Tensor:
-        """Pictures (N, C, H, W) as the discriminator is shown them, real ones and generated ones alike: as they are, or
-        augmented as the config says. Gradients flow through, and penalties are taken at the pictures as they were.
+    def augment(self, images: Tensor) -> Tensor:
+        """Images (N, C, H, W) as the discriminator sees them, real ones and generated ones alike: unchanged, or
+        augmented as the config says. Gradients flow through. Penalties are taken at the images before augmentation.
         """
         if self._augment == "none":
             return images
         probability = self.augment_p if self._augment == "adaptive" else 1.0
-        return augment.changed(images, self.uniform(len(images), augment.NUMBERS), probability)
+        return augmentation.augment(images, self.uniform(len(images), augmentation.NUMBERS), probability)
+
+    def shown(self, images: Tensor) -> Tensor:
+        """What `augment` was called before."""
+        return self.augment(images)
 
     @property
     def adapts(self) -> bool:
@@ -175,23 +200,26 @@ class Family(nn.Module):
         *networks: str,
         lr: float,
         betas: tuple[float, float],
-        average: float | None = None,
+        ema_decay: float | None = None,
         helpers: tuple[str, ...] = (),
+        average: float | None = None,
     ) -> None:
         """Give networks (by attribute) to one Adam (Kingma and Ba 2015), and keep a moving average of them if asked.
 
-        Networks with an average are what inference uses. helpers: further networks that learn from the same loss, of
-        which no average is kept.
+        ema_decay: decay of the average at each step; none is kept where it is None. Networks with an average are what
+        inference uses. average: what `ema_decay` was called before. helpers: further networks that learn from the
+        same loss, of which no average is kept.
         """
-        if average is not None:
+        ema_decay = average if ema_decay is None else ema_decay
+        if ema_decay is not None:
             self.served.update(networks)
         if not self.learns:
             return
         parameters = [p for network in (*networks, *helpers) for p in self.network(network).parameters()]
         # One kernel for all parameters; the plain loop over them costs a small network more than its mathematics.
         adam = torch.optim.Adam(parameters, lr=lr, betas=betas, fused=True)
-        self.players[name] = Player(adam, networks, parameters, lr, average)
-        if average is not None:
+        self.players[name] = Player(adam, networks, parameters, lr, ema_decay)
+        if ema_decay is not None:
             for network in networks:
                 self.averages[network] = copy.deepcopy(self.network(network)).requires_grad_(False)
 
@@ -231,7 +259,7 @@ class Family(nn.Module):
         player.optimizer.step()
         # Autocast remembers the bfloat16 copies of the weights; they have just become old.
         torch.clear_autocast_cache()
-        if player.average is not None:
+        if player.ema_decay is not None:
             self._average(player)
 
     def scalars(self, values: Scalars) -> Scalars:
@@ -248,7 +276,7 @@ class Family(nn.Module):
     @torch.no_grad()
     def _average(self, player: Player) -> None:
         # The decay ramps up, so that the first hundreds of steps do not drag random weights along.
-        decay = min(player.average or 0.0, (1 + self.step) / (10 + self.step))
+        decay = min(player.ema_decay or 0.0, (1 + self.step) / (10 + self.step))
         for name in player.names:
             old: list[Tensor] = list(self.averages[name].parameters())
             new: list[Tensor] = list(self.network(name).parameters())
@@ -348,3 +376,8 @@ def _laid_out_as(parameter: Tensor, value: Tensor) -> Tensor:
     if value.stride() == parameter.stride():
         return value
     return torch.empty_like(parameter, dtype=value.dtype).copy_(value)
+
+
+def _own_name(family: type) -> str:
+    """What a family without an objective is told apart by: the name of its file."""
+    return family.__module__.rpartition(".")[2]

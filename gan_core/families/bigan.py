@@ -2,7 +2,7 @@
 
     python -m gan_core train bigan --data phantom:cxr
 
-`bigan_seed` has the sizes and settings of the plain version that comparisons start from: three perceptrons. `bigan` is
+`bigan_baseline` has the sizes and settings that comparisons usually start from: three perceptrons. `bigan` is
 convolutional, is held by a gradient penalty (Mescheder 2018, arXiv:1801.04406) and asks the encoder to find the latent
 again that an image was made from (Li et al. 2017, arXiv:1709.01215).
 """
@@ -15,7 +15,16 @@ import torch
 from torch import Tensor, nn
 
 from gan_core import losses
-from gan_core.families.base import Family, Scalars, Shown
+from gan_core.families.base import Augment, Family, Scalars
+from gan_core.metrics import (
+    ACCURACY_FAKE,
+    ACCURACY_REAL,
+    DISCRIMINATOR_LOSS,
+    GENERATOR_LOSS,
+    GRADIENT_D,
+    GRADIENT_G,
+    Metric,
+)
 from gan_core.nets import ConvDiscriminator, ConvGenerator, ImagePerceptron, Perceptron, Shape, stages
 
 
@@ -26,7 +35,7 @@ class Config:
     network: Literal["convolutional", "perceptron"] = "convolutional"
     latent_size: int = 100
     width: int = 32  # convolutional: channels at the image's resolution, doubled at each halving ...
-    most: int = 96  # ... up to this
+    max_width: int = 96  # ... up to this
     judge: int = 128  # convolutional: width of the discriminator's layers for latents and for pairs
     generator: tuple[int, ...] = ()  # perceptron: hidden layers
     encoder: tuple[int, ...] = ()  # perceptron: hidden layers
@@ -40,12 +49,12 @@ class Config:
     r1_every: int = 4  # ... paid every so many steps
     recover: float = 1.0  # weight of the squared error of a generated image's latent, found again
     augment: Literal["none", "fixed", "adaptive"] = "none"  # what the discriminator is shown: see gan_core.augment
-    average: float = 0.999  # decay of the generator's and the encoder's moving average, 0 for none
+    ema_decay: float = 0.999  # decay of the generator's and the encoder's moving average, 0 for none
 
 
 PRESETS = {
     "bigan": Config(),
-    "bigan_seed": Config(
+    "bigan_baseline": Config(
         network="perceptron",
         generator=(512, 512),
         encoder=(512, 512),
@@ -57,7 +66,7 @@ PRESETS = {
         beta2=0.999,
         r1=0.0,
         recover=0.0,
-        average=0.0,
+        ema_decay=0.0,
     ),
 }
 
@@ -65,11 +74,25 @@ PRESETS = {
 class BiGAN(Family):
     """Real pairs are (x, E(x)), generated ones (G(z), z); if none can tell them apart, E undoes G."""
 
-    columns = ("loss/d", "loss/g", "loss/recover", "accuracy/d_real", "accuracy/d_fake", "grad_norm/d", "grad_norm/g")
+    objective = "cross_entropy"
+    color = "#CC79A7"
+    diagram = (
+        '"latent vector z" -> generator -> "generated image, z" -> discriminator -> "real or generated pair?";'
+        ' "real image x" -> encoder -> "x, encoded latent vector" -> discriminator;'
+    )
+    metrics = (
+        DISCRIMINATOR_LOSS,
+        GENERATOR_LOSS,
+        Metric("loss/recover", "Error of a latent found again", chart=""),
+        ACCURACY_REAL,
+        ACCURACY_FAKE,
+        GRADIENT_D,
+        GRADIENT_G,
+    )
 
     def build(self, config: Config) -> None:
         if config.network == "convolutional":
-            channels = stages(self.image_shape[1], config.width, config.most)
+            channels = stages(self.image_shape[1], config.width, config.max_width)
             self.generator: nn.Module = ConvGenerator(config.latent_size, channels, self.image_shape, config.momentum)
             self.encoder: nn.Module = ConvEncoder(config, channels[:0:-1], self.image_shape)
             self.discriminator: nn.Module = ConvPairDiscriminator(config, channels[:0:-1], self.image_shape)
@@ -81,21 +104,21 @@ class BiGAN(Family):
             self.discriminator = PairPerceptron((pixels + latent, *config.discriminator, 1), config.dropout)
         betas = (config.beta1, config.beta2)
         self.optimize("d", "discriminator", lr=config.lr, betas=betas)
-        self.optimize("g", "generator", "encoder", lr=config.lr, betas=betas, average=config.average)
+        self.optimize("g", "generator", "encoder", lr=config.lr, betas=betas, ema_decay=config.ema_decay)
 
     def train_step(self, real: Tensor, labels: Tensor) -> Scalars:
         z = self.latents(len(real))
         fake, code = self.generator(z), self.encoder(real)
 
         image = real.clone().requires_grad_(self.r1_due)
-        d_real = self.discriminator(self.shown(image), code.detach())
-        d_fake = self.discriminator(self.shown(fake.detach()), z)
+        d_real = self.discriminator(self.augment(image), code.detach())
+        d_fake = self.discriminator(self.augment(fake.detach()), z)
         d_loss = losses.discriminator(d_real, d_fake)
         self.update("d", d_loss + self.r1(d_real, image))
 
         # Generator and encoder swap the two sides (section 3.4 of the paper).
         g_loss = losses.discriminator(
-            self.discriminator(self.shown(fake), z), self.discriminator(self.shown(real), code)
+            self.discriminator(self.augment(fake), z), self.discriminator(self.augment(real), code)
         )
         recover = (self.encoder(fake).float() - z).square().mean() if self.config.recover else torch.zeros(())
         self.update("g", g_loss + self.config.recover * recover)
@@ -110,8 +133,8 @@ class BiGAN(Family):
     def score(self, images: Tensor, labels: Tensor, z: Tensor | None = None) -> Tensor:
         return self.discriminator(images, self.encode(images) if z is None else z)
 
-    def judged(self, images: Tensor, labels: Tensor, partners: Tensor | None, shown: Shown) -> Tensor:
-        return self.discriminator(shown(images), self.encoder(images))
+    def score_augmented(self, images: Tensor, labels: Tensor, partners: Tensor | None, augment: Augment) -> Tensor:
+        return self.discriminator(augment(images), self.encoder(images))
 
     def feed(self, name: str, network: nn.Module, real: Tensor, labels: Tensor) -> None:
         network(real if name == "encoder" else torch.randn(len(real), self.latent_size, device=self.device))

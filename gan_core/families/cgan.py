@@ -2,7 +2,7 @@
 
     python -m gan_core train cgan --data phantom:cxr
 
-`cgan_seed` has the sizes and settings of the plain version that comparisons start from: perceptrons that multiply their
+`cgan_baseline` has the sizes and settings that comparisons usually start from: perceptrons that multiply their
 input by an embedding of the class. `cgan` is convolutional, its discriminator weighs features by the class (projection:
 Miyato and Koyama 2018, arXiv:1802.05637) and is held by a gradient penalty (Mescheder 2018, arXiv:1801.04406).
 """
@@ -16,15 +16,16 @@ from torch import Tensor, nn
 
 from gan_core import losses
 from gan_core.families.base import Family, Scalars
+from gan_core.metrics import ADVERSARIAL
 from gan_core.nets import (
     ClassEmbedding,
+    ConditionalGenerator,
     ConvDiscriminator,
     ConvGenerator,
     ImagePerceptron,
     Perceptron,
     ProjectionDiscriminator,
     Shape,
-    ToldGenerator,
     UNetDiscriminator,
     answers,
     stages,
@@ -38,7 +39,7 @@ class Config:
     network: Literal["convolutional", "perceptron"] = "convolutional"
     latent_size: int = 100
     width: int = 32  # convolutional: channels at the image's resolution, doubled at each halving ...
-    most: int = 96  # ... up to this
+    max_width: int = 96  # ... up to this
     generator: tuple[int, ...] = ()  # perceptron: hidden layers
     discriminator: tuple[int, ...] = ()  # perceptron: hidden layers
     dropout: float = 0.0  # perceptron: in the discriminator, from its second hidden layer on
@@ -50,12 +51,12 @@ class Config:
     r1: float = 1.0  # weight of the gradient penalty ...
     r1_every: int = 4  # ... paid every so many steps
     augment: Literal["none", "fixed", "adaptive"] = "none"  # what the discriminator is shown: see gan_core.augment
-    average: float = 0.999  # decay of the generator's moving average, 0 for none
+    ema_decay: float = 0.999  # decay of the generator's moving average, 0 for none
 
 
 PRESETS = {
     "cgan": Config(),
-    "cgan_seed": Config(
+    "cgan_baseline": Config(
         network="perceptron",
         generator=(256, 512, 1024),
         discriminator=(512, 512, 512),
@@ -65,7 +66,7 @@ PRESETS = {
         beta1=0.5,
         beta2=0.999,
         r1=0.0,
-        average=0.0,
+        ema_decay=0.0,
     ),
 }
 
@@ -74,12 +75,18 @@ class CGAN(Family):
     """The class is an input of both networks."""
 
     conditional = True
-    columns = ("loss/d", "loss/g", "accuracy/d_real", "accuracy/d_fake", "grad_norm/d", "grad_norm/g")
+    objective = "cross_entropy"
+    color = "#009E73"
+    diagram = (
+        '{"latent vector z" class} -> generator -> "generated image" -> discriminator -> "real or generated?";'
+        ' {"real image" class} -> discriminator;'
+    )
+    metrics = ADVERSARIAL
 
     def build(self, config: Config) -> None:
         if config.network == "convolutional":
-            channels = stages(self.image_shape[1], config.width, config.most)
-            self.generator: nn.Module = ToldGenerator(
+            channels = stages(self.image_shape[1], config.width, config.max_width)
+            self.generator: nn.Module = ConditionalGenerator(
                 config.latent_size,
                 self.classes,
                 lambda size: ConvGenerator(size, channels, self.image_shape, momentum=config.momentum),
@@ -94,13 +101,13 @@ class CGAN(Family):
             self.discriminator = ScaledDiscriminator(config, self.image_shape, self.classes)
         betas = (config.beta1, config.beta2)
         self.optimize("d", "discriminator", lr=config.lr, betas=betas)
-        self.optimize("g", "generator", lr=config.lr, betas=betas, average=config.average)
+        self.optimize("g", "generator", lr=config.lr, betas=betas, ema_decay=config.ema_decay)
 
     def train_step(self, real: Tensor, labels: Tensor) -> Scalars:
         fake = self.generator(self.latents(len(real)), labels)
 
         real.requires_grad_(self.r1_due)
-        seen, made = self.shown(real), self.shown(fake.detach())
+        seen, made = self.augment(real), self.augment(fake.detach())
         d_real, d_fake = answers(self.discriminator, seen, labels), answers(self.discriminator, made, labels)
         d_loss = losses.of_parts(losses.discriminator, d_real, d_fake)
         total = d_loss + self.r1(losses.of_pictures(d_real), real)
@@ -109,7 +116,7 @@ class CGAN(Family):
             total = total + self.discriminator.consistency((seen, d_real[1]), (made, d_fake[1]), squares, labels)
         self.update("d", total)
 
-        g_loss = losses.of_parts(losses.generator, answers(self.discriminator, self.shown(fake), labels))
+        g_loss = losses.of_parts(losses.generator, answers(self.discriminator, self.augment(fake), labels))
         self.update("g", g_loss)
 
         return self.scalars({"loss/d": d_loss, "loss/g": g_loss} | losses.accuracy(d_real[0], d_fake[0]))

@@ -16,6 +16,15 @@ from torch import Tensor
 
 from gan_core import augment, losses
 from gan_core.families.base import Family, Scalars
+from gan_core.metrics import (
+    ACCURACY_B_FAKE,
+    ACCURACY_B_REAL,
+    ADVERSARIAL_AB,
+    DISCRIMINATOR_B,
+    GRADIENT_DISCRIMINATORS,
+    GRADIENT_TRANSLATORS,
+    Metric,
+)
 from gan_core.nets import PatchDiscriminator, PatchHeads, ResNetTranslator, draw_places
 
 
@@ -42,7 +51,7 @@ class Config:
     lr: float = 2e-4  # falls linearly to 0 over the second half of the run
     beta1: float = 0.5
     beta2: float = 0.999
-    average: float = 0.999  # decay of the generator's moving average, 0 for none
+    ema_decay: float = 0.999  # decay of the generator's moving average, 0 for none
 
 
 PRESETS = {
@@ -58,15 +67,28 @@ class CUT(Family):
 
     task = "translate"
     one_way = True
-    columns = (
-        "loss/g_ab",
-        "loss/contrast_a",
-        "loss/contrast_b",
-        "loss/d_b",
-        "accuracy/d_b_real",
-        "accuracy/d_b_fake",
-        "grad_norm/g",
-        "grad_norm/d",
+    color = "#7A9A01"
+    diagram = (
+        '"image of A" -> generator -> "translation to B" -> discriminator -> "real or translated?";'
+        ' "image of B" -> discriminator;'
+        ' {"image of A" "translation to B"} -> "patch features" -> "same place?";'
+    )
+    metrics = (
+        ADVERSARIAL_AB,
+        Metric(
+            "loss/contrast_a",
+            "Contrast, {a} → {b}",
+            chart="Contrast of patches",
+            meaning="lower: more surely, a place of the translation is told from all other places of its input",
+            watch=True,
+            name="contrast",
+        ),
+        Metric("loss/contrast_b", "Contrast, {b} → {b}", chart="", watch=True, name="contrast, identity"),
+        DISCRIMINATOR_B,
+        ACCURACY_B_REAL,
+        ACCURACY_B_FAKE,
+        GRADIENT_TRANSLATORS,
+        GRADIENT_DISCRIMINATORS,
     )
 
     def build(self, config: Config) -> None:
@@ -78,7 +100,7 @@ class CUT(Family):
         self.heads = PatchHeads(self.generator.feature_widths, config.heads)
         self.discriminator = PatchDiscriminator(channels, config.discriminator_width, config.strided)
         betas = (config.beta1, config.beta2)
-        self.optimize("g", "generator", lr=config.lr, betas=betas, average=config.average, helpers=("heads",))
+        self.optimize("g", "generator", lr=config.lr, betas=betas, ema_decay=config.ema_decay, helpers=("heads",))
         self.optimize("d", "discriminator", lr=config.lr, betas=betas)
 
     def train_step(self, real: Tensor, labels: Tensor) -> Scalars:
@@ -90,12 +112,12 @@ class CUT(Family):
         # Translation and identity go through in one call; instance norm keeps them apart.
         drawn, seen = self.generator.translated(real if config.identity else real_a)
         fake_b = drawn[:count]
-        g_ab = losses.generator(self.discriminator(self.shown(fake_b)), config.objective)
+        g_ab = losses.generator(self.discriminator(self.augment(fake_b)), config.objective)
         contrast_a, contrast_b = self._contrast(drawn, seen, count)
         contrast = (contrast_a + contrast_b) / 2 if config.identity else contrast_a
         self.update("g", config.adversarial * g_ab + config.contrast * contrast, rate=self.remaining)
 
-        shown = self.shown(torch.cat((real_b, fake_b.detach().to(real_b.dtype))))
+        shown = self.augment(torch.cat((real_b, fake_b.detach().to(real_b.dtype))))
         d_real, d_fake = self.discriminator(shown).chunk(2)
         d_b = losses.discriminator(d_real, d_fake, config.objective)
         self.update("d", d_b, rate=self.remaining)
@@ -141,7 +163,3 @@ class CUT(Family):
     def score(self, images: Tensor, labels: Tensor, z: Tensor | None = None) -> Tensor:
         """The mean logit (N,) of each image's patches, as pictures of B: only those have a discriminator."""
         return self.discriminator(images).float().mean((1, 2, 3))
-
-    @property
-    def objective(self) -> str:
-        return self.config.objective

@@ -15,6 +15,22 @@ from torch import Tensor, nn
 
 from gan_core import augment, losses
 from gan_core.families.base import Family, Scalars
+from gan_core.metrics import (
+    ACCURACY_A_FAKE,
+    ACCURACY_A_REAL,
+    ACCURACY_B_FAKE,
+    ACCURACY_B_REAL,
+    ADVERSARIAL_AB,
+    ADVERSARIAL_BA,
+    CYCLE_A,
+    CYCLE_B,
+    DISCRIMINATOR_A,
+    DISCRIMINATOR_B,
+    GRADIENT_DISCRIMINATORS,
+    GRADIENT_TRANSLATORS,
+    IDENTITY_A,
+    IDENTITY_B,
+)
 from gan_core.nets import ImagePool, PatchDiscriminator, ResNetTranslator, UNetTranslator
 
 
@@ -24,7 +40,7 @@ class Config:
 
     generator: Literal["resnet", "unet"] = "resnet"
     width: int = 64  # channels at the image's resolution, doubled at each halving ...
-    most: int = 512  # ... up to this; U-Net alone, a ResNet halves twice
+    max_width: int = 512  # ... up to this; U-Net alone, a ResNet halves twice
     blocks: int = 0  # ResNet: residual blocks; 0 for 6 up to 128 px and 9 from 256 px
     residual: Literal["add", "concatenate"] = "add"
     upsampling: Literal["resize", "transposed"] = "resize"
@@ -43,7 +59,7 @@ class Config:
     lr: float = 2e-4  # falls linearly to 0 over the second half of the run
     beta1: float = 0.5
     beta2: float = 0.999
-    average: float = 0.999  # decay of the generators' moving average, 0 for none
+    ema_decay: float = 0.999  # decay of the generators' moving average, 0 for none
 
 
 PRESETS = {
@@ -51,7 +67,7 @@ PRESETS = {
     "cyclegan_resnet_light": Config(width=24, discriminator_width=32, change=True),
     "cyclegan_unet": Config(generator="unet", objective="cross_entropy", mirror=True),
     "cyclegan_unet_light": Config(
-        generator="unet", objective="cross_entropy", mirror=True, width=24, most=96, discriminator_width=32
+        generator="unet", objective="cross_entropy", mirror=True, width=24, max_width=96, discriminator_width=32
     ),
 }
 
@@ -60,21 +76,27 @@ class CycleGAN(Family):
     """A picture that was translated there and back should be the picture it was."""
 
     task = "translate"
-    columns = (
-        "loss/g_ab",
-        "loss/g_ba",
-        "loss/cycle_a",
-        "loss/cycle_b",
-        "loss/identity_a",
-        "loss/identity_b",
-        "loss/d_a",
-        "loss/d_b",
-        "accuracy/d_a_real",
-        "accuracy/d_a_fake",
-        "accuracy/d_b_real",
-        "accuracy/d_b_fake",
-        "grad_norm/g",
-        "grad_norm/d",
+    color = "#C08A00"
+    diagram = (
+        '"image of A" -> "generator A to B" -> "translation to B" -> "generator B to A" -> "cycle, back in A";'
+        ' "translation to B" -> "discriminator B";'
+        ' "image of B" -> "discriminator B" -> "real or translated?";'
+    )
+    metrics = (
+        ADVERSARIAL_AB,
+        ADVERSARIAL_BA,
+        CYCLE_A,
+        CYCLE_B,
+        IDENTITY_A,
+        IDENTITY_B,
+        DISCRIMINATOR_A,
+        DISCRIMINATOR_B,
+        ACCURACY_A_REAL,
+        ACCURACY_A_FAKE,
+        ACCURACY_B_REAL,
+        ACCURACY_B_FAKE,
+        GRADIENT_TRANSLATORS,
+        GRADIENT_DISCRIMINATORS,
     )
 
     def build(self, config: Config) -> None:
@@ -83,7 +105,7 @@ class CycleGAN(Family):
         self.discriminator_a = PatchDiscriminator(channels, config.discriminator_width, config.strided)
         self.discriminator_b = PatchDiscriminator(channels, config.discriminator_width, config.strided)
         betas = (config.beta1, config.beta2)
-        self.optimize("g", "generator_ab", "generator_ba", lr=config.lr, betas=betas, average=config.average)
+        self.optimize("g", "generator_ab", "generator_ba", lr=config.lr, betas=betas, ema_decay=config.ema_decay)
         self.optimize("d", "discriminator_a", "discriminator_b", lr=config.lr, betas=betas)
         if self.learns:
             self.pool_a = ImagePool(config.pool, self.image_shape)
@@ -92,7 +114,7 @@ class CycleGAN(Family):
     def _translator(self, config: Config) -> nn.Module:
         channels, size, _ = self.image_shape
         if config.generator == "unet":
-            return UNetTranslator(channels, size, config.width, config.most, config.upsampling)
+            return UNetTranslator(channels, size, config.width, config.max_width, config.upsampling)
         blocks = config.blocks or (9 if size >= 256 else 6)
         return ResNetTranslator(channels, config.width, blocks, config.residual, config.upsampling, config.change)
 
@@ -106,8 +128,8 @@ class CycleGAN(Family):
         fake_b, *idt_b = self.generator_ab(torch.cat((real_a, real_b)) if learns_identity else real_a).split(count)
         fake_a, *idt_a = self.generator_ba(torch.cat((real_b, real_a)) if learns_identity else real_b).split(count)
         rec_a, rec_b = self.generator_ba(fake_b), self.generator_ab(fake_a)
-        g_ab = losses.generator(self.discriminator_b(self.shown(fake_b)), config.objective)
-        g_ba = losses.generator(self.discriminator_a(self.shown(fake_a)), config.objective)
+        g_ab = losses.generator(self.discriminator_b(self.augment(fake_b)), config.objective)
+        g_ba = losses.generator(self.discriminator_a(self.augment(fake_a)), config.objective)
         cycle_a, cycle_b = losses.absolute(rec_a, real_a), losses.absolute(rec_b, real_b)
         nothing = torch.zeros((), device=real.device)
         identity_a = losses.absolute(idt_a[0], real_a) if learns_identity else nothing
@@ -145,7 +167,7 @@ class CycleGAN(Family):
 
     def _judge(self, discriminator: nn.Module, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
         """Logits for both halves, in one call."""
-        shown = self.shown(torch.cat((real, fake.to(real.dtype))))
+        shown = self.augment(torch.cat((real, fake.to(real.dtype))))
         logits_real, logits_fake = discriminator(shown).chunk(2)
         return logits_real, logits_fake
 
@@ -181,7 +203,3 @@ class CycleGAN(Family):
         """The mean logit (N,) of each image's patches, by the discriminator of the domain that its label names."""
         logits_a, logits_b = (d(images).float().mean((1, 2, 3)) for d in (self.discriminator_a, self.discriminator_b))
         return torch.where(labels > 0, logits_b, logits_a)
-
-    @property
-    def objective(self) -> str:
-        return self.config.objective

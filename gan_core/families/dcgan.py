@@ -2,7 +2,7 @@
 
     python -m gan_core train dcgan --data phantom:cxr
 
-`dcgan_seed` has the sizes and settings of the plain version that comparisons start from: a stack of 128 channels and a
+`dcgan_baseline` has the sizes and settings that comparisons usually start from: a stack of 128 channels and a
 discriminator with dropout, which soon wins. `dcgan` spreads the channels over more resolutions and holds the
 discriminator by a gradient penalty (Mescheder 2018, arXiv:1801.04406).
 """
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from gan_core import losses
 from gan_core.families.base import Family, Scalars
+from gan_core.metrics import ADVERSARIAL
 from gan_core.nets import ConvDiscriminator, ConvGenerator, UNetDiscriminator, answers, stages
 
 
@@ -26,7 +27,7 @@ class Config:
     discriminator: tuple[int, ...] = ()  # channels of each stage; the generator's reversed if empty
     strides: tuple[int, ...] = ()  # of the discriminator's stages; all halve if empty
     width: int = 32  # channels at the image's resolution, doubled at each halving ...
-    most: int = 96  # ... up to this
+    max_width: int = 96  # ... up to this
     kernel: int = 4  # pixels, of the discriminator's convolutions
     normalize: bool = False  # batch norm in the discriminator
     dropout: float = 0.0  # in the discriminator
@@ -38,13 +39,13 @@ class Config:
     r1: float = 1.0  # weight of the gradient penalty ...
     r1_every: int = 4  # ... paid every so many steps
     augment: Literal["none", "fixed", "adaptive"] = "none"  # what the discriminator is shown: see gan_core.augment
-    average: float = 0.999  # decay of the generator's moving average, 0 for none
+    ema_decay: float = 0.999  # decay of the generator's moving average, 0 for none
 
 
 PRESETS = {
     "dcgan": Config(),
     "dcgan_unet": Config(pixelwise=True),
-    "dcgan_seed": Config(
+    "dcgan_baseline": Config(
         generator=(128, 128, 64),
         discriminator=(32, 64, 128, 256),
         strides=(2, 2, 2, 1),
@@ -56,7 +57,7 @@ PRESETS = {
         beta1=0.5,
         beta2=0.999,
         r1=0.0,
-        average=0.0,
+        ema_decay=0.0,
     ),
 }
 
@@ -64,10 +65,16 @@ PRESETS = {
 class DCGAN(Family):
     """Convolutions instead of perceptrons, no pooling, batch norm in the generator."""
 
-    columns = ("loss/d", "loss/g", "accuracy/d_real", "accuracy/d_fake", "grad_norm/d", "grad_norm/g")
+    objective = "cross_entropy"
+    color = "#D55E00"
+    diagram = (
+        '"latent vector z" -> generator -> "generated image" -> discriminator -> "real or generated?";'
+        ' "real image" -> discriminator;'
+    )
+    metrics = ADVERSARIAL
 
     def build(self, config: Config) -> None:
-        channels = config.generator or stages(self.image_shape[1], config.width, config.most)
+        channels = config.generator or stages(self.image_shape[1], config.width, config.max_width)
         self.generator = ConvGenerator(config.latent_size, channels, self.image_shape, momentum=config.momentum)
         widths = config.discriminator or channels[:0:-1]
         if config.pixelwise:
@@ -84,14 +91,14 @@ class DCGAN(Family):
             )
         betas = (config.beta1, config.beta2)
         self.optimize("d", "discriminator", lr=config.lr, betas=betas)
-        self.optimize("g", "generator", lr=config.lr, betas=betas, average=config.average)
+        self.optimize("g", "generator", lr=config.lr, betas=betas, ema_decay=config.ema_decay)
 
     def train_step(self, real: Tensor, labels: Tensor) -> Scalars:
         fake = self.generator(self.latents(len(real)))
 
         # Real and generated images go through apart: their batch statistics must not mix.
         real.requires_grad_(self.r1_due)
-        seen, made = self.shown(real), self.shown(fake.detach())
+        seen, made = self.augment(real), self.augment(fake.detach())
         d_real, d_fake = answers(self.discriminator, seen), answers(self.discriminator, made)
         d_loss = losses.of_parts(losses.discriminator, d_real, d_fake)
         total = d_loss + self.r1(losses.of_pictures(d_real), real)
@@ -100,7 +107,7 @@ class DCGAN(Family):
             total = total + self.discriminator.consistency((seen, d_real[1]), (made, d_fake[1]), squares)
         self.update("d", total)
 
-        g_loss = losses.of_parts(losses.generator, answers(self.discriminator, self.shown(fake)))
+        g_loss = losses.of_parts(losses.generator, answers(self.discriminator, self.augment(fake)))
         self.update("g", g_loss)
 
         return self.scalars({"loss/d": d_loss, "loss/g": g_loss} | losses.accuracy(d_real[0], d_fake[0]))

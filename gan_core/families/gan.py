@@ -2,7 +2,7 @@
 
     python -m gan_core train gan --data phantom:cxr
 
-`gan_seed` has the sizes and settings of the plain version that comparisons start from. `gan` keeps the perceptrons and
+`gan_baseline` has the sizes and settings that comparisons usually start from. `gan` keeps the perceptrons and
 adds a gradient penalty, so that the discriminator never stops teaching (Mescheder 2018, arXiv:1801.04406).
 """
 
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from gan_core import losses
 from gan_core.families.base import Family, Scalars
+from gan_core.metrics import ADVERSARIAL
 from gan_core.nets import ImagePerceptron, Perceptron, Shape, pyramid
 
 
@@ -32,12 +33,12 @@ class Config:
     r1: float = 1.0  # weight of the gradient penalty ...
     r1_every: int = 4  # ... paid every so many steps
     augment: Literal["none", "fixed", "adaptive"] = "none"  # what the discriminator is shown: see gan_core.augment
-    average: float = 0.999  # decay of the generator's moving average, 0 for none
+    ema_decay: float = 0.999  # decay of the generator's moving average, 0 for none
 
 
 PRESETS = {
     "gan": Config(),
-    "gan_seed": Config(
+    "gan_baseline": Config(
         generator=(256, 512, 1024),
         discriminator=(512, 256),
         bands=False,
@@ -46,7 +47,7 @@ PRESETS = {
         beta1=0.5,
         beta2=0.999,
         r1=0.0,
-        average=0.0,
+        ema_decay=0.0,
     ),
 }
 
@@ -54,7 +55,13 @@ PRESETS = {
 class GAN(Family):
     """A picture is a vector of its pixels."""
 
-    columns = ("loss/d", "loss/g", "accuracy/d_real", "accuracy/d_fake", "grad_norm/d", "grad_norm/g")
+    objective = "cross_entropy"
+    color = "#0072B2"
+    diagram = (
+        '"latent vector z" -> generator -> "generated image" -> discriminator -> "real or generated?";'
+        ' "real image" -> discriminator;'
+    )
+    metrics = ADVERSARIAL
 
     def build(self, config: Config) -> None:
         betas = (config.beta1, config.beta2)
@@ -62,17 +69,17 @@ class GAN(Family):
         self.generator = ImagePerceptron(sizes, self.image_shape, config.momentum, config.bands)
         self.discriminator = PictureJudge(config, self.image_shape)
         self.optimize("d", "discriminator", lr=config.lr, betas=betas)
-        self.optimize("g", "generator", lr=config.lr, betas=betas, average=config.average)
+        self.optimize("g", "generator", lr=config.lr, betas=betas, ema_decay=config.ema_decay)
 
     def train_step(self, real: Tensor, labels: Tensor) -> Scalars:
         fake = self.generator(self.latents(len(real)))
 
         real.requires_grad_(self.r1_due)
-        d_real, d_fake = self.discriminator(self.shown(real)), self.discriminator(self.shown(fake.detach()))
+        d_real, d_fake = self.discriminator(self.augment(real)), self.discriminator(self.augment(fake.detach()))
         d_loss = losses.discriminator(d_real, d_fake)
         self.update("d", d_loss + self.r1(d_real, real))
 
-        g_loss = losses.generator(self.discriminator(self.shown(fake)))
+        g_loss = losses.generator(self.discriminator(self.augment(fake)))
         self.update("g", g_loss)
 
         return self.scalars({"loss/d": d_loss, "loss/g": g_loss} | losses.accuracy(d_real, d_fake))

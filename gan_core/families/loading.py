@@ -6,17 +6,19 @@ A file of another package is found by its entry point: see `gan_core.families.re
 import dataclasses
 import importlib
 import traceback
+from dataclasses import replace
 from types import ModuleType
 from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
-from gan_core import config
+from gan_core import config, metrics
 from gan_core.errors import UserError
 from gan_core.families import registry
 from gan_core.families.base import Family
+from gan_core.traits import FamilyTraits
 
-__all__ = ["Definition", "Encodes", "Family", "Translates", "blamed", "build", "load_family"]
+__all__ = ["Definition", "Encodes", "Family", "Translates", "blamed", "build", "load_family", "traits"]
 
 
 @runtime_checkable
@@ -65,12 +67,21 @@ def load_family(name: str) -> Definition:
 
 
 def _definition(name: str, module: ModuleType) -> Definition:
-    (kind,) = (
-        value
-        for value in vars(module).values()
-        if isinstance(value, type) and issubclass(value, Family) and value.__module__ == module.__name__
-    )
-    return Definition(name, kind, module.Config, module.PRESETS)
+    own = [value for value in vars(module).values() if isinstance(value, type) and value.__module__ == module.__name__]
+    families = [kind for kind in own if issubclass(kind, Family)]
+    leaves = [kind for kind in families if not any(kind in other.__bases__ for other in families)]
+    if len(leaves) != 1:
+        held = ", ".join(kind.__name__ for kind in leaves) or "none"
+        raise UserError(f"family '{name}': its file should hold one class that derives from Family, and holds {held}")
+    return Definition(name, leaves[0], module.Config, module.PRESETS)
+
+
+def traits(definition: Definition, settings: Any, preset: registry.Preset) -> FamilyTraits:
+    """What the family says of itself, as a run of these settings (its config dataclass) carries it."""
+    family = definition.family
+    logged = family.metrics or tuple(map(metrics.of_column, family.columns))
+    known = replace(preset.traits, metrics=logged, has_discriminator=family.has_discriminator)
+    return registry.brought_to(known, str(getattr(settings, "objective", "")), config.to_dict(settings))
 
 
 def blamed(error: BaseException) -> str:
@@ -99,7 +110,8 @@ def build(
         UserError: settings that the family does not have, or that do not fit the image's size.
     """
     definition = load_family(name)
-    built = config.from_dict(definition.config, settings, f"settings of '{name}'")
+    own = config.fitting_settings(definition.config, settings)
+    built = config.from_dict(definition.config, own, f"settings of '{name}'")
     try:
         return definition.family(built, image_shape, classes, training)
     except UserError:

@@ -14,7 +14,20 @@ import torch
 from torch import Tensor, nn
 
 from gan_core import augment, losses
-from gan_core.families.base import Family, Scalars, Shown
+from gan_core.families.base import Augment, Family, Scalars
+from gan_core.metrics import (
+    ACCURACY_A_FAKE,
+    ACCURACY_A_REAL,
+    ACCURACY_B_FAKE,
+    ACCURACY_B_REAL,
+    ADVERSARIAL_AB,
+    ADVERSARIAL_BA,
+    DISCRIMINATOR_A,
+    DISCRIMINATOR_B,
+    GRADIENT_DISCRIMINATORS,
+    GRADIENT_TRANSLATORS,
+    Metric,
+)
 from gan_core.nets import PatchDiscriminator, UNetTranslator
 
 
@@ -23,7 +36,7 @@ class Config:
     """Settings of the two translators and their discriminators."""
 
     width: int = 64  # channels at the image's resolution, doubled at each halving ...
-    most: int = 512  # ... up to this
+    max_width: int = 512  # ... up to this
     upsampling: Literal["resize", "transposed"] = "resize"
     discriminator_width: int = 64
     strided: Literal[3, 4] = 3  # layers of the discriminator that halve: 70 x 70 patches
@@ -36,12 +49,12 @@ class Config:
     lr: float = 2e-4  # falls linearly to 0 over the second half of the run
     beta1: float = 0.5
     beta2: float = 0.999
-    average: float = 0.999  # decay of the generators' moving average, 0 for none
+    ema_decay: float = 0.999  # decay of the generators' moving average, 0 for none
 
 
 PRESETS = {
     "pix2pix": Config(),
-    "pix2pix_light": Config(width=24, most=96, discriminator_width=32),
+    "pix2pix_light": Config(width=24, max_width=96, discriminator_width=32),
 }
 
 
@@ -50,31 +63,50 @@ class Pix2Pix(Family):
 
     task = "translate"
     paired = True
-    columns = (
-        "loss/g_ab",
-        "loss/g_ba",
-        "loss/absolute_ab",
-        "loss/absolute_ba",
-        "loss/d_a",
-        "loss/d_b",
-        "accuracy/d_a_real",
-        "accuracy/d_a_fake",
-        "accuracy/d_b_real",
-        "accuracy/d_b_fake",
-        "grad_norm/g",
-        "grad_norm/d",
+    color = "#4B5FC0"
+    diagram = (
+        '"image of A" -> "generator A to B" -> "translation to B";'
+        ' {"image of A" "translation to B" "partner in B"} -> "discriminator B" -> "true or translated pair?";'
+    )
+    metrics = (
+        ADVERSARIAL_AB,
+        ADVERSARIAL_BA,
+        Metric(
+            "loss/absolute_ab",
+            "Distance from the partner, {a} → {b}",
+            chart="Distance from the partner",
+            meaning="how far a translation is from the true picture of its pair: mean of both ways",
+            watch=True,
+            name="distance from the partner",
+        ),
+        Metric(
+            "loss/absolute_ba",
+            "Distance from the partner, {b} → {a}",
+            chart="Distance from the partner",
+            meaning="how far a translation is from the true picture of its pair: mean of both ways",
+            watch=True,
+            name="distance from the partner",
+        ),
+        DISCRIMINATOR_A,
+        DISCRIMINATOR_B,
+        ACCURACY_A_REAL,
+        ACCURACY_A_FAKE,
+        ACCURACY_B_REAL,
+        ACCURACY_B_FAKE,
+        GRADIENT_TRANSLATORS,
+        GRADIENT_DISCRIMINATORS,
     )
 
     def build(self, config: Config) -> None:
         channels, size, _ = self.image_shape
         self.generator_ab, self.generator_ba = (
-            UNetTranslator(channels, size, config.width, config.most, config.upsampling) for _ in range(2)
+            UNetTranslator(channels, size, config.width, config.max_width, config.upsampling) for _ in range(2)
         )
         self.discriminator_a, self.discriminator_b = (
             PatchDiscriminator(2 * channels, config.discriminator_width, config.strided) for _ in range(2)
         )
         betas = (config.beta1, config.beta2)
-        self.optimize("g", "generator_ab", "generator_ba", lr=config.lr, betas=betas, average=config.average)
+        self.optimize("g", "generator_ab", "generator_ba", lr=config.lr, betas=betas, ema_decay=config.ema_decay)
         self.optimize("d", "discriminator_a", "discriminator_b", lr=config.lr, betas=betas)
 
     def train_step(self, real: Tensor, labels: Tensor) -> Scalars:
@@ -113,7 +145,7 @@ class Pix2Pix(Family):
     def _judge(self, discriminator: nn.Module, given: Tensor, *partners: Tensor) -> Tensor:
         """Logits of pictures beside each of their partners, one after the other; a pair is augmented as one picture."""
         pairs = [torch.cat((given, partner.to(given.dtype)), 1) for partner in partners]
-        return discriminator(self.shown(torch.cat(pairs)))
+        return discriminator(self.augment(torch.cat(pairs)))
 
     def jitter(self, real: Tensor) -> Tensor:
         """Training pictures (2 n, C, H, W), the partners in the second half: one random window for both of a pair."""
@@ -138,12 +170,8 @@ class Pix2Pix(Family):
             logits.append(discriminator(pairs).float().mean((1, 2, 3)))
         return torch.where(labels > 0, logits[1], logits[0])
 
-    def judged(self, images: Tensor, labels: Tensor, partners: Tensor | None, shown: Shown) -> Tensor:
+    def score_augmented(self, images: Tensor, labels: Tensor, partners: Tensor | None, augment: Augment) -> Tensor:
         assert partners is not None
-        pairs = shown(torch.cat((partners, images), 1))  # augmented as one picture
+        pairs = augment(torch.cat((partners, images), 1))  # augmented as one picture
         logits = [d(pairs).float().mean((1, 2, 3)) for d in (self.discriminator_a, self.discriminator_b)]
         return torch.where(labels > 0, logits[1], logits[0])
-
-    @property
-    def objective(self) -> str:
-        return self.config.objective

@@ -17,11 +17,12 @@ from torch import Tensor, nn
 
 from gan_core import losses
 from gan_core.families.base import Family, Scalars
+from gan_core.metrics import ACCURACY_PAIRS, DISCRIMINATOR_LOSS, GENERATOR_LOSS, GRADIENT_D, GRADIENT_G
 from gan_core.nets import (
+    ConditionalGenerator,
     ProjectionDiscriminator,
     ResidualDiscriminator,
     ResidualGenerator,
-    ToldGenerator,
     stages,
 )
 
@@ -35,7 +36,7 @@ class Config:
     objective: Literal["relativistic"] = "relativistic"
     latent_size: int = 100
     width: int = 20  # channels at the image's resolution, doubled at each halving ...
-    most: int = 192  # ... up to this
+    max_width: int = 192  # ... up to this
     blocks: int = 1  # residual blocks at each resolution but the image's own
     lr: float = 3e-4  # in the first half of a run; then it falls to 0
     beta1: float = 0.0
@@ -43,7 +44,7 @@ class Config:
     r1: float = 1.0  # weight of the gradient penalty at real images, and of that at generated ones ...
     pay: float = 0.125  # ... which this share of the images pays at each step
     augment: Literal["none", "fixed", "adaptive"] = "none"  # what the discriminator is shown: see gan_core.augment
-    average: float = 0.999  # decay of the generator's moving average, 0 for none
+    ema_decay: float = 0.999  # decay of the generator's moving average, 0 for none
 
 
 PRESETS = {"r3gan": Config()}
@@ -54,11 +55,22 @@ class R3GAN(Family):
 
     conditional = True
     one_class = True
-    columns = ("loss/d", "loss/g", "accuracy/d_pairs", "grad_norm/d", "grad_norm/g")
+    color = "#CC003D"
+    diagram = (
+        '{"latent vector z" class} -> generator -> "generated image" -> discriminator -> "which of the pair is real?";'
+        ' "real image of the class" -> discriminator;'
+    )
+    metrics = (
+        DISCRIMINATOR_LOSS,
+        GENERATOR_LOSS,
+        ACCURACY_PAIRS,
+        GRADIENT_D,
+        GRADIENT_G,
+    )
 
     def build(self, config: Config) -> None:
-        channels = stages(self.image_shape[1], config.width, config.most)
-        self.generator = ToldGenerator(
+        channels = stages(self.image_shape[1], config.width, config.max_width)
+        self.generator = ConditionalGenerator(
             config.latent_size,
             self.classes,
             lambda size: ResidualGenerator(size, channels, self.image_shape, config.blocks),
@@ -67,11 +79,7 @@ class R3GAN(Family):
         self.discriminator = CentredDiscriminator(features, self.classes)
         betas = (config.beta1, config.beta2)
         self.optimize("d", "discriminator", lr=config.lr, betas=betas)
-        self.optimize("g", "generator", lr=config.lr, betas=betas, average=config.average)
-
-    @property
-    def objective(self) -> str:
-        return self.config.objective
+        self.optimize("g", "generator", lr=config.lr, betas=betas, ema_decay=config.ema_decay)
 
     def train_step(self, real: Tensor, labels: Tensor) -> Scalars:
         fake = self.generator(self.latents(len(real)), labels)
@@ -82,7 +90,7 @@ class R3GAN(Family):
         self.discriminator.centre(torch.cat([d_real, d_fake]), labels.repeat(2), self.reduce)
 
         # The real images' logits are those from before the update: another pass would change them little.
-        g_loss = losses.relativistic(self.discriminator(self.shown(fake), labels), d_real.detach())
+        g_loss = losses.relativistic(self.discriminator(self.augment(fake), labels), d_real.detach())
         self.update("g", g_loss, self.remaining)
 
         return self.scalars({"loss/d": d_loss, "loss/g": g_loss} | losses.pair_accuracy(d_real, d_fake))
@@ -97,12 +105,12 @@ class R3GAN(Family):
         whole = math.ceil(len(real) * processes * self.config.pay) if self.config.r1 else 0
         paying = len(range(rank, whole, processes))  # of this process's share
         rest = self.discriminator(
-            self.shown(torch.cat([real[paying:], fake[paying:]])), torch.cat([labels[paying:]] * 2)
+            self.augment(torch.cat([real[paying:], fake[paying:]])), torch.cat([labels[paying:]] * 2)
         )
         if not paying:
             return *rest.chunk(2), torch.zeros((), device=rest.device)
         some = torch.cat([real[:paying], fake[:paying]]).requires_grad_()
-        logits = self.discriminator(self.shown(some), labels[:paying].repeat(2))
+        logits = self.discriminator(self.augment(some), labels[:paying].repeat(2))
         # The penalty is the mean over both kinds, half of what the two cost together; and over all that pay.
         penalty = 2 * losses.gradient_penalty(logits, some) * (paying * processes / whole)
         pairs = zip(logits.chunk(2), rest.chunk(2), strict=True)

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from gan_core.families.base import Family, Scalars
+from gan_core.metrics import GRADIENT_G, Metric
 from gan_core.nets import ConvDiscriminator, ConvGenerator, Shape, stages
 
 
@@ -25,13 +26,13 @@ class Config:
     objective: Literal["likelihood"] = "likelihood"
     latent_size: int = 100
     width: int = 32  # channels at the image's resolution, doubled at each halving ...
-    most: int = 96  # ... up to this
+    max_width: int = 96  # ... up to this
     beta: float = 1.0  # weight of the latents' divergence (Higgins 2017)
     momentum: float = 0.1  # of the batch norms' running statistics
     lr: float = 1e-3  # in the first half of a run; then it falls to 0
     beta1: float = 0.9
     beta2: float = 0.999
-    average: float = 0.999  # decay of the moving average of both networks, 0 for none
+    ema_decay: float = 0.999  # decay of the moving average of both networks, 0 for none
 
 
 PRESETS = {"vae": Config()}
@@ -40,19 +41,37 @@ PRESETS = {"vae": Config()}
 class VAE(Family):
     """Encode, draw a latent, decode."""
 
-    judges = False
-    columns = ("loss/reconstruction", "loss/kl", "grad_norm/g")
+    has_discriminator = False
+    color = "#7F8C9B"
+    diagram = (
+        '"real image" -> encoder -> "mean and variance of z" -> "latent vector z" -> generator -> "reconstruction";'
+    )
+    metrics = (
+        Metric(
+            "loss/reconstruction",
+            "Reconstruction error",
+            "mean squared error",
+            meaning="mean squared error of a pixel, in [-1, 1], drawn again from its image's latent vector",
+            watch=True,
+            name="mean squared error",
+        ),
+        Metric(
+            "loss/kl",
+            "Divergence of the latents",
+            "nats",
+            meaning="what an image's latent vector tells of it, in nats: near 0 it tells nothing",
+            watch=True,
+            name="nats",
+        ),
+        GRADIENT_G,
+    )
 
     def build(self, config: Config) -> None:
-        channels = stages(self.image_shape[1], config.width, config.most)
-        self.encoder = CloudEncoder(config, channels[:0:-1], self.image_shape)
+        channels = stages(self.image_shape[1], config.width, config.max_width)
+        self.encoder = GaussianEncoder(config, channels[:0:-1], self.image_shape)
         self.generator = ConvGenerator(config.latent_size, channels, self.image_shape, config.momentum)
         betas = (config.beta1, config.beta2)
-        self.optimize("g", "encoder", "generator", lr=config.lr, betas=betas, average=config.average)
-
-    @property
-    def objective(self) -> str:
-        return self.config.objective
+        self.optimize("g", "encoder", "generator", lr=config.lr, betas=betas, ema_decay=config.ema_decay)
 
     def train_step(self, real: Tensor, labels: Tensor) -> Scalars:
         mean, log_variance = self.encoder(real)
@@ -80,7 +99,7 @@ class VAE(Family):
         network(real if name == "encoder" else torch.randn(len(real), self.latent_size, device=self.device))
 
 
-class CloudEncoder(nn.Module):
+class GaussianEncoder(nn.Module):
     """Image (N, C, H, W) in [-1, 1] -> middle and log variance of its latents, (N, latent_size) each, float32."""
 
     def __init__(self, config: Config, channels: tuple[int, ...], image_shape: Shape) -> None:

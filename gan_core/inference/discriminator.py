@@ -79,7 +79,7 @@ def discriminator(run: Run, device: str = "cpu") -> Discriminator:
         UserError: its weights, or the run's own, are missing, damaged, or do not fit.
     """
     model = inference.load(run, device)
-    if not model.family.judges:
+    if not model.family.has_discriminator:
         raise UserError(f"run '{run.name}' was trained without a discriminator: choose another run")
     if not run.discriminator.is_file():
         raise UserError(f"run '{run.name}' keeps no {run.discriminator.name}: train its preset again to have one")

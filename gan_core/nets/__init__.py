@@ -1,6 +1,6 @@
 """Networks without a purpose of their own: the families give them one."""
 
-from gan_core.nets.classes import ClassEmbedding, ProjectionDiscriminator, ToldGenerator
+from gan_core.nets.classes import ClassEmbedding, ConditionalGenerator, ProjectionDiscriminator
 from gan_core.nets.convolutional import ConvDiscriminator, ConvGenerator, Shape, stages
 from gan_core.nets.patches import PatchHeads, draw_places
 from gan_core.nets.perceptron import ImagePerceptron, Perceptron
@@ -11,6 +11,7 @@ from gan_core.nets.unet_discriminator import UNetDiscriminator, answers
 
 __all__ = [
     "ClassEmbedding",
+    "ConditionalGenerator",
     "ConvDiscriminator",
     "ConvGenerator",
     "ImagePerceptron",
@@ -30,3 +31,5 @@ __all__ = [
     "draw_places",
     "stages",
 ]
+
+ToldGenerator = ConditionalGenerator  # its name before, for plug-ins

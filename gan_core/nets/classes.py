@@ -22,7 +22,7 @@ class ClassEmbedding(nn.Embedding):
         return super().forward(labels)
 
 
-class ToldGenerator(nn.Module):
+class ConditionalGenerator(nn.Module):
     """Latent (N, latent_size) and labels as `ClassEmbedding` takes them -> image (N, C, H, W) in [-1, 1].
 
     The class's code joins the latent; body: makes the generator from (N, as many numbers as it is given).

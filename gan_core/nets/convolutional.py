@@ -14,12 +14,12 @@ from gan_core.nets.norm import BatchNorm2d
 Shape = tuple[int, int, int]  # channels, height, width
 
 
-def stages(image_size: int, width: int, most: int, smallest: int = 4) -> tuple[int, ...]:
+def stages(image_size: int, width: int, max_width: int, smallest: int = 4) -> tuple[int, ...]:
     """Channels at each resolution from `smallest` pixels up to the image's: `width` at the image's own, doubled at
-    each halving, never more than `most`.
+    each halving, never more than `max_width`.
     """
     halvings = (image_size // smallest).bit_length() - 1
-    return tuple(min(width * 2**level, most) for level in range(halvings, -1, -1))
+    return tuple(min(width * 2**level, max_width) for level in range(halvings, -1, -1))
 
 
 class UpConv(nn.Conv2d):

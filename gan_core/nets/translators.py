@@ -125,15 +125,15 @@ class UNetTranslator(nn.Module):
     """An encoder-decoder whose levels are joined across (pix2pix: Isola 2017, arXiv:1611.07004, section 3.2).
 
     Each level halves the picture down to 4 pixels a side with a 4 x 4 convolution; channels double from `width` up to
-    `most`. The decoder doubles it again and sees the encoder's maps of the same size beside its own. The finest level
-    has the picture's own resolution, so that an edge need not be drawn anew, and a layer that joins the two: what a
-    grey means depends on where it lies.
+    `max_width`. The decoder doubles it again and sees the encoder's maps of the same size beside its own. The finest
+    level has the picture's own resolution, so that an edge need not be drawn anew, and a layer that joins the two:
+    what a grey means depends on where it lies.
     """
 
-    def __init__(self, channels: int, size: int, width: int, most: int, upsampling: Upsampling = "resize") -> None:
+    def __init__(self, channels: int, size: int, width: int, max_width: int, upsampling: Upsampling = "resize") -> None:
         super().__init__()
         halvings = (size // 4).bit_length() - 1
-        widths = [min(width * 2**level, most) for level in range(halvings + 1)]
+        widths = [min(width * 2**level, max_width) for level in range(halvings + 1)]
         self.stem = nn.Conv2d(channels, widths[0], 3, padding=1, padding_mode="reflect")
         self.down = nn.ModuleList(
             nn.Sequential(

@@ -102,11 +102,11 @@ class Controller:
         """The discriminator's logits of pictures of a part, each augmented by its numbers."""
 
         def shown(pictures: Tensor) -> Tensor:
-            return augment.changed(pictures, numbers, self.family.augment_p)
+            return augment.augment(pictures, numbers, self.family.augment_p)
 
         labels = torch.from_numpy(self.labels[part][chosen]).to(self.family.device)
         partners = self._pictures(part, self._partners(part, chosen)) if self.family.paired else None
-        return self.family.judged(self._pictures(part, chosen), labels, partners, shown).float()
+        return self.family.score_augmented(self._pictures(part, chosen), labels, partners, shown).float()
 
     def _pictures(self, part: int, chosen: np.ndarray) -> Tensor:
         pixels = self.parts[part][0]

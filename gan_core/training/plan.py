@@ -72,24 +72,24 @@ def plan(
             raise UserError(f"{name} {value} is too small: take {smallest} or more")
     if (domains or preview_inputs != inputs.HELD_OUT) and not translates:
         raise UserError(f"'{preset}' does not translate: --domains and --preview-inputs are for presets that do")
-    if pair_pattern is not None and not entry.paired:
+    if pair_pattern is not None and not entry.traits.paired:
         raise UserError(f"'{preset}' learns from no pairs: --pair-pattern is for presets that do")
-    if entry.paired and preview_inputs.startswith("run:"):
+    if entry.traits.paired and preview_inputs.startswith("run:"):
         raise UserError(
             f"--preview-inputs {preview_inputs}: '{preset}' shows pairs, and generated pictures have no partner"
         )
     if channels == 1 and phantom.in_colour(source):
         raise UserError(f"{source} is drawn in colour: add --channels 3")
     definition = loading.load_family(entry.family)
-    own = config.parse_settings(definition.config, definition.presets[preset], settings or [])
+    own = config.parse_settings(definition.config, definition.presets[entry.name], settings or [])
     prepared = data.prepare(source, size=image_size, channels=channels, fit=fit, patient_pattern=patient_pattern)
     if translates:
         domains = _domains(domains, prepared)
-        prepared = _of_domains(prepared, domains, entry.paired, pair_pattern)
+        prepared = _of_domains(prepared, domains, entry.traits.paired, pair_pattern)
     _check_counts(prepared, batch_size, translates)
     if getattr(own, "augment", "none") == "adaptive":
         parts = [prepared.labels[prepared.indices(split)] for split in ("train", "val")]
-        ada.eligible(parts[0], parts[1], entry.one_way)
+        ada.eligible(parts[0], parts[1], entry.traits.one_way)
     if definition.family.conditional and not definition.family.one_class and len(prepared.classes) < 2:
         raise UserError(f"{source}: '{preset}' needs at least two classes, found one ({prepared.classes[0]})")
     if precision == "auto" and devices.processes() > 1:
@@ -98,7 +98,7 @@ def plan(
     if precision == "auto":
         precision = _time_precision(entry.family, config.to_dict(own), prepared, batch_size, device, translates)
     settled = RunConfig(
-        preset=preset,
+        preset=entry.name,
         family=entry.family,
         source=source,
         fingerprint=prepared.fingerprint,
@@ -115,6 +115,7 @@ def plan(
         log_every=log_every,
         snapshots=snapshots,
         settings=config.to_dict(own),
+        traits=loading.traits(definition, own, entry),
         domains=domains,
         preview_inputs=inputs.check(preview_inputs),
         subject=input_check.subject(_some(prepared)),
@@ -185,7 +186,7 @@ def cost(preset: str, image_size: int | None = None, channels: int = 1, settings
     entry = find_preset(preset)
     size = entry.image_size if image_size is None else image_size
     definition = loading.load_family(entry.family)
-    own = config.to_dict(config.parse_settings(definition.config, definition.presets[preset], list(settings)))
+    own = config.to_dict(config.parse_settings(definition.config, definition.presets[entry.name], list(settings)))
     labels = torch.arange(2)  # one of each class: a translator's pair
     if "pay" in own:
         labels = labels.repeat_interleave(4)  # of which a part pays the penalty

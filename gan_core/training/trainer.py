@@ -280,7 +280,7 @@ class Trainer:
             with until(lambda: time.perf_counter() > self.stop_by):
                 self.fixed.refresh(self.family)
             self._save_weights(self.writer.run.weights, self.family.served_state())
-            if self.family.judges:
+            if self.family.has_discriminator:
                 self._save_weights(self.writer.run.discriminator, self.family.judging_state())
         except Interrupted:
             done = False

@@ -34,18 +34,18 @@ def found(library: Library, *names: str) -> list[Entry]:
         (("dcgan",), [*LOSSES, "Discriminator accuracy"]),
         (("r3gan",), [*LOSSES, "Pairs told apart"]),
         (("vae",), LIKELIHOOD),
-        (PRESETS, [*LOSSES, "Discriminator accuracy", "Pairs told apart", *LIKELIHOOD]),
+        (PRESETS, [*LIKELIHOOD, *LOSSES, "Discriminator accuracy", "Pairs told apart"]),
     ],
 )
 def test_each_is_compared_by_what_it_learns(library: Library, names: tuple[str, ...], titles: list[str]) -> None:
     group = found(library, *names)
-    assert [chart.title for chart in run_metrics.usual("generate", group)] == titles
+    assert [chart.title for chart in run_metrics.usual(group)] == titles
     data = run_curves.payload(library, group, plotly_figures.styles(group), run_curves.View(), {})
     for chart in data["charts"]:
         assert chart["curves"], chart["title"]
     for entry in group:
         rows = run_metrics.last_values(library, entry, group)
-        known = {chart.title for chart in run_metrics.usual("generate", [entry])}
+        known = {chart.title for chart in run_metrics.usual([entry])}
         assert all((rows[title] == "–") != (title in known) for title in titles)
         for _, curves, _ in run_metrics.growth(entry):
             assert any(len(library.curve(entry, columns, 0.9).x) for columns in curves.values())
@@ -53,7 +53,7 @@ def test_each_is_compared_by_what_it_learns(library: Library, names: tuple[str, 
 
 def test_losses_of_pairs_are_not_drawn_beside_those_of_sides(library: Library) -> None:
     group = found(library, *PRESETS)
-    chart = run_metrics.CHARTS["generate"][0]
+    chart = run_metrics.usual(group)[0]
     assert run_metrics.split(chart, group) == [
         ("Generator loss, cross entropy", [group[0]]),
         ("Generator loss, relativistic", [group[1]]),

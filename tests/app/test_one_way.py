@@ -63,10 +63,10 @@ def test_sheets_and_charts_are_the_familys(
     assert all(f'<span class="way">{way}</span>' in shown for way in ways)
     assert shown.count(f"<span>{third}</span>") == 2
     assert f"input, translated and {third}, from A to B and then from" in elements.described("Samples", entry.sheet)
-    assert entry.targets == (("B",) if registry.find_preset(preset).one_way else ("A", "B"))
-    titles = {chart.title for chart in run_metrics.usual("translate", [entry])}
+    assert entry.targets == (("B",) if registry.find_preset(preset).traits.one_way else ("A", "B"))
+    titles = {chart.title for chart in run_metrics.usual([entry])}
     assert titles == charts | {"Adversarial loss", "Discriminator loss", "Discriminator accuracy"}
-    assert all(run_metrics.measured(entry, chart) for chart in run_metrics.usual("translate", [entry]))
+    assert all(run_metrics.measured(entry, chart) for chart in run_metrics.usual([entry]))
     assert run_metrics.growth(entry)[0][0] == "Losses"
 
 

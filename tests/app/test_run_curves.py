@@ -162,7 +162,7 @@ def test_a_run_that_has_logged_nothing_leaves_the_others_alone(library: Library)
 def test_every_column_of_a_run_with_the_datas_own_beside(library: Library) -> None:
     data = run_curves.run_payload(library, entries(library, "gan")[0], View())
     curves = {chart["title"]: [curve["lane"] for curve in chart["curves"]] for chart in data["charts"]}
-    assert curves["Diversity, the data's dotted"] == [0, 1]
+    assert curves["Diversity of the samples, the data's dotted"] == [0, 1]
     assert all(lanes == [0] for title, lanes in curves.items() if "Diversity" not in title)
     assert data["lanes"][1]["dash"] == "dot"
 

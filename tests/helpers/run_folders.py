@@ -78,10 +78,10 @@ def make_run(
 
 
 def settings(preset: str, epochs: int, seed: int) -> RunConfig:
-    """A run's configuration; the family is the preset's name without `_seed`."""
+    """A run's configuration; the family is the preset's name without `_baseline`."""
     return RunConfig(
         preset=preset,
-        family=preset.removesuffix("_seed"),
+        family=preset.removesuffix("_baseline"),
         source="phantom:cxr",
         fingerprint="0123456789abcdef",
         classes=("bacterial", "covid", "normal", "viral"),

@@ -18,7 +18,10 @@ from tests.helpers.training import small
 
 IMAGES, SIZE, STEPS = 8, 32, 3
 # Beside each family's first preset: batch norm and dropout where they are not the default, augmentation.
-MORE = (("dcgan", ("normalize=true", "dropout=0.25", "width=8", "most=24")), ("cgan", ("augment=fixed", "width=8")))
+MORE = (
+    ("dcgan", ("normalize=true", "dropout=0.25", "width=8", "max_width=24")),
+    ("cgan", ("augment=fixed", "width=8")),
+)
 
 
 def cases() -> list[tuple[str, tuple[str, ...]]]:

@@ -52,7 +52,7 @@ def arguments(preset: str, source: Path | str, root: Path, name: str, epochs: in
 SMALL_TRANSLATOR = ("--batch-size", "2", "--set", "width=4", "--set", "blocks=2", "--set", "discriminator_width=4")
 
 
-NARROW = {"width": 8, "most": 24}  # channels of a convolutional generator, and its discriminator
+NARROW = {"width": 8, "max_width": 24}  # channels of a convolutional generator, and its discriminator
 
 
 def small(family: str) -> tuple[str, list[str]]:
@@ -60,7 +60,7 @@ def small(family: str) -> tuple[str, list[str]]:
     preset = next(preset for preset in registry.presets().values() if preset.family == family)
     known = {field.name for field in dataclasses.fields(load_family(family).config)}
     if preset.task == "translate":
-        changes = {"width": 4, "most": 8, "blocks": 2, "heads": 8, "discriminator_width": 4}
+        changes = {"width": 4, "max_width": 8, "blocks": 2, "heads": 8, "discriminator_width": 4}
         asked = [word for key, value in changes.items() if key in known for word in ("--set", f"{key}={value}")]
         return preset.name, ["--batch-size", "2", *asked]
     return preset.name, [word for key, value in NARROW.items() if key in known for word in ("--set", f"{key}={value}")]

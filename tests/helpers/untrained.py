@@ -14,7 +14,7 @@ from gan_core.training import checkpoints
 
 SIZE = 32
 TINY = {
-    "generate": {"width": 4, "most": 8, "latent_size": 6},
+    "generate": {"width": 4, "max_width": 8, "latent_size": 6},
     "translate": {"width": 4, "blocks": 1, "discriminator_width": 4, "change": True},
 }
 

@@ -42,7 +42,9 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def command(family: str, pictures: Path, root: Path, name: str, epochs: int) -> tuple[str, ...]:
     preset, options = small(family)
-    pictures = pictures.with_name("pairs" if registry.find_preset(preset).paired else SOURCES.get(family, "shapes"))
+    pictures = pictures.with_name(
+        "pairs" if registry.find_preset(preset).traits.paired else SOURCES.get(family, "shapes")
+    )
     return tuple(arguments(preset, pictures, root, name, epochs, *options, *MORE.get(family, ())))
 
 

@@ -179,8 +179,8 @@ def test_training_on_such_data_runs_nothing(
         (tmp_path / "set" / "a" / name).write_bytes(canaries.kinds(song)[kind])
     root = tmp_path / "runs"
     told = ["--data", str(tmp_path / "set"), "--runs", str(root), "--epochs", "1", *SMALL]
-    assert cli.main(["train", "gan_seed", "--name", "one", *told]) == 0
-    assert cli.main(["compare", "gan_seed", *told]) == 0
+    assert cli.main(["train", "gan_baseline", "--name", "one", *told]) == 0
+    assert cli.main(["compare", "gan_baseline", *told]) == 0
 
 
 def test_the_programs_own_weights_are_not_unpickled_either(

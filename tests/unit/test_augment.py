@@ -34,13 +34,13 @@ def numbers(change: int, *how: tuple[float, float]) -> Tensor:
 
 
 def changed(images: Tensor, asked: Tensor) -> Tensor:
-    return augment.changed(images, asked, 0.5)
+    return augment.augment(images, asked, 0.5)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_nothing_happens_at_probability_zero(channels: int) -> None:
     images = pictures(channels=channels)
-    assert torch.equal(augment.changed(images, torch.rand(3, augment.NUMBERS), 0.0), images)
+    assert torch.equal(augment.augment(images, torch.rand(3, augment.NUMBERS), 0.0), images)
 
 
 def test_brightness_and_contrast() -> None:
@@ -78,7 +78,7 @@ def test_each_change_has_its_own_chance_and_each_picture_its_own_numbers() -> No
     count = 4000
     images = torch.full((count, 1, 8, 8), 0.9)
     drawn = torch.rand(count, augment.NUMBERS, generator=torch.Generator().manual_seed(1))
-    shown = augment.changed(images, drawn, 0.3)
+    shown = augment.augment(images, drawn, 0.3)
     brighter = shown.amax((1, 2, 3)) > 0.9001
     assert brighter.float().mean().item() == pytest.approx(0.15, abs=0.03)
     untouched = (shown == images).flatten(1).all(1).float().mean().item()
@@ -88,7 +88,7 @@ def test_each_change_has_its_own_chance_and_each_picture_its_own_numbers() -> No
 
 def test_gradients_flow_and_have_a_derivative() -> None:
     images = pictures().requires_grad_()
-    shown = augment.changed(images, torch.rand(3, augment.NUMBERS, generator=torch.Generator().manual_seed(2)))
+    shown = augment.augment(images, torch.rand(3, augment.NUMBERS, generator=torch.Generator().manual_seed(2)))
     (gradient,) = torch.autograd.grad(shown.pow(3).sum(), images, create_graph=True)
     assert gradient.abs().sum() > 0
     (second,) = torch.autograd.grad(gradient.square().sum(), images)
@@ -99,15 +99,15 @@ def test_gradients_flow_and_have_a_derivative() -> None:
 def test_full_precision_under_autocast() -> None:
     drawn = torch.rand(3, augment.NUMBERS, generator=torch.Generator().manual_seed(2))
     with torch.autocast("cpu", torch.bfloat16):
-        shown = augment.changed(pictures(), drawn)
-    assert torch.equal(shown, augment.changed(pictures(), drawn))
+        shown = augment.augment(pictures(), drawn)
+    assert torch.equal(shown, augment.augment(pictures(), drawn))
 
 
 def build(name: str, **changes: object) -> loading.Family:
     definition = loading.load_family(name)
     settings = next(iter(definition.presets.values()))
     if definition.family.task == "translate":
-        narrow = {"width": 4, "most": 8, "heads": 8, "discriminator_width": 4, "blocks": 2}
+        narrow = {"width": 4, "max_width": 8, "heads": 8, "discriminator_width": 4, "blocks": 2}
         changes |= {key: value for key, value in narrow.items() if hasattr(settings, key)}
     torch.manual_seed(0)
     return definition.family(dataclasses.replace(settings, **changes), (1, SIZE, SIZE), 2)

@@ -44,7 +44,7 @@ def test_round_trip(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format": 2}, "newer GANray"),
+        ({"format": config.FORMAT + 1}, "newer GANray"),
         ({"epoch": 3}, "unknown setting 'epoch'. Did you mean 'epochs'"),
         ({"epochs": "three"}, "'epochs' should be int, found 'three'"),
         ({"epochs": True}, "'epochs' should be int"),

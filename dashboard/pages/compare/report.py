@@ -183,9 +183,7 @@ def _curves(library: Library, chosen: Sequence[Entry], look: Mapping[str, Style]
 
 def _cards(library: Library, task: str, group: Sequence[Entry], look: Mapping[str, Style], wanted: Wanted) -> list[str]:
     """The charts with their titles and meanings, all of them along one axis; none where nothing of it is logged."""
-    found = [
-        (each, title, runs, _lines_of(library, each, runs, look, wanted)) for each, title, runs in _charts(task, group)
-    ]
+    found = [(each, title, runs, _lines_of(library, each, runs, look, wanted)) for each, title, runs in _charts(group)]
     last = max((float(line.curve.x[-1]) for *_, lines in found for line in lines), default=1.0)
     end = traces.end(group, wanted.axis) or last
     unit, word = _unit(end) if wanted.axis == "seconds" else (1.0, "")
@@ -223,10 +221,8 @@ def _unit(seconds: float) -> tuple[float, str]:
     return (60.0, "min") if seconds >= 180 else (1.0, "s")
 
 
-def _charts(task: str, group: Sequence[Entry]) -> list[tuple[Chart, str, list[Entry]]]:
-    return [
-        (each, title, runs) for each in run_metrics.usual(task, group) for title, runs in run_metrics.split(each, group)
-    ]
+def _charts(group: Sequence[Entry]) -> list[tuple[Chart, str, list[Entry]]]:
+    return [(each, title, runs) for each in run_metrics.usual(group) for title, runs in run_metrics.split(each, group)]
 
 
 def _settings(chosen: Sequence[Entry], wanted: Wanted) -> str:

@@ -173,7 +173,7 @@ def _shares(quiz: Quiz) -> list[int]:
 def _wanted(settled: RunConfig, count: int, rng: np.random.Generator) -> list[str]:
     """The class of each real picture: as often as in the training; what a translator translates to, in turn."""
     if settled.domains:
-        targets = registry.targets(settled.preset, settled.domains)
+        targets = registry.targets(settled)
         return [targets[(number + 1) % len(targets)] for number in range(count)]
     counts = np.array(settled.class_counts, np.float64)
     return [str(name) for name in rng.choice(settled.classes, count, p=counts / counts.sum())]

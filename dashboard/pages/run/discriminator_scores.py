@@ -23,7 +23,6 @@ from gan_core.data.readers import phantom
 from gan_core.decode import image_files
 from gan_core.decode.worker import DecodeWorker
 from gan_core.errors import UserError
-from gan_core.families import registry
 from gan_core.runs import Run
 
 if TYPE_CHECKING:
@@ -71,8 +70,7 @@ def show(library: Library, entry: Entry) -> None:
     if entry.light:
         st.caption("No weights were kept of this run: there is nothing to ask.")
         return
-    preset = _preset(entry)
-    if preset and not preset.judges:
+    if not entry.traits.has_discriminator:
         st.caption("It was trained without a discriminator: nobody judged its pictures.")
         return
     if not entry.run.discriminator.is_file():
@@ -99,10 +97,10 @@ def _eyes(library: Library, entry: Entry) -> None:
 
 def show_sorted(entry: Entry) -> None:
     """Pictures of the run's own, the most real first."""
-    config, domains, preset = entry.config, entry.domains, _preset(entry)
+    config, domains = entry.config, entry.domains
     assert config
     st.markdown("**Translations, the most real first**" if domains else "**Generated pictures, the most real first**")
-    classes = entry.targets if domains else config.classes if preset and preset.conditional else ()
+    classes = entry.targets if domains else config.classes if entry.traits.conditional else ()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         counts = TRANSLATED if domains else COUNTS
         count = st.selectbox("Pictures", counts, 1, key="eyes_count", bind="query-params", width=110)
@@ -132,7 +130,7 @@ def show_sorted(entry: Entry) -> None:
     else:
         pair = (
             "It judges the pair of a picture and its latent, E(x), found by the encoder. "
-            if preset and preset.encodes
+            if entry.traits.encodes
             else ""
         )
         st.caption(f"{pair}{elements.SYNTHETIC}")
@@ -294,10 +292,6 @@ def _changed(entry: Entry) -> tuple[int, int]:
         return entry.run.weights.stat().st_mtime_ns, entry.run.discriminator.stat().st_mtime_ns
     except OSError:
         return 0, 0
-
-
-def _preset(entry: Entry) -> registry.Preset | None:
-    return registry.presets().get(entry.config.preset) if entry.config else None
 
 
 def _reach(shares: tuple[float, float]) -> str:

@@ -69,7 +69,7 @@ def show() -> None:
             suggested = jobs.jobs().free_name(preset.name)
             typed = st.text_input("Name", placeholder=suggested, key="name", help="Left empty, the name shown is used.")
         domain_problem = show_domains(source) if translates and not problem else ""
-        pairs_problem = show_pairs(source) if preset.paired else ""
+        pairs_problem = show_pairs(source) if preset.traits.paired else ""
         name_problem = _name_problem(typed.strip() or suggested)
         _note(name_problem, "")
         st.button(
@@ -149,7 +149,7 @@ def _domains() -> tuple[str, ...]:
 
 def _pair_pattern(preset: str, source: str) -> str:
     """What was typed, where it is asked for."""
-    asked = registry.find_preset(preset).paired and not source.startswith("phantom:")
+    asked = registry.find_preset(preset).traits.paired and not source.startswith("phantom:")
     return str(st.session_state.get("pair_pattern", "")).strip() if asked else ""
 
 

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gan_core import images, losses
+from gan_core import images, losses, objectives
 from gan_core.families.base import BATCH_NORM_IMAGES, Family
 
 GRID_IMAGES = 16
@@ -50,7 +50,7 @@ class Fixed:
             shown = family.sample(self.z[:GRID_IMAGES], self.grid_labels)
             pairs = zip(self.z.split(_BATCH), self.labels.split(_BATCH), strict=True)
             samples = torch.cat([family.sample(z, labels).float() for z, labels in pairs])
-            scores = self._judged(family, samples) if family.judges else {}
+            scores = self._judged(family, samples) if family.has_discriminator else {}
         row: dict[str, Any] = {"diversity/samples": diversity(samples), "diversity/data": diversity(self.real)}
         if scores:
             held_out = scores["held_out"] > losses.boundary(family.objective)
@@ -72,7 +72,7 @@ class Fixed:
             "held_out": _scores(family, self.held_out, self.held_out_labels),
             "generated": _scores(family, samples, self.labels, self.z),
         }
-        if family.objective != "relativistic":
+        if not objectives.find(family.objective).pairs:
             return found
         labels = {"real": self.real_labels, "held_out": self.held_out_labels, "generated": self.labels}
         own = {name: each.cpu().numpy() for name, each in labels.items()}

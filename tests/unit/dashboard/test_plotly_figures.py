@@ -22,7 +22,7 @@ def curve(count: int = 1000) -> Curve:
 
 
 def test_a_family_keeps_its_colour_and_its_plain_twin_is_dashed(tmp_path: Path) -> None:
-    presets = ("dcgan", "dcgan_seed", "gan", "dcgan", "unheard_of", "cyclegan_unet")
+    presets = ("dcgan", "dcgan_baseline", "gan", "dcgan", "unheard_of", "cyclegan_unet")
     for name, preset in zip("abcdef", presets, strict=True):
         make_run(tmp_path, name, preset, 1, 2)
     entries = sorted(Library(tmp_path).entries(), key=lambda entry: entry.name)
@@ -41,7 +41,7 @@ def test_a_family_keeps_its_colour_and_its_plain_twin_is_dashed(tmp_path: Path) 
 
 def test_twenty_runs_of_a_family_look_different(tmp_path: Path) -> None:
     for number in range(22):
-        make_run(tmp_path, f"run{number:02}", "dcgan" if number % 2 else "dcgan_seed", 1, 2, previews=False)
+        make_run(tmp_path, f"run{number:02}", "dcgan" if number % 2 else "dcgan_baseline", 1, 2, previews=False)
     entries = sorted(Library(tmp_path).entries(), key=lambda entry: entry.name)
     looks = plotly_figures.styles(entries)
     assert len({(look.dash, look.shape) for look in list(looks.values())[:20]}) == 20

@@ -20,7 +20,7 @@ def library(tmp_path: Path) -> Library:
 
 def test_lists_runs_with_what_is_known_of_them(library: Library) -> None:
     make_run(library.root, "reference/cgan", "cgan", 2, 5)
-    make_run(library.root, "mine", "dcgan_seed", 3, 5, "stopped", reason="stopped by SIGTERM")
+    make_run(library.root, "mine", "dcgan_baseline", 3, 5, "stopped", reason="stopped by SIGTERM")
     shipped, mine = library.entries()
     assert (shipped.name, shipped.label, shipped.family) == ("reference/cgan", "cgan", "cgan")
     assert (mine.family, mine.status.state, mine.running) == ("dcgan", "stopped", False)

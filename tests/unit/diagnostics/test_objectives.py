@@ -8,6 +8,7 @@ import pytest
 
 from gan_core.diagnostics import Diagnosed, Record, compare, diagnose
 from tests.helpers.run_folders import settings
+from tests.helpers.traits import of_preset
 from tests.unit.diagnostics.test_rules import PREVIEWS, T, ailments, healthy, with_metrics, with_previews
 
 
@@ -15,10 +16,10 @@ def of_pairs(found: Record) -> Record:
     """The same training, as a relativistic one would have logged it: right about pairs more often than about images."""
     metrics = dict(found.metrics)
     both = [metrics.pop(f"accuracy/d_{kind}") for kind in ("real", "fake")]
-    metrics["accuracy/d_pairs"] = np.vectorize(replace(found, objective="relativistic").accuracy)(
+    metrics["accuracy/d_pairs"] = np.vectorize(replace(found, traits=of_preset("r3gan")).accuracy)(
         np.clip(np.mean(both, axis=0), 0.001, 0.999)
     )
-    return replace(found, metrics=metrics, objective="relativistic")
+    return replace(found, metrics=metrics, traits=of_preset("r3gan"))
 
 
 def test_pairs_are_judged_by_what_chance_gives_for_pairs() -> None:
@@ -36,14 +37,14 @@ def test_pairs_are_judged_by_what_chance_gives_for_pairs() -> None:
     (event,) = (event for event in diagnose(of_pairs(losing)) if event.kind == "saturated")
     assert "of the pairs" in event.sentence
     # 85 % of the pairs are what 77 % of the images are: no discriminator far ahead.
-    assert Record({}, objective="relativistic").accuracy(0.77) == pytest.approx(0.852, abs=0.005)
+    assert Record({}, traits=of_preset("r3gan")).accuracy(0.77) == pytest.approx(0.852, abs=0.005)
 
 
 def test_a_training_without_a_discriminator_has_no_players_to_speak_of() -> None:
     plain = healthy()
     metrics = {name: plain.metrics[name] for name in ("step", "epoch", "grad_norm/g")}
     metrics |= {"loss/reconstruction": 0.02 + 0.1 * np.exp(-20 * T), "loss/kl": 40 + 20 * np.exp(-20 * T)}
-    found = replace(plain, metrics=metrics, scores={}, objective="likelihood")
+    found = replace(plain, metrics=metrics, scores={}, traits=of_preset("vae"))
     assert {event.kind for event in diagnose(found)} == {"converged"}
     assert not ailments(with_metrics(found, grad_norm__g=np.exp(-8 * T)))
     alike = with_previews(found, diversity__samples=np.full(PREVIEWS, 0.05))

@@ -11,6 +11,7 @@ from gan_core.diagnostics import KINDS, Diagnosed, Record, compare, diagnose, ex
 from gan_core.errors import UserError
 from gan_core.runs import Run
 from tests.helpers.run_folders import make_run, settings
+from tests.helpers.traits import of_preset
 
 ROWS, PREVIEWS, EPOCHS = 400, 12, 50
 SURE = 36  # a bin of the score histograms, far above the boundary
@@ -44,6 +45,7 @@ def healthy(seed: int = 0, rows: int = ROWS) -> Record:
             "held_out": rng.multinomial(100, bell(20.5), PREVIEWS).astype(float),
             "generated": rng.multinomial(256, bell(18.5), PREVIEWS).astype(float),
         },
+        traits=of_preset("gan"),
         epochs=EPOCHS,
     )
 
@@ -268,7 +270,7 @@ def test_translators_that_change_nothing() -> None:
         metrics |= {f"accuracy/d_{domain}_{k}": base.metrics[f"accuracy/d_{k}"] for k in ("real", "fake")}
         metrics |= {f"loss/cycle_{domain}": 0.3 * np.exp(-3 * T)}
     change = {f"change/{way}": np.full(PREVIEWS, 0.0008) for way in ("ab", "ba")}
-    found = Record(metrics, {"epoch": base.preview_epochs, **change}, task="translate")
+    found = Record(metrics, {"epoch": base.preview_epochs, **change}, traits=of_preset("cyclegan_resnet"))
     assert ailments(found) == ["unchanged"]
     busy = {name: values + 0.05 for name, values in change.items()}
     assert ailments(replace(found, previews={"epoch": base.preview_epochs, **busy})) == []
@@ -317,11 +319,11 @@ def test_the_notebook_lays_the_plain_versions_beside_the_others() -> None:
         accuracy__d_fake=np.where(ahead, 0.98, 0.7),
         loss__g=1.2 + 0 * T,
     )
-    runs = {"gan": healthy(), "gan_seed": plain, "dcgan": healthy(), "dcgan_seed": plain}
+    runs = {"gan": healthy(), "gan_baseline": plain, "dcgan": healthy(), "dcgan_baseline": plain}
     words = told(*((name, name, 0, found) for name, found in runs.items()))
-    assert "gan_seed beside gan: discriminator right at its highest 98% against 6" in words
+    assert "gan_baseline beside gan: discriminator right at its highest 98% against 6" in words
     assert "generator's loss at the end 1.2 against 0.7" in words
-    assert "caught up with, in gan_seed (epochs 0 to 8) and dcgan_seed (epochs 0 to 8)." in words
+    assert "caught up with, in gan_baseline (epochs 0 to 8) and dcgan_baseline (epochs 0 to 8)." in words
     assert "In both plain versions the discriminator got further ahead and the generator's loss ended higher." in words
 
 

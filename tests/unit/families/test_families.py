@@ -24,7 +24,7 @@ def build(preset: str, *, size: int = 32, channels: int = 1, classes: int = 2, t
     settings = definition.presets[preset]
     if entry.task == "translate":  # as wide as they are, a step would take seconds
         known = {field.name for field in dataclasses.fields(settings)}
-        narrow = {"width": 8, "most": 16, "heads": 16, "discriminator_width": 8}
+        narrow = {"width": 8, "max_width": 16, "heads": 16, "discriminator_width": 8}
         settings = dataclasses.replace(settings, **{key: value for key, value in narrow.items() if key in known})
     return definition.family(settings, (channels, size, size), classes, training)
 
@@ -40,10 +40,19 @@ def test_catalog_agrees_with_the_families() -> None:
         definition = loading.load_family(preset.family)
         assert name in definition.presets
         assert preset.task == definition.family.task
-        assert preset.judges == definition.family.judges
-        assert (preset.paired, preset.one_way) == (definition.family.paired, definition.family.one_way)
-        assert preset.encodes == hasattr(definition.family, "encode")
-    assert {"gan", "dcgan", "cgan", "bigan", "gan_seed", "dcgan_seed", "cgan_seed", "bigan_seed"} <= set(PRESETS)
+        assert preset.traits.has_discriminator == definition.family.has_discriminator
+        assert (preset.traits.paired, preset.traits.one_way) == (definition.family.paired, definition.family.one_way)
+        assert preset.traits.encodes == hasattr(definition.family, "encode")
+    assert {
+        "gan",
+        "dcgan",
+        "cgan",
+        "bigan",
+        "gan_baseline",
+        "dcgan_baseline",
+        "cgan_baseline",
+        "bigan_baseline",
+    } <= set(PRESETS)
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -64,7 +73,7 @@ def test_every_network_moves_in_a_step(preset: str) -> None:
     for name in family.served:
         trained = dict(family.network(name).named_parameters())
         averaged = dict(family.averaged(name).named_parameters())
-        lags = family.config.average > 0
+        lags = family.config.ema_decay > 0
         assert all(torch.equal(trained[key], averaged[key]) != lags for key in trained if trained[key].ndim > 1)
 
 
@@ -77,7 +86,7 @@ def test_sizes_and_channels(preset: str, size: int, channels: int) -> None:
         images = family.sample(torch.zeros(2, family.latent_size), torch.tensor([0, 1]))
         assert images.shape == (2, channels, size, size)
         assert images.abs().max() <= 1
-        if family.judges:
+        if family.has_discriminator:
             assert family.score(images, torch.tensor([0, 1]), torch.zeros(2, family.latent_size)).shape == (2,)
 
 
@@ -96,7 +105,7 @@ def test_looking_changes_no_weight_and_no_random_number(preset: str) -> None:
             family.translate(real, 1)
         else:
             family.sample(torch.randn(4, family.latent_size, generator=torch.Generator().manual_seed(0)), labels[:4])
-        if family.judges:
+        if family.has_discriminator:
             family.score(real, labels)
     assert torch.equal(torch.rand(4), expected)
     after = family.state_dict()
@@ -104,7 +113,7 @@ def test_looking_changes_no_weight_and_no_random_number(preset: str) -> None:
     assert family.training
 
 
-@pytest.mark.parametrize("preset", [name for name in PRESETS if registry.find_preset(name).conditional])
+@pytest.mark.parametrize("preset", [name for name in PRESETS if registry.find_preset(name).traits.conditional])
 def test_the_class_matters(preset: str) -> None:
     family = build(preset, training=False).eval()
     z = torch.randn(1, family.latent_size).repeat(2, 1)
@@ -181,7 +190,7 @@ def test_r3gans_scores_have_a_middle_for_each_class() -> None:
 
 def test_r3gan_does_with_data_of_one_class(tmp_path: Path) -> None:
     source = make_pictures(tmp_path / "source", 16)
-    folder = train("r3gan", source / "bar", tmp_path, "one", 1, "--set", "width=4", "--set", "most=16")
+    folder = train("r3gan", source / "bar", tmp_path, "one", 1, "--set", "width=4", "--set", "max_width=16")
     assert inference.load(Run(folder)).generate(2, label="bar")[0].shape == (2, 32, 32, 1)
 
 
@@ -275,13 +284,13 @@ def test_settings_are_read_strictly() -> None:
 def test_the_seed_presets_are_as_large_as_the_comparison_they_follow() -> None:
     """Parameters of the plain networks at 64 px, counted by hand from their layers."""
     expected = {
-        ("gan_seed", "generator"): 100 * 256 + 256 * 512 + 512 * 1024 + 1024 * 4096,
-        ("gan_seed", "discriminator"): 4096 * 512 + 512 * 256 + 256,
-        ("bigan_seed", "generator"): 100 * 512 + 512 * 512 + 512 * 4096,
-        ("bigan_seed", "encoder"): 4096 * 512 + 512 * 512 + 512 * 100,
-        ("bigan_seed", "discriminator"): 4196 * 1024 + 1024 * 1024 * 2 + 1024,
-        ("dcgan_seed", "generator"): 100 * 128 * 16 * 16 + 9 * (128 * 128 + 128 * 64 + 64),
-        ("dcgan_seed", "discriminator"): 9 * (32 + 32 * 64 + 64 * 128 + 128 * 256) + 256 * 8 * 8,
+        ("gan_baseline", "generator"): 100 * 256 + 256 * 512 + 512 * 1024 + 1024 * 4096,
+        ("gan_baseline", "discriminator"): 4096 * 512 + 512 * 256 + 256,
+        ("bigan_baseline", "generator"): 100 * 512 + 512 * 512 + 512 * 4096,
+        ("bigan_baseline", "encoder"): 4096 * 512 + 512 * 512 + 512 * 100,
+        ("bigan_baseline", "discriminator"): 4196 * 1024 + 1024 * 1024 * 2 + 1024,
+        ("dcgan_baseline", "generator"): 100 * 128 * 16 * 16 + 9 * (128 * 128 + 128 * 64 + 64),
+        ("dcgan_baseline", "discriminator"): 9 * (32 + 32 * 64 + 64 * 128 + 128 * 256) + 256 * 8 * 8,
     }
     for (preset, network), weights in expected.items():
         family = build(preset, size=64, training=False)

@@ -14,7 +14,7 @@ from gan_core.families.pix2pix import PRESETS, Config, Pix2Pix
 from gan_core.runs import Run
 from tests.helpers.training import SMALL, arguments, make_pairs, make_pictures, small, train
 
-NARROW = {"width": 4, "most": 8, "discriminator_width": 4}
+NARROW = {"width": 4, "max_width": 8, "discriminator_width": 4}
 
 
 def build(**changes: object) -> Pix2Pix:
@@ -83,7 +83,7 @@ def test_two_processes_follow_one(name: str) -> None:
     """Two threads stand for processes with half of a batch each, and meet where gradients become their mean."""
     definition = loading.load_family(name)
     # All places, whose order does not matter to the loss: threads share one stream of random numbers.
-    settings = {"patches": 1024, "blocks": 2, "heads": 8} if name == "cut" else {"most": 8}
+    settings = {"patches": 1024, "blocks": 2, "heads": 8} if name == "cut" else {"max_width": 8}
     config = definition.config(width=4, discriminator_width=4, zoom=0.0, **settings)
 
     def make() -> loading.Family:

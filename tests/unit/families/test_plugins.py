@@ -97,14 +97,14 @@ def test_the_gan_of_the_page_trains_previews_and_generates(
     install("wgan_gp", block("python"))
     preset = registry.find_preset("wgan_gp")
     assert "wgan_gp" not in sys.modules  # listed without being run
-    assert (preset.task, preset.conditional, preset.judges) == ("generate", False, False)
+    assert (preset.task, preset.traits.conditional, preset.traits.has_discriminator) == ("generate", False, False)
     assert preset.title.startswith("WGAN-GP: a critic of slope 1")
     with pytest.raises(SystemExit):
         cli.main(["train", "--help"])
     assert "wgan_gp" in capsys.readouterr().out
 
     pictures = make_pictures(tmp_path / "pictures")
-    narrow = ("--set", "width=4", "--set", "most=8")
+    narrow = ("--set", "width=4", "--set", "max_width=8")
     assert train("wgan_gp", tmp_path, pictures, *narrow, "--batch-size", "10") == 0
     run = Run(tmp_path / "run")
     assert run.status().state == "finished"
@@ -123,7 +123,7 @@ def test_the_gan_of_the_page_trains_previews_and_generates(
 
 def test_the_penalty_of_the_page_is_the_papers(install: Install) -> None:
     install("wgan_gp", block("python"))
-    family = loading.build("wgan_gp", {"width": 4, "most": 8}, (1, 32, 32), 1)
+    family = loading.build("wgan_gp", {"width": 4, "max_width": 8}, (1, 32, 32), 1)
     family.critic = nn.Sequential(nn.Flatten(), nn.Linear(32 * 32, 1), nn.Flatten(0))  # its slope is its weights
     nn.init.constant_(family.critic[1].weight, 3 / 32)
     penalty = family.slope_penalty(torch.rand(5, 1, 32, 32), torch.rand(5, 1, 32, 32))

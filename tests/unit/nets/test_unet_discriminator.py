@@ -64,7 +64,7 @@ def test_parts_of_an_answer() -> None:
 
 def test_a_conditional_family_takes_it_too() -> None:
     definition = loading.load_family("cgan")
-    settings = dataclasses.replace(definition.presets["cgan"], pixelwise=True, width=8, most=16, augment="fixed")
+    settings = dataclasses.replace(definition.presets["cgan"], pixelwise=True, width=8, max_width=16, augment="fixed")
     family = definition.family(settings, (1, 32, 32), 2)
     real, labels = batch()
     still = {name: value.clone() for name, value in family.network("discriminator").named_parameters()}

@@ -21,7 +21,7 @@ BRIGHT = 200  # grey of the training pictures, where held-out ones are black
 def build(name: str = "dcgan", classes: int = 2, **changes: object) -> loading.Family:
     definition = loading.load_family(name)
     settings = next(iter(definition.presets.values()))
-    narrow = {"width": 4, "most": 8, "heads": 8, "discriminator_width": 4, "blocks": 2, "augment": "adaptive"}
+    narrow = {"width": 4, "max_width": 8, "heads": 8, "discriminator_width": 4, "blocks": 2, "augment": "adaptive"}
     changes = {key: value for key, value in narrow.items() if hasattr(settings, key)} | changes
     torch.manual_seed(0)
     return definition.family(dataclasses.replace(settings, **changes), (1, SIZE, SIZE), classes)

@@ -50,7 +50,7 @@ def test_the_losses_are_those_of_one_process_with_the_whole_batch(processes: int
 
 def test_a_killed_process_ends_the_others_and_the_run_goes_on_alone(pictures: Path, tmp_path: Path) -> None:
     """And ends where a run ends that one process trained all along."""
-    options = ("--set", "width=8", "--set", "most=24", "--preview-every", "2")
+    options = ("--set", "width=8", "--set", "max_width=24", "--preview-every", "2")
     alone = train("dcgan", pictures, tmp_path, "alone", 12, *options)
     run = Run(tmp_path / "pair")
     command = arguments("dcgan", pictures, tmp_path, "pair", 12, *options)
@@ -80,7 +80,7 @@ def test_a_killed_process_ends_the_others_and_the_run_goes_on_alone(pictures: Pa
 def test_a_process_that_hangs_does_not_keep_the_others(pictures: Path, tmp_path: Path) -> None:
     """The one that writes the run hears that it should stop while it waits for ever, and says why it ends."""
     run = Run(tmp_path / "pair")
-    command = arguments("dcgan", pictures, tmp_path, "pair", 12, "--set", "width=8", "--set", "most=24")
+    command = arguments("dcgan", pictures, tmp_path, "pair", 12, "--set", "width=8", "--set", "max_width=24")
     with (tmp_path / "log").open("w") as log:
         process = subprocess.Popen([*TORCHRUN, "2", "-m", "gan_core", *command], cwd=ROOT, stdout=log, stderr=log)
         try:

@@ -34,7 +34,7 @@ def one_class(tmp_path: Path) -> Path:
 def test_a_killed_workers_run_goes_on_and_a_bad_one_spoils_no_other(one_class: Path, tmp_path: Path) -> None:
     root = tmp_path / "runs"
     command = ["compare", "cgan", "dcgan", "--data", str(one_class), "--runs", str(root), *SMALL]
-    command += ["--epochs", str(EPOCHS), "--on", "ray", "--set", "average=0.5"]
+    command += ["--epochs", str(EPOCHS), "--on", "ray", "--set", "ema_decay=0.5"]
     with (tmp_path / "log").open("w") as log:
         process = subprocess.Popen([sys.executable, "-m", "gan_core", *command], cwd=ROOT, stdout=log, stderr=log)
         try:
