@@ -23,8 +23,9 @@ import numpy as np
 import pandas as pd
 from playwright.sync_api import Page, sync_playwright
 
-from dashboard.charts import plotly_figures, run_curves
+from dashboard.charts import run_curves
 from dashboard.charts.run_curves import View
+from dashboard.charts.styles import run_styles
 from dashboard.library.curves import Followed
 from dashboard.library.store import METRICS, Entry, Library
 from gan_core.config import RunConfig
@@ -68,7 +69,7 @@ def write_runs(root: Path) -> list[str]:
 
 def drawn(library: Library, entries: list[Entry], smoothing: float) -> tuple[float, dict[str, object]]:
     """Seconds of the server for all charts, every run by itself, and what it sends."""
-    look = plotly_figures.styles(entries)
+    look = run_styles(entries)
     began = time.perf_counter()
     data = run_curves.payload(library, entries, look, View(smoothing=smoothing, together=False), {})
     json.dumps(data)

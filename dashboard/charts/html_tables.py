@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dashboard.charts.plotly_figures import GREY, Style
+from dashboard.charts.styles import GREY, Style
 from dashboard.library.evaluation_files import interval, written
 from dashboard.library.evaluations import EVERYTHING, Column, Row, Table, decimals
 from gan_core.evaluation.results import Direction, Flip, Measure, Scores

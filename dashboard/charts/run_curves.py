@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import streamlit as st
 
-from dashboard.charts import measured_distance, plotly_figures, run_metrics, traces
-from dashboard.charts.plotly_figures import Style
+from dashboard.charts import measured_distance, run_metrics, traces
 from dashboard.charts.run_metrics import Chart
+from dashboard.charts.styles import GREY, HISTOGRAM_STYLES, Style, run_styles
 from dashboard.charts.traces import Lane, Mark
 from dashboard.library import store
 from dashboard.library.store import Entry, Library
@@ -108,7 +108,7 @@ def choose_view(library: Library, chosen: Sequence[Entry]) -> View:
         multiples = st.toggle("A small chart for each run", key="multiples", bind="query-params")
         log_x, log_y, clip = choose_scale("")
         together = True
-        if len(traces.lanes(chosen, plotly_figures.styles(chosen), together=True)) < len(chosen):
+        if len(traces.lanes(chosen, run_styles(chosen), together=True)) < len(chosen):
             together = st.toggle("Seeds as mean and band", value=True, key="seeds", bind="query-params")
     return View(axis, smoothing, log_x, log_y, clip, multiples, together, wanted)
 
@@ -288,9 +288,9 @@ def _draw_run(name: str, marks: tuple[Mark, ...]) -> None:
 
 def run_payload(library: Library, entry: Entry, view: View, marks: Sequence[Mark] = ()) -> dict[str, Any]:
     """A chart for each column of a run."""
-    style = plotly_figures.styles([entry])[entry.name]
+    style = run_styles([entry])[entry.name]
     lane = Lane(entry.label, style, (entry,))
-    floor = Lane("the data's", Style(plotly_figures.GREY, "gray", "dot", ""), (entry,))
+    floor = Lane("the data's", Style(GREY, "gray", "dot", ""), (entry,))
     found = {c: table for table in (store.METRICS, store.EPOCHS) for c in library.table(entry, table).numeric()}
     names = run_metrics.titles(entry)
     columns = [column for column in names if column in found] + sorted(found.keys() - HIDDEN - names.keys())
@@ -336,6 +336,6 @@ def show_scores(library: Library, entries: Sequence[Entry], look: dict[str, Styl
     if found:
         several = any(entry.domains for entry in entries)
         title = "The discriminators' scores" if several else "The discriminator's scores"
-        data = {"runs": found, "edges": store.SCORE_EDGES.tolist(), "kinds": plotly_figures.KINDS, "title": title}
+        data = {"runs": found, "edges": store.SCORE_EDGES.tolist(), "kinds": HISTOGRAM_STYLES, "title": title}
         _SCORES(data=data, key="scores")
     return bool(found)

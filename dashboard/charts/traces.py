@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from dashboard.charts import measured_distance, run_metrics
-from dashboard.charts.plotly_figures import Style
 from dashboard.charts.run_metrics import Chart
+from dashboard.charts.styles import Style
 from dashboard.library import store
 from dashboard.library.curves import Curve
 from dashboard.library.store import Entry, Library

@@ -22,7 +22,7 @@ from pathlib import Path
 import filelock
 import streamlit as st
 
-from dashboard.charts.plotly_figures import Style
+from dashboard.charts.styles import Style
 from dashboard.library import store
 from dashboard.library.store import Entry, Library
 from dashboard.widgets import elements

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 
 from dashboard.charts import run_metrics
-from dashboard.charts.plotly_figures import Style
+from dashboard.charts.styles import Style
 from dashboard.library.store import Entry
 from dashboard.server import frames
 from dashboard.widgets import elements

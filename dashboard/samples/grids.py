@@ -11,8 +11,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.charts import plotly_figures
-from dashboard.charts.plotly_figures import Style
+from dashboard.charts.styles import Style, run_styles
 from dashboard.library.store import Entry, Library
 from dashboard.pages.evaluate import neighbours
 from dashboard.samples import animations, real_sheet
@@ -85,7 +84,7 @@ def show_grids(shown: Sequence[Entry], look: dict[str, Style]) -> None:
 def show_one(entry: Entry, facts: "Facts | None" = None) -> None:
     """The sheet of one run in all the room there is, with numbers of its epochs below."""
     told = {"title": "", "facts": facts.as_data() if facts else None}
-    run = describe(entry, plotly_figures.styles([entry])[entry.name]) | told
+    run = describe(entry, run_styles([entry])[entry.name]) | told
     _STAGE(data={"runs": [run], "real": real_images([entry]), "columns": 1}, key="stage")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard.charts.plotly_figures import Style
+from dashboard.charts.styles import Style
 from dashboard.charts.traces import Mark
 from dashboard.library import store
 from dashboard.library.store import Entry, Kept, Library

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, ParamSpec
 
 import streamlit as st
 
-from dashboard.charts import plotly_figures
-from dashboard.charts.plotly_figures import Style
+from dashboard.charts.styles import Style, run_styles
 from dashboard.library import store
 from dashboard.library.store import Entry, Sheet
 from gan_core import __version__, runs
@@ -132,9 +131,9 @@ def source_name(source: str) -> str:
     return "/".join(Path(source).parts[-2:])
 
 
-def name_line(entry: Entry, style: plotly_figures.Style | None = None) -> str:
+def name_line(entry: Entry, style: Style | None = None) -> str:
     """A run's dot and name, and its state where it is not finished, as Markdown."""
-    style = style or plotly_figures.styles([entry])[entry.name]
+    style = style or run_styles([entry])[entry.name]
     line = f":{style.word}[{style.dot}] **{plain(entry.label)}**"
     return f"{line} {state_badge(entry)}".strip()
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard.charts import plotly_figures
+from dashboard.charts.styles import run_styles
 from dashboard.library import store
 from dashboard.samples import grids
 from gan_core import images, runs
@@ -21,13 +21,12 @@ LIGHT = "cyclegan_resnet_light"
 def _script() -> None:
     import streamlit as st
 
-    from dashboard.charts import plotly_figures
     from dashboard.library import store
     from dashboard.samples import grids
 
     library = store.library()
     chosen = [entry for name in st.session_state["chosen"] if (entry := library.find(name))]
-    grids.show(library, chosen, plotly_figures.styles(chosen))
+    grids.show(library, chosen, run_styles(chosen))
 
 
 def shown(*names: str, **state: str) -> AppTest:
@@ -199,7 +198,7 @@ def test_a_deleted_run_does_not_stop_the_stage(root: Path) -> None:
     entry = library.find("short")
     assert entry
     shutil.rmtree(root / "short")
-    assert grids.describe(entry, plotly_figures.styles([entry])["short"])["frames"] == []
+    assert grids.describe(entry, run_styles([entry])["short"])["frames"] == []
 
 
 def test_the_latents_size_counts(root: Path) -> None:

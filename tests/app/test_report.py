@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dashboard.charts import plotly_figures
 from dashboard.charts import svg as vectors
+from dashboard.charts.styles import run_styles
 from dashboard.charts.svg import Trace
 from dashboard.library.curves import Curve
 from dashboard.library.notes import Note
@@ -66,7 +66,7 @@ def page(root: Path, names: list[str], wanted: Wanted = WANTED) -> str:
     library = Library(root)
     found = {entry.name: entry for entry in library.readable()}
     chosen = [found[name] for name in names]
-    return report.page(library, chosen, plotly_figures.styles(chosen), wanted)
+    return report.page(library, chosen, run_styles(chosen), wanted)
 
 
 def test_the_file_holds_the_comparison(root: Path) -> None:

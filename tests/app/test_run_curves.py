@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard.charts import plotly_figures, run_curves, traces
+from dashboard.charts import run_curves, traces
 from dashboard.charts.run_curves import HERE, Mark, View
+from dashboard.charts.styles import run_styles
 from dashboard.library.store import METRICS, Entry, Library
 from gan_core import config as configs
 from gan_core import runs
@@ -45,7 +46,7 @@ def entries(library: Library, *names: str) -> list[Entry]:
 
 def told(library: Library, names: Sequence[str], view: View = USUAL, **marks: list[Mark]) -> dict[str, Any]:
     chosen = entries(library, *names)
-    data = run_curves.payload(library, chosen, plotly_figures.styles(chosen), view, marks)
+    data = run_curves.payload(library, chosen, run_styles(chosen), view, marks)
     return json.loads(json.dumps(data, allow_nan=False))
 
 
@@ -126,7 +127,7 @@ def test_other_settings_or_data_are_not_seeds(library: Library, tmp_path: Path) 
         path.write_text(json.dumps(configs.to_dict(replace(run.config(), **changes))))
         chosen.append(run.name)
     found = entries(Library(tmp_path), *chosen)
-    assert [lane.label for lane in traces.lanes(found, plotly_figures.styles(found), together=True)] == [
+    assert [lane.label for lane in traces.lanes(found, run_styles(found), together=True)] == [
         "a",
         "e",
         "b",
@@ -169,14 +170,14 @@ def test_every_column_of_a_run_with_the_datas_own_beside(library: Library) -> No
 
 def test_every_histogram_is_there_in_shares(library: Library) -> None:
     entry = entries(library, "gan")[0]
-    found = traces.scores(library, entry, plotly_figures.styles([entry])[entry.name])
+    found = traces.scores(library, entry, run_styles([entry])[entry.name])
     assert found is not None and found["epochs"] == list(range(11))
     shares = numbers(found["kinds"]["real"]).reshape(11, 40)
     np.testing.assert_allclose(shares.sum(axis=1), 1, rtol=1e-5)
     counts = library.histograms(entry, 7)["real"]
     np.testing.assert_allclose(shares[7], counts / counts.sum(), rtol=1e-5)
     empty = entries(library, "empty")[0]
-    assert traces.scores(library, empty, plotly_figures.styles([empty])[empty.name]) is None
+    assert traces.scores(library, empty, run_styles([empty])[empty.name]) is None
 
 
 def test_a_chart_of_twenty_runs_is_small(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dashboard.charts import plotly_figures
+from dashboard.charts.styles import run_styles
 from dashboard.library.evaluations import Evaluated
 from dashboard.library.store import Library
 from dashboard.pages.evaluate import seeds, time_to_quality
@@ -65,7 +65,7 @@ def evaluated(root: Path, *names: str) -> list[Evaluated]:
 
 
 def lines(members: list[Evaluated]) -> list[time_to_quality.Way]:
-    look = plotly_figures.styles([run.entry for run in members])
+    look = run_styles([run.entry for run in members])
     return time_to_quality.ways(
         members, {run.entry.recipe: look[run.entry.name] for run in reversed(members)}, "frechet"
     )

@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from dashboard.charts import plotly_figures, run_curves
+from dashboard.charts import run_curves
+from dashboard.charts.styles import run_styles
 from dashboard.library import notes, store
 from dashboard.library.store import Entry, Library
 from dashboard.pages.compare import sharing
@@ -27,7 +28,7 @@ def main() -> None:
     if not chosen:
         st.info("Choose one run or more above to see them side by side.", icon=":material/arrow_upward:")
         return
-    look = plotly_figures.styles(chosen)
+    look = run_styles(chosen)
     elements.chip_colors("runs", chosen, look)
     grids.show(library, chosen, look)
     run_curves.read_ahead(library, chosen)

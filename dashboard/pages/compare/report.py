@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dashboard.charts import run_metrics, traces
-from dashboard.charts.plotly_figures import Style
 from dashboard.charts.run_metrics import Chart
+from dashboard.charts.styles import Style
 from dashboard.charts.svg import DASHES, Trace, beyond, chart, shape
 from dashboard.library import evaluation_files, evaluations, store
 from dashboard.library.evaluations import Evaluated, Table

@@ -10,7 +10,7 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard.charts import run_curves
-from dashboard.charts.plotly_figures import Style
+from dashboard.charts.styles import Style
 from dashboard.library import notes, store
 from dashboard.library.store import Entry, Library
 from dashboard.pages.compare import report

@@ -7,7 +7,8 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.charts import html_tables, plotly_figures, run_metrics
-from dashboard.charts.plotly_figures import Point, Style
+from dashboard.charts.plotly_figures import Point
+from dashboard.charts.styles import GREY, Style
 from dashboard.library import evaluation_files, evaluations, store
 from dashboard.library.evaluations import ALL, Evaluated, Table
 from dashboard.library.explained import HELD_OUT, REAL, SYNTHETIC
@@ -32,7 +33,7 @@ def show_plane(table: Table, look: dict[str, Style]) -> None:
         if x and y
     ]
     if precision.floor is not None and recall.floor is not None:
-        grey = Style(plotly_figures.GREY, "gray", "dash", "")
+        grey = Style(GREY, "gray", "dash", "")
         points.append(Point("real images", precision.floor, recall.floor, grey))
     with st.container(border=True, height="stretch", gap="xsmall"):
         st.markdown("**Precision against recall**")

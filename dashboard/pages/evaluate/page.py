@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from dashboard.charts import html_tables, plotly_figures, run_metrics
-from dashboard.charts.plotly_figures import Style
+from dashboard.charts import html_tables, run_metrics
+from dashboard.charts.styles import Style, run_styles
 from dashboard.library import evaluations, store
 from dashboard.library.evaluations import ALL, SECOND, Evaluated, Table
 from dashboard.library.store import Entry, Library
@@ -47,7 +47,7 @@ def main() -> None:
     if not chosen:
         st.info("Choose one run or more above to see what they are worth.", icon=":material/arrow_upward:")
         return
-    look = plotly_figures.styles(chosen)
+    look = run_styles(chosen)
     elements.chip_colors("evaluated", chosen, look)
     runs = evaluated(library, chosen)
     show_missing(library, chosen)

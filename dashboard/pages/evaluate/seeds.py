@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.charts import html_tables
-from dashboard.charts.plotly_figures import Style
+from dashboard.charts.styles import Style
 from dashboard.library import evaluation_files, evaluations
 from dashboard.library.evaluations import Evaluated, Row
 from dashboard.library.store import Entry, Library

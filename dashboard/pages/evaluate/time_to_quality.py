@@ -15,7 +15,8 @@ import streamlit as st
 
 from dashboard.charts import plotly_figures, run_metrics
 from dashboard.charts.measured_distance import means
-from dashboard.charts.plotly_figures import Band, Style
+from dashboard.charts.plotly_figures import Band
+from dashboard.charts.styles import Style
 from dashboard.library import evaluation_files
 from dashboard.library.evaluations import Evaluated
 from dashboard.widgets import elements

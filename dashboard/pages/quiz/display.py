@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboard.charts import html_tables
 from dashboard.charts.html_tables import Scale
-from dashboard.charts.plotly_figures import GREY, Style
+from dashboard.charts.styles import GREY, Style
 from dashboard.library.store import Entry
 from dashboard.live.picture_html import uri
 from dashboard.pages.evaluate import neighbours

@@ -4,7 +4,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from dashboard.charts import plotly_figures
+from dashboard.charts.styles import run_styles
 from dashboard.library import store
 from dashboard.library.store import Entry
 from dashboard.pages.quiz import display, questions
@@ -78,7 +78,7 @@ def choose(usable: list[Entry]) -> tuple[Quiz | None, list[Entry]]:
             )
             folder = st.text_input("Where the real images are", key="quiz_data", placeholder="a folder", help=words)
         chosen = [by_name[name] for name in names if name in by_name]
-        elements.chip_colors("quiz", chosen, plotly_figures.styles(chosen))
+        elements.chip_colors("quiz", chosen, run_styles(chosen))
         if not chosen:
             return None, []
         found = questions.settle(chosen, seed, folder.strip())
@@ -139,7 +139,7 @@ def play(found: Quiz, chosen: list[Entry]) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button("Next quiz", on_click=_next, type="primary", icon=":material/skip_next:", key="quiz-next")
         st.button("Again from the start", on_click=_start, args=(found,), icon=":material/replay:", key="quiz-again")
-    display.show_results(found, made, answers, plotly_figures.styles(chosen), {entry.label: entry for entry in chosen})
+    display.show_results(found, made, answers, run_styles(chosen), {entry.label: entry for entry in chosen})
 
 
 def given(found: Quiz) -> str | None:

@@ -11,7 +11,8 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard import jobs
-from dashboard.charts import plotly_figures, run_curves, run_metrics
+from dashboard.charts import run_curves, run_metrics
+from dashboard.charts.styles import run_styles
 from dashboard.library import notes, queries, source_check, store
 from dashboard.library.store import Entry, Library
 from dashboard.pages.run import discriminator_scores
@@ -45,11 +46,11 @@ def main() -> None:
         return
     show_figures(library, entry)
     show_samples(library, entry)
-    diagnosis.show(library, [entry], plotly_figures.styles([entry]))
+    diagnosis.show(library, [entry], run_styles([entry]))
     run_curves.every_curve(entry, diagnosis.marks(library, [entry]).get(entry.name, ()))
     discriminator_scores.show(library, entry)
     show_settings(entry)
-    notes.show(library, [entry], plotly_figures.styles([entry]))
+    notes.show(library, [entry], run_styles([entry]))
     show_files(entry)
     st.caption(elements.SYNTHETIC)
     if entry.running:
@@ -152,7 +153,7 @@ def show_samples(library: Library, entry: Entry) -> None:
 
 def show_scores(library: Library, entry: Entry) -> None:
     """How real the discriminator finds images, at the scrubber's epoch."""
-    if not run_curves.show_scores(library, [entry], plotly_figures.styles([entry])):
+    if not run_curves.show_scores(library, [entry], run_styles([entry])):
         st.caption("No scores of the discriminator were written.")
 
 

@@ -6,7 +6,8 @@ import streamlit as st
 
 from dashboard import jobs
 from dashboard.charts import plotly_figures, run_metrics
-from dashboard.charts.plotly_figures import Line, Style
+from dashboard.charts.plotly_figures import Line
+from dashboard.charts.styles import GREY, Style, family_color
 from dashboard.jobs import Job
 from dashboard.library import store
 from dashboard.library.store import Entry, Library
@@ -94,8 +95,8 @@ def show_training(library: Library, entry: Entry, job: Job | None) -> None:
 
 def show_growth(library: Library, entry: Entry) -> None:
     """The newest samples and the curves so far."""
-    color, word = plotly_figures.family_color(entry.family)
-    solid, beside = Style(color, word, "solid", ""), Style(plotly_figures.GREY, "gray", "solid", "")
+    color, word = family_color(entry.family)
+    solid, beside = Style(color, word, "solid", ""), Style(GREY, "gray", "solid", "")
     samples = entry.sheets
     end = entry.config.epochs if entry.config else None
     grid = st.grid(4 if entry.domains else 3, min_column_width=260)
