@@ -9,11 +9,10 @@ from dashboard.server.security import Door
 
 
 def on_script_error(error: Exception) -> bool:
-    from dashboard.widgets import (
-        elements,  # numpy and pandas: the first page needs them, the start of the server does not
-    )
+    # numpy and pandas: the first page needs them, the start of the server does not
+    from dashboard.widgets import error_boundary
 
-    return elements.script_fault(error)
+    return error_boundary.script_fault(error)
 
 
 app = st.App(

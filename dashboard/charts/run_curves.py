@@ -18,9 +18,10 @@ from dashboard.charts.run_metrics import Chart
 from dashboard.charts.styles import GREY, HISTOGRAM_STYLES, Style, run_styles
 from dashboard.charts.traces import Lane, Mark
 from dashboard.library import store
+from dashboard.library.curves import SMOOTHING
 from dashboard.library.store import Entry, Library
-from dashboard.widgets import elements
-from dashboard.widgets.elements import plain
+from dashboard.widgets import elements, error_boundary
+from dashboard.widgets.text import plain
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
@@ -57,7 +58,7 @@ class View:
     """How the reader wants the curves."""
 
     axis: str = "epoch"
-    smoothing: float = elements.SMOOTHING
+    smoothing: float = SMOOTHING
     log_x: bool = False
     log_y: bool = False
     clip: bool = True
@@ -84,7 +85,7 @@ def show(chosen: list[Entry], look: dict[str, Style], marks: Mapping[str, Sequen
     st.fragment(_draw_curves, key="curves", run_every=2.0 if running else None)(names, look, kept)
 
 
-@elements.bounded
+@error_boundary.bounded
 def _draw_curves(names: list[str], look: dict[str, Style], marks: dict[str, tuple[Mark, ...]]) -> None:
     library = store.library()
     chosen = [entry for entry in library.readable() if entry.name in look and entry.name in names]
@@ -272,7 +273,7 @@ def every_curve(entry: Entry, marks: Sequence[Mark] = ()) -> None:
     st.fragment(_draw_run, key="run-curves", run_every=2.0 if entry.running else None)(entry.name, tuple(marks))
 
 
-@elements.bounded
+@error_boundary.bounded
 def _draw_run(name: str, marks: tuple[Mark, ...]) -> None:
     library = store.library()
     entry = library.find(name)

@@ -22,6 +22,7 @@ V = TypeVar("V")
 
 POINTS = 1000  # a trace
 SMOOTH_POINTS = 500  # a smoothed one, which has few spikes to keep
+SMOOTHING = 0.9  # of the curves at first, and of the last values in tables
 _KEPT = 64  # curves a followed table keeps ready
 
 

@@ -25,8 +25,8 @@ import streamlit as st
 from dashboard.charts.styles import Style
 from dashboard.library import store
 from dashboard.library.store import Entry, Library
-from dashboard.widgets import elements
-from dashboard.widgets.elements import plain
+from dashboard.widgets import error_boundary
+from dashboard.widgets.text import name_line, plain, plain_sentence
 from gan_core import config, files
 from gan_core.errors import UserError
 from gan_core.runs import CONFIG, remote
@@ -220,11 +220,11 @@ def show(library: Library, chosen: Sequence[Entry], look: Mapping[str, Style]) -
     found, problem = known(library)
     st.subheader("Notes")
     if problem:
-        st.error(f"{elements.sentence(problem)} Nothing is written to it until then.", icon=":material/broken_image:")
+        st.error(f"{plain_sentence(problem)} Nothing is written to it until then.", icon=":material/broken_image:")
         return
     for entry in chosen:
         if note := found.get(entry.name):
-            st.markdown(f"{elements.name_line(entry, look[entry.name])} {badges(note.tags)}  \n{_lines(note.note)}")
+            st.markdown(f"{name_line(entry, look[entry.name])} {badges(note.tags)}  \n{_lines(note.note)}")
     if not notes(library).writable():
         st.caption(f"Notes cannot be kept here: {plain(str(library.root))} is read\\-only.")
         return
@@ -240,22 +240,22 @@ def badges(tags: Sequence[str]) -> str:
     return " ".join(f":gray-badge[{plain(tag)}]" for tag in tags)
 
 
-@elements.bounded
+@error_boundary.bounded
 def _draw_fields(names: list[str], look: Mapping[str, Style]) -> None:
     library = store.library()
     found, problem = known(library)
     if problem:
-        st.error(elements.sentence(problem))
+        st.error(plain_sentence(problem))
         return
     in_use = notes(library).tags()
     chosen = [entry for entry in library.readable() if entry.name in names]
     with st.grid(2, min_column_width=280, key="note-cards"):
         for entry in sorted(chosen, key=lambda entry: names.index(entry.name)):
             with st.container(border=True, gap="small"):
-                st.markdown(elements.name_line(entry, look[entry.name]))
+                st.markdown(name_line(entry, look[entry.name]))
                 _draw_field(entry.name, digest(entry), found.get(entry.name, Note()), in_use)
     for said in st.session_state.pop("notes said", []):
-        st.warning(elements.sentence(said), icon=":material/info:")
+        st.warning(plain_sentence(said), icon=":material/info:")
     st.caption(f"Kept in {plain(notes(library).path.name)} beside the runs as soon as you leave a field.")
 
 
@@ -277,7 +277,7 @@ def _draw_field(name: str, run: str, note: Note, in_use: list[str]) -> None:
     st.text_area("Note", key=text, max_chars=LONGEST_NOTE, height=110, on_change=_change, args=(name, run))
 
 
-@elements.action
+@error_boundary.action
 def _change(name: str, run: str) -> None:
     """Write what a field was changed to; what went wrong is said where the fields are."""
     before: Note = st.session_state[f"note seen {name}"]

@@ -13,6 +13,7 @@ from dashboard.live.input_fields import private
 from dashboard.live.models import Shelf
 from dashboard.live.translate import Shown, Upload
 from dashboard.server.security import outside
+from dashboard.widgets.text import sentence
 from gan_core.errors import UserError
 
 MAX_FILE = "50mb"
@@ -97,7 +98,7 @@ def _translate_tab(blocks: gr.Blocks, shelf: Shelf) -> None:
             given = translate.uploads(paths) if paths else [chosen] if chosen else []
             steps = translate.translate(shelf, given, name, to, sure)
         except UserError as error:
-            steps = iter([Shown(message=picture_html.message(translate.sentence(str(error)), "error"))])
+            steps = iter([Shown(message=picture_html.message(sentence(str(error)), "error"))])
         yield from _changes(steps)
 
     def begin(paths: Any, chosen: Any, name: str, to: str) -> Steps:
@@ -228,7 +229,7 @@ def _encode_tab(blocks: gr.Blocks, shelf: Shelf) -> None:
             given = translate.uploads([path])[0] if path else chosen
         except UserError as error:
             yield (
-                picture_html.message(translate.sentence(str(error)), "error") + encode.empty(),
+                picture_html.message(sentence(str(error)), "error") + encode.empty(),
                 gr.Button(visible=False),
             )
             return

@@ -7,7 +7,8 @@ import numpy as np
 
 from dashboard.live import picture_html
 from dashboard.live.models import Shelf
-from dashboard.live.translate import Upload, doubt, sentence
+from dashboard.live.translate import Upload, doubt
+from dashboard.widgets.text import sentence
 from gan_core import images
 from gan_core.decode import image_files
 from gan_core.errors import UserError

@@ -12,7 +12,7 @@ import numpy as np
 from dashboard.library.source_check import hint
 from dashboard.live import picture_html, predictions
 from dashboard.live.models import Shelf
-from dashboard.live.translate import sentence
+from dashboard.widgets.text import sentence
 from gan_core import images
 from gan_core.errors import UserError
 

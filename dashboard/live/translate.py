@@ -14,6 +14,7 @@ import numpy as np
 
 from dashboard.live import picture_html
 from dashboard.live.models import Shelf
+from dashboard.widgets.text import sentence
 from gan_core import images
 from gan_core.errors import UserError
 from gan_core.inference import input_check, translation
@@ -207,13 +208,6 @@ def numbers(done: Translation, inside: np.ndarray | None = None) -> dict[str, st
         f"Pixels changed by over {translation.NOTICEABLE:.0%}": f"{found['changed']:.0%}",
         "Largest change": f"{found['largest']:.0%}",
     }
-
-
-def sentence(words: str) -> str:
-    """One line with a capital and a full stop; a file's name that comes first keeps its letters."""
-    words = " ".join(words.split()).rstrip(".")
-    named = any(mark in words.partition(" ")[0] for mark in ".:")
-    return f"{words[:1] if named else words[:1].upper()}{words[1:]}."
 
 
 def _files(found: list[str]) -> str:

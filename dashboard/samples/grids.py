@@ -16,8 +16,7 @@ from dashboard.library.store import Entry, Library
 from dashboard.pages.evaluate import neighbours
 from dashboard.samples import animations, real_sheet
 from dashboard.server import frames
-from dashboard.widgets import elements
-from dashboard.widgets.elements import plain
+from dashboard.widgets.text import STATE_BADGES, plain, source_name
 from gan_core.families import registry
 
 HERE = Path(__file__).resolve().parent.parent / "components"
@@ -107,7 +106,7 @@ def describe(entry: Entry, style: Style) -> dict[str, Any]:
     config = entry.config
     assert config is not None
     base, names = frames.sheets(entry)
-    word = elements.BADGES[entry.status.state][2] if entry.status.state in elements.BADGES else ""
+    word = STATE_BADGES[entry.status.state][2] if entry.status.state in STATE_BADGES else ""
     return {
         "name": entry.name,
         "label": entry.label,
@@ -160,7 +159,7 @@ def real_images(shown: Sequence[Entry]) -> list[dict[str, Any]]:
             name,
             {
                 "kind": "Drawn" if drawn else "Real",
-                "label": elements.source_name(config.source),
+                "label": source_name(config.source),
                 "title": "Drawn, as the training images were." if drawn else "Images of the data set, not generated.",
                 "private": not drawn,
                 "runs": [],
@@ -190,8 +189,8 @@ def ask_for_data(shown: Sequence[Entry]) -> None:
     with st.popover("Real images beside", icon=":material/compare:", key="data places"):
         st.caption("Where the data is on this machine. Its images are read here and shown here, and kept nowhere.")
         for source in away:
-            words = f"the folder or zip of {elements.source_name(source)}"
-            typed = st.text_input(plain(elements.source_name(source)), key=f"data {source}", placeholder=words)
+            words = f"the folder or zip of {source_name(source)}"
+            typed = st.text_input(plain(source_name(source)), key=f"data {source}", placeholder=words)
             if typed.strip() and not neighbours.is_here(typed.strip()):
                 st.error(plain(f"There is no folder or zip '{typed.strip()}' on this machine."))
 

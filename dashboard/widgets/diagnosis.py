@@ -12,8 +12,8 @@ from dashboard.charts.styles import Style
 from dashboard.charts.traces import Mark
 from dashboard.library import store
 from dashboard.library.store import Entry, Kept, Library
-from dashboard.widgets import elements
-from dashboard.widgets.elements import plain
+from dashboard.widgets import error_boundary
+from dashboard.widgets.text import plain
 from gan_core import diagnostics
 from gan_core.diagnostics import Diagnosed, Event
 from gan_core.evaluation.results import Evaluation
@@ -71,7 +71,7 @@ def diagnosed(library: Library, entry: Entry) -> Diagnosed | None:
 
 def show(library: Library, chosen: list[Entry], look: dict[str, Style]) -> None:
     """A line for each event, and the comparison."""
-    with elements.boundary("what happened here"):
+    with error_boundary.boundary("what happened here"):
         found = [(entry, run) for entry in chosen if (run := diagnosed(library, entry))]
         st.subheader("What happened here?", help=METHOD)
         with st.container(key="happened"):

@@ -21,6 +21,7 @@ LIGHT = "cyclegan_resnet_light"
 def _script() -> None:
     import streamlit as st
 
+    from dashboard.charts.styles import run_styles
     from dashboard.library import store
     from dashboard.samples import grids
 

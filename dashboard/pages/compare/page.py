@@ -9,7 +9,7 @@ from dashboard.library.store import Entry, Library
 from dashboard.pages.compare import sharing
 from dashboard.samples import grids
 from dashboard.widgets import diagnosis, elements, run_picker, settings_table
-from dashboard.widgets.elements import plain
+from dashboard.widgets.text import plain, source_name
 
 
 def main() -> None:
@@ -50,7 +50,7 @@ def show_title(chosen: list[Entry]) -> None:
         configs = [entry.config for entry in chosen if entry.config]
         if len({(config.fingerprint, config.image_size, frozenset(config.classes)) for config in configs}) == 1:
             first = configs[0]
-            words = f"{elements.source_name(first.source)}, {first.image_size} px, {first.train_images} training images"
+            words = f"{source_name(first.source)}, {first.image_size} px, {first.train_images} training images"
             st.caption(plain(words), width="content")
         elif configs:
             st.caption(":material/warning: These runs learned from different data: see the table.", width="content")

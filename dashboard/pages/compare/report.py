@@ -17,7 +17,8 @@ from dashboard.library import evaluation_files, evaluations, store
 from dashboard.library.evaluations import Evaluated, Table
 from dashboard.library.notes import Note
 from dashboard.library.store import Entry, Library
-from dashboard.widgets import elements, settings_table
+from dashboard.widgets import settings_table
+from dashboard.widgets.text import source_name
 from gan_core import __version__
 from gan_core.evaluation.results import Evaluation
 from gan_core.images import NOTICE
@@ -96,7 +97,7 @@ def _runs(chosen: Sequence[Entry], look: Mapping[str, Style], wanted: Wanted) ->
         tags = wanted.written.get(entry.name, Note()).tags
         cells = (
             html.escape(config.preset),
-            html.escape(elements.source_name(config.source)),
+            html.escape(source_name(config.source)),
             html.escape(run_metrics.training_images(config)),
             f"{entry.status.epoch} of {config.epochs}",
             html.escape(entry.status.state),

@@ -12,10 +12,11 @@ import streamlit as st
 from dashboard.charts import run_curves
 from dashboard.charts.styles import Style
 from dashboard.library import notes, store
+from dashboard.library.curves import SMOOTHING
 from dashboard.library.store import Entry, Library
 from dashboard.pages.compare import report
 from dashboard.pages.compare.report import Happening, Wanted
-from dashboard.widgets import diagnosis, elements
+from dashboard.widgets import diagnosis, error_boundary
 from gan_core import diagnostics
 
 _COMPONENTS = Path(__file__).resolve().parents[2] / "components"
@@ -53,7 +54,7 @@ def show(library: Library, chosen: list[Entry], look: dict[str, Style]) -> None:
             st.fragment(_draw_maker, key="report-maker")([entry.name for entry in chosen], dict(look))
 
 
-@elements.bounded
+@error_boundary.bounded
 def _draw_maker(names: list[str], look: Mapping[str, Style]) -> None:
     library = store.library()
     chosen = sorted((e for e in library.readable() if e.name in names), key=lambda entry: names.index(entry.name))
@@ -70,7 +71,7 @@ def _draw_maker(names: list[str], look: Mapping[str, Style]) -> None:
         body.caption(":material/lock: Pictures of real patients stay on this machine: they are left out.")
     written, _ = notes.known(library)
     made = time.strftime("%Y-%m-%d %H:%M")
-    smoothing = float(st.session_state.get("smoothing", elements.SMOOTHING))
+    smoothing = float(st.session_state.get("smoothing", SMOOTHING))
     axis = run_curves.AXES.get(str(st.session_state.get("x", "")), "epoch")
     wanted = partial(Wanted, (title or "").strip() or first, made, at.epoch, smoothing, at.view, written, axis=axis)
     body.download_button(

@@ -14,7 +14,7 @@ from dashboard.library.evaluations import ALL, Evaluated, Table
 from dashboard.library.explained import HELD_OUT, REAL, SYNTHETIC
 from dashboard.pages.evaluate import generator_answers, neighbours
 from dashboard.widgets import elements
-from dashboard.widgets.elements import plain
+from dashboard.widgets.text import name_line, plain, plain_sentence, source_name
 from gan_core.errors import UserError
 from gan_core.evaluation.results import Measure, Memorisation, Neighbour, Scores
 
@@ -85,7 +85,7 @@ def show_utility(runs: Sequence[Evaluated], look: dict[str, Style]) -> None:
             for lesson in lessons:
                 with st.container(border=True, height="stretch", gap="small"):
                     if len(runs) > 1:
-                        st.markdown(elements.name_line(run.entry, look[run.entry.name]))
+                        st.markdown(name_line(run.entry, look[run.entry.name]))
                     else:
                         st.markdown(f"**Taught by {LESSONS.get(lesson, plain(lesson))}**")
                     score = evaluations.scores(run.found, lesson, tested, classifier)
@@ -145,8 +145,8 @@ def show_neighbours(runs: Sequence[Evaluated], look: dict[str, Style]) -> None:
         space = _pick("Nearest in", spaces, spaces[0], "space") if len(spaces) > 1 else "".join(spaces)
         kept = run.entry.run.weights.is_file()
         wanted = bool(space) and kept and st.toggle("Draw the pairs that stand out most", key="pairs")
-    st.markdown(f"{elements.name_line(run.entry, look[run.entry.name])} {generator_answers.verdict_badge(run)}")
-    st.caption(elements.sentence(one.reason))
+    st.markdown(f"{name_line(run.entry, look[run.entry.name])} {generator_answers.verdict_badge(run)}")
+    st.caption(plain_sentence(one.reason))
     if wanted:
         show_pairs(run, neighbours.nearest(one, space))
 
@@ -159,7 +159,7 @@ def show_pairs(run: Evaluated, near: Sequence[Neighbour]) -> None:
         "Where the training images are",
         config.source if neighbours.is_here(config.source) else "",
         key=f"data {run.entry.name}",
-        placeholder=f"the folder or zip '{elements.source_name(config.source)}' on this machine",
+        placeholder=f"the folder or zip '{source_name(config.source)}' on this machine",
         help="They are read here and shown here, and kept nowhere.",
     )
     real = {}
@@ -255,7 +255,7 @@ def _distances(found: Memorisation) -> dict[str, str]:
 
 def _made(run: Evaluated) -> dict[str, str]:
     found = run.found
-    rows = {"Preset": found.preset, "Epoch": str(found.epoch), "Data": elements.source_name(found.source)}
+    rows = {"Preset": found.preset, "Epoch": str(found.epoch), "Data": source_name(found.source)}
     for split, counts in found.counts.items():
         rows[f"Images, {split}"] = ", ".join(f"{name} {count}" for name, count in counts.items())
     for scope, title in ((ALL, "Features"), (evaluations.SECOND, "Second opinion")):

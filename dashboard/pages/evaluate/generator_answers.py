@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from dashboard.library import evaluations
 from dashboard.library.evaluations import COPIES, HOW_REAL, HOW_USEFUL, HOW_VARIED, Evaluated, Row, Table
 from dashboard.library.explained import BOTH, HELD_OUT, SYNTHETIC
-from dashboard.widgets.elements import plain, sentence
+from dashboard.widgets.text import plain, plain_sentence
 from gan_core.evaluation.results import OWN, Measure
 
 NO_SIGN = "no sign of copying"
@@ -162,7 +162,7 @@ def _taught(runs: Sequence[Evaluated], row: Row) -> str:
 def _copies(runs: Sequence[Evaluated]) -> str:
     judged = [(run, run.found.memorisation) for run in runs if run.found.memorisation]
     if len(runs) == 1:
-        return f"{verdict_badge(judged[0][0])} {sentence(judged[0][1].reason)}"
+        return f"{verdict_badge(judged[0][0])} {plain_sentence(judged[0][1].reason)}"
     wrong = [(run, found) for run, found in judged if found.verdict != NO_SIGN]
     if not wrong:
         return f"No sign of copying in {'any of them' if len(judged) == len(runs) else 'those that were looked at'}."

@@ -12,7 +12,7 @@ from dashboard.library.store import Entry, Library
 from dashboard.pages.evaluate import details, generator_answers, seeds, time_to_quality, translator_answers
 from dashboard.pages.evaluate.generator_answers import Answer
 from dashboard.widgets import elements, run_picker
-from dashboard.widgets.elements import plain
+from dashboard.widgets.text import name_line, plain, source_name
 from gan_core.evaluation.results import Evaluation
 
 MOST = 8  # runs side by side
@@ -152,7 +152,7 @@ def show_translators(runs: Sequence[Evaluated], look: dict[str, Style]) -> None:
             with st.container(border=True, height="stretch", gap="small"):
                 run, way = column.run, column.way
                 assert way
-                st.markdown(f"{elements.name_line(run.entry, look[run.entry.name])} {plain(column.direction)}")
+                st.markdown(f"{name_line(run.entry, look[run.entry.name])} {plain(column.direction)}")
                 st.html(html_tables.audit(way, look[run.entry.name].color))
                 st.caption(f"{way.images} held-out pictures of {plain(way.source)}")
     show_table(table, look, "Audits of the chosen runs", AUDITS, "translate")
@@ -212,7 +212,7 @@ def _basis(runs: Sequence[Evaluated], scope: str) -> str:
         f"features of {one.extractor} ({one.features}), {one.generated} generated against {one.real} real images"
         for one in found
     }
-    sources = " and ".join(sorted({elements.source_name(run.found.source) for run in runs}))
+    sources = " and ".join(sorted({source_name(run.found.source) for run in runs}))
     return plain(f"Measured by {'; '.join(sorted(lines))} of {sources}.") if lines else ""
 
 

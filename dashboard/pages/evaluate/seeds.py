@@ -12,7 +12,7 @@ from dashboard.charts.styles import Style
 from dashboard.library import evaluation_files, evaluations
 from dashboard.library.evaluations import Evaluated, Row
 from dashboard.library.store import Entry, Library
-from dashboard.widgets.elements import plain
+from dashboard.widgets.text import plain
 from gan_core.evaluation import ranking
 from gan_core.evaluation.results import MEASURES, Evaluation, Measure
 

@@ -19,8 +19,8 @@ from dashboard.charts.plotly_figures import Band
 from dashboard.charts.styles import Style
 from dashboard.library import evaluation_files
 from dashboard.library.evaluations import Evaluated
-from dashboard.widgets import elements
-from dashboard.widgets.elements import plain
+from dashboard.widgets import error_boundary
+from dashboard.widgets.text import plain
 from gan_core.diagnostics.measured_distance import KEYS
 from gan_core.evaluation.results import MEASURES, Stand
 
@@ -77,7 +77,7 @@ def show(runs: Sequence[Evaluated], twins: Sequence[Evaluated], look: dict[str, 
     st.fragment(_draw)(kept, others, {run.entry.recipe: look[run.entry.name] for run in reversed(runs)}, key)
 
 
-@elements.bounded
+@error_boundary.bounded
 def _draw(kept: Sequence[Evaluated], others: Sequence[Evaluated], look: Look, key: str) -> None:
     found = ways(kept, look, key)
     words = st.segmented_control(

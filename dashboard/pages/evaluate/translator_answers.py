@@ -8,7 +8,7 @@ from dashboard.library import evaluation_files
 from dashboard.library.evaluations import EVERYTHING, HONEST, NEAR, TRUE, TURNS, WHERE, Column, Row, Table
 from dashboard.library.explained import TRUTH
 from dashboard.pages.evaluate.generator_answers import Answer, of_hundred, times
-from dashboard.widgets.elements import plain
+from dashboard.widgets.text import plain
 from gan_core.evaluation.results import Direction, Flip, Measure
 
 TRUTHS = ("error", "change in lungs")  # the first that is there is spoken of

@@ -9,8 +9,8 @@ from dashboard.library import store
 from dashboard.library.store import Entry
 from dashboard.pages.quiz import display, questions
 from dashboard.pages.quiz.questions import COUNT, GENERATED, MOST, REAL, Made, Quiz
-from dashboard.widgets import elements
-from dashboard.widgets.elements import plain
+from dashboard.widgets import elements, error_boundary
+from dashboard.widgets.text import plain, plain_sentence, source_name
 from gan_core.errors import UserError
 
 LARGEST = 2**31 - 1  # seed
@@ -99,7 +99,7 @@ def show_sources(found: Quiz, chosen: list[Entry]) -> None:
 
 def origin(here: str, source: str) -> str:
     """What the real pictures beside a run's are, as Markdown."""
-    name = plain(elements.source_name(source))
+    name = plain(source_name(source))
     if here.startswith("phantom:"):
         return f":material/draw: **Real** means drawn phantoms here: the data is {name}. None was in a training."
     if here:
@@ -128,11 +128,11 @@ def play(found: Quiz, chosen: list[Entry]) -> None:
         with st.spinner("The networks draw, the real images are laid beside…"):
             made = questions.make(found)
     except UserError as error:
-        st.error(elements.sentence(str(error)), icon=":material/error:")
+        st.error(plain_sentence(str(error)), icon=":material/error:")
         st.button("Back", on_click=_forget, icon=":material/arrow_back:", key="quiz-back")
         return
     for note in made.notes:
-        st.caption(f":material/warning: {elements.sentence(note)}")
+        st.caption(f":material/warning: {plain_sentence(note)}")
     if len(answers) < len(made.pictures):
         ask(found, made, answers)
         return
@@ -183,24 +183,24 @@ def ask(found: Quiz, made: Made, answers: str) -> None:
         st.caption("The truth comes at the end.", width="content")
 
 
-@elements.action
+@error_boundary.action
 def _answer(found: Quiz, number: int, answer: str) -> None:
     answers = given(found)
     if answers is not None and len(answers) == number - 1:
         st.query_params["answers"] = f"{found.key}-{answers}{answer}"
 
 
-@elements.action
+@error_boundary.action
 def _start(found: Quiz) -> None:
     st.query_params["answers"] = f"{found.key}-"
 
 
-@elements.action
+@error_boundary.action
 def _forget() -> None:
     st.query_params.pop("answers", None)
 
 
-@elements.action
+@error_boundary.action
 def _next() -> None:
     st.session_state["quiz_seed"] = (int(st.session_state.get("quiz_seed", 1)) + 1) % (LARGEST + 1)
     _forget()

@@ -15,8 +15,8 @@ import streamlit as st
 from dashboard.library.store import SCORE_EDGES, Entry, Library
 from dashboard.live.picture_html import uri
 from dashboard.pages.evaluate import neighbours
-from dashboard.widgets import elements
-from dashboard.widgets.elements import plain
+from dashboard.widgets import elements, error_boundary
+from dashboard.widgets.text import plain, plain_sentence
 from gan_core import images
 from gan_core.config import RunConfig
 from gan_core.data.readers import phantom
@@ -64,7 +64,7 @@ class Order:
     kind: str  # class, or a translator's target; empty for the data's mixture
 
 
-@elements.bounded
+@error_boundary.bounded
 def show(library: Library, entry: Entry) -> None:
     """The section of the Run page."""
     st.subheader("The discriminators' eyes" if entry.domains else "The discriminator's eyes")
@@ -88,7 +88,7 @@ def show(library: Library, entry: Entry) -> None:
 
 
 @st.fragment
-@elements.bounded
+@error_boundary.bounded
 def _eyes(library: Library, entry: Entry) -> None:
     left, right = st.columns([3, 2], gap="medium")
     with left, st.container(border=True, gap="small", key="eyes-sorted"):
@@ -180,7 +180,7 @@ def show_own(library: Library, entry: Entry) -> None:
         with st.spinner("The discriminator looks…"):
             scores = own(str(entry.run.folder), str(entry.run.root), _changed(entry), seen)
     except UserError as error:
-        st.error(elements.sentence(str(error)), icon=":material/error:")
+        st.error(plain_sentence(str(error)), icon=":material/error:")
         return
     content = uri(neighbours.png(seen.transpose(2, 0, 1), synthetic=False))
     alt = f"Your picture as the discriminator sees it, {config.image_size} pixels a side"
@@ -220,7 +220,7 @@ def doubt(picture: np.ndarray, settled: RunConfig) -> str:
     from gan_core.inference import input_check  # its classifier brings torch
 
     verdict = input_check.for_run(picture, settled)
-    return "" if verdict.fits else elements.sentence(f"{verdict.reason}: its score will mean little")
+    return "" if verdict.fits else plain_sentence(f"{verdict.reason}: its score will mean little")
 
 
 def fitted(picture: np.ndarray, entry: Entry) -> np.ndarray:

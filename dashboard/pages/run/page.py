@@ -18,7 +18,7 @@ from dashboard.library.store import Entry, Library
 from dashboard.pages.run import discriminator_scores
 from dashboard.samples import animations, grids
 from dashboard.widgets import diagnosis, elements, settings_table
-from dashboard.widgets.elements import plain
+from dashboard.widgets.text import name_line, plain, plain_sentence
 from gan_core import config as configs
 from gan_core import runs
 from gan_core.errors import UserError
@@ -67,14 +67,14 @@ def choose(entries: list[Entry]) -> Entry | None:
 def show_head(entry: Entry) -> None:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         with st.container(gap="xsmall", width="content"):
-            st.title(elements.name_line(entry), anchor=False)
+            st.title(name_line(entry), anchor=False)
             st.caption(plain(entry.title) or " ")
         with st.container(horizontal=True, width="content", vertical_alignment="center"):
             show_buttons(entry)
     if entry.status.state == "failed":
-        st.error(elements.sentence(entry.status.reason or "it failed without a word"), icon=":material/error:")
+        st.error(plain_sentence(entry.status.reason or "it failed without a word"), icon=":material/error:")
     elif entry.status.state == "stopped":
-        st.warning(elements.sentence(entry.status.reason or "it was stopped"), icon=":material/pause_circle:")
+        st.warning(plain_sentence(entry.status.reason or "it was stopped"), icon=":material/pause_circle:")
 
 
 def show_buttons(entry: Entry) -> None:

@@ -10,10 +10,11 @@ from dashboard.charts.plotly_figures import Line
 from dashboard.charts.styles import GREY, Style, family_color
 from dashboard.jobs import Job
 from dashboard.library import store
+from dashboard.library.curves import SMOOTHING
 from dashboard.library.store import Entry, Library
 from dashboard.pages.train import form
-from dashboard.widgets import elements
-from dashboard.widgets.elements import plain
+from dashboard.widgets import elements, error_boundary
+from dashboard.widgets.text import name_line, plain, plain_sentence
 from gan_core.errors import UserError
 
 EARLIER = 6  # runs listed below those in training
@@ -27,7 +28,7 @@ def main() -> None:
     follow()
 
 
-@elements.bounded
+@error_boundary.bounded
 def _follow() -> None:
     """The trainings, drawn again every second while one of them goes on."""
     library = store.library()
@@ -61,7 +62,10 @@ def show_waiting(job: Job) -> None:
         if job.over:
             st.error(plain(job.error()), icon=":material/error:")
             st.button(
-                "Dismiss", key=f"dismiss {job.name}", on_click=elements.action(jobs.jobs().forget), args=(job.name,)
+                "Dismiss",
+                key=f"dismiss {job.name}",
+                on_click=error_boundary.action(jobs.jobs().forget),
+                args=(job.name,),
             )
         else:
             st.progress(0.0, text=":material/hourglass_top: Preparing: reading the images")
@@ -70,7 +74,7 @@ def show_waiting(job: Job) -> None:
                 "Cancel",
                 icon=":material/close:",
                 key=f"cancel {job.name}",
-                on_click=elements.action(jobs.cancel),
+                on_click=error_boundary.action(jobs.cancel),
                 args=(job,),
             )
 
@@ -87,7 +91,7 @@ def show_training(library: Library, entry: Entry, job: Job | None) -> None:
             return
         st.progress(min(1.0, status.step / status.steps) if status.steps else 0.0, text=_progress_text(entry, job))
         if status.state == "failed":
-            st.error(elements.sentence(status.reason or "the training failed"), icon=":material/error:")
+            st.error(plain_sentence(status.reason or "the training failed"), icon=":material/error:")
         elif job and job.failed and not entry.running:
             st.error(plain(job.error()), icon=":material/error:")
         show_growth(library, entry)
@@ -109,7 +113,7 @@ def show_growth(library: Library, entry: Entry) -> None:
             st.caption(f"Samples at epoch {newest}" if newest is not None else "Samples come after the first epoch.")
         for title, columns, percent in run_metrics.growth(entry):
             pairs = zip(columns.items(), (solid, beside), strict=False)
-            lines = [Line(name, library.curve(entry, of, elements.SMOOTHING), style) for (name, of), style in pairs]
+            lines = [Line(name, library.curve(entry, of, SMOOTHING), style) for (name, of), style in pairs]
             lines = [line for line in lines if len(line.curve.x)]
             with st.container(gap="xsmall"):
                 st.markdown(f"**{title}**")
@@ -144,7 +148,7 @@ def show_earlier(entry: Entry) -> None:
 
 
 def _button(label: str, icon: str, entry: Entry, action: Callable[[], object]) -> None:
-    @elements.action
+    @error_boundary.action
     def act() -> None:
         try:
             action()
@@ -160,7 +164,7 @@ def _button(label: str, icon: str, entry: Entry, action: Callable[[], object]) -
 def _headline(entry: Entry) -> str:
     preset = f":gray[{plain(entry.config.preset)}]" if entry.config else ":gray[cannot be read]"
     done = ":green-badge[:material/check_circle: finished]" if entry.status.state == "finished" else ""
-    return f"{elements.name_line(entry)} {done} {preset}"
+    return f"{name_line(entry)} {done} {preset}"
 
 
 def _progress_text(entry: Entry, job: Job | None) -> str:

@@ -8,7 +8,7 @@ import pytest
 from dashboard.library import source_check
 from dashboard.library.store import Library
 from dashboard.pages.evaluate import neighbours
-from dashboard.widgets import elements
+from dashboard.widgets.text import source_name
 from gan_core import data
 from tests.helpers.run_folders import make_run
 
@@ -44,7 +44,7 @@ def test_classes_from_several_folders(tmp_path: Path) -> None:
     source = f"classes:normal={tmp_path}/children/NORMAL;covid={tmp_path}/adults/*/COVID"
     assert source_check.problem(source) == "" and neighbours.is_here(source)
     assert source_check.classes(source) == ("covid", "normal")
-    assert elements.source_name(source) == "covid, normal from adults and children/NORMAL"
+    assert source_name(source) == "covid, normal from adults and children/NORMAL"
     assert source_check.hint(source).startswith("The classes come from different folders (covid from adults; ")
     assert source_check.hint(source, ("covid",)) == source_check.hint("phantom:cxr") == ""
     away = source.replace("adults", "adlts")
