@@ -3,7 +3,7 @@
 import streamlit as st
 from starlette.middleware import Middleware
 
-from dashboard.live import server
+from dashboard.live import mount
 from dashboard.server.routes import routes
 from dashboard.server.security import Door
 
@@ -17,8 +17,8 @@ def on_script_error(error: Exception) -> bool:
 
 app = st.App(
     "dashboard/main.py",
-    routes=routes(),
-    middleware=[Middleware(Door), Middleware(server.Ahead)],
-    lifespan=server.lifespan,
+    routes=[*mount.routes(), *routes()],
+    middleware=[Middleware(Door), Middleware(mount.Ahead)],
+    lifespan=mount.lifespan,
     on_script_error=on_script_error,
 )

@@ -6,7 +6,7 @@ from pathlib import Path
 from starlette.middleware import Middleware
 
 from dashboard.live.editor_stubs import without_stubs
-from dashboard.live.streams import Kept
+from dashboard.live.open_stream import Kept
 from dashboard.server.security import Door, Narrow
 from gan_core.runs import default_root
 

@@ -12,9 +12,9 @@ from typing import Any
 import streamlit as st
 
 from dashboard.charts.styles import Style, run_styles
+from dashboard.library import data_here, real_sheet
 from dashboard.library.store import Entry, Library
-from dashboard.pages.evaluate import neighbours
-from dashboard.samples import animations, real_sheet
+from dashboard.samples import animations
 from dashboard.server import frames
 from dashboard.widgets.text import STATE_BADGES, plain, source_name
 from gan_core.families import registry
@@ -174,16 +174,16 @@ def real_images(shown: Sequence[Entry]) -> list[dict[str, Any]]:
 
 def place_of(source: str) -> str:
     """Where a run's data is on this machine, as its config or the reader says; empty if it is not."""
-    if neighbours.is_here(source):
+    if data_here.is_here(source):
         return source
     typed = str(st.session_state.get(f"data {source}", "")).strip()
-    return typed if typed and neighbours.is_here(typed) else ""
+    return typed if typed and data_here.is_here(typed) else ""
 
 
 def ask_for_data(shown: Sequence[Entry]) -> None:
     """Fields for the data sets that are not where their runs name them; what is typed stays in this session."""
     named = dict.fromkeys(entry.config.source for entry in shown if entry.config)
-    away = [source for source in named if not neighbours.is_here(source)]
+    away = [source for source in named if not data_here.is_here(source)]
     if not away:
         return
     with st.popover("Real images beside", icon=":material/compare:", key="data places"):
@@ -191,7 +191,7 @@ def ask_for_data(shown: Sequence[Entry]) -> None:
         for source in away:
             words = f"the folder or zip of {source_name(source)}"
             typed = st.text_input(plain(source_name(source)), key=f"data {source}", placeholder=words)
-            if typed.strip() and not neighbours.is_here(typed.strip()):
+            if typed.strip() and not data_here.is_here(typed.strip()):
                 st.error(plain(f"There is no folder or zip '{typed.strip()}' on this machine."))
 
 

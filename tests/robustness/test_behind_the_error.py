@@ -111,11 +111,11 @@ def test_every_action_of_the_pages_is_guarded() -> None:
 
 
 def test_a_fault_of_ours_in_the_live_tab(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    from dashboard.live import server
+    from dashboard.live import mount
     from dashboard.live.models import Shelf
 
     monkeypatch.setenv("GANRAY_RUNS", str(ROOT / "runs"))
-    with TestClient(server.mounted("/gradio"), base_url="http://localhost") as client, caplog.at_level(logging.ERROR):
+    with TestClient(mount.mounted("/gradio"), base_url="http://localhost") as client, caplog.at_level(logging.ERROR):
 
         def call() -> str:
             asked = {"data": ["reference/cgan", "PNEUMONIA", 1, 1, 1.0]}

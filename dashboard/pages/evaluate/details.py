@@ -9,9 +9,10 @@ import streamlit as st
 from dashboard.charts import html_tables, plotly_figures, run_metrics
 from dashboard.charts.plotly_figures import Point
 from dashboard.charts.styles import GREY, Style
-from dashboard.library import evaluation_files, evaluations, store
+from dashboard.library import data_here, evaluation_files, evaluations, store
 from dashboard.library.evaluations import ALL, Evaluated, Table
 from dashboard.library.explained import HELD_OUT, REAL, SYNTHETIC
+from dashboard.library.image_encoding import png
 from dashboard.pages.evaluate import generator_answers, neighbours
 from dashboard.widgets import elements
 from dashboard.widgets.text import name_line, plain, plain_sentence, source_name
@@ -157,7 +158,7 @@ def show_pairs(run: Evaluated, near: Sequence[Neighbour]) -> None:
     assert config
     source = st.text_input(
         "Where the training images are",
-        config.source if neighbours.is_here(config.source) else "",
+        config.source if data_here.is_here(config.source) else "",
         key=f"data {run.entry.name}",
         placeholder=f"the folder or zip '{source_name(config.source)}' on this machine",
         help="They are read here and shown here, and kept nowhere.",
@@ -180,7 +181,7 @@ def show_pairs(run: Evaluated, near: Sequence[Neighbour]) -> None:
                 left, right = st.columns(2, gap="xsmall")
                 with left:
                     alt = f"Generated image {pair.generated} of {run.label}"
-                    elements.picture(neighbours.png(made[pair.generated], True), alt, f"made-{number}")
+                    elements.picture(png(made[pair.generated], True), alt, f"made-{number}")
                     st.caption("generated")
                 with right:
                     show_real(real.get(pair.training), number)
@@ -191,7 +192,7 @@ def show_real(picture: np.ndarray | None, number: int) -> None:
     if picture is None:
         st.caption(":material/visibility_off: its training image is not shown: the data is not here")
         return
-    elements.picture(neighbours.png(picture, False), "The nearest training image", f"real-{number}")
+    elements.picture(png(picture, False), "The nearest training image", f"real-{number}")
     st.caption("training image")
 
 

@@ -10,9 +10,8 @@ import streamlit as st
 from dashboard.charts import html_tables
 from dashboard.charts.html_tables import Scale
 from dashboard.charts.styles import GREY, Style
+from dashboard.library.image_encoding import data_uri, png
 from dashboard.library.store import Entry
-from dashboard.live.picture_html import uri
-from dashboard.pages.evaluate import neighbours
 from dashboard.pages.quiz import questions
 from dashboard.pages.quiz.questions import GENERATED, REAL, Made, Picture, Quiz
 from dashboard.widgets import elements
@@ -37,7 +36,7 @@ def question(picture: Picture, number: int, total: int) -> str:
 
 
 def _image(picture: Picture, alt: str, synthetic: bool) -> str:
-    content = uri(neighbours.png(picture.pixels, synthetic))
+    content = data_uri(png(picture.pixels, synthetic))
     return f'<img src="{content}" alt="{html.escape(alt)}" draggable="false">'
 
 

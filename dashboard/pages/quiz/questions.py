@@ -17,14 +17,12 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from dashboard.library import source_check
+from dashboard.library import data_here
 from dashboard.library.store import Entry
-from dashboard.pages.evaluate import neighbours
 from gan_core import data, runs
 from gan_core.config import RunConfig
 from gan_core.data import Prepared
 from gan_core.data.readers import phantom
-from gan_core.data.source import COMBINED
 from gan_core.decode.image_files import quantise
 from gan_core.errors import UserError
 from gan_core.families import registry
@@ -34,7 +32,6 @@ COUNT = 20  # pictures, half of them real
 MOST = 5  # runs: two generated pictures of each at least
 REAL, GENERATED = "R", "G"
 WORDS = {REAL: "real", GENERATED: "generated"}
-DATA = "GANRAY_DATA"  # environment variable: a folder that sources named by a relative path lie in
 HEADER = ("seed", "number", "run", "class", "truth", "answer", "right")
 _FIRST_SEED = 10**9  # of latents: far from the ones that previews and other pages show
 _FIRST_BODY = 2 * 10**15  # of drawn pictures: no phantom source reaches so far, and previews begin at half of it
@@ -97,22 +94,9 @@ def settle(chosen: Sequence[Entry], seed: int, folder: str = "") -> Quiz:
             changed = entry.run.weights.stat().st_mtime_ns
         except OSError:
             changed = 0
-        source = locate(entry.config, folder) if entry.config else ""
+        source = data_here.locate(entry.config, folder) if entry.config else ""
         parts.append(Part(entry.name, entry.label, str(entry.run.folder), str(entry.run.root), changed, source))
     return Quiz(tuple(parts), seed)
-
-
-def locate(settled: RunConfig, folder: str = "") -> str:
-    """Where a run's data is on this machine; empty if it is not.
-
-    Looked for below `folder`, and in it where it holds the run's classes, below GANRAY_DATA, and where the run says.
-    """
-    source, places = settled.source, []
-    if not source.startswith(("phantom:", "hf:", COMBINED)) and not Path(source).is_absolute():
-        places = [str(Path(base).expanduser() / source) for base in (folder, os.environ.get(DATA, "")) if base]
-        if folder and set(settled.classes) <= set(source_check.classes(folder)):
-            places.insert(1, folder)
-    return next((place for place in (*places, source) if neighbours.is_here(place)), "")
 
 
 @st.cache_resource(max_entries=32, show_spinner=False)

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
+from dashboard.library.image_encoding import data_uri, png
 from dashboard.library.store import SCORE_EDGES, Entry, Library
-from dashboard.live.picture_html import uri
-from dashboard.pages.evaluate import neighbours
 from dashboard.widgets import elements, error_boundary
 from dashboard.widgets.text import plain, plain_sentence
 from gan_core import images
@@ -147,7 +146,7 @@ def sorted_grid(found: list[Scored], boundary: float, label: str) -> str:
             above = False
             word = "from here on taken for generated" if place > 1 else "all taken for generated"
             cells.append(f'<div class="eyes-line" role="separator"><span>{word}</span></div>')
-        content = uri(images.png_bytes(one.pixels, Run=label, Score=f"{one.score:.3f}"))
+        content = data_uri(images.png_bytes(one.pixels, Run=label, Score=f"{one.score:.3f}"))
         taken = "real" if one.score > boundary else "generated"
         kind = f", {one.kind}" if one.kind else ""
         alt = html.escape(f"Number {place}, score {one.score:+.3f}, taken for {taken}{kind}; synthetic")
@@ -182,7 +181,7 @@ def show_own(library: Library, entry: Entry) -> None:
     except UserError as error:
         st.error(plain_sentence(str(error)), icon=":material/error:")
         return
-    content = uri(neighbours.png(seen.transpose(2, 0, 1), synthetic=False))
+    content = data_uri(png(seen.transpose(2, 0, 1), synthetic=False))
     alt = f"Your picture as the discriminator sees it, {config.image_size} pixels a side"
     st.html(f'<figure class="eyes-one eyes-mine"><img src="{content}" alt="{alt}"></figure>')
     for name, score in scores.items():

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from dashboard.library import data_here
+from dashboard.library.image_encoding import png
 from dashboard.library.store import Kept
-from dashboard.pages.evaluate import neighbours
 from gan_core import images
 from gan_core.config import RunConfig
 from gan_core.data.decode_pool import decode_one
@@ -38,7 +39,7 @@ def sheet(config: RunConfig, name: str) -> bytes:
         UserError: no such name, the place cannot be read, or it holds no image.
     """
     place = _places.get(name, lambda: config.source)
-    if name != token(config, place) or not neighbours.is_here(place):
+    if name != token(config, place) or not data_here.is_here(place):
         raise UserError("The data of this run is not on this machine.")
     return _sheets.get(name, lambda: _drawn(config, place))
 
@@ -51,7 +52,7 @@ def _drawn(config: RunConfig, place: str) -> bytes:
     found = [picture for label in shares if (picture := next(groups[label], None)) is not None]
     if not found:
         raise UserError("None of the images of this run's data can be read.")
-    return neighbours.png(images.grid(np.stack(found), COLUMNS).transpose(2, 0, 1), synthetic=False)
+    return png(images.grid(np.stack(found), COLUMNS).transpose(2, 0, 1), synthetic=False)
 
 
 def _read(source: Source, settings: Settings, label: str, seed: int) -> Iterator[np.ndarray]:
