@@ -8,7 +8,7 @@ import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from dashboard.library.explained import (
+from dashboard.library.measure_names import (
     CHANGED,
     CHANGES,
     CYCLE,

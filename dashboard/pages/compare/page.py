@@ -4,11 +4,11 @@ import streamlit as st
 
 from dashboard.charts import run_curves
 from dashboard.charts.styles import run_styles
-from dashboard.library import notes, store
+from dashboard.library import store
 from dashboard.library.store import Entry, Library
 from dashboard.pages.compare import sharing
 from dashboard.samples import grids
-from dashboard.widgets import diagnosis, elements, run_picker, settings_table
+from dashboard.widgets import diagnosis, elements, notes_editor, run_picker, settings_table
 from dashboard.widgets.text import plain, source_name
 
 
@@ -35,7 +35,7 @@ def main() -> None:
     diagnosis.show(library, chosen, look)
     run_curves.show(chosen, look, diagnosis.marks(library, chosen))
     settings_table.show(library, chosen)
-    notes.show(library, chosen, look)
+    notes_editor.show(library, chosen, look)
     sharing.show(library, chosen, look)
     st.caption(elements.SYNTHETIC)
     elements.unreadable(entries)

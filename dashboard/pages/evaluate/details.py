@@ -6,14 +6,14 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard.charts import html_tables, plotly_figures, run_metrics
+from dashboard.charts import interval_strips, plotly_figures, run_metrics
 from dashboard.charts.plotly_figures import Point
 from dashboard.charts.styles import GREY, Style
 from dashboard.library import data_here, evaluation_files, evaluations, store
 from dashboard.library.evaluations import ALL, Evaluated, Table
-from dashboard.library.explained import HELD_OUT, REAL, SYNTHETIC
 from dashboard.library.image_encoding import png
-from dashboard.pages.evaluate import generator_answers, neighbours
+from dashboard.library.measure_names import HELD_OUT, REAL, SYNTHETIC
+from dashboard.pages.evaluate import generator_answers, html_tables, neighbours
 from dashboard.widgets import elements
 from dashboard.widgets.text import name_line, plain, plain_sentence, source_name
 from gan_core.errors import UserError
@@ -58,13 +58,13 @@ def show_classes(runs: Sequence[Evaluated], look: dict[str, Style]) -> None:
         if len(runs) == 1:
             for row in evaluations.class_rows(runs[0], classes):
                 st.markdown(f":small[{row.title}]")
-                st.html(html_tables.strips(row, classes, styles * len(classes)))
+                st.html(interval_strips.strips(row, classes, styles * len(classes)))
             st.caption("A generator that neglects a class shows it here.")
             return
         for name in classes:
             if covered := evaluations.generators(runs, name).row("coverage"):
                 st.markdown(f":small[{plain(name)}]")
-                st.html(html_tables.strips(covered, [run.label for run in runs], styles))
+                st.html(interval_strips.strips(covered, [run.label for run in runs], styles))
         st.caption("Coverage: the share of a class's real images that generated ones of the class reach.")
 
 

@@ -1,14 +1,14 @@
-"""What evaluations of generators mean, in a sentence or two for each question; of translators see `audits`.
+"""What evaluations of generators mean, in a sentence or two for each question.
 
 Sentences are Markdown. None says more than the intervals allow.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from dashboard.library import evaluations
 from dashboard.library.evaluations import COPIES, HOW_REAL, HOW_USEFUL, HOW_VARIED, Evaluated, Row, Table
-from dashboard.library.explained import BOTH, HELD_OUT, SYNTHETIC
+from dashboard.library.measure_names import BOTH, HELD_OUT, SYNTHETIC
+from dashboard.pages.evaluate.answers import Answer, of_hundred, times
 from dashboard.widgets.text import plain, plain_sentence
 from gan_core.evaluation.results import OWN, Measure
 
@@ -19,17 +19,6 @@ VERDICTS = {  # of memorisation -> icon and colour
     "copies": (":material/content_copy:", "red"),
     "cannot tell": (":material/help:", "gray"),
 }
-
-
-@dataclass(frozen=True)
-class Answer:
-    """One question answered: in words, and by the row of the table that the words rest on."""
-
-    question: str
-    words: str
-    row: Row | None = None
-    scale: str = ""  # what the row shows, in a few words
-    beside: tuple[Measure | None, ...] = ()  # a second mark for each cell
 
 
 def of_generators(runs: Sequence[Evaluated], table: Table) -> list[Answer]:
@@ -59,16 +48,6 @@ def verdict_badge(run: Evaluated) -> str:
         return ""
     icon, color = VERDICTS.get(run.found.memorisation.verdict, VERDICTS["cannot tell"])
     return f":{color}-badge[{icon} {plain(run.found.memorisation.verdict)}]"
-
-
-def of_hundred(share: float) -> str:
-    """A share as people count: 82, or less than 1."""
-    count = round(share * 100)
-    return str(count) if count or share == 0 else "less than 1"
-
-
-def times(ratio: float) -> str:
-    return f"{ratio:.1f}" if ratio < 10 else f"{ratio:.0f}"
 
 
 def _ranked(runs: Sequence[Evaluated], table: Table, row: Row, does: str) -> str:

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from dashboard.charts import html_tables, run_metrics
+from dashboard.charts import interval_strips, run_metrics
 from dashboard.charts.styles import Style, run_styles
 from dashboard.library import evaluations, store
 from dashboard.library.evaluations import ALL, SECOND, Evaluated, Table
 from dashboard.library.store import Entry, Library
-from dashboard.pages.evaluate import details, generator_answers, seeds, time_to_quality, translator_answers
-from dashboard.pages.evaluate.generator_answers import Answer
+from dashboard.pages.evaluate import details, generator_answers, html_tables, seeds, time_to_quality, translator_answers
+from dashboard.pages.evaluate.answers import Answer
 from dashboard.widgets import elements, run_picker
 from dashboard.widgets.text import name_line, plain, source_name
 from gan_core.evaluation.results import Evaluation
@@ -52,7 +52,7 @@ def main() -> None:
     runs = evaluated(library, chosen)
     show_missing(library, chosen)
     if runs:
-        st.html(html_tables.legend())
+        st.html(interval_strips.legend())
     tasks = run_metrics.by_task([run.entry for run in runs])
     for task, group in tasks.items():
         if len(tasks) > 1:
@@ -170,7 +170,7 @@ def show_answers(answers: Sequence[Answer], table: Table, look: dict[str, Style]
                 st.subheader(answer.question, anchor=False)
                 st.markdown(answer.words)
                 if answer.row:
-                    st.html(html_tables.strips(answer.row, names, styles, answer.beside))
+                    st.html(interval_strips.strips(answer.row, names, styles, answer.beside))
                     st.caption(answer.scale)
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pandas as pd
 import streamlit as st
 
-from dashboard.charts import html_tables
+from dashboard.charts import interval_strips
 from dashboard.charts.styles import Style
 from dashboard.library import evaluation_files, evaluations
 from dashboard.library.evaluations import Evaluated, Row
@@ -57,7 +57,7 @@ def show(runs: Sequence[Evaluated], look: dict[str, Style]) -> None:
             with st.container(border=True, height="stretch", gap="small"):
                 again = second_opinion(groups, row.key, first, names)
                 st.markdown(f"**{plain(row.title)}**: {verdict(row, first, names)}{again}")
-                st.html(html_tables.strips(row, names, styles))
+                st.html(interval_strips.strips(row, names, styles))
     if rows:
         st.caption(
             "Means over seeds with the 95% interval of the mean (Student). Ahead are the best and those that Welch's "

@@ -1,4 +1,4 @@
-"""What audits of translators mean, in a sentence for each question and direction; of generators see `verdicts`."""
+"""What audits of translators mean, in a sentence for each question and direction."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from dashboard.library import evaluation_files
 from dashboard.library.evaluations import EVERYTHING, HONEST, NEAR, TRUE, TURNS, WHERE, Column, Row, Table
-from dashboard.library.explained import TRUTH
-from dashboard.pages.evaluate.generator_answers import Answer, of_hundred, times
+from dashboard.library.measure_names import TRUTH
+from dashboard.pages.evaluate.answers import Answer, of_hundred, times
 from dashboard.widgets.text import plain
 from gan_core.evaluation.results import Direction, Flip, Measure
 

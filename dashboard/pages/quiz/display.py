@@ -7,8 +7,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard.charts import html_tables
-from dashboard.charts.html_tables import Scale
+from dashboard.charts import interval_strips
+from dashboard.charts.interval_strips import Scale
 from dashboard.charts.styles import GREY, Style
 from dashboard.library.image_encoding import data_uri, png
 from dashboard.library.store import Entry
@@ -94,8 +94,8 @@ def accuracies(made: Made, answers: str, styles: Mapping[str, Style]) -> str:
         right, count = questions.accuracy(made, answers, run)
         measure, look = _share(right, count), styles[run] if run else ALL
         reach = f"{right} of {count}, 95% interval {measure.low:.0%} to {measure.high:.0%}"
-        name = f'{html_tables.dot(look)}{html.escape(run or "All")}<small class="quiz-reach">{reach}</small>'
-        bar = html_tables.strip(measure, scale, look.color)
+        name = f'{interval_strips.dot(look)}{html.escape(run or "All")}<small class="quiz-reach">{reach}</small>'
+        bar = interval_strips.strip(measure, scale, look.color)
         lines.append(f'<li><span class="ev-name">{name}</span>{bar}<b>{measure.value:.0%}</b></li>')
     return f'<ul class="ev-strips">{"".join(lines)}</ul>'
 

@@ -73,8 +73,8 @@ def choose(usable: list[Entry]) -> tuple[Quiz | None, list[Entry]]:
             )
             words = (
                 "A folder on the machine that runs this app, with the data of the runs in it. It is read here and goes "
-                f"nowhere. For a whole class, set {data_here.DATA_VARIABLE} for the app instead: then everyone gets the "
-                "same quiz."
+                f"nowhere. For a whole class, set {data_here.DATA_VARIABLE} for the app instead: then everyone gets "
+                "the same quiz."
             )
             folder = st.text_input("Where the real images are", key="quiz_data", placeholder="a folder", help=words)
         chosen = [by_name[name] for name in names if name in by_name]

@@ -13,11 +13,11 @@ import streamlit as st
 from dashboard import jobs
 from dashboard.charts import run_curves, run_metrics
 from dashboard.charts.styles import run_styles
-from dashboard.library import notes, queries, source_check, store
+from dashboard.library import queries, source_check, store
 from dashboard.library.store import Entry, Library
 from dashboard.pages.run import discriminator_scores
 from dashboard.samples import animations, grids
-from dashboard.widgets import diagnosis, elements, settings_table
+from dashboard.widgets import diagnosis, elements, notes_editor, settings_table
 from dashboard.widgets.text import name_line, plain, plain_sentence
 from gan_core import config as configs
 from gan_core import runs
@@ -50,7 +50,7 @@ def main() -> None:
     run_curves.every_curve(entry, diagnosis.marks(library, [entry]).get(entry.name, ()))
     discriminator_scores.show(library, entry)
     show_settings(entry)
-    notes.show(library, [entry], run_styles([entry]))
+    notes_editor.show(library, [entry], run_styles([entry]))
     show_files(entry)
     st.caption(elements.SYNTHETIC)
     if entry.running:
