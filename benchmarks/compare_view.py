@@ -23,8 +23,8 @@ import numpy as np
 import pandas as pd
 from playwright.sync_api import Page, sync_playwright
 
-from dashboard.charts import run_curves
-from dashboard.charts.run_curves import View
+from dashboard.charts import curve_payloads
+from dashboard.charts.curve_payloads import CurveView
 from dashboard.charts.styles import run_styles
 from dashboard.library.curves import Followed
 from dashboard.library.store import METRICS, Entry, Library
@@ -71,7 +71,7 @@ def drawn(library: Library, entries: list[Entry], smoothing: float) -> tuple[flo
     """Seconds of the server for all charts, every run by itself, and what it sends."""
     look = run_styles(entries)
     began = time.perf_counter()
-    data = run_curves.payload(library, entries, look, View(smoothing=smoothing, together=False), {})
+    data = curve_payloads.payload(library, entries, look, CurveView(smoothing=smoothing, together=False), {})
     json.dumps(data)
     return time.perf_counter() - began, data
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import streamlit as st
 
+from dashboard.charts.curve_payloads import EventMarker
 from dashboard.charts.styles import Style
-from dashboard.charts.traces import Mark
 from dashboard.library import store
 from dashboard.library.store import Entry, Kept, Library
 from dashboard.widgets import error_boundary
@@ -84,12 +84,12 @@ def show(library: Library, chosen: list[Entry], look: dict[str, Style]) -> None:
                 st.markdown(plain(words))
 
 
-def marks(library: Library, chosen: list[Entry]) -> dict[str, list[Mark]]:
+def marks(library: Library, chosen: list[Entry]) -> dict[str, list[EventMarker]]:
     """The events of each run by its name, as signs on the curves that show them."""
     found = {entry.name: run.events for entry in chosen if (run := diagnosed(library, entry))}
     return {
         name: [
-            Mark(event.epoch, event.until, event.kind, f"{event.title}: {event.sentence}", event.columns)
+            EventMarker(event.epoch, event.until, event.kind, f"{event.title}: {event.sentence}", event.columns)
             for event in events
         ]
         for name, events in found.items()

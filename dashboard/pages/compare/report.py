@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dashboard.charts import run_metrics, traces
+from dashboard.charts import curve_payloads, run_metrics
 from dashboard.charts.run_metrics import Chart
 from dashboard.charts.styles import Style
 from dashboard.charts.svg import DASHES, Trace, beyond, chart, shape
@@ -55,7 +55,7 @@ class Wanted:
     written: Mapping[str, Note]
     happened: Mapping[str, Sequence[Happening]]
     compared: str  # the paragraph about all runs
-    axis: str = "epoch"  # what the curves are drawn along: one of traces.AXES
+    axis: str = "epoch"  # what the curves are drawn along: one of curve_payloads.AXIS_LABELS
 
 
 def page(library: Library, chosen: Sequence[Entry], look: Mapping[str, Style], wanted: Wanted) -> str:
@@ -177,7 +177,7 @@ def _curves(library: Library, chosen: Sequence[Entry], look: Mapping[str, Style]
         drawn.append(f"<p class='quiet'>{' &emsp; '.join(_name(entry, look) for entry in group)}</p>")
         shown = "".join(_cards(library, task, group, look, wanted))
         drawn.append(f"<div class='row wide'>{shown}</div>" if shown else "<p>Nothing is logged yet.</p>")
-    along = "" if wanted.axis == "epoch" else f", along {traces.AXES[wanted.axis]}"
+    along = "" if wanted.axis == "epoch" else f", along {curve_payloads.AXIS_LABELS[wanted.axis]}"
     note = f"<p class='quiet'>Smoothing {wanted.smoothing:g}{along}, the logged steps pale behind.</p>"
     return _section("Curves", "".join(drawn) + note)
 
@@ -188,9 +188,9 @@ def _cards(library: Library, task: str, group: Sequence[Entry], look: Mapping[st
         (each, title, runs, _lines_of(library, each, runs, look, wanted)) for each, title, runs in _charts(task, group)
     ]
     last = max((float(line.curve.x[-1]) for *_, lines in found for line in lines), default=1.0)
-    end = traces.end(group, wanted.axis) or last
+    end = curve_payloads.last_epoch(group, wanted.axis) or last
     unit, word = _unit(end) if wanted.axis == "seconds" else (1.0, "")
-    along = f"{traces.AXES[wanted.axis]} ({word})" if word else traces.AXES[wanted.axis]
+    along = f"{curve_payloads.AXIS_LABELS[wanted.axis]} ({word})" if word else curve_payloads.AXIS_LABELS[wanted.axis]
     cursor = wanted.epoch if wanted.axis == "epoch" else None  # elsewhere each run has the epoch at another place
     cards = []
     for each, title, runs, lines in found:
@@ -209,7 +209,7 @@ def _lines_of(
     lines = []
     for entry in runs:
         curve, style = (
-            traces.curve(library, entry, each, store.METRICS, wanted.axis, wanted.smoothing),
+            curve_payloads.run_curve(library, entry, each, store.METRICS, wanted.axis, wanted.smoothing),
             look[entry.name],
         )
         if len(curve.x) and len(curve.smooth_x):

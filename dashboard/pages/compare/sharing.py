@@ -9,14 +9,13 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard.charts import run_curves
 from dashboard.charts.styles import Style
 from dashboard.library import notes, store
 from dashboard.library.curves import SMOOTHING
 from dashboard.library.store import Entry, Library
 from dashboard.pages.compare import report
 from dashboard.pages.compare.report import Happening, Wanted
-from dashboard.widgets import diagnosis, error_boundary
+from dashboard.widgets import diagnosis, error_boundary, run_curves
 from gan_core import diagnostics
 
 _COMPONENTS = Path(__file__).resolve().parents[2] / "components"
@@ -72,7 +71,7 @@ def _draw_maker(names: list[str], look: Mapping[str, Style]) -> None:
     written, _ = notes.known(library)
     made = time.strftime("%Y-%m-%d %H:%M")
     smoothing = float(st.session_state.get("smoothing", SMOOTHING))
-    axis = run_curves.AXES.get(str(st.session_state.get("x", "")), "epoch")
+    axis = run_curves.AXIS_CHOICES.get(str(st.session_state.get("x", "")), "epoch")
     wanted = partial(Wanted, (title or "").strip() or first, made, at.epoch, smoothing, at.view, written, axis=axis)
     body.download_button(
         "Download",

@@ -11,20 +11,18 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard import jobs
-from dashboard.charts import run_curves, run_metrics
+from dashboard.charts import run_metrics
 from dashboard.charts.styles import run_styles
 from dashboard.library import queries, source_check, store
 from dashboard.library.store import Entry, Library
 from dashboard.pages.run import discriminator_scores
 from dashboard.samples import animations, grids
-from dashboard.widgets import diagnosis, elements, notes_editor, settings_table
+from dashboard.widgets import diagnosis, elements, notes_editor, run_curves, settings_table
 from dashboard.widgets.text import name_line, plain, plain_sentence
 from gan_core import config as configs
 from gan_core import runs
 from gan_core.errors import UserError
 from gan_core.evaluation import results
-
-HIDDEN = {"step", "epoch", "seconds", "diversity/data"}  # axes, and what is drawn beside another curve
 
 
 def main() -> None:
