@@ -5,7 +5,7 @@ from starlette.middleware import Middleware
 
 from dashboard.live import mount
 from dashboard.server.routes import routes
-from dashboard.server.security import Door
+from dashboard.server.security import RequestGuard
 
 
 def on_script_error(error: Exception) -> bool:
@@ -18,7 +18,7 @@ def on_script_error(error: Exception) -> bool:
 app = st.App(
     "dashboard/main.py",
     routes=[*mount.routes(), *routes()],
-    middleware=[Middleware(Door), Middleware(mount.Ahead)],
+    middleware=[Middleware(RequestGuard), Middleware(mount.PrepareLiveTab)],
     lifespan=mount.lifespan,
     on_script_error=on_script_error,
 )

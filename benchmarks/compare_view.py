@@ -26,7 +26,7 @@ from playwright.sync_api import Page, sync_playwright
 from dashboard.charts import curve_payloads
 from dashboard.charts.curve_payloads import CurveView
 from dashboard.charts.styles import run_styles
-from dashboard.library.curves import Followed
+from dashboard.library.curves import FollowedTable
 from dashboard.library.store import METRICS, Entry, Library
 from gan_core.config import RunConfig
 from gan_core.runs import RunWriter
@@ -91,7 +91,7 @@ def following(steps: int, folder: Path) -> float:
     frame = table(steps, 0)
     frame.to_csv(path, index=False, float_format="%.7g")
     line = ",".join(f"{value:.7g}" for value in frame.iloc[-1])
-    followed = Followed(path)
+    followed = FollowedTable(path)
     times = []
     for _ in range(REPEATS + 1):
         with path.open("a") as file:

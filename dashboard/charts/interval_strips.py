@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from dashboard.charts.styles import GREY, Style
 from dashboard.library.evaluation_files import written
-from dashboard.library.evaluations import Row, decimals
+from dashboard.library.evaluations import MeasureRow, decimals
 from gan_core.evaluation.results import Measure
 
 
@@ -25,7 +25,7 @@ class Scale:
         return min(max((value - self.low) / (self.high - self.low), 0.0), 1.0) * 100
 
 
-def scale_of(row: Row, beside: Sequence[Measure | None] = ()) -> Scale:
+def scale_of(row: MeasureRow, beside: Sequence[Measure | None] = ()) -> Scale:
     """A scale that begins at zero and holds every value, interval and mark of a row."""
     if row.whole:
         return Scale(0, 1)
@@ -36,7 +36,7 @@ def scale_of(row: Row, beside: Sequence[Measure | None] = ()) -> Scale:
     return Scale(low, high * 1.04) if high > low else Scale(0, 1)
 
 
-def strips(row: Row, names: Sequence[str], looks: Sequence[Style], beside: Sequence[Measure | None] = ()) -> str:
+def strips(row: MeasureRow, names: Sequence[str], looks: Sequence[Style], beside: Sequence[Measure | None] = ()) -> str:
     """A line for each cell: name, interval and value on the row's scale, marks to compare with, the number."""
     scale, digits = scale_of(row, beside), decimals(row.cells, row.shows)
     lines = []

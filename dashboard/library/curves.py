@@ -206,7 +206,7 @@ class _Smooth:
         self.smoother, self.reducer = Smoother(smoothing), Reducer(SMOOTH_POINTS)
 
 
-class Followed:
+class FollowedTable:
     """One growing table of a run, shared by all sessions: polled under a lock, its curves kept until it grows."""
 
     def __init__(self, path: Path) -> None:

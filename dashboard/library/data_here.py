@@ -23,14 +23,14 @@ def is_here(source: str) -> bool:
         return False
 
 
-def locate(settled: RunConfig, folder: str = "") -> str:
+def locate(config: RunConfig, folder: str = "") -> str:
     """Where a run's data is on this machine; empty if it is not.
 
     Looked for below `folder`, and in it where it holds the run's classes, below GANRAY_DATA, and where the run says.
     """
-    source, places = settled.source, []
+    source, places = config.source, []
     if not source.startswith(("phantom:", "hf:", COMBINED)) and not Path(source).is_absolute():
         places = [str(Path(base).expanduser() / source) for base in (folder, os.environ.get(DATA_VARIABLE, "")) if base]
-        if folder and set(settled.classes) <= set(source_check.classes(folder)):
+        if folder and set(config.classes) <= set(source_check.classes(folder)):
             places.insert(1, folder)
     return next((place for place in (*places, source) if is_here(place)), "")

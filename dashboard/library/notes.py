@@ -47,7 +47,7 @@ class Note:
 
 
 @dataclass(frozen=True)
-class _File:
+class _NotesFile:
     """The content of notes.json."""
 
     runs: dict[str, Note]
@@ -141,7 +141,9 @@ class Notes:
                         found[f"{name} {other.run}"] = other  # of a run that had the name before
                     yield found, known
                     kept = {key: note for key, note in sorted(found.items()) if note}
-                    files.write_text(self.path, dumps(config.to_dict(_File(kept)), indent=1, ensure_ascii=False) + "\n")
+                    files.write_text(
+                        self.path, dumps(config.to_dict(_NotesFile(kept)), indent=1, ensure_ascii=False) + "\n"
+                    )
                     if place:
                         place.send_file(FILE)
             except filelock.Timeout:
@@ -188,7 +190,7 @@ def _read(path: Path) -> dict[str, Note]:
     version = values.get("format") if isinstance(values, dict) else None
     if isinstance(version, int) and version > FORMAT:
         raise UserError(f"{path} was written by a newer GANray (format {version}, this one reads {FORMAT}): update it")
-    return config.from_dict(_File, values, str(path)).runs
+    return config.from_dict(_NotesFile, values, str(path)).runs
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)

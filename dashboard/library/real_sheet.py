@@ -7,7 +7,7 @@ import numpy as np
 
 from dashboard.library import data_here
 from dashboard.library.image_encoding import png
-from dashboard.library.store import Kept
+from dashboard.library.store import LruCache
 from gan_core import images
 from gan_core.config import RunConfig
 from gan_core.data.decode_pool import decode_one
@@ -19,8 +19,8 @@ COUNT = 16  # images of a sheet, as many as a generator's has
 COLUMNS = 4
 _TRIES = 4  # pictures that are tried for each place: some files of a folder cannot be read
 
-_sheets: Kept[str, bytes] = Kept(8)
-_places: Kept[str, str] = Kept(64)  # token -> where a data set is; a place never stands in an address
+_sheets: LruCache[str, bytes] = LruCache(8)
+_places: LruCache[str, str] = LruCache(64)  # token -> where a data set is; a place never stands in an address
 
 
 def token(config: RunConfig, place: str) -> str:

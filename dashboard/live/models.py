@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 MOST = 4  # models kept in memory
 
 
-class Shelf:
+class ModelCache:
     """Models by run name, the last few used; two visitors of one run share it."""
 
     def __init__(self, root: Path) -> None:
@@ -29,7 +29,7 @@ class Shelf:
 
     def names(self, ability: str) -> list[str]:
         """Runs with weights that can `translate`, `generate` or `encode`; the best to begin with first."""
-        found = [(run, settled) for run, settled in self._usable() if _can(settled, ability)]
+        found = [(run, config) for run, config in self._usable() if _can(config, ability)]
         # A plain twin is for comparing; who comes to see something wants the other one, and the larger picture.
         found.sort(key=lambda pair: (pair[1].preset.endswith("_seed"), -pair[1].image_size, _synthetic(pair[1])))
         return [run.name for run, _ in found]
@@ -40,14 +40,14 @@ class Shelf:
 
     def classes(self, name: str) -> tuple[str, ...]:
         """The classes that a run can be asked for. Raises UserError: no such run, or it cannot be read."""
-        settled = self.config(name)
-        preset = registry.presets().get(settled.preset)
-        return settled.classes if preset and preset.conditional else ()
+        config = self.config(name)
+        preset = registry.presets().get(config.preset)
+        return config.classes if preset and preset.conditional else ()
 
-    def ways(self, name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def directions(self, name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """A translator's domains, and those of them that it translates to. Raises UserError: as `config`."""
-        settled = self.config(name)
-        return settled.domains, registry.targets(settled.preset, settled.domains)
+        config = self.config(name)
+        return config.domains, registry.targets(config.preset, config.domains)
 
     def is_loaded(self, name: str) -> bool:
         return any(name in (known, known.removeprefix(f"{runs.REFERENCE}/")) for known, _ in list(self._models))
@@ -89,12 +89,12 @@ class Shelf:
         return found
 
 
-def _can(settled: RunConfig, ability: str) -> bool:
-    preset = registry.presets().get(settled.preset)
+def _can(config: RunConfig, ability: str) -> bool:
+    preset = registry.presets().get(config.preset)
     if preset is None:
         return False
     return preset.encodes if ability == "encode" else preset.task == ability
 
 
-def _synthetic(settled: RunConfig) -> bool:
-    return settled.source.startswith("phantom:")
+def _synthetic(config: RunConfig) -> bool:
+    return config.source.startswith("phantom:")

@@ -21,10 +21,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboard.live.editor_stubs import without_stubs
 from dashboard.server import paths
-from dashboard.server.security import Narrow
+from dashboard.server.security import GradioAllowList
 
 
-class Lazy:
+class LazyApp:
     """An ASGI application that is made by the first request."""
 
     def __init__(self) -> None:
@@ -66,7 +66,7 @@ class Lazy:
     async def _make(self) -> None:
         async with self._lock:
             if self._made is None:
-                made = await asyncio.to_thread(mounted, paths.live_tab())
+                made = await asyncio.to_thread(application, paths.live_tab())
                 # Without its lifespan Gradio's queue never starts, and every call waits for ever.
                 await self._running.enter_async_context(made.router.lifespan_context(made))
                 self._made = made
@@ -91,7 +91,7 @@ def _import_torch() -> None:
     importlib.import_module("gan_core.evaluation.predicted_classes")
 
 
-class Ahead:
+class PrepareLiveTab:
     """ASGI middleware: whoever asks for the page Live will want the live tab, which is made meanwhile."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -103,19 +103,19 @@ class Ahead:
         await self.app(scope, receive, send)
 
 
-def mounted(at: str) -> Any:
+def application(at: str) -> Any:
     """A FastAPI application with the live tab at a path."""
     with without_stubs():
         import gradio as gr
     from fastapi import FastAPI
 
     from dashboard.live import app, theme
-    from dashboard.live.open_stream import Kept
+    from dashboard.live.open_stream import KeepStreamOpen
     from gan_core.runs import default_root
 
     blocks = app.build(default_root())
     options: dict[str, Any] = {"ssr_mode": False, "footer_links": [], "max_file_size": app.MAX_FILE, **theme.look()}
-    outer = FastAPI(openapi_url=None, middleware=[Middleware(Narrow, at), Middleware(Kept)])
+    outer = FastAPI(openapi_url=None, middleware=[Middleware(GradioAllowList, at), Middleware(KeepStreamOpen)])
     return gr.mount_gradio_app(outer, blocks, at, root_path=at, **options)
 
 
@@ -153,7 +153,7 @@ def _streams(message: Message) -> bool:
     return any(k == b"content-type" and v.startswith(b"text/event-stream") for k, v in message["headers"])
 
 
-_live = Lazy()
+_live = LazyApp()
 
 
 def routes() -> list[BaseRoute]:

@@ -80,7 +80,7 @@ def show_grids(shown: Sequence[Entry], look: dict[str, Style]) -> None:
     _STAGE(data={"runs": runs, "real": real_images(shown), "columns": columns(shown)}, key="stage")
 
 
-def show_one(entry: Entry, facts: "Facts | None" = None) -> None:
+def show_one(entry: Entry, facts: "EpochNumbers | None" = None) -> None:
     """The sheet of one run in all the room there is, with numbers of its epochs below."""
     told = {"title": "", "facts": facts.as_data() if facts else None}
     run = describe(entry, run_styles([entry])[entry.name]) | told
@@ -88,7 +88,7 @@ def show_one(entry: Entry, facts: "Facts | None" = None) -> None:
 
 
 @dataclass(frozen=True)
-class Facts:
+class EpochNumbers:
     """Numbers of a run that belong to its sheets."""
 
     title: str

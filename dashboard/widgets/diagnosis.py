@@ -11,7 +11,7 @@ import streamlit as st
 from dashboard.charts.curve_payloads import EventMarker
 from dashboard.charts.styles import Style
 from dashboard.library import store
-from dashboard.library.store import Entry, Kept, Library
+from dashboard.library.store import Entry, Library, LruCache
 from dashboard.widgets import error_boundary
 from dashboard.widgets.text import plain
 from gan_core import diagnostics
@@ -45,7 +45,7 @@ METHOD = (
 )
 
 _Key = tuple[Path, int, int, int, int, str, int]
-_known: Kept[_Key, Diagnosed] = Kept(64)
+_known: LruCache[_Key, Diagnosed] = LruCache(64)
 
 
 def diagnosed(library: Library, entry: Entry) -> Diagnosed | None:
@@ -56,15 +56,15 @@ def diagnosed(library: Library, entry: Entry) -> Diagnosed | None:
         written = entry.run.evaluation.stat().st_mtime_ns
     except OSError:
         written = 0
-    settled, evaluation = entry.config, library.evaluation(entry)
+    config, evaluation = entry.config, library.evaluation(entry)
     progress = evaluation.progress if isinstance(evaluation, Evaluation) else None
     metrics, previews = library.table(entry, store.METRICS), library.table(entry, store.EPOCHS)
     with metrics.lock, previews.lock:
         sizes = (metrics.table.version, len(metrics.table), previews.table.version, len(previews.table))
 
         def look() -> Diagnosed:
-            record = diagnostics.record(settled, entry.status, metrics.table, previews.table, progress)
-            return Diagnosed(entry.label, settled, record, diagnostics.diagnose(record))
+            record = diagnostics.record(config, entry.status, metrics.table, previews.table, progress)
+            return Diagnosed(entry.label, config, record, diagnostics.diagnose(record))
 
         return _known.get((entry.run.folder, *sizes, entry.status.state, written), look)
 

@@ -10,7 +10,7 @@ import streamlit as st
 from dashboard.charts.styles import Style
 from dashboard.library import store
 from dashboard.library.curves import SMOOTHING as SMOOTHING
-from dashboard.library.store import Entry, Sheet
+from dashboard.library.store import Entry, SheetLayout
 from dashboard.widgets import error_boundary
 from dashboard.widgets.text import plain
 from gan_core import runs
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 SYNTHETIC = f"Generated pictures: {NOTICE}."
 
 
-def picture(content: bytes | None, alt: str, key: str, sheet: Sheet | None = None) -> None:
+def picture(content: bytes | None, alt: str, key: str, sheet: SheetLayout | None = None) -> None:
     """A PNG as it is, enlarged to its column without blur; a quiet line where there is none.
 
     sheet: of a translator, which gets headings over its columns.
@@ -37,14 +37,14 @@ def picture(content: bytes | None, alt: str, key: str, sheet: Sheet | None = Non
         st.image(content, width="stretch", output_format="PNG", alt=described(alt, sheet))
 
 
-def headings(sheet: Sheet) -> str:
+def headings(sheet: SheetLayout) -> str:
     """The two directions of a translator's sheet, and what its six columns show; the style sheet aligns them."""
     ways = "".join(f'<span class="way">{html.escape(a)} → {html.escape(b)}</span>' for a, b in sheet.ways)
     columns = "".join(f"<span>{word}</span>" for word in sheet.pictures * 2)
     return f'<div class="sheet-headings">{ways}{columns}</div>'
 
 
-def described(alt: str, sheet: Sheet | None) -> str:
+def described(alt: str, sheet: SheetLayout | None) -> str:
     """The alternative text of a sheet: of a translator's, what its columns show as well."""
     if sheet is None:
         return alt

@@ -151,7 +151,7 @@ def test_who_says_where_the_data_is_sees_it(root: Path, tmp_path: Path) -> None:
 
 
 def test_facts_are_told_by_epoch() -> None:
-    facts = grids.Facts("Changes", {"There": {0: "1%", 2: "3%"}, "Back": {2: "4%"}}, "Of held-out images.")
+    facts = grids.EpochNumbers("Changes", {"There": {0: "1%", 2: "3%"}, "Back": {2: "4%"}}, "Of held-out images.")
     assert facts.as_data() == {
         "title": "Changes",
         "epochs": [0, 2],

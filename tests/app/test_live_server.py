@@ -53,7 +53,7 @@ def test_the_page_frames_the_tab_in_its_own_theme() -> None:
 def test_the_tab_is_made_by_its_first_visitor(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who opens the page sees at once that it starts; what is asked for after it waits until that is done."""
     monkeypatch.setenv("GANRAY_RUNS", str(ROOT / "runs"))
-    lazy = mount.Lazy()
+    lazy = mount.LazyApp()
     monkeypatch.setattr(mount, "_live", lazy)
 
     @contextlib.asynccontextmanager

@@ -16,7 +16,7 @@ from dashboard.library import data_here
 from dashboard.library.image_encoding import png
 from dashboard.library.store import Entry, Library
 from dashboard.pages.quiz import display, questions
-from dashboard.pages.quiz.questions import COUNT, GENERATED, REAL, Made, Quiz
+from dashboard.pages.quiz.questions import COUNT, GENERATED, REAL, PictureSet, Quiz
 from gan_core import data
 from gan_core.errors import UserError
 from gan_core.evaluation import classification_report
@@ -56,7 +56,7 @@ def entries(root: Path, *names: str) -> list[Entry]:
 
 
 def settled(root: Path, *names: str, seed: int = 1) -> Quiz:
-    return questions.settle(entries(root, *names), seed)
+    return questions.compose(entries(root, *names), seed)
 
 
 def move_data(root: Path, name: str, source: str = "elsewhere") -> None:
@@ -191,8 +191,8 @@ def test_answers_are_counted_by_run_and_truth(full: Path) -> None:
 
 
 def test_a_class_that_a_spreadsheet_would_run_is_quoted() -> None:
-    picture = questions.Picture(np.zeros((1, 8, 8), np.uint8), REAL, "gan", "=1+1")
-    text = questions.to_csv(Quiz((), 3), Made((picture,), ()), REAL)
+    picture = questions.QuizPicture(np.zeros((1, 8, 8), np.uint8), REAL, "gan", "=1+1")
+    text = questions.to_csv(Quiz((), 3), PictureSet((picture,), ()), REAL)
     assert text.splitlines()[1] == "3,1,gan,'=1+1,real,real,1"
 
 

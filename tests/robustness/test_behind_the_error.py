@@ -112,10 +112,13 @@ def test_every_action_of_the_pages_is_guarded() -> None:
 
 def test_a_fault_of_ours_in_the_live_tab(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     from dashboard.live import mount
-    from dashboard.live.models import Shelf
+    from dashboard.live.models import ModelCache
 
     monkeypatch.setenv("GANRAY_RUNS", str(ROOT / "runs"))
-    with TestClient(mount.mounted("/gradio"), base_url="http://localhost") as client, caplog.at_level(logging.ERROR):
+    with (
+        TestClient(mount.application("/gradio"), base_url="http://localhost") as client,
+        caplog.at_level(logging.ERROR),
+    ):
 
         def call() -> str:
             asked = {"data": ["reference/cgan", "PNEUMONIA", 1, 1, 1.0]}
@@ -123,7 +126,7 @@ def test_a_fault_of_ours_in_the_live_tab(monkeypatch: pytest.MonkeyPatch, caplog
             return client.get(f"/gradio/gradio_api/call/generate/{event}").text
 
         with monkeypatch.context() as patched:
-            patched.setattr(Shelf, "get", broken)
+            patched.setattr(ModelCache, "get", broken)
             said = call()
         assert "event: error" in said
         assert "a reason that is ours" in said

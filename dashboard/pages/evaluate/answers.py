@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from dashboard.library.evaluations import Row
+from dashboard.library.evaluations import MeasureRow
 from gan_core.evaluation.results import Measure
 
 
@@ -12,7 +12,7 @@ class Answer:
 
     question: str
     words: str
-    row: Row | None = None
+    row: MeasureRow | None = None
     scale: str = ""  # what the row shows, in a few words
     beside: tuple[Measure | None, ...] = ()  # a second mark for each cell
 

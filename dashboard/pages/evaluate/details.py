@@ -10,7 +10,7 @@ from dashboard.charts import interval_strips, plotly_figures, run_metrics
 from dashboard.charts.plotly_figures import Point
 from dashboard.charts.styles import GREY, Style
 from dashboard.library import data_here, evaluation_files, evaluations, store
-from dashboard.library.evaluations import ALL, Evaluated, Table
+from dashboard.library.evaluations import ALL, EvaluatedRun, MeasureTable
 from dashboard.library.image_encoding import png
 from dashboard.library.measure_names import HELD_OUT, REAL, SYNTHETIC
 from dashboard.pages.evaluate import generator_answers, html_tables, neighbours
@@ -23,7 +23,7 @@ LESSONS = {"real": "real images", "synthetic": "its images", "both": "both"}
 SPACES = {"pixels": "in pixels", "features": "in a classifier's features"}
 
 
-def show_plane(table: Table, look: dict[str, Style]) -> None:
+def show_plane(table: MeasureTable, look: dict[str, Style]) -> None:
     """Precision against recall."""
     precision, recall = table.row("precision"), table.row("recall")
     if precision is None or recall is None:
@@ -47,7 +47,7 @@ def show_plane(table: Table, look: dict[str, Style]) -> None:
         )
 
 
-def show_classes(runs: Sequence[Evaluated], look: dict[str, Style]) -> None:
+def show_classes(runs: Sequence[EvaluatedRun], look: dict[str, Style]) -> None:
     """How near and how varied class by class: a generator may forget one."""
     classes = [scope for scope in evaluations.scopes(runs) if scope not in (ALL, evaluations.SECOND)]
     if not classes:
@@ -68,7 +68,7 @@ def show_classes(runs: Sequence[Evaluated], look: dict[str, Style]) -> None:
         st.caption("Coverage: the share of a class's real images that generated ones of the class reach.")
 
 
-def show_utility(runs: Sequence[Evaluated], look: dict[str, Style]) -> None:
+def show_utility(runs: Sequence[EvaluatedRun], look: dict[str, Style]) -> None:
     """Confusion matrices and reports of one lesson and one test."""
     found = [score for run in runs for score in run.found.utility]
     if not found:
@@ -122,7 +122,7 @@ def show_scores(score: Scores, label: str) -> None:
     st.caption(plain(words + labelled))
 
 
-def show_neighbours(runs: Sequence[Evaluated], look: dict[str, Style]) -> None:
+def show_neighbours(runs: Sequence[EvaluatedRun], look: dict[str, Style]) -> None:
     """What generated images lie nearest to, drawn again on a click."""
     found = [(run, run.found.memorisation) for run in runs if run.found.memorisation]
     if not found:
@@ -152,7 +152,7 @@ def show_neighbours(runs: Sequence[Evaluated], look: dict[str, Style]) -> None:
         show_pairs(run, neighbours.nearest(one, space))
 
 
-def show_pairs(run: Evaluated, near: Sequence[Neighbour]) -> None:
+def show_pairs(run: EvaluatedRun, near: Sequence[Neighbour]) -> None:
     """Generated images, drawn again, beside the real ones that they are nearest to where the data is here."""
     config = run.entry.config
     assert config
@@ -196,7 +196,7 @@ def show_real(picture: np.ndarray | None, number: int) -> None:
     st.caption("training image")
 
 
-def show_notes(runs: Sequence[Evaluated]) -> None:
+def show_notes(runs: Sequence[EvaluatedRun]) -> None:
     """What is stale or could not be measured, and how all of it was made."""
     for run in runs:
         reached = run.entry.status.epoch
@@ -215,7 +215,7 @@ def show_notes(runs: Sequence[Evaluated]) -> None:
         st.table(pd.DataFrame(columns), border="horizontal", alt="How the evaluations were made")
 
 
-def show_exports(runs: Sequence[Evaluated]) -> None:
+def show_exports(runs: Sequence[EvaluatedRun]) -> None:
     """Everything as CSV, the tables for a paper."""
     st.subheader("Take away")
     generate = [run for run in runs if not run.found.audit and run.entry.task != "translate"]
@@ -254,7 +254,7 @@ def _distances(found: Memorisation) -> dict[str, str]:
     return {plain(key): plain(value) for key, value in rows.items()}
 
 
-def _made(run: Evaluated) -> dict[str, str]:
+def _made(run: EvaluatedRun) -> dict[str, str]:
     found = run.found
     rows = {"Preset": found.preset, "Epoch": str(found.epoch), "Data": source_name(found.source)}
     for split, counts in found.counts.items():

@@ -6,7 +6,15 @@ Sentences are Markdown. None says more than the intervals allow.
 from collections.abc import Sequence
 
 from dashboard.library import evaluations
-from dashboard.library.evaluations import COPIES, HOW_REAL, HOW_USEFUL, HOW_VARIED, Evaluated, Row, Table
+from dashboard.library.evaluations import (
+    COPIES,
+    HOW_REAL,
+    HOW_USEFUL,
+    HOW_VARIED,
+    EvaluatedRun,
+    MeasureRow,
+    MeasureTable,
+)
 from dashboard.library.measure_names import BOTH, HELD_OUT, SYNTHETIC
 from dashboard.pages.evaluate.answers import Answer, of_hundred, times
 from dashboard.widgets.text import plain, plain_sentence
@@ -21,7 +29,7 @@ VERDICTS = {  # of memorisation -> icon and colour
 }
 
 
-def of_generators(runs: Sequence[Evaluated], table: Table) -> list[Answer]:
+def of_generators(runs: Sequence[EvaluatedRun], table: MeasureTable) -> list[Answer]:
     """The four questions; those that nothing was measured for are missing."""
     real, varied = table.row("frechet"), table.row("coverage") or table.row("recall")
     useful = next((row for row in table.rows if row.key.startswith(f"{SYNTHETIC} {HELD_OUT}")), None)
@@ -42,7 +50,7 @@ def of_generators(runs: Sequence[Evaluated], table: Table) -> list[Answer]:
     return found
 
 
-def verdict_badge(run: Evaluated) -> str:
+def verdict_badge(run: EvaluatedRun) -> str:
     """The verdict on memorisation as Markdown; empty where there is none."""
     if run.found.memorisation is None:
         return ""
@@ -50,7 +58,7 @@ def verdict_badge(run: Evaluated) -> str:
     return f":{color}-badge[{icon} {plain(run.found.memorisation.verdict)}]"
 
 
-def _ranked(runs: Sequence[Evaluated], table: Table, row: Row, does: str) -> str:
+def _ranked(runs: Sequence[EvaluatedRun], table: MeasureTable, row: MeasureRow, does: str) -> str:
     """Who is ahead, as far as the intervals say so."""
     if unlike := evaluations.differences(runs):
         return f"These runs cannot be ranked: {unlike}. Read each beside its own floor."
@@ -75,7 +83,7 @@ def _joined(names: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
-def _real(table: Table) -> str:
+def _real(table: MeasureTable) -> str:
     words = []
     frechet, precision = _only(table, "frechet"), _only(table, "precision")
     if precision:
@@ -87,7 +95,7 @@ def _real(table: Table) -> str:
     return " ".join(words)
 
 
-def _varied(table: Table) -> str:
+def _varied(table: MeasureTable) -> str:
     words = []
     reached, alike = _only(table, "coverage") or _only(table, "recall"), _only(table, "ms_ssim")
     if reached:
@@ -100,7 +108,7 @@ def _varied(table: Table) -> str:
     return " ".join(words)
 
 
-def _useful(runs: Sequence[Evaluated], table: Table, row: Row) -> str:
+def _useful(runs: Sequence[EvaluatedRun], table: MeasureTable, row: MeasureRow) -> str:
     """Only runs that were asked for their classes are held against each other, as long as there are any."""
     classifier = row.key.removeprefix(f"{SYNTHETIC} {HELD_OUT} ")
     found = [evaluations.scores(run.found, SYNTHETIC, HELD_OUT, classifier) for run in runs]
@@ -120,7 +128,7 @@ def _useful(runs: Sequence[Evaluated], table: Table, row: Row) -> str:
     return " ".join(word for word in words if word)
 
 
-def _taught(runs: Sequence[Evaluated], row: Row) -> str:
+def _taught(runs: Sequence[EvaluatedRun], row: MeasureRow) -> str:
     """Beside what real images teach."""
     known = [cell for cell in row.cells if cell]
     best = max(known, key=lambda cell: cell.value)
@@ -138,7 +146,7 @@ def _taught(runs: Sequence[Evaluated], row: Row) -> str:
     return f"{line} Taught by both, about {of_hundred(both.accuracy.value)}." if both else line
 
 
-def _copies(runs: Sequence[Evaluated]) -> str:
+def _copies(runs: Sequence[EvaluatedRun]) -> str:
     judged = [(run, run.found.memorisation) for run in runs if run.found.memorisation]
     if len(runs) == 1:
         return f"{verdict_badge(judged[0][0])} {plain_sentence(judged[0][1].reason)}"
@@ -149,6 +157,6 @@ def _copies(runs: Sequence[Evaluated]) -> str:
     return f"{named}. {'The others show no sign of it.' if len(wrong) < len(judged) else ''}".strip()
 
 
-def _only(table: Table, key: str) -> Measure | None:
+def _only(table: MeasureTable, key: str) -> Measure | None:
     row = table.row(key)
     return row.cells[0] if row else None

@@ -9,14 +9,14 @@ import math
 from dashboard.charts.interval_strips import Scale, dot, scale_of, strip
 from dashboard.charts.styles import Style
 from dashboard.library.evaluation_files import interval, written
-from dashboard.library.evaluations import EVERYTHING, Column, Row, Table, decimals
+from dashboard.library.evaluations import EVERYTHING, MeasureRow, MeasureTable, RunColumn, decimals
 from gan_core.evaluation.results import Direction, Flip, Scores
 
 ARROWS = {True: "higher is better", False: "lower is better", None: ""}
 _FULL = 0.15  # of the grey scale: a change that is drawn in full colour
 
 
-def table(found: Table, looks: dict[str, Style], caption: str) -> str:
+def table(found: MeasureTable, looks: dict[str, Style], caption: str) -> str:
     """Measures down, runs across; a measure's name opens its explanation."""
     heads = ["<th scope='col'>Measure</th>"]
     heads += ["<th scope='col' class='ev-floor'>Real images</th>"] if found.one_floor else []
@@ -30,12 +30,12 @@ def table(found: Table, looks: dict[str, Style], caption: str) -> str:
     return f'{frame}<table class="ev-table">{body}</table></div>'
 
 
-def _heading(column: Column, looks: dict[str, Style]) -> str:
+def _heading(column: RunColumn, looks: dict[str, Style]) -> str:
     way = f"<small>{html.escape(column.direction)}</small>" if column.way else ""
     return f"<th scope='col'>{dot(looks[column.run.entry.name])}{html.escape(column.run.label)}{way}</th>"
 
 
-def _line(row: Row, found: Table, looks: dict[str, Style]) -> str:
+def _line(row: MeasureRow, found: MeasureTable, looks: dict[str, Style]) -> str:
     digits = decimals(row.cells, row.shows)
     kin = [cell for other in found.rows if row.group and other.group == row.group for cell in other.cells]
     scale = scale_of(row, kin)

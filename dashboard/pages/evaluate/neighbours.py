@@ -43,7 +43,7 @@ def generated(run: Run, seed: int, numbers: Sequence[int]) -> dict[int, np.ndarr
     return dict(zip(sorted(set(numbers)), drawn, strict=True))
 
 
-def training(source: str, settled: RunConfig, names: Sequence[str]) -> dict[str, np.ndarray]:
+def training(source: str, config: RunConfig, names: Sequence[str]) -> dict[str, np.ndarray]:
     """Images of a source by name, as the training saw them, uint8 (C, H, W); what is not there is left out.
 
     Raises:
@@ -52,7 +52,7 @@ def training(source: str, settled: RunConfig, names: Sequence[str]) -> dict[str,
     if not data_here.is_here(source):
         raise UserError(f"there is no folder or zip '{source}' on this machine: name the one that holds the images")
     opened = open_source(str(source))
-    settings = Settings(settled.image_size, settled.channels, settled.fit, settled.patient_pattern, settled.split_seed)
+    settings = Settings(config.image_size, config.channels, config.fit, config.patient_pattern, config.split_seed)
     # Looked up among the pictures that the source lists: a name from a file opens nothing else.
     wanted = set(names)
     found = {

@@ -8,7 +8,7 @@ from dashboard.charts.styles import run_styles
 from dashboard.library import data_here, store
 from dashboard.library.store import Entry
 from dashboard.pages.quiz import display, questions
-from dashboard.pages.quiz.questions import COUNT, GENERATED, MOST, REAL, Made, Quiz
+from dashboard.pages.quiz.questions import COUNT, GENERATED, MOST, REAL, PictureSet, Quiz
 from dashboard.widgets import elements, error_boundary
 from dashboard.widgets.text import plain, plain_sentence, source_name
 from gan_core.errors import UserError
@@ -81,7 +81,7 @@ def choose(usable: list[Entry]) -> tuple[Quiz | None, list[Entry]]:
         elements.chip_colors("quiz", chosen, run_styles(chosen))
         if not chosen:
             return None, []
-        found = questions.settle(chosen, seed, folder.strip())
+        found = questions.compose(chosen, seed, folder.strip())
         show_sources(found, chosen)
         show_link(found)
     return found, chosen
@@ -160,7 +160,7 @@ def show_start(found: Quiz) -> None:
         st.space("small")
 
 
-def ask(found: Quiz, made: Made, answers: str) -> None:
+def ask(found: Quiz, made: PictureSet, answers: str) -> None:
     """One picture, and the two answers."""
     number = len(answers) + 1
     total = len(made.pictures)

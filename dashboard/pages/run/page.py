@@ -155,7 +155,7 @@ def show_scores(library: Library, entry: Entry) -> None:
         st.caption("No scores of the discriminator were written.")
 
 
-def changes(library: Library, entry: Entry) -> grids.Facts:
+def changes(library: Library, entry: Entry) -> grids.EpochNumbers:
     """What the translators change at each epoch, and what of the input does not come back."""
     table, names = library.table(entry, store.EPOCHS), run_metrics.titles(entry)
     columns = [column for column in run_metrics.CHANGES if column in table.numeric()] or run_metrics.CHANGES[:2]
@@ -168,7 +168,7 @@ def changes(library: Library, entry: Entry) -> grids.Facts:
                 found[names[column]][epoch] = run_metrics.share(value, 1)
         held_out |= math.isfinite(float(str(row.get("accuracy/d_held_out", "nan"))))
     note = f"Of {'held-out' if held_out else 'training'} images, {run_metrics.CHANGED}."
-    return grids.Facts("Changes", found, note)
+    return grids.EpochNumbers("Changes", found, note)
 
 
 def show_settings(entry: Entry) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from dashboard import jobs
-from dashboard.jobs import Order
+from dashboard.jobs import TrainingOrder
 from dashboard.library import source_check, store
 from dashboard.widgets import error_boundary
 from dashboard.widgets.text import plain
@@ -167,7 +167,7 @@ def _start() -> None:
         pair_pattern = _pair_pattern(preset, source)
         if problem := problem or source_check.pattern_problem(pair_pattern):
             raise UserError(problem)
-        order = Order(
+        order = TrainingOrder(
             preset=preset,
             source=source,
             name=str(form["name"]).strip() or jobs.jobs().free_name(preset),

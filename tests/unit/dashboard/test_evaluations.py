@@ -12,7 +12,7 @@ import pytest
 
 from dashboard.charts import interval_strips
 from dashboard.library import evaluation_files, evaluations
-from dashboard.library.evaluations import ALL, SECOND, Evaluated, Row
+from dashboard.library.evaluations import ALL, SECOND, EvaluatedRun, MeasureRow
 from dashboard.library.store import Library
 from dashboard.pages.evaluate import generator_answers, translator_answers
 from gan_core import runs
@@ -36,7 +36,7 @@ def full(made: Path, runs_root: Path) -> Path:
     return runs_root
 
 
-def chosen(root: Path, *names: str) -> list[Evaluated]:
+def chosen(root: Path, *names: str) -> list[EvaluatedRun]:
     library = Library(root)
     found = []
     for name in names:
@@ -44,16 +44,16 @@ def chosen(root: Path, *names: str) -> list[Evaluated]:
         assert entry
         one = library.evaluation(entry)
         assert isinstance(one, results.Evaluation)
-        found.append(Evaluated(entry, one, entry.label))
+        found.append(EvaluatedRun(entry, one, entry.label))
     return found
 
 
-def four(root: Path) -> list[Evaluated]:
+def four(root: Path) -> list[EvaluatedRun]:
     return chosen(root, *(f"reference/{name}" for name in QUALITY))
 
 
-def row(*cells: Measure | None, more: bool | None = True) -> Row:
-    return Row("key", "Title", "Meaning.", cells, more)
+def row(*cells: Measure | None, more: bool | None = True) -> MeasureRow:
+    return MeasureRow("key", "Title", "Meaning.", cells, more)
 
 
 def around(value: float, reach: float = 0.1) -> Measure:
