@@ -3,23 +3,22 @@
 import streamlit as st
 from starlette.middleware import Middleware
 
-from dashboard.live import server
+from dashboard.live import mount
 from dashboard.server.routes import routes
-from dashboard.server.security import Door
+from dashboard.server.security import RequestGuard
 
 
 def on_script_error(error: Exception) -> bool:
-    from dashboard.widgets import (
-        elements,  # numpy and pandas: the first page needs them, the start of the server does not
-    )
+    # numpy and pandas: the first page needs them, the start of the server does not
+    from dashboard.widgets import error_boundary
 
-    return elements.script_fault(error)
+    return error_boundary.script_fault(error)
 
 
 app = st.App(
     "dashboard/main.py",
-    routes=routes(),
-    middleware=[Middleware(Door), Middleware(server.Ahead)],
-    lifespan=server.lifespan,
+    routes=[*mount.routes(), *routes()],
+    middleware=[Middleware(RequestGuard), Middleware(mount.PrepareLiveTab)],
+    lifespan=mount.lifespan,
     on_script_error=on_script_error,
 )

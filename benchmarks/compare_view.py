@@ -23,9 +23,10 @@ import numpy as np
 import pandas as pd
 from playwright.sync_api import Page, sync_playwright
 
-from dashboard.charts import plotly_figures, run_curves
-from dashboard.charts.run_curves import View
-from dashboard.library.curves import Followed
+from dashboard.charts import curve_payloads
+from dashboard.charts.curve_payloads import CurveView
+from dashboard.charts.styles import run_styles
+from dashboard.library.curves import FollowedTable
 from dashboard.library.store import METRICS, Entry, Library
 from gan_core.config import RunConfig
 from gan_core.runs import RunWriter
@@ -68,9 +69,9 @@ def write_runs(root: Path) -> list[str]:
 
 def drawn(library: Library, entries: list[Entry], smoothing: float) -> tuple[float, dict[str, object]]:
     """Seconds of the server for all charts, every run by itself, and what it sends."""
-    look = plotly_figures.styles(entries)
+    look = run_styles(entries)
     began = time.perf_counter()
-    data = run_curves.payload(library, entries, look, View(smoothing=smoothing, together=False), {})
+    data = curve_payloads.payload(library, entries, look, CurveView(smoothing=smoothing, together=False), {})
     json.dumps(data)
     return time.perf_counter() - began, data
 
@@ -90,7 +91,7 @@ def following(steps: int, folder: Path) -> float:
     frame = table(steps, 0)
     frame.to_csv(path, index=False, float_format="%.7g")
     line = ",".join(f"{value:.7g}" for value in frame.iloc[-1])
-    followed = Followed(path)
+    followed = FollowedTable(path)
     times = []
     for _ in range(REPEATS + 1):
         with path.open("a") as file:

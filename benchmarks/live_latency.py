@@ -20,7 +20,7 @@ import psutil
 import torch
 
 from dashboard.live import generate, picture_html
-from dashboard.live.models import Shelf
+from dashboard.live.models import ModelCache
 from gan_core import images, inference
 from gan_core.config import RunConfig, to_dict
 from gan_core.decode.worker import DecodeWorker
@@ -126,14 +126,14 @@ def _row(name: str, values: list[float]) -> None:
 
 def generating(name: str, runs: Path, visits: int) -> None:
     """Print p50 and p95 of the steps of Generate and of the way between two classes, where there are two."""
-    shelf = Shelf(runs)
-    kinds = ["new", "between"] if len(shelf.get(name).classes) > 1 else ["new"]
+    models = ModelCache(runs)
+    kinds = ["new", "between"] if len(models.get(name).classes) > 1 else ["new"]
     for kind in kinds:
         took: list[list[float]] = []
         for visit in range(visits + 1):  # the first one pays for set-up
             began = time.perf_counter()
-            wanted = generate.Wanted(kind, name, seed=visit, count=generate.MOST, opinions=True)
-            took.append([(time.perf_counter() - began) * 1000 for _ in generate.draw(shelf, wanted)])
+            wanted = generate.GenerateRequest(kind, name, seed=visit, count=generate.MOST, opinions=True)
+            took.append([(time.perf_counter() - began) * 1000 for _ in generate.draw(models, wanted)])
         print(
             f"\n{name}, {kind}, {torch.get_num_threads()} threads\n{'':<16}{'p50':>8}{'p95':>8}  ms, of {visits} visits"
         )

@@ -29,7 +29,7 @@ LOGS_KEPT = 50
 
 
 @dataclass(frozen=True)
-class Order:
+class TrainingOrder:
     """What to train, as the command line takes it."""
 
     preset: str
@@ -95,7 +95,7 @@ class Jobs:
         self._jobs: dict[str, Job] = {}
         self._lock = threading.Lock()
 
-    def train(self, order: Order) -> Job:
+    def train(self, order: TrainingOrder) -> Job:
         """Start a training.
 
         Raises:

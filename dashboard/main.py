@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard.widgets import elements
+from dashboard.widgets import error_boundary
 
 HERE = Path(__file__).resolve().parent
 
@@ -53,8 +53,8 @@ def main() -> None:
         ],
         position="top",
     )
-    with elements.boundary(page.title):
-        elements.failed_action()
+    with error_boundary.boundary(page.title):
+        error_boundary.failed_action()
         page.run()
 
 

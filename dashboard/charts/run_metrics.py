@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from dashboard.library import store
+from dashboard.library.curves import SMOOTHING
 from dashboard.library.store import Entry, Library
-from dashboard.widgets import elements
 from gan_core import metrics
 from gan_core.config import RunConfig
 from gan_core.metrics import Metric, in_order
@@ -154,7 +154,7 @@ def last_values(library: Library, entry: Entry, group: Sequence[Entry]) -> dict[
     mixed = len({other.objective for other in group}) > 1
     rows = {}
     for chart in usual(group):
-        last = library.curve(entry, chart.columns, elements.SMOOTHING).last if measured(entry, chart) else math.nan
+        last = library.curve(entry, chart.columns, SMOOTHING).last if measured(entry, chart) else math.nan
         note = f" ({objective(entry)})" if mixed and chart.by_objective and measured(entry, chart) else ""
         rows[chart.title] = share(last) if chart.percent else number(last) + note
     summary = {metric.column: metric for other in group for metric in other.traits.metrics if metric.summary}

@@ -37,7 +37,7 @@ class Trace:
 
 
 @dataclass(frozen=True)
-class Frame:
+class AxisRanges:
     """From places along the axis and values to points of the picture."""
 
     end: float
@@ -107,19 +107,19 @@ def ticks(low: float, high: float, most: int = 6) -> list[float]:
     return [round(index * step, 12) for index in range(first, math.floor(high / step + 1e-9) + 1)]
 
 
-def _frame(traces: Sequence[Trace], end: float, percent: bool) -> Frame:
+def _frame(traces: Sequence[Trace], end: float, percent: bool) -> AxisRanges:
     """Ranges that show the smoothed curves well and the raw ones but for rare spikes."""
     smooth = np.concatenate([trace.curve.smooth_y for trace in traces])
     if percent:
-        return Frame(max(end, 1e-9), max(min(0.4, float(smooth.min()) - 0.05), 0), 1.02)
+        return AxisRanges(max(end, 1e-9), max(min(0.4, float(smooth.min()) - 0.05), 0), 1.02)
     usual = [np.quantile(trace.curve.y, [0.01, 0.99]) for trace in traces]
     values = np.concatenate([smooth, *usual])
     low, high = float(values.min()), float(values.max())
     margin = (high - low) * 0.06 or abs(high) * 0.1 or 1.0
-    return Frame(max(end, 1e-9), low - margin, high + margin)
+    return AxisRanges(max(end, 1e-9), low - margin, high + margin)
 
 
-def _line(x: np.ndarray, y: np.ndarray, frame: Frame, color: str, width: str, dash: str, opacity: float) -> str:
+def _line(x: np.ndarray, y: np.ndarray, frame: AxisRanges, color: str, width: str, dash: str, opacity: float) -> str:
     x, y = reduce(x, y, POINTS)
     if not len(x):
         return ""
@@ -138,7 +138,7 @@ def shape(name: str, x: float, y: float, color: str) -> str:
     return f'<polygon points="{corners}" fill="{color}" stroke="none"/>'
 
 
-def _shapes(trace: Trace, frame: Frame, index: int) -> str:
+def _shapes(trace: Trace, frame: AxisRanges, index: int) -> str:
     """A curve's shape, now and then along it; those of several curves beside each other."""
     x = np.array([frame.x(float(place)) for place in trace.curve.smooth_x])
     wanted = np.arange(LEFT + 20 + index * 31 % SHAPE_EVERY, x[-1] + 1, SHAPE_EVERY) if len(x) > 1 else x
@@ -146,7 +146,7 @@ def _shapes(trace: Trace, frame: Frame, index: int) -> str:
     return "".join(shape(trace.shape, x[i], frame.y(float(trace.curve.smooth_y[i])), trace.color) for i in places)
 
 
-def _axes(frame: Frame, percent: bool, along: str) -> str:
+def _axes(frame: AxisRanges, percent: bool, along: str) -> str:
     """Lines and numbers of both axes."""
     parts = []
     for value in ticks(frame.low, min(frame.high, 1.0) if percent else frame.high, 5):

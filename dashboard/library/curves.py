@@ -22,6 +22,7 @@ V = TypeVar("V")
 
 POINTS = 1000  # a trace
 SMOOTH_POINTS = 500  # a smoothed one, which has few spikes to keep
+SMOOTHING = 0.9  # of the curves at first, and of the last values in tables
 _KEPT = 64  # curves a followed table keeps ready
 
 
@@ -205,7 +206,7 @@ class _Smooth:
         self.smoother, self.reducer = Smoother(smoothing), Reducer(SMOOTH_POINTS)
 
 
-class Followed:
+class FollowedTable:
     """One growing table of a run, shared by all sessions: polled under a lock, its curves kept until it grows."""
 
     def __init__(self, path: Path) -> None:

@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from dashboard.library.evaluations import EVERYTHING, Column, Evaluated, Row, Table, decimals
+from dashboard.library.evaluations import EVERYTHING, EvaluatedRun, MeasureRow, MeasureTable, RunColumn, decimals
 from gan_core.evaluation.results import Evaluation, Fidelity, Measure, Progress
 
 HEADER = ("run", "preset", "epoch", "part", "of", "by", "measure", "value", "low", "high", "floor", "count")
@@ -36,7 +36,7 @@ def interval(cell: Measure, digits: int, shows: str = "number") -> str:
     return f"{low} to {high}" if "−" in low + high else f"{low}–{high}"
 
 
-def to_csv(runs: Sequence[Evaluated]) -> str:
+def to_csv(runs: Sequence[EvaluatedRun]) -> str:
     """Every number of these runs, one a line."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
@@ -49,7 +49,7 @@ def to_csv(runs: Sequence[Evaluated]) -> str:
     return buffer.getvalue()
 
 
-def to_markdown(table: Table) -> str:
+def to_markdown(table: MeasureTable) -> str:
     """A table of GitHub's kind; the best is bold where there is one."""
     lines = [["Measure", *(["Real images"] if table.one_floor else []), *map(_heading, table.columns)]]
     lines.append(["---", *["---:"] * (len(lines[0]) - 1)])
@@ -59,7 +59,7 @@ def to_markdown(table: Table) -> str:
     return "".join(f"| {' | '.join(cell.replace('|', '/') for cell in line)} |\n" for line in lines)
 
 
-def to_latex(table: Table) -> str:
+def to_latex(table: MeasureTable) -> str:
     """A `tabular` for the package booktabs; the best is bold where there is one."""
     heads = ["Measure", *(["Real images"] if table.one_floor else []), *map(_heading, table.columns)]
     lines = [rf"\begin{{tabular}}{{l{'r' * (len(heads) - 1)}}}", r"\toprule", _latex_line(map(_latex, heads))]
@@ -127,17 +127,17 @@ def as_text(value: float | None) -> str:
     return "" if value is None or not math.isfinite(value) else f"{value:.7g}"
 
 
-def _heading(column: Column) -> str:
+def _heading(column: RunColumn) -> str:
     return f"{column.run.label}, {column.direction}" if column.way else column.run.label
 
 
-def _floor(row: Row, table: Table) -> list[str]:
+def _floor(row: MeasureRow, table: MeasureTable) -> list[str]:
     if not table.one_floor:
         return []
     return ["–" if row.floor is None else written(row.floor, decimals(row.cells, row.shows), row.shows)]
 
 
-def _cells(row: Row, one_floor: bool) -> Iterator[tuple[str, bool]]:
+def _cells(row: MeasureRow, one_floor: bool) -> Iterator[tuple[str, bool]]:
     """What stands in each cell, and whether it is the best."""
     digits = decimals(row.cells, row.shows)
     for index, cell in enumerate(row.cells):

@@ -8,7 +8,7 @@ import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from dashboard.library.explained import (
+from dashboard.library.measure_names import (
     CHANGED,
     CHANGES,
     CYCLE,
@@ -47,7 +47,7 @@ UNBOUNDED = frozenset({"frechet", "kid", "density"})  # the others lie between 0
 
 
 @dataclass(frozen=True)
-class Evaluated:
+class EvaluatedRun:
     """A run with what was measured of it."""
 
     entry: Entry
@@ -56,7 +56,7 @@ class Evaluated:
 
 
 @dataclass(frozen=True)
-class Row:
+class MeasureRow:
     """One measure of several runs, or of several directions of translators."""
 
     key: str
@@ -77,10 +77,10 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Column:
+class RunColumn:
     """Whose numbers stand in a column."""
 
-    run: Evaluated
+    run: EvaluatedRun
     way: Direction | None = None  # of a translator
 
     @property
@@ -90,25 +90,25 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Section:
+class MeasureSection:
     """The rows that answer one question."""
 
     question: str
-    rows: tuple[Row, ...]
+    rows: tuple[MeasureRow, ...]
 
 
 @dataclass(frozen=True)
-class Table:
+class MeasureTable:
     """Runs side by side."""
 
-    columns: tuple[Column, ...]
-    sections: tuple[Section, ...]
+    columns: tuple[RunColumn, ...]
+    sections: tuple[MeasureSection, ...]
 
     @property
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[MeasureRow]:
         return [row for section in self.sections for row in section.rows]
 
-    def row(self, key: str) -> Row | None:
+    def row(self, key: str) -> MeasureRow | None:
         return next((row for row in self.rows if row.key == key), None)
 
     @property
@@ -119,7 +119,7 @@ class Table:
         )
 
 
-def generators(runs: Sequence[Evaluated], scope: str = ALL) -> Table:
+def generators(runs: Sequence[EvaluatedRun], scope: str = ALL) -> MeasureTable:
     """Fidelity of all images, of a class or by the second opinion; utility and memorisation only of all images."""
     rank = not differences(runs, scope)
     found = [fidelity(run.found, scope) for run in runs]
@@ -129,43 +129,48 @@ def generators(runs: Sequence[Evaluated], scope: str = ALL) -> Table:
         for key in keys:
             title, more, meaning = MEASURES[key]
             cells = tuple(one.measures.get(key) if one else None for one in found)
-            row = Row(key, title, meaning, cells, None if key in UNRANKED else more, _shows(key), key not in UNBOUNDED)
+            row = MeasureRow(
+                key, title, meaning, cells, None if key in UNRANKED else more, _shows(key), key not in UNBOUNDED
+            )
             rows.append(marked(row) if rank else row)
-        sections.append(Section(question, tuple(rows)))
+        sections.append(MeasureSection(question, tuple(rows)))
     if scope == ALL:
-        sections += [Section(HOW_USEFUL, tuple(_taught(runs, rank))), Section(COPIES, tuple(_copied(runs)))]
-    return _table([Column(run) for run in runs], sections)
+        sections += [
+            MeasureSection(HOW_USEFUL, tuple(_taught(runs, rank))),
+            MeasureSection(COPIES, tuple(_copied(runs))),
+        ]
+    return _table([RunColumn(run) for run in runs], sections)
 
 
-def class_rows(run: Evaluated, classes: Sequence[str]) -> list[Row]:
+def class_rows(run: EvaluatedRun, classes: Sequence[str]) -> list[MeasureRow]:
     """Precision, recall and coverage of one run, a cell for each class."""
     found = [run.found.fidelity.get(name) for name in classes]
     rows = []
     for key in ("precision", "recall", "coverage"):
         cells = tuple(one.measures.get(key) if one else None for one in found)
-        rows.append(Row(key, MEASURES[key][0], MEASURES[key][2], cells, None, "share", True))
+        rows.append(MeasureRow(key, MEASURES[key][0], MEASURES[key][2], cells, None, "share", True))
     return [row for row in rows if any(row.cells)]
 
 
-def translators(runs: Sequence[Evaluated]) -> Table:
+def translators(runs: Sequence[EvaluatedRun]) -> MeasureTable:
     """Audits, a column a direction. None is best: who turns a classifier more often may only cheat better."""
-    columns = [Column(run, way) for run in runs for way in run.found.audit]
+    columns = [RunColumn(run, way) for run in runs for way in run.found.audit]
     ways = [column.way for column in columns if column.way]
     judges = dict.fromkeys((flip.classifier, flip.sees) for way in ways for flip in way.flips)
     sections = [
-        Section(TURNS, tuple(_turned(ways, name, sees) for name, sees in judges if sees == EVERYTHING)),
-        Section(
+        MeasureSection(TURNS, tuple(_turned(ways, name, sees) for name, sees in judges if sees == EVERYTHING)),
+        MeasureSection(
             WHERE,
             tuple(_turned(ways, name, sees) for name, sees in judges if sees != EVERYTHING)
             + _rows([way.change for way in ways], CHANGES, CHANGED, "percent", "change"),
         ),
-        Section(HONEST, _rows([way.cycle for way in ways], CYCLES, CYCLE, "percent", "cycle")),
-        Section(
+        MeasureSection(HONEST, _rows([way.cycle for way in ways], CYCLES, CYCLE, "percent", "cycle")),
+        MeasureSection(
             NEAR,
             _rows([way.distance for way in ways], DISTANCES, DISTANCE)
             + _rows([way.untranslated for way in ways], UNTRANSLATED, DISTANCE),
         ),
-        Section(TRUE, _truths(ways)),
+        MeasureSection(TRUE, _truths(ways)),
     ]
     return _table(columns, sections)
 
@@ -175,13 +180,13 @@ def fidelity(found: Evaluation, scope: str) -> Fidelity | None:
     return found.second_opinion.get(ALL) if scope == SECOND else found.fidelity.get(scope)
 
 
-def scopes(runs: Sequence[Evaluated]) -> list[str]:
+def scopes(runs: Sequence[EvaluatedRun]) -> list[str]:
     """What fidelity was measured of, in any of the runs: all images first, the second opinion last."""
     classes = dict.fromkeys(name for run in runs for name in run.found.fidelity if name != ALL)
     return [ALL, *classes, *([SECOND] if any(run.found.second_opinion for run in runs) else [])]
 
 
-def differences(runs: Sequence[Evaluated], scope: str = ALL) -> str:
+def differences(runs: Sequence[EvaluatedRun], scope: str = ALL) -> str:
     """Why these runs' numbers cannot be held against each other, as a clause; empty if they can."""
     found = [one for one in (fidelity(run.found, scope) for run in runs) if one]
     if len({run.found.fingerprint for run in runs}) > 1:
@@ -193,7 +198,7 @@ def differences(runs: Sequence[Evaluated], scope: str = ALL) -> str:
     return ""
 
 
-def leaders(row: Row) -> tuple[int, ...]:
+def leaders(row: MeasureRow) -> tuple[int, ...]:
     """The best cell and those whose intervals overlap with its own, the best first; empty where none can be ranked."""
     known = {index: cell for index, cell in enumerate(row.cells) if cell and _has_interval(cell)}
     if row.more is None or len(known) < 2 or len(known) < sum(cell is not None for cell in row.cells):
@@ -204,7 +209,7 @@ def leaders(row: Row) -> tuple[int, ...]:
     return tuple(index for index in order if _overlap(known[index], best))
 
 
-def marked(row: Row) -> Row:
+def marked(row: MeasureRow) -> MeasureRow:
     """With the one cell marked that is better than all others, if there is one."""
     first = leaders(row)
     return replace(row, best=first[0]) if len(first) == 1 else row
@@ -228,7 +233,7 @@ def decimals(measures: Iterable[Measure | None], shows: str = "number") -> int:
     return min(max(1 - math.floor(math.log10(size)), 0), most) if 0 < size < math.inf else 2
 
 
-def _taught(runs: Sequence[Evaluated], rank: bool) -> list[Row]:
+def _taught(runs: Sequence[EvaluatedRun], rank: bool) -> list[MeasureRow]:
     rows = []
     classifiers = dict.fromkeys(one.classifier for run in runs for one in run.found.utility)
     for name in classifiers:
@@ -240,12 +245,12 @@ def _taught(runs: Sequence[Evaluated], rank: bool) -> list[Row]:
                 for one, beside in zip(found, real, strict=True)
             )
             of = f", {name}" if len(classifiers) > 1 else ""
-            row = Row(f"{trained} {tested} {name}", title + of, meaning, cells, True, "share", True)
+            row = MeasureRow(f"{trained} {tested} {name}", title + of, meaning, cells, True, "share", True)
             rows.append(replace(row, best=marked(comparable(row, found)).best) if rank else row)
     return rows
 
 
-def comparable(row: Row, found: Sequence[Scores | None]) -> Row:
+def comparable(row: MeasureRow, found: Sequence[Scores | None]) -> MeasureRow:
     """Only the cells of runs that were asked for their classes, as long as there are any: what a classifier has named,
     it teaches as well.
     """
@@ -254,20 +259,20 @@ def comparable(row: Row, found: Sequence[Scores | None]) -> Row:
     return replace(row, cells=cells) if any(own) else row
 
 
-def _copied(runs: Sequence[Evaluated]) -> list[Row]:
+def _copied(runs: Sequence[EvaluatedRun]) -> list[MeasureRow]:
     found = [run.found.memorisation for run in runs]
     rows = []
     for space, title in SPACES.items():
         near = [one.space.get(space) if one else None for one in found]
         cells = tuple(one.share_nearer if one else None for one in near)
-        rows.append(Row(f"nearer {space}", title, NEARER, cells, None, "percent"))
+        rows.append(MeasureRow(f"nearer {space}", title, NEARER, cells, None, "percent"))
     return rows
 
 
-def _turned(ways: Sequence[Direction], name: str, sees: str) -> Row:
+def _turned(ways: Sequence[Direction], name: str, sees: str) -> MeasureRow:
     found = [next((f for f in way.flips if (f.classifier, f.sees) == (name, sees)), None) for way in ways]
     title = f"Turned: {name}" if sees == EVERYTHING else f"Turned: {name}, sees {sees}"
-    return Row(
+    return MeasureRow(
         f"turned {name} {sees}",
         title,
         FLIPPED[sees != EVERYTHING],
@@ -279,23 +284,23 @@ def _turned(ways: Sequence[Direction], name: str, sees: str) -> Row:
 
 def _rows(
     found: Sequence[dict[str, Measure]], titles: dict[str, str], meaning: str, shows: str = "number", group: str = ""
-) -> tuple[Row, ...]:
+) -> tuple[MeasureRow, ...]:
     rows = []
     for key, title in titles.items():
         cells = tuple(one.get(key) for one in found)
-        rows.append(Row(f"{title} {key}", title, meaning, cells, shows=shows, group=group or key))
+        rows.append(MeasureRow(f"{title} {key}", title, meaning, cells, shows=shows, group=group or key))
     return tuple(rows)
 
 
-def _truths(ways: Sequence[Direction]) -> tuple[Row, ...]:
+def _truths(ways: Sequence[Direction]) -> tuple[MeasureRow, ...]:
     rows = _rows([way.truth for way in ways], TRUTH, KNOWN, "percent")
     return tuple(replace(row, shows="number") if row.group in UNITS else row for row in rows)
 
 
-def _table(columns: Sequence[Column], sections: Sequence[Section]) -> Table:
+def _table(columns: Sequence[RunColumn], sections: Sequence[MeasureSection]) -> MeasureTable:
     """Without rows that nothing was measured for, and without questions that nothing answers."""
-    kept = [Section(s.question, tuple(row for row in s.rows if any(row.cells))) for s in sections]
-    return Table(tuple(columns), tuple(section for section in kept if section.rows))
+    kept = [MeasureSection(s.question, tuple(row for row in s.rows if any(row.cells))) for s in sections]
+    return MeasureTable(tuple(columns), tuple(section for section in kept if section.rows))
 
 
 def _shows(key: str) -> str:

@@ -18,7 +18,7 @@ from typing import Generic, TypeVar
 import numpy as np
 import streamlit as st
 
-from dashboard.library.curves import Curve, Followed
+from dashboard.library.curves import Curve, FollowedTable
 from gan_core import config, runs
 from gan_core.config import BASELINE, RunConfig
 from gan_core.errors import UserError
@@ -40,14 +40,14 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 
 @dataclass(frozen=True)
-class Sheet:
+class SheetLayout:
     """What the sheet of a translator shows: two ways, (from, to) each, and three pictures of each."""
 
     ways: tuple[tuple[str, str], tuple[str, str]]
     pictures: tuple[str, str, str]
 
 
-class Kept(Generic[K, V]):
+class LruCache(Generic[K, V]):
     """A small store of the values used last."""
 
     def __init__(self, most: int) -> None:
@@ -129,14 +129,14 @@ class Entry:
         return registry.targets(self.config) if self.config else ()
 
     @property
-    def sheet(self) -> Sheet | None:
+    def sheet(self) -> SheetLayout | None:
         """What a translator's sheet shows; None for other runs."""
         if self.config is None or self.domains is None:
             return None
         a, b = self.domains
         if self.traits.one_way:
-            return Sheet(((a, b), (b, b)), ("input", "translated", "change"))
-        return Sheet(((a, b), (b, a)), ("input", "translated", "truth" if self.traits.paired else "back"))
+            return SheetLayout(((a, b), (b, b)), ("input", "translated", "change"))
+        return SheetLayout(((a, b), (b, a)), ("input", "translated", "truth" if self.traits.paired else "back"))
 
     @property
     def objective(self) -> str:
@@ -180,11 +180,11 @@ class Library:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._configs: Kept[tuple[Path, int, int], RunConfig | str] = Kept(2048)
-        self._statuses: Kept[tuple[Path, int, int, int], Status] = Kept(2048)
-        self._tables: Kept[Path, Followed] = Kept(48)
-        self._pictures: Kept[tuple[Path, int, int], bytes | None] = Kept(128)
-        self._evaluations: Kept[tuple[Path, int, int], Evaluation | str] = Kept(128)
+        self._configs: LruCache[tuple[Path, int, int], RunConfig | str] = LruCache(2048)
+        self._statuses: LruCache[tuple[Path, int, int, int], Status] = LruCache(2048)
+        self._tables: LruCache[Path, FollowedTable] = LruCache(48)
+        self._pictures: LruCache[tuple[Path, int, int], bytes | None] = LruCache(128)
+        self._evaluations: LruCache[tuple[Path, int, int], Evaluation | str] = LruCache(128)
         if place := remote.place_of(root):
             place.follow()
 
@@ -219,10 +219,10 @@ class Library:
         status = self._statuses.get(key, run.status)
         return run.status() if status.state == "running" else status
 
-    def table(self, entry: Entry, name: str) -> Followed:
+    def table(self, entry: Entry, name: str) -> FollowedTable:
         """A table of a run, polled."""
         path = entry.run.folder / name
-        followed = self._tables.get(path, lambda: Followed(path))
+        followed = self._tables.get(path, lambda: FollowedTable(path))
         followed.poll()
         return followed
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from starlette.middleware import Middleware
 
 from dashboard.live.editor_stubs import without_stubs
-from dashboard.live.streams import Kept
-from dashboard.server.security import Door, Narrow
+from dashboard.live.open_stream import KeepStreamOpen
+from dashboard.server.security import GradioAllowList, RequestGuard
 from gan_core.runs import default_root
 
 
@@ -25,7 +25,7 @@ def main() -> None:
         footer_links=[],
         max_file_size=app.MAX_FILE,
         state_session_capacity=app.VISITORS,
-        app_kwargs={"middleware": [Middleware(Door), Middleware(Narrow), Middleware(Kept)]},
+        app_kwargs={"middleware": [Middleware(RequestGuard), Middleware(GradioAllowList), Middleware(KeepStreamOpen)]},
         **theme.look(),
     )
 

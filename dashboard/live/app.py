@@ -8,11 +8,12 @@ from typing import Any
 import gradio as gr
 
 from dashboard.live import disclaimers, encode, endpoints, generate, input_fields, picture_html, translate
-from dashboard.live.generate import Wanted
+from dashboard.live.generate import GenerateRequest
 from dashboard.live.input_fields import private
-from dashboard.live.models import Shelf
-from dashboard.live.translate import Shown, Upload
+from dashboard.live.models import ModelCache
+from dashboard.live.translate import TranslationUpdate, Upload
 from dashboard.server.security import outside
+from dashboard.widgets.text import sentence
 from gan_core.errors import UserError
 
 MAX_FILE = "50mb"
@@ -24,7 +25,7 @@ _FAULT = "This failed for a reason that is ours, not yours: try again. The log o
 _log = logging.getLogger("ganray.live")
 
 
-class Careful(gr.Blocks):
+class SafeBlocks(gr.Blocks):
     """Blocks that fetch nothing, where Gradio would fetch a file named by its address, and that say what went wrong."""
 
     async def process_api(self, *given: Any, **named: Any) -> dict[str, Any]:
@@ -58,46 +59,46 @@ def _current(field: Any, value: Any, state: Any) -> Any:
 
 def build(root: Path) -> gr.Blocks:
     """The live tab over the runs below `root`."""
-    shelf = Shelf(root)
+    models = ModelCache(root)
     kept = (KEPT_SECONDS, KEPT_SECONDS)
-    with Careful(title="GANray live", analytics_enabled=False, fill_width=True, delete_cache=kept) as blocks:
+    with SafeBlocks(title="GANray live", analytics_enabled=False, fill_width=True, delete_cache=kept) as blocks:
         with gr.Tabs():
             with gr.Tab("Translate", id="translate"):
-                _translate_tab(blocks, shelf)
+                _translate_tab(blocks, models)
             with gr.Tab("Generate", id="generate"):
-                _generate_tab(blocks, shelf)
+                _generate_tab(blocks, models)
             with gr.Tab("Encode", id="encode"):
-                _encode_tab(blocks, shelf)
-        endpoints.add(shelf, endpoints.Scratch())
-        blocks.load(shelf.decoder.start, api_visibility="private", concurrency_limit=None)
+                _encode_tab(blocks, models)
+        endpoints.add(models, endpoints.TemporaryFiles())
+        blocks.load(models.decoder.start, api_visibility="private", concurrency_limit=None)
     blocks.queue(max_size=WAITING, default_concurrency_limit=2)
     blocks.state_session_capacity = VISITORS
     return blocks
 
 
-def _translate_tab(blocks: gr.Blocks, shelf: Shelf) -> None:
+def _translate_tab(blocks: gr.Blocks, models: ModelCache) -> None:
     with gr.Row():
         with gr.Column(scale=1, min_width=250):
             files = input_fields.upload("Pictures", several=True)
-            run = input_fields.run(shelf, "translate")
-            direction = gr.Radio(label="Direction", **input_fields.directions(shelf, run.value))
+            run = input_fields.run(models, "translate")
+            direction = gr.Radio(label="Direction", **input_fields.directions(models, run.value))
             shown = input_fields.gallery()
         with gr.Column(scale=4, min_width=320):
             message = gr.HTML(_none(run.value))
             insist = gr.Button("Translate it all the same", visible=False, size="md", elem_classes="insist")
             with gr.Row(elem_classes="translation"):
                 with gr.Column(scale=2, min_width=300, elem_classes="main-part"):
-                    picture, below = gr.HTML(Shown().picture), gr.HTML(Shown().below)
-                side = gr.HTML(Shown().side, elem_classes="side-part")
+                    picture, below = gr.HTML(TranslationUpdate().picture), gr.HTML(TranslationUpdate().below)
+                side = gr.HTML(TranslationUpdate().side, elem_classes="side-part")
             gr.HTML(disclaimers.TRANSLATION)
     example: gr.State = gr.State(None)
 
     def work(paths: list[str] | None, chosen: Upload | None, name: str, to: str, sure: bool) -> Steps:
         try:
             given = translate.uploads(paths) if paths else [chosen] if chosen else []
-            steps = translate.translate(shelf, given, name, to, sure)
+            steps = translate.translate(models, given, name, to, sure)
         except UserError as error:
-            steps = iter([Shown(message=picture_html.message(translate.sentence(str(error)), "error"))])
+            steps = iter([TranslationUpdate(message=picture_html.message(sentence(str(error)), "error"))])
         yield from _changes(steps)
 
     def begin(paths: Any, chosen: Any, name: str, to: str) -> Steps:
@@ -107,17 +108,17 @@ def _translate_tab(blocks: gr.Blocks, shelf: Shelf) -> None:
         yield from work(paths, chosen, name, to, True)
 
     def pick(name: str, to: str, event: gr.SelectData) -> tuple[Upload, None]:
-        return Upload("example.png", input_fields.example(shelf, name, int(event.index), to)), None
+        return Upload("example.png", input_fields.example(models, name, int(event.index), to)), None
 
     def ways(name: str | None) -> tuple[gr.Radio, str]:
-        return gr.Radio(**input_fields.directions(shelf, name)), _none(name)
+        return gr.Radio(**input_fields.directions(models, name)), _none(name)
 
     def examples(name: str | None, to: str | None) -> Iterator[gr.Gallery]:
-        yield from input_fields.shown(shelf, name, to)
+        yield from input_fields.shown(models, name, to)
 
     given, outputs = [files, example, run, direction], [message, insist, picture, below, side]
     own, in_turn = private("translate"), input_fields.in_turn("translate")
-    blocks.load(lambda name: input_fields.known_runs(shelf, "translate", name), run, run, **in_turn).then(
+    blocks.load(lambda name: input_fields.known_runs(models, "translate", name), run, run, **in_turn).then(
         ways, run, [direction, message], **in_turn
     ).then(examples, [run, direction], shown, **in_turn)
     # A new choice makes the one under way useless.
@@ -130,12 +131,12 @@ def _translate_tab(blocks: gr.Blocks, shelf: Shelf) -> None:
     insist.click(again, given, outputs, **own)
 
 
-def _generate_tab(blocks: gr.Blocks, shelf: Shelf) -> None:
+def _generate_tab(blocks: gr.Blocks, models: ModelCache) -> None:
     with gr.Row():
         with gr.Column(scale=1, min_width=250):
-            run = input_fields.run(shelf, "generate")
-            label = gr.Dropdown(label="Class", **input_fields.classes(shelf, run.value))
-            second = gr.Dropdown(label="To class", **input_fields.seconds(shelf, run.value))
+            run = input_fields.run(models, "generate")
+            label = gr.Dropdown(label="Class", **input_fields.classes(models, run.value))
+            second = gr.Dropdown(label="To class", **input_fields.seconds(models, run.value))
             with gr.Row():
                 seed = gr.Number(0, label="Seed", precision=0, minimum=0, min_width=90)
                 other = gr.Number(1, label="Walk to seed", precision=0, minimum=0, min_width=90)
@@ -163,37 +164,37 @@ def _generate_tab(blocks: gr.Blocks, shelf: Shelf) -> None:
     buttons = {make: "new", same: "classes", hand: "between", way: "walk"}
 
     def choices(name: str | None) -> tuple[Any, ...]:
-        found = input_fields.classes(shelf, name)
+        found = input_fields.classes(models, name)
         several = gr.Button(interactive=len(found["choices"]) > 2)
-        ways = gr.Dropdown(**input_fields.seconds(shelf, name))
+        ways = gr.Dropdown(**input_fields.seconds(models, name))
         return (
             gr.Dropdown(**found),
             ways,
-            gr.Checkbox(visible=input_fields.can_be_judged(shelf, name)),
+            gr.Checkbox(visible=input_fields.can_be_judged(models, name)),
             several,
             several,
         )
 
     def others(name: str | None, chosen: str | None) -> gr.Dropdown:
-        return gr.Dropdown(**input_fields.seconds(shelf, name, chosen))
+        return gr.Dropdown(**input_fields.seconds(models, name, chosen))
 
-    def draw(wanted: Wanted) -> Steps:
-        yield from _news((wanted, one.page, one.opinion, one.standing) for one in generate.draw(shelf, wanted))
+    def draw(request: GenerateRequest) -> Steps:
+        yield from _news((request, one.page, one.opinion, one.standing) for one in generate.draw(models, request))
 
     def press(what: str) -> Callable[..., Steps]:
         def pressed(*values: Any) -> Steps:
-            yield from draw(generate.fitted(shelf, Wanted(what, *values)))
+            yield from draw(generate.fitted(models, GenerateRequest(what, *values)))
 
         return pressed
 
-    def move(before: Wanted | None, *values: Any) -> Steps:
-        wanted = generate.fitted(shelf, Wanted(before.kind, *values)) if before else None
+    def move(before: GenerateRequest | None, *values: Any) -> Steps:
+        request = generate.fitted(models, GenerateRequest(before.kind, *values)) if before else None
         # A list says that it was moved when it is left, too.
-        yield from [(gr.skip(),) * 4] if wanted is None or wanted == before else draw(wanted)
+        yield from [(gr.skip(),) * 4] if request is None or request == before else draw(request)
 
     in_turn = input_fields.in_turn("generate")
     filled = [label, second, ask, same, hand]
-    blocks.load(lambda name: input_fields.known_runs(shelf, "generate", name), run, run, **in_turn).then(
+    blocks.load(lambda name: input_fields.known_runs(models, "generate", name), run, run, **in_turn).then(
         choices, run, filled, **in_turn
     )
     run.input(choices, run, filled, **in_turn)
@@ -211,11 +212,11 @@ def _generate_tab(blocks: gr.Blocks, shelf: Shelf) -> None:
     )
 
 
-def _encode_tab(blocks: gr.Blocks, shelf: Shelf) -> None:
+def _encode_tab(blocks: gr.Blocks, models: ModelCache) -> None:
     with gr.Row():
         with gr.Column(scale=1, min_width=250):
             file = input_fields.upload("Picture", several=False)
-            run = input_fields.run(shelf, "encode")
+            run = input_fields.run(models, "encode")
             shown = input_fields.gallery()
         with gr.Column(scale=4, min_width=320):
             insist = gr.Button("Encode it all the same", visible=False, size="md", elem_classes="insist")
@@ -228,11 +229,11 @@ def _encode_tab(blocks: gr.Blocks, shelf: Shelf) -> None:
             given = translate.uploads([path])[0] if path else chosen
         except UserError as error:
             yield (
-                picture_html.message(translate.sentence(str(error)), "error") + encode.empty(),
+                picture_html.message(sentence(str(error)), "error") + encode.empty(),
                 gr.Button(visible=False),
             )
             return
-        for page, doubted in encode.encode(shelf, given, name, sure):
+        for page, doubted in encode.encode(models, given, name, sure):
             yield page, gr.Button(visible=doubted)
 
     def begin(path: Any, chosen: Any, name: str) -> Iterator[tuple[str, Any]]:
@@ -242,14 +243,14 @@ def _encode_tab(blocks: gr.Blocks, shelf: Shelf) -> None:
         yield from work(path, chosen, name, True)
 
     def pick(name: str, event: gr.SelectData) -> tuple[Upload, None]:
-        return Upload("example.png", input_fields.example(shelf, name, int(event.index))), None
+        return Upload("example.png", input_fields.example(models, name, int(event.index))), None
 
     def examples(name: str | None) -> Iterator[gr.Gallery]:
-        yield from input_fields.shown(shelf, name)
+        yield from input_fields.shown(models, name)
 
     given, outputs = [file, example, run], [result, insist]
     own, in_turn = private("encode"), input_fields.in_turn("encode")
-    blocks.load(lambda name: input_fields.known_runs(shelf, "encode", name), run, run, **in_turn).then(
+    blocks.load(lambda name: input_fields.known_runs(models, "encode", name), run, run, **in_turn).then(
         examples, run, shown, **in_turn
     )
     file.upload(lambda: None, None, example, **own).then(begin, given, outputs, trigger_mode="always_last", **own)
@@ -258,7 +259,7 @@ def _encode_tab(blocks: gr.Blocks, shelf: Shelf) -> None:
     insist.click(again, given, outputs, **own)
 
 
-def _changes(steps: Iterator[Shown]) -> Steps:
+def _changes(steps: Iterator[TranslationUpdate]) -> Steps:
     """Message, insist, picture, below, side of each step."""
     return _news((one.message, gr.Button(visible=one.doubted), one.picture, one.below, one.side) for one in steps)
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dashboard.live import picture_html
-from dashboard.live.models import Shelf
-from dashboard.live.translate import Upload, doubt, sentence
+from dashboard.live.models import ModelCache
+from dashboard.live.translate import Upload, doubt
+from dashboard.widgets.text import sentence
 from gan_core import images
 from gan_core.decode import image_files
 from gan_core.errors import UserError
@@ -22,7 +23,7 @@ def empty() -> str:
     return f'<div class="three">{"".join(picture_html.ghost(title) for title in titles)}</div>'
 
 
-def encode(shelf: Shelf, given: Upload | None, run: str, insist: bool = False) -> Iterator[tuple[str, bool]]:
+def encode(models: ModelCache, given: Upload | None, run: str, insist: bool = False) -> Iterator[tuple[str, bool]]:
     """(HTML, whether it waits for the visitor to insist); what is wrong becomes a message."""
     try:
         if not run:
@@ -30,11 +31,11 @@ def encode(shelf: Shelf, given: Upload | None, run: str, insist: bool = False) -
         if given is None:
             yield empty(), False
             return
-        if not shelf.is_loaded(run):
+        if not models.is_loaded(run):
             words = f"Loading the networks of {run}. This happens once."
             yield picture_html.message(words, "wait") + empty(), False
-        model = shelf.get(run)
-        picture = shelf.decoder.decode(given.data, given.name)
+        model = models.get(run)
+        picture = models.decoder.decode(given.data, given.name)
         if not insist and (reason := doubt(picture, model, "encoded")):
             yield picture_html.message(reason) + empty(), True
             return
@@ -48,8 +49,8 @@ def reconstruct(model: "Model", picture: np.ndarray) -> tuple[np.ndarray, np.nda
 
     picture: float32 (H, W, C) in [0, 1].
     """
-    settled = model.config
-    fitted = image_files.resize(image_files.to_channels(picture, settled.channels), settled.image_size, settled.fit)
+    config = model.config
+    fitted = image_files.resize(image_files.to_channels(picture, config.channels), config.image_size, config.fit)
     before = image_files.quantise(fitted).transpose(1, 2, 0)
     return before, model.reconstruct(before[None])[0]
 

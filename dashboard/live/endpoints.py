@@ -14,14 +14,14 @@ from typing import Any
 import gradio as gr
 
 from dashboard.live import encode, generate, translate
-from dashboard.live.generate import Wanted
-from dashboard.live.models import Shelf
+from dashboard.live.generate import GenerateRequest
+from dashboard.live.models import ModelCache
 from gan_core import images
 from gan_core.errors import UserError
 from gan_core.inference import translation
 
 
-class Scratch:
+class TemporaryFiles:
     """Files handed to programs that call by name; the last few are kept."""
 
     def __init__(self, most: int = 4 * generate.MOST) -> None:
@@ -41,7 +41,7 @@ class Scratch:
 
 
 @contextlib.contextmanager
-def _told() -> Iterator[None]:
+def _errors_for_callers() -> Iterator[None]:
     """Hand a mistake's line to the caller: of all exceptions, Gradio passes on its own kind alone."""
     try:
         yield
@@ -49,55 +49,58 @@ def _told() -> Iterator[None]:
         raise gr.Error(str(error), print_exception=False) from error
 
 
-def add(shelf: Shelf, scratch: Scratch) -> None:
+def add(models: ModelCache, temporary_files: TemporaryFiles) -> None:
     """Add the endpoints to the Blocks that are being built."""
 
     def runs() -> dict[str, Any]:
         """The runs that can translate, with the domains they translate to, generate, with classes, and encode."""
         return {
-            "translate": {name: list(shelf.ways(name)[1]) for name in shelf.names("translate")},
-            "generate": {name: list(shelf.classes(name)) for name in shelf.names("generate")},
-            "encode": shelf.names("encode"),
+            "translate": {name: list(models.directions(name)[1]) for name in models.names("translate")},
+            "generate": {name: list(models.classes(name)) for name in models.names("generate")},
+            "encode": models.names("encode"),
         }
 
     def translate_file(file: str, run: str, to: str, insist: bool) -> str:
         """Translate one picture to the domain `to`; the PNG's file."""
-        with _told():
-            upload, model = translate.uploads([file])[0], shelf.get(run)
+        with _errors_for_callers():
+            upload, model = translate.uploads([file])[0], models.get(run)
             translation.other(model, to)
-            picture = shelf.decoder.decode(upload.data, upload.name)
+            picture = models.decoder.decode(upload.data, upload.name)
             if not insist and (reason := translate.doubt(picture, model)):
                 raise UserError(f"{reason} Call with insist=True to translate it all the same.")
             done = translation.translate_picture(model, picture, to, cycle=False)
-        return scratch.write(translate.download(done), translation.png(done.after, done))
+        return temporary_files.write(translate.download(done), translation.png(done.after, done))
 
     def generate_files(run: str, label: str, seed: float, count: float, truncation: float) -> list[str]:
         """Generate pictures; their PNG files. label: a class, or empty."""
-        with _told():
-            model = shelf.get(run)
-            made = generate.make(model, Wanted("new", run, label, None, seed, None, count, truncation))
+        with _errors_for_callers():
+            model = models.get(run)
+            made = generate.make(model, GenerateRequest("new", run, label, None, seed, None, count, truncation))
             found = generate.files(model, *made, seed)
-        return [scratch.write(name, content) for name, content in found.items()]
+        return [temporary_files.write(name, content) for name, content in found.items()]
 
     def between_files(
         run: str, first: str, second: str, share: float, seed: float, count: float, truncation: float
     ) -> list[str]:
         """Latents on the way from one class to another, at a share of the second; their PNG files."""
-        with _told():
-            model, asked = shelf.get(run), Wanted("between", run, first, second, seed, None, count, truncation)
+        with _errors_for_callers():
+            model, asked = (
+                models.get(run),
+                GenerateRequest("between", run, first, second, seed, None, count, truncation),
+            )
             drawn = generate.on_the_way(model, asked, (share,))
             found = generate.files_between(model, asked, drawn, (share,))
-        return [scratch.write(name, content) for name, content in found.items()]
+        return [temporary_files.write(name, content) for name, content in found.items()]
 
     def opinions_of(run: str, label: str, seed: float, count: float, truncation: float) -> dict[str, Any]:
         """What the classifiers take the pictures of `generate` for: by classifier, a list of chances by class."""
         from gan_core.evaluation import predicted_classes
 
-        with _told():
-            model = shelf.get(run)
+        with _errors_for_callers():
+            model = models.get(run)
             if refused := predicted_classes.refusal(model.config):
                 raise UserError(refused)
-            made, _ = generate.make(model, Wanted("new", run, label, None, seed, None, count, truncation))
+            made, _ = generate.make(model, GenerateRequest("new", run, label, None, seed, None, count, truncation))
             asked = [
                 predicted_classes.ask(name, model.config.classes, made)
                 for name in predicted_classes.fitting(model.config)
@@ -109,10 +112,10 @@ def add(shelf: Shelf, scratch: Scratch) -> None:
 
     def reconstruct_file(file: str, run: str) -> str:
         """What a run with an encoder draws from a picture's latent; the PNG's file."""
-        with _told():
-            upload, model = translate.uploads([file])[0], shelf.get(run)
-            _, after = encode.reconstruct(model, shelf.decoder.decode(upload.data, upload.name))
-        return scratch.write("encoded.png", images.png_bytes(after, Run=model.run.folder.name))
+        with _errors_for_callers():
+            upload, model = translate.uploads([file])[0], models.get(run)
+            _, after = encode.reconstruct(model, models.decoder.decode(upload.data, upload.name))
+        return temporary_files.write("encoded.png", images.png_bytes(after, Run=model.run.folder.name))
 
     with gr.Group(visible=False):
         file, output, outputs = gr.File(), gr.File(), gr.File(file_count="multiple")

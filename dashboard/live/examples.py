@@ -8,7 +8,7 @@ from itertools import chain
 import numpy as np
 from PIL import Image
 
-from dashboard.live.models import Shelf
+from dashboard.live.models import ModelCache
 from gan_core import images
 from gan_core.config import RunConfig
 from gan_core.data.readers import phantom
@@ -19,9 +19,9 @@ _FIRST_SEED = 10**15 + 100  # of drawn bodies: no training set reaches so far
 _KINDS = {"chest X-ray": "cxr", "brain MRI": "mri"}
 
 
-def examples(shelf: Shelf, settled: RunConfig, domain: str) -> Iterator[tuple[bytes, str]]:
+def examples(models: ModelCache, config: RunConfig, domain: str) -> Iterator[tuple[bytes, str]]:
     """(PNG, caption) of pictures of a domain that the run can translate; drawn ones first, which are there at once."""
-    for content, caption in chain(_drawn(settled, domain), _generated(shelf, settled, domain)):
+    for content, caption in chain(_drawn(config, domain), _generated(models, config, domain)):
         yield content, f"{caption}, synthetic"
 
 
@@ -30,15 +30,15 @@ def as_picture(example: tuple[bytes, str]) -> tuple[Image.Image, str]:
     return Image.open(io.BytesIO(example[0])), example[1]
 
 
-def _drawn(settled: RunConfig, domain: str) -> Iterator[tuple[bytes, str]]:
-    kind = "colour" if phantom.in_colour(settled.source) else _KINDS.get(settled.subject or "")
+def _drawn(config: RunConfig, domain: str) -> Iterator[tuple[bytes, str]]:
+    kind = "colour" if phantom.in_colour(config.source) else _KINDS.get(config.subject or "")
     if kind is None:
         return
     classes = phantom.drawer(kind).CLASSES
     label = next((name for name in classes if name.lower() == domain.lower()), None)
     if label:
         for number in range(COUNT):
-            yield _phantom(kind, label, number, settled.image_size), f"drawn, {label}"
+            yield _phantom(kind, label, number, config.image_size), f"drawn, {label}"
 
 
 @lru_cache(maxsize=64)
@@ -48,16 +48,16 @@ def _phantom(kind: str, label: str, number: int, size: int) -> bytes:
     return images.png_bytes(np.rint(picture * 255).astype(np.uint8))
 
 
-def _generated(shelf: Shelf, settled: RunConfig, domain: str) -> Iterator[tuple[bytes, str]]:
-    if settled.source.startswith("phantom:"):
+def _generated(models: ModelCache, config: RunConfig, domain: str) -> Iterator[tuple[bytes, str]]:
+    if config.source.startswith("phantom:"):
         return
-    for name in shelf.names("generate"):
+    for name in models.names("generate"):
         try:
-            config = shelf.config(name)
-            label = next((c for c in config.classes if c.lower() == domain.lower()), None)
-            if label is None or config.image_size < settled.image_size or config.subject != settled.subject:
+            other = models.config(name)
+            label = next((c for c in other.classes if c.lower() == domain.lower()), None)
+            if label is None or other.image_size < config.image_size or other.subject != config.subject:
                 continue
-            model = shelf.get(name)
+            model = models.get(name)
             if label not in model.classes:
                 continue
             pictures, _ = model.generate(COUNT, label=label, seed=11, truncation=0.7)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import gradio as gr
 
 from dashboard.live import examples, generate
-from dashboard.live.models import Shelf
+from dashboard.live.models import ModelCache
 from gan_core.errors import UserError
 from gan_core.runs import REFERENCE
 
@@ -18,29 +18,29 @@ def upload(label: str, several: bool) -> gr.File:
     return gr.File(label=label, file_count=count, height=120, elem_classes="ganray-upload")
 
 
-def run(shelf: Shelf, ability: str) -> gr.Dropdown:
-    return gr.Dropdown(label="Run", **runs(shelf, ability))
+def run(models: ModelCache, ability: str) -> gr.Dropdown:
+    return gr.Dropdown(label="Run", **runs(models, ability))
 
 
-def runs(shelf: Shelf, ability: str, chosen: str | None = None) -> dict[str, Any]:
+def runs(models: ModelCache, ability: str, chosen: str | None = None) -> dict[str, Any]:
     """Runs by their names, without the folder of the shipped ones where that leaves no doubt."""
-    names = shelf.names(ability)
+    names = models.names(ability)
     short = [name.removeprefix(f"{REFERENCE}/") for name in names]
     labels = [brief if short.count(brief) == 1 else name for brief, name in zip(short, names, strict=True)]
     value = chosen if chosen in names else names[0] if names else None
     return {"choices": list(zip(labels, names, strict=True)), "value": value}
 
 
-def known_runs(shelf: Shelf, ability: str, chosen: str | None) -> gr.Dropdown:
+def known_runs(models: ModelCache, ability: str, chosen: str | None) -> gr.Dropdown:
     """The field with the runs there are now. A choice that still stands is not sent: there may be a newer one."""
-    found = runs(shelf, ability, chosen)
+    found = runs(models, ability, chosen)
     return gr.Dropdown(choices=found["choices"]) if found["value"] == chosen else gr.Dropdown(**found)
 
 
-def directions(shelf: Shelf, name: str | None) -> dict[str, Any]:
+def directions(models: ModelCache, name: str | None) -> dict[str, Any]:
     """Choices of a direction that the run goes, each named by both domains, its value the target."""
     try:
-        domains, targets = shelf.ways(name) if name else ((), ())
+        domains, targets = models.directions(name) if name else ((), ())
     except UserError:
         domains, targets = (), ()
     ways = (domains, domains[::-1]) if domains else ()
@@ -48,29 +48,29 @@ def directions(shelf: Shelf, name: str | None) -> dict[str, Any]:
     return {"choices": choices, "value": choices[0][1] if choices else None}
 
 
-def classes(shelf: Shelf, name: str | None) -> dict[str, Any]:
+def classes(models: ModelCache, name: str | None) -> dict[str, Any]:
     """Choices of a class, where the run can be asked for one."""
     try:
-        found = shelf.classes(name) if name else ()
+        found = models.classes(name) if name else ()
     except UserError:
         found = ()
     return {"choices": [generate.ANY, *found], "value": generate.ANY, "interactive": bool(found)}
 
 
-def seconds(shelf: Shelf, name: str | None, label: str | None = None) -> dict[str, Any]:
+def seconds(models: ModelCache, name: str | None, label: str | None = None) -> dict[str, Any]:
     """Choices of the class at the other end of the way; of two classes it is the other one, without asking."""
-    found = classes(shelf, name)["choices"][1:]
+    found = classes(models, name)["choices"][1:]
     first = label if label in found else next(iter(found), None)
     others = [one for one in found if one != first]
     return {"choices": others, "value": next(iter(others), None), "visible": len(others) > 1}
 
 
-def can_be_judged(shelf: Shelf, name: str | None) -> bool:
+def can_be_judged(models: ModelCache, name: str | None) -> bool:
     """Whether classifiers can be asked about a run's pictures."""
     from gan_core.evaluation import predicted_classes
 
     try:
-        return bool(name) and bool(predicted_classes.fitting(shelf.config(name or "")))
+        return bool(name) and bool(predicted_classes.fitting(models.config(name or "")))
     except UserError:
         return False
 
@@ -88,10 +88,10 @@ def gallery() -> gr.Gallery:
     )
 
 
-def shown(shelf: Shelf, name: str | None, to: str | None = None) -> Iterator[gr.Gallery]:
+def shown(models: ModelCache, name: str | None, to: str | None = None) -> Iterator[gr.Gallery]:
     """The gallery with pictures that the run can take, none of them selected; what has to be generated comes later."""
     found: list[Any] = []
-    for pair in offered(shelf, name, to):
+    for pair in offered(models, name, to):
         found.append(examples.as_picture(pair))
         if len(found) == examples.COUNT:
             yield gr.Gallery(list(found), selected_index=None, visible=True)
@@ -99,25 +99,25 @@ def shown(shelf: Shelf, name: str | None, to: str | None = None) -> Iterator[gr.
         yield gr.Gallery(found, selected_index=None, visible=bool(found))
 
 
-def example(shelf: Shelf, name: str | None, number: int, to: str | None = None) -> bytes:
+def example(models: ModelCache, name: str | None, number: int, to: str | None = None) -> bytes:
     """PNG of the gallery's picture of that number.
 
     Raises:
         UserError: there are fewer by now.
     """
-    for content, _ in islice(offered(shelf, name, to), number, None):
+    for content, _ in islice(offered(models, name, to), number, None):
         return content
     raise UserError("this picture is not there any more: load the page again")
 
 
-def offered(shelf: Shelf, name: str | None, to: str | None = None) -> Iterator[tuple[bytes, str]]:
+def offered(models: ModelCache, name: str | None, to: str | None = None) -> Iterator[tuple[bytes, str]]:
     """PNGs with captions of what the run can take, to be translated to domain `to`."""
     try:
-        settled = shelf.config(name or "")
+        config = models.config(name or "")
     except UserError:
         return iter(())
-    sources = [domain for domain in settled.domains or settled.classes if domain != to]
-    return examples.examples(shelf, settled, sources[0]) if sources else iter(())
+    sources = [domain for domain in config.domains or config.classes if domain != to]
+    return examples.examples(models, config, sources[0]) if sources else iter(())
 
 
 def private(kind: str, **more: Any) -> dict[str, Any]:

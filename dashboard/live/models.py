@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 MOST = 4  # models kept in memory
 
 
-class Shelf:
+class ModelCache:
     """Models by run name, the last few used; two visitors of one run share it."""
 
     def __init__(self, root: Path) -> None:
@@ -29,7 +29,7 @@ class Shelf:
 
     def names(self, ability: str) -> list[str]:
         """Runs with weights that can `translate`, `generate` or `encode`; the best to begin with first."""
-        found = [(run, settled) for run, settled in self._usable() if _can(settled, ability)]
+        found = [(run, config) for run, config in self._usable() if _can(config, ability)]
         # A baseline is for comparing; who comes to see something wants the other one, and the larger picture.
         found.sort(key=lambda pair: (pair[1].preset.endswith(BASELINE), -pair[1].image_size, _synthetic(pair[1])))
         return [run.name for run, _ in found]
@@ -40,13 +40,13 @@ class Shelf:
 
     def classes(self, name: str) -> tuple[str, ...]:
         """The classes that a run can be asked for. Raises UserError: no such run, or it cannot be read."""
-        settled = self.config(name)
-        return settled.classes if registry.traits_of(settled).conditional else ()
+        config = self.config(name)
+        return config.classes if registry.traits_of(config).conditional else ()
 
-    def ways(self, name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def directions(self, name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """A translator's domains, and those of them that it translates to. Raises UserError: as `config`."""
-        settled = self.config(name)
-        return settled.domains, registry.targets(settled)
+        config = self.config(name)
+        return config.domains, registry.targets(config)
 
     def is_loaded(self, name: str) -> bool:
         return any(name in (known, known.removeprefix(f"{runs.REFERENCE}/")) for known, _ in list(self._models))
@@ -88,12 +88,12 @@ class Shelf:
         return found
 
 
-def _can(settled: RunConfig, ability: str) -> bool:
-    if settled.family not in {preset.family for preset in registry.presets().values()}:
+def _can(config: RunConfig, ability: str) -> bool:
+    if config.family not in {preset.family for preset in registry.presets().values()}:
         return False  # its networks cannot be built here
-    traits = registry.traits_of(settled)
+    traits = registry.traits_of(config)
     return traits.encodes if ability == "encode" else traits.task == ability
 
 
-def _synthetic(settled: RunConfig) -> bool:
-    return settled.source.startswith("phantom:")
+def _synthetic(config: RunConfig) -> bool:
+    return config.source.startswith("phantom:")

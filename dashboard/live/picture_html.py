@@ -1,6 +1,5 @@
 """Pictures as HTML: the wipe, the heat map of a change with its scale, grids. Everything lossless, nothing on disk."""
 
-import base64
 import html
 import io
 import re
@@ -9,6 +8,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from dashboard.library.image_encoding import data_uri
 from gan_core import images
 
 SCALE = 0.3  # of the grey scale, where the heat map has its strongest colours
@@ -30,10 +30,6 @@ def heat(change: np.ndarray) -> np.ndarray:
     return np.rint(_COLOURS[low] * (1 - share) + _COLOURS[low + 1] * share).astype(np.uint8)
 
 
-def uri(content: bytes, kind: str = "image/png") -> str:
-    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
-
-
 def quick_png(picture: np.ndarray) -> bytes:
     """PNG of an upload for the page alone, encoded for speed; what is synthetic comes from `gan_core.images`."""
     buffer = io.BytesIO()
@@ -42,7 +38,7 @@ def quick_png(picture: np.ndarray) -> bytes:
 
 
 def image(content: bytes, alt: str, kind: str = "image/png") -> str:
-    return f'<img src="{uri(content, kind)}" alt="{html.escape(alt)}" draggable="false">'
+    return f'<img src="{data_uri(content, kind)}" alt="{html.escape(alt)}" draggable="false">'
 
 
 def wipe(before: bytes, after: bytes, left: str, right: str) -> str:
@@ -99,7 +95,7 @@ def file_name(*parts: str, suffix: str = ".png") -> str:
 
 def link(content: bytes, name: str, words: str, kind: str = "image/png") -> str:
     """A link that downloads: the file is inside the page, and nothing of it stays on the server."""
-    return f'<a class="get" download="{html.escape(name)}" href="{uri(content, kind)}">{html.escape(words)}</a>'
+    return f'<a class="get" download="{html.escape(name)}" href="{data_uri(content, kind)}">{html.escape(words)}</a>'
 
 
 def links(found: list[str], words: str = "") -> str:

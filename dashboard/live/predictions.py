@@ -25,35 +25,35 @@ def place(number: int) -> str:
     return f'<small class="said" data-number="{number}">&nbsp;</small>'
 
 
-def waiting(settled: RunConfig) -> str:
+def waiting(config: RunConfig) -> str:
     from gan_core.evaluation import predicted_classes
 
-    return _section(f"{' and '.join(predicted_classes.fitting(settled))} look at the pictures.", [], [])
+    return _section(f"{' and '.join(predicted_classes.fitting(config))} look at the pictures.", [], [])
 
 
-def none(settled: RunConfig) -> str:
+def none(config: RunConfig) -> str:
     """Why nobody is asked; empty where somebody can be."""
     from gan_core.evaluation import predicted_classes
 
-    found = predicted_classes.refusal(settled)
+    found = predicted_classes.refusal(config)
     return f'<p class="below">No second opinion: {html.escape(found[:1].lower() + found[1:])}</p>' if found else ""
 
 
-def asked(settled: RunConfig, drawn: np.ndarray) -> Iterator[list["Opinion"]]:
+def asked(config: RunConfig, drawn: np.ndarray) -> Iterator[list["Opinion"]]:
     """The opinions so far, on pictures uint8 (N, H, W, C): of the classifier that reports, then of the next one too."""
     from gan_core.evaluation import predicted_classes
 
     found: list[Opinion] = []
-    for name in predicted_classes.fitting(settled):
-        found = [*found, predicted_classes.ask(name, settled.classes, drawn)]
+    for name in predicted_classes.fitting(config):
+        found = [*found, predicted_classes.ask(name, config.classes, drawn)]
         yield found
 
 
-def standing(settled: RunConfig) -> str:
+def standing(config: RunConfig) -> str:
     """Whose words these are, and what they are worth."""
     from gan_core.evaluation import classifiers, predicted_classes
 
-    cards = [classifiers.shipped(name).card for name in predicted_classes.fitting(settled)]
+    cards = [classifiers.shipped(name).card for name in predicted_classes.fitting(config)]
     card, names = cards[0], " and ".join(card.name for card in cards)
     kind = _TAUGHT.get(card.name.partition("-")[0], "X-rays")
     rights = " and ".join(_percent(one.held_out) for one in cards)

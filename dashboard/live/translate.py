@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dashboard.live import picture_html
-from dashboard.live.models import Shelf
+from dashboard.live.models import ModelCache
+from dashboard.widgets.text import sentence
 from gan_core import images
 from gan_core.errors import UserError
 from gan_core.inference import input_check, translation
@@ -48,7 +49,7 @@ class Upload:
 
 
 @dataclass(frozen=True)
-class Shown:
+class TranslationUpdate:
     """What the page shows after a step, as HTML; `doubted`: it waits for the visitor to insist."""
 
     picture: str = picture_html.ghost("", "Before and after")
@@ -79,34 +80,36 @@ def _kept() -> Iterator[None]:
         raise UserError("the picture was cleared away after a while: upload it again") from error
 
 
-def translate(shelf: Shelf, given: Sequence[Upload], run: str, to: str, insist: bool = False) -> Iterator[Shown]:
+def translate(
+    models: ModelCache, given: Sequence[Upload], run: str, to: str, insist: bool = False
+) -> Iterator[TranslationUpdate]:
     """Translate what was given, step by step: whatever is wrong becomes the last step's message, never an exception."""
     try:
         if not run:
             raise UserError("no run here translates yet: train one, for example cyclegan_resnet_light")
         if not given:
-            yield Shown()
+            yield TranslationUpdate()
             return
-        if not shelf.is_loaded(run):
-            yield Shown(picture_html.ghost("", f"Loading the networks of {run}. This happens once."))
-        model = shelf.get(run)
+        if not models.is_loaded(run):
+            yield TranslationUpdate(picture_html.ghost("", f"Loading the networks of {run}. This happens once."))
+        model = models.get(run)
         translation.other(model, to)
         if len(given) == 1:
-            yield from _one(shelf, given[0], model, to, insist)
+            yield from _one(models, given[0], model, to, insist)
         else:
-            yield from _many(shelf, given, model, to, insist)
+            yield from _many(models, given, model, to, insist)
     except UserError as error:
-        yield Shown(message=picture_html.message(sentence(str(error)), "error"))
+        yield TranslationUpdate(message=picture_html.message(sentence(str(error)), "error"))
 
 
-def _one(shelf: Shelf, upload: Upload, model: "Model", to: str, insist: bool) -> Iterator[Shown]:
-    picture = shelf.decoder.decode(upload.data, upload.name)
+def _one(models: ModelCache, upload: Upload, model: "Model", to: str, insist: bool) -> Iterator[TranslationUpdate]:
+    picture = models.decoder.decode(upload.data, upload.name)
     if not insist and (reason := doubt(picture, model)):
-        yield Shown(message=picture_html.message(reason), doubted=True)
+        yield TranslationUpdate(message=picture_html.message(reason), doubted=True)
         return
     done = translation.translate_picture(model, picture, to, cycle=False)
     before, after = picture_html.quick_png(done.before), translation.png(done.after, done)
-    shown = Shown(picture_html.wipe(before, after, done.source, f"{done.target}, synthetic"))
+    shown = TranslationUpdate(picture_html.wipe(before, after, done.source, f"{done.target}, synthetic"))
     yield shown
 
     done = translation.with_cycle(model, done)
@@ -141,14 +144,16 @@ def _side(done: Translation, heat: bytes) -> str:
     return change + picture_html.figure(back, title, f"synthetic; {error:.1%} of the grey scale off, on average")
 
 
-def _many(shelf: Shelf, given: Sequence[Upload], model: "Model", to: str, insist: bool) -> Iterator[Shown]:
+def _many(
+    models: ModelCache, given: Sequence[Upload], model: "Model", to: str, insist: bool
+) -> Iterator[TranslationUpdate]:
     members: dict[str, bytes] = {}
     cards: list[str] = []
     refused: list[str] = []
     for number, upload in enumerate(given, start=1):
-        yield Shown(picture_html.ghost("", f"Picture {number} of {len(given)}: {upload.name}"), side="")
+        yield TranslationUpdate(picture_html.ghost("", f"Picture {number} of {len(given)}: {upload.name}"), side="")
         try:
-            picture = shelf.decoder.decode(upload.data, upload.name)
+            picture = models.decoder.decode(upload.data, upload.name)
             if not insist and (reason := doubt(picture, model)):
                 refused.append(f"{upload.name}: {reason}")
                 continue
@@ -164,7 +169,7 @@ def _many(shelf: Shelf, given: Sequence[Upload], model: "Model", to: str, insist
             cards.append(picture_html.figure(f'<div class="pair">{pair}</div>', html.escape(upload.name)))
     listed = "".join(picture_html.message(sentence(line), "error") for line in refused)
     if not members:
-        yield Shown(message=listed, doubted=not insist)
+        yield TranslationUpdate(message=listed, doubted=not insist)
         return
     archive = picture_html.link(
         *(picture_html.zipped(members), picture_html.file_name("to", to, suffix=".zip"), f"All {len(members)} as zip"),
@@ -173,7 +178,7 @@ def _many(shelf: Shelf, given: Sequence[Upload], model: "Model", to: str, insist
     hidden = f" The first {_SHOWN} are shown." if len(members) > _SHOWN else ""
     words = f"Left as it came, right {to}: {images.NOTICE}.{hidden}"
     grid = f'{picture_html.links([archive], words)}<div class="many">{"".join(cards)}</div>'
-    yield Shown(grid, side="", message=listed, doubted=bool(refused) and not insist)
+    yield TranslationUpdate(grid, side="", message=listed, doubted=bool(refused) and not insist)
 
 
 def download(done: Translation, *more: str) -> str:
@@ -207,13 +212,6 @@ def numbers(done: Translation, inside: np.ndarray | None = None) -> dict[str, st
         f"Pixels changed by over {translation.NOTICEABLE:.0%}": f"{found['changed']:.0%}",
         "Largest change": f"{found['largest']:.0%}",
     }
-
-
-def sentence(words: str) -> str:
-    """One line with a capital and a full stop; a file's name that comes first keeps its letters."""
-    words = " ".join(words.split()).rstrip(".")
-    named = any(mark in words.partition(" ")[0] for mark in ".:")
-    return f"{words[:1] if named else words[:1].upper()}{words[1:]}."
 
 
 def _files(found: list[str]) -> str:

@@ -10,10 +10,11 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 
 from dashboard.charts import run_metrics
-from dashboard.charts.plotly_figures import Style
+from dashboard.charts.styles import Style
 from dashboard.library.store import Entry
 from dashboard.server import frames
 from dashboard.widgets import elements
+from dashboard.widgets.text import STATE_BADGES
 
 NONE_YET = "No animation yet: it is made from the sample grids."
 PRIVATE = "Real inputs: stays on this machine."
@@ -37,7 +38,7 @@ def show_one(entry: Entry) -> None:
 def _card(entry: Entry, style: Style) -> str:
     wide = " animation-wide" if entry.domains else ""
     name = f'<span style="color: {style.color}">{style.dot}</span> <strong>{html.escape(entry.label)}</strong>'
-    word = elements.BADGES[entry.status.state][2] if entry.status.state in elements.BADGES else ""
+    word = STATE_BADGES[entry.status.state][2] if entry.status.state in STATE_BADGES else ""
     state = f" <small>{word}</small>" if word else ""
     caption = f"<figcaption>{name}{state}</figcaption>"
     return f'<figure class="animation animation-card{wide}">{caption}{_content(entry)}</figure>'

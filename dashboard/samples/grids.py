@@ -11,14 +11,12 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard.charts import plotly_figures
-from dashboard.charts.plotly_figures import Style
+from dashboard.charts.styles import Style, run_styles
+from dashboard.library import data_here, real_sheet
 from dashboard.library.store import Entry, Library
-from dashboard.pages.evaluate import neighbours
-from dashboard.samples import animations, real_sheet
+from dashboard.samples import animations
 from dashboard.server import frames
-from dashboard.widgets import elements
-from dashboard.widgets.elements import plain
+from dashboard.widgets.text import STATE_BADGES, plain, source_name
 
 HERE = Path(__file__).resolve().parent.parent / "components"
 MOST = 8  # runs side by side
@@ -81,15 +79,15 @@ def show_grids(shown: Sequence[Entry], look: dict[str, Style]) -> None:
     _STAGE(data={"runs": runs, "real": real_images(shown), "columns": columns(shown)}, key="stage")
 
 
-def show_one(entry: Entry, facts: "Facts | None" = None) -> None:
+def show_one(entry: Entry, facts: "EpochNumbers | None" = None) -> None:
     """The sheet of one run in all the room there is, with numbers of its epochs below."""
     told = {"title": "", "facts": facts.as_data() if facts else None}
-    run = describe(entry, plotly_figures.styles([entry])[entry.name]) | told
+    run = describe(entry, run_styles([entry])[entry.name]) | told
     _STAGE(data={"runs": [run], "real": real_images([entry]), "columns": 1}, key="stage")
 
 
 @dataclass(frozen=True)
-class Facts:
+class EpochNumbers:
     """Numbers of a run that belong to its sheets."""
 
     title: str
@@ -107,7 +105,7 @@ def describe(entry: Entry, style: Style) -> dict[str, Any]:
     config = entry.config
     assert config is not None
     base, names = frames.sheets(entry)
-    word = elements.BADGES[entry.status.state][2] if entry.status.state in elements.BADGES else ""
+    word = STATE_BADGES[entry.status.state][2] if entry.status.state in STATE_BADGES else ""
     return {
         "name": entry.name,
         "label": entry.label,
@@ -159,7 +157,7 @@ def real_images(shown: Sequence[Entry]) -> list[dict[str, Any]]:
             name,
             {
                 "kind": "Drawn" if drawn else "Real",
-                "label": elements.source_name(config.source),
+                "label": source_name(config.source),
                 "title": "Drawn, as the training images were." if drawn else "Images of the data set, not generated.",
                 "private": not drawn,
                 "runs": [],
@@ -174,24 +172,24 @@ def real_images(shown: Sequence[Entry]) -> list[dict[str, Any]]:
 
 def place_of(source: str) -> str:
     """Where a run's data is on this machine, as its config or the reader says; empty if it is not."""
-    if neighbours.is_here(source):
+    if data_here.is_here(source):
         return source
     typed = str(st.session_state.get(f"data {source}", "")).strip()
-    return typed if typed and neighbours.is_here(typed) else ""
+    return typed if typed and data_here.is_here(typed) else ""
 
 
 def ask_for_data(shown: Sequence[Entry]) -> None:
     """Fields for the data sets that are not where their runs name them; what is typed stays in this session."""
     named = dict.fromkeys(entry.config.source for entry in shown if entry.config)
-    away = [source for source in named if not neighbours.is_here(source)]
+    away = [source for source in named if not data_here.is_here(source)]
     if not away:
         return
     with st.popover("Real images beside", icon=":material/compare:", key="data places"):
         st.caption("Where the data is on this machine. Its images are read here and shown here, and kept nowhere.")
         for source in away:
-            words = f"the folder or zip of {elements.source_name(source)}"
-            typed = st.text_input(plain(elements.source_name(source)), key=f"data {source}", placeholder=words)
-            if typed.strip() and not neighbours.is_here(typed.strip()):
+            words = f"the folder or zip of {source_name(source)}"
+            typed = st.text_input(plain(source_name(source)), key=f"data {source}", placeholder=words)
+            if typed.strip() and not data_here.is_here(typed.strip()):
                 st.error(plain(f"There is no folder or zip '{typed.strip()}' on this machine."))
 
 

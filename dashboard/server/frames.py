@@ -21,10 +21,9 @@ import streamlit as st
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from dashboard.library import store
+from dashboard.library import real_sheet, store
 from dashboard.library.store import Entry
-from dashboard.live import server
-from dashboard.samples import real_sheet
+from dashboard.server import paths
 from gan_core import runs
 from gan_core.errors import UserError
 from gan_core.runs import Run
@@ -37,7 +36,7 @@ _COMMON = {"x-content-type-options": "nosniff", "cross-origin-resource-policy": 
 
 def base(entry: Entry, kind: str) -> str:
     """The address that a run's sheets of a kind lie below, with what opens it."""
-    return f"{server.below('frames')}/{_signature(kind, entry.name)}/{kind}/{quote(entry.name, safe='/')}/"
+    return f"{paths.below('frames')}/{_signature(kind, entry.name)}/{kind}/{quote(entry.name, safe='/')}/"
 
 
 def sheets(entry: Entry) -> tuple[str, dict[int, str]]:

@@ -1,17 +1,14 @@
-"""What the dashboard's server serves besides its pages: the live tab, and the sheets of the stage."""
+"""What the dashboard's server serves besides its pages and the live tab: the sample sheets of runs."""
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from dashboard.live import server
+from dashboard.server import paths
 
 
 def routes() -> list[BaseRoute]:
-    return [
-        *server.routes(),
-        Route(f"{server.below('frames')}/{{signature}}/{{kind}}/{{run:path}}/{{file}}", _frame),
-    ]
+    return [Route(f"{paths.below('frames')}/{{signature}}/{{kind}}/{{run:path}}/{{file}}", _frame)]
 
 
 def _frame(request: Request) -> Response:

@@ -36,7 +36,7 @@ _GRADIO = re.compile(
 _SCHEME = re.compile(r"\s*[a-z][a-z0-9+.-]+:", re.IGNORECASE)  # longer than a drive's letter
 
 
-class Door:
+class RequestGuard:
     """ASGI middleware: turns away foreign hosts and origins, and tells browsers to load nothing from elsewhere."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -63,7 +63,7 @@ class Door:
         await self.app(scope, receive, pass_on)
 
 
-class Narrow:
+class GradioAllowList:
     """ASGI middleware around Gradio below `at`: only the addresses that the live tab needs are there."""
 
     def __init__(self, app: ASGIApp, at: str = "") -> None:

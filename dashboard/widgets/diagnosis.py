@@ -8,12 +8,12 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard.charts.plotly_figures import Style
-from dashboard.charts.traces import Mark
+from dashboard.charts.curve_payloads import EventMarker
+from dashboard.charts.styles import Style
 from dashboard.library import store
-from dashboard.library.store import Entry, Kept, Library
-from dashboard.widgets import elements
-from dashboard.widgets.elements import plain
+from dashboard.library.store import Entry, Library, LruCache
+from dashboard.widgets import error_boundary
+from dashboard.widgets.text import plain
 from gan_core import diagnostics
 from gan_core.diagnostics import Diagnosed, Event
 from gan_core.evaluation.results import Evaluation
@@ -47,7 +47,7 @@ METHOD = (
 )
 
 _Key = tuple[Path, int, int, int, int, str, int]
-_known: Kept[_Key, Diagnosed] = Kept(64)
+_known: LruCache[_Key, Diagnosed] = LruCache(64)
 
 
 def diagnosed(library: Library, entry: Entry) -> Diagnosed | None:
@@ -58,22 +58,22 @@ def diagnosed(library: Library, entry: Entry) -> Diagnosed | None:
         written = entry.run.evaluation.stat().st_mtime_ns
     except OSError:
         written = 0
-    settled, evaluation = entry.config, library.evaluation(entry)
+    config, evaluation = entry.config, library.evaluation(entry)
     progress = evaluation.progress if isinstance(evaluation, Evaluation) else None
     metrics, previews = library.table(entry, store.METRICS), library.table(entry, store.EPOCHS)
     with metrics.lock, previews.lock:
         sizes = (metrics.table.version, len(metrics.table), previews.table.version, len(previews.table))
 
         def look() -> Diagnosed:
-            record = diagnostics.record(settled, entry.status, metrics.table, previews.table, progress)
-            return Diagnosed(entry.label, settled, record, diagnostics.diagnose(record))
+            record = diagnostics.record(config, entry.status, metrics.table, previews.table, progress)
+            return Diagnosed(entry.label, config, record, diagnostics.diagnose(record))
 
         return _known.get((entry.run.folder, *sizes, entry.status.state, written), look)
 
 
 def show(library: Library, chosen: list[Entry], look: dict[str, Style]) -> None:
     """A line for each event, and the comparison."""
-    with elements.boundary("what happened here"):
+    with error_boundary.boundary("what happened here"):
         found = [(entry, run) for entry in chosen if (run := diagnosed(library, entry))]
         st.subheader("What happened here?", help=METHOD)
         with st.container(key="happened"):
@@ -86,12 +86,12 @@ def show(library: Library, chosen: list[Entry], look: dict[str, Style]) -> None:
                 st.markdown(plain(words))
 
 
-def marks(library: Library, chosen: list[Entry]) -> dict[str, list[Mark]]:
+def marks(library: Library, chosen: list[Entry]) -> dict[str, list[EventMarker]]:
     """The events of each run by its name, as signs on the curves that show them."""
     found = {entry.name: run.events for entry in chosen if (run := diagnosed(library, entry))}
     return {
         name: [
-            Mark(event.epoch, event.until, event.kind, f"{event.title}: {event.sentence}", event.columns)
+            EventMarker(event.epoch, event.until, event.kind, f"{event.title}: {event.sentence}", event.columns)
             for event in events
         ]
         for name, events in found.items()

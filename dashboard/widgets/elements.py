@@ -1,153 +1,29 @@
-"""Pieces that several pages share: the boundary around a page, texts from runs, pictures, empty states."""
+"""Pieces that several pages share: pictures with their headings, chips, cards, empty states, redrawing on news."""
 
-import contextlib
-import functools
 import html
-import logging
 import re
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, ParamSpec
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard.charts import plotly_figures
-from dashboard.charts.plotly_figures import Style
+from dashboard.charts.styles import Style
 from dashboard.library import store
-from dashboard.library.store import Entry, Sheet
-from gan_core import __version__, runs
-from gan_core.data.readers import combined
-from gan_core.errors import UserError
+from dashboard.library.curves import SMOOTHING as SMOOTHING
+from dashboard.library.store import Entry, SheetLayout
+from dashboard.widgets import error_boundary
+from dashboard.widgets.text import plain
+from gan_core import runs
 from gan_core.images import NOTICE
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
     from streamlit.elements.lib.grid_container import GridContainer
 
-P = ParamSpec("P")
-
-SMOOTHING = 0.9  # of the curves at first, and of the last values in tables
 SYNTHETIC = f"Generated pictures: {NOTICE}."
-BADGES = {
-    "running": (":material/sync:", "blue", "running"),
-    "stopped": (":material/pause_circle:", "orange", "stopped"),
-    "failed": (":material/error:", "red", "failed"),
-    "unknown": (":material/help:", "gray", "no status"),
-}
-
-_FAILED = "failed action"
-_log = logging.getLogger("ganray.dashboard")
 
 
-@contextlib.contextmanager
-def boundary(what: str) -> Iterator[None]:
-    """Show a sentence where something fails, never a traceback; that goes to the log."""
-    try:
-        yield
-    except UserError as error:
-        st.error(plain(str(error)), icon=":material/error:")
-    except Exception as error:
-        _log.exception("%s failed", what)
-        show_fault(what, "could not be drawn to its end", _details(what, error))
-
-
-def show_fault(what: str, happened: str, details: str) -> None:
-    """What a person is told of a fault of ours, and what they can copy for those who mend it."""
-    st.error(
-        f"**{plain(what)}** {happened}. Reload the page and try again; if it happens again, copy the details below "
-        "into a bug report.",
-        icon=":material/error:",
-    )
-    with st.expander("Details to copy"):
-        st.code(details, language=None, wrap_lines=True)
-
-
-def _details(what: str, error: Exception) -> str:
-    where = f"GANray {__version__}, {what}, {time.strftime('%Y-%m-%d %H:%M:%S')}"
-    return f"{where}\n{type(error).__name__}: {error}"
-
-
-def script_fault(error: Exception) -> bool:
-    """Streamlit's `on_script_error`: whatever no boundary has caught. Streamlit has logged it."""
-    show_fault("This page", "came to an unexpected end", _details("page", error))
-    return True
-
-
-def action(call: Callable[P, None]) -> Callable[P, None]:
-    """`boundary` around what a click does: the page is drawn all the same, with a sentence at its top."""
-
-    @functools.wraps(call)
-    def called(*args: P.args, **kwargs: P.kwargs) -> None:
-        what = call.__name__.strip("_").replace("_", " ")
-        try:
-            call(*args, **kwargs)
-        except UserError as error:
-            st.session_state[_FAILED] = (str(error), None)
-        except Exception as error:
-            _log.exception("the action '%s' failed", what)
-            st.session_state[_FAILED] = (f"The action '{what}'", _details(what, error))
-
-    return called
-
-
-def failed_action() -> None:
-    """Show what went wrong with the last click, once."""
-    words, details = st.session_state.pop(_FAILED, (None, None))
-    if details:
-        show_fault(words, "failed", details)
-    elif words:
-        st.error(plain(words), icon=":material/error:")
-
-
-def bounded(draw: Callable[P, None]) -> Callable[P, None]:
-    """`boundary` around a function, for fragments: they run again without their page."""
-
-    @functools.wraps(draw)
-    def drawn(*args: P.args, **kwargs: P.kwargs) -> None:
-        with boundary(draw.__name__.strip("_").replace("_", " ")):
-            draw(*args, **kwargs)
-
-    return drawn
-
-
-def plain(text: str) -> str:
-    """Text from a run or a user as Markdown that shows it as it is, on one line."""
-    return re.sub(r"([\\`*_{}\[\]()<>#+\-.!|~$:^=&@])", r"\\\1", " ".join(text.split()))
-
-
-def sentence(text: str) -> str:
-    """`plain`, with a capital and a full stop."""
-    words = " ".join(text.split()).rstrip(".")
-    return plain(f"{words[:1].upper()}{words[1:]}.")
-
-
-def source_name(source: str) -> str:
-    """A data source in a few words: the last two parts of a path, classes and where they come from, else as it is."""
-    if found := combined.origins(source):
-        origins = sorted({origin for each in found.values() for origin in each})
-        return f"{', '.join(found)} from {' and '.join(origins)}"
-    if ":" in source and not Path(source).exists():
-        return source
-    return "/".join(Path(source).parts[-2:])
-
-
-def name_line(entry: Entry, style: plotly_figures.Style | None = None) -> str:
-    """A run's dot and name, and its state where it is not finished, as Markdown."""
-    style = style or plotly_figures.styles([entry])[entry.name]
-    line = f":{style.word}[{style.dot}] **{plain(entry.label)}**"
-    return f"{line} {state_badge(entry)}".strip()
-
-
-def state_badge(entry: Entry) -> str:
-    """A badge as Markdown for a run that is not finished; empty for one that is."""
-    if entry.status.state not in BADGES:
-        return ""
-    icon, color, word = BADGES[entry.status.state]
-    return f":{color}-badge[{icon} {word}]"
-
-
-def picture(content: bytes | None, alt: str, key: str, sheet: Sheet | None = None) -> None:
+def picture(content: bytes | None, alt: str, key: str, sheet: SheetLayout | None = None) -> None:
     """A PNG as it is, enlarged to its column without blur; a quiet line where there is none.
 
     sheet: of a translator, which gets headings over its columns.
@@ -161,14 +37,14 @@ def picture(content: bytes | None, alt: str, key: str, sheet: Sheet | None = Non
         st.image(content, width="stretch", output_format="PNG", alt=described(alt, sheet))
 
 
-def headings(sheet: Sheet) -> str:
+def headings(sheet: SheetLayout) -> str:
     """The two directions of a translator's sheet, and what its six columns show; the style sheet aligns them."""
     ways = "".join(f'<span class="way">{html.escape(a)} → {html.escape(b)}</span>' for a, b in sheet.ways)
     columns = "".join(f"<span>{word}</span>" for word in sheet.pictures * 2)
     return f'<div class="sheet-headings">{ways}{columns}</div>'
 
 
-def described(alt: str, sheet: Sheet | None) -> str:
+def described(alt: str, sheet: SheetLayout | None) -> str:
     """The alternative text of a sheet: of a translator's, what its columns show as well."""
     if sheet is None:
         return alt
@@ -244,7 +120,7 @@ def wait_for_news(seen: Callable[[], object], key: str, seconds: float = 3.0) ->
     first = seen()
 
     @st.fragment(run_every=seconds, key=key)
-    @bounded
+    @error_boundary.bounded
     def watch() -> None:
         if seen() != first:
             st.rerun()

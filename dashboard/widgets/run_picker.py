@@ -9,8 +9,8 @@ import streamlit as st
 from dashboard.library import notes, queries, store
 from dashboard.library.notes import Note
 from dashboard.library.store import Entry
-from dashboard.widgets import elements
-from dashboard.widgets.elements import plain
+from dashboard.widgets import error_boundary
+from dashboard.widgets.text import plain, plain_sentence, source_name
 from gan_core.errors import UserError
 
 MOST = 24  # runs chosen at once; the stage shows eight of them
@@ -57,7 +57,7 @@ def show_finder(readable: Sequence[Entry], chosen: Sequence[str]) -> None:
     )
     written, problem = notes.known(store.library())
     if problem:
-        st.caption(f":material/broken_image: {elements.sentence(problem)}")
+        st.caption(f":material/broken_image: {plain_sentence(problem)}")
     try:
         found = find(readable, text or "", written)
     except UserError as error:
@@ -144,7 +144,7 @@ def listing(found: Sequence[Sequence[Entry]], written: Mapping[str, Note]) -> pd
             "Run": entry.name,
             "State": entry.status.state,
             "Preset": entry.config.preset,
-            "Data": elements.source_name(entry.config.source),
+            "Data": source_name(entry.config.source),
             "Epochs": f"{entry.status.epoch} of {entry.config.epochs}",
             **({"Seeds": ", ".join(str(one.config.seed) for one in members if one.config)} if several else {}),
             "Tags": list(note.tags),
@@ -179,7 +179,7 @@ def _tick(key: str, rows: Sequence[Sequence[str]], drawn: frozenset[int]) -> Non
     st.session_state["too many"] = len(wanted) > MOST
 
 
-@elements.action
+@error_boundary.action
 def _renew() -> None:
     """A new table for each opening: the browser would tick what it remembers of the last one."""
     st.session_state["openings"] = st.session_state.get("openings", 0) + 1

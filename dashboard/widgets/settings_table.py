@@ -7,10 +7,10 @@ import streamlit as st
 
 from dashboard.charts import run_metrics
 from dashboard.library import notes, queries
+from dashboard.library.curves import SMOOTHING
 from dashboard.library.notes import Note
 from dashboard.library.store import Entry, Library
-from dashboard.widgets import elements
-from dashboard.widgets.elements import plain
+from dashboard.widgets.text import plain, source_name
 
 # The names of config.json that people have other words for; the rest are called what they are, without underscores.
 TITLES = {
@@ -47,7 +47,7 @@ def show(library: Library, chosen: Sequence[Entry]) -> None:
                     name: {plain(row): _number(cell) for row, cell in rows.items()} for name, rows in found.items()
                 }
                 st.table(pd.DataFrame(values), border="horizontal", alt="Last values of the chosen runs")
-        at = f"Losses and accuracy are the ends of the curves at smoothing {elements.SMOOTHING}."
+        at = f"Losses and accuracy are the ends of the curves at smoothing {SMOOTHING}."
         st.caption(f"{at} {run_metrics.NOTES[task]}")
 
 
@@ -96,7 +96,7 @@ def title(key: str) -> str:
 def value(found: queries.Value, key: str = "") -> str:
     """A setting as people read it."""
     if key == "source":
-        return elements.source_name(str(found))
+        return source_name(str(found))
     if key == "class_counts" and isinstance(found, tuple):
         return " and ".join(map(str, found)) if len(found) <= 2 else f"{sum(map(int, map(str, found)))}"
     if key == "image_size":

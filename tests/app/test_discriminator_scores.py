@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.library.store import Entry, Library
 from dashboard.pages.run import discriminator_scores
-from dashboard.pages.run.discriminator_scores import Order, Scored
+from dashboard.pages.run.discriminator_scores import ScoredPicture, ScoringRequest
 from gan_core.errors import UserError
 from gan_core.inference.discriminator import discriminator
 from gan_core.runs import Run
@@ -48,14 +48,14 @@ def entry(root: Path, name: str) -> Entry:
     return found
 
 
-def order(root: Path, name: str, count: int = 16, seed: int = 0, kind: str = "") -> Order:
+def request(root: Path, name: str, count: int = 16, seed: int = 0, kind: str = "") -> ScoringRequest:
     one = entry(root, name)
-    return Order(str(one.run.folder), str(one.run.root), discriminator_scores._changed(one), count, seed, kind)
+    return ScoringRequest(str(one.run.folder), str(one.run.root), discriminator_scores._changed(one), count, seed, kind)
 
 
 @pytest.mark.parametrize("name", ["cgan", "bigan"])
 def test_generated_pictures_come_the_most_real_first(full: Path, name: str) -> None:
-    found = discriminator_scores.generated(order(full, name))
+    found = discriminator_scores.generated(request(full, name))
     scores = [one.score for one in found]
     assert scores == sorted(scores, reverse=True) and len(set(scores)) > 1
     assert sorted(one.number for one in found) == list(range(16))
@@ -67,14 +67,14 @@ def test_generated_pictures_come_the_most_real_first(full: Path, name: str) -> N
 
 
 def test_a_class_and_a_seed_are_what_is_generated(full: Path) -> None:
-    bars = discriminator_scores.generated(order(full, "cgan", kind="bar"))
+    bars = discriminator_scores.generated(request(full, "cgan", kind="bar"))
     assert {one.kind for one in bars} == {"bar"}
-    other = discriminator_scores.generated(order(full, "cgan", seed=1, kind="bar"))
+    other = discriminator_scores.generated(request(full, "cgan", seed=1, kind="bar"))
     assert not np.array_equal(bars[0].pixels, other[0].pixels)
 
 
 def test_a_translators_pictures_are_judged_in_their_new_domain(full: Path) -> None:
-    found = discriminator_scores.generated(order(full, "cyclegan", 4, kind="disc"))
+    found = discriminator_scores.generated(request(full, "cyclegan", 4, kind="disc"))
     judge = discriminator(Run(full / "cyclegan"))
     assert [one.kind for one in found] == ["disc"] * 4
     scores = judge.score(np.stack([one.pixels for one in found]), "disc")
@@ -83,7 +83,7 @@ def test_a_translators_pictures_are_judged_in_their_new_domain(full: Path) -> No
 
 def test_the_line_lies_where_the_score_crosses_the_boundary() -> None:
     pixels = np.zeros((8, 8, 1), np.uint8)
-    found = [Scored(pixels, score, "<b>", number) for number, score in enumerate((1.5, 0.2, -0.4))]
+    found = [ScoredPicture(pixels, score, "<b>", number) for number, score in enumerate((1.5, 0.2, -0.4))]
     html = discriminator_scores.sorted_grid(found, 0.0, "a run")
     before, after = html.split("eyes-line")
     assert before.count("<img") == 2 and after.count("<img") == 1
@@ -95,7 +95,7 @@ def test_the_line_lies_where_the_score_crosses_the_boundary() -> None:
 
 
 def test_generated_pictures_say_inside_that_they_are_synthetic() -> None:
-    html = discriminator_scores.sorted_grid([Scored(np.zeros((8, 8, 1), np.uint8), 1.0, "", 0)], 0.0, "dcgan")
+    html = discriminator_scores.sorted_grid([ScoredPicture(np.zeros((8, 8, 1), np.uint8), 1.0, "", 0)], 0.0, "dcgan")
     content = re.search(r"base64,([^\"]+)", html)
     assert content
     with Image.open(io.BytesIO(base64.b64decode(content[1]))) as picture:

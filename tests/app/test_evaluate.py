@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from dashboard.library import data_here
+from dashboard.library.image_encoding import png
 from dashboard.pages.evaluate import neighbours
 from gan_core import images, runs
 from gan_core.data.source import open_source
@@ -191,7 +193,7 @@ def test_neighbours_are_read_where_the_data_is(full: Path) -> None:
     assert found[first].shape == (1, 64, 64) and found[first].dtype == np.uint8
     with pytest.raises(UserError, match="there is no folder or zip"):
         neighbours.training("/no/such/folder", config, [first])
-    assert not neighbours.is_here("hf:owner/name") and not neighbours.is_here("")
+    assert not data_here.is_here("hf:owner/name") and not data_here.is_here("")
 
 
 def test_a_name_from_a_file_opens_nothing_else(full: Path, tmp_path: Path) -> None:
@@ -237,8 +239,8 @@ def test_weights_that_cannot_be_read_are_named(full: Path) -> None:
 
 def test_only_generated_pictures_say_that_they_are_synthetic() -> None:
     picture = np.zeros((1, 8, 8), np.uint8)
-    assert images.NOTICE.encode() in neighbours.png(picture, synthetic=True)
-    assert images.NOTICE.encode() not in neighbours.png(picture, synthetic=False)
+    assert images.NOTICE.encode() in png(picture, synthetic=True)
+    assert images.NOTICE.encode() not in png(picture, synthetic=False)
 
 
 def test_the_page_imports_no_torch(full: Path) -> None:

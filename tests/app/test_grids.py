@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard.charts import plotly_figures
+from dashboard.charts.styles import run_styles
 from dashboard.library import store
 from dashboard.samples import grids
 from gan_core import images, runs
@@ -21,13 +21,13 @@ LIGHT = "cyclegan_resnet_light"
 def _script() -> None:
     import streamlit as st
 
-    from dashboard.charts import plotly_figures
+    from dashboard.charts.styles import run_styles
     from dashboard.library import store
     from dashboard.samples import grids
 
     library = store.library()
     chosen = [entry for name in st.session_state["chosen"] if (entry := library.find(name))]
-    grids.show(library, chosen, plotly_figures.styles(chosen))
+    grids.show(library, chosen, run_styles(chosen))
 
 
 def shown(*names: str, **state: str) -> AppTest:
@@ -151,7 +151,7 @@ def test_who_says_where_the_data_is_sees_it(root: Path, tmp_path: Path) -> None:
 
 
 def test_facts_are_told_by_epoch() -> None:
-    facts = grids.Facts("Changes", {"There": {0: "1%", 2: "3%"}, "Back": {2: "4%"}}, "Of held-out images.")
+    facts = grids.EpochNumbers("Changes", {"There": {0: "1%", 2: "3%"}, "Back": {2: "4%"}}, "Of held-out images.")
     assert facts.as_data() == {
         "title": "Changes",
         "epochs": [0, 2],
@@ -199,7 +199,7 @@ def test_a_deleted_run_does_not_stop_the_stage(root: Path) -> None:
     entry = library.find("short")
     assert entry
     shutil.rmtree(root / "short")
-    assert grids.describe(entry, plotly_figures.styles([entry])["short"])["frames"] == []
+    assert grids.describe(entry, run_styles([entry])["short"])["frames"] == []
 
 
 def test_the_latents_size_counts(root: Path) -> None:

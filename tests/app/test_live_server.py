@@ -17,7 +17,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 from streamlit.testing.v1 import AppTest
 
-from dashboard.live import server
+from dashboard.live import mount
 from gan_core import images
 from gan_core.phantoms.chest import xray
 from gan_core.phantoms.head import mri
@@ -53,8 +53,8 @@ def test_the_page_frames_the_tab_in_its_own_theme() -> None:
 def test_the_tab_is_made_by_its_first_visitor(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who opens the page sees at once that it starts; what is asked for after it waits until that is done."""
     monkeypatch.setenv("GANRAY_RUNS", str(ROOT / "runs"))
-    lazy = server.Lazy()
-    monkeypatch.setattr(server, "_live", lazy)
+    lazy = mount.LazyApp()
+    monkeypatch.setattr(mount, "_live", lazy)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -62,7 +62,7 @@ def test_the_tab_is_made_by_its_first_visitor(monkeypatch: pytest.MonkeyPatch) -
         await lazy.close()
 
     browser = {"accept": "text/html,*/*"}
-    with TestClient(Starlette(routes=server.routes(), lifespan=lifespan)) as client:
+    with TestClient(Starlette(routes=mount.routes(), lifespan=lifespan)) as client:
         assert client.get("/gradio?a=1", follow_redirects=False).headers["location"] == "/gradio/?a=1"
         waiting = client.get("/gradio/?__theme=dark", headers=browser)
         assert "The live tab is starting" in waiting.text
@@ -136,8 +136,8 @@ def test_programs_translate_and_generate_by_name(served: str, normal: Path, brai
         client.predict(handle_file(normal), "../../etc", "covid", False, api_name="/translate")
 
 
-def test_the_example_of_the_readme_runs(served: str, normal: Path) -> None:
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+def test_the_example_of_the_documentation_runs(served: str, normal: Path) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "live-api.md").read_text(encoding="utf-8"), re.DOTALL)
     (example,) = [block for block in blocks if "gradio_client" in block]
     found: dict[str, object] = {}
     exec(example.replace("http://127.0.0.1:8501/gradio/", served).replace("normal.png", str(normal)), found)

@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dashboard.charts import measured_distance, run_curves
-from dashboard.charts.run_curves import View
+from dashboard.charts import curve_payloads, measured_distance
+from dashboard.charts.curve_payloads import CurveView
 from dashboard.charts.run_metrics import Chart
 from dashboard.library.store import Entry, Library
+from dashboard.widgets import run_curves
 from tests.app.test_pages import healthy, open_page, plotted
 from tests.app.test_run_curves import entries, numbers, told
 from tests.helpers import made_evaluations
@@ -73,19 +74,19 @@ def of(library: Library, entry: Entry) -> Chart | None:
 
 
 def test_it_is_drawn_along_every_axis_and_can_be_left_out(library: Library) -> None:
-    steps = told(library, ["gan"], View("step"))["charts"][-1]["curves"][0]
+    steps = told(library, ["gan"], CurveView("step"))["charts"][-1]["curves"][0]
     assert numbers(steps["x"]) == pytest.approx(np.arange(5, 51, 5) * 20.0)
     usual, _ = run_curves.options(library, entries(library, "gan", "unet"))
     assert TITLE in usual
-    alone = told(library, ["gan"], View(wanted=(TITLE,)))["charts"]
+    alone = told(library, ["gan"], CurveView(wanted=(TITLE,)))["charts"]
     assert [chart["title"] for chart in alone] == [TITLE]
-    without = told(library, ["gan"], View(wanted=("Generator loss",)))["charts"]
+    without = told(library, ["gan"], CurveView(wanted=("Generator loss",)))["charts"]
     assert [chart["title"] for chart in without] == ["Generator loss"]
 
 
 def test_a_run_shows_what_real_images_score_beside_it(library: Library) -> None:
     [entry] = entries(library, "gan")
-    made = run_curves.run_payload(library, entry, View())["charts"][0]
+    made = curve_payloads.run_payload(library, entry, CurveView())["charts"][0]
     assert made["title"] == f"{TITLE}, real images dotted"
     floor = made["curves"][1]
     assert floor["lane"] == 1

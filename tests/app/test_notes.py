@@ -13,6 +13,7 @@ import pytest
 from dashboard.library import notes
 from dashboard.library.notes import FILE, Note, Notes
 from dashboard.library.store import Library
+from dashboard.widgets import notes_editor
 from gan_core.errors import UserError
 from gan_core.runs import remote
 from tests.app.test_pages import healthy, open_page, texts
@@ -208,4 +209,4 @@ def test_a_page_over_damaged_notes_says_so(runs_root: Path) -> None:
 
 
 def test_badges_show_tags_as_they_are() -> None:
-    assert notes.badges(("a", "b*c")) == r":gray-badge[a] :gray-badge[b\*c]"
+    assert notes_editor.badges(("a", "b*c")) == r":gray-badge[a] :gray-badge[b\*c]"

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.charts import plotly_figures, run_curves, run_metrics
+from dashboard.charts import curve_payloads, run_metrics
+from dashboard.charts.styles import run_styles
 from dashboard.library.store import Entry, Library
 from dashboard.pages.run import discriminator_scores
 from tests.app.test_pages import open_page, plotted, texts
@@ -40,7 +41,7 @@ def found(library: Library, *names: str) -> list[Entry]:
 def test_each_is_compared_by_what_it_learns(library: Library, names: tuple[str, ...], titles: list[str]) -> None:
     group = found(library, *names)
     assert [chart.title for chart in run_metrics.usual(group)] == titles
-    data = run_curves.payload(library, group, plotly_figures.styles(group), run_curves.View(), {})
+    data = curve_payloads.payload(library, group, run_styles(group), curve_payloads.CurveView(), {})
     for chart in data["charts"]:
         assert chart["curves"], chart["title"]
     for entry in group:

@@ -12,10 +12,11 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from dashboard.library import data_here
+from dashboard.library.image_encoding import png
 from dashboard.library.store import Entry, Library
-from dashboard.pages.evaluate import neighbours
 from dashboard.pages.quiz import display, questions
-from dashboard.pages.quiz.questions import COUNT, GENERATED, REAL, Made, Quiz
+from dashboard.pages.quiz.questions import COUNT, GENERATED, REAL, PictureSet, Quiz
 from gan_core import data
 from gan_core.errors import UserError
 from gan_core.evaluation import classification_report
@@ -55,7 +56,7 @@ def entries(root: Path, *names: str) -> list[Entry]:
 
 
 def settled(root: Path, *names: str, seed: int = 1) -> Quiz:
-    return questions.settle(entries(root, *names), seed)
+    return questions.compose(entries(root, *names), seed)
 
 
 def move_data(root: Path, name: str, source: str = "elsewhere") -> None:
@@ -90,7 +91,7 @@ def test_nothing_but_what_it_shows_tells_a_picture(full: Path) -> None:
     kinds = set()
     for picture in made.pictures:
         assert picture.pixels.shape == (1, 32, 32) and picture.pixels.dtype == np.uint8
-        content = neighbours.png(picture.pixels, False)
+        content = png(picture.pixels, False)
         with Image.open(io.BytesIO(content)) as opened:
             chunks = tuple(sorted(key for key in opened.info))
             kinds.add((opened.format, opened.mode, opened.size, chunks))
@@ -135,12 +136,12 @@ def test_phantoms_stand_in_where_the_data_is_not_here(full: Path) -> None:
 def test_data_is_looked_for_where_it_may_be(full: Path, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     move_data(full, "gan", "pictures")
     config = entries(full, "gan")[0].config
-    assert config and questions.locate(config) == ""
-    assert questions.locate(config, str(source.parent)) == str(source)
-    assert questions.locate(config, str(source)) == str(source)
-    assert questions.locate(config, str(full)) == ""  # a folder without the run's classes
-    monkeypatch.setenv(questions.DATA, str(source.parent))
-    assert questions.locate(config) == str(source)
+    assert config and data_here.locate(config) == ""
+    assert data_here.locate(config, str(source.parent)) == str(source)
+    assert data_here.locate(config, str(source)) == str(source)
+    assert data_here.locate(config, str(full)) == ""  # a folder without the run's classes
+    monkeypatch.setenv(data_here.DATA_VARIABLE, str(source.parent))
+    assert data_here.locate(config) == str(source)
 
 
 def test_other_images_than_in_the_training_are_told(full: Path, tmp_path: Path) -> None:
@@ -190,8 +191,8 @@ def test_answers_are_counted_by_run_and_truth(full: Path) -> None:
 
 
 def test_a_class_that_a_spreadsheet_would_run_is_quoted() -> None:
-    picture = questions.Picture(np.zeros((1, 8, 8), np.uint8), REAL, "gan", "=1+1")
-    text = questions.to_csv(Quiz((), 3), Made((picture,), ()), REAL)
+    picture = questions.QuizPicture(np.zeros((1, 8, 8), np.uint8), REAL, "gan", "=1+1")
+    text = questions.to_csv(Quiz((), 3), PictureSet((picture,), ()), REAL)
     assert text.splitlines()[1] == "3,1,gan,'=1+1,real,real,1"
 
 

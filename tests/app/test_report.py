@@ -9,18 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dashboard.charts import plotly_figures
 from dashboard.charts import svg as vectors
+from dashboard.charts.styles import run_styles
 from dashboard.charts.svg import Trace
 from dashboard.library.curves import Curve
 from dashboard.library.notes import Note
 from dashboard.library.store import Library
 from dashboard.pages.compare import report
-from dashboard.pages.compare.report import Happening, Wanted
+from dashboard.pages.compare.report import ReportedEvent, ReportOptions
 from tests.app.test_pages import healthy, open_page, texts
 from tests.helpers.run_folders import make_run
 
-WANTED = Wanted("A comparison", "2026-01-02 03:04", 2, 0.9, "?runs=a&epoch=2", {}, {}, "")
+WANTED = ReportOptions("A comparison", "2026-01-02 03:04", 2, 0.9, "?runs=a&epoch=2", {}, {}, "")
 EVIL = "<script>alert(1)</script>\"'&"
 
 
@@ -62,18 +62,18 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def page(root: Path, names: list[str], wanted: Wanted = WANTED) -> str:
+def page(root: Path, names: list[str], wanted: ReportOptions = WANTED) -> str:
     library = Library(root)
     found = {entry.name: entry for entry in library.readable()}
     chosen = [found[name] for name in names]
-    return report.page(library, chosen, plotly_figures.styles(chosen), wanted)
+    return report.page(library, chosen, run_styles(chosen), wanted)
 
 
 def test_the_file_holds_the_comparison(root: Path) -> None:
     wanted = replace(
         WANTED,
         written={"mine": Note("two lines\nof note", ("good",))},
-        happened={"mine": [Happening("Oscillation", "epochs 2 to 3", "It oscillates.", "less momentum", True)]},
+        happened={"mine": [ReportedEvent("Oscillation", "epochs 2 to 3", "It oscillates.", "less momentum", True)]},
         compared="The dcgan is sharper.",
     )
     text = page(root, ["reference/gan", "mine"], wanted)
@@ -144,8 +144,8 @@ def test_too_many_pictures_are_left_out_with_a_word(root: Path, monkeypatch: pyt
 
 
 def test_texts_cannot_become_markup(root: Path) -> None:
-    wanted = Wanted(
-        EVIL, EVIL, 1, 0.5, EVIL, {"mine": Note(EVIL, (EVIL,))}, {"mine": [Happening(EVIL, EVIL, EVIL, EVIL)]}, EVIL
+    wanted = ReportOptions(
+        EVIL, EVIL, 1, 0.5, EVIL, {"mine": Note(EVIL, (EVIL,))}, {"mine": [ReportedEvent(EVIL, EVIL, EVIL, EVIL)]}, EVIL
     )
     text = page(root, ["mine"], wanted)
     assert "<script" not in text

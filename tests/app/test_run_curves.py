@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard.charts import plotly_figures, run_curves, traces
-from dashboard.charts.run_curves import HERE, Mark, View
+from dashboard.charts import curve_payloads
+from dashboard.charts.curve_payloads import CurveView, EventMarker
+from dashboard.charts.styles import run_styles
 from dashboard.library.store import METRICS, Entry, Library
+from dashboard.widgets.run_curves import HERE
 from gan_core import config as configs
 from gan_core import runs
 from gan_core.diagnostics.events import KINDS
@@ -22,7 +24,7 @@ from tests.app.test_pages import healthy, open_page, plotted
 from tests.helpers.run_folders import make_run, metric_rows
 
 STEPS = 20  # of an epoch
-USUAL = View()
+USUAL = CurveView()
 
 
 @pytest.fixture(scope="module")
@@ -43,9 +45,9 @@ def entries(library: Library, *names: str) -> list[Entry]:
     return [entry for entry in found if entry]
 
 
-def told(library: Library, names: Sequence[str], view: View = USUAL, **marks: list[Mark]) -> dict[str, Any]:
+def told(library: Library, names: Sequence[str], view: CurveView = USUAL, **marks: list[EventMarker]) -> dict[str, Any]:
     chosen = entries(library, *names)
-    data = run_curves.payload(library, chosen, plotly_figures.styles(chosen), view, marks)
+    data = curve_payloads.payload(library, chosen, run_styles(chosen), view, marks)
     return json.loads(json.dumps(data, allow_nan=False))
 
 
@@ -57,7 +59,7 @@ def numbers(text: str) -> np.ndarray:
     ("axis", "last", "at_epoch_2"), [("epoch", 10, 2), ("step", 200, 40), ("seconds", 8, 1.6), ("images", 6400, 1280)]
 )
 def test_the_same_curve_along_each_axis(library: Library, axis: str, last: float, at_epoch_2: float) -> None:
-    data = told(library, ["gan"], View(axis))
+    data = told(library, ["gan"], CurveView(axis))
     curve = data["charts"][0]["curves"][0]
     assert numbers(curve["x"])[-1] == pytest.approx(last)
     assert numbers(curve["raw"][0][0])[-1] == pytest.approx(last)
@@ -67,7 +69,7 @@ def test_the_same_curve_along_each_axis(library: Library, axis: str, last: float
         assert places == []
     else:
         assert np.interp(2, *map(numbers, places)) == pytest.approx(at_epoch_2)
-    grid = told(library, ["gan"], View(axis, wanted=("diversity/samples",)))["charts"][0]["curves"][0]
+    grid = told(library, ["gan"], CurveView(axis, wanted=("diversity/samples",)))["charts"][0]["curves"][0]
     assert numbers(grid["x"])[2] == pytest.approx(at_epoch_2)  # of a table that has neither time nor images
 
 
@@ -76,7 +78,7 @@ def test_a_chart_of_each_wanted_column_and_the_usual_ones_at_first(library: Libr
     assert [chart["title"] for chart in usual] == ["Generator loss", "Discriminator loss", "Discriminator accuracy"]
     assert [chart["percent"] for chart in usual] == [False, False, True]
     wanted = ("Discriminator loss", "grad_norm/g", "accuracy/d_held_out", "no such column")
-    data = told(library, ["gan", "short"], View(wanted=wanted))
+    data = told(library, ["gan", "short"], CurveView(wanted=wanted))
     assert [chart["title"] for chart in data["charts"]] == [
         "Discriminator loss",
         "Generator gradient norm",
@@ -87,7 +89,7 @@ def test_a_chart_of_each_wanted_column_and_the_usual_ones_at_first(library: Libr
 
 
 def test_without_smoothing_there_is_no_paler_curve(library: Library) -> None:
-    assert told(library, ["gan"], View(smoothing=0.0))["charts"][0]["curves"][0]["raw"] == []
+    assert told(library, ["gan"], CurveView(smoothing=0.0))["charts"][0]["curves"][0]["raw"] == []
     assert len(told(library, ["gan"])["charts"][0]["curves"][0]["raw"]) == 1
 
 
@@ -107,7 +109,7 @@ def test_runs_of_several_seeds_are_a_mean_and_a_band(library: Library) -> None:
     late = x > 4.1  # where the third has ended
     expected = np.mean([np.interp(x[late], part.smooth_x, part.smooth_y) for part in parts], axis=0)
     np.testing.assert_allclose(mean[late], expected, rtol=1e-4)
-    apart = told(library, names, View(together=False))
+    apart = told(library, names, CurveView(together=False))
     assert [lane["label"] for lane in apart["lanes"]] == names
 
 
@@ -126,7 +128,7 @@ def test_other_settings_or_data_are_not_seeds(library: Library, tmp_path: Path) 
         path.write_text(json.dumps(configs.to_dict(replace(run.config(), **changes))))
         chosen.append(run.name)
     found = entries(Library(tmp_path), *chosen)
-    assert [lane.label for lane in traces.lanes(found, plotly_figures.styles(found), together=True)] == [
+    assert [lane.label for lane in curve_payloads.curve_series(found, run_styles(found), together=True)] == [
         "a",
         "e",
         "b",
@@ -137,7 +139,7 @@ def test_other_settings_or_data_are_not_seeds(library: Library, tmp_path: Path) 
 
 
 def test_marks_stand_on_the_charts_of_their_columns(library: Library) -> None:
-    mark = Mark(3.0, 5.0, "saturated", "Discriminator far ahead", ("loss/d", "accuracy/d_real"))
+    mark = EventMarker(3.0, 5.0, "saturated", "Discriminator far ahead", ("loss/d", "accuracy/d_real"))
     data = told(library, ["short", "gan"], gan=[mark])
     pins = {chart["title"]: chart["marks"] for chart in data["charts"]}
     assert pins["Generator loss"] == []
@@ -153,14 +155,14 @@ def test_marks_stand_on_the_charts_of_their_columns(library: Library) -> None:
 
 
 def test_a_run_that_has_logged_nothing_leaves_the_others_alone(library: Library) -> None:
-    data = told(library, ["empty", "gan"], View("seconds"))
+    data = told(library, ["empty", "gan"], CurveView("seconds"))
     assert [curve["lane"] for curve in data["charts"][0]["curves"]] == [1]
-    alone = told(library, ["empty"], View("images"))
+    alone = told(library, ["empty"], CurveView("images"))
     assert all(not chart["curves"] and chart["empty"] == "Nothing is logged yet." for chart in alone["charts"])
 
 
 def test_every_column_of_a_run_with_the_datas_own_beside(library: Library) -> None:
-    data = run_curves.run_payload(library, entries(library, "gan")[0], View())
+    data = curve_payloads.run_payload(library, entries(library, "gan")[0], CurveView())
     curves = {chart["title"]: [curve["lane"] for curve in chart["curves"]] for chart in data["charts"]}
     assert curves["Diversity of the samples, the data's dotted"] == [0, 1]
     assert all(lanes == [0] for title, lanes in curves.items() if "Diversity" not in title)
@@ -169,14 +171,14 @@ def test_every_column_of_a_run_with_the_datas_own_beside(library: Library) -> No
 
 def test_every_histogram_is_there_in_shares(library: Library) -> None:
     entry = entries(library, "gan")[0]
-    found = traces.scores(library, entry, plotly_figures.styles([entry])[entry.name])
+    found = curve_payloads.score_histograms(library, entry, run_styles([entry])[entry.name])
     assert found is not None and found["epochs"] == list(range(11))
     shares = numbers(found["kinds"]["real"]).reshape(11, 40)
     np.testing.assert_allclose(shares.sum(axis=1), 1, rtol=1e-5)
     counts = library.histograms(entry, 7)["real"]
     np.testing.assert_allclose(shares[7], counts / counts.sum(), rtol=1e-5)
     empty = entries(library, "empty")[0]
-    assert traces.scores(library, empty, plotly_figures.styles([empty])[empty.name]) is None
+    assert curve_payloads.score_histograms(library, empty, run_styles([empty])[empty.name]) is None
 
 
 def test_a_chart_of_twenty_runs_is_small(tmp_path: Path) -> None:
@@ -187,7 +189,7 @@ def test_a_chart_of_twenty_runs_is_small(tmp_path: Path) -> None:
         writer.log(rows)
         writer.close()
     library = Library(tmp_path)
-    data = told(library, ["run-0", "run-1"], View(together=False))
+    data = told(library, ["run-0", "run-1"], CurveView(together=False))
     assert 10 * len(json.dumps(data["charts"][0])) < 500_000
     values = library.table(entries(library, "run-0")[0], METRICS).table.column("loss/g")
     drawn = numbers(data["charts"][0]["curves"][0]["raw"][0][1])

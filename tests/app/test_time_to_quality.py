@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dashboard.charts import plotly_figures
-from dashboard.library.evaluations import Evaluated
+from dashboard.charts.styles import run_styles
+from dashboard.library.evaluations import EvaluatedRun
 from dashboard.library.store import Library
 from dashboard.pages.evaluate import seeds, time_to_quality
 from dashboard.widgets import run_picker
@@ -53,20 +53,20 @@ def study(made: Path, runs_root: Path) -> Path:
     return runs_root
 
 
-def evaluated(root: Path, *names: str) -> list[Evaluated]:
+def evaluated(root: Path, *names: str) -> list[EvaluatedRun]:
     library, found = Library(root), []
     for name in names:
         entry = library.find(f"reference/{name}")
         assert entry
         one = library.evaluation(entry)
         assert isinstance(one, Evaluation)
-        found.append(Evaluated(entry, one, entry.label))
+        found.append(EvaluatedRun(entry, one, entry.label))
     return found
 
 
-def lines(members: list[Evaluated]) -> list[time_to_quality.Way]:
-    look = plotly_figures.styles([run.entry for run in members])
-    return time_to_quality.ways(
+def lines(members: list[EvaluatedRun]) -> list[time_to_quality.QualityCurve]:
+    look = run_styles([run.entry for run in members])
+    return time_to_quality.quality_curves(
         members, {run.entry.recipe: look[run.entry.name] for run in reversed(members)}, "frechet"
     )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard.jobs import Jobs, Order
+from dashboard.jobs import Jobs, TrainingOrder
 from gan_core import runs
 from tests.app.test_pages import PAGES, animated, healthy, open_page, plotted, staged, texts
 from tests.helpers.run_folders import make_run
@@ -264,12 +264,14 @@ def test_a_mistake_in_the_domains_is_named(full: Path, a: str | None, b: str | N
 
 
 def test_train_passes_on_what_was_chosen(full: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    orders: list[Order] = []
+    orders: list[TrainingOrder] = []
     monkeypatch.setattr(Jobs, "train", lambda _, order: orders.append(order))
     app = choose(open_page("train"), preset=LIGHT, domain_a="viral", preview_inputs="phantom:cxr")
     healthy(app.button(key="start").click().run())
     choose(app, preset="dcgan")
     healthy(app.button(key="start").click().run())
     translator, generator = orders
-    assert translator == Order(LIGHT, "phantom:cxr", f"{LIGHT}-1", 10, 128, 1, 0, ("viral", "covid"), "phantom:cxr")
-    assert generator == Order("dcgan", "phantom:cxr", "dcgan-1", 50, 64, 32, 0)
+    assert translator == TrainingOrder(
+        LIGHT, "phantom:cxr", f"{LIGHT}-1", 10, 128, 1, 0, ("viral", "covid"), "phantom:cxr"
+    )
+    assert generator == TrainingOrder("dcgan", "phantom:cxr", "dcgan-1", 50, 64, 32, 0)

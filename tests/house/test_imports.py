@@ -107,6 +107,7 @@ def test_gan_core_imports_where_the_app_is_not_installed() -> None:
 def test_the_live_tab_needs_no_torch_before_a_picture_and_never_its_compiler() -> None:
     """Seconds that a visitor would wait for."""
     run_python(
-        "import sys; from dashboard.live import server; server.mounted('/gradio'); assert 'torch' not in sys.modules\n"
+        "import sys; from dashboard.live import mount\n"
+        "mount.application('/gradio'); assert 'torch' not in sys.modules\n"
         "from gan_core import inference; inference.load('reference/cgan'); assert 'torch._dynamo' not in sys.modules"
     )

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from streamlit.navigation.page import StreamlitPage
 from streamlit.testing.v1 import AppTest
 
-from dashboard.widgets import elements
+from dashboard.widgets import error_boundary
 from gan_core import cli
 from gan_core.cli import training
 from gan_core.errors import UserError
@@ -57,15 +57,14 @@ def _clicked() -> None:
     """A page as an app test runs it: from its text alone."""
     import streamlit as st
 
-    from dashboard.widgets import elements
     from tests.robustness.test_behind_the_error import stop
 
-    elements.failed_action()
+    error_boundary.failed_action()
     st.button("Go", on_click=stop)
     st.markdown("the rest of the page")
 
 
-@elements.action
+@error_boundary.action
 def stop() -> None:
     raise FAULT[-1]
 
@@ -88,9 +87,8 @@ def test_a_fault_of_ours_behind_a_click(error: Exception, words: str, caplog: py
 
 
 def _faulty() -> None:
-    from dashboard.widgets import elements
 
-    elements.script_fault(RuntimeError("empty"))
+    error_boundary.script_fault(RuntimeError("empty"))
 
 
 def test_a_fault_that_no_page_has_caught() -> None:
@@ -113,11 +111,14 @@ def test_every_action_of_the_pages_is_guarded() -> None:
 
 
 def test_a_fault_of_ours_in_the_live_tab(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    from dashboard.live import server
-    from dashboard.live.models import Shelf
+    from dashboard.live import mount
+    from dashboard.live.models import ModelCache
 
     monkeypatch.setenv("GANRAY_RUNS", str(ROOT / "runs"))
-    with TestClient(server.mounted("/gradio"), base_url="http://localhost") as client, caplog.at_level(logging.ERROR):
+    with (
+        TestClient(mount.application("/gradio"), base_url="http://localhost") as client,
+        caplog.at_level(logging.ERROR),
+    ):
 
         def call() -> str:
             asked = {"data": ["reference/cgan", "PNEUMONIA", 1, 1, 1.0]}
@@ -125,7 +126,7 @@ def test_a_fault_of_ours_in_the_live_tab(monkeypatch: pytest.MonkeyPatch, caplog
             return client.get(f"/gradio/gradio_api/call/generate/{event}").text
 
         with monkeypatch.context() as patched:
-            patched.setattr(Shelf, "get", broken)
+            patched.setattr(ModelCache, "get", broken)
             said = call()
         assert "event: error" in said
         assert "a reason that is ours" in said

@@ -14,8 +14,8 @@ from PIL import Image, PngImagePlugin
 
 from dashboard.live import encode, generate, picture_html, translate
 from dashboard.live.examples import as_picture, examples
-from dashboard.live.generate import Wanted
-from dashboard.live.models import Shelf
+from dashboard.live.generate import GenerateRequest
+from dashboard.live.models import ModelCache
 from dashboard.live.translate import Upload
 from gan_core import cli, images, inference, runs
 from gan_core.data import export_folders, prepare
@@ -120,10 +120,10 @@ def synthetic(content: bytes) -> bool:
 
 
 @pytest.fixture(scope="module")
-def shelf() -> Iterator[Shelf]:
-    shelf = Shelf(ROOT / "runs")
-    yield shelf
-    shelf.decoder.close()
+def models() -> Iterator[ModelCache]:
+    models = ModelCache(ROOT / "runs")
+    yield models
+    models.decoder.close()
 
 
 def inside(page: str) -> list[tuple[str, bytes]]:
@@ -136,9 +136,9 @@ def inside(page: str) -> list[tuple[str, bytes]]:
 
 
 @pytest.mark.parametrize("name", sorted(marked()))
-def test_a_translated_upload_leaves_nothing_of_it(shelf: Shelf, name: str) -> None:
+def test_a_translated_upload_leaves_nothing_of_it(models: ModelCache, name: str) -> None:
     given = [Upload(name, marked()[name])]
-    *_, last = translate.translate(shelf, given, RUN, "covid", True)
+    *_, last = translate.translate(models, given, RUN, "covid", True)
     assert not last.message
     files = inside(last.picture + last.below + last.side)
     taken = [content for download, content in files if download]
@@ -149,9 +149,9 @@ def test_a_translated_upload_leaves_nothing_of_it(shelf: Shelf, name: str) -> No
         assert not tells(content) and not tells(download.encode())
 
 
-def test_several_translated_at_once_leave_nothing_either(shelf: Shelf) -> None:
+def test_several_translated_at_once_leave_nothing_either(models: ModelCache) -> None:
     given = [Upload(name, content) for name, content in marked().items()]
-    *_, last = translate.translate(shelf, given, RUN, "covid", True)
+    *_, last = translate.translate(models, given, RUN, "covid", True)
     ((name, content),) = [(name, content) for name, content in inside(last.picture) if name.endswith(".zip")]
     assert not tells(content) and not tells(name.encode())
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
@@ -159,9 +159,9 @@ def test_several_translated_at_once_leave_nothing_either(shelf: Shelf) -> None:
         assert all(synthetic(archive.read(member)) for member in archive.namelist())
 
 
-def test_an_encoded_upload_leaves_nothing_of_it(shelf: Shelf) -> None:
+def test_an_encoded_upload_leaves_nothing_of_it(models: ModelCache) -> None:
     for name, content in marked().items():
-        *_, (page, _) = encode.encode(shelf, Upload(name, content), "reference/bigan", True)
+        *_, (page, _) = encode.encode(models, Upload(name, content), "reference/bigan", True)
         taken = [(download, found) for download, found in inside(page) if download]
         assert taken and all(synthetic(found) for _, found in taken)
         assert not any(tells(found) or tells(download.encode()) for download, found in inside(page))
@@ -187,9 +187,9 @@ def test_the_endpoints_answer_and_the_log_do_not_name_an_upload(
 
 
 @pytest.mark.parametrize("kind", sorted(generate.KINDS))
-def test_what_is_generated_says_that_it_is_synthetic(shelf: Shelf, kind: str) -> None:
-    wanted = Wanted(kind, "reference/cgan", "NORMAL", "PNEUMONIA", 3, 4, 2.0, 1.0)
-    *_, shown = generate.draw(shelf, wanted)
+def test_what_is_generated_says_that_it_is_synthetic(models: ModelCache, kind: str) -> None:
+    wanted = GenerateRequest(kind, "reference/cgan", "NORMAL", "PNEUMONIA", 3, 4, 2.0, 1.0)
+    *_, shown = generate.draw(models, wanted)
     found = inside(shown.page)
     assert found
     for name, content in found:
@@ -206,8 +206,8 @@ def test_a_class_with_a_path_for_a_name_stays_in_its_zip() -> None:
         assert re.fullmatch(r"[\w-][\w.-]*\.png", made) and "/" not in made
 
 
-def test_our_own_examples_say_so(shelf: Shelf) -> None:
-    found = list(examples(shelf, shelf.config(RUN), "normal"))
+def test_our_own_examples_say_so(models: ModelCache) -> None:
+    found = list(examples(models, models.config(RUN), "normal"))
     assert found and all(synthetic(content) for content, _ in found)
     # Gradio encodes them anew for its gallery.
     from gradio.processing_utils import encode_pil_to_bytes

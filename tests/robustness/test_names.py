@@ -7,8 +7,8 @@ import pytest
 from starlette.requests import Request
 from streamlit.testing.v1 import AppTest
 
-from dashboard.jobs import Jobs, Order
-from dashboard.live.models import Shelf
+from dashboard.jobs import Jobs, TrainingOrder
+from dashboard.live.models import ModelCache
 from dashboard.server import frames
 from gan_core import cli, runs
 from gan_core.errors import UserError
@@ -88,9 +88,9 @@ def test_no_run_is_made_or_opened_under_a_hostile_name(name: str, root: Path, tm
         runs.check_name(name)
     jobs = Jobs(root, tmp_path)
     with pytest.raises(UserError):
-        jobs.train(Order("gan", "phantom:cxr", name, 1, 32, 8, 0))
+        jobs.train(TrainingOrder("gan", "phantom:cxr", name, 1, 32, 8, 0))
     with pytest.raises(UserError, match="there is no run"):
-        Shelf(root).get(name)
+        ModelCache(root).get(name)
     assert tree(root.parent) == before
 
 
@@ -157,7 +157,7 @@ def test_links_that_lead_outside_are_not_followed(tmp_path: Path) -> None:
     assert found.downloads()
     assert [path for path in found.downloads() if not path.resolve().is_relative_to(own.folder)] == []
     with pytest.raises(UserError):
-        Shelf(root).get("linked")
+        ModelCache(root).get("linked")
 
 
 def test_a_folder_of_runs_may_itself_be_a_link(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dashboard.library.store import Library
-from dashboard.live.models import Shelf
+from dashboard.live.models import ModelCache
 from gan_core import cli, images, inference
 from gan_core.anatomy import lungs
 from gan_core.data import open_prepared
@@ -108,13 +108,13 @@ def test_a_run_full_of_pickles_runs_nothing(
         assert cli.main(command) in (1, 2), command
     assert cli.main(["export", "evil", "--gif", *out]) == 0  # of the grids that are pictures
     assert "Traceback" not in capsys.readouterr().err
-    shelf, library = Shelf(root), Library(root)
-    assert shelf.names("generate") == ["evil"]
+    models, library = ModelCache(root), Library(root)
+    assert models.names("generate") == ["evil"]
     entry = library.find("evil")
     assert entry is not None
     library.picture(run.samples()[1])
     calls = (
-        lambda: shelf.get("evil"),
+        lambda: models.get("evil"),
         lambda: inference.load(run),
         lambda: inference.load(run, epoch=1),
         lambda: checkpoints.newest(run),

@@ -2,13 +2,13 @@
 
 import streamlit as st
 
-from dashboard.charts import plotly_figures, run_curves
-from dashboard.library import notes, store
+from dashboard.charts.styles import run_styles
+from dashboard.library import store
 from dashboard.library.store import Entry, Library
 from dashboard.pages.compare import sharing
 from dashboard.samples import grids
-from dashboard.widgets import diagnosis, elements, run_picker, settings_table
-from dashboard.widgets.elements import plain
+from dashboard.widgets import diagnosis, elements, notes_editor, run_curves, run_picker, settings_table
+from dashboard.widgets.text import plain, source_name
 
 
 def main() -> None:
@@ -27,14 +27,14 @@ def main() -> None:
     if not chosen:
         st.info("Choose one run or more above to see them side by side.", icon=":material/arrow_upward:")
         return
-    look = plotly_figures.styles(chosen)
+    look = run_styles(chosen)
     elements.chip_colors("runs", chosen, look)
     grids.show(library, chosen, look)
     run_curves.read_ahead(library, chosen)
     diagnosis.show(library, chosen, look)
     run_curves.show(chosen, look, diagnosis.marks(library, chosen))
     settings_table.show(library, chosen)
-    notes.show(library, chosen, look)
+    notes_editor.show(library, chosen, look)
     sharing.show(library, chosen, look)
     st.caption(elements.SYNTHETIC)
     elements.unreadable(entries)
@@ -49,7 +49,7 @@ def show_title(chosen: list[Entry]) -> None:
         configs = [entry.config for entry in chosen if entry.config]
         if len({(config.fingerprint, config.image_size, frozenset(config.classes)) for config in configs}) == 1:
             first = configs[0]
-            words = f"{elements.source_name(first.source)}, {first.image_size} px, {first.train_images} training images"
+            words = f"{source_name(first.source)}, {first.image_size} px, {first.train_images} training images"
             st.caption(plain(words), width="content")
         elif configs:
             st.caption(":material/warning: These runs learned from different data: see the table.", width="content")

@@ -9,15 +9,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from dashboard.charts import run_metrics, traces
-from dashboard.charts.plotly_figures import Style
+from dashboard.charts import curve_payloads, run_metrics
 from dashboard.charts.run_metrics import Chart
+from dashboard.charts.styles import Style
 from dashboard.charts.svg import DASHES, Trace, beyond, chart, shape
 from dashboard.library import evaluation_files, evaluations, store
-from dashboard.library.evaluations import Evaluated, Table
+from dashboard.library.evaluations import EvaluatedRun, MeasureTable
 from dashboard.library.notes import Note
 from dashboard.library.store import Entry, Library
-from dashboard.widgets import elements, settings_table
+from dashboard.widgets import settings_table
+from dashboard.widgets.text import source_name
 from gan_core import __version__
 from gan_core.evaluation.results import Evaluation
 from gan_core.images import NOTICE
@@ -32,7 +33,7 @@ _HEAD = """<meta charset="utf-8">
 
 
 @dataclass(frozen=True)
-class Happening:
+class ReportedEvent:
     """Something that was seen in a run's training."""
 
     title: str
@@ -43,7 +44,7 @@ class Happening:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ReportOptions:
     """What the reader asked for, and what the page knew already."""
 
     title: str
@@ -52,51 +53,51 @@ class Wanted:
     smoothing: float
     view: str  # the address's query, that opens the same view in the app
     written: Mapping[str, Note]
-    happened: Mapping[str, Sequence[Happening]]
+    happened: Mapping[str, Sequence[ReportedEvent]]
     compared: str  # the paragraph about all runs
-    axis: str = "epoch"  # what the curves are drawn along: one of traces.AXES
+    axis: str = "epoch"  # what the curves are drawn along: one of curve_payloads.AXIS_LABELS
 
 
-def page(library: Library, chosen: Sequence[Entry], look: Mapping[str, Style], wanted: Wanted) -> str:
+def page(library: Library, chosen: Sequence[Entry], look: Mapping[str, Style], options: ReportOptions) -> str:
     """The whole file."""
     parts_of_it = (
-        _runs(chosen, look, wanted),
-        _samples(library, chosen, look, wanted),
-        _happened(chosen, look, wanted),
-        _curves(library, chosen, look, wanted),
-        _settings(chosen, wanted),
+        _runs(chosen, look, options),
+        _samples(library, chosen, look, options),
+        _happened(chosen, look, options),
+        _curves(library, chosen, look, options),
+        _settings(chosen, options),
         _last_values(library, chosen),
         _evaluations(library, chosen),
-        _notes(chosen, look, wanted),
+        _notes(chosen, look, options),
     )
     style = f"<style>\n{_STYLE.read_text(encoding='utf-8')}</style>\n"
-    title = f"<title>{html.escape(wanted.title)}</title>\n"
-    body = f"<main>\n{_head(chosen, wanted)}{''.join(parts_of_it)}</main>\n{_foot(wanted)}"
+    title = f"<title>{html.escape(options.title)}</title>\n"
+    body = f"<main>\n{_head(chosen, options)}{''.join(parts_of_it)}</main>\n{_foot(options)}"
     return f'<!doctype html>\n<html lang="en">\n<head>\n{_HEAD}{title}{style}</head>\n<body>\n{body}</body>\n</html>\n'
 
 
-def _head(chosen: Sequence[Entry], wanted: Wanted) -> str:
+def _head(chosen: Sequence[Entry], options: ReportOptions) -> str:
     count = f"{len(chosen)} {'run' if len(chosen) == 1 else 'runs'}"
     return (
-        f"<header><h1>{html.escape(wanted.title)}</h1><p class='quiet'>{count}, {html.escape(wanted.made)}</p>"
+        f"<header><h1>{html.escape(options.title)}</h1><p class='quiet'>{count}, {html.escape(options.made)}</p>"
         f"<p class='notice'>Generated pictures: {NOTICE}.</p></header>\n"
     )
 
 
-def _foot(wanted: Wanted) -> str:
-    view = f" The same view in the app: <code>{html.escape(wanted.view)}</code>" if wanted.view else ""
+def _foot(options: ReportOptions) -> str:
+    view = f" The same view in the app: <code>{html.escape(options.view)}</code>" if options.view else ""
     return f"<footer class='quiet'><p>Made with GANray {html.escape(__version__)}.{view}</p></footer>\n"
 
 
-def _runs(chosen: Sequence[Entry], look: Mapping[str, Style], wanted: Wanted) -> str:
+def _runs(chosen: Sequence[Entry], look: Mapping[str, Style], options: ReportOptions) -> str:
     lines = []
     for entry in chosen:
         config = entry.config
         assert config is not None
-        tags = wanted.written.get(entry.name, Note()).tags
+        tags = options.written.get(entry.name, Note()).tags
         cells = (
             html.escape(config.preset),
-            html.escape(elements.source_name(config.source)),
+            html.escape(source_name(config.source)),
             html.escape(run_metrics.training_images(config)),
             f"{entry.status.epoch} of {config.epochs}",
             html.escape(entry.status.state),
@@ -108,12 +109,12 @@ def _runs(chosen: Sequence[Entry], look: Mapping[str, Style], wanted: Wanted) ->
     return _section("Runs", _table(heads, "".join(lines), "The runs of this comparison"))
 
 
-def _samples(library: Library, chosen: Sequence[Entry], look: Mapping[str, Style], wanted: Wanted) -> str:
+def _samples(library: Library, chosen: Sequence[Entry], look: Mapping[str, Style], options: ReportOptions) -> str:
     """The sample grids of the wanted epoch, of the nearest one where a run has none of it."""
     figures, room = [], PICTURES
     for entry in chosen:
-        epoch = store.nearest(list(entry.sheets), wanted.epoch) if wanted.epoch is not None else None
-        epoch = max(entry.sheets, default=None) if wanted.epoch is None else epoch
+        epoch = store.nearest(list(entry.sheets), options.epoch) if options.epoch is not None else None
+        epoch = max(entry.sheets, default=None) if options.epoch is None else epoch
         content = library.picture(entry.sheets[epoch]) if epoch is not None and not entry.private else None
         words = "no sample grid yet"
         if entry.private:
@@ -121,11 +122,11 @@ def _samples(library: Library, chosen: Sequence[Entry], look: Mapping[str, Style
         elif content and len(content) > room:
             words, content = "left out, to keep this file small enough for a mail", None
         elif epoch is not None:
-            unlike = wanted.epoch is not None and epoch != wanted.epoch
-            words = f"epoch {epoch}{f', the nearest this run has to {wanted.epoch}' if unlike else ''}"
+            unlike = options.epoch is not None and epoch != options.epoch
+            words = f"epoch {epoch}{f', the nearest this run has to {options.epoch}' if unlike else ''}"
         room -= len(content or b"")
         figures.append(_figure(entry, look, content, words, epoch))
-    at = f"Epoch {wanted.epoch}" if wanted.epoch is not None else "The last epochs"
+    at = f"Epoch {options.epoch}" if options.epoch is not None else "The last epochs"
     return _section(f"Samples: {at[:1].lower()}{at[1:]}", f"<div class='row'>{''.join(figures)}</div>")
 
 
@@ -150,45 +151,47 @@ def _headings(entry: Entry) -> str:
     return f"<div class='headings'>{ways}{columns}</div>"
 
 
-def _happened(chosen: Sequence[Entry], look: Mapping[str, Style], wanted: Wanted) -> str:
+def _happened(chosen: Sequence[Entry], look: Mapping[str, Style], options: ReportOptions) -> str:
     found = []
     for entry in chosen:
-        if entry.name in wanted.happened:
-            lines = "".join(map(_happening, wanted.happened[entry.name]))
+        if entry.name in options.happened:
+            lines = "".join(map(_happening, options.happened[entry.name]))
             found.append(f"<h3>{_name(entry, look)}</h3><ul>{lines or '<li>Nothing to report.</li>'}</ul>")
-    paragraph = f"<p>{html.escape(wanted.compared)}</p>" if wanted.compared else ""
+    paragraph = f"<p>{html.escape(options.compared)}</p>" if options.compared else ""
     return _section("What happened", paragraph + "".join(found)) if found or paragraph else ""
 
 
-def _happening(each: Happening) -> str:
+def _happening(each: ReportedEvent) -> str:
     sign = "⚠ " if each.ailment else ""
     advice = f" <span class='quiet'>One would try: {html.escape(each.advice)}.</span>" if each.advice else ""
     title = f"<b>{sign}{html.escape(each.title)}</b>"
     return f"<li>{title}, {html.escape(each.when)}: {html.escape(each.sentence)}{advice}</li>"
 
 
-def _curves(library: Library, chosen: Sequence[Entry], look: Mapping[str, Style], wanted: Wanted) -> str:
+def _curves(library: Library, chosen: Sequence[Entry], look: Mapping[str, Style], options: ReportOptions) -> str:
     drawn = []
     tasks = run_metrics.by_task(chosen)
     for task, group in tasks.items():
         if len(tasks) > 1:
             drawn.append(f"<h3>Runs that learn to {html.escape(task)}</h3>")
         drawn.append(f"<p class='quiet'>{' &emsp; '.join(_name(entry, look) for entry in group)}</p>")
-        shown = "".join(_cards(library, task, group, look, wanted))
+        shown = "".join(_cards(library, task, group, look, options))
         drawn.append(f"<div class='row wide'>{shown}</div>" if shown else "<p>Nothing is logged yet.</p>")
-    along = "" if wanted.axis == "epoch" else f", along {traces.AXES[wanted.axis]}"
-    note = f"<p class='quiet'>Smoothing {wanted.smoothing:g}{along}, the logged steps pale behind.</p>"
+    along = "" if options.axis == "epoch" else f", along {curve_payloads.AXIS_LABELS[options.axis]}"
+    note = f"<p class='quiet'>Smoothing {options.smoothing:g}{along}, the logged steps pale behind.</p>"
     return _section("Curves", "".join(drawn) + note)
 
 
-def _cards(library: Library, task: str, group: Sequence[Entry], look: Mapping[str, Style], wanted: Wanted) -> list[str]:
+def _cards(
+    library: Library, task: str, group: Sequence[Entry], look: Mapping[str, Style], options: ReportOptions
+) -> list[str]:
     """The charts with their titles and meanings, all of them along one axis; none where nothing of it is logged."""
-    found = [(each, title, runs, _lines_of(library, each, runs, look, wanted)) for each, title, runs in _charts(group)]
+    found = [(each, title, runs, _lines_of(library, each, runs, look, options)) for each, title, runs in _charts(group)]
     last = max((float(line.curve.x[-1]) for *_, lines in found for line in lines), default=1.0)
-    end = traces.end(group, wanted.axis) or last
-    unit, word = _unit(end) if wanted.axis == "seconds" else (1.0, "")
-    along = f"{traces.AXES[wanted.axis]} ({word})" if word else traces.AXES[wanted.axis]
-    cursor = wanted.epoch if wanted.axis == "epoch" else None  # elsewhere each run has the epoch at another place
+    end = curve_payloads.last_epoch(group, options.axis) or last
+    unit, word = _unit(end) if options.axis == "seconds" else (1.0, "")
+    along = f"{curve_payloads.AXIS_LABELS[options.axis]} ({word})" if word else curve_payloads.AXIS_LABELS[options.axis]
+    cursor = options.epoch if options.axis == "epoch" else None  # elsewhere each run has the epoch at another place
     cards = []
     for each, title, runs, lines in found:
         drawn = [replace(line, curve=line.curve.stretched(1 / unit)) for line in lines]
@@ -200,13 +203,13 @@ def _cards(library: Library, task: str, group: Sequence[Entry], look: Mapping[st
 
 
 def _lines_of(
-    library: Library, each: Chart, runs: Sequence[Entry], look: Mapping[str, Style], wanted: Wanted
+    library: Library, each: Chart, runs: Sequence[Entry], look: Mapping[str, Style], options: ReportOptions
 ) -> list[Trace]:
     """The curves of a chart, of those runs that have logged it."""
     lines = []
     for entry in runs:
         curve, style = (
-            traces.curve(library, entry, each, store.METRICS, wanted.axis, wanted.smoothing),
+            curve_payloads.run_curve(library, entry, each, store.METRICS, options.axis, options.smoothing),
             look[entry.name],
         )
         if len(curve.x) and len(curve.smooth_x):
@@ -225,11 +228,11 @@ def _charts(group: Sequence[Entry]) -> list[tuple[Chart, str, list[Entry]]]:
     return [(each, title, runs) for each in run_metrics.usual(group) for title, runs in run_metrics.split(each, group)]
 
 
-def _settings(chosen: Sequence[Entry], wanted: Wanted) -> str:
+def _settings(chosen: Sequence[Entry], options: ReportOptions) -> str:
     shown = []
     tasks = run_metrics.by_task(chosen)
     for task, group in tasks.items():
-        rows = settings_table.settings(group, wanted.written)
+        rows = settings_table.settings(group, options.written)
         unlike = {title: cells for title, cells in rows.items() if settings_table.differ(cells)}
         of = f" of runs that {html.escape(task)}" if len(tasks) > 1 else ""
         heads = ("", *(entry.label for entry in group))
@@ -261,7 +264,7 @@ def _evaluations(library: Library, chosen: Sequence[Entry]) -> str:
     for entry in chosen:
         found = library.evaluation(entry)
         if isinstance(found, Evaluation):
-            runs.append(Evaluated(entry, found, entry.label if labels.count(entry.label) == 1 else entry.name))
+            runs.append(EvaluatedRun(entry, found, entry.label if labels.count(entry.label) == 1 else entry.name))
     shown = []
     for task, group in run_metrics.by_task([run.entry for run in runs]).items():
         names = {entry.name for entry in group}
@@ -275,7 +278,7 @@ def _evaluations(library: Library, chosen: Sequence[Entry]) -> str:
     return _section("Evaluation", "".join(shown) + note) if shown else ""
 
 
-def _measures(found: Table) -> str:
+def _measures(found: MeasureTable) -> str:
     heads = ["Measure", *(["Real images"] if found.one_floor else [])]
     heads += [f"{c.run.label}, {c.direction}" if c.way else c.run.label for c in found.columns]
     lines = []
@@ -298,8 +301,8 @@ def _measures(found: Table) -> str:
     return _table(heads, "".join(lines), "What was measured of these runs")
 
 
-def _notes(chosen: Sequence[Entry], look: Mapping[str, Style], wanted: Wanted) -> str:
-    found = [(entry, wanted.written[entry.name].note) for entry in chosen if entry.name in wanted.written]
+def _notes(chosen: Sequence[Entry], look: Mapping[str, Style], options: ReportOptions) -> str:
+    found = [(entry, options.written[entry.name].note) for entry in chosen if entry.name in options.written]
     shown = [f"<h3>{_name(e, look)}</h3><p class='note'>{html.escape(note)}</p>" for e, note in found if note]
     return _section("Notes", "".join(shown)) if shown else ""
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard.charts import run_curves
-from dashboard.charts.plotly_figures import Style
+from dashboard.charts.styles import Style
 from dashboard.library import notes, store
+from dashboard.library.curves import SMOOTHING
 from dashboard.library.store import Entry, Library
 from dashboard.pages.compare import report
-from dashboard.pages.compare.report import Happening, Wanted
-from dashboard.widgets import diagnosis, elements
+from dashboard.pages.compare.report import ReportedEvent, ReportOptions
+from dashboard.widgets import diagnosis, error_boundary, run_curves
 from gan_core import diagnostics
 
 _COMPONENTS = Path(__file__).resolve().parents[2] / "components"
@@ -35,7 +35,7 @@ _standing = st.components.v2.component(
 
 
 @dataclass(frozen=True)
-class Standing:
+class ReaderPosition:
     """Where the reader stands: the epoch of the grids, the last one if None, and the address's query."""
 
     epoch: int | None
@@ -53,14 +53,14 @@ def show(library: Library, chosen: list[Entry], look: dict[str, Style]) -> None:
             st.fragment(_draw_maker, key="report-maker")([entry.name for entry in chosen], dict(look))
 
 
-@elements.bounded
+@error_boundary.bounded
 def _draw_maker(names: list[str], look: Mapping[str, Style]) -> None:
     library = store.library()
     chosen = sorted((e for e in library.readable() if e.name in names), key=lambda entry: names.index(entry.name))
     first = f"Comparison of {' and '.join(entry.label for entry in chosen[:4])}{' and others' * (len(chosen) > 4)}"
     title = st.text_input("Title", key="report title", placeholder=first, max_chars=LONGEST_TITLE)
     body = st.container()
-    at = standing()  # below all that is seen: it takes some room
+    at = reader_position()  # below all that is seen: it takes some room
     grids = "the last epoch" if at.epoch is None else f"epoch {at.epoch}"
     body.caption(
         f"One HTML file without scripts: the grids of {grids}, what happened, curves, settings, measures and notes of "
@@ -70,9 +70,11 @@ def _draw_maker(names: list[str], look: Mapping[str, Style]) -> None:
         body.caption(":material/lock: Pictures of real patients stay on this machine: they are left out.")
     written, _ = notes.known(library)
     made = time.strftime("%Y-%m-%d %H:%M")
-    smoothing = float(st.session_state.get("smoothing", elements.SMOOTHING))
-    axis = run_curves.AXES.get(str(st.session_state.get("x", "")), "epoch")
-    wanted = partial(Wanted, (title or "").strip() or first, made, at.epoch, smoothing, at.view, written, axis=axis)
+    smoothing = float(st.session_state.get("smoothing", SMOOTHING))
+    axis = run_curves.AXIS_CHOICES.get(str(st.session_state.get("x", "")), "epoch")
+    wanted = partial(
+        ReportOptions, (title or "").strip() or first, made, at.epoch, smoothing, at.view, written, axis=axis
+    )
     body.download_button(
         "Download",
         partial(_made, library, chosen, dict(look), wanted),
@@ -84,7 +86,7 @@ def _draw_maker(names: list[str], look: Mapping[str, Style]) -> None:
     )
 
 
-def standing() -> Standing:
+def reader_position() -> ReaderPosition:
     """What the browser says, else what the address said when the page was drawn."""
     text = st.query_params.get("epoch", "")
     epoch = int(text) if re.fullmatch(r"\d{1,9}", text) else None
@@ -92,22 +94,24 @@ def standing() -> Standing:
     known = told.get("standing") if told else None
     found = _standing(key="standing", data=known, height="content", on_standing_change=_nothing).standing or known
     if not isinstance(found, dict):
-        return Standing(epoch, "")
+        return ReaderPosition(epoch, "")
     view = str(found.get("view", ""))[:LONGEST_VIEW]
     wanted = found.get("epoch")
     known_epoch = int(wanted) if isinstance(wanted, int | float) and 0 <= wanted < 1e9 else epoch
-    return Standing(known_epoch, view if view.startswith("?") else "")
+    return ReaderPosition(known_epoch, view if view.startswith("?") else "")
 
 
 def _nothing() -> None:
     """The value is read where the element is drawn."""
 
 
-def _made(library: Library, chosen: list[Entry], look: dict[str, Style], wanted: partial[Wanted]) -> bytes:
+def _made(library: Library, chosen: list[Entry], look: dict[str, Style], wanted: partial[ReportOptions]) -> bytes:
     """The file; made when it is asked for."""
     found = {entry.name: run for entry in chosen if (run := diagnosis.diagnosed(library, entry))}
     events = {
-        name: [Happening(event.title, event.when, event.sentence, event.advice, event.ailment) for event in run.events]
+        name: [
+            ReportedEvent(event.title, event.when, event.sentence, event.advice, event.ailment) for event in run.events
+        ]
         for name, run in found.items()
     }
     return report.page(library, chosen, look, wanted(events, diagnostics.compare(list(found.values())))).encode()

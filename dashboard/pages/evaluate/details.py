@@ -6,14 +6,16 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboard.charts import html_tables, plotly_figures, run_metrics
-from dashboard.charts.plotly_figures import Point, Style
-from dashboard.library import evaluation_files, evaluations, store
-from dashboard.library.evaluations import ALL, Evaluated, Table
-from dashboard.library.explained import HELD_OUT, REAL, SYNTHETIC
-from dashboard.pages.evaluate import generator_answers, neighbours
+from dashboard.charts import interval_strips, plotly_figures, run_metrics
+from dashboard.charts.plotly_figures import Point
+from dashboard.charts.styles import GREY, Style
+from dashboard.library import data_here, evaluation_files, evaluations, store
+from dashboard.library.evaluations import ALL, EvaluatedRun, MeasureTable
+from dashboard.library.image_encoding import png
+from dashboard.library.measure_names import HELD_OUT, REAL, SYNTHETIC
+from dashboard.pages.evaluate import generator_answers, html_tables, neighbours
 from dashboard.widgets import elements
-from dashboard.widgets.elements import plain
+from dashboard.widgets.text import name_line, plain, plain_sentence, source_name
 from gan_core.errors import UserError
 from gan_core.evaluation.results import Measure, Memorisation, Neighbour, Scores
 
@@ -21,7 +23,7 @@ LESSONS = {"real": "real images", "synthetic": "its images", "both": "both"}
 SPACES = {"pixels": "in pixels", "features": "in a classifier's features"}
 
 
-def show_plane(table: Table, look: dict[str, Style]) -> None:
+def show_plane(table: MeasureTable, look: dict[str, Style]) -> None:
     """Precision against recall."""
     precision, recall = table.row("precision"), table.row("recall")
     if precision is None or recall is None:
@@ -32,7 +34,7 @@ def show_plane(table: Table, look: dict[str, Style]) -> None:
         if x and y
     ]
     if precision.floor is not None and recall.floor is not None:
-        grey = Style(plotly_figures.GREY, "gray", "dash", "")
+        grey = Style(GREY, "dash")
         points.append(Point("real images", precision.floor, recall.floor, grey))
     with st.container(border=True, height="stretch", gap="xsmall"):
         st.markdown("**Precision against recall**")
@@ -45,7 +47,7 @@ def show_plane(table: Table, look: dict[str, Style]) -> None:
         )
 
 
-def show_classes(runs: Sequence[Evaluated], look: dict[str, Style]) -> None:
+def show_classes(runs: Sequence[EvaluatedRun], look: dict[str, Style]) -> None:
     """How near and how varied class by class: a generator may forget one."""
     classes = [scope for scope in evaluations.scopes(runs) if scope not in (ALL, evaluations.SECOND)]
     if not classes:
@@ -56,17 +58,17 @@ def show_classes(runs: Sequence[Evaluated], look: dict[str, Style]) -> None:
         if len(runs) == 1:
             for row in evaluations.class_rows(runs[0], classes):
                 st.markdown(f":small[{row.title}]")
-                st.html(html_tables.strips(row, classes, styles * len(classes)))
+                st.html(interval_strips.strips(row, classes, styles * len(classes)))
             st.caption("A generator that neglects a class shows it here.")
             return
         for name in classes:
             if covered := evaluations.generators(runs, name).row("coverage"):
                 st.markdown(f":small[{plain(name)}]")
-                st.html(html_tables.strips(covered, [run.label for run in runs], styles))
+                st.html(interval_strips.strips(covered, [run.label for run in runs], styles))
         st.caption("Coverage: the share of a class's real images that generated ones of the class reach.")
 
 
-def show_utility(runs: Sequence[Evaluated], look: dict[str, Style]) -> None:
+def show_utility(runs: Sequence[EvaluatedRun], look: dict[str, Style]) -> None:
     """Confusion matrices and reports of one lesson and one test."""
     found = [score for run in runs for score in run.found.utility]
     if not found:
@@ -84,7 +86,7 @@ def show_utility(runs: Sequence[Evaluated], look: dict[str, Style]) -> None:
             for lesson in lessons:
                 with st.container(border=True, height="stretch", gap="small"):
                     if len(runs) > 1:
-                        st.markdown(elements.name_line(run.entry, look[run.entry.name]))
+                        st.markdown(name_line(run.entry, look[run.entry.name]))
                     else:
                         st.markdown(f"**Taught by {LESSONS.get(lesson, plain(lesson))}**")
                     score = evaluations.scores(run.found, lesson, tested, classifier)
@@ -120,7 +122,7 @@ def show_scores(score: Scores, label: str) -> None:
     st.caption(plain(words + labelled))
 
 
-def show_neighbours(runs: Sequence[Evaluated], look: dict[str, Style]) -> None:
+def show_neighbours(runs: Sequence[EvaluatedRun], look: dict[str, Style]) -> None:
     """What generated images lie nearest to, drawn again on a click."""
     found = [(run, run.found.memorisation) for run in runs if run.found.memorisation]
     if not found:
@@ -144,21 +146,21 @@ def show_neighbours(runs: Sequence[Evaluated], look: dict[str, Style]) -> None:
         space = _pick("Nearest in", spaces, spaces[0], "space") if len(spaces) > 1 else "".join(spaces)
         kept = run.entry.run.weights.is_file()
         wanted = bool(space) and kept and st.toggle("Draw the pairs that stand out most", key="pairs")
-    st.markdown(f"{elements.name_line(run.entry, look[run.entry.name])} {generator_answers.verdict_badge(run)}")
-    st.caption(elements.sentence(one.reason))
+    st.markdown(f"{name_line(run.entry, look[run.entry.name])} {generator_answers.verdict_badge(run)}")
+    st.caption(plain_sentence(one.reason))
     if wanted:
         show_pairs(run, neighbours.nearest(one, space))
 
 
-def show_pairs(run: Evaluated, near: Sequence[Neighbour]) -> None:
+def show_pairs(run: EvaluatedRun, near: Sequence[Neighbour]) -> None:
     """Generated images, drawn again, beside the real ones that they are nearest to where the data is here."""
     config = run.entry.config
     assert config
     source = st.text_input(
         "Where the training images are",
-        config.source if neighbours.is_here(config.source) else "",
+        config.source if data_here.is_here(config.source) else "",
         key=f"data {run.entry.name}",
-        placeholder=f"the folder or zip '{elements.source_name(config.source)}' on this machine",
+        placeholder=f"the folder or zip '{source_name(config.source)}' on this machine",
         help="They are read here and shown here, and kept nowhere.",
     )
     real = {}
@@ -179,7 +181,7 @@ def show_pairs(run: Evaluated, near: Sequence[Neighbour]) -> None:
                 left, right = st.columns(2, gap="xsmall")
                 with left:
                     alt = f"Generated image {pair.generated} of {run.label}"
-                    elements.picture(neighbours.png(made[pair.generated], True), alt, f"made-{number}")
+                    elements.picture(png(made[pair.generated], True), alt, f"made-{number}")
                     st.caption("generated")
                 with right:
                     show_real(real.get(pair.training), number)
@@ -190,11 +192,11 @@ def show_real(picture: np.ndarray | None, number: int) -> None:
     if picture is None:
         st.caption(":material/visibility_off: its training image is not shown: the data is not here")
         return
-    elements.picture(neighbours.png(picture, False), "The nearest training image", f"real-{number}")
+    elements.picture(png(picture, False), "The nearest training image", f"real-{number}")
     st.caption("training image")
 
 
-def show_notes(runs: Sequence[Evaluated]) -> None:
+def show_notes(runs: Sequence[EvaluatedRun]) -> None:
     """What is stale or could not be measured, and how all of it was made."""
     for run in runs:
         reached = run.entry.status.epoch
@@ -213,7 +215,7 @@ def show_notes(runs: Sequence[Evaluated]) -> None:
         st.table(pd.DataFrame(columns), border="horizontal", alt="How the evaluations were made")
 
 
-def show_exports(runs: Sequence[Evaluated]) -> None:
+def show_exports(runs: Sequence[EvaluatedRun]) -> None:
     """Everything as CSV, the tables for a paper."""
     st.subheader("Take away")
     generate = [run for run in runs if not run.found.audit and run.entry.task != "translate"]
@@ -252,9 +254,9 @@ def _distances(found: Memorisation) -> dict[str, str]:
     return {plain(key): plain(value) for key, value in rows.items()}
 
 
-def _made(run: Evaluated) -> dict[str, str]:
+def _made(run: EvaluatedRun) -> dict[str, str]:
     found = run.found
-    rows = {"Preset": found.preset, "Epoch": str(found.epoch), "Data": elements.source_name(found.source)}
+    rows = {"Preset": found.preset, "Epoch": str(found.epoch), "Data": source_name(found.source)}
     for split, counts in found.counts.items():
         rows[f"Images, {split}"] = ", ".join(f"{name} {count}" for name, count in counts.items())
     for scope, title in ((ALL, "Features"), (evaluations.SECOND, "Second opinion")):

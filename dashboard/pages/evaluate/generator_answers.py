@@ -1,15 +1,23 @@
-"""What evaluations of generators mean, in a sentence or two for each question; of translators see `audits`.
+"""What evaluations of generators mean, in a sentence or two for each question.
 
 Sentences are Markdown. None says more than the intervals allow.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from dashboard.library import evaluations
-from dashboard.library.evaluations import COPIES, HOW_REAL, HOW_USEFUL, HOW_VARIED, Evaluated, Row, Table
-from dashboard.library.explained import BOTH, HELD_OUT, SYNTHETIC
-from dashboard.widgets.elements import plain, sentence
+from dashboard.library.evaluations import (
+    COPIES,
+    HOW_REAL,
+    HOW_USEFUL,
+    HOW_VARIED,
+    EvaluatedRun,
+    MeasureRow,
+    MeasureTable,
+)
+from dashboard.library.measure_names import BOTH, HELD_OUT, SYNTHETIC
+from dashboard.pages.evaluate.answers import Answer, of_hundred, times
+from dashboard.widgets.text import plain, plain_sentence
 from gan_core.evaluation.results import OWN, Measure
 
 NO_SIGN = "no sign of copying"
@@ -21,18 +29,7 @@ VERDICTS = {  # of memorisation -> icon and colour
 }
 
 
-@dataclass(frozen=True)
-class Answer:
-    """One question answered: in words, and by the row of the table that the words rest on."""
-
-    question: str
-    words: str
-    row: Row | None = None
-    scale: str = ""  # what the row shows, in a few words
-    beside: tuple[Measure | None, ...] = ()  # a second mark for each cell
-
-
-def of_generators(runs: Sequence[Evaluated], table: Table) -> list[Answer]:
+def of_generators(runs: Sequence[EvaluatedRun], table: MeasureTable) -> list[Answer]:
     """The four questions; those that nothing was measured for are missing."""
     real, varied = table.row("frechet"), table.row("coverage") or table.row("recall")
     useful = next((row for row in table.rows if row.key.startswith(f"{SYNTHETIC} {HELD_OUT}")), None)
@@ -53,7 +50,7 @@ def of_generators(runs: Sequence[Evaluated], table: Table) -> list[Answer]:
     return found
 
 
-def verdict_badge(run: Evaluated) -> str:
+def verdict_badge(run: EvaluatedRun) -> str:
     """The verdict on memorisation as Markdown; empty where there is none."""
     if run.found.memorisation is None:
         return ""
@@ -61,17 +58,7 @@ def verdict_badge(run: Evaluated) -> str:
     return f":{color}-badge[{icon} {plain(run.found.memorisation.verdict)}]"
 
 
-def of_hundred(share: float) -> str:
-    """A share as people count: 82, or less than 1."""
-    count = round(share * 100)
-    return str(count) if count or share == 0 else "less than 1"
-
-
-def times(ratio: float) -> str:
-    return f"{ratio:.1f}" if ratio < 10 else f"{ratio:.0f}"
-
-
-def _ranked(runs: Sequence[Evaluated], table: Table, row: Row, does: str) -> str:
+def _ranked(runs: Sequence[EvaluatedRun], table: MeasureTable, row: MeasureRow, does: str) -> str:
     """Who is ahead, as far as the intervals say so."""
     if unlike := evaluations.differences(runs):
         return f"These runs cannot be ranked: {unlike}. Read each beside its own floor."
@@ -96,7 +83,7 @@ def _joined(names: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
-def _real(table: Table) -> str:
+def _real(table: MeasureTable) -> str:
     words = []
     frechet, precision = _only(table, "frechet"), _only(table, "precision")
     if precision:
@@ -108,7 +95,7 @@ def _real(table: Table) -> str:
     return " ".join(words)
 
 
-def _varied(table: Table) -> str:
+def _varied(table: MeasureTable) -> str:
     words = []
     reached, alike = _only(table, "coverage") or _only(table, "recall"), _only(table, "ms_ssim")
     if reached:
@@ -121,7 +108,7 @@ def _varied(table: Table) -> str:
     return " ".join(words)
 
 
-def _useful(runs: Sequence[Evaluated], table: Table, row: Row) -> str:
+def _useful(runs: Sequence[EvaluatedRun], table: MeasureTable, row: MeasureRow) -> str:
     """Only runs that were asked for their classes are held against each other, as long as there are any."""
     classifier = row.key.removeprefix(f"{SYNTHETIC} {HELD_OUT} ")
     found = [evaluations.scores(run.found, SYNTHETIC, HELD_OUT, classifier) for run in runs]
@@ -141,7 +128,7 @@ def _useful(runs: Sequence[Evaluated], table: Table, row: Row) -> str:
     return " ".join(word for word in words if word)
 
 
-def _taught(runs: Sequence[Evaluated], row: Row) -> str:
+def _taught(runs: Sequence[EvaluatedRun], row: MeasureRow) -> str:
     """Beside what real images teach."""
     known = [cell for cell in row.cells if cell]
     best = max(known, key=lambda cell: cell.value)
@@ -159,10 +146,10 @@ def _taught(runs: Sequence[Evaluated], row: Row) -> str:
     return f"{line} Taught by both, about {of_hundred(both.accuracy.value)}." if both else line
 
 
-def _copies(runs: Sequence[Evaluated]) -> str:
+def _copies(runs: Sequence[EvaluatedRun]) -> str:
     judged = [(run, run.found.memorisation) for run in runs if run.found.memorisation]
     if len(runs) == 1:
-        return f"{verdict_badge(judged[0][0])} {sentence(judged[0][1].reason)}"
+        return f"{verdict_badge(judged[0][0])} {plain_sentence(judged[0][1].reason)}"
     wrong = [(run, found) for run, found in judged if found.verdict != NO_SIGN]
     if not wrong:
         return f"No sign of copying in {'any of them' if len(judged) == len(runs) else 'those that were looked at'}."
@@ -170,6 +157,6 @@ def _copies(runs: Sequence[Evaluated]) -> str:
     return f"{named}. {'The others show no sign of it.' if len(wrong) < len(judged) else ''}".strip()
 
 
-def _only(table: Table, key: str) -> Measure | None:
+def _only(table: MeasureTable, key: str) -> Measure | None:
     row = table.row(key)
     return row.cells[0] if row else None

@@ -4,19 +4,18 @@ The generated ones are drawn again by the run, from the evaluation's seed; that 
 training images are read where the data is on this machine, and go nowhere else.
 """
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import streamlit as st
 
-from gan_core import images, runs
+from dashboard.library import data_here
+from gan_core import runs
 from gan_core.config import RunConfig
 from gan_core.data.decode_pool import decode_one
 from gan_core.data.prepared import Settings
-from gan_core.data.readers import combined
-from gan_core.data.source import COMBINED, open_source
+from gan_core.data.source import open_source
 from gan_core.errors import UserError
 from gan_core.evaluation.results import Memorisation, Neighbour
 from gan_core.runs import Run
@@ -28,18 +27,6 @@ def nearest(found: Memorisation, space: str) -> list[Neighbour]:
     """The pairs of a space that stand out most, as the evaluation has put them in order."""
     near = found.space.get(space)
     return list(near.examples[:MOST]) if near else []
-
-
-def is_here(source: str) -> bool:
-    """Whether a source can be read without leaving this machine: folders, a zip, or drawn pictures."""
-    if source.startswith("phantom:"):
-        return True
-    if source.startswith(COMBINED):
-        return combined.is_here(source)
-    try:
-        return bool(source) and not source.startswith("hf:") and Path(source).expanduser().exists()
-    except (OSError, ValueError):
-        return False
 
 
 def generated(run: Run, seed: int, numbers: Sequence[int]) -> dict[int, np.ndarray]:
@@ -56,16 +43,16 @@ def generated(run: Run, seed: int, numbers: Sequence[int]) -> dict[int, np.ndarr
     return dict(zip(sorted(set(numbers)), drawn, strict=True))
 
 
-def training(source: str, settled: RunConfig, names: Sequence[str]) -> dict[str, np.ndarray]:
+def training(source: str, config: RunConfig, names: Sequence[str]) -> dict[str, np.ndarray]:
     """Images of a source by name, as the training saw them, uint8 (C, H, W); what is not there is left out.
 
     Raises:
         UserError: the source is not on this machine, or cannot be read.
     """
-    if not is_here(source):
+    if not data_here.is_here(source):
         raise UserError(f"there is no folder or zip '{source}' on this machine: name the one that holds the images")
     opened = open_source(str(source))
-    settings = Settings(settled.image_size, settled.channels, settled.fit, settled.patient_pattern, settled.split_seed)
+    settings = Settings(config.image_size, config.channels, config.fit, config.patient_pattern, config.split_seed)
     # Looked up among the pictures that the source lists: a name from a file opens nothing else.
     wanted = set(names)
     found = {
@@ -74,15 +61,6 @@ def training(source: str, settled: RunConfig, names: Sequence[str]) -> dict[str,
         if entry.name in wanted
     }
     return {name: pixels for name, pixels in found.items() if pixels is not None}
-
-
-def png(picture: np.ndarray, synthetic: bool) -> bytes:
-    """A picture (C, H, W) as PNG; a generated one says inside that it is synthetic, a real one must not."""
-    if synthetic:
-        return images.png_bytes(picture.transpose(1, 2, 0))
-    buffer = io.BytesIO()
-    images.to_pil(picture.transpose(1, 2, 0)).save(buffer, "PNG")
-    return buffer.getvalue()
 
 
 @st.cache_data(max_entries=16, show_spinner=False)

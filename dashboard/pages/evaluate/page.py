@@ -4,15 +4,15 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from dashboard.charts import html_tables, plotly_figures, run_metrics
-from dashboard.charts.plotly_figures import Style
+from dashboard.charts import interval_strips, run_metrics
+from dashboard.charts.styles import Style, run_styles
 from dashboard.library import evaluations, store
-from dashboard.library.evaluations import ALL, SECOND, Evaluated, Table
+from dashboard.library.evaluations import ALL, SECOND, EvaluatedRun, MeasureTable
 from dashboard.library.store import Entry, Library
-from dashboard.pages.evaluate import details, generator_answers, seeds, time_to_quality, translator_answers
-from dashboard.pages.evaluate.generator_answers import Answer
+from dashboard.pages.evaluate import details, generator_answers, html_tables, seeds, time_to_quality, translator_answers
+from dashboard.pages.evaluate.answers import Answer
 from dashboard.widgets import elements, run_picker
-from dashboard.widgets.elements import plain
+from dashboard.widgets.text import name_line, plain, source_name
 from gan_core.evaluation.results import Evaluation
 
 MOST = 8  # runs side by side
@@ -47,12 +47,12 @@ def main() -> None:
     if not chosen:
         st.info("Choose one run or more above to see what they are worth.", icon=":material/arrow_upward:")
         return
-    look = plotly_figures.styles(chosen)
+    look = run_styles(chosen)
     elements.chip_colors("evaluated", chosen, look)
     runs = evaluated(library, chosen)
     show_missing(library, chosen)
     if runs:
-        st.html(html_tables.legend())
+        st.html(interval_strips.legend())
     tasks = run_metrics.by_task([run.entry for run in runs])
     for task, group in tasks.items():
         if len(tasks) > 1:
@@ -92,14 +92,14 @@ def choose(library: Library, readable: list[Entry]) -> list[Entry]:
     return [by_name[name] for name in names if name in by_name]
 
 
-def evaluated(library: Library, chosen: list[Entry]) -> list[Evaluated]:
+def evaluated(library: Library, chosen: list[Entry]) -> list[EvaluatedRun]:
     """Those of the chosen runs that were evaluated."""
     labels = [entry.label for entry in chosen]
     found = []
     for entry in chosen:
         one = library.evaluation(entry)
         if isinstance(one, Evaluation):
-            found.append(Evaluated(entry, one, entry.label if labels.count(entry.label) == 1 else entry.name))
+            found.append(EvaluatedRun(entry, one, entry.label if labels.count(entry.label) == 1 else entry.name))
     return found
 
 
@@ -119,7 +119,7 @@ def show_missing(library: Library, chosen: list[Entry]) -> None:
         st.code("\n".join(f"{COMMAND} {entry.name}" for entry in missing), language="bash")
 
 
-def show_generators(runs: Sequence[Evaluated], twins: Sequence[Evaluated], look: dict[str, Style]) -> None:
+def show_generators(runs: Sequence[EvaluatedRun], twins: Sequence[EvaluatedRun], look: dict[str, Style]) -> None:
     """twins: the runs' other seeds, which stand in no column of their own."""
     table = evaluations.generators(runs)
     show_answers(generator_answers.of_generators(runs, table), table, look, "generate")
@@ -139,7 +139,7 @@ def show_generators(runs: Sequence[Evaluated], twins: Sequence[Evaluated], look:
     details.show_neighbours(runs, look)
 
 
-def show_translators(runs: Sequence[Evaluated], look: dict[str, Style]) -> None:
+def show_translators(runs: Sequence[EvaluatedRun], look: dict[str, Style]) -> None:
     table = evaluations.translators(runs)
     if not table.columns:
         st.info("No translation was audited yet: evaluate these runs with `--parts audit`.", icon=":material/info:")
@@ -152,13 +152,13 @@ def show_translators(runs: Sequence[Evaluated], look: dict[str, Style]) -> None:
             with st.container(border=True, height="stretch", gap="small"):
                 run, way = column.run, column.way
                 assert way
-                st.markdown(f"{elements.name_line(run.entry, look[run.entry.name])} {plain(column.direction)}")
+                st.markdown(f"{name_line(run.entry, look[run.entry.name])} {plain(column.direction)}")
                 st.html(html_tables.audit(way, look[run.entry.name].color))
                 st.caption(f"{way.images} held-out pictures of {plain(way.source)}")
     show_table(table, look, "Audits of the chosen runs", AUDITS, "translate")
 
 
-def show_answers(answers: Sequence[Answer], table: Table, look: dict[str, Style], key: str) -> None:
+def show_answers(answers: Sequence[Answer], table: MeasureTable, look: dict[str, Style], key: str) -> None:
     """A card for each question."""
     names = [f"{c.run.label}, {c.direction}" if c.way else c.run.label for c in table.columns]
     if len({column.run.label for column in table.columns}) == 1 and table.columns[0].way:
@@ -170,11 +170,11 @@ def show_answers(answers: Sequence[Answer], table: Table, look: dict[str, Style]
                 st.subheader(answer.question, anchor=False)
                 st.markdown(answer.words)
                 if answer.row:
-                    st.html(html_tables.strips(answer.row, names, styles, answer.beside))
+                    st.html(interval_strips.strips(answer.row, names, styles, answer.beside))
                     st.caption(answer.scale)
 
 
-def show_scopes(runs: Sequence[Evaluated]) -> str:
+def show_scopes(runs: Sequence[EvaluatedRun]) -> str:
     """The heading of the table, and which images it is about."""
     found = evaluations.scopes(runs)
     with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
@@ -194,7 +194,7 @@ def show_scopes(runs: Sequence[Evaluated]) -> str:
     return str(scope or ALL)
 
 
-def show_table(table: Table, look: dict[str, Style], caption: str, words: str, key: str) -> None:
+def show_table(table: MeasureTable, look: dict[str, Style], caption: str, words: str, key: str) -> None:
     if key == "translate":
         st.subheader("Every measure")
     if not table.rows:
@@ -205,14 +205,14 @@ def show_table(table: Table, look: dict[str, Style], caption: str, words: str, k
         st.caption(f"Press a measure's name to read what it is. {words}")
 
 
-def _basis(runs: Sequence[Evaluated], scope: str) -> str:
+def _basis(runs: Sequence[EvaluatedRun], scope: str) -> str:
     """What the distances were measured with: it stands beside every one of them."""
     found = [one for run in runs if (one := evaluations.fidelity(run.found, scope))]
     lines = {
         f"features of {one.extractor} ({one.features}), {one.generated} generated against {one.real} real images"
         for one in found
     }
-    sources = " and ".join(sorted({elements.source_name(run.found.source) for run in runs}))
+    sources = " and ".join(sorted({source_name(run.found.source) for run in runs}))
     return plain(f"Measured by {'; '.join(sorted(lines))} of {sources}.") if lines else ""
 
 

@@ -7,19 +7,19 @@ from dataclasses import replace
 import pandas as pd
 import streamlit as st
 
-from dashboard.charts import html_tables
-from dashboard.charts.plotly_figures import Style
+from dashboard.charts import interval_strips
+from dashboard.charts.styles import Style
 from dashboard.library import evaluation_files, evaluations
-from dashboard.library.evaluations import Evaluated, Row
+from dashboard.library.evaluations import EvaluatedRun, MeasureRow
 from dashboard.library.store import Entry, Library
-from dashboard.widgets.elements import plain
+from dashboard.widgets.text import plain
 from gan_core.evaluation import ranking
 from gan_core.evaluation.results import MEASURES, Evaluation, Measure
 
 RANKED = ("frechet", "recall")
 
 
-def beside(library: Library, readable: Sequence[Entry], runs: Sequence[Evaluated]) -> list[Evaluated]:
+def beside(library: Library, readable: Sequence[Entry], runs: Sequence[EvaluatedRun]) -> list[EvaluatedRun]:
     """The other seeds of the chosen runs, as far as they are evaluated on the same images: they need no choosing."""
     chosen = {run.entry.name for run in runs}
     recipes = {(run.entry.recipe, run.found.fingerprint) for run in runs}
@@ -31,19 +31,19 @@ def beside(library: Library, readable: Sequence[Entry], runs: Sequence[Evaluated
         one = library.evaluation(entry)
         if isinstance(one, Evaluation) and (entry.recipe, one.fingerprint) in recipes:
             seeds.add((entry.recipe, _seed(entry)))
-            found.append(Evaluated(entry, one, entry.label))
+            found.append(EvaluatedRun(entry, one, entry.label))
     return found
 
 
-def together(runs: Sequence[Evaluated]) -> list[list[Evaluated]]:
+def together(runs: Sequence[EvaluatedRun]) -> list[list[EvaluatedRun]]:
     """The runs by recipe and images, in the order of the first of each."""
-    groups: dict[object, list[Evaluated]] = {}
+    groups: dict[object, list[EvaluatedRun]] = {}
     for run in runs:
         groups.setdefault((run.entry.recipe, run.found.fingerprint), []).append(run)
     return list(groups.values())
 
 
-def show(runs: Sequence[Evaluated], look: dict[str, Style]) -> None:
+def show(runs: Sequence[EvaluatedRun], look: dict[str, Style]) -> None:
     """Mean, interval and spread over the seeds of each recipe that was trained more than once."""
     groups = [group for group in together(runs) if len({_seed(run.entry) for run in group}) > 1]
     if not groups:
@@ -57,7 +57,7 @@ def show(runs: Sequence[Evaluated], look: dict[str, Style]) -> None:
             with st.container(border=True, height="stretch", gap="small"):
                 again = second_opinion(groups, row.key, first, names)
                 st.markdown(f"**{plain(row.title)}**: {verdict(row, first, names)}{again}")
-                st.html(html_tables.strips(row, names, styles))
+                st.html(interval_strips.strips(row, names, styles))
     if rows:
         st.caption(
             "Means over seeds with the 95% interval of the mean (Student). Ahead are the best and those that Welch's "
@@ -74,7 +74,7 @@ def show(runs: Sequence[Evaluated], look: dict[str, Style]) -> None:
     st.caption("Mean ± standard deviation over trainings: what a difference between presets has to exceed.")
 
 
-def labels(groups: Sequence[Sequence[Evaluated]]) -> list[str]:
+def labels(groups: Sequence[Sequence[EvaluatedRun]]) -> list[str]:
     """What to call several runs of one recipe: the preset with the number of seeds, or the first run of them."""
     presets = [group[0].found.preset for group in groups]
     return [
@@ -83,7 +83,7 @@ def labels(groups: Sequence[Sequence[Evaluated]]) -> list[str]:
     ]
 
 
-def verdict(row: Row, first: Sequence[int], names: Sequence[str]) -> str:
+def verdict(row: MeasureRow, first: Sequence[int], names: Sequence[str]) -> str:
     """Who is ahead, as far as the spread over seeds allows, as a clause in Markdown; first: the cells that are."""
     ahead = [f"**{plain(names[index])}**" for index in first]
     if not ahead:
@@ -95,7 +95,9 @@ def verdict(row: Row, first: Sequence[int], names: Sequence[str]) -> str:
     return f"{', '.join(ahead[:-1])} and {ahead[-1]} are ahead; which of them is best cannot be said."
 
 
-def second_opinion(groups: Sequence[Sequence[Evaluated]], key: str, first: Sequence[int], names: Sequence[str]) -> str:
+def second_opinion(
+    groups: Sequence[Sequence[EvaluatedRun]], key: str, first: Sequence[int], names: Sequence[str]
+) -> str:
     """What another extractor's features say of a verdict, in Markdown; empty where not all were measured by them."""
     members = [run.found for group in groups for run in group]
     eyes = {one.second_opinion[evaluations.ALL].extractor if one.second_opinion else "" for one in members}
@@ -110,8 +112,8 @@ def second_opinion(groups: Sequence[Sequence[Evaluated]], key: str, first: Seque
 
 
 def over_seeds(
-    groups: Sequence[Sequence[Evaluated]], key: str, scope: str = evaluations.ALL
-) -> tuple[Row, tuple[int, ...]] | None:
+    groups: Sequence[Sequence[EvaluatedRun]], key: str, scope: str = evaluations.ALL
+) -> tuple[MeasureRow, tuple[int, ...]] | None:
     """A measure of each recipe, and the cells that are ahead, the best first; None where it was not measured.
 
     None is ahead where the runs cannot be held against each other.
@@ -121,7 +123,7 @@ def over_seeds(
     if not any(cells):
         return None
     title, more, meaning = MEASURES[key]
-    row = Row(key, title, meaning, tuple(cells), more)
+    row = MeasureRow(key, title, meaning, tuple(cells), more)
     if evaluations.differences([run for group in groups for run in group], scope):
         return row, ()
     sign = -1 if more else 1
@@ -132,7 +134,7 @@ def over_seeds(
     return replace(row, best=best if len(first) == 1 < len(order) else None), first
 
 
-def _cell(run: Evaluated, key: str, scope: str) -> Measure | None:
+def _cell(run: EvaluatedRun, key: str, scope: str) -> Measure | None:
     found = evaluations.fidelity(run.found, scope)
     return found.measures.get(key) if found else None
 

@@ -15,11 +15,12 @@ import streamlit as st
 
 from dashboard.charts import plotly_figures, run_metrics
 from dashboard.charts.measured_distance import means
-from dashboard.charts.plotly_figures import Band, Style
+from dashboard.charts.plotly_figures import Band
+from dashboard.charts.styles import Style
 from dashboard.library import evaluation_files
-from dashboard.library.evaluations import Evaluated
-from dashboard.widgets import elements
-from dashboard.widgets.elements import plain
+from dashboard.library.evaluations import EvaluatedRun
+from dashboard.widgets import error_boundary
+from dashboard.widgets.text import plain
 from gan_core.diagnostics.measured_distance import KEYS
 from gan_core.evaluation.results import MEASURES, Stand
 
@@ -34,12 +35,12 @@ CLOCK = (
 
 
 @dataclass(frozen=True, eq=False)
-class Way:
+class QualityCurve:
     """A recipe on its way to quality: the mean of its seeds."""
 
     label: str
     style: Style
-    runs: tuple[Evaluated, ...]
+    runs: tuple[EvaluatedRun, ...]
     images: np.ndarray  # (n,) seen at each stand
     minutes: np.ndarray  # (n,) trained till then, of the seed that was fastest
     values: np.ndarray  # (seeds, n) of the measure
@@ -64,7 +65,7 @@ class Way:
         return float(along[at - 1] + share * (along[at] - along[at - 1]))
 
 
-def show(runs: Sequence[Evaluated], twins: Sequence[Evaluated], look: dict[str, Style]) -> None:
+def show(runs: Sequence[EvaluatedRun], twins: Sequence[EvaluatedRun], look: dict[str, Style]) -> None:
     """The section of the Evaluate page; twins: the runs' other seeds, of which `look` does not know."""
     kept, others = comparable([*runs, *twins])
     if not kept:
@@ -76,9 +77,9 @@ def show(runs: Sequence[Evaluated], twins: Sequence[Evaluated], look: dict[str, 
     st.fragment(_draw)(kept, others, {run.entry.recipe: look[run.entry.name] for run in reversed(runs)}, key)
 
 
-@elements.bounded
-def _draw(kept: Sequence[Evaluated], others: Sequence[Evaluated], look: Look, key: str) -> None:
-    found = ways(kept, look, key)
+@error_boundary.bounded
+def _draw(kept: Sequence[EvaluatedRun], others: Sequence[EvaluatedRun], look: Look, key: str) -> None:
+    found = quality_curves(kept, look, key)
     words = st.segmented_control(
         "Against", list(AXES), default="Minutes", required=True, key="against", bind="query-params"
     )
@@ -86,8 +87,15 @@ def _draw(kept: Sequence[Evaluated], others: Sequence[Evaluated], look: Look, ke
     title = MEASURES[key][0]
     with st.container(border=True, gap="xsmall", key="time-to-quality"):
         bands = [
-            Band(way.label, way.style, way.along(axis), way.mean, way.values.min(axis=0), way.values.max(axis=0))
-            for way in found
+            Band(
+                curve.label,
+                curve.style,
+                curve.along(axis),
+                curve.mean,
+                curve.values.min(axis=0),
+                curve.values.max(axis=0),
+            )
+            for curve in found
         ]
         along = "minutes of training" if axis == "minutes" else "images seen in training"
         figure = plotly_figures.bands(bands, along, title, found[0].floor)
@@ -109,16 +117,16 @@ def _draw(kept: Sequence[Evaluated], others: Sequence[Evaluated], look: Look, ke
         )
 
 
-def comparable(runs: Sequence[Evaluated]) -> tuple[list[Evaluated], list[Evaluated]]:
+def comparable(runs: Sequence[EvaluatedRun]) -> tuple[list[EvaluatedRun], list[EvaluatedRun]]:
     """The runs whose progress can be drawn in one chart, and those measured otherwise than the first of them."""
     found = [run for run in runs if run.found.progress and run.found.progress.stands]
     first = means(found[0].found) if found else None
     return [run for run in found if means(run.found) == first], [run for run in found if means(run.found) != first]
 
 
-def ways(runs: Sequence[Evaluated], look: Look, key: str) -> list[Way]:
+def quality_curves(runs: Sequence[EvaluatedRun], look: Look, key: str) -> list[QualityCurve]:
     """A line for each recipe, in the order of its first run; look: by recipe."""
-    groups: dict[Hashable, list[Evaluated]] = {}
+    groups: dict[Hashable, list[EvaluatedRun]] = {}
     for run in runs:
         groups.setdefault(run.entry.recipe, []).append(run)
     found = []
@@ -133,11 +141,11 @@ def ways(runs: Sequence[Evaluated], look: Look, key: str) -> list[Way]:
         floor = _stands(group[0])[-1].measures[key].floor
         # Seeds cost the same; what one took longer than another is other work on its machine.
         style, fastest = look[group[0].entry.recipe], min(minutes, key=lambda taken: float(taken[-1]))
-        found.append(Way(label, style, tuple(group), grid, fastest, np.array(values), floor))
+        found.append(QualityCurve(label, style, tuple(group), grid, fastest, np.array(values), floor))
     return found
 
 
-def labels(groups: Sequence[Sequence[Evaluated]]) -> list[str]:
+def labels(groups: Sequence[Sequence[EvaluatedRun]]) -> list[str]:
     """A run's own name where it stands alone; of several seeds the preset's, with their number where it differs."""
     presets = [group[0].found.preset for group in groups]
     alike = len({len(group) for group in groups}) == 1
@@ -148,34 +156,34 @@ def labels(groups: Sequence[Sequence[Evaluated]]) -> list[str]:
     return found
 
 
-def summary(found: Sequence[Way], axis: str, title: str) -> str:
+def summary(found: Sequence[QualityCurve], axis: str, title: str) -> str:
     """Who comes within twice the floor, and after how much; who is nearest at the end, as Markdown."""
-    order = sorted(found, key=lambda way: float(way.mean[-1]))
-    ends = ", ".join(f"**{plain(way.label)}** {run_metrics.number(float(way.mean[-1]))}" for way in order)
+    order = sorted(found, key=lambda curve: float(curve.mean[-1]))
+    ends = ", ".join(f"**{plain(curve.label)}** {run_metrics.number(float(curve.mean[-1]))}" for curve in order)
     lines = [f"{title} at the end: {ends}."]
     floor = found[0].floor
     if floor is not None and floor > 0:
         mark = NEAR[-1] * floor
-        there = [(at, way) for way in found if (at := way.reached(mark, axis)) is not None]
+        there = [(at, curve) for curve in found if (at := curve.reached(mark, axis)) is not None]
         there.sort(key=lambda pair: pair[0])
-        said = ", ".join(f"**{plain(way.label)}** after {amount(at, axis)}" for at, way in there)
+        said = ", ".join(f"**{plain(curve.label)}** after {amount(at, axis)}" for at, curve in there)
         within = f"within twice what real images score ({run_metrics.number(mark)})"
         lines.append(f"{within[:1].upper()}{within[1:]}: {said}." if there else f"None of them comes {within}.")
     return " ".join(lines)
 
 
-def described(found: Sequence[Way], axis: str, title: str) -> str:
+def described(found: Sequence[QualityCurve], axis: str, title: str) -> str:
     """The chart in words."""
     lines = [
-        f"{way.label} from {run_metrics.number(float(way.mean[0]))} to {run_metrics.number(float(way.mean[-1]))} "
-        f"after {amount(float(way.along(axis)[-1]), axis)}"
-        for way in found
+        f"{curve.label} from {run_metrics.number(float(curve.mean[0]))} to {run_metrics.number(float(curve.mean[-1]))} "
+        f"after {amount(float(curve.along(axis)[-1]), axis)}"
+        for curve in found
     ]
     floor = f"; real images score {run_metrics.number(found[0].floor)}" if found[0].floor is not None else ""
     return f"{title} against {'minutes' if axis == 'minutes' else 'images seen'}: {'; '.join(lines)}{floor}"
 
 
-def basis(runs: Sequence[Evaluated], found: Sequence[Way], axis: str) -> str:
+def basis(runs: Sequence[EvaluatedRun], found: Sequence[QualityCurve], axis: str) -> str:
     """What the chart was measured with, and what its bands are."""
     one = runs[0].found.progress
     assert one
@@ -183,7 +191,7 @@ def basis(runs: Sequence[Evaluated], found: Sequence[Way], axis: str) -> str:
         f"Features of {plain(one.extractor)} ({one.features}), at every snapshot {one.generated} generated against "
         f"{one.real} real images; the dashed line is what real images of other patients score."
     ]
-    counts = {len(way.runs) for way in found}
+    counts = {len(curve.runs) for curve in found}
     if max(counts) > 1:
         of = f"{counts.pop()} seeds" if len(counts) == 1 else "seeds"
         lines.append(f"Lines are means over {of}, bands go from the lowest seed to the highest.")
@@ -192,24 +200,27 @@ def basis(runs: Sequence[Evaluated], found: Sequence[Way], axis: str) -> str:
     return " ".join(lines)
 
 
-def listing(found: Sequence[Way], axis: str) -> dict[str, dict[str, str]]:
+def listing(found: Sequence[QualityCurve], axis: str) -> dict[str, dict[str, str]]:
     """Column -> way -> what stands there."""
     columns: dict[str, dict[str, str]] = {}
-    for way in found:
-        row = {"Runs": ", ".join(run.label for run in way.runs), "At the end": run_metrics.number(float(way.mean[-1]))}
-        row["Nearest"] = run_metrics.number(float(way.mean.min()))
+    for curve in found:
+        row = {
+            "Runs": ", ".join(run.label for run in curve.runs),
+            "At the end": run_metrics.number(float(curve.mean[-1])),
+        }
+        row["Nearest"] = run_metrics.number(float(curve.mean.min()))
         for times in NEAR:
-            if way.floor is not None and way.floor > 0:
-                at = way.reached(times * way.floor, axis)
+            if curve.floor is not None and curve.floor > 0:
+                at = curve.reached(times * curve.floor, axis)
                 row[f"{times} x real images after"] = "not reached" if at is None else amount(at, axis)
-        row["Minutes"] = f"{way.minutes[-1]:.0f}"
-        row["Images seen"] = _thousands(way.images[-1])
+        row["Minutes"] = f"{curve.minutes[-1]:.0f}"
+        row["Images seen"] = _thousands(curve.images[-1])
         for name, value in row.items():
-            columns.setdefault(name, {})[plain(way.label)] = plain(value)
+            columns.setdefault(name, {})[plain(curve.label)] = plain(value)
     return columns
 
 
-def to_csv(runs: Sequence[Evaluated]) -> str:
+def to_csv(runs: Sequence[EvaluatedRun]) -> str:
     """Every snapshot of every run, a measure a line."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
@@ -233,18 +244,18 @@ def _thousands(count: float) -> str:
     return f"{round(count):,}".replace(",", " ")
 
 
-def _stands(run: Evaluated) -> tuple[Stand, ...]:
+def _stands(run: EvaluatedRun) -> tuple[Stand, ...]:
     assert run.found.progress
     return run.found.progress.stands
 
 
-def _has(run: Evaluated, key: str) -> bool:
+def _has(run: EvaluatedRun, key: str) -> bool:
     return all(key in stand.measures for stand in _stands(run))
 
 
-def _column(run: Evaluated, name: str) -> np.ndarray:
+def _column(run: EvaluatedRun, name: str) -> np.ndarray:
     return np.array([getattr(stand, name) for stand in _stands(run)], float)
 
 
-def _measured(run: Evaluated, key: str) -> np.ndarray:
+def _measured(run: EvaluatedRun, key: str) -> np.ndarray:
     return np.array([stand.measures[key].value for stand in _stands(run)])

@@ -1,14 +1,24 @@
-"""What audits of translators mean, in a sentence for each question and direction; of generators see `verdicts`."""
+"""What audits of translators mean, in a sentence for each question and direction."""
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from dashboard.library import evaluation_files
-from dashboard.library.evaluations import EVERYTHING, HONEST, NEAR, TRUE, TURNS, WHERE, Column, Row, Table
-from dashboard.library.explained import TRUTH
-from dashboard.pages.evaluate.generator_answers import Answer, of_hundred, times
-from dashboard.widgets.elements import plain
+from dashboard.library.evaluations import (
+    EVERYTHING,
+    HONEST,
+    NEAR,
+    TRUE,
+    TURNS,
+    WHERE,
+    MeasureRow,
+    MeasureTable,
+    RunColumn,
+)
+from dashboard.library.measure_names import TRUTH
+from dashboard.pages.evaluate.answers import Answer, of_hundred, times
+from dashboard.widgets.text import plain
 from gan_core.evaluation.results import Direction, Flip, Measure
 
 TRUTHS = ("error", "change in lungs")  # the first that is there is spoken of
@@ -33,7 +43,7 @@ class _Question:
     kind: Callable[[Direction], str] = lambda way: ""  # numbers of two kinds are not drawn on one scale
 
 
-def of_translators(table: Table) -> list[Answer]:
+def of_translators(table: MeasureTable) -> list[Answer]:
     """What an audit answers; nothing of what was not measured."""
     columns = [column for column in table.columns if column.way]
     ways = [column.way for column in columns if column.way]
@@ -41,13 +51,13 @@ def of_translators(table: Table) -> list[Answer]:
     for question in QUESTIONS:
         cells = tuple(question.measure(way) for way in ways)
         one_kind = len({question.kind(way) for way, cell in zip(ways, cells, strict=True) if cell}) == 1
-        row = Row(question.name, "", "", cells, None, question.shows, question.whole) if one_kind else None
+        row = MeasureRow(question.name, "", "", cells, None, question.shows, question.whole) if one_kind else None
         if words := _words(question, columns):
             found.append(Answer(question.name, words, row, question.scale, tuple(map(question.beside, ways))))
     return found
 
 
-def _words(question: _Question, columns: Sequence[Column]) -> str:
+def _words(question: _Question, columns: Sequence[RunColumn]) -> str:
     """A sentence for each direction of one run; of several runs one about all, they would be too many."""
     ways = [column.way for column in columns if column.way]
     if len({column.run.entry.name for column in columns}) == 1:

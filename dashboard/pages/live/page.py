@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from dashboard.live import server
+from dashboard.server import paths
 
 HEIGHT = 1500  # pixels: the tab scrolls inside where it is longer
 
 theme = "dark" if st.context.theme.type == "dark" else "light"
-st.iframe(f"{server.path()}/?__theme={theme}", height=HEIGHT)
+st.iframe(f"{paths.live_tab()}/?__theme={theme}", height=HEIGHT)

@@ -4,13 +4,13 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from dashboard.charts import plotly_figures
-from dashboard.library import store
+from dashboard.charts.styles import run_styles
+from dashboard.library import data_here, store
 from dashboard.library.store import Entry
 from dashboard.pages.quiz import display, questions
-from dashboard.pages.quiz.questions import COUNT, GENERATED, MOST, REAL, Made, Quiz
-from dashboard.widgets import elements
-from dashboard.widgets.elements import plain
+from dashboard.pages.quiz.questions import COUNT, GENERATED, MOST, REAL, PictureSet, Quiz
+from dashboard.widgets import elements, error_boundary
+from dashboard.widgets.text import plain, plain_sentence, source_name
 from gan_core.errors import UserError
 
 LARGEST = 2**31 - 1  # seed
@@ -73,15 +73,15 @@ def choose(usable: list[Entry]) -> tuple[Quiz | None, list[Entry]]:
             )
             words = (
                 "A folder on the machine that runs this app, with the data of the runs in it. It is read here and goes "
-                "nowhere. "
-                f"For a whole class, set {questions.DATA} for the app instead: then everyone gets the same quiz."
+                f"nowhere. For a whole class, set {data_here.DATA_VARIABLE} for the app instead: then everyone gets "
+                "the same quiz."
             )
             folder = st.text_input("Where the real images are", key="quiz_data", placeholder="a folder", help=words)
         chosen = [by_name[name] for name in names if name in by_name]
-        elements.chip_colors("quiz", chosen, plotly_figures.styles(chosen))
+        elements.chip_colors("quiz", chosen, run_styles(chosen))
         if not chosen:
             return None, []
-        found = questions.settle(chosen, seed, folder.strip())
+        found = questions.compose(chosen, seed, folder.strip())
         show_sources(found, chosen)
         show_link(found)
     return found, chosen
@@ -99,7 +99,7 @@ def show_sources(found: Quiz, chosen: list[Entry]) -> None:
 
 def origin(here: str, source: str) -> str:
     """What the real pictures beside a run's are, as Markdown."""
-    name = plain(elements.source_name(source))
+    name = plain(source_name(source))
     if here.startswith("phantom:"):
         return f":material/draw: **Real** means drawn phantoms here: the data is {name}. None was in a training."
     if here:
@@ -128,18 +128,18 @@ def play(found: Quiz, chosen: list[Entry]) -> None:
         with st.spinner("The networks draw, the real images are laid beside…"):
             made = questions.make(found)
     except UserError as error:
-        st.error(elements.sentence(str(error)), icon=":material/error:")
+        st.error(plain_sentence(str(error)), icon=":material/error:")
         st.button("Back", on_click=_forget, icon=":material/arrow_back:", key="quiz-back")
         return
     for note in made.notes:
-        st.caption(f":material/warning: {elements.sentence(note)}")
+        st.caption(f":material/warning: {plain_sentence(note)}")
     if len(answers) < len(made.pictures):
         ask(found, made, answers)
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button("Next quiz", on_click=_next, type="primary", icon=":material/skip_next:", key="quiz-next")
         st.button("Again from the start", on_click=_start, args=(found,), icon=":material/replay:", key="quiz-again")
-    display.show_results(found, made, answers, plotly_figures.styles(chosen), {entry.label: entry for entry in chosen})
+    display.show_results(found, made, answers, run_styles(chosen), {entry.label: entry for entry in chosen})
 
 
 def given(found: Quiz) -> str | None:
@@ -160,7 +160,7 @@ def show_start(found: Quiz) -> None:
         st.space("small")
 
 
-def ask(found: Quiz, made: Made, answers: str) -> None:
+def ask(found: Quiz, made: PictureSet, answers: str) -> None:
     """One picture, and the two answers."""
     number = len(answers) + 1
     total = len(made.pictures)
@@ -183,24 +183,24 @@ def ask(found: Quiz, made: Made, answers: str) -> None:
         st.caption("The truth comes at the end.", width="content")
 
 
-@elements.action
+@error_boundary.action
 def _answer(found: Quiz, number: int, answer: str) -> None:
     answers = given(found)
     if answers is not None and len(answers) == number - 1:
         st.query_params["answers"] = f"{found.key}-{answers}{answer}"
 
 
-@elements.action
+@error_boundary.action
 def _start(found: Quiz) -> None:
     st.query_params["answers"] = f"{found.key}-"
 
 
-@elements.action
+@error_boundary.action
 def _forget() -> None:
     st.query_params.pop("answers", None)
 
 
-@elements.action
+@error_boundary.action
 def _next() -> None:
     st.session_state["quiz_seed"] = (int(st.session_state.get("quiz_seed", 1)) + 1) % (LARGEST + 1)
     _forget()

@@ -1,6 +1,6 @@
 """Real or generated? The pictures of a quiz, drawn from the runs' weights and their data, and what the answers say.
 
-A quiz is settled by its runs and its seed: who opens the same address gets the same pictures in the same order. A real
+Its runs and its seed decide a quiz: who opens the same address gets the same pictures in the same order. A real
 picture goes the way of a generated one (the run's own size, 8 bits, the same PNG), so that only what it shows can tell.
 """
 
@@ -17,14 +17,12 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from dashboard.library import source_check
+from dashboard.library import data_here
 from dashboard.library.store import Entry
-from dashboard.pages.evaluate import neighbours
 from gan_core import data, runs
 from gan_core.config import RunConfig
 from gan_core.data import Prepared
 from gan_core.data.readers import phantom
-from gan_core.data.source import COMBINED
 from gan_core.decode.image_files import quantise
 from gan_core.errors import UserError
 from gan_core.families import registry
@@ -34,7 +32,6 @@ COUNT = 20  # pictures, half of them real
 MOST = 5  # runs: two generated pictures of each at least
 REAL, GENERATED = "R", "G"
 WORDS = {REAL: "real", GENERATED: "generated"}
-DATA = "GANRAY_DATA"  # environment variable: a folder that sources named by a relative path lie in
 HEADER = ("seed", "number", "run", "class", "truth", "answer", "right")
 _FIRST_SEED = 10**9  # of latents: far from the ones that previews and other pages show
 _FIRST_BODY = 2 * 10**15  # of drawn pictures: no phantom source reaches so far, and previews begin at half of it
@@ -42,7 +39,7 @@ _PREPARE_SECONDS = 3600
 
 
 @dataclass(frozen=True)
-class Part:
+class QuizRun:
     """A run that takes part, as far as it settles the pictures."""
 
     run: str  # name
@@ -57,7 +54,7 @@ class Part:
 class Quiz:
     """What settles the pictures and their order."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[QuizRun, ...]
     seed: int
 
     @property
@@ -67,7 +64,7 @@ class Quiz:
 
 
 @dataclass(frozen=True, eq=False)
-class Picture:
+class QuizPicture:
     """One question with its truth."""
 
     pixels: np.ndarray  # uint8 (C, S, S)
@@ -77,10 +74,10 @@ class Picture:
 
 
 @dataclass(frozen=True, eq=False)
-class Made:
+class PictureSet:
     """The pictures of a quiz in their order, and what a reader must know of them."""
 
-    pictures: tuple[Picture, ...]
+    pictures: tuple[QuizPicture, ...]
     notes: tuple[str, ...]
 
 
@@ -89,7 +86,7 @@ def usable(entries: Sequence[Entry]) -> list[Entry]:
     return [entry for entry in entries if entry.config and entry.run.weights.is_file()]
 
 
-def settle(chosen: Sequence[Entry], seed: int, folder: str = "") -> Quiz:
+def compose(chosen: Sequence[Entry], seed: int, folder: str = "") -> Quiz:
     """The quiz of these runs; folder: where real images are looked for first."""
     parts = []
     for entry in chosen:
@@ -97,60 +94,47 @@ def settle(chosen: Sequence[Entry], seed: int, folder: str = "") -> Quiz:
             changed = entry.run.weights.stat().st_mtime_ns
         except OSError:
             changed = 0
-        source = locate(entry.config, folder) if entry.config else ""
-        parts.append(Part(entry.name, entry.label, str(entry.run.folder), str(entry.run.root), changed, source))
+        source = data_here.locate(entry.config, folder) if entry.config else ""
+        parts.append(QuizRun(entry.name, entry.label, str(entry.run.folder), str(entry.run.root), changed, source))
     return Quiz(tuple(parts), seed)
 
 
-def locate(settled: RunConfig, folder: str = "") -> str:
-    """Where a run's data is on this machine; empty if it is not.
-
-    Looked for below `folder`, and in it where it holds the run's classes, below GANRAY_DATA, and where the run says.
-    """
-    source, places = settled.source, []
-    if not source.startswith(("phantom:", "hf:", COMBINED)) and not Path(source).is_absolute():
-        places = [str(Path(base).expanduser() / source) for base in (folder, os.environ.get(DATA, "")) if base]
-        if folder and set(settled.classes) <= set(source_check.classes(folder)):
-            places.insert(1, folder)
-    return next((place for place in (*places, source) if neighbours.is_here(place)), "")
-
-
 @st.cache_resource(max_entries=32, show_spinner=False)
-def make(quiz: Quiz) -> Made:
+def make(quiz: Quiz) -> PictureSet:
     """The pictures of a quiz, kept for everyone who takes it.
 
     Raises:
         UserError: weights or data that are missing, damaged, or do not fit.
     """
-    pictures: list[Picture] = []
+    pictures: list[QuizPicture] = []
     notes: list[str] = []
     taken: dict[str, set[int]] = {}
     for number, (part, count) in enumerate(zip(quiz.parts, _shares(quiz), strict=True)):
         rng = np.random.default_rng([quiz.seed, number])
         run = Run(Path(part.folder), Path(part.root))
-        settled = run.config()
-        real = _held_out(part, settled, rng, taken, notes.append) if _is_data(part.source) else _drawn(settled, rng)
-        wanted = _wanted(settled, count, rng)
-        pictures += [Picture(real(kind), REAL, part.label, kind) for kind in wanted]
-        made = _translated(run, wanted, real) if settled.domains else _generated(run, count, quiz.seed)
-        pictures += [Picture(pixels, GENERATED, part.label, kind) for pixels, kind in made]
+        config = run.config()
+        real = _held_out(part, config, rng, taken, notes.append) if _is_data(part.source) else _drawn(config, rng)
+        wanted = _wanted(config, count, rng)
+        pictures += [QuizPicture(real(kind), REAL, part.label, kind) for kind in wanted]
+        made = _translated(run, wanted, real) if config.domains else _generated(run, count, quiz.seed)
+        pictures += [QuizPicture(pixels, GENERATED, part.label, kind) for pixels, kind in made]
     order = np.random.default_rng([quiz.seed, len(quiz.parts), 1]).permutation(len(pictures))
-    return Made(tuple(pictures[index] for index in order), tuple(dict.fromkeys(notes)))
+    return PictureSet(tuple(pictures[index] for index in order), tuple(dict.fromkeys(notes)))
 
 
-def accuracy(made: Made, answers: str, run: str | None = None) -> tuple[int, int]:
+def accuracy(made: PictureSet, answers: str, run: str | None = None) -> tuple[int, int]:
     """(right answers, pictures): of all, or of one run's generated pictures and the real ones shown beside them."""
     asked = [(p.truth, a) for p, a in zip(made.pictures, answers, strict=True) if run in (None, p.run)]
     return sum(truth == answer for truth, answer in asked), len(asked)
 
 
-def confusion(made: Made, answers: str, truth: str, run: str | None = None) -> tuple[int, int]:
+def confusion(made: PictureSet, answers: str, truth: str, run: str | None = None) -> tuple[int, int]:
     """How many pictures of that truth were taken for (real, generated): of all, or of one run's."""
     given = [a for p, a in zip(made.pictures, answers, strict=True) if p.truth == truth and run in (None, p.run)]
     return given.count(REAL), given.count(GENERATED)
 
 
-def to_csv(quiz: Quiz, made: Made, answers: str) -> str:
+def to_csv(quiz: Quiz, made: PictureSet, answers: str) -> str:
     """A line for each picture."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
@@ -170,27 +154,31 @@ def _shares(quiz: Quiz) -> list[int]:
     return [least + (number in first) for number in range(len(quiz.parts))]
 
 
-def _wanted(settled: RunConfig, count: int, rng: np.random.Generator) -> list[str]:
+def _wanted(config: RunConfig, count: int, rng: np.random.Generator) -> list[str]:
     """The class of each real picture: as often as in the training; what a translator translates to, in turn."""
-    if settled.domains:
-        targets = registry.targets(settled)
+    if config.domains:
+        targets = registry.targets(config)
         return [targets[(number + 1) % len(targets)] for number in range(count)]
-    counts = np.array(settled.class_counts, np.float64)
-    return [str(name) for name in rng.choice(settled.classes, count, p=counts / counts.sum())]
+    counts = np.array(config.class_counts, np.float64)
+    return [str(name) for name in rng.choice(config.classes, count, p=counts / counts.sum())]
 
 
 def _is_data(source: str) -> bool:
     return bool(source) and not source.startswith("phantom:")
 
 
-Take = Callable[[str], np.ndarray]  # a picture of a class that was not taken before, uint8 (C, S, S)
+TakePicture = Callable[[str], np.ndarray]  # a picture of a class that was not taken before, uint8 (C, S, S)
 
 
 def _held_out(
-    part: Part, settled: RunConfig, rng: np.random.Generator, taken: dict[str, set[int]], note: Callable[[str], object]
-) -> Take:
-    prepared = prepare(part.source, settled)
-    if prepared.fingerprint != settled.fingerprint:
+    part: QuizRun,
+    config: RunConfig,
+    rng: np.random.Generator,
+    taken: dict[str, set[int]],
+    note: Callable[[str], object],
+) -> TakePicture:
+    prepared = prepare(part.source, config)
+    if prepared.fingerprint != config.fingerprint:
         note(f"{part.label} learned from other images than those in {part.source}: some may have been in its training")
     index = np.flatnonzero(prepared.splits != "train")
     if not len(index):
@@ -211,16 +199,16 @@ def _held_out(
     return take
 
 
-def _drawn(settled: RunConfig, rng: np.random.Generator) -> Take:
+def _drawn(config: RunConfig, rng: np.random.Generator) -> TakePicture:
     """Phantoms of what the run's images show, none of which was in a training."""
-    kind = settled.source.removeprefix("phantom:").partition("?")[0] if settled.source.startswith("phantom:") else ""
-    kind = kind or ("mri" if settled.subject == "brain MRI" else "cxr")
+    kind = config.source.removeprefix("phantom:").partition("?")[0] if config.source.startswith("phantom:") else ""
+    kind = kind or ("mri" if config.subject == "brain MRI" else "cxr")
     classes = tuple(phantom.drawer(kind).CLASSES)
     bodies = iter(_FIRST_BODY + rng.permutation(100_000))
 
     def take(name: str) -> np.ndarray:
-        label, size = _likest(name, classes, rng), settled.image_size
-        return quantise(phantom.picture(kind, label, int(next(bodies)), size, settled.channels))
+        label, size = _likest(name, classes, rng), config.image_size
+        return quantise(phantom.picture(kind, label, int(next(bodies)), size, config.channels))
 
     return take
 
@@ -240,7 +228,7 @@ def _generated(run: Run, count: int, seed: int) -> list[tuple[np.ndarray, str]]:
     return [(picture.transpose(2, 0, 1), kind) for picture, kind in zip(pictures, kinds, strict=True)]
 
 
-def _translated(run: Run, targets: Sequence[str], real: Take) -> list[tuple[np.ndarray, str]]:
+def _translated(run: Run, targets: Sequence[str], real: TakePicture) -> list[tuple[np.ndarray, str]]:
     """Translations into each of the targets, of real pictures that the quiz does not show."""
     from gan_core import inference
 
@@ -253,15 +241,15 @@ def _translated(run: Run, targets: Sequence[str], real: Take) -> list[tuple[np.n
     return found
 
 
-def prepare(source: str, settled: RunConfig) -> Prepared:
+def prepare(source: str, config: RunConfig) -> Prepared:
     """The images of a source as the run takes them: prepared once, then opened from the user's cache folder.
 
     Raises:
         UserError: it cannot be read, or lacks the run's classes.
     """
-    size, channels, fit = settled.image_size, settled.channels, settled.fit
-    prepared = _prepared(source, size, channels, fit, settled.patient_pattern, settled.split_seed)
-    wanted = settled.domains or settled.classes
+    size, channels, fit = config.image_size, config.channels, config.fit
+    prepared = _prepared(source, size, channels, fit, config.patient_pattern, config.split_seed)
+    wanted = config.domains or config.classes
     if len(wanted) > 1 and not set(wanted) <= set(prepared.classes):
         raise UserError(
             f"{source} has the classes {', '.join(prepared.classes)}, the run learned {', '.join(wanted)}: name a "

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
+from dashboard.library.image_encoding import data_uri, png
 from dashboard.library.store import SCORE_EDGES, Entry, Library
-from dashboard.live.picture_html import uri
-from dashboard.pages.evaluate import neighbours
-from dashboard.widgets import elements
-from dashboard.widgets.elements import plain
+from dashboard.widgets import elements, error_boundary
+from dashboard.widgets.text import plain, plain_sentence
 from gan_core import images
 from gan_core.config import RunConfig
 from gan_core.data.readers import phantom
@@ -42,7 +41,7 @@ MEANING = (
 
 
 @dataclass(frozen=True, eq=False)
-class Scored:
+class ScoredPicture:
     """A generated picture and what the discriminator says of it."""
 
     pixels: np.ndarray  # uint8 (S, S, C)
@@ -52,7 +51,7 @@ class Scored:
 
 
 @dataclass(frozen=True)
-class Order:
+class ScoringRequest:
     """What is to be generated and scored."""
 
     folder: str
@@ -63,7 +62,7 @@ class Order:
     kind: str  # class, or a translator's target; empty for the data's mixture
 
 
-@elements.bounded
+@error_boundary.bounded
 def show(library: Library, entry: Entry) -> None:
     """The section of the Run page."""
     st.subheader("The discriminators' eyes" if entry.domains else "The discriminator's eyes")
@@ -86,7 +85,7 @@ def show(library: Library, entry: Entry) -> None:
 
 
 @st.fragment
-@elements.bounded
+@error_boundary.bounded
 def _eyes(library: Library, entry: Entry) -> None:
     left, right = st.columns([3, 2], gap="medium")
     with left, st.container(border=True, gap="small", key="eyes-sorted"):
@@ -115,9 +114,9 @@ def show_sorted(entry: Entry) -> None:
         st.caption("It takes some seconds: the networks are loaded first.")
         return
     kind = "" if kind == EVERY else kind
-    order = Order(str(entry.run.folder), str(entry.run.root), _changed(entry), count, int(seed), kind)
+    request = ScoringRequest(str(entry.run.folder), str(entry.run.root), _changed(entry), count, int(seed), kind)
     with st.spinner("The generator draws, the discriminator looks…"):
-        found = generated(order)
+        found = generated(request)
     real = sum(one.score > entry.boundary for one in found)
     beside = "" if len(found) == real or not real else " The line is where it changes its mind."
     st.markdown(f"It takes **{real} of {len(found)}** for real: those that score above {entry.boundary:g}.{beside}")
@@ -136,7 +135,7 @@ def show_sorted(entry: Entry) -> None:
         st.caption(f"{pair}{elements.SYNTHETIC}")
 
 
-def sorted_grid(found: list[Scored], boundary: float, label: str) -> str:
+def sorted_grid(found: list[ScoredPicture], boundary: float, label: str) -> str:
     """Pictures with their scores as HTML; a line where the score crosses the boundary."""
     cells = []
     above = True
@@ -145,7 +144,7 @@ def sorted_grid(found: list[Scored], boundary: float, label: str) -> str:
             above = False
             word = "from here on taken for generated" if place > 1 else "all taken for generated"
             cells.append(f'<div class="eyes-line" role="separator"><span>{word}</span></div>')
-        content = uri(images.png_bytes(one.pixels, Run=label, Score=f"{one.score:.3f}"))
+        content = data_uri(images.png_bytes(one.pixels, Run=label, Score=f"{one.score:.3f}"))
         taken = "real" if one.score > boundary else "generated"
         kind = f", {one.kind}" if one.kind else ""
         alt = html.escape(f"Number {place}, score {one.score:+.3f}, taken for {taken}{kind}; synthetic")
@@ -178,9 +177,9 @@ def show_own(library: Library, entry: Entry) -> None:
         with st.spinner("The discriminator looks…"):
             scores = own(str(entry.run.folder), str(entry.run.root), _changed(entry), seen)
     except UserError as error:
-        st.error(elements.sentence(str(error)), icon=":material/error:")
+        st.error(plain_sentence(str(error)), icon=":material/error:")
         return
-    content = uri(neighbours.png(seen.transpose(2, 0, 1), synthetic=False))
+    content = data_uri(png(seen.transpose(2, 0, 1), synthetic=False))
     alt = f"Your picture as the discriminator sees it, {config.image_size} pixels a side"
     st.html(f'<figure class="eyes-one eyes-mine"><img src="{content}" alt="{alt}"></figure>')
     for name, score in scores.items():
@@ -200,7 +199,7 @@ def show_score(library: Library, entry: Entry, name: str, score: float) -> None:
         lines.append(f"{_reach(reach)} of the held-out real images of epoch {epochs[-1]}")
     if not entry.domains:
         root = str(entry.run.root)
-        made = generated(Order(str(entry.run.folder), root, _changed(entry), COUNTS[-1], 0, name))
+        made = generated(ScoringRequest(str(entry.run.folder), root, _changed(entry), COUNTS[-1], 0, name))
         lines.append(f"{sum(one.score < score for one in made)} of {len(made)} generated pictures")
     if lines:
         st.caption(f"It scores higher than {' and '.join(lines)}.")
@@ -213,12 +212,12 @@ def below(counts: np.ndarray, score: float) -> tuple[float, float]:
     return float(counts[:own_bin].sum() / total), float(counts[: own_bin + 1].sum() / total)
 
 
-def doubt(picture: np.ndarray, settled: RunConfig) -> str:
+def doubt(picture: np.ndarray, config: RunConfig) -> str:
     """Why a picture is not what this discriminator has learned to judge, as Markdown; empty where nothing speaks so."""
     from gan_core.inference import input_check  # its classifier brings torch
 
-    verdict = input_check.for_run(picture, settled)
-    return "" if verdict.fits else elements.sentence(f"{verdict.reason}: its score will mean little")
+    verdict = input_check.for_run(picture, config)
+    return "" if verdict.fits else plain_sentence(f"{verdict.reason}: its score will mean little")
 
 
 def fitted(picture: np.ndarray, entry: Entry) -> np.ndarray:
@@ -247,19 +246,19 @@ def judge(folder: str, root: str, changed: tuple[int, int]) -> "Discriminator":
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def generated(order: Order) -> list[Scored]:
+def generated(request: ScoringRequest) -> list[ScoredPicture]:
     """Generated pictures, or translations of phantoms, the highest score first.
 
     Raises:
         UserError: weights that are missing or do not fit, or a class that the run does not have.
     """
-    eye = judge(order.folder, order.root, order.changed)
+    eye = judge(request.folder, request.root, request.changed)
     if eye.model.domains:
-        pictures, kinds = _translations(eye, order), [order.kind] * order.count
+        pictures, kinds = _translations(eye, request), [request.kind] * request.count
     else:
-        pictures, kinds = eye.model.generate(order.count, label=order.kind or None, seed=order.seed)
+        pictures, kinds = eye.model.generate(request.count, label=request.kind or None, seed=request.seed)
     scores = eye.score(pictures, kinds if eye.labels else None)
-    found = [Scored(*one) for one in zip(pictures, scores.tolist(), kinds, range(order.count), strict=True)]
+    found = [ScoredPicture(*one) for one in zip(pictures, scores.tolist(), kinds, range(request.count), strict=True)]
     return sorted(found, key=lambda one: -one.score)
 
 
@@ -271,19 +270,19 @@ def own(folder: str, root: str, changed: tuple[int, int], picture: np.ndarray) -
     return dict(zip(names, scores.tolist(), strict=True))
 
 
-def _translations(eye: "Discriminator", order: Order) -> np.ndarray:
+def _translations(eye: "Discriminator", request: ScoringRequest) -> np.ndarray:
     config = eye.config
-    (source,) = (name for name in eye.model.domains if name != order.kind)
+    (source,) = (name for name in eye.model.domains if name != request.kind)
     kind = "colour" if phantom.in_colour(config.source) else "mri" if config.subject == "brain MRI" else "cxr"
     known = tuple(phantom.drawer(kind).CLASSES)
     same = [name for name in known if name.lower() == source.lower()]
     named = [name for name in known if name.lower() in source.lower()]
     label = (same or named or known)[0]
-    first = _FIRST_BODY + order.seed * max(TRANSLATED)
+    first = _FIRST_BODY + request.seed * max(TRANSLATED)
     size, channels = config.image_size, config.channels
-    drawn_ones = [phantom.picture(kind, label, first + number, size, channels) for number in range(order.count)]
+    drawn_ones = [phantom.picture(kind, label, first + number, size, channels) for number in range(request.count)]
     return eye.model.translate(
-        np.stack([image_files.quantise(one).transpose(1, 2, 0) for one in drawn_ones]), order.kind
+        np.stack([image_files.quantise(one).transpose(1, 2, 0) for one in drawn_ones]), request.kind
     )
 
 

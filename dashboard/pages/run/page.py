@@ -11,19 +11,18 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard import jobs
-from dashboard.charts import plotly_figures, run_curves, run_metrics
-from dashboard.library import notes, queries, source_check, store
+from dashboard.charts import run_metrics
+from dashboard.charts.styles import run_styles
+from dashboard.library import queries, source_check, store
 from dashboard.library.store import Entry, Library
 from dashboard.pages.run import discriminator_scores
 from dashboard.samples import animations, grids
-from dashboard.widgets import diagnosis, elements, settings_table
-from dashboard.widgets.elements import plain
+from dashboard.widgets import diagnosis, elements, notes_editor, run_curves, settings_table
+from dashboard.widgets.text import name_line, plain, plain_sentence
 from gan_core import config as configs
 from gan_core import runs
 from gan_core.errors import UserError
 from gan_core.evaluation import results
-
-HIDDEN = {"step", "epoch", "seconds", "diversity/data"}  # axes, and what is drawn beside another curve
 
 
 def main() -> None:
@@ -45,11 +44,11 @@ def main() -> None:
         return
     show_figures(library, entry)
     show_samples(library, entry)
-    diagnosis.show(library, [entry], plotly_figures.styles([entry]))
+    diagnosis.show(library, [entry], run_styles([entry]))
     run_curves.every_curve(entry, diagnosis.marks(library, [entry]).get(entry.name, ()))
     discriminator_scores.show(library, entry)
     show_settings(entry)
-    notes.show(library, [entry], plotly_figures.styles([entry]))
+    notes_editor.show(library, [entry], run_styles([entry]))
     show_files(entry)
     st.caption(elements.SYNTHETIC)
     if entry.running:
@@ -66,14 +65,14 @@ def choose(entries: list[Entry]) -> Entry | None:
 def show_head(entry: Entry) -> None:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         with st.container(gap="xsmall", width="content"):
-            st.title(elements.name_line(entry), anchor=False)
+            st.title(name_line(entry), anchor=False)
             st.caption(plain(entry.title) or " ")
         with st.container(horizontal=True, width="content", vertical_alignment="center"):
             show_buttons(entry)
     if entry.status.state == "failed":
-        st.error(elements.sentence(entry.status.reason or "it failed without a word"), icon=":material/error:")
+        st.error(plain_sentence(entry.status.reason or "it failed without a word"), icon=":material/error:")
     elif entry.status.state == "stopped":
-        st.warning(elements.sentence(entry.status.reason or "it was stopped"), icon=":material/pause_circle:")
+        st.warning(plain_sentence(entry.status.reason or "it was stopped"), icon=":material/pause_circle:")
 
 
 def show_buttons(entry: Entry) -> None:
@@ -152,11 +151,11 @@ def show_samples(library: Library, entry: Entry) -> None:
 
 def show_scores(library: Library, entry: Entry) -> None:
     """How real the discriminator finds images, at the scrubber's epoch."""
-    if not run_curves.show_scores(library, [entry], plotly_figures.styles([entry])):
+    if not run_curves.show_scores(library, [entry], run_styles([entry])):
         st.caption("No scores of the discriminator were written.")
 
 
-def changes(library: Library, entry: Entry) -> grids.Facts:
+def changes(library: Library, entry: Entry) -> grids.EpochNumbers:
     """What the translators change at each epoch, and what of the input does not come back."""
     table, names = library.table(entry, store.EPOCHS), run_metrics.titles(entry)
     columns = [column for column in run_metrics.CHANGES if column in table.numeric()] or run_metrics.CHANGES[:2]
@@ -169,7 +168,7 @@ def changes(library: Library, entry: Entry) -> grids.Facts:
                 found[names[column]][epoch] = run_metrics.share(value, 1)
         held_out |= math.isfinite(float(str(row.get("accuracy/d_held_out", "nan"))))
     note = f"Of {'held-out' if held_out else 'training'} images, {run_metrics.CHANGED}."
-    return grids.Facts("Changes", found, note)
+    return grids.EpochNumbers("Changes", found, note)
 
 
 def show_settings(entry: Entry) -> None:

@@ -5,10 +5,10 @@ from collections.abc import Callable
 import streamlit as st
 
 from dashboard import jobs
-from dashboard.jobs import Order
+from dashboard.jobs import TrainingOrder
 from dashboard.library import source_check, store
-from dashboard.widgets import elements
-from dashboard.widgets.elements import plain
+from dashboard.widgets import error_boundary
+from dashboard.widgets.text import plain
 from gan_core import runs
 from gan_core.config import IMAGE_SIZES
 from gan_core.errors import UserError
@@ -131,7 +131,7 @@ def _set_defaults(preset: Preset, put: Callable[[str, int], object]) -> None:
     put("batch", preset.batch_size)
 
 
-@elements.action
+@error_boundary.action
 def _preset_chosen() -> None:
     """Another task has other numbers; another preset of the same task keeps what was typed."""
     form, presets = st.session_state, registry.presets()
@@ -153,7 +153,7 @@ def _pair_pattern(preset: str, source: str) -> str:
     return str(st.session_state.get("pair_pattern", "")).strip() if asked else ""
 
 
-@elements.action
+@error_boundary.action
 def _start() -> None:
     """Start what the form says now; what was typed just before the click is known only here."""
     form = st.session_state
@@ -167,7 +167,7 @@ def _start() -> None:
         pair_pattern = _pair_pattern(preset, source)
         if problem := problem or source_check.pattern_problem(pair_pattern):
             raise UserError(problem)
-        order = Order(
+        order = TrainingOrder(
             preset=preset,
             source=source,
             name=str(form["name"]).strip() or jobs.jobs().free_name(preset),

@@ -6,13 +6,15 @@ import streamlit as st
 
 from dashboard import jobs
 from dashboard.charts import plotly_figures, run_metrics
-from dashboard.charts.plotly_figures import Line, Style
+from dashboard.charts.plotly_figures import Line
+from dashboard.charts.styles import GREY, Style, family_color
 from dashboard.jobs import Job
 from dashboard.library import store
+from dashboard.library.curves import SMOOTHING
 from dashboard.library.store import Entry, Library
 from dashboard.pages.train import form
-from dashboard.widgets import elements
-from dashboard.widgets.elements import plain
+from dashboard.widgets import elements, error_boundary
+from dashboard.widgets.text import name_line, plain, plain_sentence
 from gan_core.errors import UserError
 
 EARLIER = 6  # runs listed below those in training
@@ -26,7 +28,7 @@ def main() -> None:
     follow()
 
 
-@elements.bounded
+@error_boundary.bounded
 def _follow() -> None:
     """The trainings, drawn again every second while one of them goes on."""
     library = store.library()
@@ -60,7 +62,10 @@ def show_waiting(job: Job) -> None:
         if job.over:
             st.error(plain(job.error()), icon=":material/error:")
             st.button(
-                "Dismiss", key=f"dismiss {job.name}", on_click=elements.action(jobs.jobs().forget), args=(job.name,)
+                "Dismiss",
+                key=f"dismiss {job.name}",
+                on_click=error_boundary.action(jobs.jobs().forget),
+                args=(job.name,),
             )
         else:
             st.progress(0.0, text=":material/hourglass_top: Preparing: reading the images")
@@ -69,7 +74,7 @@ def show_waiting(job: Job) -> None:
                 "Cancel",
                 icon=":material/close:",
                 key=f"cancel {job.name}",
-                on_click=elements.action(jobs.cancel),
+                on_click=error_boundary.action(jobs.cancel),
                 args=(job,),
             )
 
@@ -86,7 +91,7 @@ def show_training(library: Library, entry: Entry, job: Job | None) -> None:
             return
         st.progress(min(1.0, status.step / status.steps) if status.steps else 0.0, text=_progress_text(entry, job))
         if status.state == "failed":
-            st.error(elements.sentence(status.reason or "the training failed"), icon=":material/error:")
+            st.error(plain_sentence(status.reason or "the training failed"), icon=":material/error:")
         elif job and job.failed and not entry.running:
             st.error(plain(job.error()), icon=":material/error:")
         show_growth(library, entry)
@@ -94,8 +99,7 @@ def show_training(library: Library, entry: Entry, job: Job | None) -> None:
 
 def show_growth(library: Library, entry: Entry) -> None:
     """The newest samples and the curves so far."""
-    color, word = plotly_figures.family_color(entry.family)
-    solid, beside = Style(color, word, "solid", ""), Style(plotly_figures.GREY, "gray", "solid", "")
+    solid, beside = Style(family_color(entry), "solid"), Style(GREY, "solid")
     samples = entry.sheets
     end = entry.config.epochs if entry.config else None
     grid = st.grid(4 if entry.domains else 3, min_column_width=260)
@@ -108,7 +112,7 @@ def show_growth(library: Library, entry: Entry) -> None:
             st.caption(f"Samples at epoch {newest}" if newest is not None else "Samples come after the first epoch.")
         for title, columns, percent in run_metrics.growth(entry):
             pairs = zip(columns.items(), (solid, beside), strict=False)
-            lines = [Line(name, library.curve(entry, of, elements.SMOOTHING), style) for (name, of), style in pairs]
+            lines = [Line(name, library.curve(entry, of, SMOOTHING), style) for (name, of), style in pairs]
             lines = [line for line in lines if len(line.curve.x)]
             with st.container(gap="xsmall"):
                 st.markdown(f"**{title}**")
@@ -143,7 +147,7 @@ def show_earlier(entry: Entry) -> None:
 
 
 def _button(label: str, icon: str, entry: Entry, action: Callable[[], object]) -> None:
-    @elements.action
+    @error_boundary.action
     def act() -> None:
         try:
             action()
@@ -159,7 +163,7 @@ def _button(label: str, icon: str, entry: Entry, action: Callable[[], object]) -
 def _headline(entry: Entry) -> str:
     preset = f":gray[{plain(entry.config.preset)}]" if entry.config else ":gray[cannot be read]"
     done = ":green-badge[:material/check_circle: finished]" if entry.status.state == "finished" else ""
-    return f"{elements.name_line(entry)} {done} {preset}"
+    return f"{name_line(entry)} {done} {preset}"
 
 
 def _progress_text(entry: Entry, job: Job | None) -> str:

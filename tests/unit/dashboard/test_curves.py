@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dashboard.library.curves import EMPTY, POINTS, Followed, Reducer, Smoother, reduce
+from dashboard.library.curves import EMPTY, POINTS, FollowedTable, Reducer, Smoother, reduce
 
 HEADER = b"step,epoch,loss/g,loss/d\n"
 
@@ -103,7 +103,7 @@ def test_reduction_passes_over_what_is_not_finite() -> None:
 
 def test_a_curve_grows_with_its_file(tmp_path: Path) -> None:
     path = tmp_path / "metrics.csv"
-    followed = Followed(path)
+    followed = FollowedTable(path)
     followed.poll()
     assert followed.curve(("loss/g",), "step", 0.5) is EMPTY
     path.write_bytes(HEADER + b"1,0.5,2,1\n2,1,4,1\n3,1.5,")  # the last line is half written
@@ -124,7 +124,7 @@ def test_a_curve_grows_with_its_file(tmp_path: Path) -> None:
 def test_a_resumed_run_starts_its_curve_over(tmp_path: Path) -> None:
     path = tmp_path / "metrics.csv"
     path.write_bytes(HEADER + b"1,1,2,1\n2,2,4,1\n3,3,8,1\n")
-    followed = Followed(path)
+    followed = FollowedTable(path)
     followed.poll()
     assert len(followed.curve(("loss/g",), "step", 0.0).y) == 3
     other = tmp_path / "other"
@@ -142,7 +142,7 @@ def test_following_a_long_run_is_quick(tmp_path: Path) -> None:
     rows = np.random.default_rng(2).normal(size=(100_000, 2))
     lines = [f"{i},{i / 100},{g:.6g},{d:.6g}" for i, (g, d) in enumerate(rows)]
     path.write_bytes(HEADER + "\n".join(lines).encode() + b"\n")
-    followed = Followed(path)
+    followed = FollowedTable(path)
     followed.poll()
     followed.curve(("loss/g",), "epoch", 0.9)
     times = []
@@ -160,7 +160,7 @@ def test_following_a_long_run_is_quick(tmp_path: Path) -> None:
 def test_epochs_have_their_place_on_another_axis(tmp_path: Path) -> None:
     path = tmp_path / "metrics.csv"
     path.write_bytes(HEADER + b"10,0.5,2,1\n20,1,4,1\n40,2,8,1\n")
-    followed = Followed(path)
+    followed = FollowedTable(path)
     followed.poll()
     epochs, steps = followed.places("step")
     assert (epochs.tolist(), steps.tolist()) == ([0, 0.5, 1, 2], [0, 10, 20, 40])
@@ -170,7 +170,7 @@ def test_epochs_have_their_place_on_another_axis(tmp_path: Path) -> None:
 def test_words_are_found_by_epoch(tmp_path: Path) -> None:
     path = tmp_path / "epochs.csv"
     path.write_bytes(b"epoch,scores/real\n0,1 2\n5,3 4\n")
-    followed = Followed(path)
+    followed = FollowedTable(path)
     followed.poll()
     assert followed.texts("scores/real") == {0: "1 2", 5: "3 4"}
     assert followed.texts("scores/fake") == {}

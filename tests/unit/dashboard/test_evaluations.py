@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dashboard.charts import html_tables
+from dashboard.charts import interval_strips
 from dashboard.library import evaluation_files, evaluations
-from dashboard.library.evaluations import ALL, SECOND, Evaluated, Row
+from dashboard.library.evaluations import ALL, SECOND, EvaluatedRun, MeasureRow
 from dashboard.library.store import Library
 from dashboard.pages.evaluate import generator_answers, translator_answers
 from gan_core import runs
@@ -36,7 +36,7 @@ def full(made: Path, runs_root: Path) -> Path:
     return runs_root
 
 
-def chosen(root: Path, *names: str) -> list[Evaluated]:
+def chosen(root: Path, *names: str) -> list[EvaluatedRun]:
     library = Library(root)
     found = []
     for name in names:
@@ -44,16 +44,16 @@ def chosen(root: Path, *names: str) -> list[Evaluated]:
         assert entry
         one = library.evaluation(entry)
         assert isinstance(one, results.Evaluation)
-        found.append(Evaluated(entry, one, entry.label))
+        found.append(EvaluatedRun(entry, one, entry.label))
     return found
 
 
-def four(root: Path) -> list[Evaluated]:
+def four(root: Path) -> list[EvaluatedRun]:
     return chosen(root, *(f"reference/{name}" for name in QUALITY))
 
 
-def row(*cells: Measure | None, more: bool | None = True) -> Row:
-    return Row("key", "Title", "Meaning.", cells, more)
+def row(*cells: Measure | None, more: bool | None = True) -> MeasureRow:
+    return MeasureRow("key", "Title", "Meaning.", cells, more)
 
 
 def around(value: float, reach: float = 0.1) -> Measure:
@@ -275,14 +275,14 @@ def test_markdown_and_latex_hold_the_table_of_the_page(made: Path) -> None:
 
 def test_strips_keep_to_their_scale() -> None:
     cells = (around(0.0), Measure(5.0, 4.0, 7.0, 2.0), None, Measure(float("nan")))
-    scale = html_tables.scale_of(row(*cells))
+    scale = interval_strips.scale_of(row(*cells))
     assert scale.low == -0.1 and 7 < scale.high < 7.5
     assert scale.at(-1) == 0 and scale.at(99) == 100
     places = re.findall(
-        r"(?:left|width):([\d.]+)%", "".join(html_tables.strip(cell, scale, "#000") for cell in cells if cell)
+        r"(?:left|width):([\d.]+)%", "".join(interval_strips.strip(cell, scale, "#000") for cell in cells if cell)
     )
     assert places and all(0 <= float(place) <= 100 for place in places)
-    assert html_tables.scale_of(row(None)) == html_tables.Scale(0, 1)
+    assert interval_strips.scale_of(row(None)) == interval_strips.Scale(0, 1)
 
 
 def test_two_halves_of_one_domain_are_turned_into_nothing(full: Path) -> None:

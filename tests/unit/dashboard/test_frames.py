@@ -13,9 +13,8 @@ from PIL import Image
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from dashboard.library import store
+from dashboard.library import real_sheet, store
 from dashboard.library.store import Entry
-from dashboard.samples import real_sheet
 from dashboard.server import frames
 from dashboard.server.routes import routes
 from gan_core import images, runs

@@ -11,15 +11,15 @@ import psutil
 import pytest
 
 from dashboard import jobs
-from dashboard.jobs import Job, Jobs, Order
+from dashboard.jobs import Job, Jobs, TrainingOrder
 from gan_core import config, runs
 from gan_core.cli import parser
 from gan_core.errors import UserError
 from gan_core.runs import Run
 from tests.helpers.run_folders import make_run, settings
 
-ORDER = Order("dcgan", "phantom:cxr?images=64", "mine", 2, 32, 8, 1)
-TRANSLATOR = Order(
+ORDER = TrainingOrder("dcgan", "phantom:cxr?images=64", "mine", 2, 32, 8, 1)
+TRANSLATOR = TrainingOrder(
     "cyclegan_resnet_light", "phantom:cxr?images=64", "mine", 2, 32, 1, 1, ("normal", "covid"), "phantom:cxr"
 )
 
@@ -49,14 +49,14 @@ def test_the_command_line_reads_what_was_ordered() -> None:
 
 
 def test_what_the_names_of_a_pair_share_is_ordered() -> None:
-    order = Order("pix2pix", "slices", "mine", 2, 64, 1, 0, ("T1", "T2"), pair_pattern=r"-(\d+)_")
+    order = TrainingOrder("pix2pix", "slices", "mine", 2, 64, 1, 0, ("T1", "T2"), pair_pattern=r"-(\d+)_")
     assert parser._parser().parse_args(order.arguments()).pair_pattern == r"-(\d+)_"
     assert parser._parser().parse_args(TRANSLATOR.arguments()).pair_pattern is None
 
 
 def test_a_mistake_is_told_in_the_command_lines_words(started: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(started.logs.parent)  # the package is found from anywhere
-    job = started.train(Order("dcgan", "no/such/folder", "mine", 2, 32, 8, 1))
+    job = started.train(TrainingOrder("dcgan", "no/such/folder", "mine", 2, 32, 8, 1))
     wait(job)
     assert job.over and job.failed
     assert "no/such/folder" in job.error()
@@ -86,7 +86,7 @@ def test_two_trainings_of_one_name_are_refused(started: Jobs) -> None:
 @pytest.mark.parametrize("name", ["../x", "a/b", "", ".hidden", "reference", "con"])
 def test_bad_names_start_nothing(started: Jobs, name: str) -> None:
     with pytest.raises(UserError):
-        started.train(Order("dcgan", "phantom:cxr", name, 2, 32, 8, 1))
+        started.train(TrainingOrder("dcgan", "phantom:cxr", name, 2, 32, 8, 1))
     assert started.all() == {}
     assert not started.logs.exists()
 

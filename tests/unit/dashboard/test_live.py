@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 
 from dashboard.live import encode, examples, input_fields, picture_html, translate
-from dashboard.live.models import Shelf
-from dashboard.live.translate import Shown, Upload
+from dashboard.live.models import ModelCache
+from dashboard.live.translate import TranslationUpdate, Upload
 from gan_core import images
 from gan_core.errors import UserError
 from gan_core.phantoms.chest import xray
@@ -34,21 +34,23 @@ BRAIN = Upload("brain.png", png(mri.draw("T1", 51, 128).image))
 
 
 @pytest.fixture(scope="module")
-def shelf() -> Iterator[Shelf]:
-    made = Shelf(ROOT / "runs")
+def models() -> Iterator[ModelCache]:
+    made = ModelCache(ROOT / "runs")
     yield made
     made.decoder.close()
 
 
-def steps(shelf: Shelf, *given: Upload, to: str = "covid", run: str = RUN, insist: bool = False) -> list[Shown]:
-    return list(translate.translate(shelf, given, run, to, insist))
+def steps(
+    models: ModelCache, *given: Upload, to: str = "covid", run: str = RUN, insist: bool = False
+) -> list[TranslationUpdate]:
+    return list(translate.translate(models, given, run, to, insist))
 
 
-def page(shown: Shown) -> str:
+def page(shown: TranslationUpdate) -> str:
     return shown.picture + shown.below + shown.side
 
 
-def has_result(shown: Shown) -> bool:
+def has_result(shown: TranslationUpdate) -> bool:
     return "<img" in shown.picture
 
 
@@ -58,22 +60,22 @@ def sources(page: str) -> list[Image.Image]:
     return [Image.open(io.BytesIO(urllib.request.urlopen(uri).read())) for uri in found]
 
 
-def test_the_shelf_knows_what_each_run_can_do(shelf: Shelf) -> None:
-    assert RUN in shelf.names("translate")
-    assert not set(shelf.names("translate")) & set(shelf.names("generate"))
-    assert "reference/bigan" in shelf.names("encode")
-    assert not shelf.names("generate")[0].endswith("_seed")
-    assert shelf.classes("reference/cgan") == ("NORMAL", "PNEUMONIA")
-    assert shelf.classes("reference/dcgan") == ()
-    assert shelf.get(RUN) is shelf.get("phantom_cxr_cyclegan")
+def test_the_shelf_knows_what_each_run_can_do(models: ModelCache) -> None:
+    assert RUN in models.names("translate")
+    assert not set(models.names("translate")) & set(models.names("generate"))
+    assert "reference/bigan" in models.names("encode")
+    assert not models.names("generate")[0].endswith("_seed")
+    assert models.classes("reference/cgan") == ("NORMAL", "PNEUMONIA")
+    assert models.classes("reference/dcgan") == ()
+    assert models.get(RUN) is models.get("phantom_cxr_cyclegan")
     for name in ("none", "../reference/cgan", "/etc", "reference/../reference/cgan"):
         with pytest.raises(UserError, match="there is no run"):
-            shelf.get(name)
+            models.get(name)
 
 
-def test_a_translation_comes_first_and_what_can_be_said_after_it(shelf: Shelf) -> None:
-    shelf.get(RUN)
-    first, told, last = steps(shelf, NORMAL)
+def test_a_translation_comes_first_and_what_can_be_said_after_it(models: ModelCache) -> None:
+    models.get(RUN)
+    first, told, last = steps(models, NORMAL)
     assert (first.message, last.message, last.doubted) == ("", "", False)
     assert (len(sources(page(first))), first.below) == (2, "")
     before, after = (np.asarray(picture, np.float32) for picture in sources(first.picture))
@@ -95,18 +97,18 @@ def test_a_translation_comes_first_and_what_can_be_said_after_it(shelf: Shelf) -
     assert "patient" not in str([file.info for file in files]).lower()
 
 
-def test_a_picture_of_the_networks_size_has_no_other_size(shelf: Shelf) -> None:
-    shelf.get(RUN)
+def test_a_picture_of_the_networks_size_has_no_other_size(models: ModelCache) -> None:
+    models.get(RUN)
     small = Upload("small.png", png(xray.draw("normal", 51, 128).image))
-    assert "original_size" not in page(steps(shelf, small)[-1])
+    assert "original_size" not in page(steps(models, small)[-1])
 
 
-def test_the_change_lies_where_disease_is_drawn(shelf: Shelf) -> None:
+def test_the_change_lies_where_disease_is_drawn(models: ModelCache) -> None:
     """On phantoms the truth is known: the translation brightens the lungs and leaves the rest nearly alone."""
     inside, outside = [], []
     for seed in range(60, 68):
         body = xray.draw("normal", seed, 128)
-        model = shelf.get(RUN)
+        model = models.get(RUN)
         given = (body.image * 255).round().astype(np.uint8)[None, :, :, None]
         change = (model.translate(given, "covid").astype(float) - given)[0, :, :, 0] / 255
         inside.append(change[body.lungs].mean())
@@ -115,19 +117,19 @@ def test_the_change_lies_where_disease_is_drawn(shelf: Shelf) -> None:
     assert np.mean(inside) > 2 * np.mean(outside)
 
 
-def test_what_does_not_belong_is_translated_only_when_the_visitor_insists(shelf: Shelf) -> None:
-    shelf.get(RUN)
-    (asked,) = steps(shelf, BRAIN)
+def test_what_does_not_belong_is_translated_only_when_the_visitor_insists(models: ModelCache) -> None:
+    models.get(RUN)
+    (asked,) = steps(models, BRAIN)
     assert asked.doubted
     assert not has_result(asked)
     assert "it looks like a brain MRI, not a chest X-ray" in asked.message
-    assert has_result(steps(shelf, BRAIN, insist=True)[-1])
+    assert has_result(steps(models, BRAIN, insist=True)[-1])
 
 
-def test_several_files_become_a_zip_and_bad_ones_are_named(shelf: Shelf) -> None:
-    shelf.get(RUN)
+def test_several_files_become_a_zip_and_bad_ones_are_named(models: ModelCache) -> None:
+    models.get(RUN)
     *_, last = steps(
-        shelf, NORMAL, Upload("broken.png", NORMAL.data[:500]), BRAIN, Upload("same/normal.jpg", NORMAL.data)
+        models, NORMAL, Upload("broken.png", NORMAL.data[:500]), BRAIN, Upload("same/normal.jpg", NORMAL.data)
     )
     assert "broken.png: damaged or truncated" in last.message
     assert "brain MRI" in last.message
@@ -150,8 +152,8 @@ def test_several_files_become_a_zip_and_bad_ones_are_named(shelf: Shelf) -> None
         (NORMAL, "", "covid", "no run here translates yet"),
     ],
 )
-def test_whatever_is_wrong_is_one_sentence(shelf: Shelf, given: Upload, run: str, to: str, words: str) -> None:
-    last = steps(shelf, given, run=run, to=to)[-1]
+def test_whatever_is_wrong_is_one_sentence(models: ModelCache, given: Upload, run: str, to: str, words: str) -> None:
+    last = steps(models, given, run=run, to=to)[-1]
     assert words.lower() in last.message.lower()
     assert 'class="message error"' in last.message
     assert not has_result(last)
@@ -186,21 +188,21 @@ def deep() -> bytes:
         ("fake.dcm", b"\0" * 128 + b"DICM", "fake.dcm"),
     ],
 )
-def test_every_upload_ends_in_a_picture_or_one_line(shelf: Shelf, name: str, data: bytes, words: str) -> None:
-    shelf.get(RUN)
-    last = steps(shelf, Upload(name, data))[-1]
+def test_every_upload_ends_in_a_picture_or_one_line(models: ModelCache, name: str, data: bytes, words: str) -> None:
+    models.get(RUN)
+    last = steps(models, Upload(name, data))[-1]
     assert has_result(last) is not bool(words)
     assert words in last.message
     assert last.message.count("<div") == bool(words)
 
 
-def test_uploads_are_read_when_their_turn_comes_and_may_be_gone(shelf: Shelf, tmp_path: Path) -> None:
+def test_uploads_are_read_when_their_turn_comes_and_may_be_gone(models: ModelCache, tmp_path: Path) -> None:
     path = tmp_path / "normal.png"
     path.write_bytes(NORMAL.data)
     (given,) = translate.uploads([path])
     assert (given.name, given.data) == ("normal.png", NORMAL.data)
     path.unlink()
-    assert "upload it again" in steps(shelf, given)[-1].message
+    assert "upload it again" in steps(models, given)[-1].message
     with pytest.raises(UserError, match="upload it again"):
         translate.uploads([path])
     with pytest.raises(UserError, match="too many at once"):
@@ -208,25 +210,25 @@ def test_uploads_are_read_when_their_turn_comes_and_may_be_gone(shelf: Shelf, tm
 
 
 def test_a_run_that_was_trained_meanwhile_can_be_chosen(tmp_path: Path) -> None:
-    shelf = Shelf(tmp_path)
-    assert input_fields.runs(shelf, "translate") == {"choices": [], "value": None}
+    models = ModelCache(tmp_path)
+    assert input_fields.runs(models, "translate") == {"choices": [], "value": None}
     shutil.copytree(ROOT / "runs" / RUN, tmp_path / "mine")
-    assert input_fields.runs(shelf, "translate", None) == {"choices": [("mine", "mine")], "value": "mine"}
-    assert input_fields.directions(shelf, "mine")["choices"] == [
+    assert input_fields.runs(models, "translate", None) == {"choices": [("mine", "mine")], "value": "mine"}
+    assert input_fields.directions(models, "mine")["choices"] == [
         ("normal → covid", "covid"),
         ("covid → normal", "normal"),
     ]
-    assert input_fields.runs(shelf, "translate", "gone")["value"] == "mine"
-    assert input_fields.directions(shelf, "gone") == {"choices": [], "value": None}
-    assert input_fields.classes(shelf, "gone")["interactive"] is False
+    assert input_fields.runs(models, "translate", "gone")["value"] == "mine"
+    assert input_fields.directions(models, "gone") == {"choices": [], "value": None}
+    assert input_fields.classes(models, "gone")["interactive"] is False
 
 
-def test_names_of_files_and_runs_cannot_draw_on_the_page(shelf: Shelf) -> None:
-    shelf.get(RUN)
+def test_names_of_files_and_runs_cannot_draw_on_the_page(models: ModelCache) -> None:
+    models.get(RUN)
     nasty = '"><img src=x onerror=alert(1)>.png'
     given = [(Upload(nasty, NORMAL.data),), (Upload(nasty, b""),), (Upload(nasty, NORMAL.data), Upload(nasty, b""))]
     for uploads in given:
-        for step in steps(shelf, *uploads):
+        for step in steps(models, *uploads):
             assert "<img src=x" not in page(step) + step.message
 
 
@@ -235,47 +237,47 @@ def test_broken_runs_are_named(tmp_path: Path) -> None:
     weights = tmp_path / "half" / "weights.safetensors"
     content = weights.read_bytes()
     weights.write_bytes(content[: len(content) // 2])
-    shelf = Shelf(tmp_path)
-    last = steps(shelf, NORMAL, run="half")[-1]
+    models = ModelCache(tmp_path)
+    last = steps(models, NORMAL, run="half")[-1]
     assert "weights.safetensors" in last.message
     weights.write_bytes(content)
-    assert has_result(steps(shelf, NORMAL, run="half")[-1])
+    assert has_result(steps(models, NORMAL, run="half")[-1])
     weights.unlink()
-    assert "half" not in shelf.names("translate")
-    shelf.decoder.close()
+    assert "half" not in models.names("translate")
+    models.decoder.close()
 
 
-def test_encoding(shelf: Shelf) -> None:
-    *_, (shown, doubted) = encode.encode(shelf, NORMAL, "reference/bigan")
+def test_encoding(models: ModelCache) -> None:
+    *_, (shown, doubted) = encode.encode(models, NORMAL, "reference/bigan")
     assert not doubted
     given, drawn, missing, *files = sources(shown)
     assert all(file.text["Description"] == images.NOTICE for file in files)
     assert given.size == drawn.size == missing.size == (64, 64)
     assert "What the model could not explain" in shown
-    *_, (shown, doubted) = encode.encode(shelf, BRAIN, "reference/bigan")
+    *_, (shown, doubted) = encode.encode(models, BRAIN, "reference/bigan")
     assert doubted
     assert "is not encoded" in shown
-    *_, (shown, _) = encode.encode(shelf, BRAIN, "reference/bigan", True)
+    *_, (shown, _) = encode.encode(models, BRAIN, "reference/bigan", True)
     assert len(sources(shown)) == 5
-    *_, (shown, _) = encode.encode(shelf, NORMAL, "reference/cgan")
+    *_, (shown, _) = encode.encode(models, NORMAL, "reference/cgan")
     assert "no encoder" in shown
 
 
-def test_examples_belong_to_us_and_pass_the_gate(shelf: Shelf) -> None:
-    for run in shelf.names("translate"):
-        settled = shelf.config(run)
+def test_examples_belong_to_us_and_pass_the_gate(models: ModelCache) -> None:
+    for run in models.names("translate"):
+        settled = models.config(run)
         for domain in settled.domains:
-            found = list(examples.examples(shelf, settled, domain))
+            found = list(examples.examples(models, settled, domain))
             assert len(found) >= examples.COUNT, (run, domain)
             to = next(name for name in settled.domains if name != domain)
             for content, caption in found:
                 assert caption.endswith("synthetic")
-                assert not steps(shelf, Upload("example.png", content), run=run, to=to)[-1].doubted, (run, caption)
+                assert not steps(models, Upload("example.png", content), run=run, to=to)[-1].doubted, (run, caption)
 
 
-def test_drawn_examples_are_there_before_a_generator_is_loaded(shelf: Shelf) -> None:
+def test_drawn_examples_are_there_before_a_generator_is_loaded(models: ModelCache) -> None:
     """The first pictures of a visit need no network; what they are called by, their number, stays theirs."""
-    fresh = Shelf(shelf.root)
+    fresh = ModelCache(models.root)
     galleries = input_fields.shown(fresh, "reference/covid_cyclegan", "COVID")
     first = next(galleries)
     assert len(first.value) == examples.COUNT and not fresh.is_loaded("reference/adult_cgan")

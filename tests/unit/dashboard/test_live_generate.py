@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 
 from dashboard.live import generate, input_fields, predictions
-from dashboard.live.generate import ANY, SHARES, Shown, Wanted
-from dashboard.live.models import Shelf
+from dashboard.live.generate import ANY, SHARES, GenerateRequest, GenerationUpdate
+from dashboard.live.models import ModelCache
 from gan_core import images
 from gan_core.evaluation import classifiers
 from gan_core.evaluation import predicted_classes as classified
@@ -25,17 +25,17 @@ CGAN, DCGAN = "reference/cgan", "reference/dcgan"
 
 
 @pytest.fixture(scope="module")
-def shelf() -> Iterator[Shelf]:
-    made = Shelf(ROOT / "runs")
+def models() -> Iterator[ModelCache]:
+    made = ModelCache(ROOT / "runs")
     yield made
     made.decoder.close()
 
 
-def drawn(shelf: Shelf, wanted: Wanted) -> Shown:
-    return list(generate.draw(shelf, wanted))[-1]
+def drawn(models: ModelCache, wanted: GenerateRequest) -> GenerationUpdate:
+    return list(generate.draw(models, wanted))[-1]
 
 
-def words(shown: Shown) -> list[str]:
+def words(shown: GenerationUpdate) -> list[str]:
     """What stands below each picture, once it has arrived."""
     (found,) = re.findall(r'data-words="([^"]*)"', shown.opinion)
     return json.loads(html.unescape(found))
@@ -45,66 +45,66 @@ def percents(said: list[str]) -> np.ndarray:
     return np.array([int(re.findall(r"(\d+)%", one)[0]) for one in said])
 
 
-def test_generating(shelf: Shelf) -> None:
-    grid = drawn(shelf, Wanted("new", CGAN, "PNEUMONIA", seed=3, count=5, truncation=0.8)).page
+def test_generating(models: ModelCache) -> None:
+    grid = drawn(models, GenerateRequest("new", CGAN, "PNEUMONIA", seed=3, count=5, truncation=0.8)).page
     assert "cgan, PNEUMONIA, seed 3, truncation 0.8: synthetic, not for diagnosis" in grid
     shown = sources(grid)
     assert len(shown) == 5
     assert all(picture.text["Description"] == images.NOTICE for picture in shown)
-    rows = drawn(shelf, Wanted("classes", CGAN, seed=3, count=4)).page
+    rows = drawn(models, GenerateRequest("classes", CGAN, seed=3, count=4)).page
     assert rows.count("<b>") == 2
     assert len(sources(rows)) == 8
-    walked = drawn(shelf, Wanted("walk", CGAN, opinions=True))
+    walked = drawn(models, GenerateRequest("walk", CGAN, opinions=True))
     gif = re.search(r'src="(data:image/gif;base64,[^"]+)"', walked.page)
     assert gif
     assert Image.open(io.BytesIO(urllib.request.urlopen(gif[1]).read())).n_frames == 2 * generate.STEPS - 2
     assert not walked.opinion
 
 
-def test_what_else_tells_the_classes_apart_is_said_above_the_pictures(shelf: Shelf) -> None:
+def test_what_else_tells_the_classes_apart_is_said_above_the_pictures(models: ModelCache) -> None:
     for kind in ("new", "classes", "between"):
-        page = drawn(shelf, Wanted(kind, "reference/three_classes", "normal", "viral", count=2)).page
+        page = drawn(models, GenerateRequest(kind, "reference/three_classes", "normal", "viral", count=2)).page
         assert "age, hospital or scanner may tell them apart" in page
-        assert "age, hospital" not in drawn(shelf, Wanted(kind, CGAN, "NORMAL", "PNEUMONIA", count=2)).page
+        assert "age, hospital" not in drawn(models, GenerateRequest(kind, CGAN, "NORMAL", "PNEUMONIA", count=2)).page
 
 
 @pytest.mark.parametrize(
     ("wanted", "words"),
     [
-        (Wanted("new", DCGAN, "NORMAL"), "not conditional"),
-        (Wanted("classes", DCGAN), "no classes to compare"),
-        (Wanted("between", DCGAN), "no two classes"),
-        (Wanted("between", CGAN, "NORMAL", "NORMAL"), "is no way: choose two classes"),
-        (Wanted("between", CGAN, "NORMAL", "viral"), "no class &#x27;viral&#x27;"),
-        (Wanted("new", CGAN, count=1000), "ask for 1 to 64"),
-        (Wanted("new", CGAN, seed=-1), "take a whole number from 0"),
-        (Wanted("new", CGAN, seed=None), "a field is empty"),
-        (Wanted("new", CGAN, seed=1e300), "take a whole number from 0"),
-        (Wanted("between", CGAN, truncation=0.0), "truncation 0"),
-        (Wanted("new", "reference/phantom_cxr_cyclegan"), "does not generate any"),
-        (Wanted("new", ""), "no run here generates"),
+        (GenerateRequest("new", DCGAN, "NORMAL"), "not conditional"),
+        (GenerateRequest("classes", DCGAN), "no classes to compare"),
+        (GenerateRequest("between", DCGAN), "no two classes"),
+        (GenerateRequest("between", CGAN, "NORMAL", "NORMAL"), "is no way: choose two classes"),
+        (GenerateRequest("between", CGAN, "NORMAL", "viral"), "no class &#x27;viral&#x27;"),
+        (GenerateRequest("new", CGAN, count=1000), "ask for 1 to 64"),
+        (GenerateRequest("new", CGAN, seed=-1), "take a whole number from 0"),
+        (GenerateRequest("new", CGAN, seed=None), "a field is empty"),
+        (GenerateRequest("new", CGAN, seed=1e300), "take a whole number from 0"),
+        (GenerateRequest("between", CGAN, truncation=0.0), "truncation 0"),
+        (GenerateRequest("new", "reference/phantom_cxr_cyclegan"), "does not generate any"),
+        (GenerateRequest("new", ""), "no run here generates"),
     ],
 )
-def test_whatever_is_wrong_is_one_sentence(shelf: Shelf, wanted: Wanted, words: str) -> None:
-    told = drawn(shelf, wanted).page
+def test_whatever_is_wrong_is_one_sentence(models: ModelCache, wanted: GenerateRequest, words: str) -> None:
+    told = drawn(models, wanted).page
     assert words.lower() in told.lower()
     assert told.count('class="message error"') == told.count("<div") == 1
 
 
-def test_truncation_makes_pictures_more_alike(shelf: Shelf) -> None:
-    model = shelf.get(DCGAN)
+def test_truncation_makes_pictures_more_alike(models: ModelCache) -> None:
+    model = models.get(DCGAN)
     spreads = [model.generate(24, truncation=cut)[0].astype(float).std(0).mean() for cut in (1.0, 0.6, 0.2)]
     assert spreads[0] > 1.15 * spreads[1] > 1.15**2 * spreads[2]
 
 
-def test_a_class_in_the_hand(shelf: Shelf) -> None:
+def test_a_class_in_the_hand(models: ModelCache) -> None:
     """All pictures of the way are on the page: it begins and ends as the classes themselves, in small steps."""
-    wanted = Wanted("between", CGAN, "PNEUMONIA", seed=4, count=3, truncation=0.7)
-    page = drawn(shelf, wanted).page
+    wanted = GenerateRequest("between", CGAN, "PNEUMONIA", seed=4, count=3, truncation=0.7)
+    page = drawn(models, wanted).page
     assert page.count('class="frames"') == 3
     frames = np.array([np.asarray(one, float) for one in sources(page)]).reshape(3, len(SHARES), 64, 64)
     for place, name in ((0, "PNEUMONIA"), (-1, "NORMAL")):
-        alone, _ = shelf.get(CGAN).generate(3, label=name, seed=4, truncation=0.7)
+        alone, _ = models.get(CGAN).generate(3, label=name, seed=4, truncation=0.7)
         assert np.abs(frames[:, place] - alone[..., 0]).max() <= 1
     steps = np.abs(np.diff(frames, axis=1)).mean((0, 2, 3))
     whole = np.abs(frames[:, -1] - frames[:, 0]).mean()
@@ -114,9 +114,11 @@ def test_a_class_in_the_hand(shelf: Shelf) -> None:
     assert sources(page)[3].text["Class"] == "70% PNEUMONIA, 30% NORMAL"
 
 
-def test_opinions_come_after_the_pictures(shelf: Shelf) -> None:
-    shelf.get(CGAN)
-    bare, first, both = generate.draw(shelf, Wanted("new", CGAN, "PNEUMONIA", seed=3, count=12, opinions=True))
+def test_opinions_come_after_the_pictures(models: ModelCache) -> None:
+    models.get(CGAN)
+    bare, first, both = generate.draw(
+        models, GenerateRequest("new", CGAN, "PNEUMONIA", seed=3, count=12, opinions=True)
+    )
     assert bare.page == first.page == both.page
     assert bare.page.count('class="said"') == 12
     assert (words(bare), len(words(first)), len(words(both))) == ([], 12, 12)
@@ -129,8 +131,8 @@ def test_opinions_come_after_the_pictures(shelf: Shelf) -> None:
     assert [mark == "1" for mark in marks] == [not one.startswith("PNEUMONIA") for one in words(both)]
 
 
-def test_opinions_follow_the_class_in_the_hand(shelf: Shelf) -> None:
-    shown = drawn(shelf, Wanted("between", CGAN, "NORMAL", "PNEUMONIA", count=4, opinions=True))
+def test_opinions_follow_the_class_in_the_hand(models: ModelCache) -> None:
+    shown = drawn(models, GenerateRequest("between", CGAN, "NORMAL", "PNEUMONIA", count=4, opinions=True))
     said = words(shown)
     assert all(one.startswith("PNEUMONIA ") for one in said)
     way = percents(said).reshape(len(SHARES), 4).mean(1)
@@ -140,15 +142,15 @@ def test_opinions_follow_the_class_in_the_hand(shelf: Shelf) -> None:
     assert "Chance of PNEUMONIA by share. child-b: 0%" in shown.opinion
 
 
-def test_where_nothing_was_asked_for_classes_are_counted(shelf: Shelf) -> None:
-    shown = drawn(shelf, Wanted("new", DCGAN, count=6, opinions=True))
+def test_where_nothing_was_asked_for_classes_are_counted(models: ModelCache) -> None:
+    shown = drawn(models, GenerateRequest("new", DCGAN, count=6, opinions=True))
     normal, ill = map(int, re.findall(r"<b>child-b</b> takes (\d+) for NORMAL, (\d+) for PNEUMONIA", shown.opinion)[0])
     assert normal + ill == 6
     assert "1" not in re.findall(r'data-differs="([^"]*)"', shown.opinion)[0]
 
 
-def test_a_control_that_sees_no_lungs_is_named_where_there_is_one(shelf: Shelf) -> None:
-    names, settled = ("COVID", "NORMAL"), shelf.config("reference/adult_cgan")
+def test_a_control_that_sees_no_lungs_is_named_where_there_is_one(models: ModelCache) -> None:
+    names, settled = ("COVID", "NORMAL"), models.config("reference/adult_cgan")
     assert classified.fitting(settled) == ("adult-b", "adult-a")
     card = classifiers.shipped("adult-b").card
     found = [classified.Opinion(card, names, np.array([[0.9, 0.1], [0.2, 0.8]], np.float32))]
@@ -158,33 +160,33 @@ def test_a_control_that_sees_no_lungs_is_named_where_there_is_one(shelf: Shelf) 
     assert "takes 1 of 2" in said
 
 
-def test_names_of_classes_cannot_draw_on_the_page(shelf: Shelf) -> None:
+def test_names_of_classes_cannot_draw_on_the_page(models: ModelCache) -> None:
     names = ('"><img src=x onerror=alert(1)>', "b")
     chances = np.tile(np.array([[0.9, 0.1]], np.float32), (len(SHARES), 1))
     found = [classified.Opinion(classifiers.shipped("child-b").card, names, chances)]
     ways = [predictions.on_the_way(found, names[0], "b", SHARES), predictions.on_the_way(found, "b", names[0], SHARES)]
     for page in [predictions.about(found, [""] * len(SHARES)), *ways]:
         assert "<img" not in page
-    settled = replace(shelf.config(CGAN), classes=names)
+    settled = replace(models.config(CGAN), classes=names)
     assert "<img" not in predictions.none(settled)
     assert "No second opinion: no classifier here was taught all of these classes" in predictions.none(settled)
 
 
-def test_what_stands_from_another_run_is_fitted_to_this_one(shelf: Shelf) -> None:
-    wanted = Wanted("between", DCGAN, "NORMAL", "PNEUMONIA")
-    assert generate.fitted(shelf, wanted) == replace(wanted, kind="new", label=ANY, second=None)
-    wanted = Wanted("between", CGAN, "PNEUMONIA", "PNEUMONIA")
-    assert generate.fitted(shelf, wanted) == replace(wanted, second=None)
-    wanted = Wanted("classes", "reference/adult_cgan", "PNEUMONIA", "COVID")
-    assert generate.fitted(shelf, wanted) == replace(wanted, label=ANY, second=None)
-    wanted = Wanted("walk", "gone")
-    assert generate.fitted(shelf, wanted) == wanted
+def test_what_stands_from_another_run_is_fitted_to_this_one(models: ModelCache) -> None:
+    wanted = GenerateRequest("between", DCGAN, "NORMAL", "PNEUMONIA")
+    assert generate.fitted(models, wanted) == replace(wanted, kind="new", label=ANY, second=None)
+    wanted = GenerateRequest("between", CGAN, "PNEUMONIA", "PNEUMONIA")
+    assert generate.fitted(models, wanted) == replace(wanted, second=None)
+    wanted = GenerateRequest("classes", "reference/adult_cgan", "PNEUMONIA", "COVID")
+    assert generate.fitted(models, wanted) == replace(wanted, label=ANY, second=None)
+    wanted = GenerateRequest("walk", "gone")
+    assert generate.fitted(models, wanted) == wanted
 
 
-def test_fields_say_what_a_run_can_do(shelf: Shelf) -> None:
-    assert input_fields.seconds(shelf, CGAN) == {"choices": ["PNEUMONIA"], "value": "PNEUMONIA", "visible": False}
-    assert input_fields.seconds(shelf, CGAN, "PNEUMONIA")["value"] == "NORMAL"
-    assert input_fields.seconds(shelf, DCGAN) == {"choices": [], "value": None, "visible": False}
-    assert input_fields.can_be_judged(shelf, DCGAN)
-    assert not input_fields.can_be_judged(shelf, "gone")
-    assert not input_fields.can_be_judged(shelf, None)
+def test_fields_say_what_a_run_can_do(models: ModelCache) -> None:
+    assert input_fields.seconds(models, CGAN) == {"choices": ["PNEUMONIA"], "value": "PNEUMONIA", "visible": False}
+    assert input_fields.seconds(models, CGAN, "PNEUMONIA")["value"] == "NORMAL"
+    assert input_fields.seconds(models, DCGAN) == {"choices": [], "value": None, "visible": False}
+    assert input_fields.can_be_judged(models, DCGAN)
+    assert not input_fields.can_be_judged(models, "gone")
+    assert not input_fields.can_be_judged(models, None)

@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 
 from dashboard.charts import plotly_figures, svg
-from dashboard.charts.plotly_figures import Line, Style
+from dashboard.charts.plotly_figures import Line
+from dashboard.charts.styles import OTHERS, Style, run_styles
 from dashboard.library.curves import Curve
 from dashboard.library.store import Library
+from gan_core.families import registry
 from tests.helpers.run_folders import make_run
 
-STYLE = Style("#0072B2", "blue", "solid")
+STYLE = Style("#0072B2", "solid")
 
 
 def curve(count: int = 1000) -> Curve:
@@ -26,24 +28,22 @@ def test_a_family_keeps_its_colour_and_its_plain_twin_is_dashed(tmp_path: Path) 
     for name, preset in zip("abcdef", presets, strict=True):
         make_run(tmp_path, name, preset, 1, 2)
     entries = sorted(Library(tmp_path).entries(), key=lambda entry: entry.name)
-    looks = plotly_figures.styles(entries)
+    looks = run_styles(entries)
     assert looks["a"].color == looks["b"].color == looks["d"].color == "#D55E00"
     assert (looks["a"].dash, looks["b"].dash, looks["c"].dash) == ("solid", "dash", "solid")
     assert looks["d"].dash not in ("solid", "dash")
-    assert looks["e"].color in {color for color, _ in plotly_figures.OTHERS}
-    assert plotly_figures.styles(entries[1:2])["b"].dash == "dash"  # also alone
-    assert looks["f"].color == plotly_figures.FAMILIES["cyclegan"][0]
-    assert (
-        len({color for color, _ in (*plotly_figures.FAMILIES.values(), *plotly_figures.OTHERS)})
-        == len(plotly_figures.FAMILIES) + 2
-    )
+    assert looks["e"].color in OTHERS
+    assert run_styles(entries[1:2])["b"].dash == "dash"  # also alone
+    declared = {preset.family: preset.traits.color for preset in registry.presets().values()}
+    assert looks["f"].color == declared["cyclegan"]
+    assert len({*declared.values(), *OTHERS}) == len(declared) + 2
 
 
 def test_twenty_runs_of_a_family_look_different(tmp_path: Path) -> None:
     for number in range(22):
         make_run(tmp_path, f"run{number:02}", "dcgan" if number % 2 else "dcgan_baseline", 1, 2, previews=False)
     entries = sorted(Library(tmp_path).entries(), key=lambda entry: entry.name)
-    looks = plotly_figures.styles(entries)
+    looks = run_styles(entries)
     assert len({(look.dash, look.shape) for look in list(looks.values())[:20]}) == 20
     assert all(not look.shape for look in list(looks.values())[:4])
     assert [looks[f"run{number:02}"].dot for number in (0, 1, 4, 5)] == ["○", "●", "□", "■"]
@@ -59,7 +59,7 @@ def test_colours_stand_out_on_white_and_on_near_black() -> None:
         linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
         return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
-    for color, _ in plotly_figures.FAMILIES.values():
+    for color in {preset.traits.color for preset in registry.presets().values()}:
         for ground in ("#FFFFFF", "#191815"):
             light, dark = sorted((luminance(color), luminance(ground)), reverse=True)
             assert (light + 0.05) / (dark + 0.05) > 2.7, (color, ground)

@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.library import source_check
+from dashboard.library import data_here, source_check
 from dashboard.library.store import Library
-from dashboard.pages.evaluate import neighbours
-from dashboard.widgets import elements
+from dashboard.widgets.text import source_name
 from gan_core import data
 from tests.helpers.run_folders import make_run
 
@@ -42,13 +41,13 @@ def test_classes_from_several_folders(tmp_path: Path) -> None:
     for name in ("adults/train/COVID", "adults/val/COVID", "children/NORMAL"):
         (tmp_path / name).mkdir(parents=True)
     source = f"classes:normal={tmp_path}/children/NORMAL;covid={tmp_path}/adults/*/COVID"
-    assert source_check.problem(source) == "" and neighbours.is_here(source)
+    assert source_check.problem(source) == "" and data_here.is_here(source)
     assert source_check.classes(source) == ("covid", "normal")
-    assert elements.source_name(source) == "covid, normal from adults and children/NORMAL"
+    assert source_name(source) == "covid, normal from adults and children/NORMAL"
     assert source_check.hint(source).startswith("The classes come from different folders (covid from adults; ")
     assert source_check.hint(source, ("covid",)) == source_check.hint("phantom:cxr") == ""
     away = source.replace("adults", "adlts")
-    assert "adlts" in source_check.problem(away) and not neighbours.is_here(away)
+    assert "adlts" in source_check.problem(away) and not data_here.is_here(away)
     assert "NAME=FOLDER" in source_check.problem("classes:normal")
 
 

@@ -158,7 +158,7 @@ def test_summaries(title: str, words: str) -> None:
 
 
 def test_the_cache_is_bounded() -> None:
-    kept: store.Kept[int, int] = store.Kept(3)
+    kept: store.LruCache[int, int] = store.LruCache(3)
     made = []
     for key in (1, 2, 3, 1, 4, 1, 2):
         kept.get(key, lambda key=key: made.append(key) or key)

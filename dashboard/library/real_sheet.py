@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from dashboard.library.store import Kept
-from dashboard.pages.evaluate import neighbours
+from dashboard.library import data_here
+from dashboard.library.image_encoding import png
+from dashboard.library.store import LruCache
 from gan_core import images
 from gan_core.config import RunConfig
 from gan_core.data.decode_pool import decode_one
@@ -18,8 +19,8 @@ COUNT = 16  # images of a sheet, as many as a generator's has
 COLUMNS = 4
 _TRIES = 4  # pictures that are tried for each place: some files of a folder cannot be read
 
-_sheets: Kept[str, bytes] = Kept(8)
-_places: Kept[str, str] = Kept(64)  # token -> where a data set is; a place never stands in an address
+_sheets: LruCache[str, bytes] = LruCache(8)
+_places: LruCache[str, str] = LruCache(64)  # token -> where a data set is; a place never stands in an address
 
 
 def token(config: RunConfig, place: str) -> str:
@@ -38,7 +39,7 @@ def sheet(config: RunConfig, name: str) -> bytes:
         UserError: no such name, the place cannot be read, or it holds no image.
     """
     place = _places.get(name, lambda: config.source)
-    if name != token(config, place) or not neighbours.is_here(place):
+    if name != token(config, place) or not data_here.is_here(place):
         raise UserError("The data of this run is not on this machine.")
     return _sheets.get(name, lambda: _drawn(config, place))
 
@@ -51,7 +52,7 @@ def _drawn(config: RunConfig, place: str) -> bytes:
     found = [picture for label in shares if (picture := next(groups[label], None)) is not None]
     if not found:
         raise UserError("None of the images of this run's data can be read.")
-    return neighbours.png(images.grid(np.stack(found), COLUMNS).transpose(2, 0, 1), synthetic=False)
+    return png(images.grid(np.stack(found), COLUMNS).transpose(2, 0, 1), synthetic=False)
 
 
 def _read(source: Source, settings: Settings, label: str, seed: int) -> Iterator[np.ndarray]:

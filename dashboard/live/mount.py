@@ -1,4 +1,4 @@
-"""Serves the live tab: below the dashboard on its port, or alone.
+"""The live tab in the dashboard's server: mounted below it, on its port.
 
 Gradio takes seconds to import, so that it is built when the first visitor asks for it.
 """
@@ -20,21 +20,11 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboard.live.editor_stubs import without_stubs
-from dashboard.server.security import Narrow
+from dashboard.server import paths
+from dashboard.server.security import GradioAllowList
 
 
-def path() -> str:
-    """Where the live tab is served. The page around it is /live: the two must not share a name."""
-    return below("gradio")
-
-
-def below(name: str) -> str:
-    """The path of something that this server serves besides its pages, below its own base path if it has one."""
-    base = str(st.get_option("server.baseUrlPath") or "").strip("/")
-    return f"/{base}/{name}" if base else f"/{name}"
-
-
-class Lazy:
+class LazyApp:
     """An ASGI application that is made by the first request."""
 
     def __init__(self) -> None:
@@ -76,7 +66,7 @@ class Lazy:
     async def _make(self) -> None:
         async with self._lock:
             if self._made is None:
-                made = await asyncio.to_thread(mounted, path())
+                made = await asyncio.to_thread(application, paths.live_tab())
                 # Without its lifespan Gradio's queue never starts, and every call waits for ever.
                 await self._running.enter_async_context(made.router.lifespan_context(made))
                 self._made = made
@@ -101,37 +91,37 @@ def _import_torch() -> None:
     importlib.import_module("gan_core.evaluation.predicted_classes")
 
 
-class Ahead:
+class PrepareLiveTab:
     """ASGI middleware: whoever asks for the page Live will want the live tab, which is made meanwhile."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"].rstrip("/") == below("live"):
+        if scope["type"] == "http" and scope["path"].rstrip("/") == paths.below("live"):
             _live.begin()
         await self.app(scope, receive, send)
 
 
-def mounted(at: str) -> Any:
+def application(at: str) -> Any:
     """A FastAPI application with the live tab at a path."""
     with without_stubs():
         import gradio as gr
     from fastapi import FastAPI
 
     from dashboard.live import app, theme
-    from dashboard.live.streams import Kept
+    from dashboard.live.open_stream import KeepStreamOpen
     from gan_core.runs import default_root
 
     blocks = app.build(default_root())
     options: dict[str, Any] = {"ssr_mode": False, "footer_links": [], "max_file_size": app.MAX_FILE, **theme.look()}
-    outer = FastAPI(openapi_url=None, middleware=[Middleware(Narrow, at), Middleware(Kept)])
+    outer = FastAPI(openapi_url=None, middleware=[Middleware(GradioAllowList, at), Middleware(KeepStreamOpen)])
     return gr.mount_gradio_app(outer, blocks, at, root_path=at, **options)
 
 
 def _is_page(scope: Scope) -> bool:
     """Whether a browser asks for the page itself."""
-    if scope["type"] != "http" or scope["method"] != "GET" or scope["path"].rstrip("/") != path():
+    if scope["type"] != "http" or scope["method"] != "GET" or scope["path"].rstrip("/") != paths.live_tab():
         return False
     return b"text/html" in dict(scope["headers"]).get(b"accept", b"")
 
@@ -163,7 +153,7 @@ def _streams(message: Message) -> bool:
     return any(k == b"content-type" and v.startswith(b"text/event-stream") for k, v in message["headers"])
 
 
-_live = Lazy()
+_live = LazyApp()
 
 
 def routes() -> list[BaseRoute]:
@@ -171,9 +161,9 @@ def routes() -> list[BaseRoute]:
 
     async def with_slash(request: Request) -> RedirectResponse:
         query = f"?{request.url.query}" if request.url.query else ""
-        return RedirectResponse(f"{path()}/{query}", 307)
+        return RedirectResponse(f"{paths.live_tab()}/{query}", 307)
 
-    return [Route(path(), with_slash), Mount(path(), _live)]
+    return [Route(paths.live_tab(), with_slash), Mount(paths.live_tab(), _live)]
 
 
 @contextlib.asynccontextmanager

@@ -1,99 +1,22 @@
-"""What Streamlit has no element for, as HTML that styles/ lays out: tables, strips, confusions, audits.
+"""The page's tables as HTML that styles/ lays out: of all measures, confusion matrices, audits as a picture.
 
-Every text from a run is escaped. Positions are shares of a scale, so that all of it fits any width.
+Every text from a run is escaped.
 """
 
 import html
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
 
-from dashboard.charts.plotly_figures import GREY, Style
+from dashboard.charts.interval_strips import Scale, dot, scale_of, strip
+from dashboard.charts.styles import Style
 from dashboard.library.evaluation_files import interval, written
-from dashboard.library.evaluations import EVERYTHING, Column, Row, Table, decimals
-from gan_core.evaluation.results import Direction, Flip, Measure, Scores
+from dashboard.library.evaluations import EVERYTHING, MeasureRow, MeasureTable, RunColumn, decimals
+from gan_core.evaluation.results import Direction, Flip, Scores
 
 ARROWS = {True: "higher is better", False: "lower is better", None: ""}
 _FULL = 0.15  # of the grey scale: a change that is drawn in full colour
 
 
-@dataclass(frozen=True)
-class Scale:
-    """From a number to its place on a strip, in per cent of the strip's width."""
-
-    low: float
-    high: float
-
-    def at(self, value: float) -> float:
-        return min(max((value - self.low) / (self.high - self.low), 0.0), 1.0) * 100
-
-
-def scale_of(row: Row, beside: Sequence[Measure | None] = ()) -> Scale:
-    """A scale that begins at zero and holds every value, interval and mark of a row."""
-    if row.whole:
-        return Scale(0, 1)
-    cells = [cell for cell in (*row.cells, *beside) if cell]
-    numbers = [n for cell in cells for n in (cell.value, cell.low, cell.high, cell.floor) if n is not None]
-    finite = [n for n in numbers if math.isfinite(n)]
-    low, high = min([0.0, *finite]), max([0.0, *finite])
-    return Scale(low, high * 1.04) if high > low else Scale(0, 1)
-
-
-def strips(row: Row, names: Sequence[str], looks: Sequence[Style], beside: Sequence[Measure | None] = ()) -> str:
-    """A line for each cell: name, interval and value on the row's scale, marks to compare with, the number."""
-    scale, digits = scale_of(row, beside), decimals(row.cells, row.shows)
-    lines = []
-    for index, (cell, name, look) in enumerate(zip(row.cells, names, looks, strict=True)):
-        label = f'<span class="ev-name">{dot(look)}{html.escape(name)}</span>'
-        if cell is None:
-            lines.append(f'<li>{label}<span class="ev-none">not measured</span><b>–</b></li>')
-            continue
-        other = beside[index] if index < len(beside) else None
-        best = ' class="ev-best"' if index == row.best else ""
-        value = written(cell.value, digits, row.shows)
-        lines.append(f"<li{best}>{label}{strip(cell, scale, look.color, other)}<b>{value}</b></li>")
-    long = " ev-long" if max(map(len, names), default=0) > 16 else ""
-    return f'<ul class="ev-strips{long}">{"".join(lines)}</ul>'
-
-
-def legend() -> str:
-    """What the strips show, said once."""
-    shown = {
-        "the number": '<i class="ev-at" style="left:50%"></i>',
-        "its 95% interval": '<i class="ev-reach" style="left:0;width:100%"></i>',
-        "real images, or what else it is to be held against": '<i class="ev-mark" style="left:50%"></i>',
-    }
-    strips = (
-        f'<span><span class="ev-strip" style="--run:{GREY}" aria-hidden="true">{mark}</span>{words}</span>'
-        for words, mark in shown.items()
-    )
-    return f'<div class="ev-legend">{"".join(strips)}</div>'
-
-
-def strip(cell: Measure, scale: Scale, color: str, beside: Measure | None = None) -> str:
-    """The interval as a bar, the value as a dot, the floor as a mark; a second, hollow one where given."""
-    parts = []
-    if cell.low is not None and cell.high is not None:
-        left, right = scale.at(cell.low), scale.at(cell.high)
-        parts.append(f'<i class="ev-reach" style="left:{left:.1f}%;width:{max(right - left, 0.5):.1f}%"></i>')
-    if cell.floor is not None and math.isfinite(cell.floor):
-        parts.append(f'<i class="ev-mark" style="left:{scale.at(cell.floor):.1f}%"></i>')
-    if beside is not None and math.isfinite(beside.value):
-        parts.append(f'<i class="ev-mark ev-second" style="left:{scale.at(beside.value):.1f}%"></i>')
-    if math.isfinite(cell.value):
-        parts.append(f'<i class="ev-at" style="left:{scale.at(cell.value):.1f}%"></i>')
-    return f'<span class="ev-strip" style="--run:{color}" aria-hidden="true">{"".join(parts)}</span>'
-
-
-def dot(look: Style) -> str:
-    """A run's dot: full for a solid line, a ring for a dashed one; or its shape."""
-    if look.shape:
-        return f'<i class="ev-shape" style="color:{look.color}" aria-hidden="true">{look.dot}</i>'
-    fill = look.color if look.dash == "solid" else "transparent"
-    return f'<i class="ev-dot" style="background:{fill};border-color:{look.color}"></i>'
-
-
-def table(found: Table, looks: dict[str, Style], caption: str) -> str:
+def table(found: MeasureTable, looks: dict[str, Style], caption: str) -> str:
     """Measures down, runs across; a measure's name opens its explanation."""
     heads = ["<th scope='col'>Measure</th>"]
     heads += ["<th scope='col' class='ev-floor'>Real images</th>"] if found.one_floor else []
@@ -107,12 +30,12 @@ def table(found: Table, looks: dict[str, Style], caption: str) -> str:
     return f'{frame}<table class="ev-table">{body}</table></div>'
 
 
-def _heading(column: Column, looks: dict[str, Style]) -> str:
+def _heading(column: RunColumn, looks: dict[str, Style]) -> str:
     way = f"<small>{html.escape(column.direction)}</small>" if column.way else ""
     return f"<th scope='col'>{dot(looks[column.run.entry.name])}{html.escape(column.run.label)}{way}</th>"
 
 
-def _line(row: Row, found: Table, looks: dict[str, Style]) -> str:
+def _line(row: MeasureRow, found: MeasureTable, looks: dict[str, Style]) -> str:
     digits = decimals(row.cells, row.shows)
     kin = [cell for other in found.rows if row.group and other.group == row.group for cell in other.cells]
     scale = scale_of(row, kin)

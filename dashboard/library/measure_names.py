@@ -1,4 +1,4 @@
-"""What the rows of the Evaluate page are called, with two sentences for who sees them for the first time.
+"""What the measures of an evaluation are called on the pages, with a sentence or two that explain each.
 
 The measures of fidelity are explained where they are defined: `gan_core.evaluation.results.MEASURES`.
 """

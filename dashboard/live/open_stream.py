@@ -6,7 +6,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 _DONE = b'"msg":"close_stream"'
 
 
-class Kept:
+class KeepStreamOpen:
     """ASGI middleware around Gradio: a browser's stream stays open until its page is left.
 
     Gradio ends the stream whenever nothing is pending, and opens another one for the next event. An event that comes in

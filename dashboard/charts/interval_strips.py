@@ -1,0 +1,90 @@
+"""Strips as HTML that styles/ lays out: a number on a scale, with its interval and the marks to compare it with.
+
+Every text from a run is escaped. Positions are shares of a scale, so that a strip fits any width.
+"""
+
+import html
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dashboard.charts.styles import GREY, Style
+from dashboard.library.evaluation_files import written
+from dashboard.library.evaluations import MeasureRow, decimals
+from gan_core.evaluation.results import Measure
+
+
+@dataclass(frozen=True)
+class Scale:
+    """From a number to its place on a strip, in per cent of the strip's width."""
+
+    low: float
+    high: float
+
+    def at(self, value: float) -> float:
+        return min(max((value - self.low) / (self.high - self.low), 0.0), 1.0) * 100
+
+
+def scale_of(row: MeasureRow, beside: Sequence[Measure | None] = ()) -> Scale:
+    """A scale that begins at zero and holds every value, interval and mark of a row."""
+    if row.whole:
+        return Scale(0, 1)
+    cells = [cell for cell in (*row.cells, *beside) if cell]
+    numbers = [n for cell in cells for n in (cell.value, cell.low, cell.high, cell.floor) if n is not None]
+    finite = [n for n in numbers if math.isfinite(n)]
+    low, high = min([0.0, *finite]), max([0.0, *finite])
+    return Scale(low, high * 1.04) if high > low else Scale(0, 1)
+
+
+def strips(row: MeasureRow, names: Sequence[str], looks: Sequence[Style], beside: Sequence[Measure | None] = ()) -> str:
+    """A line for each cell: name, interval and value on the row's scale, marks to compare with, the number."""
+    scale, digits = scale_of(row, beside), decimals(row.cells, row.shows)
+    lines = []
+    for index, (cell, name, look) in enumerate(zip(row.cells, names, looks, strict=True)):
+        label = f'<span class="ev-name">{dot(look)}{html.escape(name)}</span>'
+        if cell is None:
+            lines.append(f'<li>{label}<span class="ev-none">not measured</span><b>–</b></li>')
+            continue
+        other = beside[index] if index < len(beside) else None
+        best = ' class="ev-best"' if index == row.best else ""
+        value = written(cell.value, digits, row.shows)
+        lines.append(f"<li{best}>{label}{strip(cell, scale, look.color, other)}<b>{value}</b></li>")
+    long = " ev-long" if max(map(len, names), default=0) > 16 else ""
+    return f'<ul class="ev-strips{long}">{"".join(lines)}</ul>'
+
+
+def legend() -> str:
+    """What the strips show, said once."""
+    shown = {
+        "the number": '<i class="ev-at" style="left:50%"></i>',
+        "its 95% interval": '<i class="ev-reach" style="left:0;width:100%"></i>',
+        "real images, or what else it is to be held against": '<i class="ev-mark" style="left:50%"></i>',
+    }
+    strips = (
+        f'<span><span class="ev-strip" style="--run:{GREY}" aria-hidden="true">{mark}</span>{words}</span>'
+        for words, mark in shown.items()
+    )
+    return f'<div class="ev-legend">{"".join(strips)}</div>'
+
+
+def strip(cell: Measure, scale: Scale, color: str, beside: Measure | None = None) -> str:
+    """The interval as a bar, the value as a dot, the floor as a mark; a second, hollow one where given."""
+    parts = []
+    if cell.low is not None and cell.high is not None:
+        left, right = scale.at(cell.low), scale.at(cell.high)
+        parts.append(f'<i class="ev-reach" style="left:{left:.1f}%;width:{max(right - left, 0.5):.1f}%"></i>')
+    if cell.floor is not None and math.isfinite(cell.floor):
+        parts.append(f'<i class="ev-mark" style="left:{scale.at(cell.floor):.1f}%"></i>')
+    if beside is not None and math.isfinite(beside.value):
+        parts.append(f'<i class="ev-mark ev-second" style="left:{scale.at(beside.value):.1f}%"></i>')
+    if math.isfinite(cell.value):
+        parts.append(f'<i class="ev-at" style="left:{scale.at(cell.value):.1f}%"></i>')
+    return f'<span class="ev-strip" style="--run:{color}" aria-hidden="true">{"".join(parts)}</span>'
+
+
+def dot(look: Style) -> str:
+    """A run's dot: full for a solid line, a ring for a dashed one; or its shape."""
+    if look.shape:
+        return f'<i class="ev-shape" style="color:{look.color}" aria-hidden="true">{look.dot}</i>'
+    fill = look.color if look.dash == "solid" else "transparent"
+    return f'<i class="ev-dot" style="background:{fill};border-color:{look.color}"></i>'

@@ -1,0 +1,90 @@
+"""The boundary around a page, a fragment or a click: a person reads a sentence, the log gets the traceback."""
+
+import contextlib
+import functools
+import logging
+import time
+from collections.abc import Callable, Iterator
+from typing import ParamSpec
+
+import streamlit as st
+
+from dashboard.widgets.text import plain
+from gan_core import __version__
+from gan_core.errors import UserError
+
+P = ParamSpec("P")
+
+_FAILED = "failed action"
+_log = logging.getLogger("ganray.dashboard")
+
+
+@contextlib.contextmanager
+def boundary(what: str) -> Iterator[None]:
+    """Show a sentence where something fails, never a traceback; that goes to the log."""
+    try:
+        yield
+    except UserError as error:
+        st.error(plain(str(error)), icon=":material/error:")
+    except Exception as error:
+        _log.exception("%s failed", what)
+        show_fault(what, "could not be drawn to its end", _details(what, error))
+
+
+def show_fault(what: str, happened: str, details: str) -> None:
+    """What a person is told of a fault of ours, and what they can copy for those who mend it."""
+    st.error(
+        f"**{plain(what)}** {happened}. Reload the page and try again; if it happens again, copy the details below "
+        "into a bug report.",
+        icon=":material/error:",
+    )
+    with st.expander("Details to copy"):
+        st.code(details, language=None, wrap_lines=True)
+
+
+def _details(what: str, error: Exception) -> str:
+    where = f"GANray {__version__}, {what}, {time.strftime('%Y-%m-%d %H:%M:%S')}"
+    return f"{where}\n{type(error).__name__}: {error}"
+
+
+def script_fault(error: Exception) -> bool:
+    """Streamlit's `on_script_error`: whatever no boundary has caught. Streamlit has logged it."""
+    show_fault("This page", "came to an unexpected end", _details("page", error))
+    return True
+
+
+def action(call: Callable[P, None]) -> Callable[P, None]:
+    """`boundary` around what a click does: the page is drawn all the same, with a sentence at its top."""
+
+    @functools.wraps(call)
+    def called(*args: P.args, **kwargs: P.kwargs) -> None:
+        what = call.__name__.strip("_").replace("_", " ")
+        try:
+            call(*args, **kwargs)
+        except UserError as error:
+            st.session_state[_FAILED] = (str(error), None)
+        except Exception as error:
+            _log.exception("the action '%s' failed", what)
+            st.session_state[_FAILED] = (f"The action '{what}'", _details(what, error))
+
+    return called
+
+
+def failed_action() -> None:
+    """Show what went wrong with the last click, once."""
+    words, details = st.session_state.pop(_FAILED, (None, None))
+    if details:
+        show_fault(words, "failed", details)
+    elif words:
+        st.error(plain(words), icon=":material/error:")
+
+
+def bounded(draw: Callable[P, None]) -> Callable[P, None]:
+    """`boundary` around a function, for fragments: they run again without their page."""
+
+    @functools.wraps(draw)
+    def drawn(*args: P.args, **kwargs: P.kwargs) -> None:
+        with boundary(draw.__name__.strip("_").replace("_", " ")):
+            draw(*args, **kwargs)
+
+    return drawn

@@ -1,0 +1,194 @@
+"""The curves of runs, how the reader looks at them, and the histograms of what discriminators think.
+
+They are drawn on canvases in one element a task (components/plots*.js): a chart of twenty runs is drawn in some
+milliseconds, and the cursor, the reading of values and the choice of runs need neither the server nor a redraw.
+"""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from dashboard.charts import curve_payloads, measured_distance, run_metrics
+from dashboard.charts.curve_payloads import CurveView, EventMarker
+from dashboard.charts.styles import HISTOGRAM_STYLES, Style, run_styles
+from dashboard.library import store
+from dashboard.library.store import Entry, Library
+from dashboard.widgets import elements, error_boundary
+from dashboard.widgets.text import plain
+
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
+HERE = Path(__file__).resolve().parent.parent / "components"
+MOST_SCORES = 8  # runs whose histograms stand side by side
+AXIS_CHOICES = {
+    "Epoch": "epoch",
+    "Step": "step",
+    "Time": "seconds",
+    "Images seen": "images",
+}  # the words stand in the URL
+
+
+def _text(*names: str) -> str:
+    return "\n".join((HERE / name).read_text(encoding="utf-8") for name in names)
+
+
+_COMMON = ("stage_address.js", "plots_numbers.js", "plots_paint.js")
+_PLOTS = st.components.v2.component(
+    "ganray_plots",
+    html="<div class='plots'></div>",
+    css=_text("plots.css"),
+    js=_text(*_COMMON, "plots_save.js", "plots_read.js", "plots_chart.js", "plots.js"),
+)
+_SCORES = st.components.v2.component(
+    "ganray_scores",
+    html="<div class='plots'></div>",
+    css=_text("plots.css"),
+    js=_text(*_COMMON, "scores.js"),
+)
+
+
+def read_ahead(library: Library, chosen: Sequence[Entry]) -> None:
+    """Read the runs' tables several at once: of a first view of long runs, reading is most of the time."""
+    with ThreadPoolExecutor(max_workers=4) as pool:
+        list(pool.map(lambda entry: library.table(entry, store.METRICS), chosen))
+
+
+def show(chosen: list[Entry], look: dict[str, Style], marks: Mapping[str, Sequence[EventMarker]] | None = None) -> None:
+    """The charts of the chosen runs and how to look at them; marks: by the run's name."""
+    running = any(entry.running for entry in chosen)
+    names = [entry.name for entry in chosen]
+    kept = {name: tuple(found) for name, found in (marks or {}).items()}
+    st.fragment(_draw_curves, key="curves", run_every=2.0 if running else None)(names, look, kept)
+
+
+@error_boundary.bounded
+def _draw_curves(names: list[str], look: dict[str, Style], marks: dict[str, tuple[EventMarker, ...]]) -> None:
+    library = store.library()
+    chosen = [entry for entry in library.readable() if entry.name in look and entry.name in names]
+    chosen.sort(key=lambda entry: names.index(entry.name))
+    view = choose_view(library, chosen)
+    tasks = run_metrics.by_task(chosen)
+    for task, group in tasks.items():
+        if len(tasks) > 1:
+            st.markdown(f"**Runs that learn to {plain(task)}** (losses of another task are not comparable)")
+        _PLOTS(data=curve_payloads.payload(library, group, look, view, marks), key=f"curves-{task}")
+    st.markdown("**What the discriminators think** of training, held-out and generated images, epoch by epoch")
+    if not show_scores(library, chosen[:MOST_SCORES], look):
+        st.caption("No scores were written.")
+
+
+def choose_view(library: Library, chosen: Sequence[Entry]) -> CurveView:
+    """How to look at the curves; all of it stands in the URL."""
+    axis, smoothing, more = _header("Curves", "")
+    with more:
+        wanted = choose_charts(library, chosen)
+        multiples = st.toggle("A small chart for each run", key="multiples", bind="query-params")
+        log_x, log_y, clip = choose_scale("")
+        together = True
+        if len(curve_payloads.curve_series(chosen, run_styles(chosen), together=True)) < len(chosen):
+            together = st.toggle("Seeds as mean and band", value=True, key="seeds", bind="query-params")
+    return CurveView(axis, smoothing, log_x, log_y, clip, multiples, together, wanted)
+
+
+def _header(title: str, prefix: str) -> tuple[str, float, "DeltaGenerator"]:
+    """The title with the axis and the smoothing beside it, and where more can be chosen; prefix: of their keys."""
+    with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
+        st.subheader(title, width="content")
+        with st.container(horizontal=True, vertical_alignment="bottom", width="content"):
+            axis = choose_axis(f"{prefix}x")
+            smoothing = elements.smoothing_slider(f"{prefix}smoothing")
+            return axis, smoothing, st.popover("CurveView", icon=":material/tune:")
+
+
+def choose_axis(key: str) -> str:
+    """What the curves are drawn along."""
+    chosen = st.segmented_control(
+        "Along", list(AXIS_CHOICES), default="Epoch", required=True, key=key, bind="query-params"
+    )
+    return AXIS_CHOICES.get(chosen or "", "epoch")
+
+
+def choose_charts(library: Library, chosen: Sequence[Entry]) -> tuple[str, ...] | None:
+    """The charts to draw, by their titles or columns; None for the usual ones."""
+    usual, others = options(library, chosen)
+    # Each mixture of tasks has its own choice: what is usual for one is not for the other.
+    key = "_".join(["columns", *(task for task in run_metrics.by_task(chosen) if task != "generate")])
+    # Who has chosen nothing sees what is usual for the runs that are there now.
+    before = st.session_state.get(f"{key} usual")
+    if before and before != usual and st.session_state.get(key) == before:
+        st.session_state[key] = usual
+    st.session_state[f"{key} usual"] = usual
+    wanted = st.multiselect(
+        "Charts",
+        usual + list(others),
+        default=usual,
+        key=key,
+        bind="query-params",
+        format_func=lambda name: others.get(name, name),
+        help="The usual ones, and any column that was logged.",
+    )
+    return None if wanted == usual else tuple(wanted)
+
+
+def choose_scale(prefix: str) -> tuple[bool, bool, bool]:
+    """Whether the axis along is logarithmic, whether that of the values is, and whether spikes are left out of it."""
+    log_y = st.toggle("Logarithmic values", key=f"{prefix}logy", bind="query-params")
+    log_x = st.toggle("Logarithmic along", key=f"{prefix}logx", bind="query-params")
+    clip = st.toggle(
+        "Leave rare spikes out of the scale",
+        value=True,
+        key=f"{prefix}clip",
+        bind="query-params",
+        help="The scale shows the smoothed curves and most of the logged values; what lies beyond is named.",
+    )
+    return log_x, log_y, clip
+
+
+def options(library: Library, chosen: Sequence[Entry]) -> tuple[list[str], dict[str, str]]:
+    """The titles of the usual charts, and every other column that is logged with what it is called."""
+    of_tasks = [chart for group in run_metrics.by_task(chosen).values() for chart in run_metrics.usual(group)]
+    if found := measured_distance.chart(library, chosen):
+        of_tasks.append(found)
+    usual = list(dict.fromkeys(chart.title for chart in of_tasks))
+    alone = {chart.columns[0] for chart in of_tasks if len(chart.columns) == 1}
+    tables = [library.table(entry, table) for entry in chosen for table in (store.METRICS, store.EPOCHS)]
+    logged = dict.fromkeys(column for table in tables for column in table.numeric())
+    return usual, {
+        name: curve_payloads.column_title(name, chosen)
+        for name in logged
+        if name not in curve_payloads.NOT_DRAWN | alone
+    }
+
+
+def every_curve(entry: Entry, marks: Sequence[EventMarker] = ()) -> None:
+    """Every column that a run has logged, and what it would be for real images beside it."""
+    st.fragment(_draw_run, key="run-curves", run_every=2.0 if entry.running else None)(entry.name, tuple(marks))
+
+
+@error_boundary.bounded
+def _draw_run(name: str, marks: tuple[EventMarker, ...]) -> None:
+    library = store.library()
+    entry = library.find(name)
+    if entry is None or entry.config is None:
+        st.caption("This run is no longer there.")
+        return
+    axis, smoothing, more = _header("Every curve", "run_")
+    with more:
+        log_x, log_y, clip = choose_scale("run_")
+    view = CurveView(axis, smoothing, log_x, log_y, clip)
+    _PLOTS(data=curve_payloads.run_payload(library, entry, view, marks), key="every-curve")
+
+
+def show_scores(library: Library, entries: Sequence[Entry], look: dict[str, Style]) -> bool:
+    """How real the discriminators find training, held-out and generated images by epoch; whether any were written."""
+    found = [made for entry in entries if (made := curve_payloads.score_histograms(library, entry, look[entry.name]))]
+    if found:
+        several = any(entry.domains for entry in entries)
+        title = "The discriminators' scores" if several else "The discriminator's scores"
+        data = {"runs": found, "edges": store.SCORE_EDGES.tolist(), "kinds": HISTOGRAM_STYLES, "title": title}
+        _SCORES(data=data, key="scores")
+    return bool(found)
