@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.helpers import repository
+
+ROOT = repository.ROOT
 
 _scratch = tempfile.TemporaryDirectory(prefix="ganray-tests-")
 

@@ -13,7 +13,7 @@ from dashboard.library import store
 from dashboard.library.store import Library
 from dashboard.widgets import diagnosis
 from gan_core import runs
-from tests.app.test_pages import open_page, texts
+from tests.helpers.pages import open_page, texts
 from tests.helpers.run_folders import make_run
 
 

@@ -18,10 +18,10 @@ from dashboard.pages.run.discriminator_scores import Order, Scored
 from gan_core.errors import UserError
 from gan_core.inference.discriminator import discriminator
 from gan_core.runs import Run
-from tests.app.test_pages import healthy
 from tests.conftest import ROOT
+from tests.helpers.configs import CONFIG
+from tests.helpers.pages import healthy
 from tests.helpers.training import SMALL_TRANSLATOR, make_pictures, train
-from tests.unit.test_config import CONFIG
 
 MAIN = str(ROOT / "dashboard" / "main.py")
 

@@ -17,10 +17,10 @@ from gan_core.data.source import open_source
 from gan_core.errors import UserError
 from gan_core.evaluation import results
 from gan_core.evaluation.results import Neighbour
-from tests.app.test_pages import MAIN, healthy, texts
 from tests.conftest import ROOT
 from tests.helpers import made_evaluations
 from tests.helpers.made_evaluations import QUALITY
+from tests.helpers.pages import MAIN, evaluate_page, healthy, texts
 from tests.helpers.run_folders import make_run
 
 LIGHT = "cyclegan_resnet_light"
@@ -37,14 +37,6 @@ def full(made: Path, runs_root: Path) -> Path:
     """A copy of them, for this test alone."""
     shutil.copytree(made, runs_root, dirs_exist_ok=True)
     return runs_root
-
-
-def evaluate_page(**query: str | list[str]) -> AppTest:
-    app = AppTest.from_file(MAIN, default_timeout=60).run()
-    app.switch_page("pages/evaluate/page.py")
-    for key, value in query.items():
-        app.query_params[key] = value
-    return healthy(app.run())
 
 
 def bodies(app: AppTest) -> str:

@@ -10,9 +10,9 @@ from dashboard.charts import measured_distance, run_curves
 from dashboard.charts.run_curves import View
 from dashboard.charts.run_metrics import Chart
 from dashboard.library.store import Entry, Library
-from tests.app.test_pages import healthy, open_page, plotted
-from tests.app.test_run_curves import entries, numbers, told
 from tests.helpers import made_evaluations
+from tests.helpers.chart_payloads import entries, numbers, told
+from tests.helpers.pages import healthy, open_page, plotted
 from tests.helpers.run_folders import make_run
 
 TITLE = "Frechet distance, measured"

@@ -15,7 +15,7 @@ from dashboard.library.notes import FILE, Note, Notes
 from dashboard.library.store import Library
 from gan_core.errors import UserError
 from gan_core.runs import remote
-from tests.app.test_pages import healthy, open_page, texts
+from tests.helpers.pages import healthy, open_page, texts
 from tests.helpers.run_folders import make_run
 
 

@@ -7,7 +7,7 @@ import pytest
 from dashboard.charts import plotly_figures, run_curves, run_metrics
 from dashboard.library.store import Entry, Library
 from dashboard.pages.run import discriminator_scores
-from tests.app.test_pages import open_page, plotted, texts
+from tests.helpers.pages import open_page, plotted, texts
 from tests.helpers.run_folders import make_run
 
 PRESETS = ("dcgan", "r3gan", "vae")

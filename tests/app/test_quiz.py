@@ -19,8 +19,8 @@ from dashboard.pages.quiz.questions import COUNT, GENERATED, REAL, Made, Quiz
 from gan_core import data
 from gan_core.errors import UserError
 from gan_core.evaluation import classification_report
-from tests.app.test_pages import healthy
 from tests.conftest import ROOT
+from tests.helpers.pages import healthy
 from tests.helpers.run_folders import make_run
 from tests.helpers.training import SMALL_TRANSLATOR, make_pictures, train
 

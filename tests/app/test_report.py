@@ -17,7 +17,7 @@ from dashboard.library.notes import Note
 from dashboard.library.store import Library
 from dashboard.pages.compare import report
 from dashboard.pages.compare.report import Happening, Wanted
-from tests.app.test_pages import healthy, open_page, texts
+from tests.helpers.pages import healthy, open_page, texts
 from tests.helpers.run_folders import make_run
 
 WANTED = Wanted("A comparison", "2026-01-02 03:04", 2, 0.9, "?runs=a&epoch=2", {}, {}, "")

@@ -1,9 +1,7 @@
 """What the browser is told of curves: axes, charts, seeds drawn as one, marks, histograms, growing runs."""
 
-import base64
 import json
 import re
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,15 +12,15 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.charts import plotly_figures, run_curves, traces
 from dashboard.charts.run_curves import HERE, Mark, View
-from dashboard.library.store import METRICS, Entry, Library
+from dashboard.library.store import METRICS, Library
 from gan_core import config as configs
 from gan_core import runs
 from gan_core.diagnostics.events import KINDS
-from tests.app.test_pages import healthy, open_page, plotted
+from tests.helpers.chart_payloads import entries, numbers, told
+from tests.helpers.pages import healthy, open_page, plotted
 from tests.helpers.run_folders import make_run, metric_rows
 
 STEPS = 20  # of an epoch
-USUAL = View()
 
 
 @pytest.fixture(scope="module")
@@ -35,22 +33,6 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
     make_run(root, "empty", "bigan", 4, 0, previews=False)
     make_run(root, "unet", "cyclegan_unet_light", 4, STEPS)
     return Library(root)
-
-
-def entries(library: Library, *names: str) -> list[Entry]:
-    found = [library.find(name) for name in names]
-    assert all(found)
-    return [entry for entry in found if entry]
-
-
-def told(library: Library, names: Sequence[str], view: View = USUAL, **marks: list[Mark]) -> dict[str, Any]:
-    chosen = entries(library, *names)
-    data = run_curves.payload(library, chosen, plotly_figures.styles(chosen), view, marks)
-    return json.loads(json.dumps(data, allow_nan=False))
-
-
-def numbers(text: str) -> np.ndarray:
-    return np.frombuffer(base64.b64decode(text), "<f4")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from dashboard.library.notes import Note
 from dashboard.library.store import Library
 from dashboard.widgets import run_picker
 from gan_core.errors import UserError
-from tests.app.test_pages import healthy, open_page, texts
+from tests.helpers.pages import healthy, open_page, texts
 from tests.helpers.run_folders import make_run
 
 FACTS: dict[str, dict[str, queries.Value]] = {

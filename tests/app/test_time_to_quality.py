@@ -18,9 +18,8 @@ from dashboard.widgets import run_picker
 from gan_core import runs
 from gan_core.evaluation.results import Evaluation
 from gan_core.runs import Run
-from tests.app.test_evaluate import evaluate_page
-from tests.app.test_pages import healthy, open_page, staged, texts
 from tests.helpers import made_evaluations
+from tests.helpers.pages import evaluate_page, healthy, open_page, staged, texts
 from tests.helpers.run_folders import make_run
 
 QUALITY = {"gan": 0.4, "dcgan": 0.9, "cgan": 0.97}

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.jobs import Jobs, Order
 from gan_core import runs
-from tests.app.test_pages import PAGES, animated, healthy, open_page, plotted, staged, texts
+from tests.helpers.pages import PAGES, animated, healthy, open_page, plotted, staged, texts
 from tests.helpers.run_folders import make_run
 
 LIGHT, UNET = "cyclegan_resnet_light", "cyclegan_unet_light"

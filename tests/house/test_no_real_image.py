@@ -10,8 +10,8 @@ from PIL import Image, ImageOps
 
 from gan_core import images
 from tests.conftest import ROOT
+from tests.helpers.repository import tracked_files
 from tests.house.likeness import RASTER, Prints, copies, picture_prints, prints, real_prints, views
-from tests.house.tracked import tracked_files
 
 EVERY = 97  # of the real images, one in so many is tried as a stowaway
 

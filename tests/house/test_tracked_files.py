@@ -6,13 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.house.tracked import text_of, tracked_files
+from tests.helpers.repository import text_of, tracked_files
+from tests.helpers.size_limits import ALL_RUNS, CLASSIC_RUNS, CLASSICS, LARGEST_FILE, MB
 
-MB = 1_000_000
-LARGEST_FILE = 16 * MB
-ALL_RUNS = 40 * MB
-CLASSICS = frozenset(f"{family}{seed}" for family in ("gan", "dcgan", "cgan", "bigan") for seed in ("", "_seed"))
-CLASSIC_RUNS = 20 * MB  # the eight together
 LONGEST_MODULE = 350  # lines
 
 # What could hold images that no check would see. Tests make theirs.

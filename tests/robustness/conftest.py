@@ -1,24 +1,12 @@
 """The app, started once for all the promises that are put to it over HTTP."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
 from tests.conftest import ROOT
 from tests.helpers.serving import serve
-from tests.robustness.visitor import Visitor
-
-
-@dataclass(frozen=True)
-class Served:
-    """The running app with the shipped runs, and where it keeps what it is given and what it says."""
-
-    visitor: Visitor
-    base: Path
-    uploads: Path
-    log: Path
+from tests.robustness.visitor import Served, Visitor
 
 
 @pytest.fixture(scope="session")

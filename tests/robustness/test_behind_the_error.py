@@ -11,12 +11,12 @@ from starlette.testclient import TestClient
 from streamlit.navigation.page import StreamlitPage
 from streamlit.testing.v1 import AppTest
 
-from dashboard.widgets import elements
 from gan_core import cli
 from gan_core.cli import training
 from gan_core.errors import UserError
 from tests.conftest import ROOT
 from tests.helpers.run_folders import make_run
+from tests.robustness.faulty_actions import FAULT
 
 VIEWS = ("compare", "run", "evaluate", "live", "quiz", "train")
 
@@ -50,24 +50,16 @@ def test_a_fault_of_ours_on_a_page(
     assert not page.error
 
 
-FAULT: list[Exception] = []  # what the click of the page below raises
-
-
 def _clicked() -> None:
     """A page as an app test runs it: from its text alone."""
     import streamlit as st
 
     from dashboard.widgets import elements
-    from tests.robustness.test_behind_the_error import stop
+    from tests.robustness.faulty_actions import stop
 
     elements.failed_action()
     st.button("Go", on_click=stop)
     st.markdown("the rest of the page")
-
-
-@elements.action
-def stop() -> None:
-    raise FAULT[-1]
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ import gan_core
 from gan_core import images, inference
 from gan_core.runs import Run
 from tests.conftest import ROOT
+from tests.helpers.repository import tracked_files
 from tests.helpers.untrained import SIZE, untrained
-from tests.house.tracked import tracked_files
 
 SHIPPED = ("gan_core", "dashboard", "pyproject.toml", "requirements.txt", "README.md", "LICENSE")
 

@@ -16,9 +16,9 @@ from gan_core.errors import UserError
 from gan_core.inference import Model, translation
 from gan_core.inference.translation import Translation
 from gan_core.runs import Run
+from tests.helpers.dicom_files import dicom
+from tests.helpers.image_files import encode
 from tests.helpers.training import SMALL_TRANSLATOR, make_pictures, train
-from tests.unit.decode.test_dicom import dicom
-from tests.unit.decode.test_image_files import encode
 
 NOISE = np.random.default_rng(0).integers(0, 256, (48, 40), dtype=np.uint8)
 
