@@ -6,9 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers import repository
-
-ROOT = repository.ROOT
+from tests.helpers.repository import ROOT
 
 _scratch = tempfile.TemporaryDirectory(prefix="ganray-tests-")
 
