@@ -23,6 +23,8 @@ from tests.helpers.configs import CONFIG
 from tests.helpers.pages import healthy
 from tests.helpers.training import SMALL_TRANSLATOR, make_pictures, train
 
+pytestmark = pytest.mark.slow
+
 MAIN = str(ROOT / "dashboard" / "main.py")
 
 

@@ -233,6 +233,8 @@ def test_only_generated_pictures_say_that_they_are_synthetic() -> None:
     assert images.NOTICE.encode() not in neighbours.png(picture, synthetic=False)
 
 
+@pytest.mark.processes
+@pytest.mark.slow
 def test_the_page_imports_no_torch(full: Path) -> None:
     code = f"""
 import sys

@@ -89,6 +89,7 @@ def write_many(root: Path, who: int) -> None:
         kept.change_tags("shared", (), (f"{who}-{number % 4}",))
 
 
+@pytest.mark.processes
 def test_many_processes_write_at_once(tmp_path: Path) -> None:
     context = multiprocessing.get_context("fork" if os.name == "posix" else "spawn")
     writers = [context.Process(target=write_many, args=(tmp_path, who)) for who in range(3)]

@@ -239,6 +239,8 @@ def test_an_unforeseen_error_is_a_sentence_and_details(full: Path, monkeypatch: 
     assert "Traceback" not in app.code[0].value
 
 
+@pytest.mark.processes
+@pytest.mark.slow
 def test_the_pages_import_neither_torch_nor_gradio(full: Path) -> None:
     code = f"""
 import sys

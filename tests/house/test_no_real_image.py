@@ -57,6 +57,7 @@ def caught(pictures: list[np.ndarray], real: Prints) -> set[str]:
     return {name for name, _ in copies(prints(named), real)}
 
 
+@pytest.mark.slow
 def test_no_tracked_picture_is_a_copy_of_a_real_image(real: Prints) -> None:
     pictures = [ROOT / path for path in tracked_files() if path.suffix.lower() in RASTER]
     assert copies(picture_prints(pictures), real) == []

@@ -146,6 +146,7 @@ def test_a_fault_of_ours_on_the_command_line(
         assert ("Traceback" in said) is isinstance(error, RuntimeError)
 
 
+@pytest.mark.processes
 def test_a_reader_that_has_seen_enough_is_no_fault() -> None:
     command = [sys.executable, "-m", "gan_core", "list", "--runs", str(ROOT / "runs")]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)

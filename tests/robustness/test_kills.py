@@ -19,6 +19,8 @@ from tests.helpers.training import arguments, make_pairs, make_pictures, small
 from tests.robustness import children
 from tests.robustness.children import Order
 
+pytestmark = pytest.mark.processes
+
 FAMILIES = sorted({preset.family for preset in registry.presets().values()})
 NEVER = 1e9
 # State that is not weights: a probability, a pool that fills up and gives pictures back, files beside the others.

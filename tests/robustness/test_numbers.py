@@ -22,6 +22,8 @@ from tests.helpers.training import arguments, make_pictures, small
 from tests.robustness import children, injections
 from tests.robustness.children import Order
 
+pytestmark = pytest.mark.processes
+
 FAMILIES = sorted({preset.family for preset in registry.presets().values()})
 STEP = 3
 PLACES = ("data", "loss", "gradient", "weight")

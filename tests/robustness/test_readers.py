@@ -16,6 +16,8 @@ from tests.helpers.configs import CONFIG
 from tests.robustness import children, injections
 from tests.robustness.children import Order
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.mark.parametrize("seconds", [1, pytest.param(600, marks=[pytest.mark.soak, pytest.mark.timeout(3600)])])
 def test_eight_readers_see_whole_rows_of_a_run_that_is_written(

@@ -22,6 +22,8 @@ from tests.helpers.training import arguments, make_pictures, small
 from tests.robustness import children, injections
 from tests.robustness.children import Order
 
+pytestmark = pytest.mark.processes
+
 Record = Callable[[str, object], None]
 EVENTS = "events"
 

@@ -22,6 +22,8 @@ from tests.helpers.training import arguments, make_pictures, small
 from tests.robustness import children, injections
 from tests.robustness.children import Order
 
+pytestmark = pytest.mark.processes
+
 LIMIT = 10.0  # seconds that a stop may take
 FAMILIES = sorted({preset.family for preset in registry.presets().values()})
 SIGNALS = [signal.SIGTERM, signal.SIGINT]

@@ -14,6 +14,8 @@ from tests.conftest import ROOT
 from tests.helpers.serving import serve
 from tests.robustness.visitor import API, Served, Visitor, server_of
 
+pytestmark = pytest.mark.processes
+
 BROWSER = {"accept-language": "en"}
 GENERATE = "Same latents, every class"
 

@@ -256,6 +256,7 @@ def test_encoding(shelf: Shelf) -> None:
     assert "no encoder" in shown
 
 
+@pytest.mark.slow
 def test_examples_belong_to_us_and_pass_the_gate(shelf: Shelf) -> None:
     for run in shelf.names("translate"):
         settled = shelf.config(run)

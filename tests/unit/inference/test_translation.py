@@ -45,6 +45,7 @@ def made(before: np.ndarray, after: np.ndarray, cycled: np.ndarray | None = None
     return Translation(before, after, cycled, "bar", "disc", "made")
 
 
+@pytest.mark.processes
 def test_the_command_lines_help_and_the_app_do_without_torch() -> None:
     code = "import sys, gan_core.inference.translation, gan_core.decode.worker; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

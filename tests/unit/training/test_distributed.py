@@ -17,6 +17,8 @@ from tests.conftest import ROOT
 from tests.helpers import steps
 from tests.helpers.training import arguments, make_pictures, train
 
+pytestmark = [pytest.mark.processes, pytest.mark.slow]
+
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node"]
 
 

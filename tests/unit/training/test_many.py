@@ -31,6 +31,8 @@ def one_class(tmp_path: Path) -> Path:
     return pictures
 
 
+@pytest.mark.processes
+@pytest.mark.slow
 def test_a_killed_workers_run_goes_on_and_a_bad_one_spoils_no_other(one_class: Path, tmp_path: Path) -> None:
     root = tmp_path / "runs"
     command = ["compare", "cgan", "dcgan", "--data", str(one_class), "--runs", str(root), *SMALL]
