@@ -138,8 +138,8 @@ def test_programs_translate_and_generate_by_name(served: str, normal: Path, brai
         client.predict(handle_file(normal), "../../etc", "covid", False, api_name="/translate")
 
 
-def test_the_example_of_the_readme_runs(served: str, normal: Path) -> None:
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+def test_the_example_of_the_documents_runs(served: str, normal: Path) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "live-api.md").read_text(encoding="utf-8"), re.DOTALL)
     (example,) = [block for block in blocks if "gradio_client" in block]
     found: dict[str, object] = {}
     exec(example.replace("http://127.0.0.1:8501/gradio/", served).replace("normal.png", str(normal)), found)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
-from streamlit.navigation.page import StreamlitPage
 from streamlit.testing.v1 import AppTest
 
+from dashboard.widgets import elements
 from gan_core import cli
 from gan_core.cli import training
 from gan_core.errors import UserError
@@ -38,7 +38,7 @@ def test_a_fault_of_ours_on_a_page(
 ) -> None:
     """Something that every page calls is broken, and mended for the next click."""
     with monkeypatch.context() as patched, caplog.at_level(logging.ERROR):
-        patched.setattr(StreamlitPage, "run", broken)
+        patched.setattr(elements, "failed_action", broken)
         page.switch_page(f"pages/{view}/page.py").run()
     assert not page.exception
     (error,) = page.error
@@ -98,7 +98,7 @@ def test_every_action_of_the_pages_is_guarded() -> None:
     for path in sorted((ROOT / "dashboard").rglob("*.py")):
         text = path.read_text(encoding="utf-8")
         for name in re.findall(r"on_(?:click|change)=([A-Za-z_][\w.]*(?:\([^)]*\))?)", text):
-            guarded = name.startswith("parts.action(") or re.search(rf"@parts\.action\n *def {re.escape(name)}\(", text)
+            guarded = re.match(r"\w+\.action\(", name) or re.search(rf"@\w+\.action\n *def {re.escape(name)}\(", text)
             if not guarded:
                 unguarded.append(f"{path.name}: {name}")
     assert unguarded == []
