@@ -17,8 +17,8 @@ import urllib.request
 import psutil
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.conftest import ROOT
 from tests.helpers.browser import find_browser
+from tests.helpers.repository import ROOT
 
 VISITS = 5
 GRIDS = "article.card[aria-busy='false'] canvas"

@@ -30,8 +30,8 @@ from dashboard.library.curves import FollowedTable
 from dashboard.library.store import METRICS, Entry, Library
 from gan_core.config import RunConfig
 from gan_core.runs import RunWriter
-from tests.conftest import ROOT
 from tests.helpers.browser import find_browser
+from tests.helpers.repository import ROOT
 from tests.helpers.run_folders import settings
 
 RUNS, STEPS, EPOCHS = 20, 100_000, 100

@@ -22,8 +22,8 @@ import psutil
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from dashboard.library.store import Library
-from tests.conftest import ROOT
 from tests.helpers.browser import find_browser
+from tests.helpers.repository import ROOT
 from tests.helpers.run_folders import make_run
 
 RUNS, SESSIONS, ROUNDS = 200, 8, 3

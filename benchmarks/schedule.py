@@ -26,7 +26,7 @@ from gan_core import runs
 from gan_core.runs import Run, RunWriter
 from gan_core.runs.remote import SEND_SECONDS
 from gan_core.training.trainer import _CHECKPOINT_SECONDS, _STATUS_SECONDS
-from tests.conftest import ROOT
+from tests.helpers.repository import ROOT
 
 SPREAD = 0.05  # of a run's duration, from seed to seed
 DEATHS = 1 / 200  # worker deaths an hour, each of which costs the time since the last checkpoint and a start

@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 from playwright.sync_api import Page, WebSocket, expect, sync_playwright
 
-from tests.browser import conftest
-from tests.helpers.browser import find_browser
+from tests.helpers.browser import FLAGS, find_browser
 from tests.helpers.run_folders import make_run
+from tests.helpers.serving import serve
 from tests.helpers.sheets import cards, ready, wait_for_all
 
 PRESETS = ("gan", "dcgan", "cgan", "bigan")
@@ -102,8 +102,8 @@ def main() -> None:
         root.mkdir()
         for number in range(options.runs):
             make_run(root, f"run-{number}", PRESETS[number % 4], options.epochs, 10, seed=number)
-        chromium = playwright.chromium.launch(executable_path=browser, args=conftest.FLAGS)
-        with conftest.serve(root, Path(scratch) / "log.txt") as url:
+        chromium = playwright.chromium.launch(executable_path=browser, args=FLAGS)
+        with serve(root, Path(scratch) / "log.txt") as url:
             page = chromium.new_page(viewport={"width": 1440, "height": 900})
             page.set_default_timeout(120_000)
             page.add_init_script("performance.setResourceTimingBufferSize(10000)")

@@ -1,1 +1,5 @@
-"""The tests; their folders mirror the packages."""
+"""The tests. A failed `assert` in a helper says what its values were, as one in a test does."""
+
+import pytest
+
+pytest.register_assert_rewrite("tests.helpers")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.helpers.repository import ROOT
 
 _scratch = tempfile.TemporaryDirectory(prefix="ganray-tests-")
 

@@ -26,8 +26,8 @@ from gan_core.errors import UserError
 from gan_core.evaluation import results
 from gan_core.runs import Run, Status, check_name, find_run, write_gif
 from gan_core.training.previews import inputs
-from tests.conftest import ROOT
-from tests.house.test_tracked_files import ALL_RUNS, CLASSIC_RUNS, CLASSICS, MB
+from tests.helpers.repository import ROOT
+from tests.helpers.size_limits import ALL_RUNS, CLASSIC_RUNS, CLASSICS, MB
 
 REFERENCE = ROOT / "runs" / runs.REFERENCE
 LIGHT = (runs.CONFIG, runs.STATUS, runs.METRICS, runs.EPOCHS, runs.EVALUATION)

@@ -10,8 +10,8 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
 
-from tests.conftest import ROOT
 from tests.helpers.browser import find_browser
+from tests.helpers.repository import ROOT
 
 FOLDER = ROOT / "docs" / "pictures"
 STUDY = "&".join(

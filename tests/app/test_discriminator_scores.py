@@ -18,10 +18,12 @@ from dashboard.pages.run.discriminator_scores import ScoredPicture, ScoringReque
 from gan_core.errors import UserError
 from gan_core.inference.discriminator import discriminator
 from gan_core.runs import Run
-from tests.app.test_pages import healthy
 from tests.conftest import ROOT
+from tests.helpers.configs import CONFIG
+from tests.helpers.pages import healthy
 from tests.helpers.training import SMALL_TRANSLATOR, make_pictures, train
-from tests.unit.test_config import CONFIG
+
+pytestmark = pytest.mark.slow
 
 MAIN = str(ROOT / "dashboard" / "main.py")
 
@@ -152,20 +154,18 @@ def texts(app: AppTest) -> str:
 
 def test_the_section_waits_until_it_is_asked(full: Path) -> None:
     app = opened("cgan")
-    assert "The discriminator's eyes" in texts(app)
     assert "not a chance that a patient is ill" in texts(app)
     assert app.selectbox(key="eyes_class").options == [discriminator_scores.EVERY, "bar", "disc"]
-    assert "It takes" not in texts(app).replace("It takes some seconds", "")
+    assert "of 36" not in texts(app)
     app.selectbox(key="eyes_class").set_value("disc")
     healthy(app.toggle(key="eyes").set_value(True).run())
-    assert re.search(r"It takes \*\*\d+ of 36\*\* for real", texts(app))
+    assert re.search(r"\*\*\d+ of 36\*\*", texts(app))
 
 
 def test_the_address_opens_the_grid(full: Path) -> None:
     app = opened("cyclegan", eyes="true", eyes_count="4", eyes_class="disc")
-    assert "The discriminators' eyes" in texts(app)
-    assert re.search(r"It takes \*\*\d of 4\*\* for real: those that score above 0.5", texts(app))
-    assert "Translations of drawn phantoms, judged by the discriminator of disc" in texts(app)
+    assert re.search(r"\*\*\d of 4\*\* .*above 0\.5", texts(app))
+    assert "discriminator of disc" in texts(app)
 
 
 def test_an_upload_is_scored(full: Path) -> None:

@@ -19,10 +19,10 @@ from gan_core.data.source import open_source
 from gan_core.errors import UserError
 from gan_core.evaluation import results
 from gan_core.evaluation.results import Neighbour
-from tests.app.test_pages import MAIN, healthy, texts
 from tests.conftest import ROOT
 from tests.helpers import made_evaluations
 from tests.helpers.made_evaluations import QUALITY
+from tests.helpers.pages import MAIN, evaluate_page, healthy, texts
 from tests.helpers.run_folders import make_run
 
 LIGHT = "cyclegan_resnet_light"
@@ -39,14 +39,6 @@ def full(made: Path, runs_root: Path) -> Path:
     """A copy of them, for this test alone."""
     shutil.copytree(made, runs_root, dirs_exist_ok=True)
     return runs_root
-
-
-def evaluate_page(**query: str | list[str]) -> AppTest:
-    app = AppTest.from_file(MAIN, default_timeout=60).run()
-    app.switch_page("pages/evaluate/page.py")
-    for key, value in query.items():
-        app.query_params[key] = value
-    return healthy(app.run())
 
 
 def bodies(app: AppTest) -> str:
@@ -70,7 +62,7 @@ def test_names_cannot_break_tables(full: Path) -> None:
 def test_runs_that_cannot_be_held_against_each_other_are_not_ranked(full: Path) -> None:
     made_evaluations.write(runs.find_run("dcgan", full), 0.9, fingerprint="fedcba9876543210")
     shown = texts(evaluate_page(evaluated=["reference/gan", "reference/dcgan"]))
-    assert "Nothing is marked best: they were measured against different real images." in shown
+    assert "different real images" in shown
 
 
 def test_the_page_over_four_runs(full: Path) -> None:
@@ -114,7 +106,7 @@ def test_generators_and_translators_on_one_page(full: Path) -> None:
     shown = bodies(app)
     assert shown.count("<div class='ev-audit'") == 4
     assert shown.count("ev-lung ev-left") == 2
-    assert shown.count("No classifier knows these domains.") == 2
+    assert shown.count("No classifier") == 2
     assert "NORMAL → COVID" in shown
 
 
@@ -145,7 +137,7 @@ def test_a_broken_evaluation_leaves_the_others_alone(full: Path, content: str) -
     app = evaluate_page(evaluated=["reference/gan", "reference/dcgan"])
     assert app.error[0].value.startswith("**gan**: evaluation")
     assert str(full) not in app.error[0].value.replace("\\", "")
-    assert "Of 100 generated images" in texts(app)
+    assert "Of 100 " in texts(app)
 
 
 @pytest.mark.parametrize("missing", ["fidelity", "second_opinion", "utility", "memorisation", "notes", "seconds"])
@@ -165,7 +157,7 @@ def test_what_is_not_a_number_is_damage(full: Path) -> None:
 
 def test_a_run_that_was_trained_on_says_so(full: Path) -> None:
     made_evaluations.write(runs.find_run("dcgan", full), 0.7, epoch=1)
-    assert "measured at epoch 1, and trained on to epoch 2 since" in texts(evaluate_page(evaluated="reference/dcgan"))
+    assert re.search("epoch 1.* epoch 2", texts(evaluate_page(evaluated="reference/dcgan")))
 
 
 def test_the_page_without_runs_or_choice(runs_root: Path) -> None:
@@ -243,6 +235,8 @@ def test_only_generated_pictures_say_that_they_are_synthetic() -> None:
     assert images.NOTICE.encode() not in png(picture, synthetic=False)
 
 
+@pytest.mark.processes
+@pytest.mark.slow
 def test_the_page_imports_no_torch(full: Path) -> None:
     code = f"""
 import sys

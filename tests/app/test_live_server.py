@@ -23,6 +23,8 @@ from gan_core.phantoms.chest import xray
 from gan_core.phantoms.head import mri
 from tests.conftest import ROOT
 
+pytestmark = [pytest.mark.processes, pytest.mark.slow]
+
 RUN = "reference/phantom_cxr_cyclegan"
 START_SECONDS = 120
 

@@ -11,9 +11,9 @@ from dashboard.charts.curve_payloads import CurveView
 from dashboard.charts.run_metrics import Chart
 from dashboard.library.store import Entry, Library
 from dashboard.widgets import run_curves
-from tests.app.test_pages import healthy, open_page, plotted
-from tests.app.test_run_curves import entries, numbers, told
 from tests.helpers import made_evaluations
+from tests.helpers.chart_payloads import entries, numbers, told
+from tests.helpers.pages import healthy, open_page, plotted
 from tests.helpers.run_folders import make_run
 
 TITLE = "Frechet distance, measured"
@@ -36,7 +36,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
 def test_runs_that_were_measured_alike_have_a_chart_more(library: Library) -> None:
     made = told(library, ["plain", "gan", "dcgan", "fewer"])["charts"][-1]
     assert made["title"] == TITLE
-    assert made["meaning"].startswith("1000 generated against 4199 real images, features of child-b; real images")
+    assert made["meaning"].startswith("1000 generated against 4199 real images, features of child-b")
     assert [curve["lane"] for curve in made["curves"]] == [1, 2], "neither the unmeasured nor the otherwise measured"
     curve = made["curves"][0]
     assert numbers(curve["x"]).tolist() == list(range(5, 51, 5)), "an untrained network's distance is left out"

@@ -16,7 +16,7 @@ from dashboard.library.store import Library
 from dashboard.widgets import notes_editor
 from gan_core.errors import UserError
 from gan_core.runs import remote
-from tests.app.test_pages import healthy, open_page, texts
+from tests.helpers.pages import healthy, open_page, texts
 from tests.helpers.run_folders import make_run
 
 
@@ -90,6 +90,7 @@ def write_many(root: Path, who: int) -> None:
         kept.change_tags("shared", (), (f"{who}-{number % 4}",))
 
 
+@pytest.mark.processes
 def test_many_processes_write_at_once(tmp_path: Path) -> None:
     context = multiprocessing.get_context("fork" if os.name == "posix" else "spawn")
     writers = [context.Process(target=write_many, args=(tmp_path, who)) for who in range(3)]

@@ -8,7 +8,7 @@ from dashboard.charts import curve_payloads, run_metrics
 from dashboard.charts.styles import run_styles
 from dashboard.library.store import Entry, Library
 from dashboard.pages.run import discriminator_scores
-from tests.app.test_pages import open_page, plotted, texts
+from tests.helpers.pages import open_page, plotted, texts
 from tests.helpers.run_folders import make_run
 
 PRESETS = ("dcgan", "r3gan", "vae")

@@ -39,7 +39,7 @@ def test_a_translation_is_shown_without_a_way_back(models: ModelCache) -> None:
     content = io.BytesIO()
     Image.linear_gradient("L").save(content, "PNG")
     shown = list(translate(models, [Upload("a.png", content.getvalue())], "cut", "bar", insist=True))[-1]
-    assert "This run goes one way, from disc to bar." in shown.side
+    assert "from disc to bar" in shown.side
     assert not shown.message
     refused = list(translate(models, [Upload("a.png", content.getvalue())], "cut", "disc", insist=True))[-1]
     assert "goes one way, from &#x27;disc&#x27; to &#x27;bar&#x27;" in refused.message
@@ -72,4 +72,4 @@ def test_sheets_and_charts_are_the_familys(
 
 def test_an_audit_without_a_way_back_says_so() -> None:
     way = Direction("A", "B", 5, (), {"all": Measure(0.1)}, {}, {}, {})
-    assert translator_answers._honest(way) == "There is no way back to try: the run goes from A to B alone."
+    assert "from A to B" in translator_answers._honest(way)

@@ -1,64 +1,19 @@
 """Each page over whole, missing, damaged and vanishing runs; nothing that a user can see is a traceback."""
 
-import json
 import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from gan_core import runs
 from tests.conftest import ROOT
+from tests.helpers.pages import MAIN, PAGES, animated, healthy, open_page, plotted, staged, texts
 from tests.helpers.run_folders import make_run
 
-MAIN = str(ROOT / "dashboard" / "main.py")
-PAGES = ("compare", "run", "evaluate", "train")
 FOUR = ("gan", "dcgan", "cgan", "bigan")
-
-
-def open_page(page: str = "compare", **query: str | list[str]) -> AppTest:
-    app = AppTest.from_file(MAIN, default_timeout=30)
-    for key, value in query.items():
-        app.query_params[key] = value
-    app.run()
-    if page != "compare":
-        app.switch_page(f"pages/{page}/page.py").run()
-    return healthy(app)
-
-
-def healthy(app: AppTest) -> AppTest:
-    assert not app.exception, app.exception
-    shown = " ".join(element.value for element in (*app.error, *app.markdown, *app.caption))
-    assert "could not be drawn" not in shown
-    assert "Traceback" not in shown
-    return app
-
-
-def texts(app: AppTest) -> str:
-    kinds = (app.markdown, app.caption, app.error, app.warning, app.info, app.title, app.subheader)
-    return "\n".join(element.value for kind in kinds for element in kind)
-
-
-def animated(app: AppTest) -> int:
-    """How many animations the page shows."""
-    bodies = (element.proto.body for element in app.get("html"))
-    return sum(body.count(".gif") for body in bodies)
-
-
-def plotted(app: AppTest) -> list[dict[str, Any]]:
-    """The charts of curves on the page, in order, as the browser is told of them."""
-    found = [e.proto for e in app.get("bidi_component") if e.proto.component_name.endswith("ganray_plots")]
-    return [chart for proto in found for chart in json.loads(proto.json)["charts"]]
-
-
-def staged(app: AppTest, element: str = "ganray_stage") -> dict[str, Any]:
-    """What the stage is told, or the scrubber."""
-    [found] = [e.proto for e in app.get("bidi_component") if e.proto.component_name.endswith(element)]
-    told: dict[str, Any] = json.loads(found.json)
-    return told
 
 
 @pytest.fixture(scope="module")
@@ -284,6 +239,8 @@ def test_an_unforeseen_error_is_a_sentence_and_details(full: Path, monkeypatch: 
     assert "Traceback" not in app.code[0].value
 
 
+@pytest.mark.processes
+@pytest.mark.slow
 def test_the_pages_import_neither_torch_nor_gradio(full: Path) -> None:
     code = f"""
 import sys

@@ -20,8 +20,8 @@ from dashboard.pages.quiz.questions import COUNT, GENERATED, REAL, PictureSet, Q
 from gan_core import data
 from gan_core.errors import UserError
 from gan_core.evaluation import classification_report
-from tests.app.test_pages import healthy
 from tests.conftest import ROOT
+from tests.helpers.pages import healthy
 from tests.helpers.run_folders import make_run
 from tests.helpers.training import SMALL_TRANSLATOR, make_pictures, train
 
@@ -253,8 +253,8 @@ def test_answers_that_are_not_this_quiz_s_begin_it_anew(full: Path, answers: str
 def test_the_page_says_where_real_pictures_come_from(full: Path) -> None:
     move_data(full, "cgan")
     app = opened(quiz=["gan", "cgan"])
-    assert "Real pictures: held-out images of" in texts(app)
-    assert "Drawn phantoms stand in for the real images" in texts(app)
+    assert "held-out images" in texts(app)
+    assert "rawn phantoms" in texts(app)
     assert "Beside cgan" in texts(app)
 
 

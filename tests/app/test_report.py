@@ -17,7 +17,7 @@ from dashboard.library.notes import Note
 from dashboard.library.store import Library
 from dashboard.pages.compare import report
 from dashboard.pages.compare.report import ReportedEvent, ReportOptions
-from tests.app.test_pages import healthy, open_page, texts
+from tests.helpers.pages import healthy, open_page, texts
 from tests.helpers.run_folders import make_run
 
 WANTED = ReportOptions("A comparison", "2026-01-02 03:04", 2, 0.9, "?runs=a&epoch=2", {}, {}, "")
@@ -86,7 +86,7 @@ def test_the_file_holds_the_comparison(root: Path) -> None:
         "synthetic, not for diagnosis",
         "epoch 3, the nearest this run has to 2",
         "⚠ Oscillation</b>, epochs 2 to 3: It oscillates.",
-        "One would try: less momentum.",
+        "less momentum",
         "The dcgan is sharper.",
         "two lines\nof note",
         "?runs=a&amp;epoch=2",
@@ -169,7 +169,7 @@ def test_curves_keep_their_extremes_and_their_place() -> None:
     smooth = np.array([[float(n) for n in point.split()] for point in paths[1].split("L")])
     assert smooth[:, 1].min() > vectors.TOP and smooth[:, 1].max() < vectors.HEIGHT - vectors.BOTTOM
     assert 'stroke-dasharray="9 5"' in svg and 'aria-label="Loss along epoch of a &amp; b"' in svg
-    assert vectors.beyond(traces, 10) == "Single steps lie outside the picture, from −1.00 to 50.0.".replace("−", "-")
+    assert "from -1.00 to 50.0" in vectors.beyond(traces, 10)
 
 
 @pytest.mark.parametrize(

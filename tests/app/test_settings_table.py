@@ -10,7 +10,7 @@ from dashboard.library.notes import Note, Notes
 from dashboard.library.store import Entry, Library
 from dashboard.widgets import settings_table
 from gan_core import runs
-from tests.app.test_pages import healthy, open_page, texts
+from tests.helpers.pages import healthy, open_page, texts
 from tests.helpers.run_folders import make_run
 
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -18,9 +19,8 @@ from dashboard.widgets import run_picker
 from gan_core import runs
 from gan_core.evaluation.results import Evaluation
 from gan_core.runs import Run
-from tests.app.test_evaluate import evaluate_page
-from tests.app.test_pages import healthy, open_page, staged, texts
 from tests.helpers import made_evaluations
+from tests.helpers.pages import evaluate_page, healthy, open_page, staged, texts
 from tests.helpers.run_folders import make_run
 
 QUALITY = {"gan": 0.4, "dcgan": 0.9, "cgan": 0.97}
@@ -102,10 +102,10 @@ def test_where_a_line_comes_near_is_read_off_between_its_stands(made: Path) -> N
     assert way.reached(1e6, "minutes") == 0
     assert way.reached(float(mean.min()) / 2, "images") is None
     near = time_to_quality.summary([replace(way, floor=4.0)], "images", "Frechet distance")
-    assert near.startswith("Frechet distance at the end: **cgan** 4.44. Within twice what real images score (8.00): ")
+    assert re.match(r"Frechet distance .*\*\*cgan\*\* 4\.44\b.*\(8\.00\)", near)
     assert near.endswith(" images.")
     [far] = lines(evaluated(made, "gan"))
-    assert "None of them comes within twice" in time_to_quality.summary([far], "images", "Frechet distance")
+    assert "None of them" in time_to_quality.summary([far], "images", "Frechet distance")
 
 
 def test_what_was_measured_otherwise_is_left_out(made: Path) -> None:
@@ -130,10 +130,10 @@ def test_the_page_takes_in_the_other_seeds(study: Path) -> None:
     app = evaluate_page(evaluated=[f"reference/{name}" for name in QUALITY])
     shown = texts(app)
     assert "Time to quality" in shown
-    assert "Lines are means over 2 seeds" in shown
+    assert "over 2 seeds" in shown
     assert "Trained more than once" in shown
-    assert app.get("plotly_chart")[0].proto.alt.startswith("Frechet distance against minutes: gan from")
-    assert "**Frechet distance**: **cgan, 2 seeds** is ahead of all others." in shown.replace("\\", "")
+    assert app.get("plotly_chart")[0].proto.alt.startswith("Frechet distance against minutes")
+    assert "**Frechet distance**: **cgan, 2 seeds** is ahead" in shown.replace("\\", "")
 
 
 def test_the_axis_stands_in_the_address(study: Path) -> None:
@@ -168,18 +168,19 @@ def test_a_ranking_over_seeds_marks_what_lies_apart(made: Path) -> None:
     row, first = found
     assert (row.best, first) == (1, (1,))
     assert seeds.labels(groups) == ["gan, 2 seeds", "cgan, 2 seeds"]
-    assert seeds.verdict(row, first, ["a", "b"]) == "**b** is ahead of all others."
-    assert seeds.verdict(row, (1, 0), ["a", "b"]) == "none can be told from the best."
-    assert seeds.verdict(row, (), ["a", "b"]) == "cannot be ranked."
+    assert seeds.verdict(row, first, ["a", "b"]).startswith("**b** is ahead")
+    none = [seeds.verdict(row, found, ["a", "b"]) for found in ((1, 0), ())]
+    assert len(set(none)) == 2 and not any("**" in words for words in none), "nobody is named"
     assert [cell.count for cell in row.cells if cell] == [2, 2]
     assert seeds.over_seeds([groups[0][:1]], "frechet") is None
 
 
 def test_a_ranking_over_seeds_says_what_the_second_extractor_sees(made: Path) -> None:
     groups = seeds.together(evaluated(made, "gan", "gan-s1", "cgan", "cgan-s1"))
-    assert seeds.second_opinion(groups, "frechet", (1,), ["a", "b"]) == r" The features of child\-a say the same."
-    by = r" By the features of child\-a"
-    assert seeds.second_opinion(groups, "frechet", (0, 1), ["a", "b"]) == f"{by} **b** is ahead of all others."
+    same = seeds.second_opinion(groups, "frechet", (1,), ["a", "b"])
+    assert r"child\-a" in same and "the same" in same and "**" not in same
+    other = seeds.second_opinion(groups, "frechet", (0, 1), ["a", "b"])
+    assert r"child\-a" in other and "**b** is ahead" in other
     (first, *others), second = groups
     blind = replace(second[-1], found=replace(second[-1].found, second_opinion={}))
     assert seeds.second_opinion([groups[0], [*second[:-1], blind]], "frechet", (1,), ["a", "b"]) == ""
@@ -231,15 +232,14 @@ def test_a_tick_chooses_all_seeds_of_a_row(study: Path) -> None:
 def test_compare_shows_a_sentence_where_there_are_no_sheets(study: Path) -> None:
     app = open_page(runs=["reference/gan", "reference/gan-s1"])
     assert [run["label"] for run in staged(app)["runs"]] == ["gan"]
-    assert "**gan-s1**: no samples were kept of it." in texts(app).replace("\\", "")
+    assert "**gan-s1**: no samples" in texts(app).replace("\\", "")
     assert app.table[0].value.loc["Seed"].tolist() == ["0", "1"]
     app = open_page(runs=["reference/gan-s1", "reference/cgan-s1"])
-    assert "no samples were kept of them" in texts(app)
+    assert "no samples" in texts(app)
     assert not [e for e in app.get("bidi_component") if e.proto.component_name.endswith("ganray_stage")]
 
 
 def test_the_run_page_says_what_was_not_kept(study: Path) -> None:
     shown = texts(open_page("run", run="reference/gan-s1"))
-    assert "No samples were kept of this run" in shown
-    assert "No weights were kept of this run" in shown
+    assert "No samples" in shown and "No weights" in shown
     evaluate_page(evaluated="reference/gan-s1")

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.jobs import Jobs, TrainingOrder
 from gan_core import runs
-from tests.app.test_pages import PAGES, animated, healthy, open_page, plotted, staged, texts
+from tests.helpers.pages import PAGES, animated, healthy, open_page, plotted, staged, texts
 from tests.helpers.run_folders import make_run
 
 LIGHT, UNET = "cyclegan_resnet_light", "cyclegan_unet_light"
@@ -67,7 +67,7 @@ def test_generators_and_translators_stand_side_by_side(full: Path) -> None:
     last = app.table[3].value
     assert last.loc["Change, NORMAL → COVID"].tolist() == ["9.0%"]
     assert "Diversity of the samples" not in last.index
-    assert "The same inputs at every epoch" in shown and "The same latents in every frame" in shown
+    assert "same inputs" in shown and "same latents" in shown
 
 
 def test_losses_of_two_objectives_are_never_in_one_chart(full: Path) -> None:
@@ -145,7 +145,7 @@ def test_run_shows_a_translator_in_its_own_terms(full: Path) -> None:
     [run] = staged(app)["runs"]
     assert run["facts"]["epochs"] == [0, 1, 2, 3, 4]
     assert dict(run["facts"]["rows"])["Change, healthy → ill"][4] == "9.0%"
-    assert "Of held-out images" in run["facts"]["note"]
+    assert "held-out" in run["facts"]["note"]
     tables = {key: value for table in app.table for key, value in table.value.iloc[:, 0].items()}
     assert tables["Domains"] == "healthy ↔ ill"
     assert tables["Preview inputs"].replace("\\", "") == "held-out (private)"

@@ -8,27 +8,18 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
 
-from tests.helpers.browser import find_browser
+from tests.helpers.browser import FLAGS, find_browser
 from tests.helpers.serving import serve
 
 WAIT = 60_000  # ms for what has to happen: a loaded machine is slow, and a test that passes never waits so long
 expect.set_options(timeout=WAIT)
-
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.browser)
+            item.add_marker(pytest.mark.processes)  # each opens an app that was started for it
 
 
 @pytest.fixture(scope="module")

@@ -31,7 +31,7 @@ def url(start_app: Callable[[Path], str], root: Path) -> str:
 
 def open_maker(page: Page) -> None:
     """Open what makes the report, once the page above it is drawn."""
-    summary = page.get_by_text("Report as one file")
+    summary = page.locator(".st-key-report summary")
     summary.wait_for()
     expect(page.locator("[data-testid='stApp'][data-test-script-state='notRunning']")).to_be_visible()
     summary.click()
@@ -41,7 +41,7 @@ def test_a_report_is_whole_without_a_network(page: Page, browser: Browser, url: 
     page.goto(f"{url}/?{VIEW}")
     open_maker(page)
     expect(page.get_by_text("the grids of epoch 2")).to_be_visible()
-    expect(page.get_by_text("they are left out")).to_be_visible()
+    expect(page.get_by_text("left out")).to_be_visible()
     page.get_by_label("Title", exact=True).fill("Two & a half GANs")
     page.keyboard.press("Enter")
     page.wait_for_timeout(1500)
@@ -86,7 +86,7 @@ def test_the_report_is_of_the_epoch_that_the_reader_has_moved_to_and_the_link_to
         page.goto(f"{url}/?{VIEW}")
         slider = sheets.slider(page)
         expect(slider).to_have_value("2")
-        page.get_by_text("Report as one file").wait_for()
+        page.locator(".st-key-report summary").wait_for()
         slider.focus()
         page.keyboard.press("ArrowRight")
         page.keyboard.press("ArrowRight")

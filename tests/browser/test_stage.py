@@ -185,7 +185,7 @@ def test_a_run_without_that_epoch_shows_its_nearest_and_says_so(page: Page, url:
     page.goto(f"{url}/?runs=short&runs=reference%2Fbigan&epoch=3")
     ready(page, 2)
     wait_for_epochs(page, 2, 3)
-    expect(cards(page).first.get_by_text("epoch 2, the nearest this run has to 3")).to_be_visible()
+    expect(cards(page).first.get_by_text(re.compile("^epoch 2, .*3$"))).to_be_visible()
     expect(cards(page).last.get_by_text("epoch 3", exact=True)).to_be_visible()
     expect(page.get_by_role("img", name="Sample grid of short at epoch 2", exact=True)).to_be_visible()
 
@@ -331,7 +331,7 @@ def test_a_torn_sheet_is_said_and_leaves_the_others_alone(page: Page, url: str, 
     path.write_bytes(path.read_bytes()[:500])
     page.goto(f"{url}/?runs=torn&runs=short&epoch=2")
     ready(page, 2)
-    expect(cards(page).first).to_contain_text("no picture here (yet)")
+    expect(cards(page).first).to_contain_text("no picture")
     expect(cards(page).last.locator("canvas")).to_be_visible()
     slider(page).press("ArrowRight")
     wait_for_epochs(page, 3, 2)

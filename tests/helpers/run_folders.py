@@ -1,5 +1,6 @@
 """Run folders as the trainer leaves them, drawn instead of trained: plausible curves and pictures in a second."""
 
+import functools
 import zlib
 from dataclasses import replace
 from pathlib import Path
@@ -211,8 +212,9 @@ def draw_sheet(t: float, preset: str, seed: int) -> np.ndarray:
     return images.grid(images.to_uint8(rows.reshape(-1, 1, SIDE, SIDE)), columns=SHEET_COLUMNS)
 
 
+@functools.cache
 def draw_chests(count: int, side: int, seed: int) -> np.ndarray:
-    """Something like chests, float (count, side, side), from about -1 to 1."""
+    """Something like chests, float (count, side, side), from about -1 to 1; drawn once, and not to be changed."""
     rng = np.random.default_rng([seed, 1])
     y, x = np.mgrid[-1 : 1 : side * 1j, -1 : 1 : side * 1j]
     chests = []
@@ -225,4 +227,6 @@ def draw_chests(count: int, side: int, seed: int) -> np.ndarray:
         body += 0.06 * np.sin(14 * y + 3 * np.abs(x)) * (np.abs(x) < 0.8)
         body += 0.3 / (1 + np.exp(9 * (((x - 0.14) / 0.3) ** 2 + ((y - 0.32) / 0.34) ** 2 - 1)))
         chests.append(body * 2 - 0.7)
-    return np.stack(chests)
+    drawn = np.stack(chests)
+    drawn.flags.writeable = False
+    return drawn

@@ -9,7 +9,7 @@ import pytest
 from huggingface_hub import RepoCard
 
 from tests.conftest import ROOT
-from tests.house.tracked import tracked_files
+from tests.helpers.repository import tracked_files
 
 SCRIPT = ROOT / "deploy" / "start.sh"
 

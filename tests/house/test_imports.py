@@ -94,16 +94,21 @@ def test_what_is_allowed_passes(module: str, source: str) -> None:
     assert breaches(module, source, MODULES | {"gan_core.training.trainer", "gan_core.runs", "gan_core.nets"}) == []
 
 
+@pytest.mark.processes
 def test_reading_runs_and_data_needs_no_torch() -> None:
     loaded = run_python(f"import sys, {', '.join(LIGHT)}; print(*sys.modules)").split()
     assert HEAVY & set(loaded) == set()
 
 
+@pytest.mark.processes
+@pytest.mark.slow
 def test_gan_core_imports_where_the_app_is_not_installed() -> None:
     modules = sorted(name for name in MODULES if name.startswith("gan_core") and not name.endswith("__init__"))
     run_python(BLOCK_AND_IMPORT.format(blocked=set(SHOWN_BY), modules=modules))
 
 
+@pytest.mark.processes
+@pytest.mark.slow
 def test_the_live_tab_needs_no_torch_before_a_picture_and_never_its_compiler() -> None:
     """Seconds that a visitor would wait for."""
     run_python(

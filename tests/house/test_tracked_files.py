@@ -6,14 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.house.tracked import text_of, tracked_files
-
-MB = 1_000_000
-LARGEST_FILE = 16 * MB
-ALL_RUNS = 40 * MB
-CLASSICS = frozenset(f"{family}{seed}" for family in ("gan", "dcgan", "cgan", "bigan") for seed in ("", "_seed"))
-CLASSIC_RUNS = 20 * MB  # the eight together
-LONGEST_MODULE = 350  # lines
+from tests.helpers.repository import text_of, tracked_files
+from tests.helpers.size_limits import ALL_RUNS, CLASSIC_RUNS, CLASSICS, LARGEST_FILE, MB
 
 # What could hold images that no check would see. Tests make theirs.
 OPAQUE = frozenset({".dcm", ".dicom", ".npy", ".npz", ".parquet", ".pkl", ".pt", ".pth", ".zip"})
@@ -82,9 +76,3 @@ def test_foreign_words_are_found(text: str) -> None:
 @pytest.mark.parametrize("text", ["the network's inputs", "agents", "networks/resnet", "a session ofs"])
 def test_other_words_are_left_alone(text: str) -> None:
     assert not FOREIGN_WORDS.search(text)
-
-
-def test_modules_are_short() -> None:
-    modules = [path for path in tracked_files() if path.suffix == ".py"]
-    lengths = {path: len(text_of(path).splitlines()) for path in modules}
-    assert {path: lines for path, lines in lengths.items() if lines > LONGEST_MODULE} == {}

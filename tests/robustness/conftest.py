@@ -1,24 +1,19 @@
 """The app, started once for all the promises that are put to it over HTTP."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import ROOT
 from tests.helpers.serving import serve
-from tests.robustness.visitor import Visitor
+from tests.robustness.visitor import Served, Visitor
 
 
-@dataclass(frozen=True)
-class Served:
-    """The running app with the shipped runs, and where it keeps what it is given and what it says."""
-
-    visitor: Visitor
-    base: Path
-    uploads: Path
-    log: Path
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents and "served" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.processes)
 
 
 @pytest.fixture(scope="session")

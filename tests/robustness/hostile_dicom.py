@@ -11,8 +11,8 @@ from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless, JPEGBaseline8Bit, JPEGLSLossless, RLELossless
 
+from tests.helpers.dicom_files import dicom
 from tests.robustness.hostile import SIDE, File, base, encoded, zeros
-from tests.unit.decode.test_dicom import dicom
 
 WINDOW = {"WindowCenter": 128, "WindowWidth": 256}
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
-from streamlit.navigation.page import StreamlitPage
 from streamlit.testing.v1 import AppTest
 
 from dashboard.widgets import error_boundary
@@ -17,6 +16,7 @@ from gan_core.cli import training
 from gan_core.errors import UserError
 from tests.conftest import ROOT
 from tests.helpers.run_folders import make_run
+from tests.robustness.faulty_actions import FAULT
 
 VIEWS = ("compare", "run", "evaluate", "live", "quiz", "train")
 
@@ -38,7 +38,7 @@ def test_a_fault_of_ours_on_a_page(
 ) -> None:
     """Something that every page calls is broken, and mended for the next click."""
     with monkeypatch.context() as patched, caplog.at_level(logging.ERROR):
-        patched.setattr(StreamlitPage, "run", broken)
+        patched.setattr(error_boundary, "failed_action", broken)
         page.switch_page(f"pages/{view}/page.py").run()
     assert not page.exception
     (error,) = page.error
@@ -50,23 +50,16 @@ def test_a_fault_of_ours_on_a_page(
     assert not page.error
 
 
-FAULT: list[Exception] = []  # what the click of the page below raises
-
-
 def _clicked() -> None:
     """A page as an app test runs it: from its text alone."""
     import streamlit as st
 
-    from tests.robustness.test_behind_the_error import stop
+    from dashboard.widgets import error_boundary
+    from tests.robustness.faulty_actions import stop
 
     error_boundary.failed_action()
     st.button("Go", on_click=stop)
     st.markdown("the rest of the page")
-
-
-@error_boundary.action
-def stop() -> None:
-    raise FAULT[-1]
 
 
 @pytest.mark.parametrize(
@@ -104,7 +97,7 @@ def test_every_action_of_the_pages_is_guarded() -> None:
     for path in sorted((ROOT / "dashboard").rglob("*.py")):
         text = path.read_text(encoding="utf-8")
         for name in re.findall(r"on_(?:click|change)=([A-Za-z_][\w.]*(?:\([^)]*\))?)", text):
-            guarded = name.startswith("parts.action(") or re.search(rf"@parts\.action\n *def {re.escape(name)}\(", text)
+            guarded = re.match(r"\w+\.action\(", name) or re.search(rf"@\w+\.action\n *def {re.escape(name)}\(", text)
             if not guarded:
                 unguarded.append(f"{path.name}: {name}")
     assert unguarded == []
@@ -155,6 +148,7 @@ def test_a_fault_of_ours_on_the_command_line(
         assert ("Traceback" in said) is isinstance(error, RuntimeError)
 
 
+@pytest.mark.processes
 def test_a_reader_that_has_seen_enough_is_no_fault() -> None:
     command = [sys.executable, "-m", "gan_core", "list", "--runs", str(ROOT / "runs")]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)

@@ -14,10 +14,12 @@ import pytest
 
 from gan_core.families import registry
 from gan_core.runs import Run
+from tests.helpers.records import assert_complete, assert_same_run
 from tests.helpers.training import arguments, make_pairs, make_pictures, small
 from tests.robustness import children
 from tests.robustness.children import Order
-from tests.robustness.records import assert_complete, assert_same_run
+
+pytestmark = pytest.mark.processes
 
 FAMILIES = sorted({preset.family for preset in registry.presets().values()})
 NEVER = 1e9

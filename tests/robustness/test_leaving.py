@@ -22,11 +22,10 @@ from gan_core.data import export_folders, prepare
 from gan_core.evaluation import results
 from tests.conftest import ROOT
 from tests.helpers import made_evaluations
+from tests.helpers.dicom_files import dicom
 from tests.helpers.run_folders import make_run
 from tests.robustness import hostile
-from tests.robustness.conftest import Served
-from tests.robustness.visitor import Refused
-from tests.unit.decode.test_dicom import dicom
+from tests.robustness.visitor import Refused, Served
 
 RUN = "reference/phantom_cxr_cyclegan"
 SECRET = "Zzyzx"  # a name that stands nowhere else, and all that is below begins with it

@@ -14,8 +14,7 @@ import pytest
 from dashboard.live.app import VISITORS, WAITING
 from gan_core import images
 from gan_core.phantoms.chest import xray
-from tests.robustness.conftest import Served
-from tests.robustness.visitor import API, Visitor, memory, server_of
+from tests.robustness.visitor import API, Served, Visitor, memory, server_of
 
 TRANSLATOR, GENERATOR = "reference/phantom_cxr_cyclegan", "reference/cgan"
 AT_ONCE = 8

@@ -28,6 +28,8 @@ from tests.conftest import ROOT
 from tests.helpers.serving import free_port, running
 from tests.robustness.visitor import API, Visitor
 
+pytestmark = pytest.mark.processes
+
 NAME = "xray.example.org"
 PREFIX = "/ganray"
 # Where Debian puts it, a user's PATH does not lead.

@@ -50,6 +50,7 @@ def refused(call: Callable[[], object]) -> None:
         assert "\n" not in str(error)
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("kind", KINDS[:3])
 def test_the_canary_sings_where_it_is_unpickled(tmp_path: Path, kind: str) -> None:
     song, file = tmp_path / "song", tmp_path / "trap.pkl"

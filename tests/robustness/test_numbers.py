@@ -17,10 +17,12 @@ from gan_core.families import registry
 from gan_core.runs import Run
 from gan_core.training import checkpoints
 from gan_core.training.interrupts import Diverged, Watch
+from tests.helpers.records import assert_complete, assert_same_run
 from tests.helpers.training import arguments, make_pictures, small
 from tests.robustness import children, injections
 from tests.robustness.children import Order
-from tests.robustness.records import assert_complete, assert_same_run
+
+pytestmark = pytest.mark.processes
 
 FAMILIES = sorted({preset.family for preset in registry.presets().values()})
 STEP = 3

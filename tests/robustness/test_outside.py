@@ -22,6 +22,8 @@ from gan_core import runs
 from tests.conftest import ROOT
 from tests.helpers.serving import serve
 
+pytestmark = pytest.mark.processes
+
 CANARY = "canary-2d1f77"
 RUN = "reference/gan"
 KEY = "of the tests"  # by which the addresses of pictures are signed

@@ -12,9 +12,11 @@ import pytest
 from gan_core import files
 from gan_core.runs import METRICS
 from gan_core.runs.tables import Table, append, keep
+from tests.helpers.configs import CONFIG
 from tests.robustness import children, injections
 from tests.robustness.children import Order
-from tests.unit.test_config import CONFIG
+
+pytestmark = pytest.mark.processes
 
 
 @pytest.mark.parametrize("seconds", [1, pytest.param(600, marks=[pytest.mark.soak, pytest.mark.timeout(3600)])])

@@ -17,10 +17,12 @@ from gan_core.errors import UserError
 from gan_core.evaluation import results
 from gan_core.runs import Run
 from gan_core.training import checkpoints
+from tests.helpers.records import assert_complete, assert_same_checkpoint, assert_same_run
 from tests.helpers.training import arguments, make_pictures, small
 from tests.robustness import children, injections
 from tests.robustness.children import Order
-from tests.robustness.records import assert_complete, assert_same_checkpoint, assert_same_run
+
+pytestmark = pytest.mark.processes
 
 Record = Callable[[str, object], None]
 EVENTS = "events"

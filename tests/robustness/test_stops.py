@@ -17,10 +17,12 @@ import pytest
 from gan_core.errors import UserError
 from gan_core.families import registry
 from gan_core.runs import Run, RunWriter
+from tests.helpers.records import assert_complete, assert_same_run
 from tests.helpers.training import arguments, make_pictures, small
 from tests.robustness import children, injections
 from tests.robustness.children import Order
-from tests.robustness.records import assert_complete, assert_same_run
+
+pytestmark = pytest.mark.processes
 
 LIMIT = 10.0  # seconds that a stop may take
 FAMILIES = sorted({preset.family for preset in registry.presets().values()})

@@ -12,8 +12,9 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.helpers.serving import serve
-from tests.robustness.conftest import Served
-from tests.robustness.visitor import API, Visitor, server_of
+from tests.robustness.visitor import API, Served, Visitor, server_of
+
+pytestmark = pytest.mark.processes
 
 BROWSER = {"accept-language": "en"}
 GENERATE = "Same latents, every class"

@@ -27,9 +27,8 @@ from gan_core.decode.worker import DecodeWorker
 from gan_core.errors import UserError
 from tests.conftest import ROOT
 from tests.robustness import hostile, hostile_dicom
-from tests.robustness.conftest import Served
 from tests.robustness.hostile import File
-from tests.robustness.visitor import Refused, memory, server_of
+from tests.robustness.visitor import Refused, Served, memory, server_of
 
 SECONDS = 10.0  # that a file may take
 MB = 1024  # that the server and its decoder may grow by

@@ -4,6 +4,7 @@ import http.client
 import json
 import uuid
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -77,3 +78,13 @@ def server_of(address: str) -> psutil.Process:
 def memory(server: psutil.Process) -> float:
     """MB of a process and those that it started."""
     return sum(one.memory_info().rss for one in (server, *server.children(recursive=True))) / 2**20
+
+
+@dataclass(frozen=True)
+class Served:
+    """The running app with the shipped runs, and where it keeps what it is given and what it says."""
+
+    visitor: Visitor
+    base: Path
+    uploads: Path
+    log: Path

@@ -15,8 +15,8 @@ import gan_core
 from gan_core import images, inference
 from gan_core.runs import Run
 from tests.conftest import ROOT
+from tests.helpers.repository import tracked_files
 from tests.helpers.untrained import SIZE, untrained
-from tests.house.tracked import tracked_files
 
 SHIPPED = ("gan_core", "dashboard", "pyproject.toml", "requirements.txt", "README.md", "LICENSE")
 
@@ -108,6 +108,7 @@ def test_a_picture_that_does_not_look_like_the_training_images_is_refused(root: 
     assert len(gan_core.translate("chests", flat, to="normal", insist=True)) == 1
 
 
+@pytest.mark.slow
 def test_the_tour_runs_from_its_first_cell_to_its_last(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -130,6 +131,7 @@ def test_the_tour_runs_from_its_first_cell_to_its_last(
     assert shelf.read_bytes() == before
 
 
+@pytest.mark.processes
 def test_what_is_installed_is_whole_and_light(tmp_path: Path) -> None:
     """The wheel that `pip install .` makes, from the tracked files alone; imported where the repository is not."""
     source, out, site = tmp_path / "source", tmp_path / "out", tmp_path / "site"

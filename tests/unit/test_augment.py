@@ -9,7 +9,7 @@ from torch import Tensor
 
 from gan_core import augment
 from gan_core.families import loading, registry
-from tests.unit.families.test_families import batch
+from tests.helpers.small_families import batch
 
 SIZE = 32
 BRIGHT, HARD, MOVED, CUT = range(4)

@@ -33,6 +33,7 @@ def two_boxes(left: tuple[int, int, int, int], right: tuple[int, int, int, int])
     return mask
 
 
+@pytest.mark.slow
 def test_the_lungs_of_drawn_chests_are_found() -> None:
     scores = train_lungs.dice(lungs.find(PICTURES), TRUTH)
     assert scores.mean() >= 0.95
@@ -180,6 +181,7 @@ def test_the_weights_are_small_and_in_half_precision() -> None:
     assert {tensor.dtype for tensor in tensors.values()} <= {torch.float16, torch.int64}
 
 
+@pytest.mark.slow
 def test_training_repeats_itself_and_leaves_the_global_state_alone() -> None:
     few = PICTURES[:12], TRUTH[:12]
     before = torch.random.get_rng_state()

@@ -27,6 +27,7 @@ def test_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
         assert all(name in said for name in registry.presets())
 
 
+@pytest.mark.processes
 def test_help_does_without_torch() -> None:
     code = """
 import sys
@@ -40,6 +41,7 @@ except SystemExit:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_compare_list_and_export(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pictures = make_pictures(tmp_path / "shapes")
     root = tmp_path / "runs"
@@ -57,6 +59,7 @@ def test_compare_list_and_export(tmp_path: Path, capsys: pytest.CaptureFixture[s
         assert gif.n_frames == 2
 
 
+@pytest.mark.slow
 def test_a_study_is_one_command_and_can_be_taken_up(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     root = tmp_path / "runs"
     pictures = make_pictures(tmp_path / "shapes", per_class=40)

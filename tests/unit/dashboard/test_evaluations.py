@@ -139,31 +139,31 @@ def answers(root: Path, *names: str) -> dict[str, str]:
 
 def test_one_run_is_told_in_plain_numbers(made: Path) -> None:
     said = answers(made, "reference/dcgan")
-    assert "Of 100 generated images, **75** lie where real ones lie; of real images 93 do." in said["How real?"]
+    assert re.search(r"\*\*75\*\* .*\b93\b", said["How real?"])
     assert "**8.8 times**" in said["How real?"]
-    assert "Of 100 real images, **74** are reached" in said["How varied?"]
-    assert "they are more alike than real ones" in said["How varied?"]
-    assert "**75** of 100 images of patients it never met; taught by real images, about 84." in said["How useful?"]
+    assert "**74**" in said["How varied?"]
+    assert "more alike" in said["How varied?"]
+    assert re.search(r"\*\*75\*\* of 100 .*\b84\b", said["How useful?"])
     assert "no sign of copying" in said["Does it copy?"]
 
 
 def test_several_runs_are_ranked_in_words(full: Path) -> None:
     said = answers(full, "reference/gan", "reference/dcgan")
-    assert said["How real?"] == "**dcgan** comes closest to real images: its interval lies apart from all others."
-    assert said["How useful?"].endswith("None reaches what real images teach (84 of 100 right).")
+    assert said["How real?"].startswith("**dcgan** ") and "gan" not in said["How real?"].removeprefix("**dcgan** ")
+    assert "84 of 100" in said["How useful?"]
     tied = answers(full, "reference/gan", "reference/dcgan", "reference/cgan")["How real?"]
-    assert tied.startswith("**dcgan** and **cgan** are ahead of **gan**.")
+    assert re.match(r"\*\*dcgan\*\* and \*\*cgan\*\* are ahead of .*\*\*gan\*\*", tied)
     assert "No run is ahead" in answers(full, "reference/dcgan", "reference/cgan")["How real?"]
     made_evaluations.write(runs.find_run("gan", full), memorisation=made_evaluations.memorisation("copies"))
     copied = answers(full, "reference/gan", "reference/dcgan")["Does it copy?"]
-    assert copied == "**gan**: copies. The others show no sign of it."
+    assert copied.startswith("**gan**") and "copies" in copied and "dcgan" not in copied
 
 
 def test_what_a_classifier_named_is_not_held_against_what_a_run_was_asked_for(full: Path) -> None:
-    by = "given by the classifier child-a"
+    named_by = "given by the classifier child-a"
     for name, quality in (("gan", 0.2), ("dcgan", 0.95)):
         named = tuple(
-            replace(one, labels=by) if one.trained != "real" else one for one in made_evaluations.utility(quality)
+            replace(one, labels=named_by) if one.trained != "real" else one for one in made_evaluations.utility(quality)
         )
         made_evaluations.write(runs.find_run(name, full), QUALITY[name], utility=named)
     row = "synthetic held-out patients resnet"
@@ -173,16 +173,16 @@ def test_what_a_classifier_named_is_not_held_against_what_a_run_was_asked_for(fu
     three = evaluations.generators(chosen(full, "reference/dcgan", "reference/bigan", "reference/cgan")).row(row)
     assert three and three.best == 1  # the better of those that were asked
     alone = answers(full, "reference/dcgan", "reference/bigan")["How useful?"]
-    assert alone.startswith("**bigan**: A classifier taught by its images alone")
-    end = r"were given by the classifier child\-a: such a lesson is partly the classifier's own."
-    assert alone.endswith(f"The labels of **dcgan** {end}")
+    assert alone.startswith("**bigan**")
+    by = r"labels of {} .*child\\-a"
+    assert re.search(by.format(r"\*\*dcgan\*\*"), alone)
     said = answers(full, "reference/gan", "reference/dcgan", "reference/bigan", "reference/cgan")["How useful?"]
-    assert said.endswith(f"The labels of **gan** and **dcgan** {end}")
-    assert said.startswith("**bigan** teaches a classifier best")
+    assert re.search(by.format(r"\*\*gan\*\* and \*\*dcgan\*\*"), said)
+    assert said.startswith("**bigan** ")
     named_alike = answers(full, "reference/gan", "reference/dcgan")["How useful?"]
-    assert named_alike.startswith("**dcgan** teaches a classifier best")
+    assert named_alike.startswith("**dcgan** ")
     made_evaluations.write(runs.find_run("gan", full), QUALITY["gan"], utility=())
-    assert answers(full, "reference/gan", "reference/dcgan")["How useful?"].startswith("**dcgan**: A classifier")
+    assert answers(full, "reference/gan", "reference/dcgan")["How useful?"].startswith("**dcgan**")
 
 
 def told(root: Path, *names: str) -> dict[str, str]:
@@ -195,16 +195,16 @@ def told(root: Path, *names: str) -> dict[str, str]:
 def test_an_audit_is_told_direction_by_direction(made: Path) -> None:
     said = told(made, "chests")
     turns = said[evaluations.TURNS].replace("\\", "")
-    assert turns.startswith("NORMAL → COVID: **80** of 100 are taken for COVID afterwards")
+    assert turns.startswith("NORMAL → COVID: **80** of 100")
     assert "COVID → NORMAL: **70** of 100" in turns
-    assert "**20** of 100 where one sees only what lies outside the lungs. The whole picture" in said[evaluations.WHERE]
+    assert re.search(r"\*\*20\*\* of 100 .*outside the lungs", said[evaluations.WHERE])
     assert "**4.2 times**" in said[evaluations.WHERE]
-    assert "2.4 times larger, it reads invisible detail" in said[evaluations.HONEST]
+    assert "2.4 times" in said[evaluations.HONEST]
     assert "**52%** of the way" in said[evaluations.NEAR]
     assert evaluations.TRUE not in said
     both = told(made, "chests", "heads")
     assert both[evaluations.TURNS].startswith("**70 to 80** of 100 pictures")
-    assert both[evaluations.NEAR].startswith("They go **36% to 52%** of the way")
+    assert "**36% to 52%**" in both[evaluations.NEAR]
 
 
 def test_a_control_that_is_turned_as_often_is_spoken_of(full: Path) -> None:
@@ -294,8 +294,8 @@ def test_two_halves_of_one_domain_are_turned_into_nothing(full: Path) -> None:
     )
     made_evaluations.write(run, audit=ways)
     said = told(full, "halves")
-    assert "**0** of 100 are taken for something else than NORMAL" in said[evaluations.TURNS]
-    assert said[evaluations.WHERE].count("No control that cannot see the disease is turned.") == 2
+    assert "**0** of 100" in said[evaluations.TURNS]
+    assert said[evaluations.WHERE].count("No control") == 2
     assert "come no nearer" in said[evaluations.NEAR]
 
 

@@ -33,6 +33,7 @@ def wait(job: Job, seconds: float = 60) -> None:
     job.process.wait(seconds)
 
 
+@pytest.mark.processes
 def test_the_command_line_understands_the_order() -> None:
     words = [sys.executable, "-m", "gan_core", "train", "--help"]
     text = subprocess.run(words, capture_output=True, text=True, check=True, cwd=jobs.PACKAGE_ROOT).stdout
@@ -54,6 +55,7 @@ def test_what_the_names_of_a_pair_share_is_ordered() -> None:
     assert parser._parser().parse_args(TRANSLATOR.arguments()).pair_pattern is None
 
 
+@pytest.mark.processes
 def test_a_mistake_is_told_in_the_command_lines_words(started: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(started.logs.parent)  # the package is found from anywhere
     job = started.train(TrainingOrder("dcgan", "no/such/folder", "mine", 2, 32, 8, 1))
@@ -68,6 +70,7 @@ def test_a_mistake_is_told_in_the_command_lines_words(started: Jobs, monkeypatch
     assert started.all() == {}
 
 
+@pytest.mark.processes
 def test_two_trainings_of_one_name_are_refused(started: Jobs) -> None:
     job = started.train(ORDER)
     try:
@@ -109,6 +112,7 @@ def status(run: Run, process: int, began: float) -> None:
     (run.folder / runs.STATUS).write_text(json.dumps(config.to_dict(values)))
 
 
+@pytest.mark.processes
 def test_stop_ends_the_trainer_and_nothing_else(tmp_path: Path) -> None:
     run = make_run(tmp_path, "mine", "gan", 2, 2)
     with pytest.raises(UserError, match="nothing to stop"):

@@ -19,7 +19,7 @@ from gan_core import images
 from gan_core.evaluation import classifiers
 from gan_core.evaluation import predicted_classes as classified
 from tests.conftest import ROOT
-from tests.unit.dashboard.test_live import sources
+from tests.helpers.live_html import embedded_pngs
 
 CGAN, DCGAN = "reference/cgan", "reference/dcgan"
 
@@ -48,12 +48,12 @@ def percents(said: list[str]) -> np.ndarray:
 def test_generating(models: ModelCache) -> None:
     grid = drawn(models, GenerateRequest("new", CGAN, "PNEUMONIA", seed=3, count=5, truncation=0.8)).page
     assert "cgan, PNEUMONIA, seed 3, truncation 0.8: synthetic, not for diagnosis" in grid
-    shown = sources(grid)
+    shown = embedded_pngs(grid)
     assert len(shown) == 5
     assert all(picture.text["Description"] == images.NOTICE for picture in shown)
     rows = drawn(models, GenerateRequest("classes", CGAN, seed=3, count=4)).page
     assert rows.count("<b>") == 2
-    assert len(sources(rows)) == 8
+    assert len(embedded_pngs(rows)) == 8
     walked = drawn(models, GenerateRequest("walk", CGAN, opinions=True))
     gif = re.search(r'src="(data:image/gif;base64,[^"]+)"', walked.page)
     assert gif
@@ -102,7 +102,7 @@ def test_a_class_in_the_hand(models: ModelCache) -> None:
     wanted = GenerateRequest("between", CGAN, "PNEUMONIA", seed=4, count=3, truncation=0.7)
     page = drawn(models, wanted).page
     assert page.count('class="frames"') == 3
-    frames = np.array([np.asarray(one, float) for one in sources(page)]).reshape(3, len(SHARES), 64, 64)
+    frames = np.array([np.asarray(one, float) for one in embedded_pngs(page)]).reshape(3, len(SHARES), 64, 64)
     for place, name in ((0, "PNEUMONIA"), (-1, "NORMAL")):
         alone, _ = models.get(CGAN).generate(3, label=name, seed=4, truncation=0.7)
         assert np.abs(frames[:, place] - alone[..., 0]).max() <= 1
@@ -111,7 +111,7 @@ def test_a_class_in_the_hand(models: ModelCache) -> None:
     assert whole > 5
     assert steps.max() < 0.5 * whole
     assert 'data-first="PNEUMONIA" data-second="NORMAL"' in page
-    assert sources(page)[3].text["Class"] == "70% PNEUMONIA, 30% NORMAL"
+    assert embedded_pngs(page)[3].text["Class"] == "70% PNEUMONIA, 30% NORMAL"
 
 
 def test_opinions_come_after_the_pictures(models: ModelCache) -> None:

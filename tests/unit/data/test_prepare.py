@@ -264,6 +264,8 @@ def test_export_and_back(tmp_path: Path, channels: int) -> None:
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(600)  # a gigabyte that a cold disk reads in minutes
 def test_real_pneumonia_images_split_by_child(real_data: Path, tmp_path: Path) -> None:
     prepared = ready(real_data / "pneumonia" / "train", tmp_path / "cache")
     found = where(prepared)

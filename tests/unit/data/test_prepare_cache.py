@@ -67,6 +67,7 @@ def launch(tmp_path: Path, mode: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
 
 
+@pytest.mark.processes
 @pytest.mark.skipif(sys.platform == "win32", reason="no limits on file sizes there")
 def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
     """A limit on the size of files stands for the disk: writing fails in the same place in the same way."""
@@ -76,6 +77,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
     assert not list((tmp_path / "cache").iterdir())
 
 
+@pytest.mark.processes
 def test_a_script_without_a_main_guard_is_not_run_again(tmp_path: Path) -> None:
     fill(tmp_path / "set", [f"a/{number}.png" for number in range(100)])
     unguarded = SCRIPT.replace('__name__ == "__main__"', 'print("a run") is None')
@@ -85,6 +87,8 @@ def test_a_script_without_a_main_guard_is_not_run_again(tmp_path: Path) -> None:
     assert len(open_prepared(next((tmp_path / "cache").iterdir())).names) == 100
 
 
+@pytest.mark.processes
+@pytest.mark.slow
 def test_where_workers_cannot_start_one_process_does_it(tmp_path: Path) -> None:
     fill(tmp_path / "set", [f"a/{'long' * 20}{number}.png" for number in range(1500)])
     # What the workers are to begin with ends them, and nobody else.
@@ -101,6 +105,8 @@ def test_where_workers_cannot_start_one_process_does_it(tmp_path: Path) -> None:
     assert len(open_prepared(next((tmp_path / "cache").iterdir())).names) == 1500
 
 
+@pytest.mark.processes
+@pytest.mark.slow
 def test_a_kill_leaves_no_half_data_set_and_no_workers(tmp_path: Path) -> None:
     fill(tmp_path / "set", [f"a/{number}.png" for number in range(64)])
     for number in range(64):

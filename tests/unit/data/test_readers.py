@@ -113,6 +113,7 @@ def test_phantoms_are_many_of_each_class_and_depend_on_the_seed(tmp_path: Path) 
     assert again.fingerprint == prepared.fingerprint and np.array_equal(again.images, prepared.images)
 
 
+@pytest.mark.processes
 def test_sources_load_neither_torch_nor_datasets_nor_pydicom() -> None:
     code = (
         "import sys, gan_core.data, gan_core.data.readers.folder, gan_core.data.readers.archive\n"

@@ -1,66 +1,24 @@
 """DICOM keeps its meaning: rescale, windows, inverted greys, several frames, and what cannot be read."""
 
 import io
-import struct
 
 import numpy as np
 import pydicom
 import pytest
 from PIL import Image
-from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import (
     MPEG2MPML,
-    ExplicitVRLittleEndian,
     JPEG2000Lossless,
-    JPEGBaseline8Bit,
     JPEGLSLossless,
     RLELossless,
 )
 
 from gan_core.decode.image_files import MAX_PIXELS, decode
 from gan_core.errors import UserError
-from tests.unit.decode.test_image_files import RAMP, encode, grey
-
-
-def dicom(
-    stored: np.ndarray | None = None, *, bits: int = 12, syntax: str = ExplicitVRLittleEndian, **tags: object
-) -> bytes:
-    """A small secondary capture; a tag given as None is left out."""
-    stored = np.linspace(0, 4095, 900).reshape(30, 30).astype(np.uint16) if stored is None else stored
-    meta = FileMetaDataset()
-    meta.TransferSyntaxUID = syntax
-    meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.7"
-    meta.MediaStorageSOPInstanceUID = "1.2.3"
-    dataset = Dataset()
-    dataset.file_meta = meta
-    frames = stored.shape[0] if stored.ndim == 3 and stored.shape[2] != 3 else 1
-    plane = stored[0] if frames > 1 else stored
-    values: dict[str, object] = {
-        "SOPClassUID": "1.2.840.10008.5.1.4.1.1.7",
-        "SOPInstanceUID": "1.2.3",
-        "Rows": plane.shape[0],
-        "Columns": plane.shape[1],
-        "SamplesPerPixel": 1,
-        "PhotometricInterpretation": "MONOCHROME2",
-        "BitsAllocated": 8 * stored.dtype.itemsize,
-        "BitsStored": bits,
-        "HighBit": bits - 1,
-        "PixelRepresentation": int(stored.dtype.kind == "i"),
-        **({"NumberOfFrames": frames} if frames > 1 else {}),
-        **tags,
-    }
-    for key, value in values.items():
-        if value is not None:
-            setattr(dataset, key, value)
-    dataset.PixelData = stored.tobytes()
-    dataset["PixelData"].VR = "OW"
-    buffer = io.BytesIO()
-    pydicom.dcmwrite(buffer, dataset, enforce_file_format=True)
-    return buffer.getvalue()
-
-
-STORED = np.linspace(0, 4095, 900).reshape(30, 30).astype(np.uint16)
+from tests.helpers.dicom_files import STORED, compressed, dicom, lying, unreadable, without_pixels
+from tests.helpers.image_files import RAMP, encode, grey
 
 
 def test_dicom_without_a_window_spans_its_values() -> None:
@@ -145,42 +103,6 @@ def test_dicom_run_length_and_no_preamble() -> None:
     np.testing.assert_allclose(decode(dicom()[132:], name="old.dcm")[..., 0], STORED / 4095, atol=1e-6)
 
 
-def lying(**tags: object) -> bytes:
-    """A file whose header was changed after the pixels were written."""
-    dataset = pydicom.dcmread(io.BytesIO(dicom()))
-    for key, value in tags.items():
-        setattr(dataset, key, value)
-    buffer = io.BytesIO()
-    dataset.save_as(buffer)
-    return buffer.getvalue()
-
-
-def unreadable(syntax: str) -> bytes:
-    dataset = pydicom.dcmread(io.BytesIO(dicom()))
-    dataset.file_meta.TransferSyntaxUID = syntax
-    dataset.PixelData = pydicom.encaps.encapsulate([b"\0" * 100])
-    dataset["PixelData"].VR = "OB"
-    dataset["PixelData"].is_undefined_length = True
-    buffer = io.BytesIO()
-    pydicom.dcmwrite(buffer, dataset, little_endian=True, implicit_vr=False, enforce_file_format=False)
-    return buffer.getvalue()
-
-
-def compressed(kind: str, inner: int = 30, **tags: object) -> bytes:
-    """A DICOM around a compressed picture, which itself says that it is `inner` pixels wide and high."""
-    options = {"JPEG": {"quality": 98}, "JPEG2000": {"no_jp2": True}}[kind]
-    ramp = Image.fromarray(np.linspace(0, 255, 900).reshape(30, 30).astype(np.uint8))
-    frame = encode(ramp, kind, **options).replace(struct.pack(">HH", 30, 30), struct.pack(">HH", inner, inner), 1)
-    dataset = pydicom.dcmread(io.BytesIO(dicom((STORED // 16).astype(np.uint8), bits=8, **tags)))
-    dataset.file_meta.TransferSyntaxUID = {"JPEG": JPEGBaseline8Bit, "JPEG2000": JPEG2000Lossless}[kind]
-    dataset.PixelData = pydicom.encaps.encapsulate([frame])
-    dataset["PixelData"].VR = "OB"
-    dataset["PixelData"].is_undefined_length = True
-    buffer = io.BytesIO()
-    pydicom.dcmwrite(buffer, dataset, little_endian=True, implicit_vr=False, enforce_file_format=False)
-    return buffer.getvalue()
-
-
 @pytest.mark.parametrize("kind", ["JPEG", "JPEG2000"])
 def test_dicom_compressed(kind: str) -> None:
     np.testing.assert_allclose(grey(compressed(kind)), STORED / 4095, atol=0.02)
@@ -192,14 +114,6 @@ def test_dicom_with_padding_after_its_pixels() -> None:
     buffer = io.BytesIO()
     dataset.save_as(buffer)
     np.testing.assert_allclose(grey(buffer.getvalue()), STORED / 4095, atol=1e-6)
-
-
-def without_pixels() -> bytes:
-    dataset = pydicom.dcmread(io.BytesIO(dicom(PatientName="Doe^Jane")))
-    del dataset.PixelData
-    buffer = io.BytesIO()
-    dataset.save_as(buffer)
-    return buffer.getvalue()
 
 
 @pytest.mark.parametrize(

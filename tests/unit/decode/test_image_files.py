@@ -1,8 +1,6 @@
 """Pictures of every kind that people have, whole and broken, become the right numbers or one clear line."""
 
 import io
-import struct
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -11,20 +9,7 @@ from PIL import Image
 
 from gan_core.decode.image_files import decode, quantise, resize
 from gan_core.errors import UserError
-
-RAMP = np.linspace(0, 255, 40 * 30).reshape(30, 40).astype(np.uint8)
-
-
-def encode(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, kind, **options)
-    return buffer.getvalue()
-
-
-def grey(data: bytes) -> np.ndarray:
-    picture = decode(data)
-    assert picture.dtype == np.float32 and picture.shape[2] == 1
-    return picture[..., 0]
+from tests.helpers.image_files import RAMP, encode, grey, huge_png
 
 
 @pytest.mark.parametrize(
@@ -150,16 +135,6 @@ def test_the_first_frame_is_taken(kind: str) -> None:
     options = {"lossless": True} if kind == "WEBP" else {}
     data = encode(frames[0], kind, save_all=True, append_images=frames[1:], **options)
     np.testing.assert_allclose(grey(data), 1, atol=0.01)
-
-
-def huge_png(width: int, height: int) -> bytes:
-    """A PNG whose header promises more than there is."""
-
-    def chunk(name: bytes, content: bytes) -> bytes:
-        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
-
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
-    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,8 @@ from PIL import Image
 from gan_core.decode import image_files
 from gan_core.decode.worker import DecodeWorker
 from gan_core.errors import UserError
-from tests.unit.decode.test_dicom import compressed, dicom, lying, unreadable, without_pixels
-from tests.unit.decode.test_image_files import huge_png
+from tests.helpers.dicom_files import compressed, dicom, lying, unreadable, without_pixels
+from tests.helpers.image_files import huge_png
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from gan_core.diagnostics import compare, diagnose, examine, read
 from gan_core.diagnostics.measured_distance import Way
 from tests.helpers import made_evaluations
 from tests.helpers.run_folders import make_run
-from tests.unit.diagnostics.test_rules import healthy
+from tests.helpers.training_histories import healthy
 
 
 def measured(*values: float, reach: float = 1.0, every: int = 5) -> Way:

@@ -8,8 +8,8 @@ import pytest
 
 from gan_core.diagnostics import Diagnosed, Record, compare, diagnose
 from tests.helpers.run_folders import settings
+from tests.helpers.training_histories import PREVIEWS, T, ailments, healthy, with_metrics, with_previews
 from tests.helpers.traits import of_preset
-from tests.unit.diagnostics.test_rules import PREVIEWS, T, ailments, healthy, with_metrics, with_previews
 
 
 def of_pairs(found: Record) -> Record:

@@ -231,6 +231,7 @@ def test_masks_that_cannot_be_right_are_left_out(chests: Prepared, bodies: Bodie
     assert first(none).flips == ()
 
 
+@pytest.mark.slow
 def test_distances_tell_near_from_far_and_say_what_real_pictures_score(chests: Prepared) -> None:
     every = replace(chests, splits=np.full(len(chests.splits), "val"))
     idle = audit.audit(IDLE, every, extractor=Coarse())

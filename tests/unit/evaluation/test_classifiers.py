@@ -30,6 +30,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> classifiers.Classifier:
     return train_classifiers.train(prepared, "tiny", "residual", rules={}, sees="everything", seed=1, epochs=1)
 
 
+@pytest.mark.slow
 def test_a_trained_one_is_read_back_as_it_was(
     trained: classifiers.Classifier, chests: np.ndarray, tmp_path: Path
 ) -> None:
@@ -41,6 +42,7 @@ def test_a_trained_one_is_read_back_as_it_was(
     np.testing.assert_allclose(again.features(chests), trained.features(chests), atol=0.05, rtol=0.05)
 
 
+@pytest.mark.slow
 def test_its_card_counts_patients_that_it_never_saw(trained: classifiers.Classifier) -> None:
     card = trained.card
     assert card.classes == ("bacterial", "covid", "normal", "viral")
@@ -48,6 +50,7 @@ def test_its_card_counts_patients_that_it_never_saw(trained: classifiers.Classif
     assert 0 <= card.held_out <= 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", classifiers.ARCHITECTURES)
 def test_training_lowers_the_loss(architecture: str) -> None:
     """Bright squares against dark ones: learned within a few steps, or something is broken."""

@@ -16,6 +16,8 @@ from gan_core.runs import Run
 from tests.helpers import training
 from tests.helpers.pictures import fill
 
+pytestmark = pytest.mark.slow
+
 SOURCE = "phantom:cxr?images=280&seed=3"
 
 

@@ -31,6 +31,7 @@ def spoiled(kind: str, strength: float, pictures: np.ndarray) -> np.ndarray:
     return np.rint(changed).clip(0, 255).astype(np.uint8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "weak", "strong", "extractor"),
     [

@@ -19,6 +19,8 @@ from gan_core.inference import load
 from gan_core.runs import Run
 from tests.helpers.training import make_pictures, train
 
+pytestmark = pytest.mark.slow
+
 CLASSES = ("bar", "disc")
 TRAINED = ("real", "synthetic", "both")
 QUICK = Recipe(steps=60, batch=16, learning_rate=3e-3)

@@ -94,6 +94,7 @@ def test_a_generator_in_onnx_draws_what_torch_draws(root: Path, graph: tuple[Pat
     assert expected.std() > 1
 
 
+@pytest.mark.slow
 def test_a_translator_in_onnx_is_a_file_a_direction(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -200,6 +200,7 @@ def test_an_entry_point_without_a_file_is_left_out(
     assert "there is no module gone" in caplog.text
 
 
+@pytest.mark.processes
 def test_a_plug_in_keeps_torch_out_of_the_list(install: Install, tmp_path: Path) -> None:
     """In a fresh process; a line on standard error is all that a broken one costs."""
     install("wgan_gp", block("python"))

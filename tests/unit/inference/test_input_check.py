@@ -10,7 +10,7 @@ import pytest
 from gan_core.data.readers import phantom
 from gan_core.decode import image_files
 from gan_core.inference import input_check
-from tests.unit.test_config import CONFIG
+from tests.helpers.configs import CONFIG
 from tools import input_check_pictures as pictures
 
 CHESTS = list(pictures.phantoms("cxr", 40, 800_000))

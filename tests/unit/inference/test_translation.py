@@ -16,9 +16,9 @@ from gan_core.errors import UserError
 from gan_core.inference import Model, translation
 from gan_core.inference.translation import Translation
 from gan_core.runs import Run
+from tests.helpers.dicom_files import dicom
+from tests.helpers.image_files import encode
 from tests.helpers.training import SMALL_TRANSLATOR, make_pictures, train
-from tests.unit.decode.test_dicom import dicom
-from tests.unit.decode.test_image_files import encode
 
 NOISE = np.random.default_rng(0).integers(0, 256, (48, 40), dtype=np.uint8)
 
@@ -45,6 +45,7 @@ def made(before: np.ndarray, after: np.ndarray, cycled: np.ndarray | None = None
     return Translation(before, after, cycled, "bar", "disc", "made")
 
 
+@pytest.mark.processes
 def test_the_command_lines_help_and_the_app_do_without_torch() -> None:
     code = "import sys, gan_core.inference.translation, gan_core.decode.worker; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

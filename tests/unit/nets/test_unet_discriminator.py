@@ -8,7 +8,7 @@ import torch
 from gan_core import losses
 from gan_core.families import loading
 from gan_core.nets import UNetDiscriminator
-from tests.unit.families.test_families import batch
+from tests.helpers.small_families import batch
 
 
 def build(classes: int = 0, channels: int = 1, size: int = 32) -> UNetDiscriminator:

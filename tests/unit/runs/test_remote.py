@@ -80,6 +80,7 @@ def test_a_reader_fetches_what_is_new_and_leaves_checkpoints_there(machine: Mach
     assert {name for name in after if after[name] != before[name]} == {"metrics.csv"}
 
 
+@pytest.mark.slow
 def test_a_stopped_run_goes_on_on_another_machine(
     machine: Machine, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

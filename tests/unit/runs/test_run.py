@@ -10,7 +10,7 @@ import pytest
 
 from gan_core.errors import UserError
 from gan_core.runs import EPOCHS, METRICS, REFERENCE, Run, RunWriter, Status, check_name, find_run, list_runs, write_gif
-from tests.unit.test_config import CONFIG
+from tests.helpers.configs import CONFIG
 
 SHEET = np.zeros((10, 10, 1), np.uint8)
 

@@ -6,7 +6,7 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from gan_core.training.previews import generators, translators
-from tests.unit.families.test_families import build
+from tests.helpers.small_families import build
 
 
 def test_diversity_sees_collapse_and_not_grain() -> None:

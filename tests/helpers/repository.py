@@ -1,4 +1,4 @@
-"""The files that are in the repository, or would be with the next commit."""
+"""The repository: its root, and the files that are in it or would be with the next commit."""
 
 import shutil
 import subprocess
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @cache

@@ -1,0 +1,61 @@
+"""The app's pages in Streamlit's own test runner: opening one, and reading what it shows."""
+
+import json
+from typing import Any
+
+from streamlit.testing.v1 import AppTest
+
+from tests.helpers.repository import ROOT
+
+MAIN = str(ROOT / "dashboard" / "main.py")
+PAGES = ("compare", "run", "evaluate", "train")
+
+
+def open_page(page: str = "compare", **query: str | list[str]) -> AppTest:
+    app = AppTest.from_file(MAIN, default_timeout=30)
+    for key, value in query.items():
+        app.query_params[key] = value
+    app.run()
+    if page != "compare":
+        app.switch_page(f"pages/{page}/page.py").run()
+    return healthy(app)
+
+
+def healthy(app: AppTest) -> AppTest:
+    assert not app.exception, app.exception
+    shown = " ".join(element.value for element in (*app.error, *app.markdown, *app.caption))
+    assert "could not be drawn" not in shown
+    assert "Traceback" not in shown
+    return app
+
+
+def texts(app: AppTest) -> str:
+    kinds = (app.markdown, app.caption, app.error, app.warning, app.info, app.title, app.subheader)
+    return "\n".join(element.value for kind in kinds for element in kind)
+
+
+def animated(app: AppTest) -> int:
+    """How many animations the page shows."""
+    bodies = (element.proto.body for element in app.get("html"))
+    return sum(body.count(".gif") for body in bodies)
+
+
+def plotted(app: AppTest) -> list[dict[str, Any]]:
+    """The charts of curves on the page, in order, as the browser is told of them."""
+    found = [e.proto for e in app.get("bidi_component") if e.proto.component_name.endswith("ganray_plots")]
+    return [chart for proto in found for chart in json.loads(proto.json)["charts"]]
+
+
+def staged(app: AppTest, element: str = "ganray_stage") -> dict[str, Any]:
+    """What the stage is told, or the scrubber."""
+    [found] = [e.proto for e in app.get("bidi_component") if e.proto.component_name.endswith(element)]
+    told: dict[str, Any] = json.loads(found.json)
+    return told
+
+
+def evaluate_page(**query: str | list[str]) -> AppTest:
+    app = AppTest.from_file(MAIN, default_timeout=60).run()
+    app.switch_page("pages/evaluate/page.py")
+    for key, value in query.items():
+        app.query_params[key] = value
+    return healthy(app.run())
