@@ -1,4 +1,4 @@
-"""The command line: `python -m gan_core COMMAND`."""
+"""The command line: `python -m gan_core COMMAND`. Each group of commands is a module of its own."""
 
 from gan_core.cli.parser import main
 
