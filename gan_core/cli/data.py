@@ -5,13 +5,14 @@ from pathlib import Path
 
 from gan_core.cli import arguments
 from gan_core.errors import UserError
+from gan_core.options import SOURCE_HELP, add_arguments
 
 
 def register(found: arguments.Commands) -> None:
     command = arguments.command(found, "prepare", prepare, "decode, split by patient and cache a source")
-    command.add_argument("source", metavar="SOURCE", help=arguments.SOURCE)
+    command.add_argument("source", metavar="SOURCE", help=SOURCE_HELP)
     command.add_argument("dest", metavar="DEST", type=Path, nargs="?", help="with --folders: where they go")
-    arguments.data(command, 64)
+    add_arguments(command, "image_size", "channels", "fit", "patient_pattern", image_size=64)
     command.add_argument("--folders", action="store_true", help="write train/ val/ test/ class folders of PNGs to DEST")
 
 
@@ -22,7 +23,7 @@ def prepare(options: argparse.Namespace) -> None:
         raise UserError("--folders needs DEST: python -m gan_core prepare SOURCE DEST --folders")
     prepared = data.prepare(
         options.source,
-        size=options.size,
+        size=options.image_size,
         channels=options.channels,
         fit=options.fit,
         patient_pattern=options.patient_pattern,

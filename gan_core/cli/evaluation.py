@@ -5,6 +5,7 @@ import sys
 
 from gan_core.cli import arguments
 from gan_core.errors import UserError
+from gan_core.options import SOURCE_HELP, comma_separated
 from gan_core.runs import find_run, list_runs, remote
 
 _PARTS = """what is measured, and kept in the run's evaluation.json:
@@ -23,9 +24,9 @@ def register(found: arguments.Commands) -> None:
     command = arguments.command(found, "evaluate", evaluate, "measure runs against real images", _PARTS)
     command.add_argument("names", metavar="RUN", nargs="+", help="names or folders of runs")
     arguments.runs_folder(command)
-    command.add_argument("--data", metavar="SOURCE", help=f"real images (default: the run's own): {arguments.SOURCE}")
+    command.add_argument("--data", metavar="SOURCE", help=f"real images (default: the run's own): {SOURCE_HELP}")
     command.add_argument(
-        "--parts", type=arguments.names, default=(), metavar="A,B", help="what to measure (default: all)"
+        "--parts", type=comma_separated, default=(), metavar="A,B", help="what to measure (default: all)"
     )
     command.add_argument("--num", type=int, default=1000, metavar="N", help="generated images (default 1000)")
     command.add_argument("--seed", type=int, default=0, help="of latents, draws and trainings (default 0)")

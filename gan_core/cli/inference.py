@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from gan_core.cli import arguments
+from gan_core.options import add_arguments
 from gan_core.runs import hub_models
 
 
@@ -29,7 +30,7 @@ def register(found: arguments.Commands) -> None:
     command.add_argument(
         "--insist", action="store_true", help="also what does not look like the pictures that the run was trained on"
     )
-    command.add_argument("--device", choices=("auto", "cpu", "cuda"), default="cpu")
+    add_arguments(command, "device", device="cpu")
 
 
 def generate(options: argparse.Namespace) -> None:

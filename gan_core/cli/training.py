@@ -5,6 +5,7 @@ import sys
 from collections.abc import Collection
 from pathlib import Path
 
+from gan_core import options as run_options
 from gan_core.cli import arguments, listing
 from gan_core.errors import UserError
 from gan_core.families import registry
@@ -16,9 +17,9 @@ def register(found: arguments.Commands) -> None:
     presets = "presets:\n" + "\n".join(f"  {p.name:<23}{p.title}" for p in registry.presets().values())
 
     command = arguments.command(found, "train", train, "train a GAN from a preset", presets)
-    command.add_argument("preset", metavar="PRESET", help="what to train, see below")
+    run_options.add_arguments(command, "preset")
     _training_options(command)
-    command.add_argument("--seed", type=int, default=0, help="of weights, order and latents (default 0)")
+    run_options.add_arguments(command, "seed")
     command.add_argument("--name", help="of the run's folder (default: the preset and a number)")
 
     command = arguments.command(found, "compare", compare, "train several presets on the same data and budget", presets)
@@ -45,59 +46,12 @@ def register(found: arguments.Commands) -> None:
 
     command = arguments.command(found, "resume", resume, "go on with a run that was stopped or killed")
     arguments.run(command)
-    command.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    run_options.add_arguments(command, "device")
 
 
 def _training_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--data", required=True, metavar="SOURCE", help=arguments.SOURCE)
-    command.add_argument("--epochs", type=int, default=50, help="times through the training images (default 50)")
-    command.add_argument("--batch-size", type=int, help="images a step (default 32; for a translator 1 of each domain)")
-    arguments.data(command)
-    command.add_argument(
-        "--preview-every", type=int, default=1, metavar="K", help="epochs between previews (default 1)"
-    )
-    command.add_argument(
-        "--log-every", type=int, default=10, metavar="K", help="steps a row of metrics.csv (default 10)"
-    )
-    command.add_argument(
-        "--snapshots",
-        action="store_true",
-        help="keep the generators of every preview, for `evaluate --parts progress`",
-    )
-    command.add_argument(
-        "--domains",
-        type=arguments.names,
-        default=(),
-        metavar="A,B",
-        help="the two classes that a translator translates between",
-    )
-    command.add_argument(
-        "--pair-pattern",
-        metavar="REGEX",
-        help="for presets that learn from pairs: one group that finds the same in both names of a pair "
-        "(default: the names are the same but for the domain)",
-    )
-    command.add_argument(
-        "--preview-inputs",
-        default="held-out",
-        metavar="SOURCE",
-        help="what a translator's previews start from: held-out images (default; kept in the run's private folder), "
-        "phantom:cxr, phantom:mri, or run:NAME of a generator",
-    )
-    command.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    command.add_argument(
-        "--precision",
-        choices=("auto", "32-true", "bf16-mixed"),
-        default="auto",
-        help="auto (default) times both and keeps the faster",
-    )
-    command.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="change one of the GAN's settings, for example lr=1e-4",
-    )
+    """What every run of the command shares: all options but those that each run has for itself."""
+    run_options.add_arguments(command, *(name for name in run_options.declared() if name not in ("preset", "seed")))
     arguments.runs_folder(command)
 
 
@@ -105,26 +59,7 @@ def _train_one(options: argparse.Namespace, preset: str, seed: int, name: str) -
     from gan_core import data
     from gan_core.training import plan, trainer  # torch takes a second to import: not for --help
 
-    settled, prepared = plan.plan(
-        preset,
-        options.data,
-        epochs=options.epochs,
-        image_size=options.size,
-        batch_size=options.batch_size,
-        seed=seed,
-        channels=options.channels,
-        fit=options.fit,
-        patient_pattern=options.patient_pattern,
-        pair_pattern=options.pair_pattern,
-        preview_every=options.preview_every,
-        log_every=options.log_every,
-        snapshots=options.snapshots,
-        device=options.device,
-        precision=options.precision,
-        domains=options.domains,
-        preview_inputs=options.preview_inputs,
-        settings=options.set,
-    )
+    settled, prepared = plan.plan(run_options.RunOptions.of(vars(options), preset=preset, seed=seed))
     if arguments.FIRST and (said := data.caution(settled.source, settled.domains or settled.classes)):
         print(f"warning: {said}", file=sys.stderr)
     try:
@@ -165,7 +100,7 @@ def compare(options: argparse.Namespace) -> int:
     found = [Run(options.runs / job.name, options.runs) for job in jobs if is_taken(options.runs, job.name)]
     print(listing.summary(found))
     if options.evaluate and arguments.FIRST:
-        _evaluate_all([run for run in found if run.weights.is_file()], options.data, options.num)
+        _evaluate_all([run for run in found if run.weights.is_file()], options.source, options.num)
     return 1 if failed else 0
 
 
@@ -184,8 +119,8 @@ def _on_ray(options: argparse.Namespace, jobs: list[many.Job]) -> int | None:
     engine, _, address = options.on.partition(":")
     if engine != "ray":
         raise UserError(f"--on {options.on}: take ray, or ray:ADDRESS of a cluster")
-    if Path(options.data).exists():
-        options.data = str(Path(options.data).resolve())  # workers start in other folders
+    if Path(options.source).exists():
+        options.source = str(Path(options.source).resolve())  # workers start in other folders
     try:
         ended = many.train_all(_longest_first(options, jobs), _trained, options, address, options.cpus, options.gpus)
     except KeyboardInterrupt:
@@ -201,7 +136,8 @@ def _longest_first(options: argparse.Namespace, jobs: list[many.Job]) -> list[ma
     from gan_core.training import plan
 
     presets = {job.preset for job in jobs}
-    costs = {preset: plan.cost(preset, options.size, options.channels, options.set) for preset in sorted(presets)}
+    shape, settings = (options.image_size, options.channels), options.settings or ()
+    costs = {preset: plan.cost(preset, *shape, settings) for preset in sorted(presets)}
     return sorted(jobs, key=lambda job: -costs[job.preset])
 
 
@@ -216,7 +152,7 @@ def _take_up(options: argparse.Namespace, name: str, preset: str, seed: int) -> 
     """A run of the same comparison that is there: left as it is where it is finished, gone on with where it is not."""
     run = find_run(name, options.runs)
     settled = run.config()
-    asked = (preset, seed, options.epochs, options.data)
+    asked = (preset, seed, options.epochs, options.source)
     if (settled.preset, settled.seed, settled.epochs, settled.source) != asked:
         raise UserError(f"run '{name}' is there with another preset, seed, budget or source: leave --resume out")
     return 0 if run.status().state == "finished" else _go_on(run, options.device)
