@@ -1,25 +1,7 @@
-"""What `streamlit run streamlit_app.py` needs and nothing else: one server for the dashboard and the live tab."""
+"""What `streamlit run streamlit_app.py` needs and nothing else."""
 
 import streamlit as st
-from starlette.middleware import Middleware
 
-from dashboard.live import server
-from dashboard.server.routes import routes
-from dashboard.server.security import Door
+from dashboard.app import parts
 
-
-def on_script_error(error: Exception) -> bool:
-    from dashboard.widgets import (
-        elements,  # numpy and pandas: the first page needs them, the start of the server does not
-    )
-
-    return elements.script_fault(error)
-
-
-app = st.App(
-    "dashboard/main.py",
-    routes=routes(),
-    middleware=[Middleware(Door), Middleware(server.Ahead)],
-    lifespan=server.lifespan,
-    on_script_error=on_script_error,
-)
+app = st.App(**parts())

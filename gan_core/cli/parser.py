@@ -10,16 +10,22 @@ import sys
 import traceback
 from typing import NoReturn
 
-from gan_core.cli import data, evaluation, export, inference, listing, training
+from gan_core.cli import app, data, evaluation, export, inference, listing, training
 from gan_core.errors import UserError
 from gan_core.runs.remote import root_of
 
-GROUPS = (training, listing, inference, evaluation, data, export)  # in the order of --help
+PROGRAM = "python -m gan_core"
+GROUPS = (training, listing, inference, evaluation, data, export, app)  # in the order of --help
 
 
-def main(arguments: list[str] | None = None) -> int:
+def ganray() -> int:
+    """The command `ganray` of the installed package; `python -m gan_core` is the same."""
+    return main(prog="ganray")
+
+
+def main(arguments: list[str] | None = None, prog: str = PROGRAM) -> int:
     """Run one command; returns the exit code: 0 done, 1 the training failed, 2 something to mend in the request."""
-    options = _parser().parse_args(arguments)
+    options = _parser(prog).parse_args(arguments)
     try:
         if "runs" in options:
             options.runs = root_of(options.runs)
@@ -69,10 +75,8 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"error: {message}; see {self.prog} --help\n")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="python -m gan_core", description="Train generative adversarial networks on chest X-rays and brain MRI."
-    )
+def _parser(prog: str = PROGRAM) -> argparse.ArgumentParser:
+    parser = _Parser(prog=prog, description="Train generative adversarial networks on chest X-rays and brain MRI.")
     found = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for group in GROUPS:
         group.register(found)
