@@ -25,6 +25,7 @@ from torch import Tensor
 
 from gan_core import losses
 from gan_core.families.base import Family, Scalars
+from gan_core.options import RunOptions
 from gan_core.runs import RunWriter
 from gan_core.training import devices, plan, trainer
 from tests.helpers import ailing
@@ -107,17 +108,19 @@ def train(root: Path, name: str, seed: int) -> None:
     per_epoch = case.images // (2 if translates else 1) // batch
     epochs = case.steps // per_epoch
     settled, prepared = plan.plan(
-        case.preset,
-        f"phantom:{kind}?images={IMAGES}&seed={seed // 5}",
-        epochs=epochs,
-        image_size=32,
-        batch_size=batch,
-        seed=seed,
-        preview_every=max(epochs // 12, 1),
-        log_every=3,
-        device="cpu",
-        precision="32-true",
-        settings=[*NARROW[case.preset], *case.settings],
+        RunOptions(
+            case.preset,
+            f"phantom:{kind}?images={IMAGES}&seed={seed // 5}",
+            epochs=epochs,
+            image_size=32,
+            batch_size=batch,
+            seed=seed,
+            preview_every=max(epochs // 12, 1),
+            log_every=3,
+            device="cpu",
+            precision="32-true",
+            settings=(*NARROW[case.preset], *case.settings),
+        )
     )
     # What is not trained on stays as it is: there are always as many held-out images to look at.
     unused = prepared.indices("train")[case.images :]

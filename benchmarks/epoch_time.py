@@ -19,6 +19,7 @@ from torch import nn
 
 from gan_core import inference
 from gan_core.families import loading, registry
+from gan_core.options import RunOptions
 from gan_core.runs import Run
 from gan_core.training import plan, trainer
 
@@ -87,7 +88,9 @@ def measure(preset: str, root: Path, seconds: float) -> tuple[np.ndarray, Run]:
     """Images a second of each logged row, and the run, which holds the precision that was faster."""
     Timed.budget = seconds
     trainer.Trainer = Timed
-    settled, prepared = plan.plan(preset, "phantom:cxr?images=5200", epochs=EPOCHS, preview_every=EPOCHS, device="cpu")
+    settled, prepared = plan.plan(
+        RunOptions(preset, "phantom:cxr?images=5200", epochs=EPOCHS, preview_every=EPOCHS, device="cpu")
+    )
     run = trainer.train(settled, prepared, preset, root, "cpu")
     metrics = run.metrics()
     metrics.poll()

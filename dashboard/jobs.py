@@ -19,45 +19,13 @@ import psutil
 import streamlit as st
 
 from gan_core import files, runs
-from gan_core.data.readers import phantom
 from gan_core.errors import UserError
+from gan_core.options import RunOptions
 from gan_core.runs import Run
 
 PACKAGE_ROOT = Path(__file__).resolve().parent.parent
 TAIL = 16_384  # bytes of a log that are looked at
 LOGS_KEPT = 50
-
-
-@dataclass(frozen=True)
-class TrainingOrder:
-    """What to train, as the command line takes it."""
-
-    preset: str
-    source: str
-    name: str
-    epochs: int
-    size: int
-    batch_size: int
-    seed: int
-    domains: tuple[str, ...] = ()  # of a translator; empty for the source's two classes
-    preview_inputs: str = ""  # of a translator; empty for held-out images
-    pair_pattern: str = ""  # of a translator that learns from pairs; empty for the names themselves
-
-    def arguments(self) -> list[str]:
-        return [
-            "train",
-            self.preset,
-            *("--data", self.source),
-            *("--name", self.name),
-            *("--epochs", str(self.epochs)),
-            *("--size", str(self.size)),
-            *("--batch-size", str(self.batch_size)),
-            *("--seed", str(self.seed)),
-            *(("--channels", "3") if phantom.in_colour(self.source) else ()),
-            *(("--domains", ",".join(self.domains)) if self.domains else ()),
-            *(("--preview-inputs", self.preview_inputs) if self.preview_inputs else ()),
-            *((f"--pair-pattern={self.pair_pattern}",) if self.pair_pattern else ()),
-        ]
 
 
 @dataclass(frozen=True)
@@ -95,17 +63,17 @@ class Jobs:
         self._jobs: dict[str, Job] = {}
         self._lock = threading.Lock()
 
-    def train(self, order: TrainingOrder) -> Job:
-        """Start a training.
+    def train(self, name: str, options: RunOptions) -> Job:
+        """Start a training; `name` is that of the run.
 
         Raises:
             UserError: the name is bad, taken, or being prepared; the process cannot be started.
         """
-        runs.check_name(order.name)
+        runs.check_name(name)
         with self._lock:
-            if self.taken(order.name):
-                raise UserError(f"run '{order.name}' exists already: choose another name")
-            return self._start(order.name, order.arguments())
+            if self.taken(name):
+                raise UserError(f"run '{name}' exists already: choose another name")
+            return self._start(name, ["train", *options.words(), "--name", name])
 
     def resume(self, run: Run) -> Job:
         """Go on with a run from its last checkpoint.

@@ -1,7 +1,9 @@
 """What every test starts from: one thread a process, no network, scratch folders instead of the user's own."""
 
 import os
+import re
 import tempfile
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,32 @@ os.environ.update(
     GRADIO_ANALYTICS_ENABLED="False",
 )
 os.environ.pop("GANRAY_RUNS", None)
+
+
+PINNED = re.compile(r"(?P<name>[A-Za-z0-9._-]+)==(?P<version>\S+)\s+# (?P<reason>\S.*)")  # of requirements.txt
+TOLD = ("torch", "numpy", "pandas", "streamlit", "gradio", "plotly", "pytest")  # whose versions the suite names
+
+
+def pins(file: str) -> dict[str, str]:
+    """Package -> the exact version that a file of requirements names."""
+    text = (ROOT / file).read_text(encoding="utf-8")
+    return {match["name"]: match["version"] for line in text.splitlines() if (match := PINNED.fullmatch(line))}
+
+
+def versions() -> list[str]:
+    """The versions that the suite runs with, and those that differ from the pinned ones."""
+    wanted = pins("requirements.txt") | pins("requirements-dev.txt")
+    found = {name: _installed(name) for name in wanted}
+    told = ", ".join(f"{name} {found[name]}" for name in TOLD)
+    others = [f"{name} {found[name]} ({pin})" for name, pin in wanted.items() if found[name].split("+")[0] != pin]
+    return [f"with {told}", *([f"other than pinned: {', '.join(others)}"] if others else [])]
+
+
+def _installed(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "missing"
 
 
 def real_data_folder() -> Path | None:
@@ -47,7 +75,11 @@ def runs_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """What the promises measured at full length, one line a test: the figures of SECURITY.md."""
+    """The versions, as a quiet pytest has no header for them; then what the promises measured at full length, one line
+    a test: the figures of SECURITY.md.
+    """
+    for line in versions():
+        terminalreporter.line(line)
     if terminalreporter.config.getoption("markexpr") != "soak":
         return
     lines = [

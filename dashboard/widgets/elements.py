@@ -97,6 +97,13 @@ def no_runs() -> None:
             width=460,
         )
         st.page_link("pages/train/page.py", label="Train a GAN", icon=":material/play_arrow:")
+        st.caption(
+            "Trained runs come with GANray's repository: start the app in a clone of it, or name the clone's folder "
+            "`runs`, as in `ganray app --runs FOLDER`. A model of the Hugging Face Hub works on the command line: "
+            "`ganray generate hub:owner/name`.",
+            text_alignment="center",
+            width=460,
+        )
         st.caption(f"Runs are looked for in `{store.library().root}`.", width="content", text_alignment="center")
         st.space("medium")
 

@@ -1,51 +1,73 @@
-"""What each command does, told by its options; see `gan_core.cli`. Heavy packages wait until a command needs them."""
+"""train, compare and resume."""
 
 import argparse
-import os
 import sys
 from collections.abc import Collection
 from pathlib import Path
 
-from gan_core.errors import UserError, printable
+from gan_core import options as run_options
+from gan_core.cli import arguments, listing
+from gan_core.errors import UserError
 from gan_core.families import registry
-from gan_core.runs import Run, check_name, find_run, hub_models, is_taken, list_runs, remote
+from gan_core.runs import Run, check_name, find_run, is_taken, remote
 from gan_core.training import many
 
-_FIRST = os.environ.get("RANK", "0") == "0"  # of several processes that torchrun started, the one that speaks
+
+def register(found: arguments.Commands) -> None:
+    presets = "presets:\n" + "\n".join(f"  {p.name:<23}{p.title}" for p in registry.presets().values())
+
+    command = arguments.command(found, "train", train, "train a GAN from a preset", presets)
+    run_options.add_arguments(command, "preset")
+    _training_options(command)
+    run_options.add_arguments(command, "seed")
+    command.add_argument("--name", help="of the run's folder (default: the preset and a number)")
+
+    command = arguments.command(found, "compare", compare, "train several presets on the same data and budget", presets)
+    command.add_argument("presets", metavar="PRESET", nargs="+", help="what to train, see below")
+    _training_options(command)
+    command.add_argument("--seeds", type=int, default=1, metavar="K", help="train each preset with seeds 0 to K - 1")
+    command.add_argument(
+        "--evaluate",
+        action="store_true",
+        help="then measure fidelity, progress and memorisation of all of them, and rank them (keeps snapshots)",
+    )
+    command.add_argument("--num", type=int, default=1000, metavar="N", help="generated images of it (default 1000)")
+    command.add_argument(
+        "--resume",
+        action="store_true",
+        help="take up a comparison that was cut short: runs of its names that are finished stay, others go on",
+    )
+
+    command.add_argument(
+        "--on", metavar="ENGINE", help="train all at once: ray (this machine), or ray:ADDRESS (a cluster)"
+    )
+    command.add_argument("--cpus", type=float, default=1.0, metavar="N", help="with --on: processors a run (default 1)")
+    command.add_argument("--gpus", type=float, metavar="N", help="with --on: graphics cards a run, also parts of one")
+
+    command = arguments.command(found, "resume", resume, "go on with a run that was stopped or killed")
+    arguments.run(command)
+    run_options.add_arguments(command, "device")
+
+
+def _training_options(command: argparse.ArgumentParser) -> None:
+    """What every run of the command shares: all options but those that each run has for itself."""
+    run_options.add_arguments(command, *(name for name in run_options.declared() if name not in ("preset", "seed")))
+    arguments.runs_folder(command)
 
 
 def _train_one(options: argparse.Namespace, preset: str, seed: int, name: str) -> int:
     from gan_core import data
     from gan_core.training import plan, trainer  # torch takes a second to import: not for --help
 
-    settled, prepared = plan.plan(
-        preset,
-        options.data,
-        epochs=options.epochs,
-        image_size=options.size,
-        batch_size=options.batch_size,
-        seed=seed,
-        channels=options.channels,
-        fit=options.fit,
-        patient_pattern=options.patient_pattern,
-        pair_pattern=options.pair_pattern,
-        preview_every=options.preview_every,
-        log_every=options.log_every,
-        snapshots=options.snapshots,
-        device=options.device,
-        precision=options.precision,
-        domains=options.domains,
-        preview_inputs=options.preview_inputs,
-        settings=options.set,
-    )
-    if _FIRST and (said := data.caution(settled.source, settled.domains or settled.classes)):
+    settled, prepared = plan.plan(run_options.RunOptions.of(vars(options), preset=preset, seed=seed))
+    if arguments.FIRST and (said := data.caution(settled.source, settled.domains or settled.classes)):
         print(f"warning: {said}", file=sys.stderr)
     try:
         run = trainer.train(settled, prepared, name, options.runs, options.device)
     except trainer.Diverged as error:
         print(f"error: run '{name}': {error}", file=sys.stderr)
         return 1
-    if _FIRST:
+    if arguments.FIRST:
         print(f"{remote.shown(run.root, run.name)}: {run.status().state}")
     return 0
 
@@ -53,7 +75,7 @@ def _train_one(options: argparse.Namespace, preset: str, seed: int, name: str) -
 def train(options: argparse.Namespace) -> int:
     registry.find_preset(options.preset)
     name = options.name or _free_name(options.preset, options.runs)
-    if _FIRST and is_taken(options.runs, check_name(name)):
+    if arguments.FIRST and is_taken(options.runs, check_name(name)):
         raise UserError(f"run '{name}' exists already: choose another --name, or resume it")
     return _train_one(options, options.preset, options.seed, name)
 
@@ -76,9 +98,9 @@ def compare(options: argparse.Namespace) -> int:
         print("stopped: the same command with --resume goes on from here", file=sys.stderr)
         return 130
     found = [Run(options.runs / job.name, options.runs) for job in jobs if is_taken(options.runs, job.name)]
-    print(_summary(found))
-    if options.evaluate and _FIRST:
-        _evaluate_all([run for run in found if run.weights.is_file()], options.data, options.num)
+    print(listing.summary(found))
+    if options.evaluate and arguments.FIRST:
+        _evaluate_all([run for run in found if run.weights.is_file()], options.source, options.num)
     return 1 if failed else 0
 
 
@@ -97,8 +119,8 @@ def _on_ray(options: argparse.Namespace, jobs: list[many.Job]) -> int | None:
     engine, _, address = options.on.partition(":")
     if engine != "ray":
         raise UserError(f"--on {options.on}: take ray, or ray:ADDRESS of a cluster")
-    if Path(options.data).exists():
-        options.data = str(Path(options.data).resolve())  # workers start in other folders
+    if Path(options.source).exists():
+        options.source = str(Path(options.source).resolve())  # workers start in other folders
     try:
         ended = many.train_all(_longest_first(options, jobs), _trained, options, address, options.cpus, options.gpus)
     except KeyboardInterrupt:
@@ -114,7 +136,8 @@ def _longest_first(options: argparse.Namespace, jobs: list[many.Job]) -> list[ma
     from gan_core.training import plan
 
     presets = {job.preset for job in jobs}
-    costs = {preset: plan.cost(preset, options.size, options.channels, options.set) for preset in sorted(presets)}
+    shape, settings = (options.image_size, options.channels), options.settings or ()
+    costs = {preset: plan.cost(preset, *shape, settings) for preset in sorted(presets)}
     return sorted(jobs, key=lambda job: -costs[job.preset])
 
 
@@ -129,7 +152,7 @@ def _take_up(options: argparse.Namespace, name: str, preset: str, seed: int) -> 
     """A run of the same comparison that is there: left as it is where it is finished, gone on with where it is not."""
     run = find_run(name, options.runs)
     settled = run.config()
-    asked = (preset, seed, options.epochs, options.data)
+    asked = (preset, seed, options.epochs, options.source)
     if (settled.preset, settled.seed, settled.epochs, settled.source) != asked:
         raise UserError(f"run '{name}' is there with another preset, seed, budget or source: leave --resume out")
     return 0 if run.status().state == "finished" else _go_on(run, options.device)
@@ -139,7 +162,7 @@ def _evaluate_all(runs: list[Run], source: str, count: int) -> None:
     """What a ranking rests on, of every run."""
     from gan_core.evaluation import evaluate, ranking
 
-    order = evaluate.Order(("fidelity", "progress", "memorisation", "audit"), count, progress=_speak)
+    order = evaluate.Order(("fidelity", "progress", "memorisation", "audit"), count, progress=arguments.speak)
     print(ranking.table([evaluate.evaluate(run, source, order) for run in runs]))
 
 
@@ -163,186 +186,3 @@ def _go_on(run: Run, device: str) -> int:
         return 1
     print(f"{remote.shown(run.root, run.name)}: {run.status().state}")
     return 0
-
-
-def show(options: argparse.Namespace) -> None:
-    runs = list_runs(options.runs)
-    print(
-        _summary(runs)
-        if runs
-        else f"no runs in {remote.shown(options.runs)} yet: train one, for example on --data phantom:cxr"
-    )
-
-
-def _summary(runs: list[Run]) -> str:
-    """A table of runs and their last values."""
-    notes: list[str] = []
-    rows: list[tuple[str, ...]] = [
-        ("run", "preset", "state", "epoch", "loss/g", "loss/d", "acc. real", "acc. fake", "held out", "diversity")
-    ]
-    for run in runs:
-        metrics, epochs, status = run.metrics(), run.epochs(), run.status()
-        metrics.poll()
-        epochs.poll()
-        try:
-            preset = run.config().preset
-        except UserError as error:
-            rows.append((run.name, "?", "unreadable", *["-"] * 7))
-            notes.append(str(error))
-            continue
-        columns = [metrics.column(name) for name in ("loss/g", "loss/d", "accuracy/d_real", "accuracy/d_fake")]
-        looks = [epochs.column(name) for name in ("accuracy/d_held_out", "diversity/samples", "diversity/data")]
-        last = [f"{column[-1]:.3f}" if len(column) else "-" for column in columns]
-        held = f"{looks[0][-1]:.3f}" if len(looks[0]) else "-"
-        spread = f"{looks[1][-1]:.3f} of {looks[2][-1]:.3f}" if len(looks[1]) and len(looks[2]) else "-"
-        # A file that somebody else wrote may hold what a terminal would obey.
-        preset, state = printable(preset, 40), printable(status.state, 20)
-        rows.append((run.name, preset, state, f"{status.epoch}/{status.epochs}", *last, held, spread))
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
-    return "\n".join([*(line.rstrip() for line in lines), *notes])
-
-
-def generate(options: argparse.Namespace) -> None:
-    from gan_core import inference
-
-    model = inference.load(hub_models.find(options.name, options.runs))
-    count = model.write(options.out, options.num, label=options.label, seed=options.seed)
-    print(f"{count} pictures in {options.out}")
-
-
-def translate(options: argparse.Namespace) -> int:
-    from tqdm import tqdm
-
-    from gan_core import inference
-    from gan_core.inference import translation
-    from gan_core.training import devices
-
-    model = inference.load(hub_models.find(options.name, options.runs), devices.accelerator(options.device))
-    done = translation.translate_files(
-        model,
-        options.images,
-        options.to,
-        options.out,
-        original_size=options.original_size,
-        insist=options.insist,
-        progress=lambda files: tqdm(files, desc="translate", unit="picture", disable=None),
-    )
-    count = len(done.written)
-    print(f"{count} picture{'' if count == 1 else 's'} in {options.out}, synthetic, not for diagnosis")
-    for line in done.refused:
-        print(f"error: {line}", file=sys.stderr)
-    return 2 if done.refused else 0
-
-
-def diagnose(options: argparse.Namespace) -> None:
-    from gan_core import diagnostics
-
-    found = [find_run(name, options.runs, heavy=False) for name in options.names]
-    runs = [diagnostics.examine(run, run.folder.name) for run in found]
-    for run in runs:
-        print(run.name)
-        for event in run.events:
-            print(f"  {event.title}, {event.when}: {event.sentence}")
-            if event.advice:
-                print(f"    One would try: {event.advice}.")
-        if not run.events:
-            print("  Nothing to report.")
-    print(diagnostics.compare(runs) or "nothing is logged yet")
-
-
-def evaluate(options: argparse.Namespace) -> None:
-    from gan_core.evaluation import evaluate, ranking
-
-    runs = [find_run(name, options.runs) for name in options.names]
-    if options.num < 1 or options.trainings < 1:
-        raise UserError("--num and --trainings: ask for at least one")
-    order = evaluate.Order(
-        options.parts,
-        options.num,
-        options.seed,
-        options.extractor,
-        options.classifier,
-        options.trainings,
-        _speak,
-    )
-    found = []
-    for run in runs:
-        found.append(evaluate.evaluate(run, options.data, order))
-        if place := remote.place_of(run.root):
-            place.send(run.name)
-    print(ranking.table(found))
-
-
-def rank(options: argparse.Namespace) -> int:
-    from gan_core.evaluation import ranking
-
-    chosen = [find_run(name, options.runs, heavy=False) for name in options.names]
-    if missing := [run.name for run in chosen if not run.evaluation.is_file()]:
-        raise UserError(f"not evaluated yet: {', '.join(missing)}: python -m gan_core evaluate {' '.join(missing)}")
-    (found, unreadable), (others, more) = ranking.read(chosen), ranking.read(list_runs(options.runs))
-    if not chosen:
-        found, unreadable = others, more
-    found = ranking.with_seeds(found, others)
-    print(ranking.standing(found) or "no generator among them is evaluated: python -m gan_core evaluate RUN")
-    for line in unreadable:
-        print(f"error: {line}", file=sys.stderr)
-    return 2 if unreadable else 0
-
-
-def _speak(line: str) -> None:
-    from tqdm import tqdm
-
-    tqdm.write(line, file=sys.stderr)
-
-
-def prepare(options: argparse.Namespace) -> None:
-    from gan_core import data
-
-    if options.folders and options.dest is None:
-        raise UserError("--folders needs DEST: python -m gan_core prepare SOURCE DEST --folders")
-    prepared = data.prepare(
-        options.source,
-        size=options.size,
-        channels=options.channels,
-        fit=options.fit,
-        patient_pattern=options.patient_pattern,
-    )
-    print(data.describe(prepared))
-    if options.folders:
-        data.export_folders(prepared, options.dest)
-        print(f"written to {options.dest}")
-
-
-def export(options: argparse.Namespace) -> None:
-    from gan_core import export as exports
-
-    if not options.hub and (options.push or options.license):
-        raise UserError(f"{'--push' if options.push else '--license'} is for --hub OWNER/NAME")
-    run, where = hub_models.find(options.name, options.runs), (options.out, options.overwrite)
-    if options.hub:
-        _export_to_hub(run, options)
-    elif options.onnx:
-        from gan_core.export import onnx
-
-        for one in onnx.write(run, *where):
-            print(f"{one.path}: at most {one.difference:.4f} of 255 greys from torch (allowed: {onnx.BOUND:g})")
-    elif options.tensorboard:
-        from gan_core.export import tensorboard
-
-        print(tensorboard.write(run, *where))
-    elif options.mp4:
-        from gan_core.export import video
-
-        print(video.write(run, *where))
-    else:
-        print(exports.gif(run, *where))
-
-
-def _export_to_hub(run: Run, options: argparse.Namespace) -> None:
-    from gan_core.export import hub_folder
-
-    folder = hub_folder.write(run, options.hub, options.out, options.overwrite, options.license)
-    print(f"{folder}: look through it, its README.md above all" if not options.push else folder)
-    if options.push:
-        print(hub_folder.push(folder, options.hub))

@@ -4,9 +4,9 @@ For example `prepare("phantom:cxr", size=64)`; every later call opens what the f
 """
 
 from gan_core.data.export_folders import export_folders
-from gan_core.data.pairs import of_domains
+from gan_core.data.pairs import of_domains, of_run
 from gan_core.data.prepare import prepare
 from gan_core.data.prepared import Prepared, describe, open_prepared
 from gan_core.data.readers.combined import caution
 
-__all__ = ["Prepared", "caution", "describe", "export_folders", "of_domains", "open_prepared", "prepare"]
+__all__ = ["Prepared", "caution", "describe", "export_folders", "of_domains", "of_run", "open_prepared", "prepare"]

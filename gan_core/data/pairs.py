@@ -15,6 +15,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import PurePosixPath
+from typing import Protocol
 
 import numpy as np
 
@@ -28,6 +29,21 @@ Key = Callable[[str, str], str | None]  # name, domain -> what both of a pair sh
 _TRIED, _RIVALS = 16, 48  # pairs that are checked, and pictures that each partner must beat
 FEWEST = 4  # pairs from which on they are checked
 _BEATEN = 0.75  # share of its rivals that the median partner beats, where its name says that it is one
+
+
+class Chosen(Protocol):
+    """What of a run says which images it learns from: its options, or its config.json."""
+
+    @property
+    def domains(self) -> tuple[str, ...]: ...
+
+    @property
+    def pair_pattern(self) -> str | None: ...
+
+
+def of_run(prepared: Prepared, run: Chosen, paired: bool) -> Prepared:
+    """The images that a translator's run learns from; see `of_domains`."""
+    return of_domains(prepared, run.domains, paired, run.pair_pattern)
 
 
 def of_domains(prepared: Prepared, domains: tuple[str, ...], paired: bool, pattern: str | None = None) -> Prepared:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from gan_core.errors import UserError, nearest
 from gan_core.evaluation import classifiers
+from gan_core.extras import need
 
 INCEPTION = (
     "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth"
@@ -102,10 +103,7 @@ def inception(weights: Path | None) -> ModuleFeatures:
     if weights is None or not weights.is_file():
         where = f"{weights} is missing" if weights else "name their file: inception:FILE.safetensors"
         raise UserError(f"the Inception weights are not here ({where}); README.md says how to make it from {INCEPTION}")
-    try:
-        from torch_fidelity import feature_extractor_inceptionv3 as source
-    except ImportError as error:
-        raise UserError("Inception features need one more package: pip install torch-fidelity") from error
+    (source,) = need("--extractor inception", "inception", "torch_fidelity.feature_extractor_inceptionv3")
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 

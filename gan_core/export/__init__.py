@@ -6,28 +6,13 @@ Previews of real images (a run's private folder) are never among it. What only s
 ask for it; a missing package is named.
 """
 
-import importlib
 import re
 from pathlib import Path
-from typing import Any
 
 from gan_core.errors import UserError
 from gan_core.runs import Run, write_gif
 
 FORMS = ("gif", "mp4", "onnx", "tensorboard", "hub")
-
-
-def need(purpose: str, *packages: str) -> list[Any]:
-    """The packages, imported.
-
-    Raises:
-        UserError: one is not installed; the line says how to get it.
-    """
-    try:
-        return [importlib.import_module(name) for name in packages]
-    except ImportError as error:
-        names = " ".join(dict.fromkeys(name.partition(".")[0] for name in packages))
-        raise UserError(f"{purpose} needs more packages: run `pip install {names}`") from error
 
 
 def free(path: Path, overwrite: bool) -> Path:

@@ -21,6 +21,7 @@ from gan_core.decode.image_files import first_line
 from gan_core.errors import UserError
 from gan_core.evaluation import results
 from gan_core.export import model_card
+from gan_core.extras import need
 from gan_core.runs import (
     CONFIG,
     DISCRIMINATOR,
@@ -76,8 +77,7 @@ def push(folder: Path, repository: str) -> str:
 
     Returns its address. Raises UserError: no network, nobody logged in, no right to write there.
     """
-    import huggingface_hub
-
+    (huggingface_hub,) = need("--push", "hub", "huggingface_hub")
     try:
         api = huggingface_hub.HfApi()
         address = api.create_repo(repository, private=True, exist_ok=True)

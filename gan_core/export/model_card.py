@@ -11,6 +11,7 @@ from gan_core import __version__, images
 from gan_core.config import RunConfig
 from gan_core.errors import UserError, printable
 from gan_core.evaluation.results import MEASURES, Evaluation, Measure
+from gan_core.extras import need
 from gan_core.families import registry
 from gan_core.runs import GIF, Run
 
@@ -53,7 +54,7 @@ def text(run: Run, settled: RunConfig, about: About, found: Evaluation | None) -
 
 
 def _head(settled: RunConfig, about: About) -> str:
-    from huggingface_hub import ModelCardData  # takes a while to import
+    (huggingface_hub,) = need("--hub", "hub", "huggingface_hub")
 
     known = data_set(settled.source)
     translates = bool(settled.domains)
@@ -61,7 +62,7 @@ def _head(settled: RunConfig, about: About) -> str:
     tags += [settled.subject.lower().replace(" ", "-")] if settled.subject else []
     licence = about.licence or ("mit" if _drawn(settled) else "other")
     unnamed = licence == "other"
-    data = ModelCardData(
+    data = huggingface_hub.ModelCardData(
         license=licence,
         library_name="ganray",
         pipeline_tag="image-to-image" if translates else "unconditional-image-generation",

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gan_core import __version__, export, files, images, inference
+from gan_core import __version__, export, extras, files, images, inference
 from gan_core.decode.image_files import first_line
 from gan_core.errors import UserError
 from gan_core.families import loading
@@ -65,7 +65,7 @@ def write(run: Run, out: Path | None = None, overwrite: bool = False) -> list[Wr
         UserError: a package is missing, the run cannot be loaded, its networks hold what ONNX has no word for, the
             graph draws something else than torch, or the file cannot be written.
     """
-    onnx, runtime, _ = export.need("--onnx", "onnx", "onnxruntime", "onnxscript")
+    onnx, runtime, _ = extras.need("--onnx", "onnx", "onnx", "onnxruntime", "onnxscript")
     out = out or export.default(run, ".onnx")
     model = inference.load(run)
     targets = _targets(model, out)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from gan_core import export, files, runs
+from gan_core import export, extras, files, runs
 from gan_core.errors import UserError
 from gan_core.runs import Run
 from gan_core.runs.tables import Table
@@ -28,8 +28,9 @@ def write(run: Run, out: Path | None = None, overwrite: bool = False) -> Path:
     Raises:
         UserError: nothing is logged yet, a package is missing, or the file cannot be written.
     """
-    record, events, summaries = export.need(
+    record, events, summaries = extras.need(
         "--tensorboard",
+        "tensorboard",
         "tensorboard.summary.writer.record_writer",
         "tensorboard.compat.proto.event_pb2",
         "tensorboard.compat.proto.summary_pb2",

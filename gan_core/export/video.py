@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gan_core import __version__, export, files, images
+from gan_core import __version__, export, extras, files, images
 from gan_core.runs import Run, grids
 
 MILLISECONDS = 250  # a preview, as in the GIF ...
@@ -19,7 +19,7 @@ def write(run: Run, out: Path | None = None, overwrite: bool = False) -> Path:
     Raises:
         UserError: there are no grids yet, a package is missing, or the file cannot be written.
     """
-    (av,) = export.need("--mp4", "av")
+    (av,) = extras.need("--mp4", "mp4", "av")
     path = export.free(out or export.default(run, ".mp4"), overwrite)
     found = list(grids(run).values())
     frames = [_even(frame) for frame in found if frame.shape == found[-1].shape]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from gan_core.decode.image_files import first_line
 from gan_core.errors import UserError
+from gan_core.extras import need
 from gan_core.runs import CONFIG, DISCRIMINATOR, WEIGHTS, Run, find_run
 
 PREFIX = "hub:"
@@ -61,8 +62,7 @@ def _local(folder: Path, title: str) -> Path:
 
 
 def _downloaded(repository: str, revision: str | None, title: str) -> Path:
-    import huggingface_hub  # takes a while to import, and is needed for this alone
-    from huggingface_hub import errors
+    huggingface_hub, errors = need(title, "hub", "huggingface_hub", "huggingface_hub.errors")
 
     try:
         return Path(huggingface_hub.snapshot_download(repository, revision=revision, allow_patterns=list(FILES)))

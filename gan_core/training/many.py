@@ -18,6 +18,7 @@ from typing import Any
 from tqdm import tqdm
 
 from gan_core.errors import UserError
+from gan_core.extras import need
 from gan_core.runs import Run, remote
 
 RETRIES = 5  # of a task whose process or machine died
@@ -75,10 +76,7 @@ def train_all(
 
 
 def _started(address: str) -> Any:
-    try:
-        import ray
-    except ImportError as error:
-        raise UserError("--on ray needs the package: pip install 'ray==2.60.0'") from error
+    (ray,) = need("--on ray", "ray", "ray")
     host, _, port = address.removeprefix("ray://").rpartition(":")
     try:
         if host:  # Ray itself tries for minutes, in words of its own

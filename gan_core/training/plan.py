@@ -4,8 +4,9 @@ import importlib.metadata
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,114 +18,92 @@ from gan_core.config import IMAGE_SIZES, RunConfig
 from gan_core.data.readers import phantom
 from gan_core.errors import UserError
 from gan_core.families import loading
-from gan_core.families.registry import find_preset
+from gan_core.families.registry import Preset, find_preset
 from gan_core.inference import input_check
+from gan_core.options import RunOptions, declared, serves
 from gan_core.training import ada, devices
 from gan_core.training.previews import inputs
 from gan_core.training.sampler import Batches
 
 
-def plan(
-    preset: str,
-    source: str,
-    *,
-    epochs: int = 50,
-    image_size: int | None = None,
-    batch_size: int | None = None,
-    seed: int = 0,
-    channels: int = 1,
-    fit: str = "crop",
-    patient_pattern: str | None = None,
-    pair_pattern: str | None = None,
-    preview_every: int = 1,
-    log_every: int = 10,
-    snapshots: bool = False,
-    device: str = "auto",
-    precision: str = "auto",
-    domains: tuple[str, ...] = (),
-    preview_inputs: str = inputs.HELD_OUT,
-    settings: list[str] | None = None,
-) -> tuple[RunConfig, data.Prepared]:
+def plan(options: RunOptions) -> tuple[RunConfig, data.Prepared]:
     """Prepare the data and write down everything that the run is made of.
-
-    settings: `key=value` texts that change the preset's; precision: 32-true, bf16-mixed, or auto (both are timed once).
-    image_size and batch_size default to the preset's. domains: of a translator, the two classes A and B; the source's
-    own where it has just two. preview_inputs: see the module of that name. pair_pattern: a regular expression whose one
-    group finds the same in the names of both pictures of a pair, for presets that learn from pairs; see `data.pairs`.
 
     Raises:
         UserError: an unknown preset or setting, sizes that do not fit, data that cannot be read or is too little.
     """
-    entry = find_preset(preset)
-    image_size = entry.image_size if image_size is None else image_size
-    batch_size = entry.batch_size if batch_size is None else batch_size
-    if image_size not in IMAGE_SIZES:
-        raise UserError(f"--size {image_size}: choose one of {', '.join(map(str, IMAGE_SIZES))}")
-    translates = entry.task == "translate"
-    # Batch norm needs two pictures, a translator's instance norm one.
-    least = (
-        ("--epochs", epochs, 1),
-        ("--batch-size", batch_size, 1 if translates else 2),
-        ("--log-every", log_every, 1),
-    )
-    for name, value, smallest in least:
-        if value < smallest:
-            raise UserError(f"{name} {value} is too small: take {smallest} or more")
-    if (domains or preview_inputs != inputs.HELD_OUT) and not translates:
-        raise UserError(f"'{preset}' does not translate: --domains and --preview-inputs are for presets that do")
-    if pair_pattern is not None and not entry.traits.paired:
-        raise UserError(f"'{preset}' learns from no pairs: --pair-pattern is for presets that do")
-    if entry.traits.paired and preview_inputs.startswith("run:"):
-        raise UserError(
-            f"--preview-inputs {preview_inputs}: '{preset}' shows pairs, and generated pictures have no partner"
-        )
-    if channels == 1 and phantom.in_colour(source):
-        raise UserError(f"{source} is drawn in colour: add --channels 3")
+    entry = find_preset(options.preset)
+    image_size = entry.image_size if options.image_size is None else options.image_size
+    batch_size = entry.batch_size if options.batch_size is None else options.batch_size
+    options = replace(options, image_size=image_size, batch_size=batch_size)
+    _check(options, entry)
+    preset, source, translates = entry.name, options.source, entry.task == "translate"
     definition = loading.load_family(entry.family)
-    own = config.parse_settings(definition.config, definition.presets[entry.name], settings or [])
-    prepared = data.prepare(source, size=image_size, channels=channels, fit=fit, patient_pattern=patient_pattern)
+    own = config.parse_settings(definition.config, definition.presets[preset], list(options.settings))
+    prepared = data.prepare(
+        source,
+        size=image_size,
+        channels=options.channels,
+        fit=options.fit,
+        patient_pattern=options.patient_pattern,
+    )
     if translates:
-        domains = _domains(domains, prepared)
-        prepared = _of_domains(prepared, domains, entry.traits.paired, pair_pattern)
+        options = replace(options, domains=_domains(options.domains, prepared))
+        prepared = _of_domains(prepared, options, entry.traits.paired)
     _check_counts(prepared, batch_size, translates)
     if getattr(own, "augment", "none") == "adaptive":
         parts = [prepared.labels[prepared.indices(split)] for split in ("train", "val")]
         ada.eligible(parts[0], parts[1], entry.traits.one_way)
     if definition.family.conditional and not definition.family.one_class and len(prepared.classes) < 2:
         raise UserError(f"{source}: '{preset}' needs at least two classes, found one ({prepared.classes[0]})")
+    precision, device = options.precision, options.device
     if precision == "auto" and devices.processes() > 1:
         # Each would time for itself, and they must agree.
         precision = "bf16-mixed" if devices.accelerator(device) == "cuda" else "32-true"
     if precision == "auto":
         precision = _time_precision(entry.family, config.to_dict(own), prepared, batch_size, device, translates)
-    settled = RunConfig(
-        preset=entry.name,
-        family=entry.family,
-        source=source,
-        fingerprint=prepared.fingerprint,
-        classes=prepared.classes,
-        class_counts=tuple(prepared.counts()["train"][name] for name in prepared.classes),
-        image_size=image_size,
-        channels=channels,
-        fit=fit,
-        epochs=epochs,
-        batch_size=batch_size,
-        seed=seed,
-        precision=cast(devices.Precision, precision),
-        preview_every=preview_every,
-        log_every=log_every,
-        snapshots=snapshots,
-        settings=config.to_dict(own),
-        traits=loading.traits(definition, own, entry),
-        domains=domains,
-        preview_inputs=inputs.check(preview_inputs),
-        subject=input_check.subject(_some(prepared)),
-        patient_pattern=patient_pattern,
-        pair_pattern=pair_pattern,
-        versions={name: importlib.metadata.version(name) for name in ("torch", "numpy")} | {"ganray": __version__},
-        git_commit=_git_commit(),
-    )
+    found = {
+        "family": entry.family,
+        "fingerprint": prepared.fingerprint,
+        "classes": prepared.classes,
+        "class_counts": tuple(prepared.counts()["train"][name] for name in prepared.classes),
+        "precision": precision,
+        "settings": config.to_dict(own),
+        "traits": loading.traits(definition, own, entry),
+        "preset": entry.name,
+        "preview_inputs": inputs.check(options.preview_inputs),
+        "subject": input_check.subject(_some(prepared)),
+        "versions": {name: importlib.metadata.version(name) for name in ("torch", "numpy")} | {"ganray": __version__},
+        "git_commit": _git_commit(),
+    }
+    settled = RunConfig(**options.recorded() | found)
     return settled, prepared
+
+
+def _check(options: RunOptions, entry: Preset) -> None:
+    """Whether the preset can do what is asked; what only the data can tell comes later."""
+    if options.image_size not in IMAGE_SIZES:
+        raise UserError(f"--size {options.image_size}: choose one of {', '.join(map(str, IMAGE_SIZES))}")
+    translates, known = entry.task == "translate", declared(type(options))
+    # Batch norm needs two pictures, a translator's instance norm one.
+    least = {name: one.least for name, one in known.items() if one.least} | {"batch_size": 1 if translates else 2}
+    for name, smallest in least.items():
+        if getattr(options, name) < smallest:
+            raise UserError(f"{known[name].flag} {getattr(options, name)} is too small: take {smallest} or more")
+    unfit = {"translate": f"'{entry.name}' does not translate", "pairs": f"'{entry.name}' learns from no pairs"}
+    for needs, said in unfit.items():
+        others = {name: one for name, one in known.items() if one.needs == needs}
+        strange = [one for one in others.values() if not serves(one, translates=translates, paired=entry.traits.paired)]
+        if strange and any(getattr(options, name) != one.default for name, one in others.items()):
+            flags = " and ".join(one.flag for one in strange)
+            raise UserError(f"{said}: {flags} {'are' if len(strange) > 1 else 'is'} for presets that do")
+    if entry.traits.paired and options.preview_inputs.startswith("run:"):
+        raise UserError(
+            f"--preview-inputs {options.preview_inputs}: '{entry.name}' shows pairs, and generated pictures have no "
+            "partner"
+        )
+    if options.channels == 1 and phantom.in_colour(options.source):
+        raise UserError(f"{options.source} is drawn in colour: add --channels 3")
 
 
 def _some(prepared: data.Prepared, count: int = 64) -> np.ndarray:
@@ -133,10 +112,11 @@ def _some(prepared: data.Prepared, count: int = 64) -> np.ndarray:
     return prepared.images[train[:: max(1, len(train) // count)]]
 
 
-def _of_domains(prepared: data.Prepared, domains: tuple[str, ...], paired: bool, pattern: str | None) -> data.Prepared:
+def _of_domains(prepared: data.Prepared, options: RunOptions, paired: bool) -> data.Prepared:
     """The images to train on; says how many have no partner, where one is needed."""
-    found = data.of_domains(prepared, domains, paired, pattern)
-    alone = int(np.isin(prepared.labels, [prepared.classes.index(name) for name in domains]).sum()) - len(found.names)
+    found = data.of_run(prepared, options, paired)
+    named = [prepared.classes.index(name) for name in options.domains]
+    alone = int(np.isin(prepared.labels, named).sum()) - len(found.names)
     if alone:
         print(f"{prepared.source}: {alone} pictures have no partner and are left out", file=sys.stderr)
     return found

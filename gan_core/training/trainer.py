@@ -78,7 +78,7 @@ def resume(run: Run, device: str = "auto") -> Run:
             raise UserError(f"run '{run.name}': {settled.source} has changed since it began; train a new run")
         if settled.domains:
             paired = loading.load_family(settled.family).family.paired
-            prepared = data.of_domains(prepared, settled.domains, paired, settled.pair_pattern)
+            prepared = data.of_run(prepared, settled, paired)
         trainer = Trainer(settled, prepared, fabric, writer, run.root)
         trainer.restore(run)
         trainer.run()

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard.jobs import Jobs, TrainingOrder
+from dashboard.jobs import Jobs
 from gan_core import runs
+from gan_core.options import RunOptions
 from tests.helpers.pages import PAGES, animated, healthy, open_page, plotted, staged, texts
 from tests.helpers.run_folders import make_run
 
@@ -214,14 +215,14 @@ def test_train_asks_a_translator_for_its_domains(full: Path) -> None:
     assert "domain_a" not in [field.key for field in app.selectbox]
     choose(app, preset=LIGHT)
     assert (app.selectbox(key="domain_a").value, app.selectbox(key="domain_b").value) == ("normal", "covid")
-    assert (app.selectbox(key="size").value, app.number_input(key="batch").value) == (128, 1)
+    assert (app.selectbox(key="image_size").value, app.number_input(key="batch_size").value) == (128, 1)
     assert app.number_input(key="epochs").value == 10
     assert not app.button(key="start").disabled
     app.number_input(key="epochs").set_value(7).run()
     choose(app, preset=UNET)  # of the same task: what was typed stays
     assert app.number_input(key="epochs").value == 7
     choose(app, preset="gan")
-    assert (app.selectbox(key="size").value, app.number_input(key="batch").value) == (64, 32)
+    assert (app.selectbox(key="image_size").value, app.number_input(key="batch_size").value) == (64, 32)
 
 
 def test_domains_follow_the_data(full: Path, tmp_path: Path) -> None:
@@ -245,7 +246,7 @@ def test_generators_of_the_same_classes_can_give_the_inputs(full: Path) -> None:
     (run.folder / runs.CONFIG).write_text(json.dumps(config))
     app = choose(open_page("train"), preset=LIGHT)
     assert "generated: adults" in app.selectbox(key="preview_inputs").options
-    choose(app, size=64)
+    choose(app, image_size=64)
     assert "generated: adults" not in app.selectbox(key="preview_inputs").options
 
 
@@ -264,14 +265,21 @@ def test_a_mistake_in_the_domains_is_named(full: Path, a: str | None, b: str | N
 
 
 def test_train_passes_on_what_was_chosen(full: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    orders: list[TrainingOrder] = []
-    monkeypatch.setattr(Jobs, "train", lambda _, order: orders.append(order))
+    orders: dict[str, RunOptions] = {}
+    monkeypatch.setattr(Jobs, "train", lambda _, name, options: orders.update({name: options}))
     app = choose(open_page("train"), preset=LIGHT, domain_a="viral", preview_inputs="phantom:cxr")
     healthy(app.button(key="start").click().run())
     choose(app, preset="dcgan")
     healthy(app.button(key="start").click().run())
-    translator, generator = orders
-    assert translator == TrainingOrder(
-        LIGHT, "phantom:cxr", f"{LIGHT}-1", 10, 128, 1, 0, ("viral", "covid"), "phantom:cxr"
-    )
-    assert generator == TrainingOrder("dcgan", "phantom:cxr", "dcgan-1", 50, 64, 32, 0)
+    assert orders == {
+        f"{LIGHT}-1": RunOptions(
+            LIGHT,
+            "phantom:cxr",
+            epochs=10,
+            image_size=128,
+            batch_size=1,
+            domains=("viral", "covid"),
+            preview_inputs="phantom:cxr",
+        ),
+        "dcgan-1": RunOptions("dcgan", "phantom:cxr", epochs=50, image_size=64, batch_size=32),
+    }

@@ -1,17 +1,19 @@
-"""What is installed is pinned, what is pinned says why, and what is imported is pinned."""
+"""What is installed is pinned, what is pinned says why, and pyproject.toml names ranges that hold what is pinned."""
 
 import re
 import sys
 import tomllib
-from importlib.metadata import packages_distributions, version
+from importlib.metadata import packages_distributions
+from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
 
-from tests.conftest import ROOT
+from tests.conftest import PINNED, ROOT, pins, versions
 from tests.house.imports import OURS, imported, our_sources
 
-LINE = re.compile(r"(?P<name>[A-Za-z0-9._-]+)==(?P<version>\S+)\s+# (?P<reason>\S.*)")
 FILES = ("requirements.txt", "requirements-dev.txt")
+PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
 def lines(file: str) -> list[str]:
@@ -20,15 +22,19 @@ def lines(file: str) -> list[str]:
     return [line for line in text.splitlines() if line and not line.startswith(("#", "-r "))]
 
 
-def pins(file: str) -> dict[str, str]:
-    return {match["name"]: match["version"] for line in lines(file) if (match := LINE.fullmatch(line))}
+def base() -> list[Requirement]:
+    """What every user needs."""
+    return [Requirement(line) for line in PROJECT["dependencies"]]
 
 
-def extras() -> dict[str, str]:
-    """What only some users need: package -> version."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    named = [entry for group in project.get("optional-dependencies", {}).values() for entry in group]
-    return dict(entry.split("==") for entry in named)
+def extras() -> dict[str, list[Requirement]]:
+    """What only some users need, by the extra's name."""
+    return {name: [Requirement(line) for line in group] for name, group in PROJECT["optional-dependencies"].items()}
+
+
+def ranges() -> list[Requirement]:
+    optional = [one for name, group in extras().items() if name != "all" for one in group]
+    return [*base(), *optional]
 
 
 def plain(name: str) -> str:
@@ -38,17 +44,29 @@ def plain(name: str) -> str:
 
 @pytest.mark.parametrize("file", FILES)
 def test_each_package_is_pinned_and_says_why(file: str) -> None:
-    assert [line for line in lines(file) if not LINE.fullmatch(line)] == []
+    assert [line for line in lines(file) if not PINNED.fullmatch(line)] == []
 
 
-@pytest.mark.parametrize("file", FILES)
-def test_the_tests_run_with_the_pinned_versions(file: str) -> None:
-    installed = {name: version(name).split("+")[0] for name in pins(file)}  # torch adds how it was built
-    assert installed == pins(file)
+@pytest.mark.parametrize("wanted", ranges(), ids=str)
+def test_a_range_begins_somewhere_and_holds_the_pinned_version(wanted: Requirement) -> None:
+    pinned = {plain(name): pin for name, pin in (pins(FILES[0]) | pins(FILES[1])).items()}
+    assert wanted.specifier.contains(pinned[plain(wanted.name)])
+    assert {bound.operator for bound in wanted.specifier} <= {">=", "<"}
+    assert any(bound.operator == ">=" for bound in wanted.specifier)
 
 
-def test_extras_are_tested_at_their_pinned_versions() -> None:
-    assert extras().items() <= pins("requirements-dev.txt").items()
+def test_what_is_pinned_for_users_is_in_a_range() -> None:
+    assert {plain(name) for name in pins("requirements.txt")} <= {plain(one.name) for one in ranges()}
+
+
+def test_the_extra_of_all_is_all() -> None:
+    found = extras()
+    (everything,) = found.pop("all")
+    assert (everything.name, everything.extras) == ("ganray", set(found))
+
+
+def test_the_suite_says_which_versions_it_runs_with() -> None:
+    assert versions()[0].startswith("with torch ")
 
 
 def locked() -> dict[str, tuple[str, int]]:
@@ -69,7 +87,7 @@ def test_the_lock_file_holds_what_is_pinned_each_with_hashes() -> None:
     assert [name for name, (_, hashes) in found.items() if not hashes] == []
 
 
-def test_what_is_imported_is_pinned() -> None:
+def test_what_is_imported_is_in_a_range() -> None:
     sources = our_sources(ROOT)
     used = {
         name.split(".")[0]
@@ -78,8 +96,8 @@ def test_what_is_imported_is_pinned() -> None:
     }
     foreign = used - sys.stdlib_module_names - set(OURS)
     offered = packages_distributions()
-    pinned = {plain(name) for name in (*pins("requirements.txt"), *extras())}
-    assert {name for name in foreign if not set(map(plain, offered.get(name, []))) & pinned} == set()
+    known = {plain(one.name) for one in ranges()}
+    assert {name for name in foreign if not set(map(plain, offered.get(name, []))) & known} == set()
 
 
 def test_the_settings_of_the_app_are_safe() -> None:

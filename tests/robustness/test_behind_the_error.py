@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.widgets import error_boundary
 from gan_core import cli
-from gan_core.cli import training
+from gan_core.cli import listing
 from gan_core.errors import UserError
 from tests.conftest import ROOT
 from tests.helpers.run_folders import make_run
@@ -141,7 +141,7 @@ def test_a_fault_of_ours_on_the_command_line(
         def fail(_: object, error: BaseException = error) -> None:
             raise error
 
-        monkeypatch.setattr(training, "list_runs", fail)
+        monkeypatch.setattr(listing, "list_runs", fail)
         assert cli.main(["list", "--runs", str(tmp_path)]) == code
         said = capsys.readouterr().err
         assert said.splitlines()[-1].startswith(words)

@@ -15,7 +15,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard.library import evaluation_files, evaluations, store
 from dashboard.library.store import Library
 from gan_core import cli, diagnostics, runs
-from gan_core.cli import training
+from gan_core.cli import listing
 from gan_core.decode.worker import DecodeWorker
 from gan_core.errors import UserError
 from gan_core.evaluation import ranking, results
@@ -76,7 +76,7 @@ def each(examples: int, whole: Any, check: Callable[[bytes], None]) -> None:
 def listed(root: Path, name: str) -> None:
     """All that is shown of a run where runs are listed: the command line, the pages, what happened."""
     run = Run(root / name, root)
-    training._summary([run]).encode(errors="strict")
+    listing.summary([run]).encode(errors="strict")
     library = Library(root)
     entry = library.find(name)
     assert entry is not None

@@ -7,11 +7,12 @@ import pytest
 from starlette.requests import Request
 from streamlit.testing.v1 import AppTest
 
-from dashboard.jobs import Jobs, TrainingOrder
+from dashboard.jobs import Jobs
 from dashboard.live.models import ModelCache
 from dashboard.server import frames
 from gan_core import cli, runs
 from gan_core.errors import UserError
+from gan_core.options import RunOptions
 from gan_core.runs import Run
 from tests.conftest import ROOT
 from tests.helpers.run_folders import make_run
@@ -88,7 +89,7 @@ def test_no_run_is_made_or_opened_under_a_hostile_name(name: str, root: Path, tm
         runs.check_name(name)
     jobs = Jobs(root, tmp_path)
     with pytest.raises(UserError):
-        jobs.train(TrainingOrder("gan", "phantom:cxr", name, 1, 32, 8, 0))
+        jobs.train(name, RunOptions("gan", "phantom:cxr", epochs=1, image_size=32, batch_size=8))
     with pytest.raises(UserError, match="there is no run"):
         ModelCache(root).get(name)
     assert tree(root.parent) == before

@@ -1,19 +1,21 @@
 """What to train: the form of the page Train, and what it orders."""
 
 from collections.abc import Callable
+from typing import Any
 
 import streamlit as st
 
 from dashboard import jobs
-from dashboard.jobs import TrainingOrder
 from dashboard.library import source_check, store
 from dashboard.widgets import error_boundary
 from dashboard.widgets.text import plain
 from gan_core import runs
 from gan_core.config import IMAGE_SIZES
+from gan_core.data.readers import phantom
 from gan_core.errors import UserError
 from gan_core.families import registry
 from gan_core.families.registry import Preset
+from gan_core.options import Option, RunOptions, comma_separated, declared, serves
 
 PHANTOM = "phantom:cxr"
 DRAWN = {
@@ -21,6 +23,10 @@ DRAWN = {
     "phantom:mri": "Slices of heads drawn by the program: no data needed.",
     "phantom:colour": "Grey X-rays and their twins in the colours of tissue, drawn by the program: no data needed.",
 }
+# The options that have a place of their own in the form; all others are drawn by `show_more`.
+PLACED = frozenset(
+    {"preset", "source", "epochs", "image_size", "batch_size", "seed", "domains", "preview_inputs", "pair_pattern"}
+)
 DATA_HELP = """
 - `phantom:cxr` are chest X-rays that the program draws itself; `phantom:cxr?images=200` draws fewer
 - `phantom:mri` are slices of heads, `phantom:colour` X-rays beside the same in the colours of tissue
@@ -63,13 +69,14 @@ def show() -> None:
         translates = preset.task == "translate"
         with st.grid(5, min_column_width=130):
             st.number_input("Epochs", 1, 100_000, key="epochs")
-            st.selectbox("Image size", IMAGE_SIZES, format_func="{} px".format, key="size")
-            st.number_input("Batch size", 1 if translates else 2, 4096, key="batch")
+            st.selectbox("Image size", IMAGE_SIZES, format_func="{} px".format, key="image_size")
+            st.number_input("Batch size", 1 if translates else 2, 4096, key="batch_size")
             st.number_input("Seed", 0, 2**31 - 1, 0, key="seed")
             suggested = jobs.jobs().free_name(preset.name)
             typed = st.text_input("Name", placeholder=suggested, key="name", help="Left empty, the name shown is used.")
         domain_problem = show_domains(source) if translates and not problem else ""
         pairs_problem = show_pairs(source) if preset.traits.paired else ""
+        show_more(preset)
         name_problem = _name_problem(typed.strip() or suggested)
         _note(name_problem, "")
         st.button(
@@ -103,7 +110,7 @@ def show_domains(source: str) -> str:
                 placeholder="a class of the data",
                 help=DOMAIN_HELP,
             )
-        inputs = source_check.preview_inputs(_domains(), form["size"], store.library().readable())
+        inputs = source_check.preview_inputs(_domains(), form["image_size"], store.library().readable())
         if form.get("preview_inputs") not in inputs:
             form["preview_inputs"] = source_check.HELD_OUT
         named = source_check.inputs_name
@@ -124,11 +131,36 @@ def show_pairs(source: str) -> str:
     return problem
 
 
+def show_more(preset: Preset) -> None:
+    """A field for every option that has no place of its own above, folded away."""
+    translates = preset.task == "translate"
+    rest = {name: one for name, one in declared().items() if name not in PLACED}
+    with st.expander("More options"), st.grid(4, min_column_width=160):
+        for name, one in rest.items():
+            if serves(one, translates=translates, paired=preset.traits.paired):
+                _field(name, one)
+
+
+def _field(name: str, one: Option) -> None:
+    """The widget that fits an option's type; its key is the option's name."""
+    label = name.replace("_", " ").capitalize()
+    words = plain(f"{one.description[:1].upper()}{one.description[1:]}. {one.more}".lstrip(". ").rstrip())
+    if one.choices:
+        st.selectbox(label, one.choices, one.choices.index(one.default), key=name, help=words)
+    elif one.kind is bool:
+        st.checkbox(label, one.default, key=name, help=words)
+    elif one.kind in (int, float):
+        st.number_input(label, one.least, value=one.default, key=name, help=words)
+    else:
+        text = ",".join(one.default) if one.kind is tuple else one.default or ""
+        st.text_input(label, text, key=name, placeholder=one.metavar, help=words)
+
+
 def _set_defaults(preset: Preset, put: Callable[[str, int], object]) -> None:
     """The numbers that a preset is trained with where the user names none."""
     put("epochs", 10 if preset.task == "translate" else 50)  # a translator's epoch has many more steps
-    put("size", preset.image_size)
-    put("batch", preset.batch_size)
+    put("image_size", preset.image_size)
+    put("batch_size", preset.batch_size)
 
 
 @error_boundary.action
@@ -147,42 +179,42 @@ def _domains() -> tuple[str, ...]:
     return tuple(str(field).strip() for field in fields if field and str(field).strip())
 
 
-def _pair_pattern(preset: str, source: str) -> str:
-    """What was typed, where it is asked for."""
-    asked = registry.find_preset(preset).traits.paired and not source.startswith("phantom:")
-    return str(st.session_state.get("pair_pattern", "")).strip() if asked else ""
-
-
 @error_boundary.action
 def _start() -> None:
     """Start what the form says now; what was typed just before the click is known only here."""
     form = st.session_state
-    preset, source = str(form["preset"]), str(form["source"]).strip()
     try:
-        translates = registry.find_preset(preset).task == "translate"
-        domains = _domains() if translates else ()
-        problem = source_check.problem(source)
-        if translates:
-            problem = problem or source_check.domain_problem(domains, source_check.classes(source))
-        pair_pattern = _pair_pattern(preset, source)
-        if problem := problem or source_check.pattern_problem(pair_pattern):
+        options = _options()
+        problem = source_check.problem(options.source)
+        if registry.find_preset(options.preset).task == "translate":
+            problem = problem or source_check.domain_problem(options.domains, source_check.classes(options.source))
+        if problem := problem or source_check.pattern_problem(options.pair_pattern or ""):
             raise UserError(problem)
-        order = TrainingOrder(
-            preset=preset,
-            source=source,
-            name=str(form["name"]).strip() or jobs.jobs().free_name(preset),
-            epochs=int(form["epochs"]),
-            size=int(form["size"]),
-            batch_size=int(form["batch"]),
-            seed=int(form["seed"]),
-            domains=domains,
-            preview_inputs=str(form.get("preview_inputs", "")) if translates else "",
-            pair_pattern=pair_pattern,
-        )
-        jobs.jobs().train(order)
+        jobs.jobs().train(str(form["name"]).strip() or jobs.jobs().free_name(options.preset), options)
         form["name"] = ""
     except UserError as error:
         form["start error"] = str(error)
+
+
+def _options() -> RunOptions:
+    """What the form says: a widget has the name of its option. An option that the preset has no use for is left out."""
+    form = st.session_state
+    preset, known = registry.find_preset(str(form["preset"])), declared()
+    values = {name: _value(form[name], known[name]) for name in known if name in form} | {"domains": _domains()}
+    translates, source = preset.task == "translate", str(form["source"]).strip()
+    fitting = {n: v for n, v in values.items() if serves(known[n], translates=translates, paired=preset.traits.paired)}
+    if source.startswith("phantom:"):
+        fitting.pop("pair_pattern", None)  # it knows its pairs
+    return RunOptions.of(fitting, channels=3 if phantom.in_colour(source) else fitting.get("channels"))
+
+
+def _value(typed: Any, one: Option) -> Any:
+    """What a widget holds, as the option takes it; None where it was left empty."""
+    if not isinstance(typed, str):
+        return typed
+    if one.kind is tuple:
+        return tuple(typed.split()) if one.repeated else comma_separated(typed)
+    return typed.strip() or None
 
 
 def _name_problem(name: str) -> str:

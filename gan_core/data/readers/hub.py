@@ -13,6 +13,7 @@ from typing import Any
 from gan_core.data.layout import SPLIT_NAMES, Place, check_class_names
 from gan_core.data.source import Entry
 from gan_core.errors import UserError, nearest
+from gan_core.extras import need
 
 CONVERTED = "refs/convert/parquet"
 LABELS = ("labels", "label", "class", "category", "target")
@@ -50,10 +51,7 @@ def open_hub(text: str) -> HubSource:
     """
     if not text:
         raise UserError("hf: needs a data set's name, as in hf:owner/name or hf:owner/name:config")
-    try:
-        import datasets
-    except ImportError as error:
-        raise UserError("Hugging Face data sets need one more package: run `pip install datasets`") from error
+    (datasets,) = need(f"hf:{text}", "hub", "datasets")
     folder, name, config = _parse(text)
     if folder:
         parquet = [path.relative_to(folder).as_posix() for path in folder.rglob("*.parquet")]

@@ -11,17 +11,14 @@ import psutil
 import pytest
 
 from dashboard import jobs
-from dashboard.jobs import Job, Jobs, TrainingOrder
+from dashboard.jobs import Job, Jobs
 from gan_core import config, runs
-from gan_core.cli import parser
 from gan_core.errors import UserError
+from gan_core.options import RunOptions
 from gan_core.runs import Run
 from tests.helpers.run_folders import make_run, settings
 
-ORDER = TrainingOrder("dcgan", "phantom:cxr?images=64", "mine", 2, 32, 8, 1)
-TRANSLATOR = TrainingOrder(
-    "cyclegan_resnet_light", "phantom:cxr?images=64", "mine", 2, 32, 1, 1, ("normal", "covid"), "phantom:cxr"
-)
+OPTIONS = RunOptions("dcgan", "phantom:cxr?images=64", epochs=2, image_size=32, batch_size=8, seed=1)
 
 
 @pytest.fixture
@@ -34,31 +31,9 @@ def wait(job: Job, seconds: float = 60) -> None:
 
 
 @pytest.mark.processes
-def test_the_command_line_understands_the_order() -> None:
-    words = [sys.executable, "-m", "gan_core", "train", "--help"]
-    text = subprocess.run(words, capture_output=True, text=True, check=True, cwd=jobs.PACKAGE_ROOT).stdout
-    for option in (word for order in (ORDER, TRANSLATOR) for word in order.arguments() if word.startswith("--")):
-        assert option in text
-    assert not {"--domains", "--preview-inputs"} & set(ORDER.arguments())
-    assert TRANSLATOR.arguments()[-4:] == ["--domains", "normal,covid", "--preview-inputs", "phantom:cxr"]
-
-
-def test_the_command_line_reads_what_was_ordered() -> None:
-    options = parser._parser().parse_args(TRANSLATOR.arguments())
-    assert (options.preset, options.data, options.batch_size) == ("cyclegan_resnet_light", TRANSLATOR.source, 1)
-    assert (options.domains, options.preview_inputs) == (("normal", "covid"), "phantom:cxr")
-
-
-def test_what_the_names_of_a_pair_share_is_ordered() -> None:
-    order = TrainingOrder("pix2pix", "slices", "mine", 2, 64, 1, 0, ("T1", "T2"), pair_pattern=r"-(\d+)_")
-    assert parser._parser().parse_args(order.arguments()).pair_pattern == r"-(\d+)_"
-    assert parser._parser().parse_args(TRANSLATOR.arguments()).pair_pattern is None
-
-
-@pytest.mark.processes
 def test_a_mistake_is_told_in_the_command_lines_words(started: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(started.logs.parent)  # the package is found from anywhere
-    job = started.train(TrainingOrder("dcgan", "no/such/folder", "mine", 2, 32, 8, 1))
+    job = started.train("mine", RunOptions("dcgan", "no/such/folder", epochs=2, image_size=32))
     wait(job)
     assert job.over and job.failed
     assert "no/such/folder" in job.error()
@@ -72,10 +47,10 @@ def test_a_mistake_is_told_in_the_command_lines_words(started: Jobs, monkeypatch
 
 @pytest.mark.processes
 def test_two_trainings_of_one_name_are_refused(started: Jobs) -> None:
-    job = started.train(ORDER)
+    job = started.train("mine", OPTIONS)
     try:
         with pytest.raises(UserError, match="exists already"):
-            started.train(ORDER)
+            started.train("mine", OPTIONS)
         assert started.free_name("mine") == "mine-1"
         started.forget("mine")
         assert list(started.all()) == ["mine"]  # not while it goes on
@@ -89,7 +64,7 @@ def test_two_trainings_of_one_name_are_refused(started: Jobs) -> None:
 @pytest.mark.parametrize("name", ["../x", "a/b", "", ".hidden", "reference", "con"])
 def test_bad_names_start_nothing(started: Jobs, name: str) -> None:
     with pytest.raises(UserError):
-        started.train(TrainingOrder("dcgan", "phantom:cxr", name, 2, 32, 8, 1))
+        started.train(name, OPTIONS)
     assert started.all() == {}
     assert not started.logs.exists()
 

@@ -81,7 +81,7 @@ def test_an_engine_that_is_none_is_one_line(
 
 
 def test_what_costs_more_is_handed_out_first() -> None:
-    options = argparse.Namespace(size=32, channels=1, set=["lr=0.001"])
+    options = argparse.Namespace(image_size=32, channels=1, settings=["lr=0.001"])
     jobs = [Job(f"{preset}-s{seed}", preset, seed) for seed in (0, 1) for preset in ("gan", "dcgan", "r3gan")]
     before = torch.random.get_rng_state()
     handed = training._longest_first(options, jobs)

@@ -1,0 +1,26 @@
+"""Opens the app in any folder: `ganray app`, or python -m dashboard [--runs DIR] [--port N]."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+SCRIPT = Path(__file__).resolve().parent / "launcher" / "streamlit_app.py"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m dashboard", description="Open the app.")
+    parser.add_argument("--runs", metavar="DIR", help="folder of runs, or URL")
+    parser.add_argument("--port", type=int, metavar="N", help="of the address http://127.0.0.1:N (default 8501)")
+    options = parser.parse_args()
+    if options.runs:
+        os.environ["GANRAY_RUNS"] = options.runs  # a training that the app starts inherits it
+    from streamlit.web import cli
+
+    port = [] if options.port is None else ["--server.port", str(options.port)]
+    sys.argv = ["streamlit", "run", str(SCRIPT), *port]  # Streamlit reads it in several places
+    cli.main(prog_name="streamlit")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,34 @@
+"""prepare: decode, split and cache a source."""
+
+import argparse
+from pathlib import Path
+
+from gan_core.cli import arguments
+from gan_core.errors import UserError
+from gan_core.options import SOURCE_HELP, add_arguments
+
+
+def register(found: arguments.Commands) -> None:
+    command = arguments.command(found, "prepare", prepare, "decode, split by patient and cache a source")
+    command.add_argument("source", metavar="SOURCE", help=SOURCE_HELP)
+    command.add_argument("dest", metavar="DEST", type=Path, nargs="?", help="with --folders: where they go")
+    add_arguments(command, "image_size", "channels", "fit", "patient_pattern", image_size=64)
+    command.add_argument("--folders", action="store_true", help="write train/ val/ test/ class folders of PNGs to DEST")
+
+
+def prepare(options: argparse.Namespace) -> None:
+    from gan_core import data
+
+    if options.folders and options.dest is None:
+        raise UserError("--folders needs DEST: python -m gan_core prepare SOURCE DEST --folders")
+    prepared = data.prepare(
+        options.source,
+        size=options.image_size,
+        channels=options.channels,
+        fit=options.fit,
+        patient_pattern=options.patient_pattern,
+    )
+    print(data.describe(prepared))
+    if options.folders:
+        data.export_folders(prepared, options.dest)
+        print(f"written to {options.dest}")

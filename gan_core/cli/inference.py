@@ -1,0 +1,65 @@
+"""generate and translate: what a trained run is used for."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from gan_core.cli import arguments
+from gan_core.options import add_arguments
+from gan_core.runs import hub_models
+
+
+def register(found: arguments.Commands) -> None:
+    command = arguments.command(found, "generate", generate, "write pictures made by a trained generator")
+    arguments.run(command)
+    command.add_argument("--num", type=int, required=True, metavar="N", help="how many pictures")
+    command.add_argument("--label", help="a class of a conditional run (default: in the data's proportions)")
+    command.add_argument("--seed", type=int, default=0, help="of the latents (default 0)")
+    command.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the PNG files")
+
+    command = arguments.command(found, "translate", translate, "translate pictures into a translator's other domain")
+    arguments.run(command)
+    command.add_argument("images", metavar="IMAGE", nargs="+", type=Path, help="files, and folders of them")
+    command.add_argument("--to", required=True, metavar="DOMAIN", help="the domain to translate to")
+    command.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the PNG files")
+    command.add_argument(
+        "--original-size",
+        action="store_true",
+        help="bring the change to each picture's own size, in place of writing the network's size",
+    )
+    command.add_argument(
+        "--insist", action="store_true", help="also what does not look like the pictures that the run was trained on"
+    )
+    add_arguments(command, "device", device="cpu")
+
+
+def generate(options: argparse.Namespace) -> None:
+    from gan_core import inference
+
+    model = inference.load(hub_models.find(options.name, options.runs))
+    count = model.write(options.out, options.num, label=options.label, seed=options.seed)
+    print(f"{count} pictures in {options.out}")
+
+
+def translate(options: argparse.Namespace) -> int:
+    from tqdm import tqdm
+
+    from gan_core import inference
+    from gan_core.inference import translation
+    from gan_core.training import devices
+
+    model = inference.load(hub_models.find(options.name, options.runs), devices.accelerator(options.device))
+    done = translation.translate_files(
+        model,
+        options.images,
+        options.to,
+        options.out,
+        original_size=options.original_size,
+        insist=options.insist,
+        progress=lambda files: tqdm(files, desc="translate", unit="picture", disable=None),
+    )
+    count = len(done.written)
+    print(f"{count} picture{'' if count == 1 else 's'} in {options.out}, synthetic, not for diagnosis")
+    for line in done.refused:
+        print(f"error: {line}", file=sys.stderr)
+    return 2 if done.refused else 0

@@ -1,0 +1,50 @@
+"""list: the runs and where they stand."""
+
+import argparse
+
+from gan_core.cli import arguments
+from gan_core.errors import UserError, printable
+from gan_core.runs import Run, list_runs, remote
+
+
+def register(found: arguments.Commands) -> None:
+    command = arguments.command(found, "list", show, "list the runs and where they stand")
+    arguments.runs_folder(command)
+
+
+def show(options: argparse.Namespace) -> None:
+    runs = list_runs(options.runs)
+    print(
+        summary(runs)
+        if runs
+        else f"no runs in {remote.shown(options.runs)} yet: train one, for example on --data phantom:cxr"
+    )
+
+
+def summary(runs: list[Run]) -> str:
+    """A table of runs and their last values."""
+    notes: list[str] = []
+    rows: list[tuple[str, ...]] = [
+        ("run", "preset", "state", "epoch", "loss/g", "loss/d", "acc. real", "acc. fake", "held out", "diversity")
+    ]
+    for run in runs:
+        metrics, epochs, status = run.metrics(), run.epochs(), run.status()
+        metrics.poll()
+        epochs.poll()
+        try:
+            preset = run.config().preset
+        except UserError as error:
+            rows.append((run.name, "?", "unreadable", *["-"] * 7))
+            notes.append(str(error))
+            continue
+        columns = [metrics.column(name) for name in ("loss/g", "loss/d", "accuracy/d_real", "accuracy/d_fake")]
+        looks = [epochs.column(name) for name in ("accuracy/d_held_out", "diversity/samples", "diversity/data")]
+        last = [f"{column[-1]:.3f}" if len(column) else "-" for column in columns]
+        held = f"{looks[0][-1]:.3f}" if len(looks[0]) else "-"
+        spread = f"{looks[1][-1]:.3f} of {looks[2][-1]:.3f}" if len(looks[1]) and len(looks[2]) else "-"
+        # A file that somebody else wrote may hold what a terminal would obey.
+        preset, state = printable(preset, 40), printable(status.state, 20)
+        rows.append((run.name, preset, state, f"{status.epoch}/{status.epochs}", *last, held, spread))
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join([*(line.rstrip() for line in lines), *notes])

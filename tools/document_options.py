@@ -1,0 +1,50 @@
+"""For maintainers: writes the table of a run's options in docs/training.md from `gan_core.options`.
+
+python -m tools.document_options
+"""
+
+import sys
+from pathlib import Path
+
+from gan_core.options import Option, declared
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "training.md"
+BEGIN = "<!-- the options: written by `python -m tools.document_options` -->"
+END = "<!-- the end of the options -->"
+
+
+def main() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    PAGE.write_text(replaced(text), encoding="utf-8")
+    print(f"written to {PAGE}", file=sys.stderr)
+
+
+def replaced(text: str) -> str:
+    """The page with the table as it has to be."""
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    assert begin and end, f"{PAGE} has no place for the table"
+    return f"{before}{BEGIN}\n{table()}\n{END}{after}"
+
+
+def table() -> str:
+    """A row for each option, in the order of --help."""
+    rows = [f"| {_written(one)} | {_told(one)} |" for one in declared().values() if one.flag]
+    return "\n".join(["| option | what it says |", "| --- | --- |", *rows])
+
+
+def _written(one: Option) -> str:
+    """The option as it is typed: `--epochs EPOCHS`."""
+    value = "" if one.kind is bool else one.placeholder
+    if one.choices:
+        value = " or ".join(str(choice) for choice in one.choices)
+    return f"`{f'{one.flag} {value}'.strip()}`"
+
+
+def _told(one: Option) -> str:
+    said = one.description
+    return " ".join(filter(None, (f"{said[:1].upper()}{said[1:]}." if said else "", one.more)))
+
+
+if __name__ == "__main__":
+    main()
