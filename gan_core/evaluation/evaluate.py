@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from gan_core import __version__, data, inference
+from gan_core import data, inference
 from gan_core.config import RunConfig
 from gan_core.data import Prepared
 from gan_core.data.source import COMBINED
@@ -20,6 +20,7 @@ from gan_core.evaluation import parts, results, time_to_quality
 from gan_core.evaluation.parts import Order
 from gan_core.evaluation.results import Evaluation
 from gan_core.runs import Run
+from gan_core.version import __version__
 
 PARTS = {
     "fidelity": parts.fidelity,

@@ -17,8 +17,7 @@ from pathlib import Path
 from gan_core import config, export, files, images
 from gan_core.config import RunConfig
 from gan_core.data.source import COMBINED
-from gan_core.decode.image_files import first_line
-from gan_core.errors import UserError
+from gan_core.errors import UserError, first_line
 from gan_core.evaluation import results
 from gan_core.export import model_card
 from gan_core.runs import (

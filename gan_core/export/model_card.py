@@ -7,12 +7,13 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from gan_core import __version__, images
+from gan_core import images
 from gan_core.config import RunConfig
 from gan_core.errors import UserError, printable
 from gan_core.evaluation.results import MEASURES, Evaluation, Measure
 from gan_core.families import registry
 from gan_core.runs import GIF, Run
+from gan_core.version import __version__
 
 NAME = "README.md"
 _LICENCE = re.compile(r"[a-z0-9][a-z0-9.-]{0,60}")

@@ -18,12 +18,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gan_core import __version__, export, files, images, inference
-from gan_core.decode.image_files import first_line
-from gan_core.errors import UserError
+from gan_core import export, files, images, inference
+from gan_core.errors import UserError, first_line
 from gan_core.families import loading
 from gan_core.inference import Model
 from gan_core.runs import Run
+from gan_core.version import __version__
 
 BOUND = 0.5  # grey levels of 255 that a pixel may differ from torch
 _TRACED, _TRIED = 2, (1, 3)  # pictures at a time: what is traced with two must work with others

@@ -18,8 +18,7 @@ from torch.overrides import TorchFunctionMode
 
 from gan_core import files, images, runs
 from gan_core.config import RunConfig
-from gan_core.decode.image_files import first_line
-from gan_core.errors import UserError, nearest
+from gan_core.errors import UserError, first_line, nearest
 from gan_core.families import loading
 from gan_core.inference.precision import Settled
 from gan_core.runs import Run, hub_models

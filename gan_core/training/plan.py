@@ -12,7 +12,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from gan_core import __version__, config, data, images
+from gan_core import config, data, images
 from gan_core.config import IMAGE_SIZES, RunConfig
 from gan_core.data.readers import phantom
 from gan_core.errors import UserError
@@ -22,6 +22,7 @@ from gan_core.inference import input_check
 from gan_core.training import ada, devices
 from gan_core.training.previews import inputs
 from gan_core.training.sampler import Batches
+from gan_core.version import __version__
 
 
 def plan(

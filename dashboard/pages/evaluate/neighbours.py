@@ -15,8 +15,8 @@ from gan_core import images, runs
 from gan_core.config import RunConfig
 from gan_core.data.decode_pool import decode_one
 from gan_core.data.prepared import Settings
-from gan_core.data.readers import combined
-from gan_core.data.source import COMBINED, open_source
+from gan_core.data.readers import combined, open_source
+from gan_core.data.source import COMBINED
 from gan_core.errors import UserError
 from gan_core.evaluation.results import Memorisation, Neighbour
 from gan_core.runs import Run
