@@ -19,12 +19,11 @@ import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
-from gan_core import __version__, data
+from gan_core import __version__, data, tensor_files
 from gan_core.data import Prepared
 from gan_core.errors import UserError
 from gan_core.evaluation.augmentation import jittered
 from gan_core.evaluation.classifiers import ARCHITECTURES, SEES, SIZE, Card, Classifier, Network, hide, logits, pooled
-from gan_core.training import checkpoints
 
 EPOCHS, BATCH, LEARNING_RATE = 14, 32, 2e-3
 
@@ -127,7 +126,7 @@ def _lungs(pictures: np.ndarray) -> np.ndarray:
 def save(judge: Classifier, path: Path) -> None:
     """Half precision, with its card. Raises UserError: it cannot be written."""
     features = {"features.centre": judge.centre, "features.spread": judge.spread}
-    checkpoints.save_weights(path, {**judge.network.state_dict(), **features}, {"card": asdict(judge.card)})
+    tensor_files.save_half(path, {**judge.network.state_dict(), **features}, {"card": asdict(judge.card)})
 
 
 def main() -> int:

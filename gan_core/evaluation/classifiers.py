@@ -15,9 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gan_core import tensor_files
 from gan_core.config import from_dict
 from gan_core.errors import UserError, nearest
-from gan_core.training import checkpoints
 
 SIZE = 128  # pixels a side that they see; smaller pictures are enlarged, as half of their training pictures were
 SHIPPED = Path(__file__).parent / "weights"
@@ -268,11 +268,11 @@ def names() -> list[str]:
 
 def load(path: Path) -> Classifier:
     """Raises UserError: missing, damaged, or not a classifier."""
-    tensors, header = checkpoints.load(path)
+    tensors, header = tensor_files.load(path)
     card = from_dict(Card, header.get("card"), str(path))
     if card.architecture not in ARCHITECTURES or card.sees not in SEES:
         raise UserError(f"{path} was made by another version of GANray: train the classifier again")
     network = ARCHITECTURES[card.architecture](len(card.classes))
     centre, spread = (tensors.pop(f"features.{part}", torch.zeros(0)).float() for part in ("centre", "spread"))
-    checkpoints.load_into(network, tensors, path)
+    tensor_files.load_into(network, tensors, path)
     return Classifier(card, network.float(), centre, spread)

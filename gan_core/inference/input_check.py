@@ -96,11 +96,11 @@ def build() -> Any:
 
 @cache
 def _network() -> Any:
-    from gan_core.training import checkpoints  # torch
+    from gan_core import tensor_files  # torch
 
     network = build()
-    tensors, _ = checkpoints.load(WEIGHTS)
-    checkpoints.load_into(network, tensors, WEIGHTS)
+    tensors, _ = tensor_files.load(WEIGHTS)
+    tensor_files.load_into(network, tensors, WEIGHTS)
     return network.float().eval()
 
 

@@ -16,13 +16,12 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from gan_core import files, images, runs
+from gan_core import files, images, runs, tensor_files
 from gan_core.config import RunConfig
 from gan_core.errors import UserError, first_line, nearest
 from gan_core.families import loading
 from gan_core.inference.precision import Settled
 from gan_core.runs import Run, hub_models
-from gan_core.training import checkpoints
 
 _BATCH = 64
 _LARGER = 20  # times as many numbers as the weights have bytes: all networks of a run have far fewer
@@ -332,5 +331,5 @@ class _Undrawn(TorchFunctionMode):
 
 
 def _fill(family: loading.Family, names: dict[str, None], path: Path) -> None:
-    tensors, _ = checkpoints.load(path)
-    checkpoints.load_into(nn.ModuleDict({name: family.network(name) for name in names}), tensors, path)
+    tensors, _ = tensor_files.load(path)
+    tensor_files.load_into(nn.ModuleDict({name: family.network(name) for name in names}), tensors, path)

@@ -19,7 +19,7 @@ from gan_core import augment, images
 from gan_core.config import RunConfig
 from gan_core.errors import UserError
 from gan_core.families.base import Family
-from gan_core.training.previews.generators import memory
+from gan_core.training.previews.statistics import memory
 from gan_core.training.sampler import mix
 
 EVERY = 4  # steps

@@ -14,23 +14,29 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 from tqdm import tqdm
 
-from gan_core import data, images
+from gan_core import data, images, tensor_files
 from gan_core.config import RunConfig
 from gan_core.errors import UserError
 from gan_core.families import loading
 from gan_core.runs import EPOCHS, METRICS, Run, RunWriter
 from gan_core.training import ada, checkpoints, devices
-from gan_core.training.interrupts import Diverged, Interrupted, Parted, Watch, leave_alone, until
+from gan_core.training.interrupts import (
+    Diverged,
+    FiniteCheck,
+    Interrupted,
+    ProcessLost,
+    StopSignals,
+    exit_if_others_hang,
+    until,
+)
 from gan_core.training.previews import generators, translators
 from gan_core.training.previews import inputs as preview_inputs
-from gan_core.training.sampler import Batches, mix
-from gan_core.training.signals import StopSignals
+from gan_core.training.sampler import Batches, Labelled, mix
 
 _INITIAL, _STEP = range(2)  # streams of randomness
 _CHECKPOINT_SECONDS, _STATUS_SECONDS = 120.0, 1.0  # that a run goes on between checkpoints, and words of its status
@@ -103,9 +109,9 @@ class Trainer:
         self.family = loading.build(settled.family, settled.settings, shape, len(settled.classes)).place(fabric.device)
         if fabric.world_size > 1:
             self.family.join(lambda tensor: devices.mean(fabric, tensor), (fabric.global_rank, fabric.world_size))
-        self.watch = Watch(self.family.columns)
+        self.watch = FiniteCheck(self.family.columns)
         self.pixels, self.labels = devices.place(*_part(prepared, "train"), fabric.device)
-        self.fixed = self._fix_inputs(prepared, root)
+        self.preview = self._fix_inputs(prepared, root)
         self.adapt = ada.after_step(self.family, self.pixels, self.labels, _part(prepared, "val"), settled)
         of_domains = bool(settled.domains), self.family.paired
         self.batches = Batches(_part(prepared, "train")[1], settled.batch_size, settled.seed, *of_domains)
@@ -117,7 +123,9 @@ class Trainer:
         self.stop_by = math.inf
         self.saved_step = -1
 
-    def _fix_inputs(self, prepared: data.Prepared, root: Path) -> generators.Fixed | translators.Fixed:
+    def _fix_inputs(
+        self, prepared: data.Prepared, root: Path
+    ) -> generators.GeneratorPreview | translators.TranslatorPreview:
         train, held_out, seed = _part(prepared, "train"), _part(prepared, "val"), self.config.seed
         if not self.config.domains:
             return generators.fix_inputs(self.family, train, held_out, seed)
@@ -130,7 +138,7 @@ class Trainer:
             path, tensors, header, damaged = checkpoints.newest(run)
             for line in damaged:
                 self.fabric.print(f"warning: {line}; going back to {path.name}")
-            checkpoints.check_fit(self.family.expected_state(header["step"]), tensors, path)
+            tensor_files.check_fit(self.family.expected_state(header["step"]), tensors, path)
             with torch.no_grad():
                 self.family.load_training_state(tensors, header["optimizers"])
             self.family.step = self.saved_step = header["step"]
@@ -149,7 +157,7 @@ class Trainer:
         """Train to the end, or until a signal asks to stop; status.json says which."""
         started = time.perf_counter() - self.seconds
         shared = self.writer and self.fabric.world_size > 1
-        watch = partial(leave_alone, self._say_parted) if shared else None
+        watch = partial(exit_if_others_hang, self._say_process_lost) if shared else None
         with StopSignals(self._ask_to_stop, watch), self._progress() as bar:
             self.family.train()
             self.family.averages.eval()
@@ -180,13 +188,13 @@ class Trainer:
                         bar.set_postfix({name: f"{value:.3g}" for name, value in self._newest().items()}, refresh=False)
                 self._finish(done)
             except Exception as error:
-                parted = self.family.reduce is not None and Parted.is_behind(error)
+                lost = self.family.reduce is not None and ProcessLost.is_behind(error)
                 saved = f"the last complete checkpoint is of step {self.saved_step}"
-                reason = f"{Parted() if parted else error}; {saved if self.saved_step >= 0 else 'no checkpoint yet'}"
+                reason = f"{ProcessLost() if lost else error}; {saved if self.saved_step >= 0 else 'no checkpoint yet'}"
                 with contextlib.suppress(UserError):  # a full disk may be why we are here
-                    self._status("stopped" if parted else "failed", reason)
-                if parted:
-                    raise Parted from error
+                    self._status("stopped" if lost else "failed", reason)
+                if lost:
+                    raise ProcessLost from error
                 raise
 
     def _step(self) -> None:
@@ -248,7 +256,7 @@ class Trainer:
         alone = self.fabric.world_size == 1
         try:
             with self.fabric.autocast(), until(lambda: alone and self.stop_requested is not None):
-                sheet, row = self.fixed.look(self.family)
+                sheet, row = self.preview.look(self.family)
         except Interrupted:
             return False
         self.writer.save_samples(epoch, sheet, self.private)
@@ -262,13 +270,13 @@ class Trainer:
         self._check_rows()
         if self.writer:
             tensors, numbers = self.family.training_state()
-            if wrong := checkpoints.not_finite(tensors):
+            if wrong := tensor_files.not_finite(tensors):
                 raise Diverged(f"'{wrong}' is not finite at step {step}: try a lower learning rate (--set lr=...)")
             header = {"step": step, "seconds": self.seconds, "optimizers": numbers}
             # The steps since the last row go along: the next row is the same whether the run was cut here or not.
             header["pending"] = [(step, seconds, values.tolist()) for step, seconds, values in self.rows]
             self.writer.sync_tables()
-            checkpoints.save(self.writer.checkpoint_path(step), tensors, header)
+            tensor_files.save(self.writer.checkpoint_path(step), tensors, header)
             self.writer.drop_old_checkpoints()
         self.saved_step = step
 
@@ -278,7 +286,7 @@ class Trainer:
             return
         try:
             with until(lambda: time.perf_counter() > self.stop_by):
-                self.fixed.refresh(self.family)
+                self.preview.refresh(self.family)
             self._save_weights(self.writer.run.weights, self.family.served_state())
             if self.family.judges:
                 self._save_weights(self.writer.run.discriminator, self.family.judging_state())
@@ -292,7 +300,7 @@ class Trainer:
         )
 
     def _save_weights(self, path: Path, state: dict[str, Tensor]) -> None:
-        checkpoints.save_weights(path, state, {"preset": self.config.preset, "step": self.family.step})
+        tensor_files.save_half(path, state, {"preset": self.config.preset, "step": self.family.step})
 
     def _newest(self) -> dict[str, float]:
         return dict(zip(self.family.columns, self.rows[-1][2].tolist(), strict=True)) if self.rows else {}
@@ -326,8 +334,8 @@ class Trainer:
     def _ask_to_stop(self, reason: str) -> None:
         self.stop_requested, self.stop_by = reason, time.perf_counter() + _LAST_SECONDS
 
-    def _say_parted(self) -> None:
-        self._status("stopped", f"{Parted()}; the last complete checkpoint is of step {self.saved_step}")
+    def _say_process_lost(self) -> None:
+        self._status("stopped", f"{ProcessLost()}; the last complete checkpoint is of step {self.saved_step}")
 
     def _agree(self, wish: bool) -> bool:
         """Whether a process wishes so. Several ask each other every `log_every` steps: all stop and save together, or
@@ -338,6 +346,6 @@ class Trainer:
         return bool(self.family.reduce(torch.tensor(float(wish), device=self.fabric.device)) > 0)
 
 
-def _part(prepared: data.Prepared, split: str) -> tuple[np.ndarray, np.ndarray]:
+def _part(prepared: data.Prepared, split: str) -> Labelled:
     index = prepared.indices(split)
     return prepared.images[index], prepared.labels[index]
