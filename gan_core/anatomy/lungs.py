@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from gan_core import tensor_files
 from gan_core.errors import UserError
 
+SUBJECT = "chest X-ray"  # of pictures that have lungs, in the words of `RunConfig.subject`
 SIZE = 128  # pixels a side that the network looks at
 WEIGHTS = Path(__file__).with_name("lungs.safetensors")
 SMALLEST, LARGEST = 32, 1024

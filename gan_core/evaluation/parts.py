@@ -10,8 +10,9 @@ from gan_core import files
 from gan_core.anatomy import lungs
 from gan_core.data import Prepared
 from gan_core.errors import UserError
-from gan_core.evaluation import audit, classifiers, features, memorisation, ms_ssim, utility
+from gan_core.evaluation import audit, classifier_choice, classifiers, features, memorisation, ms_ssim, utility
 from gan_core.evaluation import fidelity as distances
+from gan_core.evaluation.classifier_choice import Choice
 from gan_core.evaluation.classifiers import Classifier
 from gan_core.evaluation.features import Extractor
 from gan_core.evaluation.results import Evaluation, Fidelity, Measure
@@ -19,7 +20,6 @@ from gan_core.files import cache_folder
 from gan_core.inference import Model
 
 COUNT = 1000  # generated images
-CHEST = "chest X-ray"  # what the shipped extractors learned from
 _LEARNED = "the shipped extractors learned from chest X-rays; name another one with --extractor"
 PAIRS = 500  # of images whose likeness is measured
 
@@ -31,7 +31,7 @@ class Order:
     parts: tuple[str, ...]  # empty: all that the run has what it takes for
     count: int = COUNT
     seed: int = 0
-    extractor: str | None = None  # by name; else the second classifier of the data that the run resembles
+    extractor: str | None = None  # by name; else that of `classifier_choice.choose`
     classifier: str = "resnet"  # of utility: resnet or vgg16_bn
     trainings: int = 1  # of it, with as many seeds
     progress: Callable[[str], object] = field(default=lambda line: None, repr=False)  # told what is being done
@@ -39,11 +39,14 @@ class Order:
 
 def fidelity(model: Model, prepared: Prepared, order: Order, found: Evaluation) -> Evaluation:
     """Distances of all images, of each class, and of all by the second opinion."""
-    first, second = judges(prepared.classes, order.extractor)
+    chosen = choose(prepared)
+    first, second = order.extractor or chosen.reports, chosen.second
     made, _ = model.generate(order.count, seed=order.seed)
     notes: list[str] = []
-    if model.config.subject != CHEST and not order.extractor:
+    if model.config.subject not in classifier_choice.subjects() and not order.extractor:
         notes.append(f"distances may mean little: {_LEARNED}")
+    elif chosen.note and not order.extractor:
+        notes.append(chosen.note)
     real = Real(prepared, features.find(first), order)
     scopes = {"all": real.compare(made, None, notes.append)}
     for number, name in enumerate(model.classes):
@@ -115,7 +118,7 @@ class Real:
 
 def copies(model: Model, prepared: Prepared, order: Order, found: Evaluation) -> Evaluation:
     """Nearest training neighbours of generated images, beside those of held-out real ones."""
-    name, _ = judges(prepared.classes, order.extractor)
+    name = order.extractor or choose(prepared).reports
     real = Real(prepared, features.find(name), order)
     made, _ = model.generate(order.count, seed=order.seed)
     verdict = memorisation.nearness(
@@ -131,12 +134,11 @@ def copies(model: Model, prepared: Prepared, order: Order, found: Evaluation) ->
 
 def usefulness(model: Model, prepared: Prepared, order: Order, found: Evaluation) -> Evaluation:
     """Classifiers trained on real, synthetic and both; reports of other classifiers stay."""
-    _, guide = judges(prepared.classes, None)
     reports = utility.utility(
         prepared,
         model.generate,
         architecture=order.classifier,
-        labeller=None if model.classes else classifiers.shipped(guide),
+        labeller=None if model.classes else classifiers.shipped(choose(prepared).second),
         seeds=range(order.seed, order.seed + order.trainings),
         seed=order.seed,
         progress=order.progress,
@@ -147,16 +149,20 @@ def usefulness(model: Model, prepared: Prepared, order: Order, found: Evaluation
 
 def translation(model: Model, prepared: Prepared, order: Order, found: Evaluation) -> Evaluation:
     """Both directions of a translator."""
-    name, _ = judges(prepared.classes, order.extractor)
-    chests = model.config.subject == CHEST
-    asked: list[Classifier] = [classifiers.shipped(one) for one in classifiers.names()] if chests else []
-    lines: list[str] = [] if chests or order.extractor else [f"no distances: {_LEARNED}"]
+    chosen = choose(prepared)
+    name = order.extractor or chosen.reports
+    asked: list[Classifier] = [
+        classifiers.shipped(card.name) for card in classifier_choice.cards() if card.subject == model.config.subject
+    ]
+    lines: list[str] = []
+    if not order.extractor:
+        lines = [f"no distances: {_LEARNED}"] if not asked else [chosen.note] if chosen.note else []
     ways = audit.audit(
         model,
         prepared,
         classifiers=asked,
-        find_lungs=lungs.find if chests else None,
-        extractor=features.find(name) if chests or order.extractor else None,
+        find_lungs=lungs.find if model.config.subject == lungs.SUBJECT else None,
+        extractor=features.find(name) if asked or order.extractor else None,
         seed=order.seed,
         note=lines.append,
         progress=order.progress,
@@ -166,10 +172,9 @@ def translation(model: Model, prepared: Prepared, order: Order, found: Evaluatio
     return replace(found, audit=ways)
 
 
-def judges(classes: tuple[str, ...], extractor: str | None) -> tuple[str, str]:
-    """The extractor that reports, and the one that gives a second opinion; the latter may have guided choices."""
-    kind = "adult" if any("covid" in name.lower() or "half" in name for name in classes) else "child"
-    return extractor or f"{kind}-b", f"{kind}-a"
+def choose(prepared: Prepared) -> Choice:
+    """The classifiers that judge this data set, where no other is named."""
+    return classifier_choice.choose(prepared.source, prepared.fingerprint, prepared.classes)
 
 
 def pictures(prepared: Prepared, index: np.ndarray) -> np.ndarray:

@@ -28,7 +28,7 @@ def progress(model: Model, prepared: Prepared, order: Order, found: Evaluation) 
     run = model.run
     if not run.snapshots():
         raise UserError(f"run '{run.name}' kept no snapshots: train it again with --snapshots")
-    name, _ = parts.judges(prepared.classes, order.extractor)
+    name = order.extractor or parts.choose(prepared).reports
     real = parts.Real(prepared, features.find(name), order)
     notes: list[str] = []
     floors = real.floors(order.count, None, lambda line: None)  # `fidelity` notes how they are made

@@ -48,8 +48,9 @@ def test_everything_is_measured_and_kept(evaluated: results.Evaluation) -> None:
     assert (found.run, found.preset, found.seed) == ("told", "cgan", 1)
     assert found.counts["train"].keys() == {"bacterial", "covid", "normal", "viral"}
     assert found.fidelity["all"].generated == 120
-    assert found.fidelity["all"].extractor == "adult-b"
-    assert found.second_opinion["all"].extractor == "adult-a"
+    assert found.fidelity["all"].extractor == "child-b"
+    assert found.second_opinion["all"].extractor == "child-a"
+    assert any("--extractor (adult-a, adult-b, child-a, child-b, " in note for note in found.notes)
     assert {"kid", "precision", "recall", "density", "coverage", "ms_ssim"} <= found.fidelity["all"].measures.keys()
     assert set(found.fidelity) >= {"all", "covid"}
     assert found.memorisation is not None
