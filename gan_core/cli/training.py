@@ -139,7 +139,7 @@ def _evaluate_all(runs: list[Run], source: str, count: int) -> None:
     """What a ranking rests on, of every run."""
     from gan_core.evaluation import evaluate, ranking
 
-    order = evaluate.Order(("fidelity", "progress", "memorisation", "audit"), count, progress=_speak)
+    order = evaluate.EvaluationRequest(("fidelity", "progress", "memorisation", "audit"), count, progress=_speak)
     print(ranking.table([evaluate.evaluate(run, source, order) for run in runs]))
 
 
@@ -257,7 +257,7 @@ def evaluate(options: argparse.Namespace) -> None:
     runs = [find_run(name, options.runs) for name in options.names]
     if options.num < 1 or options.trainings < 1:
         raise UserError("--num and --trainings: ask for at least one")
-    order = evaluate.Order(
+    order = evaluate.EvaluationRequest(
         options.parts,
         options.num,
         options.seed,

@@ -8,7 +8,7 @@ from statistics import NormalDist
 import numpy as np
 
 from gan_core.config import RunConfig
-from gan_core.diagnostics.measured_distance import Way, way
+from gan_core.diagnostics.measured_distance import DistanceCurve, way
 from gan_core.errors import UserError
 from gan_core.evaluation import results
 from gan_core.evaluation.results import Progress
@@ -56,7 +56,7 @@ class Record:
     state: str = "finished"
     reason: str | None = None
     epochs: int = 0  # planned
-    way: Way | None = None  # the distance to real images, where it was measured on the way
+    way: DistanceCurve | None = None  # the distance to real images, where it was measured on the way
 
     def columns(self, role: str) -> tuple[str, ...]:
         """The columns of metrics.csv that play a role (g, d, real, fake, cycle, identity), if they are logged."""
@@ -140,10 +140,10 @@ def read(run: Run) -> Record:
 
 
 def record(
-    settled: RunConfig, status: Status, metrics: Table, previews: Table, progress: Progress | None = None
+    run_config: RunConfig, status: Status, metrics: Table, previews: Table, progress: Progress | None = None
 ) -> Record:
     """From a run's tables, polled already, and from what was measured of it on the way."""
-    task = "translate" if settled.domains else "generate"
+    task = "translate" if run_config.domains else "generate"
     told = np.isfinite(previews.column("epoch"))
     return Record(
         metrics=_whole(_numbers(metrics), task),
@@ -154,10 +154,10 @@ def record(
             if name.startswith("scores/") and previews.text(name) and len(told)
         },
         task=task,
-        objective=str(settled.settings.get("objective", "cross_entropy")),
+        objective=str(run_config.settings.get("objective", "cross_entropy")),
         state=status.state,
         reason=status.reason,
-        epochs=settled.epochs,
+        epochs=run_config.epochs,
         way=way(progress, reached[-1] if len(reached := metrics.column("epoch")) else 0.0),
     )
 

@@ -25,7 +25,7 @@ PAIRS = 500  # of images whose likeness is measured
 
 
 @dataclass(frozen=True)
-class Order:
+class EvaluationRequest:
     """What to measure, and how thoroughly."""
 
     parts: tuple[str, ...]  # empty: all that the run has what it takes for
@@ -37,30 +37,30 @@ class Order:
     progress: Callable[[str], object] = field(default=lambda line: None, repr=False)  # told what is being done
 
 
-def fidelity(model: Model, prepared: Prepared, order: Order, found: Evaluation) -> Evaluation:
+def fidelity(model: Model, prepared: Prepared, request: EvaluationRequest, found: Evaluation) -> Evaluation:
     """Distances of all images, of each class, and of all by the second opinion."""
     chosen = choose(prepared)
-    first, second = order.extractor or chosen.reports, chosen.second
-    made, _ = model.generate(order.count, seed=order.seed)
+    first, second = request.extractor or chosen.reports, chosen.second
+    made, _ = model.generate(request.count, seed=request.seed)
     notes: list[str] = []
-    if model.config.subject not in classifier_choice.subjects() and not order.extractor:
+    if model.config.subject not in classifier_choice.subjects() and not request.extractor:
         notes.append(f"distances may mean little: {_LEARNED}")
-    elif chosen.note and not order.extractor:
+    elif chosen.note and not request.extractor:
         notes.append(chosen.note)
-    real = Real(prepared, features.find(first), order)
+    real = Real(prepared, features.find(first), request)
     scopes = {"all": real.compare(made, None, notes.append)}
     for number, name in enumerate(model.classes):
-        order.progress(f"class {name}")
+        request.progress(f"class {name}")
         label = prepared.classes.index(name)
         # As many as the class has real ones, up to half of all.
-        count = min(order.count // 2, int((prepared.labels[real.training] == label).sum()))
-        own, _ = model.generate(count, label=name, seed=order.seed + 1 + number)
+        count = min(request.count // 2, int((prepared.labels[real.training] == label).sum()))
+        own, _ = model.generate(count, label=name, seed=request.seed + 1 + number)
         try:
             scopes[name] = real.compare(own, label, notes.append)
         except UserError as error:
             notes.append(f"Fidelity of class {name} was not measured: {error}.")
-    order.progress(f"second opinion by {second}")
-    other = Real(prepared, features.find(second), order).compare(made, None, notes.append)
+    request.progress(f"second opinion by {second}")
+    other = Real(prepared, features.find(second), request).compare(made, None, notes.append)
     for line in notes:
         found = noted(found, line)
     return replace(found, fidelity=scopes, second_opinion={"all": other})
@@ -69,10 +69,10 @@ def fidelity(model: Model, prepared: Prepared, order: Order, found: Evaluation) 
 class Real:
     """The real side of a comparison: features of training and held-out images, computed once and kept."""
 
-    def __init__(self, prepared: Prepared, extractor: Extractor, order: Order) -> None:
-        self.prepared, self.extractor, self.order = prepared, extractor, order
+    def __init__(self, prepared: Prepared, extractor: Extractor, request: EvaluationRequest) -> None:
+        self.prepared, self.extractor, self.request = prepared, extractor, request
         self.training, self.held_out = prepared.indices("train"), held_out(prepared)
-        order.progress(f"features of {len(prepared.names)} real images by {extractor.name}")
+        request.progress(f"features of {len(prepared.names)} real images by {extractor.name}")
         self.features = real_features(prepared, self.training, extractor)
         self.unseen = real_features(prepared, self.held_out, extractor) if len(self.held_out) else None
 
@@ -82,7 +82,7 @@ class Real:
         index, real = self.training[ours], self.features[ours]
         fake = self.extractor(made)
         patients = [self.prepared.patients[i] for i in index]
-        seed = self.order.seed
+        seed = self.request.seed
         floors = self.floors(len(fake), label, note)
         compared = distances.compare(real, fake, seed=seed, patients=patients, note=note)
         found = {name: replace(measure, floor=floors.get(name)) for name, measure in compared.items()}
@@ -95,7 +95,7 @@ class Real:
     ) -> dict[str, Measure]:
         """Those of generated pictures from all real ones, beside the given floors."""
         patients = [self.prepared.patients[i] for i in self.training]
-        seed = self.order.seed
+        seed = self.request.seed
         found = distances.distances(self.features, self.extractor(made), seed=seed, patients=patients, note=note)
         return {name: replace(measure, floor=floors.get(name)) for name, measure in found.items()}
 
@@ -105,7 +105,7 @@ class Real:
         return distances.floors(
             self.features[ours],
             count=count,
-            seed=self.order.seed,
+            seed=self.request.seed,
             patients=[self.prepared.patients[i] for i in self.training[ours]],
             held_out=None if self.unseen is None else self.unseen[self._of(self.held_out, label)],
             note=note,
@@ -116,11 +116,11 @@ class Real:
         return np.flatnonzero(same)
 
 
-def copies(model: Model, prepared: Prepared, order: Order, found: Evaluation) -> Evaluation:
+def copies(model: Model, prepared: Prepared, request: EvaluationRequest, found: Evaluation) -> Evaluation:
     """Nearest training neighbours of generated images, beside those of held-out real ones."""
-    name = order.extractor or choose(prepared).reports
-    real = Real(prepared, features.find(name), order)
-    made, _ = model.generate(order.count, seed=order.seed)
+    name = request.extractor or choose(prepared).reports
+    real = Real(prepared, features.find(name), request)
+    made, _ = model.generate(request.count, seed=request.seed)
     verdict = memorisation.nearness(
         pictures(prepared, real.training),
         pictures(prepared, real.held_out),
@@ -132,40 +132,40 @@ def copies(model: Model, prepared: Prepared, order: Order, found: Evaluation) ->
     return replace(found, memorisation=verdict)
 
 
-def usefulness(model: Model, prepared: Prepared, order: Order, found: Evaluation) -> Evaluation:
+def usefulness(model: Model, prepared: Prepared, request: EvaluationRequest, found: Evaluation) -> Evaluation:
     """Classifiers trained on real, synthetic and both; reports of other classifiers stay."""
     reports = utility.utility(
         prepared,
         model.generate,
-        architecture=order.classifier,
+        architecture=request.classifier,
         labeller=None if model.classes else classifiers.shipped(choose(prepared).second),
-        seeds=range(order.seed, order.seed + order.trainings),
-        seed=order.seed,
-        progress=order.progress,
+        seeds=range(request.seed, request.seed + request.trainings),
+        seed=request.seed,
+        progress=request.progress,
     )
-    others = tuple(one for one in found.utility if one.classifier != order.classifier)
+    others = tuple(one for one in found.utility if one.classifier != request.classifier)
     return replace(found, utility=(*others, *reports))
 
 
-def translation(model: Model, prepared: Prepared, order: Order, found: Evaluation) -> Evaluation:
+def translation(model: Model, prepared: Prepared, request: EvaluationRequest, found: Evaluation) -> Evaluation:
     """Both directions of a translator."""
     chosen = choose(prepared)
-    name = order.extractor or chosen.reports
+    name = request.extractor or chosen.reports
     asked: list[Classifier] = [
         classifiers.shipped(card.name) for card in classifier_choice.cards() if card.subject == model.config.subject
     ]
     lines: list[str] = []
-    if not order.extractor:
+    if not request.extractor:
         lines = [f"no distances: {_LEARNED}"] if not asked else [chosen.note] if chosen.note else []
     ways = audit.audit(
         model,
         prepared,
         classifiers=asked,
         find_lungs=lungs.find if model.config.subject == lungs.SUBJECT else None,
-        extractor=features.find(name) if asked or order.extractor else None,
-        seed=order.seed,
+        extractor=features.find(name) if asked or request.extractor else None,
+        seed=request.seed,
         note=lines.append,
-        progress=order.progress,
+        progress=request.progress,
     )
     for line in lines:
         found = noted(found, line)

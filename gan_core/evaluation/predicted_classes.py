@@ -37,34 +37,34 @@ class Opinion:
         return self.chances[:, self.names.index(name)]
 
 
-def refusal(settled: RunConfig) -> str:
+def refusal(run_config: RunConfig) -> str:
     """Why no classifier can be asked about a run's pictures, as a sentence; empty where one can."""
-    if settled.subject not in classifier_choice.subjects():
+    if run_config.subject not in classifier_choice.subjects():
         return "The classifiers here know chest X-rays alone."
-    if settled.source.startswith("phantom:"):
+    if run_config.source.startswith("phantom:"):
         return "The classifiers here learned from real X-rays, this run from drawn ones."
-    if len(settled.classes) < 2:
+    if len(run_config.classes) < 2:
         return "The run has one class: there is nothing to tell apart."
-    if not _knowing(settled):
-        return f"No classifier here was taught all of these classes: {', '.join(settled.classes)}."
+    if not _knowing(run_config):
+        return f"No classifier here was taught all of these classes: {', '.join(run_config.classes)}."
     return ""
 
 
-def fitting(settled: RunConfig) -> tuple[str, ...]:
+def fitting(run_config: RunConfig) -> tuple[str, ...]:
     """The classifiers that can be asked about a run's pictures, the one that reports first; () where none can."""
-    return () if refusal(settled) else _knowing(settled)
+    return () if refusal(run_config) else _knowing(run_config)
 
 
-def _knowing(settled: RunConfig) -> tuple[str, ...]:
+def _knowing(run_config: RunConfig) -> tuple[str, ...]:
     """Classifiers that were taught the run's classes: those that fit its data first, of each data set the reporting one
     first.
     """
     known = [
         card
         for card in classifier_choice.cards()
-        if card.sees == SEES[0] and classifiers.shipped(card.name).knows(settled.classes)
+        if card.sees == SEES[0] and classifiers.shipped(card.name).knows(run_config.classes)
     ]
-    fits = classifier_choice.match(settled.source, settled.fingerprint, settled.classes)
+    fits = classifier_choice.match(run_config.source, run_config.fingerprint, run_config.classes)
 
     def rank(card: Card) -> tuple[bool, int, str, int]:
         return card.fingerprint != fits, -card.train_images, card.fingerprint, ROLES.index(card.role)

@@ -1,4 +1,4 @@
-"""From what a user asks for to everything a run is made of: the data prepared, the settings settled."""
+"""From what a user asks for to everything a run is made of: the data prepared, the settings run_config."""
 
 import importlib.metadata
 import subprocess
@@ -98,7 +98,7 @@ def plan(
         precision = "bf16-mixed" if devices.accelerator(device) == "cuda" else "32-true"
     if precision == "auto":
         precision = _time_precision(entry.family, config.to_dict(own), prepared, batch_size, device, translates)
-    settled = RunConfig(
+    run_config = RunConfig(
         preset=preset,
         family=entry.family,
         source=source,
@@ -124,7 +124,7 @@ def plan(
         versions={name: importlib.metadata.version(name) for name in ("torch", "numpy")} | {"ganray": __version__},
         git_commit=_git_commit(),
     )
-    return settled, prepared
+    return run_config, prepared
 
 
 def _some(prepared: data.Prepared, count: int = 64) -> np.ndarray:

@@ -43,16 +43,16 @@ _CHECKPOINT_SECONDS, _STATUS_SECONDS = 120.0, 1.0  # that a run goes on between 
 _LAST_SECONDS = 3.0  # after a signal, in which more is begun than the checkpoint
 
 
-def train(settled: RunConfig, prepared: data.Prepared, name: str, root: Path, device: str = "auto") -> Run:
+def train(run_config: RunConfig, prepared: data.Prepared, name: str, root: Path, device: str = "auto") -> Run:
     """Train a new run from first to last epoch; see `plans.plan` for its config.
 
     Raises:
         UserError: the name is taken or the folder cannot be written. Diverged: a loss is no longer finite.
     """
-    fabric = devices.make_fabric(device, settled.precision)
-    writer = RunWriter.create(root, name, settled) if fabric.is_global_zero else None
+    fabric = devices.make_fabric(device, run_config.precision)
+    writer = RunWriter.create(root, name, run_config) if fabric.is_global_zero else None
     try:
-        Trainer(settled, prepared, fabric, writer, root).run()
+        Trainer(run_config, prepared, fabric, writer, root).run()
     finally:
         if writer:
             writer.close()
@@ -66,26 +66,26 @@ def resume(run: Run, device: str = "auto") -> Run:
         UserError: its checkpoints are gone or damaged, its data has changed, it is finished, or another process trains
             it. Diverged: a loss is no longer finite.
     """
-    settled = run.config()
-    fabric = devices.make_fabric(device, settled.precision)
+    run_config = run.config()
+    fabric = devices.make_fabric(device, run_config.precision)
     writer = RunWriter.reopen(run) if fabric.is_global_zero else None
     try:
         if run.status().state == "finished":
             raise UserError(f"run '{run.name}' is finished: there is nothing to resume")
         prepared = data.prepare(
-            settled.source,
-            size=settled.image_size,
-            channels=settled.channels,
-            fit=settled.fit,
-            patient_pattern=settled.patient_pattern,
-            split_seed=settled.split_seed,
+            run_config.source,
+            size=run_config.image_size,
+            channels=run_config.channels,
+            fit=run_config.fit,
+            patient_pattern=run_config.patient_pattern,
+            split_seed=run_config.split_seed,
         )
-        if prepared.fingerprint != settled.fingerprint:
-            raise UserError(f"run '{run.name}': {settled.source} has changed since it began; train a new run")
-        if settled.domains:
-            paired = loading.load_family(settled.family).family.paired
-            prepared = data.of_domains(prepared, settled.domains, paired, settled.pair_pattern)
-        trainer = Trainer(settled, prepared, fabric, writer, run.root)
+        if prepared.fingerprint != run_config.fingerprint:
+            raise UserError(f"run '{run.name}': {run_config.source} has changed since it began; train a new run")
+        if run_config.domains:
+            paired = loading.load_family(run_config.family).family.paired
+            prepared = data.of_domains(prepared, run_config.domains, paired, run_config.pair_pattern)
+        trainer = Trainer(run_config, prepared, fabric, writer, run.root)
         trainer.restore(run)
         trainer.run()
     finally:
@@ -98,25 +98,27 @@ class Trainer:
     """One run: its family, its data on the device, its place in time."""
 
     def __init__(
-        self, settled: RunConfig, prepared: data.Prepared, fabric: Fabric, writer: RunWriter | None, root: Path
+        self, run_config: RunConfig, prepared: data.Prepared, fabric: Fabric, writer: RunWriter | None, root: Path
     ) -> None:
-        self.config, self.fabric, self.writer = settled, fabric, writer
-        self.private = bool(settled.domains) and preview_inputs.are_private(settled)
-        if settled.batch_size % fabric.world_size:
-            raise UserError(f"--batch-size {settled.batch_size} cannot be shared by {fabric.world_size} processes")
-        torch.manual_seed(mix(_INITIAL, settled.seed))
-        shape = (settled.channels, settled.image_size, settled.image_size)
-        self.family = loading.build(settled.family, settled.settings, shape, len(settled.classes)).place(fabric.device)
+        self.config, self.fabric, self.writer = run_config, fabric, writer
+        self.private = bool(run_config.domains) and preview_inputs.are_private(run_config)
+        if run_config.batch_size % fabric.world_size:
+            raise UserError(f"--batch-size {run_config.batch_size} cannot be shared by {fabric.world_size} processes")
+        torch.manual_seed(mix(_INITIAL, run_config.seed))
+        shape = (run_config.channels, run_config.image_size, run_config.image_size)
+        self.family = loading.build(run_config.family, run_config.settings, shape, len(run_config.classes)).place(
+            fabric.device
+        )
         if fabric.world_size > 1:
             self.family.join(lambda tensor: devices.mean(fabric, tensor), (fabric.global_rank, fabric.world_size))
         self.watch = FiniteCheck(self.family.columns)
         self.pixels, self.labels = devices.place(*_part(prepared, "train"), fabric.device)
         self.preview = self._fix_inputs(prepared, root)
-        self.adapt = ada.after_step(self.family, self.pixels, self.labels, _part(prepared, "val"), settled)
-        of_domains = bool(settled.domains), self.family.paired
-        self.batches = Batches(_part(prepared, "train")[1], settled.batch_size, settled.seed, *of_domains)
+        self.adapt = ada.after_step(self.family, self.pixels, self.labels, _part(prepared, "val"), run_config)
+        of_domains = bool(run_config.domains), self.family.paired
+        self.batches = Batches(_part(prepared, "train")[1], run_config.batch_size, run_config.seed, *of_domains)
         self.steps_per_epoch = self.batches.steps_per_epoch
-        self.last_step = self.family.steps = self.steps_per_epoch * settled.epochs
+        self.last_step = self.family.steps = self.steps_per_epoch * run_config.epochs
         self.seconds = 0.0  # trained so far, earlier starts counted in
         self.rows: list[tuple[int, float, Tensor]] = []
         self.stop_requested: str | None = None
@@ -199,12 +201,12 @@ class Trainer:
 
     def _step(self) -> None:
         """One batch through the family's `train_step`, with the randomness of (seed, step)."""
-        family, settled = self.family, self.config
+        family, run_config = self.family, self.config
         index = torch.from_numpy(self.batches.choose(family.step, *family.share)).to(self.pixels.device)
         real = images.to_float(self.pixels[index].to(self.fabric.device))
         labels = self.labels[index].to(self.fabric.device)
 
-        torch.manual_seed(mix(_STEP, settled.seed, family.step))
+        torch.manual_seed(mix(_STEP, run_config.seed, family.step))
         start = time.perf_counter()
         with self.fabric.autocast():
             scalars = family.train_step(real, labels)

@@ -21,7 +21,7 @@ from dashboard.library.evaluations import Evaluated
 from dashboard.widgets import elements
 from dashboard.widgets.elements import plain
 from gan_core.diagnostics.measured_distance import KEYS
-from gan_core.evaluation.results import MEASURES, Stand
+from gan_core.evaluation.results import MEASURES, ProgressPoint
 
 AXES = {"Minutes": "minutes", "Images seen": "images"}  # the words stand in the URL
 NEAR = (4, 2)  # floors
@@ -233,7 +233,7 @@ def _thousands(count: float) -> str:
     return f"{round(count):,}".replace(",", " ")
 
 
-def _stands(run: Evaluated) -> tuple[Stand, ...]:
+def _stands(run: Evaluated) -> tuple[ProgressPoint, ...]:
     assert run.found.progress
     return run.found.progress.stands
 

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from gan_core import cli, images, inference, losses, tensor_files
 from gan_core.errors import UserError
 from gan_core.families.cyclegan import PRESETS, Config, CycleGAN
-from gan_core.inference.precision import settle
+from gan_core.inference.precision import fold_and_cast
 from gan_core.nets import ImagePool, PatchDiscriminator, ResNetTranslator, UNetTranslator
 from gan_core.nets.norm import InstanceNorm
 from gan_core.runs import Run
@@ -309,7 +309,7 @@ def test_settled_networks_draw_the_same_to_the_bit(dtype: torch.dtype) -> None:
         network.eval()
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=dtype != torch.float32):
             before = network(image)
-            changed = settle(network, dtype)
+            changed = fold_and_cast(network, dtype)
             assert torch.equal(network(image), before)
         assert changed and {parameter.dtype for parameter, _ in changed} == {dtype}
         assert {data.dtype for _, data in changed} == {torch.float32}
