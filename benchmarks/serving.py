@@ -25,7 +25,7 @@ from gan_core import inference
 from gan_core.export import onnx
 from gan_core.families import registry
 from gan_core.inference import Model
-from gan_core.inference.precision import settle
+from gan_core.inference.precision import fold_and_cast
 from gan_core.phantoms.chest import xray
 
 NAMES = ("cyclegan_resnet_light", "cyclegan_resnet", "cyclegan_unet", "cgan", "r3gan", "reference/covid_cyclegan")
@@ -45,7 +45,7 @@ def engines(network: nn.Module, given: tuple[Tensor, ...], graph: bytes, threads
     yield "float32", run(network, False)
     yield "bfloat16", run(network, True)
     settled = copy.deepcopy(network)
-    settle(settled, torch.bfloat16)
+    fold_and_cast(settled, torch.bfloat16)
     yield "settled, bfloat16", run(settled, True)
     for name, bfloat16 in (("compiled, float32", False), ("compiled, bfloat16", True)):
         torch.compiler.reset()

@@ -7,11 +7,12 @@ For other programs: `load`, `generate`, `translate` and `evaluate`; see `gan_cor
 
 from typing import TYPE_CHECKING, Any
 
+from gan_core.version import __version__
+
 if TYPE_CHECKING:
     from gan_core.api import Pictures, evaluate, generate, load, translate
     from gan_core.errors import UserError
 
-__version__ = "0.1.0"
 __all__ = ["Pictures", "UserError", "__version__", "evaluate", "generate", "load", "translate"]
 
 

@@ -172,7 +172,7 @@ def evaluate(
         raise UserError(f"{found.name} cannot be evaluated where it is: copy its folder below {runs.default_root()}")
     if count < 1:
         raise UserError(f"count={count}: ask for at least one")
-    order = evaluation.Order(tuple(parts), count, seed, extractor)
+    order = evaluation.EvaluationRequest(tuple(parts), count, seed, extractor)
     return evaluation.evaluate(found, None if data is None else os.fspath(data), order)
 
 

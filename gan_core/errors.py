@@ -27,3 +27,8 @@ def nearest(word: str, known: Iterable[str]) -> str:
     """A hint to end an error line with: " Did you mean 'dcgan'?", or nothing if no known word is close."""
     close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
     return f" Did you mean '{close[0]}'?" if close else ""
+
+
+def first_line(error: BaseException) -> str:
+    """What a library says is wrong, in short."""
+    return printable((str(error).strip().splitlines() or [type(error).__name__])[0], 200)

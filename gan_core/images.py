@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from gan_core import __version__, files
+from gan_core import files
 from gan_core.errors import UserError
+from gan_core.version import __version__
 
 NOTICE = "synthetic, not for diagnosis"
 _GIF_GREYS = 48

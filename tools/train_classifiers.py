@@ -1,9 +1,12 @@
 """Trains a classifier of chest X-rays and writes it with what it reached on patients it never saw.
 
     python -m tools.train_classifiers child-a --data ../shared/data/pneumonia --architecture residual \
-        --seed 11 --class bacterial=bacteria --class viral=virus --out child-a.safetensors
+        --seed 11 --class bacterial=bacteria --class viral=virus --out child-a.safetensors \
+        --subject "chest X-ray" --shows "X-rays of children" --role guides \
+        --data-set pneumonia --data-set chest_xray --data-set chest-xray-pneumonia
     python -m tools.train_classifiers adult-box --data ../shared/data/covid \
-        --sees "outside the central box" --out adult-box.safetensors
+        --sees "outside the central box" --out adult-box.safetensors \
+        --subject "chest X-ray" --shows "X-rays of adults" --role control --data-set covid
 
 Trained on the train part of the patient split, the same that generators are trained on; accuracy is of val and test.
 """
@@ -12,6 +15,7 @@ import argparse
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,12 +23,22 @@ import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
-from gan_core import __version__, data
+from gan_core import __version__, data, tensor_files
 from gan_core.data import Prepared
 from gan_core.errors import UserError
 from gan_core.evaluation.augmentation import jittered
-from gan_core.evaluation.classifiers import ARCHITECTURES, SEES, SIZE, Card, Classifier, Network, hide, logits, pooled
-from gan_core.training import checkpoints
+from gan_core.evaluation.classifiers import (
+    ARCHITECTURES,
+    ROLES,
+    SEES,
+    SIZE,
+    Card,
+    Classifier,
+    Network,
+    hide,
+    logits,
+    pooled,
+)
 
 EPOCHS, BATCH, LEARNING_RATE = 14, 32, 2e-3
 
@@ -88,9 +102,20 @@ def _seen(x: Tensor, sees: str) -> Tensor:
 
 
 def train(
-    prepared: Prepared, name: str, architecture: str, *, rules: dict[str, str], sees: str, seed: int, epochs: int
+    prepared: Prepared,
+    name: str,
+    architecture: str,
+    *,
+    rules: dict[str, str],
+    sees: str,
+    seed: int,
+    epochs: int,
+    about: dict[str, Any],
 ) -> Classifier:
-    """Train on the train part, measure on val and test."""
+    """Train on the train part, measure on val and test.
+
+    about: what the card says besides, by which a classifier is chosen: subject, shows, data_sets and role.
+    """
     classes, labels = relabelled(prepared, rules)
     pictures = prepared.images.transpose(0, 2, 3, 1)
     training = prepared.indices("train")
@@ -108,6 +133,7 @@ def train(
     card = Card(
         *(name, architecture, classes, sees, Path(prepared.source).name, prepared.fingerprint, seed, epochs),
         *(len(training), len(held), 0.0, 0.0, __version__),
+        **about,
     )
     judge = Classifier(card, network, found.mean(0), spread)
     answers = judge.chances(pictures[held], None if masks is None else masks[held]).argmax(1)
@@ -127,7 +153,7 @@ def _lungs(pictures: np.ndarray) -> np.ndarray:
 def save(judge: Classifier, path: Path) -> None:
     """Half precision, with its card. Raises UserError: it cannot be written."""
     features = {"features.centre": judge.centre, "features.spread": judge.spread}
-    checkpoints.save_weights(path, {**judge.network.state_dict(), **features}, {"card": asdict(judge.card)})
+    tensor_files.save_half(path, {**judge.network.state_dict(), **features}, {"card": asdict(judge.card)})
 
 
 def main() -> int:
@@ -138,15 +164,24 @@ def main() -> int:
     parser.add_argument("--architecture", choices=tuple(ARCHITECTURES), default="residual")
     parser.add_argument("--sees", choices=SEES, default=SEES[0])
     parser.add_argument("--class", dest="rules", action="append", default=[], metavar="NAME=WORD", help="by file name")
+    parser.add_argument("--subject", required=True, help="what the pictures show, as runs say it: 'chest X-ray'")
+    parser.add_argument("--shows", required=True, help="the same in words for a page: 'X-rays of children'")
+    parser.add_argument(
+        "--data-set", dest="data_sets", action="append", metavar="NAME", help="a name that the data goes by"
+    )
+    parser.add_argument("--role", choices=ROLES, required=True, help="guides choices, reports, or is a control")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--epochs", type=int, default=EPOCHS)
     options = parser.parse_args()
     try:
         rules = dict(rule.split("=", 1) for rule in options.rules if "=" in rule)
         prepared = data.prepare(options.data, size=SIZE)
+        known_as = tuple(options.data_sets or [Path(prepared.source).name])
+        about = {"subject": options.subject, "shows": options.shows, "data_sets": known_as, "role": options.role}
         judge = train(
             *(prepared, options.name, options.architecture),
             **{"rules": rules, "sees": options.sees, "seed": options.seed, "epochs": options.epochs},
+            about=about,
         )
         save(judge, options.out)
     except UserError as error:

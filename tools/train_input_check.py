@@ -16,9 +16,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from gan_core import data
+from gan_core import data, tensor_files
 from gan_core.inference import input_check
-from gan_core.training import checkpoints
 from tools import input_check_pictures as pictures
 
 EPOCHS, BATCH = 14, 64
@@ -121,7 +120,7 @@ def build(folder: Path, out: Path) -> None:
     for label, name in enumerate(input_check.SUBJECTS):
         mine = chances[y[calibrate] == label, label]
         print(f"{name}: {1 - _PASSING:.1%} of the calibration pictures lie below {mine.quantile(1 - _PASSING):.3f}")
-    checkpoints.save_weights(out, network.state_dict(), {"kinds": list(input_check.KINDS)})
+    tensor_files.save_half(out, network.state_dict(), {"kinds": list(input_check.KINDS)})
     print(f"{out}: {out.stat().st_size / 1e3:.0f} kB")
 
 

@@ -18,10 +18,10 @@ import torch.nn.functional as F
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
+from gan_core import tensor_files
 from gan_core.anatomy import lungs
 from gan_core.anatomy.lungs import SIZE, LungNet
 from gan_core.data.readers.phantom import drawer
-from gan_core.training import checkpoints
 
 PHANTOMS, HELD_OUT = 2400, 200
 STEPS, BATCH, RATE = 1800, 12, 2e-3
@@ -248,7 +248,7 @@ def main() -> None:
     torch.set_num_threads(1)
     if options.out:
         network = train(*phantoms(PHANTOMS, _FIRST), steps=options.steps, seed=options.seed)
-        checkpoints.save_weights(options.out, network.state_dict(), {"steps": options.steps, "seed": options.seed})
+        tensor_files.save_half(options.out, network.state_dict(), {"steps": options.steps, "seed": options.seed})
     report(lungs.load(options.out or lungs.WEIGHTS))
 
 

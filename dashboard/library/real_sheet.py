@@ -12,7 +12,8 @@ from gan_core import images
 from gan_core.config import RunConfig
 from gan_core.data.decode_pool import decode_one
 from gan_core.data.prepared import Settings
-from gan_core.data.source import Source, open_source
+from gan_core.data.readers import open_source
+from gan_core.data.source import Source
 from gan_core.errors import UserError
 
 COUNT = 16  # images of a sheet, as many as a generator's has

@@ -16,7 +16,6 @@ from gan_core.config import RunConfig
 if TYPE_CHECKING:
     from gan_core.evaluation.predicted_classes import Opinion
 
-_TAUGHT = {"child": "X-rays of children", "adult": "X-rays of adults"}
 _WIDTH, _HEIGHT = 300, 100  # of the chart, in its own units
 
 
@@ -55,11 +54,10 @@ def standing(config: RunConfig) -> str:
 
     cards = [classifiers.shipped(name).card for name in predicted_classes.fitting(config)]
     card, names = cards[0], " and ".join(card.name for card in cards)
-    kind = _TAUGHT.get(card.name.partition("-")[0], "X-rays")
     rights = " and ".join(_percent(one.held_out) for one in cards)
     words = (
         f"{names} are classifiers that no generator was trained against. They learned from {card.train_images:,} real "
-        f"{kind} ({', '.join(card.classes)}) and are right about {rights} of {card.held_out_images:,} of other "
+        f"{card.shows} ({', '.join(card.classes)}) and are right about {rights} of {card.held_out_images:,} of other "
         "patients. They must name one of these classes, whatever they are shown, and see nothing of how real a picture "
         "looks. What they say is no diagnosis."
     )

@@ -19,9 +19,10 @@ from scipy import ndimage
 from scipy.spatial import ConvexHull, QhullError
 from torch import Tensor, nn
 
+from gan_core import tensor_files
 from gan_core.errors import UserError
-from gan_core.training import checkpoints
 
+SUBJECT = "chest X-ray"  # of pictures that have lungs, in the words of `RunConfig.subject`
 SIZE = 128  # pixels a side that the network looks at
 WEIGHTS = Path(__file__).with_name("lungs.safetensors")
 SMALLEST, LARGEST = 32, 1024
@@ -160,8 +161,8 @@ def sane(mask: np.ndarray) -> str:
 def load(path: Path = WEIGHTS) -> LungNet:
     """The network in a file that `lungs_training` wrote. Raises UserError: missing or damaged."""
     network = LungNet()
-    tensors, _ = checkpoints.load(path)
-    checkpoints.load_into(network, tensors, path)
+    tensors, _ = tensor_files.load(path)
+    tensor_files.load_into(network, tensors, path)
     return network.float().eval()
 
 

@@ -70,7 +70,7 @@ def evaluate(options: argparse.Namespace) -> None:
     runs = [find_run(name, options.runs) for name in options.names]
     if options.num < 1 or options.trainings < 1:
         raise UserError("--num and --trainings: ask for at least one")
-    order = evaluate.Order(
+    order = evaluate.EvaluationRequest(
         options.parts,
         options.num,
         options.seed,

@@ -162,7 +162,9 @@ def _evaluate_all(runs: list[Run], source: str, count: int) -> None:
     """What a ranking rests on, of every run."""
     from gan_core.evaluation import evaluate, ranking
 
-    order = evaluate.Order(("fidelity", "progress", "memorisation", "audit"), count, progress=arguments.speak)
+    order = evaluate.EvaluationRequest(
+        ("fidelity", "progress", "memorisation", "audit"), count, progress=arguments.speak
+    )
     print(ranking.table([evaluate.evaluate(run, source, order) for run in runs]))
 
 

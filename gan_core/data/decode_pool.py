@@ -2,6 +2,9 @@
 
 No picture is decoded by the process that asks for it: what a crafted or broken file does (a crash, a loop, memory
 without end), it does to a process that is started anew, and the picture is skipped with a reason.
+
+This is part of `data` and not of `decode`: it reads sources, and makes of every picture what the prepared array and the
+search for duplicates need.
 """
 
 import contextlib
@@ -42,7 +45,9 @@ BREAKDOWNS = 3
 # That a picture may take: so long that none is left out because the machine is busy.
 SECONDS = 60.0
 
-Read = Callable[[bytes, str, int], np.ndarray]  # a file's bytes, what errors call it, channels -> see `decoding.decode`
+Read = Callable[
+    [bytes, str, int], np.ndarray
+]  # a file's bytes, what errors call it, channels -> see `image_files.decode`
 
 
 @dataclass(frozen=True, eq=False)

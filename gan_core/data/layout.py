@@ -20,7 +20,7 @@ SPLIT_NAMES = {
 
 
 @dataclass(frozen=True)
-class Place:
+class LabelledPath:
     """Where one picture belongs."""
 
     path: str  # inside the source, with forward slashes
@@ -35,7 +35,7 @@ def is_picture_name(path: str) -> bool:
     return pure.suffix.lower() in SUFFIXES and not hidden
 
 
-def arrange(paths: list[str], title: str) -> tuple[list[Place], list[str]]:
+def arrange(paths: list[str], title: str) -> tuple[list[LabelledPath], list[str]]:
     """Read classes and splits from the folders that pictures lie in.
 
     Args:
@@ -72,8 +72,8 @@ def _wrapper(paths: list[str]) -> tuple[str, ...]:
     return folders[0][:depth] if folders else ()
 
 
-def _arrange_splits(parts: dict[str, tuple[str, ...]], title: str) -> tuple[list[Place], list[str]]:
-    places: list[Place] = []
+def _arrange_splits(parts: dict[str, tuple[str, ...]], title: str) -> tuple[list[LabelledPath], list[str]]:
+    places: list[LabelledPath] = []
     outside = [path for path, inner in parts.items() if _split_of(inner) is None]
     beside: list[str] = []
     for split in SPLITS:
@@ -85,11 +85,13 @@ def _arrange_splits(parts: dict[str, tuple[str, ...]], title: str) -> tuple[list
     return sorted(places, key=lambda place: place.path), warnings + _left_out(beside, "beside the class folders")
 
 
-def _arrange_classes(parts: dict[str, tuple[str, ...]], split: str | None, title: str) -> tuple[list[Place], list[str]]:
+def _arrange_classes(
+    parts: dict[str, tuple[str, ...]], split: str | None, title: str
+) -> tuple[list[LabelledPath], list[str]]:
     """One class a folder, or one class of everything where there are no folders."""
     if all(len(inner) == 1 for inner in parts.values()):
-        return [Place(path, title, split) for path in parts], []
-    places = [Place(path, inner[0], split) for path, inner in parts.items() if len(inner) > 1]
+        return [LabelledPath(path, title, split) for path in parts], []
+    places = [LabelledPath(path, inner[0], split) for path, inner in parts.items() if len(inner) > 1]
     return places, [path for path, inner in parts.items() if len(inner) == 1]
 
 
@@ -100,7 +102,7 @@ def _left_out(paths: list[str], where: str) -> list[str]:
     return [f"{len(paths)} images lie {where} and are left out: {shown}{', ...' if len(paths) > 3 else ''}"]
 
 
-def check_class_names(places: list[Place]) -> None:
+def check_class_names(places: list[LabelledPath]) -> None:
     """Class names become file names in exports and words on pages, so control characters are refused.
 
     Raises:

@@ -23,7 +23,8 @@ from gan_core.data import cache as caching
 from gan_core.data.decode_pool import Picture, decode_all
 from gan_core.data.duplicates import near_in_other_splits, same_elsewhere
 from gan_core.data.prepared import FORMAT, Prepared, Settings, index_text, open_prepared, skipped_line
-from gan_core.data.source import Entry, Source, open_source
+from gan_core.data.readers import open_source
+from gan_core.data.source import Entry, Source
 from gan_core.data.splits import compile_pattern, on_both_sides, patient_of, split, tells_patient, union
 from gan_core.decode.image_files import FITS, MIN_SIDE
 from gan_core.errors import UserError
@@ -45,7 +46,7 @@ def prepare(
     """Decode, window, resize and cache a source; a second call with the same settings opens the cached array.
 
     Args:
-        source: a folder, a zip, `hf:owner/name[:config]`, `phantom:cxr` or `classes:a=...;b=...`; see `sources.KINDS`.
+        source: a folder, a zip, `hf:owner/name[:config]`, `phantom:cxr` or `classes:a=...;b=...`; see `readers.KINDS`.
         size: side of the square images, pixels.
         channels: 1 (grey) or 3.
         fit: "crop" cuts the centre square, "pad" keeps everything and adds black.

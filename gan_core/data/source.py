@@ -1,19 +1,11 @@
-"""What a source of images is, and the way from the words a user types to one."""
+"""What a source of images is: the contract of every reader."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
-from gan_core.errors import UserError, nearest
-
-COMBINED = "classes:"
-KINDS = (
-    "a folder with one sub-folder per class, a flat folder of images, a zip of either, "
-    "hf:owner/name[:config] for a Hugging Face data set, phantom:cxr[?images=1000&seed=0], phantom:mri or "
-    "phantom:colour for drawn images, or classes:NAME=FOLDER;NAME=FOLDER for classes from several folders"
-)
+COMBINED = "classes:"  # begins the name of a source that is put together from several folders
 
 
 @dataclass(frozen=True)
@@ -51,58 +43,3 @@ class Source(Protocol):
     def part(self, start: int, stop: int) -> "Source":
         """The same source with some of its entries only."""
         ...
-
-
-def open_source(text: str) -> Source:
-    """Find and list a source.
-
-    Args:
-        text: see `KINDS`.
-
-    Raises:
-        UserError: it is none of these, does not exist or holds no image.
-    """
-    # The readers are imported when they are needed: a folder needs neither zipfile nor `datasets`.
-    text = text.strip()
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise UserError(f"the name of the source '{text}' is not valid text (UTF-8): rename it") from None
-    kind, _, rest = text.partition(":")
-    if kind == "phantom":
-        from gan_core.data.readers.phantom import open_phantom
-
-        return open_phantom(rest)
-    if kind == "hf":
-        from gan_core.data.readers.hub import open_hub
-
-        return open_hub(rest)
-    if text.startswith(COMBINED):
-        from gan_core.data.readers.combined import open_combined
-
-        return open_combined(rest)
-    path = Path(text).expanduser()
-    if text and path.is_dir():
-        from gan_core.data.readers.folder import open_folder
-
-        return open_folder(path)
-    if path.is_file():
-        from gan_core.data.readers.archive import is_archive, open_archive
-
-        if is_archive(path):
-            return open_archive(path)
-        raise UserError(f"'{text}' is a file, but not a zip; a source is {KINDS}")
-    raise UserError(_unknown(text))
-
-
-def _unknown(text: str) -> str:
-    """The line for a source that is not there, with the nearest that is."""
-    path = Path(text).expanduser()
-    if not text:
-        return f"no source of images was given; a source is {KINDS}"
-    try:
-        beside = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
-    except OSError:
-        beside = []
-    hint = nearest(path.name, beside) or nearest(text, ["phantom:cxr", "phantom:mri", "phantom:colour"])
-    return f"there is no '{text}'.{hint} A source is {KINDS}"

@@ -19,8 +19,9 @@ from pydicom.pixels import (
 )
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from gan_core.decode.image_files import check_size, first_line, stretch
-from gan_core.errors import UserError
+from gan_core.decode.arrays import stretch
+from gan_core.decode.limits import check_size
+from gan_core.errors import UserError, first_line
 
 DEFLATED = b"1.2.840.10008.1.2.1.99"
 _PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")

@@ -1,4 +1,4 @@
-"""Untrusted picture files and bytes -> float arrays in [0, 1]: window, resize, quantise.
+"""Untrusted picture files and bytes -> float arrays in [0, 1].
 
 PNG, JPEG, BMP, TIFF and WebP are read by Pillow, DICOM by `decode.dicom`. Whatever is wrong with a picture ends in one
 `UserError` that names it. Windowing comes before the step to 8 bits, so that 12 and 16 bits keep their contrast.
@@ -11,17 +11,29 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from gan_core.errors import UserError, printable
+from gan_core.decode.arrays import FITS, placed, quantise, resize, stretch, to_channels
+from gan_core.decode.limits import MAX_BYTES, MAX_PIXELS, MIN_SIDE, check_size
+from gan_core.errors import UserError, first_line
+
+# With what callers do to a picture next, and what they check before.
+__all__ = [
+    "FITS",
+    "FORMATS",
+    "MAX_BYTES",
+    "MAX_PIXELS",
+    "MIN_SIDE",
+    "SUFFIXES",
+    "decode",
+    "placed",
+    "quantise",
+    "read",
+    "resize",
+    "to_channels",
+]
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".dcm", ".dicom")
 # Pillow also opens formats that run an interpreter (EPS) or fetch other files: only these are asked for.
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
-MAX_PIXELS = 80_000_000
-MAX_BYTES = 512 * 1024**2
-MIN_SIDE = 8
-FITS = ("crop", "pad")
-
-LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
 
 
 def decode(source: Path | str | bytes, *, channels: int | None = 1, name: str | None = None) -> np.ndarray:
@@ -52,80 +64,6 @@ def decode(source: Path | str | bytes, *, channels: int | None = 1, name: str | 
         raise UserError(f"{name}: the file is empty")
     picture = _decode_dicom(data, name) if _is_dicom(data, name) else _decode_pillow(data, name)
     return picture if channels is None else to_channels(picture, channels)
-
-
-def to_channels(picture: np.ndarray, channels: int) -> np.ndarray:
-    """(H, W, 1 or 3) in [0, 1] -> (H, W, channels): luma of colours, or grey repeated."""
-    if picture.shape[2] == channels:
-        return picture
-    if channels == 3:
-        return np.repeat(picture, 3, axis=2)
-    return np.clip(picture @ LUMA, 0.0, 1.0)[..., None]
-
-
-def resize(picture: np.ndarray, size: int, fit: str = "crop") -> np.ndarray:
-    """(H, W, C) in [0, 1] -> float32 (size, size, C) in [0, 1], antialiased, aspect kept.
-
-    `crop` fills the square and cuts what stands over at both ends; `pad` keeps everything and adds black.
-    """
-    height, width, channels = picture.shape
-    box, (left, top, right, bottom) = placed(height, width, size, fit)
-    result = np.zeros((size, size, channels), dtype=np.float32)
-    for channel in range(channels):
-        plane = Image.fromarray(np.ascontiguousarray(picture[..., channel], dtype=np.float32))
-        scaled = plane.resize((right - left, bottom - top), Image.Resampling.LANCZOS, box=box, reducing_gap=3.0)
-        result[top:bottom, left:right, channel] = np.asarray(scaled)
-    # The negative lobes of the filter overshoot at sharp edges.
-    return np.clip(result, 0.0, 1.0)
-
-
-def placed(
-    height: int, width: int, size: int, fit: str
-) -> tuple[tuple[float, float, float, float], tuple[int, int, int, int]]:
-    """What `resize` takes from a picture (left, top, right, bottom), and where in the square of `size` it puts it."""
-    if fit not in FITS:
-        raise UserError(f"fit must be one of {', '.join(FITS)}, not '{fit}'")
-    if fit == "crop":
-        side = min(height, width)
-        x, y = (width - side) / 2, (height - side) / 2
-        return (x, y, x + side, y + side), (0, 0, size, size)
-    longest = max(height, width)
-    inner = (max(1, round(width * size / longest)), max(1, round(height * size / longest)))
-    left, top = (size - inner[0]) // 2, (size - inner[1]) // 2
-    return (0.0, 0.0, float(width), float(height)), (left, top, left + inner[0], top + inner[1])
-
-
-def quantise(picture: np.ndarray) -> np.ndarray:
-    """(H, W, C) in [0, 1] -> uint8 (C, H, W), rounded to the nearest of 256 levels."""
-    return np.rint(np.clip(picture, 0.0, 1.0) * 255.0).astype(np.uint8).transpose(2, 0, 1).copy()
-
-
-def check_size(width: int, height: int, name: str) -> None:
-    """Refuse a picture by its header, before any of it is decoded.
-
-    Raises:
-        UserError: a side is under 8 pixels, or there are more than 80 megapixels.
-    """
-    if width < MIN_SIDE or height < MIN_SIDE:
-        raise UserError(f"{name}: {width} x {height} pixels are too few, at least {MIN_SIDE} x {MIN_SIDE} are needed")
-    if width * height > MAX_PIXELS:
-        raise UserError(
-            f"{name}: {width} x {height} pixels are more than the {MAX_PIXELS // 10**6} megapixels that are read"
-        )
-
-
-def stretch(values: np.ndarray, name: str) -> np.ndarray:
-    """Any finite range -> float32 in [0, 1], smallest value black, largest white; a constant picture is black.
-
-    Raises:
-        UserError: no value is finite.
-    """
-    finite = np.isfinite(values)
-    if not finite.any():
-        raise UserError(f"{name}: the picture holds no finite value")
-    low, high = float(values[finite].min()), float(values[finite].max())
-    values = np.nan_to_num(values.astype(np.float64), nan=low, posinf=high, neginf=low)
-    return ((values - low) / (high - low if high > low else 1.0)).astype(np.float32)
 
 
 def read(path: Path, name: str) -> bytes:
@@ -173,11 +111,6 @@ def _decode_pillow(data: bytes, name: str) -> np.ndarray:
     # Decoders of damaged files raise whatever the damage leads to: all of it means the same to the user.
     except Exception as error:
         raise UserError(f"{name}: damaged or truncated picture ({first_line(error)})") from error
-
-
-def first_line(error: BaseException) -> str:
-    """What a library says of a damaged file, in short."""
-    return printable((str(error).strip().splitlines() or [type(error).__name__])[0], 200)
 
 
 def _pixels(image: Image.Image, name: str) -> np.ndarray:

@@ -71,7 +71,7 @@ class DecodeWorker:
         channels: int | None = None,
         seconds: float | None = None,
     ) -> np.ndarray:
-        """Read one picture from its file's bytes; see `decoding.decode`. seconds: that it may take, by default the
+        """Read one picture from its file's bytes; see `image_files.decode`. seconds: that it may take, by default the
         worker's own.
 
         Returns:

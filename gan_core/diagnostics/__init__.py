@@ -11,7 +11,7 @@ from gan_core.runs import Run
 
 __all__ = ["KINDS", "Diagnosed", "Event", "Record", "compare", "diagnose", "examine", "read", "record"]
 
-# Nothing is balanced or settled in a training that has gone astray in such a way.
+# Nothing is balanced or converged in a training that has gone astray in such a way.
 _ASTRAY = ("diverged", "nothing_learned", "fooled", "vanishing", "collapse", "oscillation", "critic_ahead")
 
 

@@ -8,7 +8,7 @@ from statistics import NormalDist
 import numpy as np
 
 from gan_core.config import RunConfig
-from gan_core.diagnostics.measured_distance import Way, way
+from gan_core.diagnostics.measured_distance import DistanceCurve, way
 from gan_core.errors import UserError
 from gan_core.evaluation import results
 from gan_core.evaluation.results import Progress
@@ -40,7 +40,7 @@ class Record:
     state: str = "finished"
     reason: str | None = None
     epochs: int = 0  # planned
-    way: Way | None = None  # the distance to real images, where it was measured on the way
+    way: DistanceCurve | None = None  # the distance to real images, where it was measured on the way
 
     @property
     def task(self) -> str:
@@ -147,10 +147,10 @@ def read(run: Run) -> Record:
 
 
 def record(
-    settled: RunConfig, status: Status, metrics: Table, previews: Table, progress: Progress | None = None
+    run_config: RunConfig, status: Status, metrics: Table, previews: Table, progress: Progress | None = None
 ) -> Record:
     """From a run's tables, polled already, and from what was measured of it on the way."""
-    traits = registry.traits_of(settled, metrics.names)
+    traits = registry.traits_of(run_config, metrics.names)
     told = np.isfinite(previews.column("epoch"))
     return Record(
         metrics=_whole(_numbers(metrics), traits),
@@ -163,7 +163,7 @@ def record(
         traits=traits,
         state=status.state,
         reason=status.reason,
-        epochs=settled.epochs,
+        epochs=run_config.epochs,
         way=way(progress, reached[-1] if len(reached := metrics.column("epoch")) else 0.0),
     )
 

@@ -17,7 +17,7 @@ FALLS = 5  # stands, each nearer than the one before: one order of 120
 
 
 @dataclass(frozen=True)
-class Way:
+class DistanceCurve:
     """A distance at the epochs at which it was measured: arrays (s,), with the ends of its intervals."""
 
     key: str
@@ -36,7 +36,7 @@ def column(key: str) -> str:
     return f"distance/{key}"
 
 
-def way(progress: Progress | None, epoch: float = 0.0) -> Way | None:
+def way(progress: Progress | None, epoch: float = 0.0) -> DistanceCurve | None:
     """The Frechet distance where all stands have it, else KID, without that of untrained networks.
 
     epoch: how far the run has come. None where nothing was measured, or the run was trained on since.
@@ -49,11 +49,11 @@ def way(progress: Progress | None, epoch: float = 0.0) -> Way | None:
             found = [stand.measures[key] for stand in stands]
             ends = [(one.value, one.low, one.high) for one in found]
             value, low, high = np.array([[one[0] if end is None else end for end in one] for one in ends], float).T
-            return Way(key, np.array([stand.epoch for stand in stands], float), value, low, high)
+            return DistanceCurve(key, np.array([stand.epoch for stand in stands], float), value, low, high)
     return None
 
 
-def nearer(event: Event, found: Way | None) -> Event:
+def nearer(event: Event, found: DistanceCurve | None) -> Event:
     """A training whose curves have settled, said anew where its pictures went on getting better."""
     if found is None:
         return event
@@ -76,7 +76,7 @@ def nearer(event: Event, found: Way | None) -> Event:
     )
 
 
-def past_best(found: Way | None) -> Iterator[Event]:
+def past_best(found: DistanceCurve | None) -> Iterator[Event]:
     """The last generator is surely farther from real images than an earlier one."""
     if found is None or len(found.epoch) < LEAST:
         return

@@ -1,4 +1,4 @@
-"""The rules for what is no ailment, or hardly one: balance, a training that settled, translators that do nothing."""
+"""The rules for what is no ailment, or hardly one: balance, a training that converged, translators that do nothing."""
 
 from collections.abc import Iterator
 

@@ -12,7 +12,7 @@ from gan_core.diagnostics.history import Record
 
 NEAR = 0.1  # share of a run whose mean is its last value
 ALIKE = 0.02  # two values that differ less, relatively, are told as equal
-SETTLED = ("converged", "nearer", "nearer_until")
+CONVERGED = ("converged", "nearer", "nearer_until")
 CAVEAT = "How good the pictures are, curves do not tell: look at the grids, and evaluate."
 
 SEEN = {
@@ -94,9 +94,9 @@ def _health(runs: Sequence[Diagnosed]) -> list[str]:
         sentences.append("No ailment was seen.")
     if sooner:
         sentences.append(f"The discriminator was ahead at first, and then caught up with, in {_join(sooner)}.")
-    settled = [run.name for run in runs if any(event.kind in SETTLED for event in run.events)]
-    if settled:
-        sentences.append(f"Settled, by the curves: {_join(settled)}.")
+    converged = [run.name for run in runs if any(event.kind in CONVERGED for event in run.events)]
+    if converged:
+        sentences.append(f"Settled, by the curves: {_join(converged)}.")
     return [*sentences, *_ways(runs)]
 
 

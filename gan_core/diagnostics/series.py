@@ -50,12 +50,12 @@ def swings(values: np.ndarray) -> tuple[int, float, float]:
     smooth = np.convolve(values, np.ones(narrow) / narrow, "valid")
     padded = np.pad(smooth, wide // 2, mode="edge")
     rest = smooth - np.convolve(padded, np.ones(wide) / wide, "valid")[: len(smooth)]
-    settled = count // 5  # the beginning of a run is a course of its own
-    noise = float(np.std(np.diff(values[settled:]))) / math.sqrt(2 * narrow)  # what is left of single rows' own
+    start = count // 5  # the beginning of a run is a course of its own
+    noise = float(np.std(np.diff(values[start:]))) / math.sqrt(2 * narrow)  # what is left of single rows' own
     least = max(SWING, LOUDER * noise)
-    turns, side, first = 0, 0, settled
-    for index, value in enumerate(rest[settled:], settled):
+    turns, side, first = 0, 0, start
+    for index, value in enumerate(rest[start:], start):
         if abs(value) > least and np.sign(value) != side:
             side, turns = int(np.sign(value)), turns + 1
             first = index if turns == 1 else first
-    return turns, float(np.abs(rest[settled:]).max(initial=0.0)), first / count
+    return turns, float(np.abs(rest[start:]).max(initial=0.0)), first / count

@@ -30,7 +30,7 @@ MOST = 500  # pictures of a domain
 DISTANCES = ("frechet", "kid")
 HALVES = (" half 1", " half 2")  # ends of the classes' names that `write_halves` makes
 
-Told = Callable[[str], object]
+Notify = Callable[[str], object]
 FindLungs = Callable[[np.ndarray], np.ndarray]  # uint8 (N, H, W, C) -> bool (N, H, W)
 
 
@@ -66,8 +66,8 @@ def audit(
     extractor: Extractor | None = None,
     seed: int = 0,
     most: int = MOST,
-    note: Told = lambda sentence: None,
-    progress: Told = lambda line: None,
+    note: Notify = lambda sentence: None,
+    progress: Notify = lambda line: None,
 ) -> tuple[Direction, ...]:
     """Both directions of a translator, or the one that it goes, on the pictures of val and test.
 
@@ -133,7 +133,7 @@ def _translate(model: Translator, prepared: Prepared, name: str, seed: int, most
 class _Lungs:
     """Where the lungs are in pictures before translation, and so for both: a mask's shape could tell them apart."""
 
-    def __init__(self, side: _Side, find: FindLungs, note: Told) -> None:
+    def __init__(self, side: _Side, find: FindLungs, note: Notify) -> None:
         masks = find(side.before)
         self.kept = np.array([not lungs.sane(mask) for mask in masks])  # where the masks can be right
         self.masks = masks[self.kept]
@@ -146,7 +146,7 @@ class _Lungs:
 _Answers = dict[str, tuple[np.ndarray, np.ndarray]]
 
 
-def _answers(judge: Classifier, sides: Sequence[_Side], lungs_of: dict[str, _Lungs | None], note: Told) -> _Answers:
+def _answers(judge: Classifier, sides: Sequence[_Side], lungs_of: dict[str, _Lungs | None], note: Notify) -> _Answers:
     """What a classifier says of both sides; nothing where it may not judge.
 
     It has to know the domains, and to tell these real pictures apart much as it does its own: its accuracy on patients
@@ -173,7 +173,7 @@ def _answers(judge: Classifier, sides: Sequence[_Side], lungs_of: dict[str, _Lun
     return found
 
 
-def _flips(side: _Side, answers: dict[Classifier, _Answers], note: Told) -> tuple[Flip, ...]:
+def _flips(side: _Side, answers: dict[Classifier, _Answers], note: Notify) -> tuple[Flip, ...]:
     found = []
     for judge, given in answers.items():
         before, after = given[side.name]
@@ -243,7 +243,7 @@ def _difference(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def _distances(
-    side: _Side, after: np.ndarray, other: _Side, extractor: Extractor | None, seed: int, note: Told
+    side: _Side, after: np.ndarray, other: _Side, extractor: Extractor | None, seed: int, note: Notify
 ) -> tuple[dict[str, Measure], dict[str, Measure]]:
     """Frechet distance and KID of translated and of untranslated pictures to the held-out ones of the target.
 
@@ -275,7 +275,7 @@ def _distances(
     return made, nothing
 
 
-def _truth(prepared: Prepared, side: _Side, after: np.ndarray, target: str, note: Told) -> dict[str, Measure]:
+def _truth(prepared: Prepared, side: _Side, after: np.ndarray, target: str, note: Notify) -> dict[str, Measure]:
     try:
         return ground_truth.known(prepared, side.chosen, after, target)
     except UserError as error:

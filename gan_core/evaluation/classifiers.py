@@ -15,13 +15,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gan_core import tensor_files
 from gan_core.config import from_dict
 from gan_core.errors import UserError, nearest
-from gan_core.training import checkpoints
 
 SIZE = 128  # pixels a side that they see; smaller pictures are enlarged, as half of their training pictures were
 SHIPPED = Path(__file__).parent / "weights"
 SEES = ("everything", "outside the central box", "outside the lungs")
+ROLES = ("reports", "guides", "control")  # a control sees only what should not matter
 BOX = (0.12, 0.88)  # of the side: what the first control may not see
 GROUPS = {"pneumonia": ("bacterial", "viral")}  # a class that is several of theirs
 SCALES = 4  # of the patterns that features tell of, the finest 2 of SIZE pixels
@@ -146,7 +147,7 @@ class Card:
     architecture: str
     classes: tuple[str, ...]
     sees: str
-    source: str
+    source: str  # the name of the folder that it was trained on
     fingerprint: str  # of the data that it was trained on
     seed: int
     epochs: int
@@ -155,6 +156,10 @@ class Card:
     held_out: float  # accuracy on patients that it never saw
     held_out_balanced: float
     version: str
+    subject: str  # of the training pictures, in the words of `RunConfig.subject`
+    shows: str  # the same in words for a page: "X-rays of children"
+    data_sets: tuple[str, ...]  # the names of folders and repositories that the training data goes by
+    role: str  # one of ROLES: "guides" may have been asked while something was developed, "reports" was not
 
 
 class Classifier:
@@ -251,7 +256,7 @@ def hide(x: Tensor, sees: str, masks: np.ndarray | None) -> Tensor:
 
 @cache
 def shipped(name: str) -> Classifier:
-    """One of the shipped classifiers: child-a, child-b, adult-a, adult-b, adult-box, adult-hull.
+    """One of the shipped classifiers by name, such as child-a; see `names`.
 
     Raises:
         UserError: there is none of that name, or its file is damaged.
@@ -263,16 +268,16 @@ def shipped(name: str) -> Classifier:
 
 
 def names() -> list[str]:
-    return sorted(path.stem for path in SHIPPED.glob("*.safetensors") if path.stem.startswith(("child-", "adult-")))
+    return sorted(path.stem for path in SHIPPED.glob("*.safetensors"))
 
 
 def load(path: Path) -> Classifier:
     """Raises UserError: missing, damaged, or not a classifier."""
-    tensors, header = checkpoints.load(path)
+    tensors, header = tensor_files.load(path)
     card = from_dict(Card, header.get("card"), str(path))
-    if card.architecture not in ARCHITECTURES or card.sees not in SEES:
+    if card.architecture not in ARCHITECTURES or card.sees not in SEES or card.role not in ROLES:
         raise UserError(f"{path} was made by another version of GANray: train the classifier again")
     network = ARCHITECTURES[card.architecture](len(card.classes))
     centre, spread = (tensors.pop(f"features.{part}", torch.zeros(0)).float() for part in ("centre", "spread"))
-    checkpoints.load_into(network, tensors, path)
+    tensor_files.load_into(network, tensors, path)
     return Classifier(card, network.float(), centre, spread)

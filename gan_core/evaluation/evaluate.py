@@ -11,15 +11,16 @@ from pathlib import Path
 
 import torch
 
-from gan_core import __version__, data, inference
+from gan_core import data, inference
 from gan_core.config import RunConfig
 from gan_core.data import Prepared
 from gan_core.data.source import COMBINED
 from gan_core.errors import UserError
 from gan_core.evaluation import parts, results, time_to_quality
-from gan_core.evaluation.parts import Order
+from gan_core.evaluation.parts import EvaluationRequest
 from gan_core.evaluation.results import Evaluation
 from gan_core.runs import Run
+from gan_core.version import __version__
 
 PARTS = {
     "fidelity": parts.fidelity,
@@ -30,7 +31,7 @@ PARTS = {
 }
 
 
-def evaluate(run: Run, source: str | None, order: Order) -> Evaluation:
+def evaluate(run: Run, source: str | None, request: EvaluationRequest) -> Evaluation:
     """Measure a run against a source of real images, its own where none is named.
 
     What an earlier evaluation of the same weights and images found stays, where it is not measured anew.
@@ -38,13 +39,13 @@ def evaluate(run: Run, source: str | None, order: Order) -> Evaluation:
     Raises:
         UserError: no weights, no such source or extractor, too few images.
     """
-    if unknown := [part for part in order.parts if part not in PARTS]:
+    if unknown := [part for part in request.parts if part not in PARTS]:
         raise UserError(f"--parts {unknown[0]}: choose from {', '.join(PARTS)}")
     with torch.random.fork_rng(devices=[]):  # networks draw first weights when they are built, before they are filled
-        return _evaluate(run, source, order)
+        return _evaluate(run, source, request)
 
 
-def _evaluate(run: Run, source: str | None, order: Order) -> Evaluation:
+def _evaluate(run: Run, source: str | None, request: EvaluationRequest) -> Evaluation:
     model = inference.load(run)
     prepared = prepare(model.config, source)
     found = Evaluation(
@@ -55,22 +56,22 @@ def _evaluate(run: Run, source: str | None, order: Order) -> Evaluation:
         source=_shown(prepared.source),
         fingerprint=prepared.fingerprint,
         counts=prepared.counts(),
-        seed=order.seed,
+        seed=request.seed,
         training=time_to_quality.training(model),
         versions={"ganray": __version__, "torch": str(torch.__version__)},
     )
-    found = _kept(run, found, order)
+    found = _kept(run, found, request)
     if model.config.fingerprint != prepared.fingerprint:
         found = parts.noted(found, "The run was trained on other images than it is measured against here")
     if said := data.caution(prepared.source, model.config.domains or model.config.classes):
         found = parts.noted(found, said[:1].upper() + said[1:])
-    for part in order.parts or PARTS:
-        if not applies(part, model.task) or (not order.parts and part == "progress" and not run.snapshots()):
+    for part in request.parts or PARTS:
+        if not applies(part, model.task) or (not request.parts and part == "progress" and not run.snapshots()):
             continue
         started, before = time.perf_counter(), found.notes
-        order.progress(f"{run.name}: {part}")
+        request.progress(f"{run.name}: {part}")
         try:
-            found = PARTS[part](model, prepared, order, found)
+            found = PARTS[part](model, prepared, request, found)
         except UserError as error:
             found = parts.noted(found, f"not measured: {error}")
         found = replace(found, seconds={**found.seconds, part: round(time.perf_counter() - started, 1)})
@@ -86,27 +87,27 @@ def applies(part: str, task: str) -> bool:
     return (part == "audit") == (task == "translate")
 
 
-def prepare(settled: RunConfig, source: str | None) -> Prepared:
+def prepare(run_config: RunConfig, source: str | None) -> Prepared:
     """The real images as the run saw them.
 
     Raises:
         UserError: the source is not here, or lacks the run's classes.
     """
     prepared = data.prepare(
-        source or settled.source,
-        size=settled.image_size,
-        channels=settled.channels,
-        fit=settled.fit,
-        patient_pattern=settled.patient_pattern,
-        split_seed=settled.split_seed,
+        source or run_config.source,
+        size=run_config.image_size,
+        channels=run_config.channels,
+        fit=run_config.fit,
+        patient_pattern=run_config.patient_pattern,
+        split_seed=run_config.split_seed,
     )
-    wanted = settled.domains or settled.classes
-    if not set(wanted) <= set(prepared.classes) and (settled.domains or len(wanted) > 1):
+    wanted = run_config.domains or run_config.classes
+    if not set(wanted) <= set(prepared.classes) and (run_config.domains or len(wanted) > 1):
         raise UserError(
             f"{prepared.source} has the classes {', '.join(prepared.classes)}, the run was trained on "
             f"{', '.join(wanted)}: measure it against those, with --data"
         )
-    return prepared.only(settled.domains) if settled.domains else prepared
+    return prepared.only(run_config.domains) if run_config.domains else prepared
 
 
 def _shown(source: str) -> str:
@@ -120,7 +121,7 @@ def digest(path: Path) -> str:
     return blake2b(path.read_bytes(), digest_size=8).hexdigest()
 
 
-def _kept(run: Run, found: Evaluation, order: Order) -> Evaluation:
+def _kept(run: Run, found: Evaluation, request: EvaluationRequest) -> Evaluation:
     """With what an earlier evaluation says of the same weights, images and seed."""
     with contextlib.suppress(UserError):
         old = results.read(run.evaluation)

@@ -20,7 +20,7 @@ import numpy as np
 from scipy import stats
 
 from gan_core.errors import UserError
-from gan_core.evaluation.nearest import Clouds
+from gan_core.evaluation.nearest import TwoSampleNeighbours
 from gan_core.evaluation.results import Measure
 
 GROUPS = 20  # of the jackknife, in each sample
@@ -132,7 +132,7 @@ def precision_recall(real: np.ndarray, fake: np.ndarray, k: int = NEAREST_PRECIS
     Kynkaanniemi 2019, arXiv:1904.06991, equations 1 and 2. Raises UserError as `compare`.
     """
     _check(real, fake)
-    found = Clouds.of(real, fake).shares(k, NEAREST_DENSITY)
+    found = TwoSampleNeighbours.of(real, fake).shares(k, NEAREST_DENSITY)
     return found["precision"], found["recall"]
 
 
@@ -142,7 +142,7 @@ def density_coverage(real: np.ndarray, fake: np.ndarray, k: int = NEAREST_DENSIT
     Naeem 2020, arXiv:2002.09797, section 3. Raises UserError as `compare`.
     """
     _check(real, fake)
-    found = Clouds.of(real, fake).shares(NEAREST_PRECISION, k)
+    found = TwoSampleNeighbours.of(real, fake).shares(NEAREST_PRECISION, k)
     return found["density"], found["coverage"]
 
 
@@ -199,7 +199,7 @@ def distances(
 
 
 def _shares(real: np.ndarray, fake: np.ndarray, groups: tuple[np.ndarray, np.ndarray]) -> dict[str, Measure]:
-    clouds = Clouds.of(real, fake)
+    clouds = TwoSampleNeighbours.of(real, fake)
     ks = NEAREST_PRECISION, NEAREST_DENSITY
     without_real = [clouds.shares(*ks, keep_real=groups[0] != out) for out in range(groups[0].max() + 1)]
     without_fake = [clouds.shares(*ks, keep_fake=groups[1] != out) for out in range(groups[1].max() + 1)]
@@ -259,7 +259,7 @@ def floors(
     for ours, theirs in pairs:
         _check(ours, theirs)
         values = {"kid": kid(ours, theirs).value}
-        values |= Clouds.of(ours, theirs).shares(NEAREST_PRECISION, NEAREST_DENSITY)
+        values |= TwoSampleNeighbours.of(ours, theirs).shares(NEAREST_PRECISION, NEAREST_DENSITY)
         if min(len(ours), len(theirs)) > real.shape[1]:
             values["frechet"] = frechet(ours, theirs)
         if (len(ours), len(theirs)) != (len(real), count):

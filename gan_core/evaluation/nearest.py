@@ -1,4 +1,4 @@
-"""Two clouds of features and who lies near whom; images can be left out again without measuring anew."""
+"""Two sets of features and who lies near whom; images can be left out again without measuring anew."""
 
 from dataclasses import dataclass
 
@@ -9,14 +9,14 @@ _ROWS = 1000  # of a matrix of distances at a time
 
 
 @dataclass(frozen=True, eq=False)
-class Near:
-    """The nearest of a cloud's own images to each of them; squared distances."""
+class NearestNeighbours:
+    """The nearest of a set's own images to each of them; squared distances."""
 
     distances: np.ndarray  # (N, kept), ascending
     places: np.ndarray  # (N, kept)
 
     @staticmethod
-    def of(x: np.ndarray) -> "Near":
+    def of(x: np.ndarray) -> "NearestNeighbours":
         kept, found = min(_KEPT, len(x) - 1), []
         for start in range(0, len(x), _ROWS):
             part = _squared(x[start : start + _ROWS], x)
@@ -26,28 +26,28 @@ class Near:
             order = np.argsort(np.take_along_axis(part, places, 1), 1)
             places = np.take_along_axis(places, order, 1)
             found.append((np.take_along_axis(part, places, 1), places))
-        return Near(*(np.concatenate(each) for each in zip(*found, strict=True)))
+        return NearestNeighbours(*(np.concatenate(each) for each in zip(*found, strict=True)))
 
     def radii(self, k: int, keep: np.ndarray) -> np.ndarray:
-        """Of the images that are kept: to the k-th of their neighbours that are."""
+        """Squared distance from each kept image to its k-th nearest kept neighbour, shape (kept,)."""
         there = np.cumsum(keep[self.places[keep]], 1)
         place = (there < k).sum(1, keepdims=True).clip(max=there.shape[1] - 1)
         return np.take_along_axis(self.distances[keep], place, 1)[:, 0]
 
 
 @dataclass(frozen=True, eq=False)
-class Clouds:
-    """Neighbours within and across two clouds, from which images can be left out without computing them anew."""
+class TwoSampleNeighbours:
+    """Neighbours within and across two sets, from which images can be left out without computing them anew."""
 
-    real: Near
-    fake: Near
+    real: NearestNeighbours
+    fake: NearestNeighbours
     across: np.ndarray  # (real, fake), squared distances
 
     @staticmethod
-    def of(real: np.ndarray, fake: np.ndarray) -> "Clouds":
+    def of(real: np.ndarray, fake: np.ndarray) -> "TwoSampleNeighbours":
         middle = real.astype(np.float64).mean(0)  # smaller numbers lose less when they are squared
         a, b = real - middle, fake - middle
-        return Clouds(Near.of(a), Near.of(b), _squared(a, b))
+        return TwoSampleNeighbours(NearestNeighbours.of(a), NearestNeighbours.of(b), _squared(a, b))
 
     def shares(
         self, k: int, k_density: int, keep_real: np.ndarray | None = None, keep_fake: np.ndarray | None = None

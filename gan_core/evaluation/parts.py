@@ -10,8 +10,9 @@ from gan_core import files
 from gan_core.anatomy import lungs
 from gan_core.data import Prepared
 from gan_core.errors import UserError
-from gan_core.evaluation import audit, classifiers, features, memorisation, ms_ssim, utility
+from gan_core.evaluation import audit, classifier_choice, classifiers, features, memorisation, ms_ssim, utility
 from gan_core.evaluation import fidelity as distances
+from gan_core.evaluation.classifier_choice import Choice
 from gan_core.evaluation.classifiers import Classifier
 from gan_core.evaluation.features import Extractor
 from gan_core.evaluation.results import Evaluation, Fidelity, Measure
@@ -19,45 +20,47 @@ from gan_core.files import cache_folder
 from gan_core.inference import Model
 
 COUNT = 1000  # generated images
-CHEST = "chest X-ray"  # what the shipped extractors learned from
 _LEARNED = "the shipped extractors learned from chest X-rays; name another one with --extractor"
 PAIRS = 500  # of images whose likeness is measured
 
 
 @dataclass(frozen=True)
-class Order:
+class EvaluationRequest:
     """What to measure, and how thoroughly."""
 
     parts: tuple[str, ...]  # empty: all that the run has what it takes for
     count: int = COUNT
     seed: int = 0
-    extractor: str | None = None  # by name; else the second classifier of the data that the run resembles
+    extractor: str | None = None  # by name; else that of `classifier_choice.choose`
     classifier: str = "resnet"  # of utility: resnet or vgg16_bn
     trainings: int = 1  # of it, with as many seeds
     progress: Callable[[str], object] = field(default=lambda line: None, repr=False)  # told what is being done
 
 
-def fidelity(model: Model, prepared: Prepared, order: Order, found: Evaluation) -> Evaluation:
+def fidelity(model: Model, prepared: Prepared, request: EvaluationRequest, found: Evaluation) -> Evaluation:
     """Distances of all images, of each class, and of all by the second opinion."""
-    first, second = judges(prepared.classes, order.extractor)
-    made, _ = model.generate(order.count, seed=order.seed)
+    chosen = choose(prepared)
+    first, second = request.extractor or chosen.reports, chosen.second
+    made, _ = model.generate(request.count, seed=request.seed)
     notes: list[str] = []
-    if model.config.subject != CHEST and not order.extractor:
+    if model.config.subject not in classifier_choice.subjects() and not request.extractor:
         notes.append(f"distances may mean little: {_LEARNED}")
-    real = Real(prepared, features.find(first), order)
+    elif chosen.note and not request.extractor:
+        notes.append(chosen.note)
+    real = Real(prepared, features.find(first), request)
     scopes = {"all": real.compare(made, None, notes.append)}
     for number, name in enumerate(model.classes):
-        order.progress(f"class {name}")
+        request.progress(f"class {name}")
         label = prepared.classes.index(name)
         # As many as the class has real ones, up to half of all.
-        count = min(order.count // 2, int((prepared.labels[real.training] == label).sum()))
-        own, _ = model.generate(count, label=name, seed=order.seed + 1 + number)
+        count = min(request.count // 2, int((prepared.labels[real.training] == label).sum()))
+        own, _ = model.generate(count, label=name, seed=request.seed + 1 + number)
         try:
             scopes[name] = real.compare(own, label, notes.append)
         except UserError as error:
             notes.append(f"Fidelity of class {name} was not measured: {error}.")
-    order.progress(f"second opinion by {second}")
-    other = Real(prepared, features.find(second), order).compare(made, None, notes.append)
+    request.progress(f"second opinion by {second}")
+    other = Real(prepared, features.find(second), request).compare(made, None, notes.append)
     for line in notes:
         found = noted(found, line)
     return replace(found, fidelity=scopes, second_opinion={"all": other})
@@ -66,10 +69,10 @@ def fidelity(model: Model, prepared: Prepared, order: Order, found: Evaluation) 
 class Real:
     """The real side of a comparison: features of training and held-out images, computed once and kept."""
 
-    def __init__(self, prepared: Prepared, extractor: Extractor, order: Order) -> None:
-        self.prepared, self.extractor, self.order = prepared, extractor, order
+    def __init__(self, prepared: Prepared, extractor: Extractor, request: EvaluationRequest) -> None:
+        self.prepared, self.extractor, self.request = prepared, extractor, request
         self.training, self.held_out = prepared.indices("train"), held_out(prepared)
-        order.progress(f"features of {len(prepared.names)} real images by {extractor.name}")
+        request.progress(f"features of {len(prepared.names)} real images by {extractor.name}")
         self.features = real_features(prepared, self.training, extractor)
         self.unseen = real_features(prepared, self.held_out, extractor) if len(self.held_out) else None
 
@@ -79,7 +82,7 @@ class Real:
         index, real = self.training[ours], self.features[ours]
         fake = self.extractor(made)
         patients = [self.prepared.patients[i] for i in index]
-        seed = self.order.seed
+        seed = self.request.seed
         floors = self.floors(len(fake), label, note)
         compared = distances.compare(real, fake, seed=seed, patients=patients, note=note)
         found = {name: replace(measure, floor=floors.get(name)) for name, measure in compared.items()}
@@ -92,7 +95,7 @@ class Real:
     ) -> dict[str, Measure]:
         """Those of generated pictures from all real ones, beside the given floors."""
         patients = [self.prepared.patients[i] for i in self.training]
-        seed = self.order.seed
+        seed = self.request.seed
         found = distances.distances(self.features, self.extractor(made), seed=seed, patients=patients, note=note)
         return {name: replace(measure, floor=floors.get(name)) for name, measure in found.items()}
 
@@ -102,7 +105,7 @@ class Real:
         return distances.floors(
             self.features[ours],
             count=count,
-            seed=self.order.seed,
+            seed=self.request.seed,
             patients=[self.prepared.patients[i] for i in self.training[ours]],
             held_out=None if self.unseen is None else self.unseen[self._of(self.held_out, label)],
             note=note,
@@ -113,11 +116,11 @@ class Real:
         return np.flatnonzero(same)
 
 
-def copies(model: Model, prepared: Prepared, order: Order, found: Evaluation) -> Evaluation:
+def copies(model: Model, prepared: Prepared, request: EvaluationRequest, found: Evaluation) -> Evaluation:
     """Nearest training neighbours of generated images, beside those of held-out real ones."""
-    name, _ = judges(prepared.classes, order.extractor)
-    real = Real(prepared, features.find(name), order)
-    made, _ = model.generate(order.count, seed=order.seed)
+    name = request.extractor or choose(prepared).reports
+    real = Real(prepared, features.find(name), request)
+    made, _ = model.generate(request.count, seed=request.seed)
     verdict = memorisation.nearness(
         pictures(prepared, real.training),
         pictures(prepared, real.held_out),
@@ -129,47 +132,49 @@ def copies(model: Model, prepared: Prepared, order: Order, found: Evaluation) ->
     return replace(found, memorisation=verdict)
 
 
-def usefulness(model: Model, prepared: Prepared, order: Order, found: Evaluation) -> Evaluation:
+def usefulness(model: Model, prepared: Prepared, request: EvaluationRequest, found: Evaluation) -> Evaluation:
     """Classifiers trained on real, synthetic and both; reports of other classifiers stay."""
-    _, guide = judges(prepared.classes, None)
     reports = utility.utility(
         prepared,
         model.generate,
-        architecture=order.classifier,
-        labeller=None if model.classes else classifiers.shipped(guide),
-        seeds=range(order.seed, order.seed + order.trainings),
-        seed=order.seed,
-        progress=order.progress,
+        architecture=request.classifier,
+        labeller=None if model.classes else classifiers.shipped(choose(prepared).second),
+        seeds=range(request.seed, request.seed + request.trainings),
+        seed=request.seed,
+        progress=request.progress,
     )
-    others = tuple(one for one in found.utility if one.classifier != order.classifier)
+    others = tuple(one for one in found.utility if one.classifier != request.classifier)
     return replace(found, utility=(*others, *reports))
 
 
-def translation(model: Model, prepared: Prepared, order: Order, found: Evaluation) -> Evaluation:
+def translation(model: Model, prepared: Prepared, request: EvaluationRequest, found: Evaluation) -> Evaluation:
     """Both directions of a translator."""
-    name, _ = judges(prepared.classes, order.extractor)
-    chests = model.config.subject == CHEST
-    asked: list[Classifier] = [classifiers.shipped(one) for one in classifiers.names()] if chests else []
-    lines: list[str] = [] if chests or order.extractor else [f"no distances: {_LEARNED}"]
+    chosen = choose(prepared)
+    name = request.extractor or chosen.reports
+    asked: list[Classifier] = [
+        classifiers.shipped(card.name) for card in classifier_choice.cards() if card.subject == model.config.subject
+    ]
+    lines: list[str] = []
+    if not request.extractor:
+        lines = [f"no distances: {_LEARNED}"] if not asked else [chosen.note] if chosen.note else []
     ways = audit.audit(
         model,
         prepared,
         classifiers=asked,
-        find_lungs=lungs.find if chests else None,
-        extractor=features.find(name) if chests or order.extractor else None,
-        seed=order.seed,
+        find_lungs=lungs.find if model.config.subject == lungs.SUBJECT else None,
+        extractor=features.find(name) if asked or request.extractor else None,
+        seed=request.seed,
         note=lines.append,
-        progress=order.progress,
+        progress=request.progress,
     )
     for line in lines:
         found = noted(found, line)
     return replace(found, audit=ways)
 
 
-def judges(classes: tuple[str, ...], extractor: str | None) -> tuple[str, str]:
-    """The extractor that reports, and the one that gives a second opinion; the latter may have guided choices."""
-    kind = "adult" if any("covid" in name.lower() or "half" in name for name in classes) else "child"
-    return extractor or f"{kind}-b", f"{kind}-a"
+def choose(prepared: Prepared) -> Choice:
+    """The classifiers that judge this data set, where no other is named."""
+    return classifier_choice.choose(prepared.source, prepared.fingerprint, prepared.classes)
 
 
 def pictures(prepared: Prepared, index: np.ndarray) -> np.ndarray:

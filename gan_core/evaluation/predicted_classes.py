@@ -13,10 +13,9 @@ import numpy as np
 import torch
 
 from gan_core.config import RunConfig
-from gan_core.evaluation import classifiers
-from gan_core.evaluation.classifiers import Card, Classifier
+from gan_core.evaluation import classifier_choice, classifiers
+from gan_core.evaluation.classifiers import ROLES, SEES, Card, Classifier
 
-CHEST = "chest X-ray"  # what the shipped classifiers learned from
 _BATCH = 16  # pictures whose maps stay in a processor's cache
 
 
@@ -38,36 +37,46 @@ class Opinion:
         return self.chances[:, self.names.index(name)]
 
 
-def refusal(settled: RunConfig) -> str:
+def refusal(run_config: RunConfig) -> str:
     """Why no classifier can be asked about a run's pictures, as a sentence; empty where one can."""
-    if settled.subject != CHEST:
+    if run_config.subject not in classifier_choice.subjects():
         return "The classifiers here know chest X-rays alone."
-    if settled.source.startswith("phantom:"):
+    if run_config.source.startswith("phantom:"):
         return "The classifiers here learned from real X-rays, this run from drawn ones."
-    if len(settled.classes) < 2:
+    if len(run_config.classes) < 2:
         return "The run has one class: there is nothing to tell apart."
-    if not _knowing(settled.classes):
-        return f"No classifier here was taught all of these classes: {', '.join(settled.classes)}."
+    if not _knowing(run_config):
+        return f"No classifier here was taught all of these classes: {', '.join(run_config.classes)}."
     return ""
 
 
-def fitting(settled: RunConfig) -> tuple[str, ...]:
+def fitting(run_config: RunConfig) -> tuple[str, ...]:
     """The classifiers that can be asked about a run's pictures, the one that reports first; () where none can."""
-    return () if refusal(settled) else _knowing(settled.classes)
+    return () if refusal(run_config) else _knowing(run_config)
 
 
-def _knowing(names: tuple[str, ...]) -> tuple[str, ...]:
-    found = [classifiers.shipped(name) for name in classifiers.names()]
-    known = [one.name for one in found if one.sees == classifiers.SEES[0] and one.knows(names)]
-    # Of each two the first may have guided choices (a cleaning, an early stop): the other one reports.
-    return tuple(sorted(known, reverse=True))
+def _knowing(run_config: RunConfig) -> tuple[str, ...]:
+    """Classifiers that were taught the run's classes: those that fit its data first, of each data set the reporting one
+    first.
+    """
+    known = [
+        card
+        for card in classifier_choice.cards()
+        if card.sees == SEES[0] and classifiers.shipped(card.name).knows(run_config.classes)
+    ]
+    fits = classifier_choice.match(run_config.source, run_config.fingerprint, run_config.classes)
+
+    def rank(card: Card) -> tuple[bool, int, str, int]:
+        return card.fingerprint != fits, -card.train_images, card.fingerprint, ROLES.index(card.role)
+
+    return tuple(card.name for card in sorted(known, key=rank))
 
 
 def blind(judge: str) -> Card | None:
     """The control that learned from the same pictures without their lungs, if there is one."""
-    kind = judge.rpartition("-")[0]
-    cards = [classifiers.shipped(name).card for name in classifiers.names() if name.startswith(f"{kind}-")]
-    return next((card for card in cards if card.sees == classifiers.SEES[2]), None)
+    trained_on = classifiers.shipped(judge).card.fingerprint
+    alike = (card for card in classifier_choice.cards() if card.fingerprint == trained_on)
+    return next((card for card in alike if card.sees == SEES[2]), None)
 
 
 def ask(judge: str, names: tuple[str, ...], pictures: np.ndarray) -> Opinion:

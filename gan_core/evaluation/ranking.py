@@ -92,11 +92,11 @@ def read(runs: Sequence[Run]) -> tuple[list[Evaluation], list[str]]:
     for run in runs:
         if run.evaluation.is_file():
             try:
-                settled, one = run.config(), results.read(run.evaluation)
-                images = run.status().step * settled.batch_size
-                training = one.training or Training(settled.seed, images, math.nan, "")
+                run_config, one = run.config(), results.read(run.evaluation)
+                images = run.status().step * run_config.batch_size
+                training = one.training or Training(run_config.seed, images, math.nan, "")
                 name = run.folder.name if folders.count(run.folder.name) == 1 else run.name
-                found.append(replace(one, run=name, training=replace(training, recipe=settled.recipe)))
+                found.append(replace(one, run=name, training=replace(training, recipe=run_config.recipe)))
             except UserError as error:
                 unreadable.append(str(error))
     return found, unreadable

@@ -123,7 +123,7 @@ class Direction:
 
 
 @dataclass(frozen=True)
-class Stand:
+class ProgressPoint:
     """How far a run had come at one of its previews."""
 
     epoch: int
@@ -141,7 +141,7 @@ class Progress:
     features: int
     generated: int
     real: int
-    stands: tuple[Stand, ...]  # by epoch
+    stands: tuple[ProgressPoint, ...]  # by epoch
 
 
 @dataclass(frozen=True)

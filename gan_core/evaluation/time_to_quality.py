@@ -13,13 +13,13 @@ from gan_core import inference
 from gan_core.data import Prepared
 from gan_core.errors import UserError
 from gan_core.evaluation import features, parts
-from gan_core.evaluation.parts import Order
-from gan_core.evaluation.results import Evaluation, Progress, Stand, Training
+from gan_core.evaluation.parts import EvaluationRequest
+from gan_core.evaluation.results import Evaluation, Progress, ProgressPoint, Training
 from gan_core.inference import Model
 from gan_core.runs import Run
 
 
-def progress(model: Model, prepared: Prepared, order: Order, found: Evaluation) -> Evaluation:
+def progress(model: Model, prepared: Prepared, request: EvaluationRequest, found: Evaluation) -> Evaluation:
     """Distances at every snapshot: of as many images, from the same latents, against the same real ones.
 
     Raises:
@@ -28,32 +28,32 @@ def progress(model: Model, prepared: Prepared, order: Order, found: Evaluation) 
     run = model.run
     if not run.snapshots():
         raise UserError(f"run '{run.name}' kept no snapshots: train it again with --snapshots")
-    name, _ = parts.judges(prepared.classes, order.extractor)
-    real = parts.Real(prepared, features.find(name), order)
+    name = request.extractor or parts.choose(prepared).reports
+    real = parts.Real(prepared, features.find(name), request)
     notes: list[str] = []
-    floors = real.floors(order.count, None, lambda line: None)  # `fidelity` notes how they are made
+    floors = real.floors(request.count, None, lambda line: None)  # `fidelity` notes how they are made
     clock = Clock(run)
     stands = []
     for epoch in run.snapshots():
-        order.progress(f"{run.name}: snapshot of epoch {epoch}")
-        made, _ = inference.load(run, epoch=epoch).generate(order.count, seed=order.seed)
+        request.progress(f"{run.name}: snapshot of epoch {epoch}")
+        made, _ = inference.load(run, epoch=epoch).generate(request.count, seed=request.seed)
         try:
             measured = real.distances(made, floors, notes.append)
         except UserError as error:
             notes.append(f"the snapshot of epoch {epoch} was not measured: {error}")
             continue
         step = clock.step(epoch)
-        stands.append(Stand(epoch, step, step * model.config.batch_size, clock.seconds(step), measured))
+        stands.append(ProgressPoint(epoch, step, step * model.config.batch_size, clock.seconds(step), measured))
     for line in notes:
         found = parts.noted(found, line)
     size = real.features.shape[1]
-    return replace(found, progress=Progress(name, size, order.count, len(real.training), tuple(stands)))
+    return replace(found, progress=Progress(name, size, request.count, len(real.training), tuple(stands)))
 
 
 def training(model: Model) -> Training:
     """What a run's weights cost, and which other runs differ from it in their seed alone."""
-    settled, step = model.config, model.run.status().step
-    return Training(settled.seed, step * settled.batch_size, Clock(model.run).seconds(step), settled.recipe)
+    run_config, step = model.config, model.run.status().step
+    return Training(run_config.seed, step * run_config.batch_size, Clock(model.run).seconds(step), run_config.recipe)
 
 
 class Clock:

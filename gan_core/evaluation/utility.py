@@ -150,14 +150,14 @@ def utility(
         raise UserError(f"no classifier '{architecture}' to train.{hint} There are: {', '.join(ARCHITECTURES)}")
     pictures = np.ascontiguousarray(prepared.images.transpose(0, 2, 3, 1))
     training = prepared.splits == "train"
-    real = _Lesson("real", pictures[training], prepared.labels[training])
+    real = _TrainingSet("real", pictures[training], prepared.labels[training])
     _check(real.labels, prepared.classes, f"{prepared.source}, split train")
     if training.all():
         raise UserError(f"{prepared.source}: no image is held out of training: prepare it with a split by patient")
     progress(f"generating {count or len(real.labels)} images to learn from")
     made = _draw(prepared.classes, real.labels, generate, labeller, count, seed)
     both = np.concatenate((real.pictures, made.pictures)), np.concatenate((real.labels, made.labels))
-    school = _School(
+    school = _ClassifierTraining(
         architecture,
         recipe or RECIPES[architecture],
         prepared.classes,
@@ -165,7 +165,7 @@ def utility(
     )
     found: list[Scores] = []
     for one in seeds:
-        for lesson in (real, made, _Lesson("both", *both, made.named)):
+        for lesson in (real, made, _TrainingSet("both", *both, made.named)):
             progress(f"{architecture} learns from {len(lesson.labels)} images: {lesson.name}, seed {one}")
             found += school.reports(lesson, one)
     return found
@@ -210,7 +210,7 @@ def train_classifier(
 
 
 @dataclass(frozen=True, eq=False)
-class _Lesson:
+class _TrainingSet:
     """What a classifier learns from."""
 
     name: str  # real, synthetic, both
@@ -226,13 +226,13 @@ def _draw(
     labeller: Labeller | None,
     count: int | None,
     seed: int,
-) -> _Lesson:
+) -> _TrainingSet:
     """Generated pictures: in the real classes' shares, or as the labeller finds them."""
     if labeller is not None:
         pictures, _ = generate(count or len(real), seed=mix(_DRAWN, seed))
         labels = labeller.chances_of(classes, pictures).argmax(1).astype(np.int64)
         _check(labels, classes, f"generated images, named by {labeller.name}")
-        return _Lesson("synthetic", pictures, labels, f"given by the classifier {labeller.name}")
+        return _TrainingSet("synthetic", pictures, labels, f"given by the classifier {labeller.name}")
     counts = np.bincount(real, minlength=len(classes))
     if count is not None:
         counts = np.maximum(1, np.rint(counts * count / len(real))).astype(np.int64)
@@ -242,7 +242,7 @@ def _draw(
         generate(int(part), label=name, seed=mix(_DRAWN, seed, number))[0]
         for number, (name, part) in enumerate(zip(classes, counts, strict=True))
     ]
-    return _Lesson("synthetic", np.concatenate(parts), labels)
+    return _TrainingSet("synthetic", np.concatenate(parts), labels)
 
 
 def _check(labels: np.ndarray, classes: Sequence[str], where: str) -> None:
@@ -255,12 +255,12 @@ def _check(labels: np.ndarray, classes: Sequence[str], where: str) -> None:
 
 
 @dataclass(frozen=True)
-class _Kept:
+class _CachedReports:
     reports: tuple[Scores, ...]
 
 
 @dataclass(frozen=True, eq=False)
-class _School:
+class _ClassifierTraining:
     """Trains each lesson in the same way, and holds the same tests."""
 
     architecture: str
@@ -268,7 +268,7 @@ class _School:
     classes: tuple[str, ...]
     tests: dict[str, tuple[np.ndarray, np.ndarray]]
 
-    def reports(self, lesson: _Lesson, seed: int) -> tuple[Scores, ...]:
+    def reports(self, lesson: _TrainingSet, seed: int) -> tuple[Scores, ...]:
         """Of each test, after one training; or those that were kept of it."""
         path = cache_folder() / f"utility_{self._key(lesson, seed)}.json"
         if kept := _read(path):
@@ -287,10 +287,10 @@ class _School:
             for tested, (pictures, truth) in self.tests.items()
         )
         path.parent.mkdir(parents=True, exist_ok=True)
-        files.write_text(path, json.dumps(to_dict(_Kept(found)), allow_nan=False) + "\n")
+        files.write_text(path, json.dumps(to_dict(_CachedReports(found)), allow_nan=False) + "\n")
         return found
 
-    def _key(self, lesson: _Lesson, seed: int) -> str:
+    def _key(self, lesson: _TrainingSet, seed: int) -> str:
         """A digest of all that a report depends on."""
         settings = (_KEPT, self.architecture, self.recipe, self.classes, seed, lesson.name, lesson.named)
         key = blake2b(repr((*settings, torch.__version__, _computes_in_bfloat16())).encode(), digest_size=12)
@@ -303,7 +303,7 @@ def _read(path: Path) -> tuple[Scores, ...]:
     if not path.is_file():
         return ()
     try:
-        return from_dict(_Kept, read_json(path), str(path)).reports
+        return from_dict(_CachedReports, read_json(path), str(path)).reports
     except UserError:
         return ()  # cut short, or of another version: trained anew
 

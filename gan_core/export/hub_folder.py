@@ -17,8 +17,7 @@ from pathlib import Path
 from gan_core import config, export, files, images
 from gan_core.config import RunConfig
 from gan_core.data.source import COMBINED
-from gan_core.decode.image_files import first_line
-from gan_core.errors import UserError
+from gan_core.errors import UserError, first_line
 from gan_core.evaluation import results
 from gan_core.export import model_card
 from gan_core.extras import need
@@ -52,7 +51,7 @@ def write(
     """
     if not hub_models.is_name(repository):
         raise UserError(f"--hub {repository}: write it as owner/name")
-    settled = run.config()
+    run_config = run.config()
     if run.weights not in run.downloads():
         raise UserError(f"run '{run.name}' has no {run.weights.name} yet: it comes when the training ends or stops")
     folder = out or Path(repository.partition("/")[2])
@@ -62,7 +61,7 @@ def write(
         # Written beside and renamed, so that a kill leaves nothing that looks complete.
         temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".tmp", dir=folder.parent))
         try:
-            _fill(temporary, run, settled, model_card.About(repository, licence))
+            _fill(temporary, run, run_config, model_card.About(repository, licence))
             temporary.chmod(0o755)
             if folder.exists():
                 shutil.rmtree(folder)
@@ -119,8 +118,8 @@ def _check(folder: Path, overwrite: bool) -> None:
         raise UserError(f"{folder} holds '{other}', which no export has written: name another --out")
 
 
-def _fill(folder: Path, run: Run, settled: RunConfig, about: model_card.About) -> None:
-    shared = replace(settled, source=shown_source(settled.source))
+def _fill(folder: Path, run: Run, run_config: RunConfig, about: model_card.About) -> None:
+    shared = replace(run_config, source=shown_source(run_config.source))
     (folder / CONFIG).write_text(json.dumps(config.to_dict(shared), indent=2) + "\n", encoding="utf-8")
     given = {path.name for path in run.downloads()}  # a run that somebody sent may hold links to other files
     for name in given & {WEIGHTS, DISCRIMINATOR, METRICS, EPOCHS}:
@@ -131,7 +130,7 @@ def _fill(folder: Path, run: Run, settled: RunConfig, about: model_card.About) -
         found = results.read(folder / EVALUATION)
         found = replace(found, source=shown_source(found.source))
         results.write(folder / EVALUATION, found)
-    if run.samples() and not (settled.domains and inputs.are_private(settled)):
+    if run.samples() and not (run_config.domains and inputs.are_private(run_config)):
         (folder / SAMPLES).mkdir()
         shown = grids(run)
         for epoch, picture in shown.items():  # encoded anew: what a file says besides its pixels stays here

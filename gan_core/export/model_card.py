@@ -7,13 +7,14 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from gan_core import __version__, images
+from gan_core import images
 from gan_core.config import RunConfig
 from gan_core.errors import UserError, printable
 from gan_core.evaluation.results import MEASURES, Evaluation, Measure
 from gan_core.extras import need
 from gan_core.families import registry
 from gan_core.runs import GIF, Run
+from gan_core.version import __version__
 
 NAME = "README.md"
 _LICENCE = re.compile(r"[a-z0-9][a-z0-9.-]{0,60}")
@@ -37,30 +38,32 @@ def data_set(source: str) -> str | None:
     return match[1] if match else None
 
 
-def text(run: Run, settled: RunConfig, about: About, found: Evaluation | None) -> str:
-    """README.md, metadata and all. settled: as it is shared, without this machine's paths."""
-    stated = f"`{about.licence}`" if about.licence else "the program's own (MIT)" if _drawn(settled) else "not stated"
+def text(run: Run, run_config: RunConfig, about: About, found: Evaluation | None) -> str:
+    """README.md, metadata and all. run_config: as it is shared, without this machine's paths."""
+    stated = (
+        f"`{about.licence}`" if about.licence else "the program's own (MIT)" if _drawn(run_config) else "not stated"
+    )
     parts = [
-        [f"# {_plain(about.repository.partition('/')[2])}", *_introduction(settled)],
-        ["## Data", *_data(settled)],
+        [f"# {_plain(about.repository.partition('/')[2])}", *_introduction(run_config)],
+        ["## Data", *_data(run_config)],
         ["## Licence", f"Of the weights: {stated}."],
-        ["## Training", *_training(run, settled, found)],
+        ["## Training", *_training(run, run_config, found)],
         ["## Evaluation", *(_evaluation(found) if found else ["It has not been evaluated."])],
-        ["## Intended use and limits", *_limits(settled)],
-        ["## Loading it", *_loading(settled, about)],
+        ["## Intended use and limits", *_limits(run_config)],
+        ["## Loading it", *_loading(run_config, about)],
     ]
     body = "\n\n".join("\n\n".join(part) for part in parts)
-    return f"---\n{_head(settled, about)}\n---\n\n{body}\n"
+    return f"---\n{_head(run_config, about)}\n---\n\n{body}\n"
 
 
-def _head(settled: RunConfig, about: About) -> str:
+def _head(run_config: RunConfig, about: About) -> str:
     (huggingface_hub,) = need("--hub", "hub", "huggingface_hub")
 
-    known = data_set(settled.source)
-    translates = bool(settled.domains)
-    tags = ["gan", "medical-imaging", "synthetic", _preset(settled)]
-    tags += [settled.subject.lower().replace(" ", "-")] if settled.subject else []
-    licence = about.licence or ("mit" if _drawn(settled) else "other")
+    known = data_set(run_config.source)
+    translates = bool(run_config.domains)
+    tags = ["gan", "medical-imaging", "synthetic", _preset(run_config)]
+    tags += [run_config.subject.lower().replace(" ", "-")] if run_config.subject else []
+    licence = about.licence or ("mit" if _drawn(run_config) else "other")
     unnamed = licence == "other"
     data = huggingface_hub.ModelCardData(
         license=licence,
@@ -74,26 +77,28 @@ def _head(settled: RunConfig, about: About) -> str:
     return data.to_yaml().strip()
 
 
-def _introduction(settled: RunConfig) -> Iterator[str]:
-    title = registry.presets()[settled.preset].title if settled.preset in registry.presets() else settled.preset
-    size, kind = settled.image_size, "grey" if settled.channels == 1 else "colour"
-    what = _plain(settled.subject or "picture")
-    if settled.domains:
-        a, b = map(_plain, settled.domains)
+def _introduction(run_config: RunConfig) -> Iterator[str]:
+    title = (
+        registry.presets()[run_config.preset].title if run_config.preset in registry.presets() else run_config.preset
+    )
+    size, kind = run_config.image_size, "grey" if run_config.channels == 1 else "colour"
+    what = _plain(run_config.subject or "picture")
+    if run_config.domains:
+        a, b = map(_plain, run_config.domains)
         yield f"Translates a {what} of **{a}** to **{b}** and back, {size} x {size} pixels, {kind}."
     else:
-        told = f", asked for a class ({_listed(settled.classes)})" if _conditional(settled) else ""
+        told = f", asked for a class ({_listed(run_config.classes)})" if _conditional(run_config) else ""
         yield f"Draws synthetic pictures{told}, {size} x {size} pixels, {kind}; it was trained on: {what}."
-    version = settled.versions.get("ganray", __version__)
-    yield f"{_plain(title.rstrip('.'))}. Trained with GANray {_plain(version)}, preset `{_preset(settled)}`."
+    version = run_config.versions.get("ganray", __version__)
+    yield f"{_plain(title.rstrip('.'))}. Trained with GANray {_plain(version)}, preset `{_preset(run_config)}`."
     yield f"**Everything it draws is {images.NOTICE}.**"
 
 
-def _data(settled: RunConfig) -> Iterator[str]:
-    yield f"`{_plain(settled.source)}`, split by patient; networks saw the training part only."
-    rows = [(_plain(name), str(count)) for name, count in zip(settled.classes, settled.class_counts, strict=True)]
+def _data(run_config: RunConfig) -> Iterator[str]:
+    yield f"`{_plain(run_config.source)}`, split by patient; networks saw the training part only."
+    rows = [(_plain(name), str(count)) for name, count in zip(run_config.classes, run_config.class_counts, strict=True)]
     yield _table(("class", "training pictures"), rows)
-    if _drawn(settled):
+    if _drawn(run_config):
         yield "They were drawn by a program; no patient is in them."
     else:
         yield (
@@ -102,24 +107,24 @@ def _data(settled: RunConfig) -> Iterator[str]:
         )
 
 
-def _training(run: Run, settled: RunConfig, found: Evaluation | None) -> Iterator[str]:
+def _training(run: Run, run_config: RunConfig, found: Evaluation | None) -> Iterator[str]:
     status = run.status()
     metrics = run.metrics()
     metrics.poll()
     seconds, steps = metrics.column("seconds"), metrics.column("step")
     done = int(steps[-1]) if len(steps) else status.step
     row = {
-        "epochs": f"{status.epoch} of {settled.epochs}" if status.epoch else str(settled.epochs),
+        "epochs": f"{status.epoch} of {run_config.epochs}" if status.epoch else str(run_config.epochs),
         "steps": str(done),
-        "images a step": str(settled.batch_size),
-        "images seen": str(done * settled.batch_size),
+        "images a step": str(run_config.batch_size),
+        "images seen": str(done * run_config.batch_size),
         "hours, by its own clock": f"{seconds[-1] / 3600:.2f}" if len(seconds) else "not known",
-        "precision": settled.precision,
-        "seed": str(settled.seed),
-        "versions": ", ".join(f"{name} {version}" for name, version in settled.versions.items()),
+        "precision": run_config.precision,
+        "seed": str(run_config.seed),
+        "versions": ", ".join(f"{name} {version}" for name, version in run_config.versions.items()),
     }
     yield _table(("", ""), [(name, _plain(value)) for name, value in row.items()])
-    changed = ", ".join(f"`{key}={value}`" for key, value in settled.settings_on.items() if value != [])
+    changed = ", ".join(f"`{key}={value}`" for key, value in run_config.settings_on.items() if value != [])
     yield f"Settings that are on: {_plain(changed)}."
 
 
@@ -160,15 +165,15 @@ def _evaluation(found: Evaluation) -> Iterator[str]:
         yield "\n".join(f"- {_plain(line)}" for line in found.notes)
 
 
-def _limits(settled: RunConfig) -> Iterator[str]:
+def _limits(run_config: RunConfig) -> Iterator[str]:
     yield "Made for teaching and for the study of generative models."
     lines = [
         "Not for diagnosis, and not for training or persuading anybody who diagnoses: a picture may look convincing "
         "and show findings that fit no patient.",
         "It knows the hospitals, scanners and patients of its training pictures and no others.",
-        f"{settled.image_size} pixels a side hide what a radiologist looks for.",
+        f"{run_config.image_size} pixels a side hide what a radiologist looks for.",
     ]
-    if settled.domains:
+    if run_config.domains:
         lines.append(
             "What it changes is whatever tells its two domains apart, which may be the hospital rather than the "
             "disease. A translation of a real picture is nearly that picture: it is as private as its patient."
@@ -178,12 +183,12 @@ def _limits(settled: RunConfig) -> Iterator[str]:
     yield "\n".join(f"- {line}" for line in lines)
 
 
-def _loading(settled: RunConfig, about: About) -> Iterator[str]:
+def _loading(run_config: RunConfig, about: About) -> Iterator[str]:
     name = f"hub:{about.repository}"
-    if settled.domains:
-        use = f'after = gan_core.translate("{name}", "picture.png", to={settled.domains[1]!r})'
+    if run_config.domains:
+        use = f'after = gan_core.translate("{name}", "picture.png", to={run_config.domains[1]!r})'
     else:
-        label = f", label={settled.classes[-1]!r}" if _conditional(settled) else ""
+        label = f", label={run_config.classes[-1]!r}" if _conditional(run_config) else ""
         use = f'pictures = gan_core.generate("{name}", 16{label})'
     # A fence that no class name can close: names are one line.
     yield f"```python\nimport gan_core\n\n{printable(use, 300)}\n```"
@@ -193,12 +198,12 @@ def _loading(settled: RunConfig, about: About) -> Iterator[str]:
     )
 
 
-def _drawn(settled: RunConfig) -> bool:
-    return settled.source.startswith("phantom:")
+def _drawn(run_config: RunConfig) -> bool:
+    return run_config.source.startswith("phantom:")
 
 
-def _conditional(settled: RunConfig) -> bool:
-    return registry.traits_of(settled).conditional
+def _conditional(run_config: RunConfig) -> bool:
+    return registry.traits_of(run_config).conditional
 
 
 def _cells(measure: Measure) -> tuple[str, str]:
@@ -217,8 +222,8 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(map(_plain, names))
 
 
-def _preset(settled: RunConfig) -> str:
-    return re.sub(r"[^\w.-]", "_", settled.preset)[:60]
+def _preset(run_config: RunConfig) -> str:
+    return re.sub(r"[^\w.-]", "_", run_config.preset)[:60]
 
 
 def _plain(words: str) -> str:

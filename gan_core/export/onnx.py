@@ -18,12 +18,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gan_core import __version__, export, extras, files, images, inference
-from gan_core.decode.image_files import first_line
-from gan_core.errors import UserError
+from gan_core import export, extras, files, images, inference
+from gan_core.errors import UserError, first_line
 from gan_core.families import loading
 from gan_core.inference import Model
 from gan_core.runs import Run
+from gan_core.version import __version__
 
 BOUND = 0.5  # grey levels of 255 that a pixel may differ from torch
 _TRACED, _TRIED = 2, (1, 3)  # pictures at a time: what is traced with two must work with others
@@ -147,17 +147,17 @@ def as_graph(model: Model, target: str) -> Any:
 
 def _describe(onnx: Any, graph: Any, model: Model, target: str) -> None:
     """Write into the file what it is: by which run, with which classes, and that it draws nothing real."""
-    settled = model.config
+    run_config = model.config
     notes = {
         "description": images.NOTICE,
         "run": model.run.label,
-        "preset": settled.preset,
+        "preset": run_config.preset,
         "value_range": "-1 (black) to 1 (white), float32 (N, C, H, W)",
-        "image_size": str(settled.image_size),
+        "image_size": str(run_config.image_size),
         "classes": json.dumps(model.classes),
         "domains": json.dumps(model.domains),
         "translates_to": target,
-        "subject": settled.subject or "",
+        "subject": run_config.subject or "",
     }
     onnx.helper.set_model_props(graph, {key: value for key, value in notes.items() if value not in ("", "[]")})
     graph.producer_name, graph.producer_version = "GANray", __version__

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from gan_core import __version__, export, extras, files, images
+from gan_core import export, extras, files, images
 from gan_core.runs import Run, grids
+from gan_core.version import __version__
 
 MILLISECONDS = 250  # a preview, as in the GIF ...
 LAST = 1500  # ... and the last one

@@ -39,9 +39,9 @@ class Verdict:
     scores: dict[str, float] | None = None
 
 
-def for_run(picture: np.ndarray, settled: RunConfig) -> Verdict:
+def for_run(picture: np.ndarray, run_config: RunConfig) -> Verdict:
     """Hold a picture, float32 (H, W, 1 or 3) in [0, 1], against what a run has learned from."""
-    return judge(picture, settled.subject, coloured=settled.channels == 3)
+    return judge(picture, run_config.subject, coloured=run_config.channels == 3)
 
 
 def judge(picture: np.ndarray, expected: str | None, coloured: bool = False) -> Verdict:
@@ -96,11 +96,11 @@ def build() -> Any:
 
 @cache
 def _network() -> Any:
-    from gan_core.training import checkpoints  # torch
+    from gan_core import tensor_files  # torch
 
     network = build()
-    tensors, _ = checkpoints.load(WEIGHTS)
-    checkpoints.load_into(network, tensors, WEIGHTS)
+    tensors, _ = tensor_files.load(WEIGHTS)
+    tensor_files.load_into(network, tensors, WEIGHTS)
     return network.float().eval()
 
 

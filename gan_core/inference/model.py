@@ -16,14 +16,12 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from gan_core import files, images, runs
+from gan_core import files, images, runs, tensor_files
 from gan_core.config import RunConfig
-from gan_core.decode.image_files import first_line
-from gan_core.errors import UserError, nearest
+from gan_core.errors import UserError, first_line, nearest
 from gan_core.families import loading
-from gan_core.inference.precision import Settled
+from gan_core.inference.precision import LowPrecision
 from gan_core.runs import Run, hub_models
-from gan_core.training import checkpoints
 
 _BATCH = 64
 _LARGER = 20  # times as many numbers as the weights have bytes: all networks of a run have far fewer
@@ -38,12 +36,12 @@ _DRAWS |= {f"{name}_" for name in ("xavier_normal", "xavier_uniform", "orthogona
 class Model:
     """The networks of a run, ready to be used; made by `load`."""
 
-    def __init__(self, run: Run, settled: RunConfig, family: loading.Family) -> None:
-        self.run, self.config, self.family = run, settled, family
+    def __init__(self, run: Run, run_config: RunConfig, family: loading.Family) -> None:
+        self.run, self.config, self.family = run, run_config, family
         self._judged = False  # whether the discriminator's weights are in
         self._precision: torch.dtype | None = None  # that translates faster here; not known before the first picture
         generators = [network for name, network in family.named_children() if name.startswith("generator")]
-        self._settled = Settled(generators, run.label)
+        self._low_precision = LowPrecision(generators, run.label)
 
     @property
     def task(self) -> str:
@@ -157,7 +155,7 @@ class Model:
         """
         self.check_direction(to)
         given, direction = self._take(pictures), self.domains.index(to)
-        with self._settled.lock:  # visitors share a model
+        with self._low_precision.lock:  # visitors share a model
             batches = [self._translated(x, direction, self._faster(x[:1], direction)) for x in given.split(_TRANSLATED)]
         return np.concatenate([images.to_uint8(batch).transpose(0, 2, 3, 1) for batch in batches])
 
@@ -169,11 +167,11 @@ class Model:
             return family.translate(images, direction)
 
     def _faster(self, image: Tensor, direction: int) -> torch.dtype:
-        """The precision to translate in: chosen with the first picture, see `Settled`."""
+        """The precision to translate in: chosen with the first picture, see `LowPrecision`."""
         if self._precision is None:
             on_cpu = image.device.type == "cpu"
             self._precision = (
-                self._settled.choose(lambda precision: self._translated(image, direction, precision))
+                self._low_precision.choose(lambda precision: self._translated(image, direction, precision))
                 if on_cpu
                 else torch.float32
             )
@@ -257,7 +255,7 @@ class Model:
             names = [name.split(".")[0] for name in self.family.judging_state()]
             _fill(self.family, dict.fromkeys(names), self.run.discriminator)
             self._judged = True
-        with torch.inference_mode(), self._settled.as_learned():
+        with torch.inference_mode(), self._low_precision.as_learned():
             return self.family.score(self._take(pictures), self.labels(len(pictures), label)).float().cpu().numpy()
 
     def _take(self, pictures: np.ndarray) -> Tensor:
@@ -286,26 +284,26 @@ def load(run: Run | str, device: str = "cpu", epoch: int | None = None) -> Model
     """
     if isinstance(run, str):
         run = hub_models.find(run, runs.default_root())
-    settled = run.config()
+    run_config = run.config()
     path = run.weights if epoch is None else run.snapshots().get(epoch)
     if path is None:
         raise UserError(f"run '{run.name}' has no snapshot of epoch {epoch}: train it again with --snapshots")
     if not path.is_file():
         raise UserError(f"run '{run.name}' has no {path.name} yet: it comes when the training ends or stops")
-    family = _built(run, settled, path)
+    family = _built(run, run_config, path)
     _fill(family, dict.fromkeys(family.served), path)
-    return Model(run, settled, family.place(device).eval().requires_grad_(False))
+    return Model(run, run_config, family.place(device).eval().requires_grad_(False))
 
 
-def _built(run: Run, settled: RunConfig, weights: Path) -> loading.Family:
+def _built(run: Run, run_config: RunConfig, weights: Path) -> loading.Family:
     """The networks that config.json describes, not yet filled.
 
     They are first made without memory, as a damaged file may describe networks of any size.
     """
 
     def build() -> loading.Family:
-        shape = (settled.channels, settled.image_size, settled.image_size)
-        return loading.build(settled.family, settled.settings, shape, len(settled.classes), training=False)
+        shape = (run_config.channels, run_config.image_size, run_config.image_size)
+        return loading.build(run_config.family, run_config.settings, shape, len(run_config.classes), training=False)
 
     try:
         with torch.device("meta"), _Undrawn():
@@ -333,5 +331,5 @@ class _Undrawn(TorchFunctionMode):
 
 
 def _fill(family: loading.Family, names: dict[str, None], path: Path) -> None:
-    tensors, _ = checkpoints.load(path)
-    checkpoints.load_into(nn.ModuleDict({name: family.network(name) for name in names}), tensors, path)
+    tensors, _ = tensor_files.load(path)
+    tensor_files.load_into(nn.ModuleDict({name: family.network(name) for name in names}), tensors, path)

@@ -18,7 +18,7 @@ _log = logging.getLogger(__name__)
 Weights = list[tuple[nn.Parameter, Tensor]]
 
 
-def settle(network: nn.Module, dtype: torch.dtype) -> Weights:
+def fold_and_cast(network: nn.Module, dtype: torch.dtype) -> Weights:
     """Do once what a network that learns no more would do at each call: fold kernels, bring them to a precision.
 
     Under autocast to that precision it draws the same to the bit. Returns the parameters that were changed, with what
@@ -35,7 +35,7 @@ def settle(network: nn.Module, dtype: torch.dtype) -> Weights:
     return changed
 
 
-class Settled:
+class LowPrecision:
     """Generators in float32 or bfloat16, whichever draws a picture faster on this processor: timed with the first one.
 
     bfloat16 is taken where all but a thousandth of the picture's pixels stay within `GREYS` of float32's.
@@ -48,29 +48,29 @@ class Settled:
 
     def choose(self, draw: Callable[[torch.dtype], Tensor]) -> torch.dtype:
         """The precision that the generators are in from now on; `draw` draws in [-1, 1] under autocast to one."""
-        self._learned = self._settle(torch.float32)
+        self._learned = self._fold_and_cast(torch.float32)
         if self._gains(draw):
             return torch.bfloat16
         _put(self._learned)
-        self._settle(torch.float32)
+        self._fold_and_cast(torch.float32)
         return torch.float32
 
     @contextmanager
     def as_learned(self) -> Iterator[None]:
         """The generators in float32, whatever they draw in."""
         with self.lock:
-            settled = [(parameter, parameter.data) for parameter, _ in self._learned]
+            lowered = [(parameter, parameter.data) for parameter, _ in self._learned]
             _put(self._learned)
             try:
                 yield
             finally:
-                _put(settled)
+                _put(lowered)
 
     def _gains(self, draw: Callable[[torch.dtype], Tensor]) -> bool:
         """Whether bfloat16 is faster and near enough; the generators are in it then."""
         seconds, drawn = [], []
         for precision in (torch.float32, torch.bfloat16):
-            self._settle(precision)
+            self._fold_and_cast(precision)
             for _ in range(2):  # the first one pays for set-up
                 start = time.perf_counter()
                 made = draw(precision)
@@ -82,8 +82,8 @@ class Settled:
             _log.warning("%s: bfloat16 is %.1f of 255 greys off float32, which is taken", self._name, off)
         return seconds[1] < seconds[0] and off <= GREYS
 
-    def _settle(self, dtype: torch.dtype) -> Weights:
-        return [pair for network in self._generators for pair in settle(network, dtype)]
+    def _fold_and_cast(self, dtype: torch.dtype) -> Weights:
+        return [pair for network in self._generators for pair in fold_and_cast(network, dtype)]
 
 
 def _put(weights: Weights) -> None:

@@ -85,8 +85,10 @@ def translate_picture(model: "Model", picture: np.ndarray, to: str, *, cycle: bo
     Raises:
         UserError: the run does not translate to domain `to`.
     """
-    source, settled = other(model, to), model.config
-    fitted = image_files.resize(image_files.to_channels(picture, settled.channels), settled.image_size, settled.fit)
+    source, run_config = other(model, to), model.config
+    fitted = image_files.resize(
+        image_files.to_channels(picture, run_config.channels), run_config.image_size, run_config.fit
+    )
     before = image_files.quantise(fitted).transpose(1, 2, 0)
     after = model.translate(before[None], to)[0]
     cycled = model.translate(after[None], source)[0] if cycle and source in model.targets else None

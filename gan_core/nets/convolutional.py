@@ -29,7 +29,7 @@ class UpConv(nn.Conv2d):
     multiply-adds in place of nine.
     """
 
-    folded: Tensor | None = None  # the kernel of a network that learns no more: see `settled`
+    folded: Tensor | None = None  # the kernel of a network that learns no more: see `inference.precision`
 
     def __init__(self, channels_in: int, channels_out: int) -> None:
         super().__init__(channels_in, channels_out, 3, bias=False)

@@ -13,7 +13,6 @@ from gan_core.runs.run import (
     STATUS,
     WEIGHTS,
     Run,
-    RunWriter,
     check_name,
     default_root,
     find_run,
@@ -21,9 +20,9 @@ from gan_core.runs.run import (
     is_taken,
     linked,
     list_runs,
-    write_gif,
 )
 from gan_core.runs.status import Status
+from gan_core.runs.writer import RunWriter, write_gif
 
 __all__ = [
     "CONFIG",

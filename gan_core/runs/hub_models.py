@@ -8,8 +8,7 @@ Only what a model needs is downloaded: its config.json and its safetensors. No c
 import re
 from pathlib import Path
 
-from gan_core.decode.image_files import first_line
-from gan_core.errors import UserError
+from gan_core.errors import UserError, first_line
 from gan_core.extras import need
 from gan_core.runs import CONFIG, DISCRIMINATOR, WEIGHTS, Run, find_run
 

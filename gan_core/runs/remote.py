@@ -61,7 +61,7 @@ def mirror(url: str) -> Path:
     url = url.rstrip("/")
     folder = _cache() / hashlib.sha256(url.encode()).hexdigest()[:16]
     if folder not in _PLACES:
-        place = Place(url, folder)
+        place = RemoteFolder(url, folder)
         with files.readable_os_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
         files.write_text(folder / MARK, json.dumps({"url": url}) + "\n")
@@ -70,7 +70,7 @@ def mirror(url: str) -> Path:
     return folder
 
 
-def place_of(root: Path) -> "Place | None":
+def place_of(root: Path) -> "RemoteFolder | None":
     """What a folder of runs mirrors; None for an ordinary one, whatever it holds: only our own mirrors are believed.
 
     Raises:
@@ -84,7 +84,7 @@ def place_of(root: Path) -> "Place | None":
             url = str(json.loads((root / MARK).read_text())["url"])
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        _PLACES[root] = Place(url, root)
+        _PLACES[root] = RemoteFolder(url, root)
     return _PLACES[root]
 
 
@@ -94,7 +94,7 @@ def shown(root: Path, run: str = "") -> str:
     return "/".join(filter(None, (place.url, run))) if place else str(root / run)
 
 
-class Place:
+class RemoteFolder:
     """A folder of runs elsewhere and its mirror here."""
 
     def __init__(self, url: str, folder: Path) -> None:
@@ -234,7 +234,7 @@ class Lease:
     moment: each looks again after it has written, and who finds the other's name steps back.
     """
 
-    def __init__(self, place: Place, run: str) -> None:
+    def __init__(self, place: RemoteFolder, run: str) -> None:
         self.place, self.path = place, f"{place.base}/{run}/{LEASE}"
         self.name = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
 
@@ -278,7 +278,7 @@ class Lease:
 class Sender:
     """While a run is trained, brings what changes to the place that its folder mirrors."""
 
-    def __init__(self, place: Place, run: str) -> None:
+    def __init__(self, place: RemoteFolder, run: str) -> None:
         self.place, self.run, self.lease = place, run, Lease(place, run)
         self._ended = threading.Event()
         self.lease.take()
@@ -336,4 +336,4 @@ def _cache() -> Path:
     return files.cache_folder() / "remote"
 
 
-_PLACES: dict[Path, Place] = {}
+_PLACES: dict[Path, RemoteFolder] = {}

@@ -19,7 +19,7 @@ from gan_core import augment, images
 from gan_core.config import RunConfig
 from gan_core.errors import UserError
 from gan_core.families.base import Family
-from gan_core.training.previews.generators import memory
+from gan_core.training.previews.statistics import memory
 from gan_core.training.sampler import mix
 
 EVERY = 4  # steps
@@ -33,7 +33,7 @@ _LOOK = 3  # the stream of randomness that chooses pictures and how they are aug
 
 
 def after_step(
-    family: Family, pixels: Tensor, labels: Tensor, held_out: tuple[np.ndarray, np.ndarray], settled: RunConfig
+    family: Family, pixels: Tensor, labels: Tensor, held_out: tuple[np.ndarray, np.ndarray], run_config: RunConfig
 ) -> Callable[[], None]:
     """What to call after each step of a run; it does nothing unless augmentation is adaptive.
 
@@ -45,7 +45,7 @@ def after_step(
     if not family.adapts:
         return lambda: None
     others = torch.from_numpy(held_out[0]), torch.from_numpy(held_out[1])
-    return Controller(family, ((pixels, labels), others), settled.batch_size, settled.seed).see
+    return Controller(family, ((pixels, labels), others), run_config.batch_size, run_config.seed).see
 
 
 def eligible(labels: np.ndarray, held_out: np.ndarray, one_way: bool = False) -> np.ndarray:

@@ -1,13 +1,17 @@
-"""What ends a training before its time: numbers that are not finite, the wish that it stop, a process that is gone."""
+"""What ends a training before its time: numbers that are not finite, a signal to stop, a process that is gone."""
 
 import os
+import signal
+import socket
 import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -23,7 +27,7 @@ class Diverged(ArithmeticError):
     """A loss, a gradient or a weight is no longer a finite number."""
 
 
-class Parted(UserError):
+class ProcessLost(UserError):
     """Another of the processes that train one run together is gone."""
 
     def __init__(self) -> None:
@@ -37,7 +41,7 @@ class Parted(UserError):
         return isinstance(error, torch.distributed.DistError) or "gloo" in str(error)
 
 
-class Watch:
+class FiniteCheck:
     """Looks at what each step returns, a row of one value a column.
 
     Numbers on a processor are looked at once. To look at those of a graphics card is to wait for it: they are copied
@@ -70,7 +74,7 @@ class Watch:
         raise Diverged(f"{first} is not a finite number at step {step}: try a lower learning rate (--set lr=...)")
 
 
-def leave_alone(say: Callable[[], None], is_open: Callable[[], bool]) -> None:
+def exit_if_others_hang(say: Callable[[], None], is_open: Callable[[], bool]) -> None:
     """After a signal: end this process where the others do not answer any more. say: called before.
 
     A process that is killed mostly ends what the others share with it; one that hangs does not. So the main thread is
@@ -109,3 +113,49 @@ def until(asked: Callable[[], bool]) -> Iterator[None]:
         yield
     finally:
         hook.remove()
+
+
+class StopSignals:
+    """While open, SIGTERM and Ctrl-C ask for a clean end; a second one ends at once.
+
+    watch: called by a thread of its own at the first signal, and told whether this is still open. Python hears a signal
+    only between two operations, and one that waits for a process that is gone never ends.
+    """
+
+    def __init__(self, ask: Callable[[str], None], watch: Callable[[Callable[[], bool]], None] | None = None) -> None:
+        self.ask, self.watch = ask, watch
+        self.before: dict[int, Any] = {}
+        self._closing = ExitStack()
+        self._open = True
+
+    def __enter__(self) -> None:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGTERM, signal.SIGINT):
+                self.before[number] = signal.signal(number, self._received)
+            if self.watch:
+                self._listen(self.watch)
+
+    def _listen(self, watch: Callable[[Callable[[], bool]], None]) -> None:
+        here, there = socket.socketpair()
+        there.setblocking(False)
+        self._closing.callback(here.close)
+        self._closing.callback(there.close)
+        before = signal.set_wakeup_fd(there.fileno(), warn_on_full_buffer=False)
+        self._closing.callback(signal.set_wakeup_fd, before)
+
+        def listen() -> None:
+            with suppress(OSError):
+                if here.recv(1):
+                    watch(lambda: self._open)
+
+        threading.Thread(target=listen, daemon=True).start()
+
+    def _received(self, number: int, frame: FrameType | None) -> None:
+        self.ask(f"stopped by {signal.Signals(number).name}")
+        signal.signal(number, self.before[number])
+
+    def __exit__(self, *_: object) -> None:
+        self._open = False
+        self._closing.close()
+        for number, handler in self.before.items():
+            signal.signal(number, handler)

@@ -38,7 +38,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Ended:
+class Outcome:
     """How a job ended: the command line's exit code, and what there is to say."""
 
     code: int
@@ -47,7 +47,7 @@ class Ended:
 
 def train_all(
     jobs: list[Job], train: Train, options: argparse.Namespace, address: str, cpus: float, gpus: float | None
-) -> dict[str, Ended]:
+) -> dict[str, Outcome]:
     """Train every job as a task of Ray; how each ended, by its name.
 
     train: what a task does with the options and a job's name, preset and seed, gone on with where the run is there.
@@ -88,21 +88,21 @@ def _started(address: str) -> Any:
     return ray
 
 
-def _task(train: Train, given: Mapping[str, Any], where: str, job: Job) -> Ended:
+def _task(train: Train, given: Mapping[str, Any], where: str, job: Job) -> Outcome:
     """What a worker does: one run, from its beginning or from the checkpoint of the worker before."""
     root = remote.root_of(where)
     try:
         if place := remote.place_of(root):
             remote.Lease(place, job.name).wait()  # of a machine that died
-        return Ended(train(argparse.Namespace(**given, runs=root), job.name, job.preset, job.seed))
+        return Outcome(train(argparse.Namespace(**given, runs=root), job.name, job.preset, job.seed))
     except UserError as error:
-        return Ended(2, str(error))
+        return Outcome(2, str(error))
 
 
 def _followed(
-    ray: Any, waiting: dict[Any, Job], runs: list[Run], epochs: int, place: remote.Place | None
-) -> dict[str, Ended]:
-    ended: dict[str, Ended] = {}
+    ray: Any, waiting: dict[Any, Job], runs: list[Run], epochs: int, place: remote.RemoteFolder | None
+) -> dict[str, Outcome]:
+    ended: dict[str, Outcome] = {}
     with tqdm(total=epochs * len(runs), unit="epoch", dynamic_ncols=True) as bar:
         try:
             while waiting:
@@ -121,15 +121,15 @@ def _followed(
     return ended
 
 
-def _outcome(ray: Any, task: Any) -> Ended:
+def _outcome(ray: Any, task: Any) -> Outcome:
     try:
-        found: Ended = ray.get(task)
+        found: Outcome = ray.get(task)
         return found
     except ray.exceptions.RayError as error:
-        return Ended(1, f"its process died again and again ({type(error).__name__})")
+        return Outcome(1, f"its process died again and again ({type(error).__name__})")
 
 
-def _show(bar: Any, runs: list[Run], ended: Mapping[str, Ended]) -> None:
+def _show(bar: Any, runs: list[Run], ended: Mapping[str, Outcome]) -> None:
     found = [run.status() for run in runs]
     states = [status.state for status in found]
     failed = sum(one.code != 0 for one in ended.values())

@@ -1,4 +1,4 @@
-"""From what a user asks for to everything a run is made of: the data prepared, the settings settled."""
+"""From what a user asks for to everything a run is made of: the data prepared, the settings run_config."""
 
 import importlib.metadata
 import subprocess
@@ -13,7 +13,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from gan_core import __version__, config, data, images
+from gan_core import config, data, images
 from gan_core.config import IMAGE_SIZES, RunConfig
 from gan_core.data.readers import phantom
 from gan_core.errors import UserError
@@ -24,6 +24,7 @@ from gan_core.options import RunOptions, declared, serves
 from gan_core.training import ada, devices
 from gan_core.training.previews import inputs
 from gan_core.training.sampler import Batches
+from gan_core.version import __version__
 
 
 def plan(options: RunOptions) -> tuple[RunConfig, data.Prepared]:
@@ -76,8 +77,8 @@ def plan(options: RunOptions) -> tuple[RunConfig, data.Prepared]:
         "versions": {name: importlib.metadata.version(name) for name in ("torch", "numpy")} | {"ganray": __version__},
         "git_commit": _git_commit(),
     }
-    settled = RunConfig(**options.recorded() | found)
-    return settled, prepared
+    run_config = RunConfig(**options.recorded() | found)
+    return run_config, prepared
 
 
 def _check(options: RunOptions, entry: Preset) -> None:

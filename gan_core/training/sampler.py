@@ -2,6 +2,7 @@
 
 import numpy as np
 
+Labelled = tuple[np.ndarray, np.ndarray]  # images uint8 (N, C, H, W), labels (N,)
 _ORDER = 2  # the stream of randomness that orders of images come from
 
 
@@ -13,16 +14,18 @@ def mix(stream: int, *numbers: int) -> int:
 class Batches:
     """Goes through the training images once an epoch, in an order that the seed and the epoch decide.
 
-    labels: (N,) int64; count: images a step, over all processes. paired: for a translator, `count` images of each of
+    labels: (N,) int64; count: images a step, over all processes. by_domain: for a translator, `count` images of each of
     the two domains a step, the first half of a batch from domain 0. An epoch then lasts as long as the larger domain;
-    the smaller one begins again in a new order. together: image k of the one domain belongs to image k of the other,
+    the smaller one begins again in a new order. paired: image k of the one domain belongs to image k of the other,
     and both domains are gone through in one order.
     """
 
-    def __init__(self, labels: np.ndarray, count: int, seed: int, paired: bool = False, together: bool = False) -> None:
-        self.groups = [np.flatnonzero(labels == domain) for domain in (0, 1)] if paired else [np.arange(len(labels))]
-        assert not together or len(self.groups[0]) == len(self.groups[1])
-        self.count, self.seed, self.paired, self.together = count, seed, paired, together
+    def __init__(
+        self, labels: np.ndarray, count: int, seed: int, by_domain: bool = False, paired: bool = False
+    ) -> None:
+        self.groups = [np.flatnonzero(labels == domain) for domain in (0, 1)] if by_domain else [np.arange(len(labels))]
+        assert not paired or len(self.groups[0]) == len(self.groups[1])
+        self.count, self.seed, self.by_domain, self.paired = count, seed, by_domain, paired
         self.steps_per_epoch = max(map(len, self.groups)) // count
         self._orders: list[np.ndarray] = []  # of this epoch
         self._epoch = -1
@@ -37,7 +40,7 @@ class Batches:
 
     def _order(self, group: int, epoch: int) -> np.ndarray:
         images = self.groups[group]
-        if not self.paired or self.together:
+        if not self.by_domain or self.paired:
             return np.random.default_rng(mix(_ORDER, self.seed, epoch)).permutation(images)
         rounds = -(-self.steps_per_epoch * self.count // len(images))
         rng = np.random.default_rng(mix(_ORDER, self.seed, epoch, group))

@@ -14,39 +14,45 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 from tqdm import tqdm
 
-from gan_core import data, images
+from gan_core import data, images, tensor_files
 from gan_core.config import RunConfig
 from gan_core.errors import UserError
 from gan_core.families import loading
 from gan_core.runs import EPOCHS, METRICS, Run, RunWriter
 from gan_core.training import ada, checkpoints, devices
-from gan_core.training.interrupts import Diverged, Interrupted, Parted, Watch, leave_alone, until
+from gan_core.training.interrupts import (
+    Diverged,
+    FiniteCheck,
+    Interrupted,
+    ProcessLost,
+    StopSignals,
+    exit_if_others_hang,
+    until,
+)
 from gan_core.training.previews import generators, translators
 from gan_core.training.previews import inputs as preview_inputs
-from gan_core.training.sampler import Batches, mix
-from gan_core.training.signals import StopSignals
+from gan_core.training.sampler import Batches, Labelled, mix
 
 _INITIAL, _STEP = range(2)  # streams of randomness
 _CHECKPOINT_SECONDS, _STATUS_SECONDS = 120.0, 1.0  # that a run goes on between checkpoints, and words of its status
 _LAST_SECONDS = 3.0  # after a signal, in which more is begun than the checkpoint
 
 
-def train(settled: RunConfig, prepared: data.Prepared, name: str, root: Path, device: str = "auto") -> Run:
+def train(run_config: RunConfig, prepared: data.Prepared, name: str, root: Path, device: str = "auto") -> Run:
     """Train a new run from first to last epoch; see `plans.plan` for its config.
 
     Raises:
         UserError: the name is taken or the folder cannot be written. Diverged: a loss is no longer finite.
     """
-    fabric = devices.make_fabric(device, settled.precision)
-    writer = RunWriter.create(root, name, settled) if fabric.is_global_zero else None
+    fabric = devices.make_fabric(device, run_config.precision)
+    writer = RunWriter.create(root, name, run_config) if fabric.is_global_zero else None
     try:
-        Trainer(settled, prepared, fabric, writer, root).run()
+        Trainer(run_config, prepared, fabric, writer, root).run()
     finally:
         if writer:
             writer.close()
@@ -60,26 +66,26 @@ def resume(run: Run, device: str = "auto") -> Run:
         UserError: its checkpoints are gone or damaged, its data has changed, it is finished, or another process trains
             it. Diverged: a loss is no longer finite.
     """
-    settled = run.config()
-    fabric = devices.make_fabric(device, settled.precision)
+    run_config = run.config()
+    fabric = devices.make_fabric(device, run_config.precision)
     writer = RunWriter.reopen(run) if fabric.is_global_zero else None
     try:
         if run.status().state == "finished":
             raise UserError(f"run '{run.name}' is finished: there is nothing to resume")
         prepared = data.prepare(
-            settled.source,
-            size=settled.image_size,
-            channels=settled.channels,
-            fit=settled.fit,
-            patient_pattern=settled.patient_pattern,
-            split_seed=settled.split_seed,
+            run_config.source,
+            size=run_config.image_size,
+            channels=run_config.channels,
+            fit=run_config.fit,
+            patient_pattern=run_config.patient_pattern,
+            split_seed=run_config.split_seed,
         )
-        if prepared.fingerprint != settled.fingerprint:
-            raise UserError(f"run '{run.name}': {settled.source} has changed since it began; train a new run")
-        if settled.domains:
-            paired = loading.load_family(settled.family).family.paired
-            prepared = data.of_run(prepared, settled, paired)
-        trainer = Trainer(settled, prepared, fabric, writer, run.root)
+        if prepared.fingerprint != run_config.fingerprint:
+            raise UserError(f"run '{run.name}': {run_config.source} has changed since it began; train a new run")
+        if run_config.domains:
+            paired = loading.load_family(run_config.family).family.paired
+            prepared = data.of_run(prepared, run_config, paired)
+        trainer = Trainer(run_config, prepared, fabric, writer, run.root)
         trainer.restore(run)
         trainer.run()
     finally:
@@ -92,32 +98,36 @@ class Trainer:
     """One run: its family, its data on the device, its place in time."""
 
     def __init__(
-        self, settled: RunConfig, prepared: data.Prepared, fabric: Fabric, writer: RunWriter | None, root: Path
+        self, run_config: RunConfig, prepared: data.Prepared, fabric: Fabric, writer: RunWriter | None, root: Path
     ) -> None:
-        self.config, self.fabric, self.writer = settled, fabric, writer
-        self.private = bool(settled.domains) and preview_inputs.are_private(settled)
-        if settled.batch_size % fabric.world_size:
-            raise UserError(f"--batch-size {settled.batch_size} cannot be shared by {fabric.world_size} processes")
-        torch.manual_seed(mix(_INITIAL, settled.seed))
-        shape = (settled.channels, settled.image_size, settled.image_size)
-        self.family = loading.build(settled.family, settled.settings, shape, len(settled.classes)).place(fabric.device)
+        self.config, self.fabric, self.writer = run_config, fabric, writer
+        self.private = bool(run_config.domains) and preview_inputs.are_private(run_config)
+        if run_config.batch_size % fabric.world_size:
+            raise UserError(f"--batch-size {run_config.batch_size} cannot be shared by {fabric.world_size} processes")
+        torch.manual_seed(mix(_INITIAL, run_config.seed))
+        shape = (run_config.channels, run_config.image_size, run_config.image_size)
+        self.family = loading.build(run_config.family, run_config.settings, shape, len(run_config.classes)).place(
+            fabric.device
+        )
         if fabric.world_size > 1:
             self.family.join(lambda tensor: devices.mean(fabric, tensor), (fabric.global_rank, fabric.world_size))
-        self.watch = Watch(self.family.columns)
+        self.watch = FiniteCheck(self.family.columns)
         self.pixels, self.labels = devices.place(*_part(prepared, "train"), fabric.device)
-        self.fixed = self._fix_inputs(prepared, root)
-        self.adapt = ada.after_step(self.family, self.pixels, self.labels, _part(prepared, "val"), settled)
-        of_domains = bool(settled.domains), self.family.paired
-        self.batches = Batches(_part(prepared, "train")[1], settled.batch_size, settled.seed, *of_domains)
+        self.preview = self._fix_inputs(prepared, root)
+        self.adapt = ada.after_step(self.family, self.pixels, self.labels, _part(prepared, "val"), run_config)
+        of_domains = bool(run_config.domains), self.family.paired
+        self.batches = Batches(_part(prepared, "train")[1], run_config.batch_size, run_config.seed, *of_domains)
         self.steps_per_epoch = self.batches.steps_per_epoch
-        self.last_step = self.family.steps = self.steps_per_epoch * settled.epochs
+        self.last_step = self.family.steps = self.steps_per_epoch * run_config.epochs
         self.seconds = 0.0  # trained so far, earlier starts counted in
         self.rows: list[tuple[int, float, Tensor]] = []
         self.stop_requested: str | None = None
         self.stop_by = math.inf
         self.saved_step = -1
 
-    def _fix_inputs(self, prepared: data.Prepared, root: Path) -> generators.Fixed | translators.Fixed:
+    def _fix_inputs(
+        self, prepared: data.Prepared, root: Path
+    ) -> generators.GeneratorPreview | translators.TranslatorPreview:
         train, held_out, seed = _part(prepared, "train"), _part(prepared, "val"), self.config.seed
         if not self.config.domains:
             return generators.fix_inputs(self.family, train, held_out, seed)
@@ -130,7 +140,7 @@ class Trainer:
             path, tensors, header, damaged = checkpoints.newest(run)
             for line in damaged:
                 self.fabric.print(f"warning: {line}; going back to {path.name}")
-            checkpoints.check_fit(self.family.expected_state(header["step"]), tensors, path)
+            tensor_files.check_fit(self.family.expected_state(header["step"]), tensors, path)
             with torch.no_grad():
                 self.family.load_training_state(tensors, header["optimizers"])
             self.family.step = self.saved_step = header["step"]
@@ -149,7 +159,7 @@ class Trainer:
         """Train to the end, or until a signal asks to stop; status.json says which."""
         started = time.perf_counter() - self.seconds
         shared = self.writer and self.fabric.world_size > 1
-        watch = partial(leave_alone, self._say_parted) if shared else None
+        watch = partial(exit_if_others_hang, self._say_process_lost) if shared else None
         with StopSignals(self._ask_to_stop, watch), self._progress() as bar:
             self.family.train()
             self.family.averages.eval()
@@ -180,23 +190,23 @@ class Trainer:
                         bar.set_postfix({name: f"{value:.3g}" for name, value in self._newest().items()}, refresh=False)
                 self._finish(done)
             except Exception as error:
-                parted = self.family.reduce is not None and Parted.is_behind(error)
+                lost = self.family.reduce is not None and ProcessLost.is_behind(error)
                 saved = f"the last complete checkpoint is of step {self.saved_step}"
-                reason = f"{Parted() if parted else error}; {saved if self.saved_step >= 0 else 'no checkpoint yet'}"
+                reason = f"{ProcessLost() if lost else error}; {saved if self.saved_step >= 0 else 'no checkpoint yet'}"
                 with contextlib.suppress(UserError):  # a full disk may be why we are here
-                    self._status("stopped" if parted else "failed", reason)
-                if parted:
-                    raise Parted from error
+                    self._status("stopped" if lost else "failed", reason)
+                if lost:
+                    raise ProcessLost from error
                 raise
 
     def _step(self) -> None:
         """One batch through the family's `train_step`, with the randomness of (seed, step)."""
-        family, settled = self.family, self.config
+        family, run_config = self.family, self.config
         index = torch.from_numpy(self.batches.choose(family.step, *family.share)).to(self.pixels.device)
         real = images.to_float(self.pixels[index].to(self.fabric.device))
         labels = self.labels[index].to(self.fabric.device)
 
-        torch.manual_seed(mix(_STEP, settled.seed, family.step))
+        torch.manual_seed(mix(_STEP, run_config.seed, family.step))
         start = time.perf_counter()
         with self.fabric.autocast():
             scalars = family.train_step(real, labels)
@@ -248,7 +258,7 @@ class Trainer:
         alone = self.fabric.world_size == 1
         try:
             with self.fabric.autocast(), until(lambda: alone and self.stop_requested is not None):
-                sheet, row = self.fixed.look(self.family)
+                sheet, row = self.preview.look(self.family)
         except Interrupted:
             return False
         self.writer.save_samples(epoch, sheet, self.private)
@@ -262,13 +272,13 @@ class Trainer:
         self._check_rows()
         if self.writer:
             tensors, numbers = self.family.training_state()
-            if wrong := checkpoints.not_finite(tensors):
+            if wrong := tensor_files.not_finite(tensors):
                 raise Diverged(f"'{wrong}' is not finite at step {step}: try a lower learning rate (--set lr=...)")
             header = {"step": step, "seconds": self.seconds, "optimizers": numbers}
             # The steps since the last row go along: the next row is the same whether the run was cut here or not.
             header["pending"] = [(step, seconds, values.tolist()) for step, seconds, values in self.rows]
             self.writer.sync_tables()
-            checkpoints.save(self.writer.checkpoint_path(step), tensors, header)
+            tensor_files.save(self.writer.checkpoint_path(step), tensors, header)
             self.writer.drop_old_checkpoints()
         self.saved_step = step
 
@@ -278,7 +288,7 @@ class Trainer:
             return
         try:
             with until(lambda: time.perf_counter() > self.stop_by):
-                self.fixed.refresh(self.family)
+                self.preview.refresh(self.family)
             self._save_weights(self.writer.run.weights, self.family.served_state())
             if self.family.has_discriminator:
                 self._save_weights(self.writer.run.discriminator, self.family.judging_state())
@@ -292,7 +302,7 @@ class Trainer:
         )
 
     def _save_weights(self, path: Path, state: dict[str, Tensor]) -> None:
-        checkpoints.save_weights(path, state, {"preset": self.config.preset, "step": self.family.step})
+        tensor_files.save_half(path, state, {"preset": self.config.preset, "step": self.family.step})
 
     def _newest(self) -> dict[str, float]:
         return dict(zip(self.family.columns, self.rows[-1][2].tolist(), strict=True)) if self.rows else {}
@@ -326,8 +336,8 @@ class Trainer:
     def _ask_to_stop(self, reason: str) -> None:
         self.stop_requested, self.stop_by = reason, time.perf_counter() + _LAST_SECONDS
 
-    def _say_parted(self) -> None:
-        self._status("stopped", f"{Parted()}; the last complete checkpoint is of step {self.saved_step}")
+    def _say_process_lost(self) -> None:
+        self._status("stopped", f"{ProcessLost()}; the last complete checkpoint is of step {self.saved_step}")
 
     def _agree(self, wish: bool) -> bool:
         """Whether a process wishes so. Several ask each other every `log_every` steps: all stop and save together, or
@@ -338,6 +348,6 @@ class Trainer:
         return bool(self.family.reduce(torch.tensor(float(wish), device=self.fabric.device)) > 0)
 
 
-def _part(prepared: data.Prepared, split: str) -> tuple[np.ndarray, np.ndarray]:
+def _part(prepared: data.Prepared, split: str) -> Labelled:
     index = prepared.indices(split)
     return prepared.images[index], prepared.labels[index]

@@ -15,7 +15,7 @@ from dashboard.library import data_here
 from dashboard.library.image_encoding import png
 from dashboard.pages.evaluate import neighbours
 from gan_core import images, runs
-from gan_core.data.source import open_source
+from gan_core.data.readers import open_source
 from gan_core.errors import UserError
 from gan_core.evaluation import results
 from gan_core.evaluation.results import Neighbour

@@ -17,8 +17,8 @@ from gan_core.evaluation.results import (
     Nearness,
     Neighbour,
     Progress,
+    ProgressPoint,
     Scores,
-    Stand,
     Training,
 )
 from gan_core.runs import Run
@@ -103,7 +103,7 @@ def progress(quality: float, pace: float = 1.0, epochs: int = 50, seconds: float
         value = end + (400 - end) * float(np.exp(-pace * epoch / 8))
         cell = Measure(value, value * 0.9, value * 1.1, REAL["frechet"], 1000)
         measured = {"frechet": cell, "kid": Measure(value / 50, 0.0, value / 25, 0.0, 1000)}
-        stands.append(Stand(epoch, epoch * 131, epoch * 4192, seconds * epoch / epochs, measured))
+        stands.append(ProgressPoint(epoch, epoch * 131, epoch * 4192, seconds * epoch / epochs, measured))
     return Progress("child-b", 256, 1000, 4199, tuple(stands))
 
 

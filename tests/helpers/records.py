@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from gan_core import tensor_files
 from gan_core.config import read_json
 from gan_core.runs import Run
 from gan_core.training import checkpoints
@@ -30,7 +31,7 @@ def assert_same_run(whole: Run, other: Run) -> None:
 
 
 def assert_same_checkpoint(first: Path, second: Path) -> None:
-    (one, head_one), (two, head_two) = checkpoints.load(first), checkpoints.load(second)
+    (one, head_one), (two, head_two) = tensor_files.load(first), tensor_files.load(second)
     assert one.keys() == two.keys()
     assert not [name for name in one if one[name].dtype != two[name].dtype or not torch.equal(one[name], two[name])]
     assert _timeless(head_one) == _timeless(head_two)

@@ -6,11 +6,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from gan_core import config, runs
+from gan_core import config, runs, tensor_files
 from gan_core.config import RunConfig
 from gan_core.families import loading, registry
 from gan_core.runs import Run, RunWriter
-from gan_core.training import checkpoints
 
 SIZE = 32
 TINY = {
@@ -61,8 +60,8 @@ def _write(writer: RunWriter, settled: RunConfig, family: str) -> None:
         for parameter in built.parameters():
             parameter.mul_(2)  # first weights are small and draw one grey
     header = {"step": 20}
-    checkpoints.save(writer.run.weights, built.served_state(), header)
-    checkpoints.save(writer.run.discriminator, built.judging_state(), header)
+    tensor_files.save(writer.run.weights, built.served_state(), header)
+    tensor_files.save(writer.run.discriminator, built.judging_state(), header)
     writer.log([{"step": s, "epoch": s / 10, "seconds": s * 2.0, "loss/d": 1 / s} for s in (5, 10, 15, 20)])
     rng = np.random.default_rng(0)
     for epoch in range(3):

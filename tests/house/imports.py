@@ -1,7 +1,10 @@
-"""Reads who imports whom from the sources, without running them, and holds it against a table."""
+"""The rooms of the house and who may use whom: docs/architecture.md draws the same.
+
+Imports are read from the sources, without running them.
+"""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -10,83 +13,89 @@ OURS = ("gan_core", "dashboard", "streamlit_app")
 SHOWN_BY = frozenset({"dashboard", "streamlit_app", "streamlit", "gradio", "plotly"})  # never below gan_core
 TORCH = frozenset({"torch", "torchvision", "lightning_fabric", "safetensors.torch"})
 
-# Parts of gan_core by name; "" is the package's own __init__, a family is "families.<name>".
-GROUND = frozenset(
-    {"", "augment", "batches", "config", "decoding", "dicom", "errors", "files", "images", "losses", "nets", "signals"}
-    | {"endings", "remote", "status", "tables"}
-)
+# The ground floor of gan_core: its modules use each other and nothing else of ours, and every room may use them.
+GROUND = frozenset({"version", "errors", "files", "images", "config", "options", "tensor_files", "losses", "augment"})
 
-# Part -> the parts it may use.
+# Room of gan_core      what it may use besides itself and the ground floor; "families" are base, registry and loading.
 GAN_CORE = {
-    **dict.fromkeys(GROUND, GROUND),
-    "": GROUND | {"api"},
-    "api": GROUND | {"evaluation", "gate", "hub", "inference", "runs", "translation"},
-    "catalog": GROUND,
-    "data": GROUND | {"decode_worker"},
-    "families": GROUND | {"catalog", "families.base"},
-    "families.base": GROUND,
-    "families.*": frozenset({"augment", "losses", "nets", "families.base"}),
-    "runs": GROUND,
-    "hub": GROUND | {"runs"},
-    "exports": GROUND | {"catalog", "data", "evaluation", "families", "hub", "inference", "preview_inputs", "runs"},
-    "diagnostics": GROUND | {"evaluation", "runs"},
-    "checkpoints": GROUND | {"runs"},
-    "cluster": GROUND | {"runs"},
-    "hardware": GROUND | {"families.base"},
-    "previews": GROUND | {"families.base"},
-    "translation_previews": GROUND | {"families.base", "previews"},
-    "preview_inputs": GROUND | {"data", "inference", "runs"},
-    "gate": GROUND | {"checkpoints"},
-    "decode_worker": GROUND,
-    "translation": GROUND | {"decode_worker", "gate", "inference"},
-    "plans": GROUND | {"adapting", "catalog", "data", "families", "gate", "hardware", "preview_inputs"},
-    "adapting": GROUND | {"families.base", "previews"},
-    "trainer": GROUND
-    | {"adapting", "checkpoints", "data", "families", "families.base", "hardware", "preview_inputs", "previews", "runs"}
-    | {"translation_previews"},
-    "inference": GROUND | {"checkpoints", "families", "families.base", "hub", "runs"},
-    "discriminator": GROUND | {"inference", "runs"},
-    "evaluation": GROUND | {"checkpoints", "data", "families", "inference", "runs"},
+    "decode": "",
+    "phantoms": "",
+    "anatomy": "",
+    "nets": "",
+    "runs": "",
+    "data": "decode phantoms",
+    "families.registry": "",
+    "families.base": "nets",
+    "families.<name>": "nets families.base",
+    "families.loading": "families.base families.registry",
+    "inference": "decode families nets runs",
+    "training": "data decode families inference runs",
+    "evaluation": "anatomy data inference phantoms runs training",
+    "diagnostics": "evaluation runs",
+    "export": "data evaluation families inference runs training",
+    "api": "decode evaluation inference runs",
+    "": "api",
+    "cli": "anatomy data decode diagnostics evaluation export families inference runs training",
+    "__main__": "cli",
 }
-COMMAND_LINE = frozenset({"__main__", "cli", "commands"})  # may use every part
+FAMILIES = ("families.base", "families.registry", "families.loading")
 
-# The public faces, all that the app may use.
-FACES = frozenset(
-    {"", "catalog", "config", "data", "decode_worker", "decoding", "diagnostics", "errors", "evaluation", "files"}
-    | {"discriminator", "gate", "images", "inference", "remote", "runs", "tables", "translation"}
-)
-
-# torch takes seconds to import: the other parts do without it.
+# torch takes seconds to import: the other rooms do without it.
 WITH_TORCH = frozenset(
-    {
-        "adapting",
-        "augment",
-        "checkpoints",
-        "evaluation",
-        "exports",
-        "families",
-        "gate",
-        "hardware",
-        "inference",
-        "losses",
-        "nets",
-        "plans",
-    }
-    | {"endings", "previews", "trainer", "translation_previews"}
+    {"tensor_files", "losses", "augment", "nets", "anatomy", "inference", "training", "evaluation", "export"}
+    | {"families.base", "families.<name>", "families.loading"}
+)
+
+# Room of the dashboard  what it may use besides itself. No page uses another page, nor the live tab.
+DASHBOARD = {
+    "library": "",
+    "jobs": "",
+    "server": "library",
+    "charts": "library",
+    "widgets": "charts library",
+    "samples": "charts library server widgets",
+    "pages.<page>": "charts jobs library samples server widgets",
+    "live": "library server widgets",
+    "main": "widgets",
+    "app": "live server widgets",
+    "__main__": "app",
+    "launcher": "app",
+    "streamlit_app": "app live server widgets",
+}
+
+# The public faces of gan_core: all that the dashboard may use. torch is met through `inference` and `evaluation` only.
+FACES = frozenset(
+    {"", "version", "errors", "files", "images", "config", "options", "families.registry", "runs", "data", "decode"}
+    | {"anatomy", "inference", "evaluation", "diagnostics"}
 )
 
 
-def part_of(module: str) -> str:
-    """gan_core.data.prepared -> data, gan_core.families.dcgan -> families.dcgan, gan_core -> ""."""
-    names = module.split(".")[1:]
-    return ".".join(names[: 2 if names[:1] == ["families"] else 1])
+def room_of(module: str) -> str:
+    """The room that a module is in, by its key in the tables: "" is gan_core's own __init__."""
+    package, *names = module.split(".")
+    if package == "streamlit_app":
+        return package
+    if names[:1] == ["families"] and len(names) > 1:
+        own = f"families.{names[1]}"
+        return own if own in FAMILIES else "families.<name>"
+    if names[:1] == ["pages"] and len(names) > 1:
+        return f"pages.{names[1]}"
+    return names[0] if names else ""
 
 
-def allowed_to(part: str) -> frozenset[str] | None:
-    """The parts of gan_core that this part may use besides itself; None if the table does not know it."""
-    if part in GAN_CORE:
-        return GAN_CORE[part]
-    return GAN_CORE["families.*"] if part.startswith("families.") else None
+def allowed_to(package: str, room: str) -> frozenset[str] | None:
+    """The rooms of its own package that this one may use besides itself; None if the table does not know it."""
+    if package != "gan_core":
+        row = DASHBOARD.get("pages.<page>" if room.startswith("pages.") else room)
+        return None if row is None else frozenset(row.split())
+    if room in GROUND:
+        return GROUND
+    if room not in GAN_CORE:
+        return None
+    rooms = set(GAN_CORE[room].split()) | GROUND
+    if "families" in rooms:
+        rooms |= {*FAMILIES, "families"}
+    return frozenset(rooms)
 
 
 def breaches(module: str, source: str, modules: frozenset[str]) -> list[str]:
@@ -104,22 +113,34 @@ def breaches(module: str, source: str, modules: frozenset[str]) -> list[str]:
 
 def _reason(module: str, name: str) -> str:
     """Why the module must not import that name; empty if it may."""
-    package, target = module.split(".")[0], name.split(".")[0]
-    part = part_of(module)
-    if package != "gan_core":
-        if name in TORCH or target in TORCH:
-            return "the app uses torch through gan_core.inference only"
-        return "" if target != "gan_core" or part_of(name) in FACES else "not a public face of gan_core"
-    if target in SHOWN_BY:
-        return "gan_core must work without the app and its packages"
-    if name in TORCH or target in TORCH:
-        return "" if part.split(".")[0] in WITH_TORCH else "this part must stay light, without torch"
-    if target != "gan_core" or part in COMMAND_LINE or part_of(name) == part:
+    package, target = (
+        "gan_core" if part.split(".")[0] == "gan_core" else part.split(".")[0] for part in (module, name)
+    )
+    room = room_of(module)
+    with_torch = name in TORCH or target in TORCH
+    if package == "gan_core":
+        if target in SHOWN_BY:
+            return "gan_core must work without the app and its packages"
+        if with_torch:
+            return "" if room in WITH_TORCH else "this room must stay light, without torch"
+        return _within(package, room, room_of(name)) if target == package else ""
+    if with_torch:
+        return "the app uses torch through gan_core.inference only"
+    if target == "gan_core":
+        return "" if room_of(name) in FACES else "not a public face of gan_core"
+    return _within("dashboard", room, room_of(name)) if target == "dashboard" else ""
+
+
+def _within(package: str, room: str, used: str) -> str:
+    # A package's own __init__ says its version, and what its rooms are.
+    if used == room and room != "families.<name>":
         return ""
-    allowed = allowed_to(part)
+    allowed = allowed_to(package, room)
     if allowed is None:
-        return "the table in tests/house/imports.py does not know this part: add what it may use"
-    return "" if part_of(name) in allowed else "the table in tests/house/imports.py does not allow it"
+        return "the table in tests/house/imports.py does not know this room: add what it may use"
+    if used in ("", "pages") and package == "dashboard":
+        return ""
+    return "" if used in allowed else "the table in tests/house/imports.py does not allow it"
 
 
 def imported(module: str, source: str, modules: frozenset[str]) -> Iterator[tuple[int, str]]:
@@ -144,6 +165,45 @@ def imported(module: str, source: str, modules: frozenset[str]) -> Iterator[tupl
 
 def _name(function: ast.expr) -> str:
     return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+
+
+def imports_of(sources: Mapping[str, str]) -> dict[str, set[str]]:
+    """Module -> the modules of ours that it imports, inside functions too."""
+    modules = frozenset(sources)
+    found = {}
+    for key, source in sources.items():
+        if f"{key}.__init__" not in modules:
+            name = key.removesuffix(".__init__")
+            found[name] = {used for _, used in imported(name, source, modules) if used in modules and used != name}
+    return found
+
+
+def circles(uses: Mapping[str, set[str]]) -> list[list[str]]:
+    """Groups whose members use each other in a circle, each in order of name (Tarjan 1972)."""
+    number: dict[str, int] = {}
+    low: dict[str, int] = {}
+    open_: list[str] = []
+    found: list[list[str]] = []
+
+    def visit(one: str) -> None:
+        number[one] = low[one] = len(number)
+        open_.append(one)
+        for other in uses.get(one, ()):
+            if other not in number:
+                visit(other)
+                low[one] = min(low[one], low[other])
+            elif other in open_:
+                low[one] = min(low[one], number[other])
+        if low[one] == number[one]:
+            place = open_.index(one)
+            if len(group := open_[place:]) > 1:
+                found.append(sorted(group))
+            del open_[place:]
+
+    for one in uses:
+        if one not in number:
+            visit(one)
+    return found
 
 
 def our_sources(root: Path) -> dict[str, str]:

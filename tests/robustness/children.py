@@ -19,8 +19,8 @@ from types import ModuleType
 from typing import Any
 from unittest import mock
 
-from gan_core import cli
-from gan_core.training import checkpoints, trainer
+from gan_core import cli, tensor_files
+from gan_core.training import trainer
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["pytest", __name__, "tests.robustness.injections"])
@@ -70,7 +70,7 @@ class Events:
         sys.addaudithook(self._heard)
         os.fsync = self._around("fsync", os.fsync)
         os.write = self._around("write", os.write, _half_appended)
-        checkpoints.save_file = self._around("safetensors", checkpoints.save_file, _half_saved)
+        tensor_files.save_file = self._around("safetensors", tensor_files.save_file, _half_saved)
         Path.write_bytes = self._around("bytes", Path.write_bytes, _half_written)
 
     def happened(self, name: str, half: Callable[[], Any] | None = None) -> None:

@@ -9,10 +9,9 @@ import psutil
 import pytest
 import torch
 
-from gan_core import inference
+from gan_core import inference, tensor_files
 from gan_core.errors import UserError
 from gan_core.runs import Run
-from gan_core.training import checkpoints
 from tests.conftest import ROOT
 from tests.robustness.mutations import KINDS, joined, mutated, parts
 
@@ -26,7 +25,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     torch.manual_seed(0)
     tensors = {"net.a": torch.randn(8, 8), "net.b": torch.randn(16).half(), "n": torch.tensor(3)}
     tensors |= {"order": torch.arange(6), "random": torch.randint(0, 255, (100,), dtype=torch.uint8)}
-    checkpoints.save(path, tensors, {"step": 12, "seconds": 1.5, "optimizers": {"g": [1.0, 2.0]}, "pending": []})
+    tensor_files.save(path, tensors, {"step": 12, "seconds": 1.5, "optimizers": {"g": [1.0, 2.0]}, "pending": []})
     return path.read_bytes()
 
 
@@ -36,7 +35,7 @@ def test_a_mutated_file_is_refused_or_the_same(
 ) -> None:
     path = tmp_path / "step_00000012.safetensors"
     path.write_bytes(whole)
-    found, header = checkpoints.load(path)
+    found, header = tensor_files.load(path)
     tensors = {
         name: value.clone() for name, value in found.items()
     }  # what was read is mapped, and changes with the file
@@ -46,7 +45,7 @@ def test_a_mutated_file_is_refused_or_the_same(
         path.write_bytes(mutated(whole, number))
         begun = time.perf_counter()
         try:
-            found, told = checkpoints.load(path)
+            found, told = tensor_files.load(path)
         except UserError as error:
             assert str(path) in str(error) and "\n" not in str(error)
             refused += 1
@@ -74,7 +73,7 @@ def test_a_header_of_a_hundred_thousand_tensors_is_refused_before_it_is_read(who
     path.write_bytes(joined(json.dumps(table | {f"t{number}": nothing for number in range(100_000)}), body))
     begun = time.perf_counter()
     with pytest.raises(UserError, match="damaged"):
-        checkpoints.load(path)
+        tensor_files.load(path)
     assert time.perf_counter() - begun < 0.5
 
 
@@ -112,7 +111,7 @@ def test_mutated_weights_never_make_a_model(
 @pytest.mark.parametrize("wrong", ["shape", "missing", "unknown", "kind", "another"])
 def test_what_does_not_fit_is_named_and_nothing_is_half_loaded(tmp_path: Path, wrong: str) -> None:
     run = copied(tmp_path)
-    tensors, header = checkpoints.load(run.weights)
+    tensors, header = tensor_files.load(run.weights)
     last = list(tensors)[-1]
     if wrong == "shape":
         tensors[last] = torch.zeros(3, 3)
@@ -123,8 +122,8 @@ def test_what_does_not_fit_is_named_and_nothing_is_half_loaded(tmp_path: Path, w
     elif wrong == "kind":
         tensors[last] = torch.zeros(tensors[last].shape, dtype=torch.complex64)
     else:
-        tensors, header = checkpoints.load(ROOT / "runs" / "reference" / "gan" / "weights.safetensors")
-    checkpoints.save(run.weights, tensors, header)
+        tensors, header = tensor_files.load(ROOT / "runs" / "reference" / "gan" / "weights.safetensors")
+    tensor_files.save(run.weights, tensors, header)
     with pytest.raises(UserError, match=r"does not fit config\.json|damaged") as caught:
         inference.load(run)
     named = {"shape": last, "missing": last, "unknown": "evil", "kind": last}.get(wrong, "")
@@ -134,7 +133,7 @@ def test_what_does_not_fit_is_named_and_nothing_is_half_loaded(tmp_path: Path, w
     before = {name: value.clone() for name, value in network.state_dict().items()}
     half = {"weight": torch.ones(2, 2), "bias": torch.ones(3)}
     with pytest.raises(UserError, match=r"bias is \(3,\), not \(2,\)"):
-        checkpoints.load_into(network, half, run.weights)
+        tensor_files.load_into(network, half, run.weights)
     assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
 
 

@@ -12,11 +12,10 @@ import pytest
 import torch
 from PIL import Image
 
-from gan_core import data
+from gan_core import data, tensor_files
 from gan_core.families import registry
 from gan_core.runs import Run
-from gan_core.training import checkpoints
-from gan_core.training.interrupts import Diverged, Watch
+from gan_core.training.interrupts import Diverged, FiniteCheck
 from tests.helpers.records import assert_complete, assert_same_run
 from tests.helpers.training import arguments, make_pictures, small
 from tests.robustness import children, injections
@@ -81,9 +80,9 @@ def test_what_is_not_a_number_stops_the_run_within_a_step(
     assert f"at step {STEP}" in (status.reason or ""), status.reason
     assert f"the last complete checkpoint is of step {STEP - 1}" in (status.reason or "")
     assert_complete(run)
-    tensors, header = checkpoints.load(run.checkpoints()[0])
+    tensors, header = tensor_files.load(run.checkpoints()[0])
     assert header["step"] == STEP - 1
-    assert checkpoints.not_finite(tensors) is None
+    assert tensor_files.not_finite(tensors) is None
     resumed = ("resume", run.name, "--runs", str(tmp_path), "--device", "cpu")
     assert children.run(Order(resumed, run.folder, log)) == 0, log.read_text()
     assert_same_run(undisturbed(family), run)
@@ -117,7 +116,7 @@ def test_pictures_that_hold_what_is_not_a_number_are_made_finite_or_left_out(tmp
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_the_first_number_that_is_none_is_named(value: float) -> None:
-    watch = Watch(("loss/d", "loss/g", "grad_norm/d"))
+    watch = FiniteCheck(("loss/d", "loss/g", "grad_norm/d"))
     watch.see(7, torch.tensor([1.0, 0.0, 1e30]))
     with pytest.raises(Diverged, match="loss/g is not a finite number at step 8"):
         watch.see(8, torch.tensor([1.0, value, value]))

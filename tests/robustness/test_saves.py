@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from gan_core import cli
+from gan_core import cli, tensor_files
 from gan_core.errors import UserError
 from gan_core.evaluation import results
 from gan_core.runs import Run
@@ -131,7 +131,7 @@ def test_a_damaged_newest_checkpoint_is_named_and_the_one_before_is_used(
 ) -> None:
     newest, before = stopped.checkpoints()
     whole = newest.read_bytes()
-    tensors, header = checkpoints.load(newest)
+    tensors, header = tensor_files.load(newest)
     rng = random.Random(number)
     harmless = 0
     for index in range(number):
@@ -164,10 +164,10 @@ def test_a_run_with_a_damaged_newest_checkpoint_resumes_bit_identical(how: str, 
 
 def test_a_checkpoint_that_holds_what_is_not_a_number_is_passed_over(stopped: Run) -> None:
     newest, before = stopped.checkpoints()
-    tensors, header = checkpoints.load(newest)
+    tensors, header = tensor_files.load(newest)
     name = next(name for name in tensors if name.endswith("weight"))
     tensors[name][0] = float("inf")
-    checkpoints.save(newest, tensors, {key: value for key, value in header.items() if key != "checksum"})
+    tensor_files.save(newest, tensors, {key: value for key, value in header.items() if key != "checksum"})
     path, *_, lines = checkpoints.newest(stopped)
     assert path == before
     assert name in lines[0]

@@ -15,7 +15,7 @@ from gan_core import runs
 from gan_core.config import RunConfig
 from gan_core.data.decode_pool import decode_one
 from gan_core.data.prepared import Settings
-from gan_core.data.source import open_source
+from gan_core.data.readers import open_source
 from gan_core.errors import UserError
 from gan_core.evaluation.results import Memorisation, Neighbour
 from gan_core.runs import Run

@@ -22,7 +22,7 @@ from dashboard.library.evaluations import EvaluatedRun
 from dashboard.widgets import error_boundary
 from dashboard.widgets.text import plain
 from gan_core.diagnostics.measured_distance import KEYS
-from gan_core.evaluation.results import MEASURES, Stand
+from gan_core.evaluation.results import MEASURES, ProgressPoint
 
 AXES = {"Minutes": "minutes", "Images seen": "images"}  # the words stand in the URL
 NEAR = (4, 2)  # floors
@@ -244,7 +244,7 @@ def _thousands(count: float) -> str:
     return f"{round(count):,}".replace(",", " ")
 
 
-def _stands(run: EvaluatedRun) -> tuple[Stand, ...]:
+def _stands(run: EvaluatedRun) -> tuple[ProgressPoint, ...]:
     assert run.found.progress
     return run.found.progress.stands
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path, PurePath
 
-from gan_core.data.layout import SPLIT_NAMES, Place, check_class_names, is_picture_name
+from gan_core.data.layout import SPLIT_NAMES, LabelledPath, check_class_names, is_picture_name
 from gan_core.data.readers.folder import FolderSource, list_pictures, stamp
 from gan_core.data.source import COMBINED, Entry
 from gan_core.errors import UserError, nearest
@@ -39,7 +39,7 @@ def open_combined(rest: str) -> FolderSource:
     base = _common([root for root, _, _ in found.values()])
     places = []
     for path, (root, split, when) in found.items():
-        place = Place(path.relative_to(base).as_posix(), labels[path], split)
+        place = LabelledPath(path.relative_to(base).as_posix(), labels[path], split)
         origin = "" if root == base else root.relative_to(base).as_posix()
         places.append((place, Entry(place.path, place.label, split, when, origin)))
     check_class_names([place for place, _ in places])

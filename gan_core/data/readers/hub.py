@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from gan_core.data.layout import SPLIT_NAMES, Place, check_class_names
+from gan_core.data.layout import SPLIT_NAMES, LabelledPath, check_class_names
 from gan_core.data.source import Entry
 from gan_core.errors import UserError, nearest
 from gan_core.extras import need
@@ -180,7 +180,7 @@ def _list(datasets: Any, data: dict[str, Any], identity: str, title: str) -> Hub
             last = PurePosixPath(str(file or f"{split}_{row}").replace("\\", "/")).name
             entries.append(Entry(f"{split}/{row:06}/{last}", name, SPLIT_NAMES.get(split.lower()), ""))
             rows.append((split, row))
-    check_class_names([Place(entry.name, entry.label, entry.split) for entry in entries])
+    check_class_names([LabelledPath(entry.name, entry.label, entry.split) for entry in entries])
     if not entries:
         raise UserError(f"the data set {title} is empty")
     return HubSource(encoded, tuple(rows), column, tuple(entries), identity, tuple(warnings))

@@ -8,25 +8,20 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from gan_core import images, losses, objectives
 from gan_core.families.base import BATCH_NORM_IMAGES, Family
+from gan_core.training.previews.statistics import diversity, histogram, memory
+from gan_core.training.sampler import Labelled
 
 GRID_IMAGES = 16
 _SCORED_IMAGES = 256  # real, held-out and generated images that are scored and compared
 _BATCH = 128
-# Logits fall into bins of 0.5 from -10 to 10; the outer ones also hold all beyond.
-_BIN_EDGES = np.linspace(-10, 10, 41)
-_DIVERSITY_SIZE = 16  # pixels a side: grain and stripes average out, the body's shape remains
-
-
-Part = tuple[np.ndarray, np.ndarray]  # images uint8 (N, C, H, W), labels (N,)
 
 
 @dataclass(frozen=True)
-class Fixed:
+class GeneratorPreview:
     """The same inputs for a whole run, on the family's device."""
 
     z: Tensor  # (_SCORED_IMAGES, latent_size), the first GRID_IMAGES of them shown
@@ -83,13 +78,13 @@ class Fixed:
         return {name: values - middle[own[name]] for name, values in found.items()}
 
 
-def fix_inputs(family: Family, train: Part, held_out: Part, seed: int) -> Fixed:
+def fix_inputs(family: Family, train: Labelled, held_out: Labelled, seed: int) -> GeneratorPreview:
     """Choose the inputs of all previews from (images uint8 (N, C, H, W), labels (N,)) and the run's seed.
 
     The latents depend on the seed alone, so that runs of one seed show the same ones.
     """
 
-    def choose(part: Part, count: int, repeat: bool = False) -> tuple[Tensor, Tensor]:
+    def choose(part: Labelled, count: int, repeat: bool = False) -> tuple[Tensor, Tensor]:
         pictures, labels = part
         order = np.random.default_rng(seed).permutation(len(labels))
         chosen = np.resize(order, count) if repeat else order[:count]
@@ -103,7 +98,7 @@ def fix_inputs(family: Family, train: Part, held_out: Part, seed: int) -> Fixed:
     held, held_labels = choose(held_out, _SCORED_IMAGES)
     many, many_labels = choose(train, BATCH_NORM_IMAGES, repeat=True)
     drawn = np.random.default_rng(seed).choice(train[1], _SCORED_IMAGES)  # classes in the data's proportions
-    return Fixed(
+    return GeneratorPreview(
         z=torch.randn(_SCORED_IMAGES, family.latent_size, generator=generator).to(family.device),
         labels=torch.from_numpy(drawn).to(family.device),
         grid_labels=torch.arange(GRID_IMAGES, device=family.device) * family.classes // GRID_IMAGES,
@@ -114,36 +109,6 @@ def fix_inputs(family: Family, train: Part, held_out: Part, seed: int) -> Fixed:
         batch_norm=many,
         batch_norm_labels=many_labels,
     )
-
-
-def diversity(pictures: Tensor) -> float:
-    """Mean root-mean-square difference between pictures (N, C, H, W) averaged down to 16 pixels a side, in [0, 2].
-
-    Near 0 where a generator has collapsed to one picture. Grain, however different, does not count.
-    """
-    small = F.interpolate(pictures.float(), size=(_DIVERSITY_SIZE, _DIVERSITY_SIZE), mode="area").flatten(1)
-    count = len(small)
-    if count < 2:
-        return float("nan")
-    distances = torch.cdist(small, small, compute_mode="donot_use_mm_for_euclid_dist") / small.shape[1] ** 0.5
-    return float(distances.sum() / (count * (count - 1)))
-
-
-def memory(training: np.ndarray, held_out: np.ndarray, classes: np.ndarray, held_out_classes: np.ndarray) -> float:
-    """How surely a discriminator tells training images from held-out ones: how often its logit of one of the former,
-    (N,), is above that of one of the latter, (M,), of the same class (Mann and Whitney's U, ties counted half).
-
-    0.5: not at all. Not-a-number where there is nothing to compare.
-    """
-    alike = classes[:, None] == held_out_classes
-    signs = np.sign(training[:, None] - held_out)[alike]
-    return float((signs.mean() + 1) / 2) if len(signs) else float("nan")
-
-
-def histogram(scores: np.ndarray) -> str:
-    """Counts of logits (N,) in 40 bins of 0.5 from -10 to 10, the outer ones open, as text for a CSV cell."""
-    counts, _ = np.histogram(np.clip(scores, _BIN_EDGES[0], _BIN_EDGES[-1]), _BIN_EDGES)
-    return " ".join(map(str, counts))
 
 
 def _scores(family: Family, pictures: Tensor, labels: Tensor, z: Tensor | None = None) -> np.ndarray:

@@ -26,47 +26,47 @@ def check(text: str) -> str:
     raise UserError(f"--preview-inputs '{text}': say {HELD_OUT}, phantom:cxr, phantom:mri, or run:NAME of a generator")
 
 
-def are_private(settled: RunConfig) -> bool:
+def are_private(run_config: RunConfig) -> bool:
     """Whether the previews show real images, or what a translator made of them."""
-    return settled.preview_inputs == HELD_OUT and not settled.source.startswith("phantom:")
+    return run_config.preview_inputs == HELD_OUT and not run_config.source.startswith("phantom:")
 
 
-def make(settled: RunConfig, root: Path, count: int) -> np.ndarray | None:
+def make(run_config: RunConfig, root: Path, count: int) -> np.ndarray | None:
     """Synthetic inputs uint8 (2 * count, C, S, S), domain A's first; None where held-out images are the inputs.
 
     Raises:
         UserError: the generator is missing or broken, or what is asked draws no such class as a domain's name.
     """
-    kind, _, rest = settled.preview_inputs.partition(":")
+    kind, _, rest = run_config.preview_inputs.partition(":")
     if kind == "phantom":
-        drawn = [_drawn(rest, domain, settled, count) for domain in settled.domains]
+        drawn = [_drawn(rest, domain, run_config, count) for domain in run_config.domains]
     elif kind == "run":
-        drawn = [_generated(rest, domain, settled, root, count) for domain in settled.domains]
+        drawn = [_generated(rest, domain, run_config, root, count) for domain in run_config.domains]
     else:
         return None
     return np.concatenate(drawn)
 
 
-def _drawn(kind: str, domain: str, settled: RunConfig, count: int) -> np.ndarray:
+def _drawn(kind: str, domain: str, run_config: RunConfig, count: int) -> np.ndarray:
     label = _match(domain, tuple(phantom.drawer(kind).CLASSES), f"phantom:{kind}")
-    size, channels = settled.image_size, settled.channels
+    size, channels = run_config.image_size, run_config.channels
     return np.stack(
         [quantise(phantom.picture(kind, label, _FIRST_SEED + number, size, channels)) for number in range(count)]
     )
 
 
-def _generated(name: str, domain: str, settled: RunConfig, root: Path, count: int) -> np.ndarray:
+def _generated(name: str, domain: str, run_config: RunConfig, root: Path, count: int) -> np.ndarray:
     from gan_core import inference  # torch is not needed for drawn inputs
 
     model = inference.load(find_run(name, root))
     config = model.config
-    if (config.image_size, config.channels) != (settled.image_size, settled.channels):
+    if (config.image_size, config.channels) != (run_config.image_size, run_config.channels):
         raise UserError(
             f"--preview-inputs run:{name} makes {config.image_size} px pictures of {config.channels} channels, "
-            f"this run takes {settled.image_size} px and {settled.channels}: choose another"
+            f"this run takes {run_config.image_size} px and {run_config.channels}: choose another"
         )
     label = _match(domain, model.classes, f"run '{name}'")
-    pictures, _ = model.generate(count, label=label, seed=settled.seed, truncation=_TRUNCATION)
+    pictures, _ = model.generate(count, label=label, seed=run_config.seed, truncation=_TRUNCATION)
     return pictures.transpose(0, 3, 1, 2)
 
 

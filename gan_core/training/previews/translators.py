@@ -12,7 +12,8 @@ from torch import Tensor
 
 from gan_core import images, losses
 from gan_core.families.base import Family
-from gan_core.training.previews.generators import Part, histogram, memory
+from gan_core.training.previews.statistics import histogram, memory
+from gan_core.training.sampler import Labelled
 
 ROWS = 4  # inputs shown of each domain
 _SCORED_IMAGES = 16  # of each domain, training and held-out
@@ -20,7 +21,7 @@ _BATCH = 4
 
 
 @dataclass(frozen=True)
-class Fixed:
+class TranslatorPreview:
     """The same inputs for a whole run, on the family's device; domain A's first, then as many of domain B."""
 
     shown: Tensor  # (2 * ROWS, C, H, W)
@@ -64,7 +65,9 @@ class Fixed:
         return sheet, row | {f"scores/{name}": histogram(values) for name, values in scores.items()}
 
 
-def fix_inputs(family: Family, train: Part, held_out: Part, seed: int, inputs: np.ndarray | None = None) -> Fixed:
+def fix_inputs(
+    family: Family, train: Labelled, held_out: Labelled, seed: int, inputs: np.ndarray | None = None
+) -> TranslatorPreview:
     """Choose the inputs of all previews from (images uint8 (N, C, H, W), labels (N,) of 0 and 1) and the run's seed.
 
     Both domains are chosen from in one order, so that pairs stay pairs.
@@ -72,7 +75,7 @@ def fix_inputs(family: Family, train: Part, held_out: Part, seed: int, inputs: n
     inputs: uint8 (2 * ROWS, C, H, W) to show; held-out images where not given, training images where there are none.
     """
 
-    def choose(part: Part, count: int) -> Tensor:
+    def choose(part: Labelled, count: int) -> Tensor:
         pictures, labels = part
         groups = [np.random.default_rng(seed).permutation(np.flatnonzero(labels == domain)) for domain in (0, 1)]
         count = min(count, *map(len, groups))
@@ -90,7 +93,7 @@ def fix_inputs(family: Family, train: Part, held_out: Part, seed: int, inputs: n
         shown = repeated(held if len(held) else real)
     else:
         shown = images.to_float(torch.from_numpy(inputs).to(family.device))
-    return Fixed(shown, real, held)
+    return TranslatorPreview(shown, real, held)
 
 
 def _made(family: Any, pictures: Tensor) -> tuple[Tensor, Tensor]:

@@ -9,10 +9,10 @@ import torch
 import torch.nn.functional as F
 from scipy import ndimage
 
+from gan_core import tensor_files
 from gan_core.anatomy import lungs
 from gan_core.decode import image_files
 from gan_core.errors import UserError
-from gan_core.training import checkpoints
 from tools import train_lungs
 
 Method = Callable[[np.ndarray], np.ndarray]
@@ -176,7 +176,7 @@ def test_dice_is_twice_the_shared_area_over_both() -> None:
 
 
 def test_the_weights_are_small_and_in_half_precision() -> None:
-    tensors, _ = checkpoints.load(lungs.WEIGHTS)
+    tensors, _ = tensor_files.load(lungs.WEIGHTS)
     assert lungs.WEIGHTS.stat().st_size <= 2_000_000
     assert {tensor.dtype for tensor in tensors.values()} <= {torch.float16, torch.int64}
 

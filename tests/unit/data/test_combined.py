@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from gan_core.data import Prepared, caution, export_folders, open_prepared
+from gan_core.data.readers import open_source
 from gan_core.data.readers.combined import is_here, origins
-from gan_core.data.source import COMBINED, open_source
+from gan_core.data.source import COMBINED
 from gan_core.errors import UserError
 from tests.helpers.pictures import fill, kermany, ready
 

@@ -7,8 +7,8 @@ import datasets
 import numpy as np
 import pytest
 
+from gan_core.data.readers import open_source
 from gan_core.data.readers.hub import choose_files
-from gan_core.data.source import open_source
 from gan_core.decode.image_files import decode, quantise, resize
 from gan_core.errors import UserError
 from tests.helpers.pictures import png, ready

@@ -46,7 +46,7 @@ def test_drawn_bodies_are_pairs_in_one_split(heads: Prepared) -> None:
 def test_a_shuffled_batch_is_of_pairs(shapes: Prepared) -> None:
     found = data.of_domains(shapes, ("disc", "ring"), paired=True)
     train = found.indices("train")
-    batches = Batches(found.labels[train], 4, seed=5, paired=True, together=True)
+    batches = Batches(found.labels[train], 4, seed=5, by_domain=True, paired=True)
     seen: list[str] = []
     for step in range(batches.steps_per_epoch):
         for rank in (0, 1):

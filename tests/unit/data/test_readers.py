@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gan_core.data.source import open_source
+from gan_core.data.readers import open_source
 from gan_core.decode.image_files import decode, quantise, resize
 from gan_core.errors import UserError
 from tests.helpers.pictures import fill, kermany, png, ready

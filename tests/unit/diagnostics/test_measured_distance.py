@@ -6,16 +6,16 @@ from pathlib import Path
 import numpy as np
 
 from gan_core.diagnostics import compare, diagnose, examine, read
-from gan_core.diagnostics.measured_distance import Way
+from gan_core.diagnostics.measured_distance import DistanceCurve
 from tests.helpers import made_evaluations
 from tests.helpers.run_folders import make_run
 from tests.helpers.training_histories import healthy
 
 
-def measured(*values: float, reach: float = 1.0, every: int = 5) -> Way:
+def measured(*values: float, reach: float = 1.0, every: int = 5) -> DistanceCurve:
     """A distance at every few epochs, each with an interval of the same width."""
     value, epoch = np.array(values), np.arange(1, len(values) + 1) * float(every)
-    return Way("frechet", epoch, value, value - reach, value + reach)
+    return DistanceCurve("frechet", epoch, value, value - reach, value + reach)
 
 
 def test_curves_that_settle_are_held_against_the_distance_that_was_measured() -> None:

@@ -103,7 +103,8 @@ class Corner(nn.Module):
 def judge(
     network: nn.Module, sees: str = SEES[0], classes: tuple[str, ...] = ("covid", "normal"), held_out: float = 0.5
 ) -> Classifier:
-    card = Card("made", "made", classes, sees, "", "", 0, 1, 1, 1, held_out, held_out, "")
+    about = ("chest X-ray", "drawn X-rays", (), "control")
+    card = Card("made", "made", classes, sees, "", "", 0, 1, 1, 1, held_out, held_out, "", *about)
     return Classifier(card, network, torch.zeros(1), torch.ones(1))
 
 

@@ -11,6 +11,7 @@ from gan_core.errors import UserError
 from gan_core.evaluation import classifiers
 from tools import train_classifiers
 
+ABOUT = {"subject": "chest X-ray", "shows": "drawn X-rays", "data_sets": ("drawn",), "role": "reports"}
 SEEING = ["child-a", "child-b", "adult-a", "adult-b"]
 
 
@@ -27,7 +28,8 @@ def chests() -> np.ndarray:
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> classifiers.Classifier:
     prepared = data.prepare("phantom:cxr?images=80&seed=5", size=128, progress=False)
-    return train_classifiers.train(prepared, "tiny", "residual", rules={}, sees="everything", seed=1, epochs=1)
+    how = {"sees": "everything", "seed": 1, "epochs": 1, "about": ABOUT}
+    return train_classifiers.train(prepared, "tiny", "residual", rules={}, **how)
 
 
 @pytest.mark.slow

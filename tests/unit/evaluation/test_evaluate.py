@@ -50,8 +50,9 @@ def test_everything_is_measured_and_kept(evaluated: results.Evaluation) -> None:
     assert (found.run, found.preset, found.seed) == ("told", "cgan", 1)
     assert found.counts["train"].keys() == {"bacterial", "covid", "normal", "viral"}
     assert found.fidelity["all"].generated == 120
-    assert found.fidelity["all"].extractor == "adult-b"
-    assert found.second_opinion["all"].extractor == "adult-a"
+    assert found.fidelity["all"].extractor == "child-b"
+    assert found.second_opinion["all"].extractor == "child-a"
+    assert any("--extractor (adult-a, adult-b, child-a, child-b, " in note for note in found.notes)
     assert {"kid", "precision", "recall", "density", "coverage", "ms_ssim"} <= found.fidelity["all"].measures.keys()
     assert set(found.fidelity) >= {"all", "covid"}
     assert found.memorisation is not None
@@ -94,7 +95,7 @@ def test_the_file_holds_no_number_that_json_lacks(root: Path, evaluated: results
 
 
 def test_the_next_evaluation_keeps_what_it_does_not_measure(root: Path, evaluated: results.Evaluation) -> None:
-    order = evaluate.Order(("memorisation",), count=110, seed=1)
+    order = evaluate.EvaluationRequest(("memorisation",), count=110, seed=1)
     found = evaluate.evaluate(Run(root / "told", root), None, order)
     assert found.utility == evaluated.utility
     assert found.fidelity == evaluated.fidelity
@@ -111,21 +112,21 @@ def test_the_global_random_state_and_the_weights_stay(root: Path) -> None:
     torch.manual_seed(5)
     np.random.seed(5)
     drawn, place = torch.get_rng_state(), np.random.get_state()[2]
-    evaluate.evaluate(run, None, evaluate.Order(("fidelity", "memorisation"), count=110))
+    evaluate.evaluate(run, None, evaluate.EvaluationRequest(("fidelity", "memorisation"), count=110))
     assert torch.equal(torch.get_rng_state(), drawn)
     assert np.random.get_state()[2] == place
     assert run.weights.read_bytes() == before
 
 
 def test_the_same_seed_gives_the_same_numbers(root: Path) -> None:
-    run, order = Run(root / "plain", root), evaluate.Order(("fidelity",), count=110, seed=4)
+    run, order = Run(root / "plain", root), evaluate.EvaluationRequest(("fidelity",), count=110, seed=4)
     first, second = (evaluate.evaluate(run, None, order) for _ in range(2))
     assert first.fidelity == second.fidelity
 
 
 def test_progress_is_measured_at_every_snapshot(root: Path) -> None:
     run = Run(root / "plain", root)
-    found = evaluate.evaluate(run, None, evaluate.Order(("fidelity", "progress"), count=110, seed=6))
+    found = evaluate.evaluate(run, None, evaluate.EvaluationRequest(("fidelity", "progress"), count=110, seed=6))
     assert found.progress is not None
     first, last = found.progress.stands
     assert (first.epoch, first.step, first.images, first.seconds) == (0, 0, 0, 0.0)
@@ -142,7 +143,7 @@ def test_progress_is_measured_at_every_snapshot(root: Path) -> None:
 
 def test_progress_needs_snapshots(root: Path, evaluated: results.Evaluation) -> None:
     run = Run(root / "told", root)
-    found = evaluate.evaluate(run, None, evaluate.Order(("progress",), count=110, seed=1))
+    found = evaluate.evaluate(run, None, evaluate.EvaluationRequest(("progress",), count=110, seed=1))
     assert found.progress is None
     assert any("kept no snapshots: train it again with --snapshots" in line for line in found.notes)
     results.write(run.evaluation, evaluated)
@@ -233,7 +234,7 @@ def test_a_generator_that_copies_is_caught_by_evaluate(root: Path, monkeypatch: 
 
     monkeypatch.setattr(inference.Model, "generate", copied)
     # Too few of the phantoms are held out to say anything; a larger source has enough.
-    found = evaluate.evaluate(run, None, evaluate.Order(("memorisation",), count=150))
+    found = evaluate.evaluate(run, None, evaluate.EvaluationRequest(("memorisation",), count=150))
     assert found.memorisation is not None
     assert found.memorisation.verdict in ("copies", "cannot tell")
 

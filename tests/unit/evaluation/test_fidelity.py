@@ -140,10 +140,10 @@ def test_what_is_left_out_is_left_out_exactly() -> None:
         anew = fidelity._gaussian(real[groups != group])
         np.testing.assert_allclose(ours.mean, anew.mean, rtol=1e-10)
         np.testing.assert_allclose(ours.covariance, anew.covariance, rtol=1e-8, atol=1e-10)
-    both = nearest.Clouds.of(real, fake)
+    both = nearest.TwoSampleNeighbours.of(real, fake)
     for group in range(5):
         keep, kept = groups != group, groups[:120] != group
-        anew = nearest.Clouds.of(real[keep], fake[kept]).shares(3, 5)
+        anew = nearest.TwoSampleNeighbours.of(real[keep], fake[kept]).shares(3, 5)
         assert both.shares(3, 5, keep, kept) == pytest.approx(anew, rel=1e-9)
 
 

@@ -6,7 +6,7 @@ from scipy import stats
 
 from gan_core import cli
 from gan_core.evaluation import ranking
-from gan_core.evaluation.results import Evaluation, Fidelity, Measure, Progress, Stand, Training
+from gan_core.evaluation.results import Evaluation, Fidelity, Measure, Progress, ProgressPoint, Training
 from tests.helpers import made_evaluations
 from tests.helpers.run_folders import make_run
 
@@ -98,7 +98,8 @@ def test_quantiles_of_student(freedom: int) -> None:
 def test_the_way_to_quality_is_told() -> None:
     found = evaluation("a", "gan", 30, 2)
     stands = tuple(
-        Stand(epoch, 10 * epoch, 320 * epoch, 2.0 * epoch, {"frechet": Measure(90.0 - epoch)}) for epoch in (0, 5)
+        ProgressPoint(epoch, 10 * epoch, 320 * epoch, 2.0 * epoch, {"frechet": Measure(90.0 - epoch)})
+        for epoch in (0, 5)
     )
     text = ranking.table([replace(found, progress=Progress("child-b", 324, 1000, 4000, stands))])
     assert "a: Frechet distance by images seen: 90 at 0, 85 at 1600" in text

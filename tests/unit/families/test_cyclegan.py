@@ -8,14 +8,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from gan_core import cli, images, inference, losses
+from gan_core import cli, images, inference, losses, tensor_files
 from gan_core.errors import UserError
 from gan_core.families.cyclegan import PRESETS, Config, CycleGAN
-from gan_core.inference.precision import settle
+from gan_core.inference.precision import fold_and_cast
 from gan_core.nets import ImagePool, PatchDiscriminator, ResNetTranslator, UNetTranslator
 from gan_core.nets.norm import InstanceNorm
 from gan_core.runs import Run
-from gan_core.training import checkpoints
 from gan_core.training.sampler import Batches
 from tests.helpers.training import SMALL_TRANSLATOR, make_pictures, train
 
@@ -210,7 +209,7 @@ def test_exposures_vary_as_much_as_asked_and_keep_the_range() -> None:
 
 def test_batches_pair_the_domains_and_visit_all_of_the_larger() -> None:
     labels = np.array([0] * 5 + [1] * 12)
-    batches = Batches(labels, 2, seed=3, paired=True)
+    batches = Batches(labels, 2, seed=3, by_domain=True)
     assert batches.steps_per_epoch == 6
     epoch = [batches.choose(step) for step in range(6)]
     assert all((labels[chosen] == [0, 0, 1, 1]).all() for chosen in epoch)
@@ -252,10 +251,10 @@ def test_previews_of_real_images_are_private(runs: Path) -> None:
 def test_pictures_of_the_pool_are_in_no_file_that_is_shown_around(runs: Path) -> None:
     run = Run(runs / "real")
     for path in (run.weights, run.discriminator):
-        tensors, _ = checkpoints.load(path)
+        tensors, _ = tensor_files.load(path)
         assert {name.split(".")[0].split("_")[0] for name in tensors} <= {"generator", "discriminator"}
         assert not any("pool" in name or "pictures" in name for name in tensors)
-    held, _ = checkpoints.load(run.checkpoints()[0])
+    held, _ = tensor_files.load(run.checkpoints()[0])
     assert held["family.pool_a.pictures"].abs().sum() > 0
     assert inference.load(run).score(np.zeros((2, 32, 32, 1), np.uint8)).shape == (2,)
 
@@ -310,7 +309,7 @@ def test_settled_networks_draw_the_same_to_the_bit(dtype: torch.dtype) -> None:
         network.eval()
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=dtype != torch.float32):
             before = network(image)
-            changed = settle(network, dtype)
+            changed = fold_and_cast(network, dtype)
             assert torch.equal(network(image), before)
         assert changed and {parameter.dtype for parameter, _ in changed} == {dtype}
         assert {data.dtype for _, data in changed} == {torch.float32}

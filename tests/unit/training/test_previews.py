@@ -5,7 +5,7 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
-from gan_core.training.previews import generators, translators
+from gan_core.training.previews import generators, statistics, translators
 from tests.helpers.small_families import build
 
 
@@ -14,15 +14,15 @@ def test_diversity_sees_collapse_and_not_grain() -> None:
     coarse = torch.nn.functional.interpolate(torch.randn(32, 1, 4, 4, generator=generator) * 0.3, size=64)
     collapsed = coarse[:1].repeat(32, 1, 1, 1)
     grain = torch.randn(32, 1, 64, 64, generator=generator) * 0.3
-    assert generators.diversity(collapsed) == 0
-    assert generators.diversity(collapsed + grain) < 0.4 * generators.diversity(coarse)
+    assert statistics.diversity(collapsed) == 0
+    assert statistics.diversity(collapsed + grain) < 0.4 * generators.diversity(coarse)
     # Two independent values of deviation 0.3 differ by 0.3 * sqrt(2), root mean square.
-    assert generators.diversity(coarse) == pytest.approx(0.3 * 2**0.5, rel=0.1)
-    assert np.isnan(generators.diversity(coarse[:1]))
+    assert statistics.diversity(coarse) == pytest.approx(0.3 * 2**0.5, rel=0.1)
+    assert np.isnan(statistics.diversity(coarse[:1]))
 
 
 def test_histogram_counts_everything_once() -> None:
-    counts = list(map(int, generators.histogram(np.array([-100.0, -10, 0.1, 0.4, 9.9, 1e9])).split()))
+    counts = list(map(int, statistics.histogram(np.array([-100.0, -10, 0.1, 0.4, 9.9, 1e9])).split()))
     assert len(counts) == 40
     assert sum(counts) == 6
     assert (counts[0], counts[20], counts[39]) == (2, 2, 2)
@@ -60,9 +60,9 @@ def test_memory_compares_images_of_a_class() -> None:
     pairs = [(ours[labels == c], theirs[others == c]) for c in (0, 1)]
     sizes = [len(a) * len(b) for a, b in pairs]
     exact = [roc_auc_score([1] * len(a) + [0] * len(b), np.concatenate((a, b))) for a, b in pairs]
-    assert generators.memory(ours, theirs, labels, others) == pytest.approx(np.average(exact, weights=sizes))
-    assert generators.memory(np.zeros(3), np.zeros(2), np.zeros(3), np.zeros(2)) == 0.5
-    assert np.isnan(generators.memory(ours, theirs, labels * 0, others * 0 + 1))
+    assert statistics.memory(ours, theirs, labels, others) == pytest.approx(np.average(exact, weights=sizes))
+    assert statistics.memory(np.zeros(3), np.zeros(2), np.zeros(3), np.zeros(2)) == 0.5
+    assert np.isnan(statistics.memory(ours, theirs, labels * 0, others * 0 + 1))
 
 
 def test_relativistic_scores_are_told_from_the_middle_of_the_moment() -> None:

@@ -10,16 +10,16 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from gan_core import tensor_files
 from gan_core.errors import UserError
-from gan_core.training import checkpoints
 
 TENSORS = {"a": torch.arange(6.0).reshape(2, 3), "b": torch.tensor(3), "c": torch.ones(2, 2, dtype=torch.bfloat16)}
 
 
 def test_round_trip(tmp_path: Path) -> None:
     path = tmp_path / "x.safetensors"
-    checkpoints.save(path, TENSORS, {"step": 7})
-    tensors, header = checkpoints.load(path)
+    tensor_files.save(path, TENSORS, {"step": 7})
+    tensors, header = tensor_files.load(path)
     assert header["step"] == 7
     assert all(
         torch.equal(tensors[name], value) and tensors[name].dtype == value.dtype for name, value in TENSORS.items()
@@ -29,7 +29,7 @@ def test_round_trip(tmp_path: Path) -> None:
 
 def test_every_kind_of_damage_is_one_error(tmp_path: Path) -> None:
     path = tmp_path / "x.safetensors"
-    checkpoints.save(path, TENSORS, {"step": 7})
+    tensor_files.save(path, TENSORS, {"step": 7})
     whole = path.read_bytes()
     rng = random.Random(0)
     damaged = [b"", whole[:4], whole[: len(whole) // 2], bytes(len(whole)), whole[:-1]]
@@ -40,7 +40,7 @@ def test_every_kind_of_damage_is_one_error(tmp_path: Path) -> None:
     for content in damaged:
         path.write_bytes(content)
         try:
-            tensors, header = checkpoints.load(path)
+            tensors, header = tensor_files.load(path)
         except UserError as error:
             assert path.name in str(error)
             assert "\n" not in str(error)
@@ -52,8 +52,8 @@ def test_every_kind_of_damage_is_one_error(tmp_path: Path) -> None:
 def test_a_file_of_an_older_version_is_read(tmp_path: Path) -> None:
     """Its checksum says nothing of its header."""
     path = tmp_path / "x.safetensors"
-    save_file(TENSORS, path, {"ganray": json.dumps({"step": 7, "checksum": checkpoints._checksum(TENSORS)})})
-    assert checkpoints.load(path)[1]["step"] == 7
+    save_file(TENSORS, path, {"ganray": json.dumps({"step": 7, "checksum": tensor_files.checksum(TENSORS)})})
+    assert tensor_files.load(path)[1]["step"] == 7
 
 
 def test_nothing_is_unpickled(tmp_path: Path) -> None:
@@ -66,17 +66,17 @@ def test_nothing_is_unpickled(tmp_path: Path) -> None:
     path = tmp_path / "x.safetensors"
     path.write_bytes(dumps(Trap()))
     with pytest.raises(UserError, match="damaged"):
-        checkpoints.load(path)
+        tensor_files.load(path)
     assert not canary.exists()
 
 
 def test_weights_are_halved_and_must_fit(tmp_path: Path) -> None:
     network = nn.Linear(3, 2)
     path = tmp_path / "w.safetensors"
-    checkpoints.save_weights(path, network.state_dict(), {})
-    tensors, _ = checkpoints.load(path)
+    tensor_files.save_half(path, network.state_dict(), {})
+    tensors, _ = tensor_files.load(path)
     assert all(tensor.dtype == torch.float16 for tensor in tensors.values())
-    checkpoints.load_into(network, tensors, path)
+    tensor_files.load_into(network, tensors, path)
 
     before = {name: value.clone() for name, value in network.state_dict().items()}
     for wrong, message in (
@@ -85,8 +85,8 @@ def test_weights_are_halved_and_must_fit(tmp_path: Path) -> None:
         ({**tensors, "bias": torch.zeros(5)}, r"bias is \(5,\), not \(2,\)"),
     ):
         with pytest.raises(UserError, match=message):
-            checkpoints.load_into(network, wrong, path)
+            tensor_files.load_into(network, wrong, path)
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
     with pytest.raises(UserError, match="not finite"):
-        checkpoints.save_weights(tmp_path / "inf.safetensors", {"a": torch.tensor([1e6])}, {})
+        tensor_files.save_half(tmp_path / "inf.safetensors", {"a": torch.tensor([1e6])}, {})
     assert not (tmp_path / "inf.safetensors").exists()

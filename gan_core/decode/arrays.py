@@ -1,0 +1,69 @@
+"""Decoded pictures, float arrays (H, W, C) in [0, 1]: channels, size, range, and the step to 8 bits."""
+
+import numpy as np
+from PIL import Image
+
+from gan_core.errors import UserError
+
+FITS = ("crop", "pad")
+LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
+
+
+def to_channels(picture: np.ndarray, channels: int) -> np.ndarray:
+    """(H, W, 1 or 3) in [0, 1] -> (H, W, channels): luma of colours, or grey repeated."""
+    if picture.shape[2] == channels:
+        return picture
+    if channels == 3:
+        return np.repeat(picture, 3, axis=2)
+    return np.clip(picture @ LUMA, 0.0, 1.0)[..., None]
+
+
+def resize(picture: np.ndarray, size: int, fit: str = "crop") -> np.ndarray:
+    """(H, W, C) in [0, 1] -> float32 (size, size, C) in [0, 1], antialiased, aspect kept.
+
+    `crop` fills the square and cuts what stands over at both ends; `pad` keeps everything and adds black.
+    """
+    height, width, channels = picture.shape
+    box, (left, top, right, bottom) = placed(height, width, size, fit)
+    result = np.zeros((size, size, channels), dtype=np.float32)
+    for channel in range(channels):
+        plane = Image.fromarray(np.ascontiguousarray(picture[..., channel], dtype=np.float32))
+        scaled = plane.resize((right - left, bottom - top), Image.Resampling.LANCZOS, box=box, reducing_gap=3.0)
+        result[top:bottom, left:right, channel] = np.asarray(scaled)
+    # The negative lobes of the filter overshoot at sharp edges.
+    return np.clip(result, 0.0, 1.0)
+
+
+def placed(
+    height: int, width: int, size: int, fit: str
+) -> tuple[tuple[float, float, float, float], tuple[int, int, int, int]]:
+    """What `resize` takes from a picture (left, top, right, bottom), and where in the square of `size` it puts it."""
+    if fit not in FITS:
+        raise UserError(f"fit must be one of {', '.join(FITS)}, not '{fit}'")
+    if fit == "crop":
+        side = min(height, width)
+        x, y = (width - side) / 2, (height - side) / 2
+        return (x, y, x + side, y + side), (0, 0, size, size)
+    longest = max(height, width)
+    inner = (max(1, round(width * size / longest)), max(1, round(height * size / longest)))
+    left, top = (size - inner[0]) // 2, (size - inner[1]) // 2
+    return (0.0, 0.0, float(width), float(height)), (left, top, left + inner[0], top + inner[1])
+
+
+def quantise(picture: np.ndarray) -> np.ndarray:
+    """(H, W, C) in [0, 1] -> uint8 (C, H, W), rounded to the nearest of 256 levels."""
+    return np.rint(np.clip(picture, 0.0, 1.0) * 255.0).astype(np.uint8).transpose(2, 0, 1).copy()
+
+
+def stretch(values: np.ndarray, name: str) -> np.ndarray:
+    """Any finite range -> float32 in [0, 1], smallest value black, largest white; a constant picture is black.
+
+    Raises:
+        UserError: no value is finite.
+    """
+    finite = np.isfinite(values)
+    if not finite.any():
+        raise UserError(f"{name}: the picture holds no finite value")
+    low, high = float(values[finite].min()), float(values[finite].max())
+    values = np.nan_to_num(values.astype(np.float64), nan=low, posinf=high, neginf=low)
+    return ((values - low) / (high - low if high > low else 1.0)).astype(np.float32)

@@ -1,0 +1,127 @@
+"""Safetensors files of weights and checkpoints: nothing that is opened here is ever unpickled.
+
+A file holds tensors by name, and in its header what the caller says and a checksum of all of it, so that a damaged file
+is noticed. It is replaced as a whole.
+"""
+
+import json
+import os
+import re
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from gan_core import files
+from gan_core.errors import UserError
+
+# A file of a million tensors of nothing would take a minute and two gigabytes; ours have some hundred.
+_LONGEST_HEADER = 2 * 1024**2  # bytes
+
+
+def save(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
+    """Write tensors and a JSON-able header, replacing `path` as a whole.
+
+    Raises:
+        UserError: no space, no permission; what was there stays.
+    """
+    plain = {name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()}
+    text = json.dumps({**header, "checksum": checksum(plain, header)})
+    with files.replacing(path) as temporary:
+        try:
+            save_file(plain, temporary, {"ganray": text})
+        except SafetensorError as error:
+            if found := re.search(r"\(os error (\d+)\)", str(error)):
+                raise OSError(int(found[1]), os.strerror(int(found[1]))) from error
+            raise
+
+
+def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors and the header of a file that `save` wrote.
+
+    Raises:
+        UserError: missing, not safetensors, cut short, or changed since it was written.
+    """
+    try:
+        with path.open("rb") as raw:
+            if int.from_bytes(raw.read(8), "little") > _LONGEST_HEADER:
+                raise ValueError("its header is too long")
+        with safe_open(path, framework="pt") as file:
+            header = dict(json.loads((file.metadata() or {})["ganray"]))
+            names = file.keys()  # the file itself cannot be walked through
+            tensors = {name: file.get_tensor(name) for name in names}
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing") from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror or error}") from error
+    except (SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
+        raise UserError(f"{path} is damaged or was not written by GANray ({type(error).__name__})") from error
+    written = header.get("checksum")
+    # The second is what files of older versions have, which say nothing of their header.
+    if written != checksum(tensors, header) and written != checksum(tensors):
+        raise UserError(f"{path} is damaged: its content does not match its checksum")
+    return tensors, header
+
+
+def save_half(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
+    """Write networks in half precision, for inference; whole numbers stay as they are.
+
+    Raises:
+        UserError: a weight is too large for half precision, as after a divergence.
+    """
+    half = {name: t.half() if t.is_floating_point() else t for name, t in tensors.items()}
+    if wrong := not_finite(half):
+        raise UserError(f"{path} not written: '{wrong}' is not finite in half precision")
+    save(path, half, header)
+
+
+def not_finite(tensors: Mapping[str, Tensor]) -> str | None:
+    """The first tensor that holds what is not a finite number, if any does."""
+    return next((name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()), None)
+
+
+def load_into(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Fill a network from tensors by parameter name; nothing is changed unless all of it fits.
+
+    Raises:
+        UserError: names that are missing or too many, shapes that differ; the first few are named.
+    """
+    check_fit(network.state_dict(), tensors, path)
+    network.load_state_dict(dict(tensors))
+
+
+def check_fit(expected: Mapping[str, Tensor], tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Raises UserError unless the tensors are those expected, by name and shape; the first few others are named."""
+    wrong = [f"{name} is missing" for name in expected if name not in tensors]
+    wrong += [f"{name} is unknown" for name in tensors if name not in expected]
+    wrong += [
+        f"{name} is {tuple(tensors[name].shape)}, not {tuple(value.shape)}"
+        for name, value in expected.items()
+        if name in tensors and tensors[name].shape != value.shape
+    ]
+    # Complex numbers would be cast, and lose a half.
+    wrong += [
+        f"{name} holds {tensors[name].dtype}, not {value.dtype}"
+        for name, value in expected.items()
+        if name in tensors
+        and (tensors[name].is_complex(), tensors[name].is_floating_point()) != (False, value.is_floating_point())
+    ]
+    if wrong:
+        more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
+        raise UserError(f"{path} does not fit config.json: {'; '.join(wrong[:3])}{more}")
+
+
+def checksum(tensors: Mapping[str, Tensor], header: Mapping[str, Any] | None = None) -> int:
+    """CRC-32 over names, shapes and bytes, in the order of the names, after that of what the header says."""
+    said = {key: value for key, value in (header or {}).items() if key != "checksum"}
+    value = zlib.crc32(json.dumps(said, sort_keys=True).encode()) if header else 0
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        value = zlib.crc32(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode(), value)
+        value = zlib.crc32(tensor.contiguous().flatten().view(torch.uint8).numpy().data, value)
+    return value
