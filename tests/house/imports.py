@@ -14,7 +14,10 @@ SHOWN_BY = frozenset({"dashboard", "streamlit_app", "streamlit", "gradio", "plot
 TORCH = frozenset({"torch", "torchvision", "lightning_fabric", "safetensors.torch"})
 
 # The ground floor of gan_core: its modules use each other and nothing else of ours, and every room may use them.
-GROUND = frozenset({"version", "errors", "files", "images", "config", "options", "tensor_files", "losses", "augment"})
+GROUND = frozenset(
+    {"version", "errors", "extras", "files", "images", "objectives", "metrics", "traits", "config", "options"}
+    | {"tensor_files", "losses", "augment"}
+)
 
 # Room of gan_core      what it may use besides itself and the ground floor; "families" are base, registry and loading.
 GAN_CORE = {
@@ -31,7 +34,7 @@ GAN_CORE = {
     "inference": "decode families nets runs",
     "training": "data decode families inference runs",
     "evaluation": "anatomy data inference phantoms runs training",
-    "diagnostics": "evaluation runs",
+    "diagnostics": "evaluation families.registry runs",
     "export": "data evaluation families inference runs training",
     "api": "decode evaluation inference runs",
     "": "api",
@@ -65,7 +68,8 @@ DASHBOARD = {
 
 # The public faces of gan_core: all that the dashboard may use. torch is met through `inference` and `evaluation` only.
 FACES = frozenset(
-    {"", "version", "errors", "files", "images", "config", "options", "families.registry", "runs", "data", "decode"}
+    {"", "version", "errors", "files", "images", "config", "options", "metrics", "traits", "families.registry", "runs"}
+    | {"data", "decode"}
     | {"anatomy", "inference", "evaluation", "diagnostics"}
 )
 
