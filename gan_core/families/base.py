@@ -55,6 +55,7 @@ class Family(nn.Module):
     metrics: ClassVar[tuple[Metric, ...]] = ()  # what train_step returns, in the order of the columns of metrics.csv
     color: ClassVar[str] = ""  # #rrggbb, on every page
     diagram: ClassVar[str] = ""  # how the networks hang together: statements of Graphviz' DOT language
+    suggested: ClassVar[bool] = False  # whether its first preset is offered to who has not chosen one
     image_size: ClassVar[int] = 0  # pixels a side where the user names none; 0: 64, of a translator 128
     batch_size: ClassVar[int] = 0  # images a step where the user names none; 0: 32, of a translator 1 of each domain
     columns: tuple[str, ...] = ()  # the columns of `metrics`; of an instance: under its config

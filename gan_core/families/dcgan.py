@@ -66,6 +66,7 @@ class DCGAN(Family):
     """Convolutions instead of perceptrons, no pooling, batch norm in the generator."""
 
     objective = "cross_entropy"
+    suggested = True
     color = "#D55E00"
     diagram = (
         '"latent vector z" -> generator -> "generated image" -> discriminator -> "real or generated?";'

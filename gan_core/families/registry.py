@@ -45,6 +45,7 @@ class Preset:
     image_size: int  # pixels a side where the user names none
     batch_size: int  # images a step (of each domain) where the user says nothing
     module: str = ""
+    suggested: bool = False  # offered to a user who has not chosen one
 
     @property
     def title(self) -> str:
@@ -83,6 +84,11 @@ def find_preset(name: str) -> Preset:
     if found is None:
         raise UserError(f"no preset '{name}'.{nearest(name, presets())} Presets: {', '.join(presets())}")
     return found
+
+
+def suggested_preset() -> Preset:
+    """The preset to offer to a user who has not chosen one."""
+    return next((preset for preset in presets().values() if preset.suggested), next(iter(presets().values())))
 
 
 def traits_of(run: RunConfig, columns: Iterable[str] = ()) -> FamilyTraits:
@@ -199,13 +205,14 @@ def _read(path: Path, family: str, module: str = "") -> list[Preset]:
     )
     size = int(found.get("image_size") or _IMAGE_SIZES[task])
     batch = int(found.get("batch_size") or _BATCH_SIZES[task])
-    return [Preset(name, family, traits, size, batch, module) for name in names]
+    suggested = names[0] if found.get("suggested") else ""
+    return [Preset(name, family, traits, size, batch, module, name == suggested) for name in names]
 
 
 # What a family's class may declare as plain values; `judges` is what `has_discriminator` was called before.
 _ATTRIBUTES = frozenset(
     {"task", "conditional", "has_discriminator", "judges", "paired", "one_way", "objective", "color", "diagram"}
-    | {"image_size", "batch_size"}
+    | {"suggested", "image_size", "batch_size"}
 )
 
 

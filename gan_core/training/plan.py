@@ -168,9 +168,8 @@ def cost(preset: str, image_size: int | None = None, channels: int = 1, settings
     size = entry.image_size if image_size is None else image_size
     definition = loading.load_family(entry.family)
     own = config.to_dict(config.parse_settings(definition.config, definition.presets[entry.name], list(settings)))
-    labels = torch.arange(2)  # one of each class: a translator's pair
-    if "pay" in own:
-        labels = labels.repeat_interleave(4)  # of which a part pays the penalty
+    # One image of each class is a translator's pair. Of more, a penalty that only a part pays has its part.
+    labels = torch.arange(2).repeat_interleave(1 if entry.task == "translate" else 4)
     with torch.random.fork_rng(devices=[]), _Counted() as counted:
         family = loading.build(entry.family, own, (channels, size, size), 2).place("cpu")
         family.train_step(torch.rand(len(labels), channels, size, size) * 2 - 1, labels)

@@ -12,7 +12,7 @@ import streamlit as st
 
 from dashboard import jobs
 from dashboard.charts import run_metrics
-from dashboard.charts.styles import run_styles
+from dashboard.charts.styles import GREY, run_styles
 from dashboard.library import queries, source_check, store
 from dashboard.library.store import Entry, Library
 from dashboard.pages.run import discriminator_scores
@@ -198,8 +198,19 @@ def show_settings(entry: Entry) -> None:
                     st.table(values, border="horizontal", alt=title)
                 else:
                     st.caption("nothing written")
+    if entry.traits.diagram:
+        with st.expander("How its networks work together"):
+            show_diagram(entry.traits.diagram)
     with st.expander("config.json"):
         st.json(configs.to_dict(config))
+
+
+def show_diagram(diagram: str) -> None:
+    """The drawing of the networks that the run's family declares, legible in light and in dark."""
+    look = f'color="{GREY}" fontcolor="{GREY}" fontname="sans-serif" fontsize=11'
+    st.graphviz_chart(
+        f'digraph {{ bgcolor="transparent" rankdir=LR node [shape=box style=rounded {look}] edge [{look}] {diagram} }}'
+    )
 
 
 def _classes(entry: Entry) -> dict[str, str]:

@@ -51,7 +51,7 @@ def show() -> None:
     """What to train; each mistake is named below the field where it was made."""
     presets = registry.presets()
     form = st.session_state
-    form.setdefault("preset", "dcgan" if "dcgan" in presets else next(iter(presets)))
+    form.setdefault("preset", registry.suggested_preset().name)
     form.setdefault("source", PHANTOM)
     _set_defaults(presets[form["preset"]], form.setdefault)
     with st.container(border=True, key="form"):
