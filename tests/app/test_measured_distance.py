@@ -24,11 +24,13 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
     root = tmp_path_factory.mktemp("measured")
     for name, preset, quality in (("gan", "gan", 0.4), ("dcgan", "dcgan", 0.9)):
         made_evaluations.write(
-            make_run(root, name, preset, 50, 20), quality, progress=made_evaluations.progress(quality)
+            make_run(root, name, preset, 50, 20, preview_every=10), quality, progress=made_evaluations.progress(quality)
         )
-    make_run(root, "plain", "dcgan", 50, 20)
+    make_run(root, "plain", "dcgan", 50, 20, preview_every=10)
     other = made_evaluations.progress(0.5)
-    made_evaluations.write(make_run(root, "fewer", "gan", 50, 20), progress=replace(other, generated=500))
+    made_evaluations.write(
+        make_run(root, "fewer", "gan", 50, 20, preview_every=10), progress=replace(other, generated=500)
+    )
     made_evaluations.write(make_run(root, "unet", "cyclegan_unet_light", 4, 20))
     return Library(root)
 
@@ -50,7 +52,7 @@ def test_runs_that_were_measured_alike_have_a_chart_more(library: Library) -> No
 
 def test_of_several_seeds_those_that_were_measured_make_the_line(tmp_path: Path) -> None:
     for seed in range(4):
-        run = make_run(tmp_path, f"s{seed}", "dcgan", 50, 20, seed=seed)
+        run = make_run(tmp_path, f"s{seed}", "dcgan", 50, 20, seed=seed, preview_every=10)
         if seed:
             way = made_evaluations.progress(0.9 - 0.1 * seed)
             made_evaluations.write(run, progress=replace(way, generated=500) if seed == 3 else way)
@@ -95,7 +97,7 @@ def test_a_run_shows_what_real_images_score_beside_it(library: Library) -> None:
 
 
 def test_kid_stands_in_where_the_frechet_distance_is_missing(library: Library, tmp_path: Path) -> None:
-    run = make_run(tmp_path, "small", "gan", 50, 20)
+    run = make_run(tmp_path, "small", "gan", 50, 20, preview_every=10)
     way = made_evaluations.progress(0.5)
     stands = tuple(replace(stand, measures={"kid": stand.measures["kid"]}) for stand in way.stands)
     made_evaluations.write(run, progress=replace(way, stands=stands))
@@ -106,15 +108,15 @@ def test_kid_stands_in_where_the_frechet_distance_is_missing(library: Library, t
 
 
 def test_the_pages_show_it(runs_root: Path) -> None:
-    run = make_run(runs_root, "mine", "dcgan", 50, 20)
+    run = make_run(runs_root, "mine", "dcgan", 50, 20, preview_every=10)
     made_evaluations.write(run, 0.9, progress=made_evaluations.progress(0.9))
     assert plotted(healthy(open_page(runs="mine")))[-1]["title"] == TITLE
     assert plotted(healthy(open_page("run", run="mine")))[0]["title"] == f"{TITLE}, real images dotted"
 
 
 def test_who_chose_no_charts_sees_the_usual_ones_of_the_runs_that_are_there_now(runs_root: Path) -> None:
-    make_run(runs_root, "plain", "dcgan", 50, 20)
-    run = make_run(runs_root, "mine", "gan", 50, 20)
+    make_run(runs_root, "plain", "dcgan", 50, 20, preview_every=10)
+    run = make_run(runs_root, "mine", "gan", 50, 20, preview_every=10)
     made_evaluations.write(run, 0.9, progress=made_evaluations.progress(0.9))
     app = open_page(runs="plain")
     assert TITLE not in [chart["title"] for chart in plotted(app)]

@@ -25,6 +25,8 @@ from tests.helpers.pages import healthy
 from tests.helpers.run_folders import make_run
 from tests.helpers.training import SMALL_TRANSLATOR, make_pictures, train
 
+pytestmark = pytest.mark.slow
+
 MAIN = str(ROOT / "dashboard" / "main.py")
 
 

@@ -1,9 +1,11 @@
 """Run folders as the trainer leaves them, drawn instead of trained: plausible curves and pictures in a second."""
 
 import functools
+import os
 import zlib
 from dataclasses import replace
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 
@@ -27,6 +29,7 @@ OBJECTIVES = {"r3gan": {"objective": "relativistic"}, "vae": {"objective": "like
 UNET = RESNET | {"generator": "unet", "objective": "cross_entropy"}
 
 
+@mock.patch.object(os, "fsync", lambda _: None)  # seconds on a busy disk, and no drawn run must outlive a power cut
 def make_run(
     root: Path,
     name: str,

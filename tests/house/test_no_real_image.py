@@ -13,6 +13,8 @@ from tests.conftest import ROOT
 from tests.helpers.repository import tracked_files
 from tests.house.likeness import RASTER, Prints, copies, picture_prints, prints, real_prints, views
 
+pytestmark = pytest.mark.slow
+
 EVERY = 97  # of the real images, one in so many is tried as a stowaway
 
 
@@ -57,7 +59,6 @@ def caught(pictures: list[np.ndarray], real: Prints) -> set[str]:
     return {name for name, _ in copies(prints(named), real)}
 
 
-@pytest.mark.slow
 def test_no_tracked_picture_is_a_copy_of_a_real_image(real: Prints) -> None:
     pictures = [ROOT / path for path in tracked_files() if path.suffix.lower() in RASTER]
     assert copies(picture_prints(pictures), real) == []

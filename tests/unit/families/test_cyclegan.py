@@ -233,6 +233,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
+@pytest.mark.slow
 def test_previews_of_real_images_are_private(runs: Path) -> None:
     run = Run(runs / "real")
     assert run.config().domains == ("disc", "bar") == run.config().classes
@@ -248,6 +249,7 @@ def test_previews_of_real_images_are_private(runs: Path) -> None:
     assert set(CycleGAN.columns) <= set(metrics)
 
 
+@pytest.mark.slow
 def test_pictures_of_the_pool_are_in_no_file_that_is_shown_around(runs: Path) -> None:
     run = Run(runs / "real")
     for path in (run.weights, run.discriminator):
@@ -259,6 +261,7 @@ def test_pictures_of_the_pool_are_in_no_file_that_is_shown_around(runs: Path) ->
     assert inference.load(run).score(np.zeros((2, 32, 32, 1), np.uint8)).shape == (2,)
 
 
+@pytest.mark.slow
 def test_previews_of_synthetic_inputs_are_not(runs: Path) -> None:
     run = Run(runs / "shown")
     assert list(run.samples()) == [0, 1, 2]
@@ -272,6 +275,7 @@ def test_previews_of_synthetic_inputs_are_not(runs: Path) -> None:
             assert np.abs(sheet[2 + 34 * row :, 2:34][:32].astype(int) - picture).max() <= 1
 
 
+@pytest.mark.slow
 def test_a_translation_depends_on_its_picture_alone(runs: Path) -> None:
     model = inference.load(Run(runs / "shown"))
     assert (model.task, model.domains, model.encodes) == ("translate", ("bar", "disc"), False)
@@ -290,6 +294,7 @@ def test_a_translation_depends_on_its_picture_alone(runs: Path) -> None:
         inference.load(Run(runs / "shapes")).translate(pictures, "disc")
 
 
+@pytest.mark.slow
 def test_whichever_precision_is_faster_the_picture_is_nearly_the_same(runs: Path) -> None:
     model = inference.load(Run(runs / "shown"))
     pictures = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 1), dtype=np.uint8)
@@ -315,6 +320,7 @@ def test_settled_networks_draw_the_same_to_the_bit(dtype: torch.dtype) -> None:
         assert {data.dtype for _, data in changed} == {torch.float32}
 
 
+@pytest.mark.slow
 def test_a_precision_that_is_too_far_off_is_not_taken(
     runs: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -16,6 +16,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_pictures(tmp_path_factory.mktemp("source") / "shapes")
 
 
+@pytest.mark.slow
 def test_a_run_leaves_what_the_readme_promises(pictures: Path, tmp_path: Path) -> None:
     folder = train("cgan", pictures, tmp_path, "shapes", 4, "--preview-every", "3")
     run = Run(folder)
