@@ -33,9 +33,9 @@ def found(library: Library, *names: str) -> list[Entry]:
     ("names", "titles"),
     [
         (("dcgan",), [*LOSSES, "Discriminator accuracy"]),
-        (("r3gan",), [*LOSSES, "Pairs told apart"]),
+        (("r3gan",), [*LOSSES, "Pairwise accuracy"]),
         (("vae",), LIKELIHOOD),
-        (PRESETS, [*LIKELIHOOD, *LOSSES, "Discriminator accuracy", "Pairs told apart"]),
+        (PRESETS, [*LIKELIHOOD, *LOSSES, "Discriminator accuracy", "Pairwise accuracy"]),
     ],
 )
 def test_each_is_compared_by_what_it_learns(library: Library, names: tuple[str, ...], titles: list[str]) -> None:
@@ -68,4 +68,4 @@ def test_the_pages_show_them(runs_root: Path) -> None:
     assert "trained without a discriminator" in texts(app)
     assert discriminator_scores.MEANING not in texts(app)
     titles = [chart["title"] for chart in plotted(open_page(runs=list(PRESETS)))]
-    assert {"Pairs told apart", *LIKELIHOOD} <= set(titles)
+    assert {"Pairwise accuracy", *LIKELIHOOD} <= set(titles)
