@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from tests.house.tracked import tracked_files
+from tests.helpers.repository import tracked_files
 
 from tests.conftest import ROOT
 from tests.helpers import serving
