@@ -2,7 +2,7 @@
 
     python -m gan_core --help
 
-For other programs: `load`, `generate`, `translate` and `evaluate`; see `gan_core.api`. Importing the package is light.
+Other programs use `load`, `generate`, `translate` and `evaluate`: see `gan_core.api`. Importing the package is cheap.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ __all__ = ["Pictures", "UserError", "__version__", "evaluate", "generate", "load
 
 
 def __getattr__(name: str) -> Any:
-    """The public names, imported when the first of them is used: every module of the package passes through here."""
+    """Import a public name on first use: importing any module of the package runs this file, so it must stay cheap."""
     if name == "UserError":
         from gan_core.errors import UserError
 

@@ -1,14 +1,14 @@
-"""What other programs use by name: `gan_core.load`, `generate`, `translate`, `evaluate`.
+"""The public API for other programs: `gan_core.load`, `generate`, `translate`, `evaluate`.
 
     import gan_core
 
     pictures = gan_core.generate("cgan", 16, label="PNEUMONIA", seed=1)
     pictures.arrays        uint8 (16, 64, 64, 1)
     pictures.images[0]     a PIL image
-    pictures.sheet()       all of them as one PIL image
+    pictures.sheet()       all images on one contact sheet, a PIL image
 
-A run is named as on the command line: by its name, its folder, or hub:owner/name. torch is imported when the first
-function is called. Mistakes raise `gan_core.UserError`, a ValueError with one clear line.
+A run is named as on the command line: by its name, its folder, or hub:owner/name. The first call imports torch.
+Invalid input raises `gan_core.UserError`, a ValueError whose message is one line.
 """
 
 import os
@@ -34,10 +34,10 @@ Picture = str | os.PathLike[str] | Image.Image | np.ndarray  # a file, a PIL ima
 
 @dataclass(frozen=True, eq=False)
 class Pictures(Sequence[Image.Image]):
-    """Synthetic pictures, as arrays and as PIL images: a sequence of the latter."""
+    """Synthetic images: a sequence of PIL images, and the same images as one array."""
 
     arrays: np.ndarray  # uint8 (N, H, W, C)
-    labels: tuple[str, ...]  # the class or domain of each, "" where there is none
+    labels: tuple[str, ...]  # class or domain of each image, "" without one
     run: str
 
     def __len__(self) -> int:
@@ -62,11 +62,13 @@ class Pictures(Sequence[Image.Image]):
         return list(self)
 
     def sheet(self, columns: int | None = None) -> Image.Image:
-        """All of them laid out as one picture, row by row; the nearest square if no columns are given."""
+        """Contact sheet of all images, row by row; as square as possible if `columns` is not given."""
         return images.to_pil(images.grid(self.arrays.transpose(0, 3, 1, 2), columns))
 
     def save(self, folder: str | os.PathLike[str]) -> list[Path]:
-        """Write PNG files 00000.png, 00001.png ... that say inside that they are synthetic, and by which run.
+        """Write 00000.png, 00001.png ... and return their paths.
+
+        The PNG text chunks hold the notice that the image is synthetic, the run and the label.
 
         Raises:
             UserError: the folder cannot be written.
@@ -81,10 +83,10 @@ class Pictures(Sequence[Image.Image]):
 
 
 def load(run: "str | os.PathLike[str] | Run", device: str = "cpu") -> "Model":
-    """A trained run's networks, ready to generate, translate, encode and score; loaded once, used as often as needed.
+    """Load a trained run's networks once, to generate, translate, encode and score with them any number of times.
 
     Raises:
-        UserError: there is no such run, or its files are damaged.
+        UserError: the run does not exist, or its files are damaged.
     """
     from gan_core import inference
 
@@ -99,13 +101,13 @@ def generate(
     seed: int = 0,
     truncation: float = 1.0,
 ) -> Pictures:
-    """New pictures; number i depends on the seed and i alone.
+    """Generate `count` images. Image i depends on the seed and on i alone.
 
-    label: a class of a conditional run, drawn in the data's proportions if not given; truncation: the latents'
-    standard deviation, at most 1: below it pictures are more usual and more alike.
+    label: a class of a conditional run; without one, classes are drawn in the proportions of the training data.
+    truncation: standard deviation of the latents, at most 1; smaller values give more typical, less diverse images.
 
     Raises:
-        UserError: the run cannot be loaded, translates, or has no such class.
+        UserError: the run cannot be loaded, is a translator, or has no such class.
     """
     model = _model(run)
     arrays, labels = model.generate(count, label=label, seed=seed, truncation=truncation)
@@ -119,13 +121,14 @@ def translate(
     *,
     insist: bool = False,
 ) -> Pictures:
-    """Pictures of a translator's other domain in domain `to`, at the network's own size.
+    """Translate pictures from the run's other domain into domain `to`, at the size of the network.
 
-    Each is windowed and made square as the run's training images were. insist: also what does not look like them.
+    Each picture is windowed and made square as the run's training images were. insist: translate pictures that do not
+    look like the training images, too.
 
     Raises:
-        UserError: the run cannot be loaded or does not translate to there; a picture cannot be read, or does not look
-            like what the run was trained on.
+        UserError: the run cannot be loaded or does not translate to `to`; a picture cannot be read, or does not look
+            like the training images.
     """
     from gan_core.inference import input_check, translation
 
@@ -135,13 +138,13 @@ def translate(
     if isinstance(pictures, np.ndarray) and pictures.ndim == 4:
         several = list(pictures)
     if not several:
-        raise UserError("no picture was given to translate")
+        raise UserError("there is no picture to translate: give at least one")
     after = []
     for number, one in enumerate(several):
         picture, name = _decoded(one, number)
         verdict = input_check.for_run(picture, model.config)
         if not verdict.fits and not insist:
-            raise UserError(f"{name}: {verdict.reason}; insist=True translates it all the same")
+            raise UserError(f"{name}: {verdict.reason}; insist=True translates it anyway")
         after.append(translation.translate_picture(model, picture, to, cycle=False).after)
     return Pictures(np.stack(after), (to,) * len(after), model.run.label)
 
@@ -155,25 +158,26 @@ def evaluate(
     seed: int = 0,
     extractor: str | None = None,
 ) -> "Evaluation":
-    """Measure a run against real images and keep the result in its evaluation.json, as `evaluate` does.
+    """Evaluate a run against real images and write its evaluation.json, as the command `evaluate` does.
 
-    Preparing many pictures starts other processes: a script calls this below `if __name__ == "__main__":`.
+    Preparing many images starts other processes, so a script must call this below `if __name__ == "__main__":`.
 
-    data: a source, the run's own if not given; parts: fidelity, progress, memorisation, utility, audit, by default
-    what the run can be asked; count: generated images.
+    data: a source; by default the run's own. parts: fidelity, progress, memorisation, utility, audit; by default all
+    that apply to the run. count: number of generated images.
 
     Raises:
-        UserError: no weights, no such source or extractor, too few images; it is a model of the Hub.
+        UserError: the run has no weights or is a model of the Hub; the source or the extractor does not exist; there
+            are too few images.
     """
     from gan_core.evaluation import evaluate as evaluation
 
     found = _found(run)
     if found.name.startswith(hub_models.PREFIX):
-        raise UserError(f"{found.name} cannot be evaluated where it is: copy its folder below {runs.default_root()}")
+        raise UserError(f"{found.name} cannot be evaluated on the Hub: copy its folder into {runs.default_root()}")
     if count < 1:
-        raise UserError(f"count={count}: ask for at least one")
-    order = evaluation.EvaluationRequest(tuple(parts), count, seed, extractor)
-    return evaluation.evaluate(found, None if data is None else os.fspath(data), order)
+        raise UserError(f"count={count}: it must be at least 1")
+    request = evaluation.EvaluationRequest(tuple(parts), count, seed, extractor)
+    return evaluation.evaluate(found, None if data is None else os.fspath(data), request)
 
 
 def _found(run: "str | os.PathLike[str] | Run") -> Run:
@@ -187,7 +191,7 @@ def _model(run: "str | os.PathLike[str] | Run | Model") -> "Model":
 
 
 def _decoded(picture: Picture, number: int) -> tuple[np.ndarray, str]:
-    """float32 (H, W, 1 or 3) in [0, 1], and what errors call it."""
+    """The picture as float32 (H, W, 1 or 3) in [0, 1], and its name for error messages."""
     if isinstance(picture, str | os.PathLike):
         return image_files.decode(Path(picture), channels=None), os.fspath(picture)
     name = f"picture {number}"

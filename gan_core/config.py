@@ -1,7 +1,7 @@
-"""What a run is made of: frozen dataclasses, and strict JSON both ways.
+"""The configuration of a run: frozen dataclasses, read from and written to JSON strictly.
 
-`config.json` holds everything needed to train a run again. An unknown key, a missing one or a value of the wrong kind
-is an error that names it; a file from a newer version says so.
+`config.json` holds everything needed to train a run again. An unknown key, a missing key, a value of the wrong type or
+a file of a newer version raises an error that names it.
 """
 
 import dataclasses
@@ -19,21 +19,21 @@ from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get
 from gan_core.errors import UserError, nearest, printable
 from gan_core.traits import FamilyTraits
 
-FORMAT = 2  # of the run folder; raised when an older GANray could no longer read a new run
+FORMAT = 2  # of the run folder; increased when an older GANray can no longer read a new run
 
-# Settings of families that have another name since format 2. A family that still uses the old one keeps it.
+# Family settings that format 2 renamed, old name to new. A plug-in that still uses the old name keeps it.
 RENAMED = {"average": "ema_decay", "most": "max_width"}
-# The presets that comparisons start from ended so in format 1; nothing to do with random seeds.
+# Suffix of the baseline presets in format 1 and today; the old one has nothing to do with random seeds.
 OLD_BASELINE, BASELINE = "_seed", "_baseline"
 
-IMAGE_SIZES = (32, 64, 128, 256)  # pixels a side that the networks are built for
+IMAGE_SIZES = (32, 64, 128, 256)  # pixels per side that the networks support
 
-_LARGEST = 4096  # pixels a side
+_LARGEST = 4096  # pixels per side
 _MOST_METRICS = 200
 _LONGEST_TEXT = 500  # characters
 # Statements of Graphviz' DOT language without attributes: those could hold links.
 _DIAGRAM = re.compile(r"[\w \n\"{};,().?'*+→>-]*")
-_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # half of a character; without its other half it is no text
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # a lone surrogate cannot be encoded as UTF-8
 
 T = TypeVar("T")
 
@@ -45,44 +45,45 @@ class RunConfig:
     preset: str
     family: str
     source: str  # as the user gave it: a folder, a zip, hf:owner/name, phantom:cxr, phantom:mri
-    fingerprint: str  # of the source's content and the settings it was prepared with
+    fingerprint: str  # hash of the source's content and of the preparation settings
     classes: tuple[str, ...]
     class_counts: tuple[int, ...]  # training images of each class
-    image_size: int  # pixels a side
+    image_size: int  # pixels per side
     channels: int
-    fit: str  # crop or pad: how a picture that is not square was made so
+    fit: str  # crop or pad: how images were made square
     epochs: int
     batch_size: int  # over all processes together
     seed: int
     precision: Literal["32-true", "bf16-mixed"]
     preview_every: int  # epochs
     log_every: int  # steps
-    snapshots: bool = False  # whether the generators of every preview are kept
+    snapshots: bool = False  # whether the generator is saved at every preview
     settings: dict[str, Any] = field(default_factory=dict)  # the family's own
     domains: tuple[str, ...] = ()  # of a translator: the two classes, A and B
-    preview_inputs: str = "held-out"  # of a translator: where the pictures come from that its previews show
-    subject: str | None = None  # what the training images show, as far as it was recognised
+    preview_inputs: str = "held-out"  # of a translator: source of the images that previews translate
+    subject: str | None = None  # what the training images show, if it was recognised
     patient_pattern: str | None = None
-    pair_pattern: str | None = None  # of a translator that learns from pairs: what both names of one share
+    pair_pattern: str | None = None  # of a paired translator: finds the part that both file names of a pair share
     split_seed: int = 0
     versions: dict[str, str] = field(default_factory=dict)
     git_commit: str | None = None
-    traits: FamilyTraits | None = None  # what the family says of itself; None in a run of format 1
+    traits: FamilyTraits | None = None  # the family's declared properties; None in a run of format 1
     format: int = FORMAT
 
     @property
     def settings_on(self) -> dict[str, Any]:
-        """The family's settings but for those that are off: one that is off is as good as one that was not there yet
-        when an older run was trained.
+        """The family's settings that are switched on.
+
+        A setting that is off equals one that did not exist yet when an older run was trained.
         """
         return {key: value for key, value in self.settings.items() if value not in (None, False, 0, "", "none")}
 
     @property
     def recipe(self) -> str:
-        """A digest: the same for runs that differ in their seed alone, and in how far they are."""
+        """Digest that is equal for runs that differ only in their seed and in their progress."""
         data = (self.fingerprint, self.classes, self.domains, self.image_size, self.channels)
-        told = json.dumps([self.preset, data, self.batch_size, self.epochs, self.settings_on], sort_keys=True)
-        return blake2b(told.encode(), digest_size=8).hexdigest()
+        text = json.dumps([self.preset, data, self.batch_size, self.epochs, self.settings_on], sort_keys=True)
+        return blake2b(text.encode(), digest_size=8).hexdigest()
 
     @property
     def train_images(self) -> int:
@@ -90,15 +91,15 @@ class RunConfig:
 
 
 def to_dict(config: Any) -> dict[str, Any]:
-    """A dataclass as JSON's own types."""
+    """A dataclass as plain JSON types."""
     return json.loads(json.dumps(dataclasses.asdict(config)))
 
 
 def from_dict(kind: type[T], values: Any, where: str) -> T:
-    """Build the dataclass `kind` from JSON's types, strictly.
+    """Build the dataclass `kind` from plain JSON types, strictly.
 
     Raises:
-        UserError: an unknown or missing key, or a value of the wrong kind; `where` begins the message.
+        UserError: a key is unknown or missing, or a value has the wrong type; the message starts with `where`.
     """
     if not isinstance(values, dict):
         raise UserError(f"{where}: expected an object with named values, found {type(values).__name__}")
@@ -118,10 +119,10 @@ def from_dict(kind: type[T], values: Any, where: str) -> T:
 
 
 def parse_settings(kind: type[T], base: T, pairs: list[str]) -> T:
-    """Change `base` by `key=value` texts, each value read as the field's own kind: lr=1e-4, channels=64,32, augment=no.
+    """`base` with `key=value` texts applied, each parsed as its field's type: lr=1e-4, channels=64,32, augment=no.
 
     Raises:
-        UserError: a pair without `=`, an unknown key, a value that cannot be read.
+        UserError: a text has no `=`, a key is unknown, or a value cannot be parsed.
     """
     values = to_dict(base)
     hints = get_type_hints(kind)
@@ -130,7 +131,7 @@ def parse_settings(kind: type[T], base: T, pairs: list[str]) -> T:
         if not equals:
             raise UserError(f"--set {pair}: write it as key=value, for example --set lr=0.0002")
         if key not in hints and RENAMED.get(key) in hints:
-            print(f"note: --set {key}: this setting is called {RENAMED[key]} now", file=sys.stderr)
+            print(f"note: --set {key}: this setting is now called {RENAMED[key]}", file=sys.stderr)
             key = RENAMED[key]
         if key not in hints:
             raise UserError(f"--set {pair}: no setting '{key}'.{nearest(key, hints)} Known: {', '.join(hints)}")
@@ -142,7 +143,7 @@ def read_json(path: Path) -> Any:
     """The content of a JSON file.
 
     Raises:
-        UserError: missing, unreadable, not JSON.
+        UserError: the file is missing, cannot be read, or is not JSON.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -162,25 +163,25 @@ def read_run_config(path: Path) -> RunConfig:
     """A run's `config.json`.
 
     Raises:
-        UserError: missing, damaged, or written by a newer version.
+        UserError: the file is missing, damaged, or written by a newer version.
     """
     values = read_json(path)
     version = values.get("format") if isinstance(values, dict) else None
     if isinstance(version, int) and version > FORMAT:
         raise UserError(f"{path} was written by a newer GANray (format {version}, this one reads {FORMAT}): update it")
-    found = from_dict(RunConfig, _of_today(values), str(path))
+    found = from_dict(RunConfig, _upgraded(values), str(path))
     if problem := _problem(found):
         raise UserError(f"{path} is damaged: {problem}")
     return found
 
 
 def current_preset(name: str) -> str:
-    """The name that a preset of format 1 has today."""
+    """Today's name of a preset of format 1; any other name is returned as it is."""
     return name.removesuffix(OLD_BASELINE) + BASELINE if name.endswith(OLD_BASELINE) else name
 
 
 def fitting_settings(kind: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings under the names that the dataclass `kind` uses: a family may still use the old one, or know the new."""
+    """Settings with each renamed key, old or new, spelled as the dataclass `kind` spells it."""
     known = {f.name for f in dataclasses.fields(kind)}
     swapped = RENAMED | {new: old for old, new in RENAMED.items()}
     return {
@@ -189,8 +190,8 @@ def fitting_settings(kind: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _of_today(values: Any) -> Any:
-    """What a config.json of format 1 says, in the words of format 2."""
+def _upgraded(values: Any) -> Any:
+    """The values of a config.json of format 1 under the names of format 2; of format 2, the values as they are."""
     if not isinstance(values, dict) or values.get("format", 1) != 1:
         return values
     found = dict(values)
@@ -202,29 +203,29 @@ def _of_today(values: Any) -> Any:
 
 
 def _problem(found: RunConfig) -> str:
-    """What a run cannot be made of, though each value is of the right kind; else nothing."""
-    least = {"epochs": 1, "batch_size": 1, "preview_every": 1, "log_every": 1}
-    if below := [name for name, value in least.items() if getattr(found, name) < value]:
+    """The first value that is out of range though its type is right, as text; empty if there is none."""
+    minimum = {"epochs": 1, "batch_size": 1, "preview_every": 1, "log_every": 1}
+    if below := [name for name, value in minimum.items() if getattr(found, name) < value]:
         return f"'{below[0]}' is {getattr(found, below[0])}"
     if not 1 <= found.image_size <= _LARGEST or found.channels not in (1, 3):
-        return f"pictures of {found.image_size} pixels a side and {found.channels} channels"
+        return f"images of {found.image_size} pixels per side and {found.channels} channels"
     if len(found.class_counts) != len(found.classes) or min(found.class_counts, default=0) < 0:
-        return "'class_counts' are not one for each of 'classes'"
+        return "'class_counts' does not hold one count for each of 'classes'"
     if len(found.domains) not in (0, 2):
-        return f"'domains' are {len(found.domains)}, not two"
+        return f"'domains' holds {len(found.domains)} names, not two"
     return _problem_of_traits(found.traits) if found.traits else ""
 
 
 def _problem_of_traits(traits: FamilyTraits) -> str:
-    """What a page could not show, or must not."""
+    """The first property that a page cannot or must not display, as text; empty if there is none."""
     if traits.task not in ("generate", "translate"):
-        return f"'task' is {_short(traits.task)}; it can be generate or translate"
+        return f"'task' is {_short(traits.task)}; it must be generate or translate"
     if traits.color and not re.fullmatch(r"#[0-9a-fA-F]{6}", traits.color):
         return f"'color' is {_short(traits.color)}, not of the form #rrggbb"
     if not _DIAGRAM.fullmatch(traits.diagram):
         return "'diagram' holds more than names, arrows and braces"
     if len(traits.metrics) > _MOST_METRICS:
-        return f"there are {len(traits.metrics)} 'metrics'"
+        return f"'metrics' holds {len(traits.metrics)} entries, more than {_MOST_METRICS}"
     texts = (text for metric in traits.metrics for text in dataclasses.astuple(metric) if isinstance(text, str))
     if max(map(len, (traits.title, *texts)), default=0) > _LONGEST_TEXT:
         return f"a text of 'traits' is longer than {_LONGEST_TEXT} characters"
@@ -232,7 +233,7 @@ def _problem_of_traits(traits: FamilyTraits) -> str:
 
 
 def _checked(hint: Any, value: Any, where: str) -> Any:
-    """`value` if it is of the kind `hint` (lists become tuples, whole numbers may stand for floats)."""
+    """`value` if it has the type `hint`; lists become tuples, and an int is accepted for a float."""
     origin, args = get_origin(hint), get_args(hint)
     if hint is Any:
         return value
@@ -242,7 +243,7 @@ def _checked(hint: Any, value: Any, where: str) -> Any:
         return _checked(next(a for a in args if a is not type(None)), value, where)
     if origin is Literal:
         if value not in args:
-            raise UserError(f"{where} is {_short(value)}; it can be {', '.join(map(str, args))}")
+            raise UserError(f"{where} is {_short(value)}; it must be one of {', '.join(map(str, args))}")
         return value
     if origin is tuple and isinstance(value, list | tuple):
         return tuple(_checked(args[0], item, where) for item in value)
@@ -252,7 +253,7 @@ def _checked(hint: Any, value: Any, where: str) -> Any:
         return {str(key): _checked(args[1], item, where) for key, item in value.items()}
     if hint is float and isinstance(value, float):
         return value
-    # JSON's whole numbers may be of any length; those of an array or a file's header are of 64 bits.
+    # JSON integers may have any length; arrays and file headers hold 64 bits.
     if hint in (int, float) and isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63:
         return hint(value)
     if hint in (str, bool) and isinstance(value, hint):
@@ -266,7 +267,7 @@ def _short(value: Any) -> str:
 
 
 def _parsed(hint: Any, text: str, where: str) -> Any:
-    """A command-line text as JSON's kind for `hint`; `_checked` has the last word."""
+    """A command-line text as the JSON type for `hint`; `_checked` validates it afterwards."""
     origin, args = get_origin(hint), get_args(hint)
     if origin is tuple:
         return [_parsed(args[0], part.strip(), where) for part in text.strip("()[]").split(",") if part.strip()]

@@ -1,4 +1,4 @@
-"""What a user did, told apart from what we promised ourselves."""
+"""UserError for invalid input, and helpers for one-line messages. Violated invariants raise AssertionError instead."""
 
 import difflib
 from collections.abc import Iterable
@@ -7,10 +7,10 @@ _LONGEST = 2000  # characters of a line
 
 
 class UserError(ValueError):
-    """Bad input: the message is one line that names the thing and says what to do.
+    """Invalid input: the message is one line that names the thing and says what to do.
 
-    The command line prints it and exits with code 2; the app shows it where the input was made. What it quotes may be
-    of any length and hold what a terminal would obey: it is made harmless here.
+    The command line prints it and exits with code 2; the app shows it beside the input. A quoted value may have any
+    length and contain terminal escape sequences, so the message is shortened and made printable here.
     """
 
     def __init__(self, line: str) -> None:
@@ -18,17 +18,17 @@ class UserError(ValueError):
 
 
 def printable(text: str, most: int) -> str:
-    """One line of what can be shown, of so many characters at most."""
+    """`text` as one line of printable characters, cut to `most` characters."""
     line = "".join(letter if letter.isprintable() else " " if letter.isspace() else "?" for letter in text[: most + 1])
     return line if len(line) <= most else f"{line[: most - 3]}..."
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """A hint to end an error line with: " Did you mean 'dcgan'?", or nothing if no known word is close."""
+    """A hint that ends an error line, such as " Did you mean 'dcgan'?"; empty if no known word is close."""
     close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
     return f" Did you mean '{close[0]}'?" if close else ""
 
 
 def first_line(error: BaseException) -> str:
-    """What a library says is wrong, in short."""
+    """The first line of an error's message, at most 200 characters; its type's name if the message is empty."""
     return printable((str(error).strip().splitlines() or [type(error).__name__])[0], 200)

@@ -1,4 +1,4 @@
-"""Packages that only some need: imported when they are asked for, and named with their extra where they are missing."""
+"""Optional packages: imported on use, with an error that names the extra to install if one is missing."""
 
 import importlib
 from typing import Any
@@ -7,17 +7,17 @@ from gan_core.errors import UserError
 
 
 def need(purpose: str, extra: str, *modules: str) -> list[Any]:
-    """The modules, imported.
+    """Import and return the modules.
 
-    purpose: what they are needed for, the beginning of the line; extra: of pyproject.toml.
+    purpose: what needs them, the start of the error line; extra: name of the extra in pyproject.toml.
 
     Raises:
-        UserError: one is not installed; the line says how to get it.
+        UserError: a module is not installed; the message says how to install it.
     """
     try:
         return [importlib.import_module(name) for name in modules]
     except ImportError as error:
-        # Other programs' names: our own is not looked up in a registry, where anybody could have taken it.
+        # Name third-party packages only: in a registry, anybody could have taken this project's own name.
         packages = " ".join(dict.fromkeys(name.partition(".")[0].replace("_", "-") for name in modules))
         raise UserError(
             f"{purpose} needs the extra '{extra}': run `pip install '.[{extra}]'` in a copy of GANray's repository, or "

@@ -1,6 +1,6 @@
-"""Writing files so that a kill, a full disk or a lost permission leaves what was there before.
+"""Atomic file writes: a kill, a full disk or a lost permission leaves the previous file intact.
 
-Written to a temporary file beside the target, synced, renamed over it, and the folder synced.
+Content goes to a temporary file beside the target, is synced and renamed over the target; then the folder is synced.
 """
 
 import contextlib
@@ -19,10 +19,10 @@ _DEVICES = {"con", "prn", "aux", "nul", *(f"{kind}{n}" for kind in ("com", "lpt"
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path in the target's folder; what is written there replaces `path` on a clean exit.
+    """Yield a temporary path in the target's folder; the file written there replaces `path` on a clean exit.
 
     Raises:
-        UserError: no space or no permission; `path` is as it was.
+        UserError: no space or no permission; `path` is unchanged.
     """
     with readable_os_errors(path):
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
@@ -39,18 +39,30 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Replace `path` by `content` as a whole."""
+    """Replace `path` with `content` atomically.
+
+    Raises:
+        UserError: as `replacing`.
+    """
     with replacing(path) as temporary:
         temporary.write_bytes(content)
 
 
 def write_text(path: Path, content: str) -> None:
-    """Replace `path` by `content` (UTF-8, newlines as given) as a whole."""
+    """Replace `path` with `content` (UTF-8, newlines as given) atomically.
+
+    Raises:
+        UserError: as `replacing`.
+    """
     write_bytes(path, content.encode())
 
 
 def append_bytes(path: Path, content: bytes) -> None:
-    """Append in one write, so that a reader sees whole lines or none of them."""
+    """Append in one write, so that a reader never sees a partial line.
+
+    Raises:
+        UserError: no space or no permission; the file is unchanged.
+    """
     with readable_os_errors(path):
         handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o644)
         try:
@@ -60,14 +72,14 @@ def append_bytes(path: Path, content: bytes) -> None:
                 if written != len(content):
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             except OSError:
-                os.ftruncate(handle, start)  # half a line would be read as a row once the next one is appended
+                os.ftruncate(handle, start)  # after the next append, a partial line would be read as a row
                 raise
         finally:
             os.close(handle)
 
 
 def cache_folder(given: Path | None = None) -> Path:
-    """Where what can be made again is kept: as given, else GANRAY_CACHE, else the system's folder for caches."""
+    """The folder for files that can be rebuilt: `given`, else GANRAY_CACHE, else the system's cache folder."""
     chosen = given or os.environ.get("GANRAY_CACHE")
     if chosen:
         return Path(chosen).expanduser().resolve()
@@ -75,23 +87,23 @@ def cache_folder(given: Path | None = None) -> Path:
 
 
 def is_device(name: str) -> bool:
-    """Whether Windows gives this name to a device, in every folder and whatever its suffix."""
+    """Whether Windows reserves this name for a device, in every folder and with any suffix."""
     return name.split(".")[0].lower() in _DEVICES
 
 
 def leftovers(folder: Path) -> list[Path]:
-    """What processes that were killed while they wrote left half written in a folder: ours, and safetensors' own."""
+    """Temporary files that killed processes left below a folder: those of `replacing` and of safetensors."""
     return [*folder.rglob(".*.tmp"), *folder.rglob(".tmp*")]
 
 
 def sync_file(path: Path) -> None:
-    """Make what was written to a file survive a power cut."""
+    """Make a file's content survive a power cut."""
     with path.open("rb+") as file:
         os.fsync(file.fileno())
 
 
 def sync_folder(folder: Path) -> None:
-    """Make a rename in `folder` survive a power cut; systems that cannot open a folder are left as they are."""
+    """Make a rename in `folder` survive a power cut; does nothing on Windows, which cannot open a folder."""
     if os.name == "nt":
         return
     handle = os.open(folder, os.O_RDONLY)
@@ -103,14 +115,14 @@ def sync_folder(folder: Path) -> None:
 
 @contextlib.contextmanager
 def readable_os_errors(path: Path) -> Iterator[None]:
-    """Turn what the system says about a full disk, a missing permission or a broken disk into one line."""
+    """Turn an OSError (full disk, missing permission, broken disk) into a one-line UserError that names `path`."""
     try:
         yield
     except OSError as error:
         reasons = {
             errno.ENOSPC: "the disk is full: free some space, then resume",
             errno.EDQUOT: "the disk quota is used up: free some space, then resume",
-            errno.EFBIG: "the file would be larger than is allowed (ulimit -f): raise the limit, then resume",
+            errno.EFBIG: "the file would exceed the size limit (ulimit -f): raise the limit, then resume",
             errno.EACCES: "no permission to write there: choose another folder or change its permissions",
             errno.EPERM: "no permission to write there: choose another folder or change its permissions",
             errno.EROFS: "the file system is read-only: choose another folder",

@@ -1,7 +1,7 @@
-"""The one intensity contract: images are float in [-1, 1] inside and uint8 in [0, 255] outside, converted only here.
+"""Intensity conversion and image files: float in [-1, 1] inside, uint8 in [0, 255] outside, converted only here.
 
-Black is -1 and 0, white is 1 and 255. What is looked at closely is lossless PNG; a GIF shows the growing up and keeps
-48 greys, 3 of 255 off at most, for half the size.
+Black is -1 and 0, white is 1 and 255. Images are stored as lossless PNG. Animations of a training are GIFs with 48
+greys: at most 3 of 255 off, at half the size.
 """
 
 import io
@@ -20,8 +20,8 @@ from gan_core.version import __version__
 
 NOTICE = "synthetic, not for diagnosis"
 _GIF_GREYS = 48
-_MOST = 10**8  # pixels of a grid
-GRID_PADDING = 2  # pixels of black between and around the pictures of a grid
+_MOST = 10**8  # pixels of a grid, at most
+GRID_PADDING = 2  # black pixels between and around the images of a grid
 
 
 def to_float(images: Any) -> Any:
@@ -32,16 +32,16 @@ def to_float(images: Any) -> Any:
 
 
 def to_uint8(images: Any) -> np.ndarray:
-    """Float tensor or array of any shape in [-1, 1] -> uint8 array; what lies outside is clipped, halves round up."""
+    """Float tensor or array of any shape in [-1, 1] -> uint8 array; values outside are clipped, halves round up."""
     if not isinstance(images, np.ndarray):
         images = images.detach().float().cpu().numpy()
     return np.floor(np.clip((images.astype(np.float32) + 1) * 127.5, 0, 255) + 0.5).astype(np.uint8)
 
 
 def grid(images: np.ndarray, columns: int | None = None) -> np.ndarray:
-    """Lay out uint8 images (N, C, H, W) as one picture (height, width, C), row by row on black.
+    """Lay out uint8 images (N, C, H, W) as one image (height, width, C), row by row on black.
 
-    columns: pictures a row; the nearest square if not given.
+    columns: images per row; by default the grid is as square as possible.
     """
     count, channels, height, width = images.shape
     columns = columns or int(np.ceil(np.sqrt(count)))
@@ -63,7 +63,7 @@ def to_pil(picture: np.ndarray) -> Image.Image:
 
 
 def png_bytes(picture: np.ndarray, **notes: str) -> bytes:
-    """Encode uint8 (H, W[, C]) as PNG that says inside that it is synthetic; `notes` are added as text chunks."""
+    """Encode uint8 (H, W[, C]) as PNG with the synthetic notice and the keyword `notes` as text chunks."""
     text = PngImagePlugin.PngInfo()
     text.add_text("Description", NOTICE)
     text.add_text("Software", f"GANray {__version__}")
@@ -75,7 +75,11 @@ def png_bytes(picture: np.ndarray, **notes: str) -> bytes:
 
 
 def save_png(path: Path, picture: np.ndarray, **notes: str) -> None:
-    """Write uint8 (H, W[, C]) as PNG, replaced as a whole; see `png_bytes`."""
+    """Write uint8 (H, W[, C]) as PNG atomically; see `png_bytes`.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
     files.write_bytes(path, png_bytes(picture, **notes))
 
 
@@ -83,28 +87,32 @@ def read_png(path: Path) -> np.ndarray:
     """uint8 (H, W, C) of a PNG that this module wrote.
 
     Raises:
-        UserError: it is missing, damaged, or something else.
+        UserError: the file is missing, damaged, or was not written by this module.
     """
     try:
         with Image.open(path, formats=("PNG",)) as picture:
             if picture.mode not in ("L", "RGB") or picture.width * picture.height > _MOST:
                 raise UserError(f"{path} was not written by GANray: {picture.mode} {picture.size}")
             array = np.asarray(picture)
-    # Besides OSError, a damaged PNG raises whatever the damage leads to.
+    # Pillow raises any of these on a damaged PNG, depending on where the damage is.
     except (OSError, SyntaxError, ArithmeticError, LookupError, TypeError, struct.error, zlib.error) as error:
         raise UserError(f"{path} is missing or damaged: it cannot be shown") from error
     return array[:, :, None] if array.ndim == 2 else array
 
 
 def save_gif(path: Path, frames: Sequence[np.ndarray], milliseconds: int = 250, last: int = 1500) -> None:
-    """Write frames as a GIF, replaced as a whole; see `gif_bytes`."""
+    """Write frames as a GIF atomically; see `gif_bytes`.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
     files.write_bytes(path, gif_bytes(frames, milliseconds, last))
 
 
 def gif_bytes(frames: Sequence[np.ndarray], milliseconds: int = 250, last: int = 1500) -> bytes:
-    """Encode uint8 frames (H, W, C) of one shape as a looping GIF; the last one stays `last` milliseconds.
+    """Encode uint8 frames (H, W, C) of one shape as a looping GIF; the last frame stays `last` milliseconds.
 
-    Grey frames share a palette of evenly spaced greys; nothing is dithered, which would look like grain.
+    Grey frames share a palette of evenly spaced greys. They are not dithered: dithering would look like grain.
     """
     pictures = [_gif_frame(frame) for frame in frames]
     durations = [milliseconds] * (len(pictures) - 1) + [last]

@@ -1,7 +1,7 @@
-"""Metrics: what a run logs, declared once by its family and carried by the run's `config.json`.
+"""Metrics: the columns that a run logs, declared once by its family and stored in the run's `config.json`.
 
 A family lists a `Metric` for each column that its `train_step` returns. Pages, diagnostics and reports read the list
-from the run, never from the family's name, so that a run of a family that is not installed here is shown as well.
+from the run, not from the family, so they can show a run whose family is not installed.
 The constants below are the columns that many families share.
 """
 
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-# A loss whose size depends on the objective that the run plays by; `resolved` puts the run's objective in its place.
+# Placeholder for the run's own objective, for losses whose scale depends on it; `resolved` replaces it.
 OF_RUN = "of the run"
 PERCENT = "percent"
 
@@ -24,7 +24,7 @@ Role = Literal[
     "cycle_loss",
     "identity_loss",
 ]
-# The order of charts on a page: what is learned, the players' losses, the accuracies.
+# The order of charts on a page: reconstruction losses, the losses of the two players, the accuracies.
 _ORDER: dict[str, int] = {
     "cycle_loss": 0,
     "identity_loss": 1,
@@ -42,14 +42,18 @@ _ORDER: dict[str, int] = {
 class Metric:
     """One column of metrics.csv or epochs.csv.
 
-    title: its name on a page; of a translator, {a} and {b} stand for the names of the two domains. unit: "percent" for
-    shares in [0, 1], else the unit's name or nothing. role: what diagnostics take it for. objective: losses of two
-    objectives never share a chart; nothing where values of all runs can be compared, OF_RUN for the run's own.
-    chart: the chart that it is drawn in, as the mean of all metrics of that chart; its own title if None, no chart of
-    the usual ones if empty. meaning: one line below the chart; {domains} stands for both domains. weight: the setting
-    that weighs this loss; where that is 0, nothing learns by it and its chart is left out. watch: whether the page that
-    follows a training draws it; name: what the curve is called there. summary: whether the table of last values has a
-    row for it.
+    title: its name on a page; {a} and {b} stand for the two domains of a translator.
+    unit: "percent" for shares in [0, 1], else the name of the unit, or empty.
+    role: the role that diagnostics treat it as.
+    objective: losses of different objectives never share a chart; empty if values of all runs are comparable, OF_RUN
+    for the run's own objective.
+    chart: title of its chart, which draws the mean of all its metrics; None for a chart of its own, empty for none of
+    the standard charts.
+    meaning: one line below the chart; {domains} stands for both domains.
+    weight: the setting that weights this loss; if that is 0, the loss trains nothing and its chart is left out.
+    watch: whether the page that follows a training draws it.
+    name: name of the curve on that page.
+    summary: whether the table of last values has a row for it.
     """
 
     column: str
@@ -70,7 +74,7 @@ class Metric:
 
     @property
     def chart_title(self) -> str:
-        """The title of its chart; empty where it has none of the usual ones."""
+        """The title of its chart; empty if it is in none of the standard charts."""
         return self.title if self.chart is None else self.chart
 
 
@@ -79,7 +83,7 @@ GENERATOR_LOSS = Metric(
     "Generator loss",
     role="generator_loss",
     objective=OF_RUN,
-    meaning="lower: it fools its discriminator more often",
+    meaning="lower: the generator fools the discriminator more often",
     watch=True,
     name="generator",
 )
@@ -88,7 +92,7 @@ DISCRIMINATOR_LOSS = Metric(
     "Discriminator loss",
     role="discriminator_loss",
     objective=OF_RUN,
-    meaning="lower: it tells real from generated more surely",
+    meaning="lower: the discriminator separates real from generated images better",
     watch=True,
     name="discriminator",
 )
@@ -98,7 +102,7 @@ ACCURACY_REAL = Metric(
     PERCENT,
     "accuracy_real",
     chart="Discriminator accuracy",
-    meaning="mean of real and generated images; at 50 % it is guessing",
+    meaning="mean of real and generated images; 50 % is chance",
     watch=True,
     name="mean of real and generated",
 )
@@ -108,22 +112,22 @@ ACCURACY_FAKE = Metric(
     PERCENT,
     "accuracy_fake",
     chart="Discriminator accuracy",
-    meaning="mean of real and generated images; at 50 % it is guessing",
+    meaning="mean of real and generated images; 50 % is chance",
     watch=True,
     name="mean of real and generated",
 )
 ACCURACY_PAIRS = Metric(
     "accuracy/d_pairs",
-    "Pairs told apart",
+    "Pairwise accuracy",
     PERCENT,
     "accuracy_pairs",
-    meaning="the real image of a pair scores above the generated one; at 50 % the discriminator is guessing",
+    meaning="share of pairs whose real image scores above the generated one; 50 % is chance",
     watch=True,
-    name="pairs told apart",
+    name="pairs in the right order",
 )
 GRADIENT_D = Metric("grad_norm/d", "Discriminator gradient norm", chart="")
 GRADIENT_G = Metric("grad_norm/g", "Generator gradient norm", chart="")
-# What a generator and a discriminator of single images log, in the order of the columns.
+# The metrics of a generator and a discriminator of single images, in column order.
 ADVERSARIAL = (DISCRIMINATOR_LOSS, GENERATOR_LOSS, ACCURACY_REAL, ACCURACY_FAKE, GRADIENT_D, GRADIENT_G)
 
 
@@ -131,11 +135,11 @@ def _translator(column: str, title: str, role: Role, chart: str, meaning: str, *
     return Metric(column, title, role=role, chart=chart, meaning=meaning, **more)
 
 
-_FOOLED = "lower: translations fool their discriminators more often"
-_TOLD = "lower: real is told from translated more surely"
-_THERE_AND_BACK = "how far a picture is from itself, there and back: mean of {domains}"
-_LEFT_ALONE = "what changes of a picture that is of the wanted domain already: mean of {domains}"
-_OF_PATCHES = "mean of real and translated patches; at 50 % it is guessing"
+_FOOLED = "lower: translations fool the discriminator more often"
+_SEPARATES = "lower: the discriminator separates real from translated images better"
+_RECONSTRUCTION = "mean absolute difference of an image and its cycle reconstruction: mean of {domains}"
+_UNCHANGED = "mean absolute change of an image that is in the target domain already: mean of {domains}"
+_OF_PATCHES = "mean of real and translated patches; 50 % is chance"
 _IDENTITY: dict[str, Any] = {"weight": "identity", "watch": True, "name": "identity"}
 _ACCURACY: dict[str, Any] = {"unit": PERCENT, "watch": True, "name": "mean of real and translated"}
 
@@ -146,22 +150,22 @@ ADVERSARIAL_BA = _translator(
     "loss/g_ba", "Adversarial loss, {b} → {a}", "generator_loss", "Adversarial loss", _FOOLED, objective=OF_RUN
 )
 CYCLE_A = _translator(
-    "loss/cycle_a", "Cycle loss, {a}", "cycle_loss", "Cycle loss", _THERE_AND_BACK, watch=True, name="cycle"
+    "loss/cycle_a", "Cycle loss, {a}", "cycle_loss", "Cycle loss", _RECONSTRUCTION, watch=True, name="cycle"
 )
 CYCLE_B = _translator(
-    "loss/cycle_b", "Cycle loss, {b}", "cycle_loss", "Cycle loss", _THERE_AND_BACK, watch=True, name="cycle"
+    "loss/cycle_b", "Cycle loss, {b}", "cycle_loss", "Cycle loss", _RECONSTRUCTION, watch=True, name="cycle"
 )
 IDENTITY_A = _translator(
-    "loss/identity_a", "Identity loss, {a}", "identity_loss", "Identity loss", _LEFT_ALONE, **_IDENTITY
+    "loss/identity_a", "Identity loss, {a}", "identity_loss", "Identity loss", _UNCHANGED, **_IDENTITY
 )
 IDENTITY_B = _translator(
-    "loss/identity_b", "Identity loss, {b}", "identity_loss", "Identity loss", _LEFT_ALONE, **_IDENTITY
+    "loss/identity_b", "Identity loss, {b}", "identity_loss", "Identity loss", _UNCHANGED, **_IDENTITY
 )
 DISCRIMINATOR_A = _translator(
-    "loss/d_a", "Discriminator loss, {a}", "discriminator_loss", "Discriminator loss", _TOLD, objective=OF_RUN
+    "loss/d_a", "Discriminator loss, {a}", "discriminator_loss", "Discriminator loss", _SEPARATES, objective=OF_RUN
 )
 DISCRIMINATOR_B = _translator(
-    "loss/d_b", "Discriminator loss, {b}", "discriminator_loss", "Discriminator loss", _TOLD, objective=OF_RUN
+    "loss/d_b", "Discriminator loss, {b}", "discriminator_loss", "Discriminator loss", _SEPARATES, objective=OF_RUN
 )
 ACCURACY_A_REAL = _translator(
     "accuracy/d_a_real", "Accuracy on real {a}", "accuracy_real", "Discriminator accuracy", _OF_PATCHES, **_ACCURACY
@@ -178,13 +182,13 @@ ACCURACY_B_FAKE = _translator(
 GRADIENT_TRANSLATORS = Metric("grad_norm/g", "Gradient norm of the translators", chart="")
 GRADIENT_DISCRIMINATORS = Metric("grad_norm/d", "Gradient norm of the discriminators", chart="")
 
-# What the trainer logs of every run.
+# Logged by the trainer.
 AUGMENTATION = Metric("augment/p", "Probability of augmentation", PERCENT, chart="")
-SPEED = Metric("images_per_second", "Images a second", chart="")
+SPEED = Metric("images_per_second", "Images per second", chart="")
 
-# What previews measure; epochs.csv.
+# Measured at previews, columns of epochs.csv.
 HELD_OUT = Metric("accuracy/d_held_out", "Accuracy on held-out images", PERCENT, chart="", summary=True)
-MEMORY = Metric("memory/d", "Training images told from held-out ones", PERCENT, chart="")
+MEMORY = Metric("memory/d", "Training images scored above held-out ones", PERCENT, chart="")
 DIVERSITY = Metric("diversity/samples", "Diversity of the samples", chart="", summary=True)
 DATA_DIVERSITY = Metric("diversity/data", "Diversity of the data", chart="", summary=True)
 
@@ -205,18 +209,18 @@ CHANGES = (CHANGE_AB, CHANGE_BA, CHANGE_BB, CYCLE_ERROR_A, CYCLE_ERROR_B, ERROR_
 
 
 def of_previews(task: str, has_discriminator: bool, paired: bool, one_way: bool) -> tuple[Metric, ...]:
-    """What previews of such a family measure, in the order to show it."""
-    judged = (HELD_OUT, MEMORY) if has_discriminator else ()
+    """The metrics that previews of such a family measure, in display order."""
+    discriminator = (HELD_OUT, MEMORY) if has_discriminator else ()
     if task == "generate":
-        return (*judged, DIVERSITY, DATA_DIVERSITY)
+        return (*discriminator, DIVERSITY, DATA_DIVERSITY)
     if one_way:
-        return (*judged, CHANGE_AB, CHANGE_BB)
+        return (*discriminator, CHANGE_AB, CHANGE_BB)
     third = (ERROR_AB, ERROR_BA) if paired else (CYCLE_ERROR_A, CYCLE_ERROR_B)
-    return (*judged, CHANGE_AB, CHANGE_BA, *third)
+    return (*discriminator, CHANGE_AB, CHANGE_BA, *third)
 
 
 def resolved(metrics: Iterable[Metric], objective: str, settings: Mapping[str, Any]) -> tuple[Metric, ...]:
-    """Metrics as a run of these settings logs them: its objective put in, and no chart for a loss of weight 0."""
+    """Metrics as a run with these settings logs them: with its objective, and without charts for losses of weight 0."""
     found = []
     for metric in metrics:
         if metric.objective == OF_RUN:
@@ -227,7 +231,7 @@ def resolved(metrics: Iterable[Metric], objective: str, settings: Mapping[str, A
     return tuple(found)
 
 
-# A run that carries no list (one of format 1 whose family is not installed here) is read by these names.
+# Fallback by column name for a run without a list: one of format 1 whose family is not installed.
 _KNOWN = {
     metric.column: metric
     for metric in (
@@ -239,10 +243,10 @@ _KNOWN = {
 
 
 def of_column(column: str) -> Metric:
-    """What a column is by its name alone: one that many families share, else one called by its own name."""
+    """The shared metric of that column name; for an unknown column a metric titled with the name, without a chart."""
     return _KNOWN.get(column) or Metric(column, column, PERCENT if column.startswith("accuracy/") else "", chart="")
 
 
 def in_order(metrics: Iterable[Metric]) -> list[Metric]:
-    """The order to show metrics in: those with a chart by role, then the rest as they are declared."""
+    """Metrics in display order: those with a chart by role, then the others in the order given."""
     return sorted(metrics, key=lambda metric: _ORDER[metric.role] if metric.chart_title else len(_ORDER))

@@ -1,15 +1,15 @@
-"""The options of a run, each declared once: a field of `RunOptions`, with its default, its type and its help.
+"""The options of a run, each declared once as a field of `RunOptions` with its default, type and help text.
 
-From here they reach
+They are used by
 
-    the command line      `add_arguments` adds them to a command, `RunOptions.of` reads what was given
+    the command line      `add_arguments` adds them to a command, `RunOptions.of` reads the parsed values
     `training.plan`       takes a `RunOptions`
-    config.json           `RunOptions.recorded`: every option of that list is a field of `config.RunConfig` too
-    the Train page        draws a field for each; a process gets them as `RunOptions.words`
+    config.json           `RunOptions.recorded`; each of these options is a field of `config.RunConfig` too
+    the Train page        shows a field for each, and starts a process with `RunOptions.words`
     docs/training.md      a table that `python -m tools.document_options` writes
 
-A new option is a field here and a field of `RunConfig`, where the default says what older runs were trained with. The
-code that uses it reads `options.NAME` in `training.plan`, and `config.NAME` from then on.
+To add an option, add a field here and a field to `RunConfig`; the default there must be the value that older runs were
+trained with. Code reads `options.NAME` in `training.plan`, and `config.NAME` everywhere after it.
 """
 
 import argparse
@@ -29,37 +29,37 @@ Needs = Literal["", "translate", "pairs"]
 
 @dataclass(frozen=True)
 class Option:
-    """What a field of `RunOptions` says about itself beside its name, type and default."""
+    """The description of a field of `RunOptions`."""
 
     help: str
-    flag: str  # on the command line; empty for a word without one
+    flag: str  # on the command line; empty for a positional argument
     metavar: str | None
-    least: int | None  # the smallest number that makes sense
-    unset: str  # what happens where the default is None, in words
-    needs: Needs  # the kind of preset that it is for: any, one that translates, one that learns from pairs
-    repeated: bool  # of several texts: a flag for each, where others are one text with commas
-    recorded: bool  # whether config.json keeps it
-    more: str  # what the documents say beyond the help
-    # From the field itself.
+    least: int | None  # the smallest valid number
+    unset: str  # if the default is None: help text on the value that is used
+    needs: Needs  # presets that it applies to: all, translators, paired translators
+    repeated: bool  # of a tuple: one flag per value, not one comma-separated value
+    recorded: bool  # whether config.json stores it
+    more: str  # text that docs/training.md adds to the help
+    # Derived from the dataclass field.
     kind: type  # int, float, str, bool or tuple
-    default: Any  # dataclasses.MISSING where the user has to say it
+    default: Any  # dataclasses.MISSING if the user must give a value
     choices: tuple[Any, ...]
 
     @property
     def placeholder(self) -> str:
-        """What stands for the value in --help."""
+        """The placeholder for the value in --help."""
         return self.metavar or self.flag.lstrip("-").replace("-", "_").upper()
 
     @property
     def description(self) -> str:
-        """The help, and the default of a number."""
+        """The help text with its own default; see `described`."""
         return self.described(self.default)
 
     def described(self, default: Any) -> str:
-        """The help where the default is another one."""
+        """The help text with `default`, if that is a number, or with what happens if it is None."""
         number = self.kind in (int, float) and not self.choices and default is not dataclasses.MISSING
-        words = self.unset if default is None else f"default {default}" if number else ""
-        return f"{self.help} ({words})" if words else self.help
+        note = self.unset if default is None else f"default {default}" if number else ""
+        return f"{self.help} ({note})" if note else self.help
 
 
 def option(
@@ -75,8 +75,8 @@ def option(
     recorded: bool = True,
     more: str = "",
 ) -> Any:
-    """A field of `RunOptions`; see `Option`. flag: by default the field's name; "" for a word without a flag."""
-    said = {
+    """A field of `RunOptions`; see `Option`. flag: by default the field's name; "" for a positional argument."""
+    metadata = {
         "help": help,
         "flag": flag,
         "metavar": metavar,
@@ -87,62 +87,64 @@ def option(
         "recorded": recorded,
         "more": more,
     }
-    return dataclasses.field(default=default, metadata=said)
+    return dataclasses.field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What a user can ask of a training. The names are those of `RunConfig`, the order is that of --help."""
+    """All options of a training, named as in `RunConfig`, in the order of --help."""
 
     preset: str = option(help="what to train, see below", flag="", metavar="PRESET")
     source: str = option(help=SOURCE_HELP, flag="--data", metavar="SOURCE", more="See [data](data.md).")
-    epochs: int = option(50, "times through the training images", least=1)
+    epochs: int = option(50, "passes through the training images", least=1)
     batch_size: int | None = option(
-        None, "images a step", least=1, unset="default 32; for a translator 1 of each domain"
+        None, "images per step", least=1, unset="default 32; for a translator 1 of each domain"
     )
     image_size: int | None = option(
-        None, "pixels a side: 32, 64, 128 or 256", flag="--size", unset="default 64, for a translator 128"
+        None, "pixels per side: 32, 64, 128 or 256", flag="--size", unset="default 64, for a translator 128"
     )
     channels: Literal[1, 3] = option(1, "grey (default) or colour")
     fit: Literal["crop", "pad"] = option(
-        "crop", "how a picture is made square", more="`crop`, the default, cuts off; `pad` adds black borders."
+        "crop",
+        "how images are made square",
+        more="`crop`, the default, cuts borders off; `pad` adds black borders.",
     )
     patient_pattern: str | None = option(
         None,
-        "one group that finds the patient in a file's name",
+        "regular expression with one group that finds the patient in a file's name",
         metavar="REGEX",
-        more="All pictures of a patient come into the same split.",
+        more="All images of a patient are in the same split.",
     )
     preview_every: int = option(1, "epochs between previews", metavar="K", least=1)
-    log_every: int = option(10, "steps a row of metrics.csv", metavar="K", least=1)
-    snapshots: bool = option(False, "keep the generators of every preview, for `evaluate --parts progress`")
+    log_every: int = option(10, "steps per row of metrics.csv", metavar="K", least=1)
+    snapshots: bool = option(False, "save the generator at every preview, for `evaluate --parts progress`")
     domains: tuple[str, ...] = option(
         (),
-        "the two classes that a translator translates between",
+        "the two classes that a translator maps between",
         metavar="A,B",
         needs="translate",
-        more="Not needed where the data has just two.",
+        more="Not needed if the data has exactly two.",
     )
     pair_pattern: str | None = option(
         None,
-        "for presets that learn from pairs: one group that finds the same in both names of a pair "
-        "(default: the names are the same but for the domain)",
+        "for paired translators: regular expression with one group that finds the common part of a pair's file names "
+        "(default: the names differ in the domain only)",
         metavar="REGEX",
         needs="pairs",
-        more=r"`slice_(\d+)` makes a pair of `t1/slice_12.png` and `t2/slice_12_b.png`.",
+        more=r"`slice_(\d+)` pairs `t1/slice_12.png` with `t2/slice_12_b.png`.",
     )
     preview_inputs: str = option(
         "held-out",
-        "what a translator's previews start from: held-out images (default; kept in the run's private folder), "
+        "the images that a translator's previews translate: held-out (default; kept in the run's private folder), "
         "phantom:cxr, phantom:mri, or run:NAME of a generator",
         metavar="SOURCE",
         needs="translate",
     )
     device: Literal["auto", "cpu", "cuda"] = option(
-        "auto", recorded=False, more="`auto`, the default, takes a graphics card where there is one."
+        "auto", recorded=False, more="`auto`, the default, uses a GPU if there is one."
     )
     precision: Literal["auto", "32-true", "bf16-mixed"] = option(
-        "auto", "auto (default) times both and keeps the faster"
+        "auto", "auto (default) times both and keeps the faster one"
     )
     settings: tuple[str, ...] = option(
         (),
@@ -152,17 +154,17 @@ class RunOptions:
         repeated=True,
         more="May be given several times.",
     )
-    seed: int = option(0, "of weights, order and latents")
+    seed: int = option(0, "random seed of weights, image order and latents")
 
     @classmethod
     def of(cls, given: Mapping[str, Any], **changes: Any) -> Self:
-        """From values by the fields' names; what is not there, or is None, keeps its default. `changes` come first."""
+        """Options from values by field name; a missing value or None keeps the default. `changes` override `given`."""
         values = dict(given) | changes
         known: dict[str, Any] = {name: values[name] for name in declared(cls) if values.get(name) is not None}
         return cls(**known | {name: tuple(value) for name, value in known.items() if isinstance(value, list)})
 
     def words(self) -> list[str]:
-        """As the command line takes them; what has its default is left out."""
+        """The options as command-line arguments; options at their default are left out."""
         first, rest = [], []
         for name, one in declared(type(self)).items():
             value = getattr(self, name)
@@ -179,26 +181,26 @@ class RunOptions:
         return [*first, *rest]
 
     def recorded(self) -> dict[str, Any]:
-        """What config.json keeps, by the names of its fields."""
+        """The values that config.json stores, by field name."""
         return {name: getattr(self, name) for name, one in declared(type(self)).items() if one.recorded}
 
 
 def declared(kind: type[RunOptions] | None = None) -> dict[str, Option]:
-    """The options by their fields' names, in the order of --help."""
+    """The options of `kind` (`RunOptions` if not given) by field name, in the order of --help."""
     kind = kind or RunOptions
     hints = get_type_hints(kind)
     return {field.name: _declared(field, hints[field.name]) for field in dataclasses.fields(kind)}
 
 
 def _declared(field: "dataclasses.Field[Any]", hint: Any) -> Option:
-    said = dict(field.metadata)
-    if said["flag"] is None:
-        said["flag"] = f"--{field.name.replace('_', '-')}"
+    metadata = dict(field.metadata)
+    if metadata["flag"] is None:
+        metadata["flag"] = f"--{field.name.replace('_', '-')}"
     if get_origin(hint) in (Union, types.UnionType):
         hint = next(part for part in get_args(hint) if part is not type(None))
     choices = get_args(hint) if get_origin(hint) is Literal else ()
     return Option(
-        **said,
+        **metadata,
         kind=type(choices[0]) if choices else get_origin(hint) or hint,
         default=field.default,
         choices=choices,
@@ -206,31 +208,31 @@ def _declared(field: "dataclasses.Field[Any]", hint: Any) -> Option:
 
 
 def add_arguments(command: argparse.ArgumentParser, *names: str, **defaults: Any) -> None:
-    """Add the options of these names to a command; without names all of them. defaults: of this command alone."""
+    """Add the options of these names, or all without names, to a command. defaults: defaults of this command alone."""
     known = declared()
     for name in names or known:
         _add(command, name, known[name], defaults.get(name, known[name].default))
 
 
 def _add(command: argparse.ArgumentParser, name: str, one: Option, default: Any) -> None:
-    told: dict[str, Any] = {"help": one.described(default) or None}
+    keywords: dict[str, Any] = {"help": one.described(default) or None}
     if one.kind is bool:
-        command.add_argument(one.flag, dest=name, action="store_true", **told)
+        command.add_argument(one.flag, dest=name, action="store_true", **keywords)
         return
     if one.choices:
-        told["choices"] = one.choices
+        keywords["choices"] = one.choices
     else:
-        told["metavar"] = one.placeholder
+        keywords["metavar"] = one.placeholder
     if one.kind is tuple:
-        told |= {"action": "append"} if one.repeated else {"type": comma_separated}
+        keywords |= {"action": "append"} if one.repeated else {"type": comma_separated}
     elif one.kind is not str:
-        told["type"] = one.kind
+        keywords["type"] = one.kind
     if not one.flag:
-        command.add_argument(name, **told)
+        command.add_argument(name, **keywords)
     elif default is dataclasses.MISSING:
-        command.add_argument(one.flag, dest=name, required=True, **told)
-    else:  # argparse would append to a default of its own
-        command.add_argument(one.flag, dest=name, default=None if one.repeated else default, **told)
+        command.add_argument(one.flag, dest=name, required=True, **keywords)
+    else:  # argparse would append values to a default list
+        command.add_argument(one.flag, dest=name, default=None if one.repeated else default, **keywords)
 
 
 def comma_separated(text: str) -> tuple[str, ...]:
@@ -243,5 +245,5 @@ def _pair(flag: str, value: str) -> list[str]:
 
 
 def serves(one: Option, *, translates: bool, paired: bool) -> bool:
-    """Whether an option means anything to a preset of that kind."""
+    """Whether an option applies to presets of that kind."""
     return {"": True, "translate": translates, "pairs": paired}[one.needs]

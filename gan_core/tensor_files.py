@@ -1,7 +1,7 @@
-"""Safetensors files of weights and checkpoints: nothing that is opened here is ever unpickled.
+"""Safetensors files of weights and checkpoints: nothing is ever unpickled.
 
-A file holds tensors by name, and in its header what the caller says and a checksum of all of it, so that a damaged file
-is noticed. It is replaced as a whole.
+A file holds tensors by name, and in its header the caller's values and a checksum over everything, which reveals a
+damaged file. Files are replaced atomically.
 """
 
 import json
@@ -20,15 +20,15 @@ from torch import Tensor, nn
 from gan_core import files
 from gan_core.errors import UserError
 
-# A file of a million tensors of nothing would take a minute and two gigabytes; ours have some hundred.
+# Parsing a million empty tensors would take a minute and two gigabytes; our files hold a few hundred tensors.
 _LONGEST_HEADER = 2 * 1024**2  # bytes
 
 
 def save(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
-    """Write tensors and a JSON-able header, replacing `path` as a whole.
+    """Write tensors and a JSON-serialisable header, replacing `path` atomically.
 
     Raises:
-        UserError: no space, no permission; what was there stays.
+        UserError: no space or no permission; `path` is unchanged.
     """
     plain = {name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()}
     text = json.dumps({**header, "checksum": checksum(plain, header)})
@@ -45,7 +45,7 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The tensors and the header of a file that `save` wrote.
 
     Raises:
-        UserError: missing, not safetensors, cut short, or changed since it was written.
+        UserError: the file is missing, not safetensors, truncated, or changed since it was written.
     """
     try:
         with path.open("rb") as raw:
@@ -53,7 +53,7 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
                 raise ValueError("its header is too long")
         with safe_open(path, framework="pt") as file:
             header = dict(json.loads((file.metadata() or {})["ganray"]))
-            names = file.keys()  # the file itself cannot be walked through
+            names = file.keys()  # a safe_open object is not iterable
             tensors = {name: file.get_tensor(name) for name in names}
     except FileNotFoundError:
         raise UserError(f"{path} is missing") from None
@@ -62,17 +62,17 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     except (SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise UserError(f"{path} is damaged or was not written by GANray ({type(error).__name__})") from error
     written = header.get("checksum")
-    # The second is what files of older versions have, which say nothing of their header.
+    # Older versions wrote a checksum that does not cover the header.
     if written != checksum(tensors, header) and written != checksum(tensors):
         raise UserError(f"{path} is damaged: its content does not match its checksum")
     return tensors, header
 
 
 def save_half(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
-    """Write networks in half precision, for inference; whole numbers stay as they are.
+    """Write networks in half precision, for inference; integer tensors are unchanged.
 
     Raises:
-        UserError: a weight is too large for half precision, as after a divergence.
+        UserError: a weight is not finite in half precision, as after divergence; or as `save`.
     """
     half = {name: t.half() if t.is_floating_point() else t for name, t in tensors.items()}
     if wrong := not_finite(half):
@@ -81,22 +81,26 @@ def save_half(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, An
 
 
 def not_finite(tensors: Mapping[str, Tensor]) -> str | None:
-    """The first tensor that holds what is not a finite number, if any does."""
+    """The name of the first tensor with a value that is not finite; None if all are finite."""
     return next((name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()), None)
 
 
 def load_into(network: nn.Module, tensors: Mapping[str, Tensor], path: Path) -> None:
-    """Fill a network from tensors by parameter name; nothing is changed unless all of it fits.
+    """Load tensors into a network by parameter name; the network is unchanged unless all of them fit.
 
     Raises:
-        UserError: names that are missing or too many, shapes that differ; the first few are named.
+        UserError: as `check_fit`.
     """
     check_fit(network.state_dict(), tensors, path)
     network.load_state_dict(dict(tensors))
 
 
 def check_fit(expected: Mapping[str, Tensor], tensors: Mapping[str, Tensor], path: Path) -> None:
-    """Raises UserError unless the tensors are those expected, by name and shape; the first few others are named."""
+    """Check that the tensors match those expected in name, shape and kind of number.
+
+    Raises:
+        UserError: a tensor is missing or unknown, or its shape or kind differs; the first three are named.
+    """
     wrong = [f"{name} is missing" for name in expected if name not in tensors]
     wrong += [f"{name} is unknown" for name in tensors if name not in expected]
     wrong += [
@@ -104,7 +108,7 @@ def check_fit(expected: Mapping[str, Tensor], tensors: Mapping[str, Tensor], pat
         for name, value in expected.items()
         if name in tensors and tensors[name].shape != value.shape
     ]
-    # Complex numbers would be cast, and lose a half.
+    # A cast would drop the imaginary part of complex numbers.
     wrong += [
         f"{name} holds {tensors[name].dtype}, not {value.dtype}"
         for name, value in expected.items()
@@ -117,9 +121,9 @@ def check_fit(expected: Mapping[str, Tensor], tensors: Mapping[str, Tensor], pat
 
 
 def checksum(tensors: Mapping[str, Tensor], header: Mapping[str, Any] | None = None) -> int:
-    """CRC-32 over names, shapes and bytes, in the order of the names, after that of what the header says."""
-    said = {key: value for key, value in (header or {}).items() if key != "checksum"}
-    value = zlib.crc32(json.dumps(said, sort_keys=True).encode()) if header else 0
+    """CRC-32 of the header without its checksum, then of the tensors' names, types, shapes and bytes in name order."""
+    content = {key: value for key, value in (header or {}).items() if key != "checksum"}
+    value = zlib.crc32(json.dumps(content, sort_keys=True).encode()) if header else 0
     for name in sorted(tensors):
         tensor = tensors[name]
         value = zlib.crc32(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode(), value)

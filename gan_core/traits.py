@@ -1,7 +1,7 @@
-"""What a family says of itself, in plain values: its abilities, its objective, its colour, its metrics.
+"""The traits of a family as plain values: its abilities, objective, colour and metrics.
 
-A family's file declares it, `gan_core.families.registry` reads it there without importing torch, and every run's
-`config.json` carries it. Pages, diagnostics, evaluations and reports read the run's, and so name no family.
+A family's file declares them, `gan_core.families.registry` reads them without importing torch, and every run's
+`config.json` stores them. Pages, diagnostics, evaluations and reports read the run's traits, so they name no family.
 """
 
 from dataclasses import dataclass, field
@@ -13,20 +13,20 @@ from gan_core.objectives import Objective
 
 @dataclass(frozen=True)
 class FamilyTraits:
-    """A family as its runs carry it.
+    """The traits of a family, as its runs store them.
 
-    title: one line; task: generate or translate. color: `#rrggbb`, the family's own on every page. diagram: how its
-    networks hang together, in Graphviz' DOT language, the statements between the braces; empty where none is drawn.
-    metrics: the columns that its runs log, and how to show them.
+    title: one line. task: generate or translate. color: `#rrggbb`, its colour on every page. diagram: how its networks
+    are connected, as the statements of a Graphviz DOT graph without the outer braces; empty for no diagram.
+    metrics: the columns that its runs log, and how to display them.
     """
 
     title: str = ""
     task: str = "generate"
-    conditional: bool = False  # whether its runs can be asked for a class
-    encodes: bool = False  # whether they bring images back to latent vectors
-    has_discriminator: bool = True  # whether there is one whose logits can be shown
-    paired: bool = False  # whether a translator learns from pairs
-    one_way: bool = False  # whether a translator goes from A to B alone
+    conditional: bool = False  # whether it generates images of a given class
+    encodes: bool = False  # whether it encodes images to latent vectors
+    has_discriminator: bool = True  # whether it has one whose logits score single images
+    paired: bool = False  # whether a translator trains on pairs
+    one_way: bool = False  # whether a translator maps from A to B only
     objective: str = ""
     color: str = ""
     diagram: str = ""
@@ -34,9 +34,9 @@ class FamilyTraits:
 
     @property
     def objective_info(self) -> Objective:
-        """What is known of its objective."""
+        """The facts about its objective."""
         return objectives.find(self.objective)
 
     def columns(self, role: str) -> tuple[str, ...]:
-        """The columns of metrics.csv that play a role."""
+        """The columns of metrics.csv with the role `role`."""
         return tuple(metric.column for metric in self.metrics if metric.role == role)

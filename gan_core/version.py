@@ -1,3 +1,3 @@
-"""The version of the package: what files and run folders say they were written by."""
+"""The version of the package, which files and run folders record."""
 
 __version__ = "0.1.0"

@@ -162,7 +162,7 @@ def last_values(library: Library, entry: Entry, group: Sequence[Entry]) -> dict[
         digits = 1 if column in CHANGES else 0
         value = share(previews.last(column), digits) if metric.percent else number(previews.last(column))
         rows[_named(metric.title, domain_names(group))] = value
-    rows["Images a second"] = number(logged.last("images_per_second"))
+    rows["Images per second"] = number(logged.last("images_per_second"))
     rows["Time"] = store.duration(logged.last("seconds")) or "–"
     return rows
 

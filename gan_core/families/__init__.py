@@ -1,1 +1,1 @@
-"""The GANs: one file, one family. `registry` lists them without torch, `loading` builds them."""
+"""The GANs, one family per file. `registry` lists them without torch, `loading` builds them."""

@@ -1,11 +1,12 @@
-"""ACGAN: the discriminator tells real from generated and names the class (Odena et al. 2016, arXiv:1610.09585).
+"""ACGAN: the discriminator also classifies the image (Odena et al. 2016, arXiv:1610.09585).
 
     python -m gan_core train acgan --data phantom:cxr
 
-Both networks are convolutional. The discriminator has two heads on the same features: is it real, and of which class is
-it? The generator is told the class and pays where its image is not taken for one of it. A gradient penalty
-(Mescheder 2018, arXiv:1801.04406) keeps the cost of the first head smooth, so that the generator is never left without
-a slope; the class counts little for the generator, which would else draw the easiest images of a class alone.
+Both networks are convolutional. The discriminator has two heads on shared features: one for real or generated, one for
+the class. The generator takes the class as input, and its loss grows if the class head does not recognise that class. A
+gradient penalty (Mescheder 2018, arXiv:1801.04406) keeps the first head smooth, so that the generator always gets a
+gradient. The class loss has a small weight for the generator, which would otherwise draw only the easiest images of a
+class.
 """
 
 from dataclasses import dataclass
@@ -37,15 +38,15 @@ class Config:
     latent_size: int = 100
     width: int = 32  # channels at the image's resolution, doubled at each halving ...
     max_width: int = 128  # ... up to this
-    classify: float = 0.2  # weight of the class in the discriminator's loss ...
+    classify: float = 0.2  # weight of the class loss in the discriminator's loss ...
     draw_class: float = 0.2  # ... and in the generator's
     momentum: float = 0.1  # of the batch norms' running statistics
     lr: float = 5e-4
     beta1: float = 0.0
     beta2: float = 0.99
     r1: float = 1.0  # weight of the gradient penalty ...
-    r1_every: int = 4  # ... paid every so many steps
-    augment: Literal["none", "fixed", "adaptive"] = "none"  # what the discriminator is shown: see gan_core.augment
+    r1_every: int = 4  # ... applied every so many steps
+    augment: Literal["none", "fixed", "adaptive"] = "none"  # of the discriminator's input: see gan_core.augment
     ema_decay: float = 0.999  # decay of the generator's moving average, 0 for none
 
 
@@ -53,7 +54,7 @@ PRESETS = {"acgan": Config()}
 
 
 class ACGAN(Family):
-    """Real or generated, and of which class?"""
+    """A discriminator with an auxiliary classifier: real or generated, and which class?"""
 
     conditional = True
     color = "#3D9BDC"
@@ -64,11 +65,11 @@ class ACGAN(Family):
     metrics = (
         DISCRIMINATOR_LOSS,
         GENERATOR_LOSS,
-        Metric("loss/class", "Loss of naming the class", chart=""),
+        Metric("loss/class", "Classification loss", chart=""),
         ACCURACY_REAL,
         ACCURACY_FAKE,
-        Metric("accuracy/class_real", "Class named, real images", "percent", chart=""),
-        Metric("accuracy/class_fake", "Class named, generated images", "percent", chart=""),
+        Metric("accuracy/class_real", "Classification accuracy, real images", "percent", chart=""),
+        Metric("accuracy/class_fake", "Classification accuracy, generated images", "percent", chart=""),
         GRADIENT_D,
         GRADIENT_G,
     )
@@ -80,7 +81,7 @@ class ACGAN(Family):
             self.classes,
             lambda size: ConvGenerator(size, channels, self.image_shape, momentum=config.momentum),
         )
-        self.discriminator = NamingDiscriminator(channels[:0:-1], self.image_shape, self.classes)
+        self.discriminator = ClassifyingDiscriminator(channels[:0:-1], self.image_shape, self.classes)
         betas = (config.beta1, config.beta2)
         self.optimize("d", "discriminator", lr=config.lr, betas=betas)
         self.optimize("g", "generator", lr=config.lr, betas=betas, ema_decay=config.ema_decay)
@@ -92,7 +93,7 @@ class ACGAN(Family):
         d_real, real_class = self.discriminator(self.augment(real))
         d_fake, fake_class = self.discriminator(self.augment(fake.detach()))
         d_loss = losses.discriminator(d_real, d_fake, self.objective)
-        # The class of both: what is learned of generated ones holds the head to account for what it rewards.
+        # The class head trains on generated images too, so that it cannot reward images that it has never judged.
         class_loss = (_class_loss(real_class, labels) + _class_loss(fake_class, labels)) / 2
         self.update("d", d_loss + self.config.classify * class_loss + self.r1(d_real, real))
 
@@ -101,22 +102,25 @@ class ACGAN(Family):
         self.update("g", g_loss + self.config.draw_class * _class_loss(g_class, labels))
 
         values = {"loss/d": d_loss, "loss/g": g_loss, "loss/class": class_loss}
-        named = {"accuracy/class_real": _named(real_class, labels), "accuracy/class_fake": _named(fake_class, labels)}
-        return self.scalars(values | losses.accuracy(d_real, d_fake, self.objective) | named)
+        accuracy = {
+            "accuracy/class_real": _class_accuracy(real_class, labels),
+            "accuracy/class_fake": _class_accuracy(fake_class, labels),
+        }
+        return self.scalars(values | losses.accuracy(d_real, d_fake, self.objective) | accuracy)
 
     def sample(self, z: Tensor, labels: Tensor) -> Tensor:
         return self.averaged("generator")(z, labels)
 
     def score(self, images: Tensor, labels: Tensor, z: Tensor | None = None) -> Tensor:
-        """Logits (N,) of being real, whatever the class: naming it is the other head's work."""
+        """Logits (N,) of the real-or-generated head; the class is ignored."""
         return self.discriminator(images)[0]
 
     def feed(self, name: str, network: nn.Module, real: Tensor, labels: Tensor) -> None:
         network(torch.randn(len(labels), self.latent_size, device=self.device), labels)
 
 
-class NamingDiscriminator(nn.Module):
-    """Image (N, C, H, W) -> logit of being real (N,), logits of the classes (N, classes)."""
+class ClassifyingDiscriminator(nn.Module):
+    """Image (N, C, H, W) in [-1, 1] -> logit of "real" (N,) and logits of the classes (N, classes)."""
 
     def __init__(self, channels: tuple[int, ...], image_shape: Shape, classes: int) -> None:
         super().__init__()
@@ -130,10 +134,10 @@ class NamingDiscriminator(nn.Module):
 
 
 def _class_loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """The cross entropy of naming the class (Odena 2016, eq. 3), a scalar."""
+    """Cross entropy of the class logits (N, classes) (Odena 2016, eq. 3), a scalar."""
     return F.cross_entropy(logits.float(), labels)
 
 
-def _named(logits: Tensor, labels: Tensor) -> Tensor:
-    """The share of images whose class is named right."""
+def _class_accuracy(logits: Tensor, labels: Tensor) -> Tensor:
+    """Share in [0, 1] of images that are classified correctly."""
     return (logits.detach().argmax(1) == labels).float().mean()

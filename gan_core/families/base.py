@@ -1,4 +1,4 @@
-"""What every GAN here shares: latents, optimizers, averaged weights, processes. A family's file adds the idea.
+"""The base class of all GANs: latents, optimizers, moving averages of weights, distributed training, saved state.
 
 A family owns its networks and its optimizers. `train_step` computes losses and calls `update`, the one place where
 gradients are taken, averaged over the processes and applied.
@@ -21,13 +21,13 @@ from gan_core.nets.distributed import ALONE, Share
 Scalars = dict[str, Tensor]  # detached, of one element each, on the family's device
 Augment = Callable[[Tensor], Tensor]
 
-BATCH_NORM_IMAGES = 512  # what an average's batch-norm statistics are computed from
+BATCH_NORM_IMAGES = 512  # real images from which the batch-norm statistics of the averages are computed
 _BATCH_NORM_BATCH = 128
 
 
 @dataclasses.dataclass
 class Player:
-    """One optimizer and what it moves."""
+    """One optimizer and the networks that it trains."""
 
     optimizer: torch.optim.Optimizer
     names: tuple[str, ...]  # of the networks
@@ -37,37 +37,37 @@ class Player:
 
 
 class Family(nn.Module):
-    """Base of every GAN. Subclasses set the class attributes, `build` their networks and take `train_step`s.
+    """Base of every GAN. Subclasses set the class attributes and implement `build` and `train_step`.
 
-    image_shape: (C, H, W); classes: how many labels there are; training: builds optimizers and averages as well.
+    image_shape: (C, H, W); classes: number of classes; training: whether to build optimizers and averages, too.
 
-    The class attributes are what a family says of itself. They are read from its source (`families.registry`), so they
-    are plain values. Every run carries them in its config.json, and whatever shows a run reads them there.
+    The class attributes are the family's traits. `families.registry` reads them from the source without running it, so
+    they must be plain values. Every run stores them in its config.json, where the app and the reports read them.
     """
 
     task: ClassVar[str] = "generate"
     conditional: ClassVar[bool] = False
-    one_class: ClassVar[bool] = False  # whether it is content, though conditional, with data of a single class
-    has_discriminator: ClassVar[bool] = True  # whether there is one whose logits are scores of single images
-    paired: ClassVar[bool] = False  # whether a translator learns from pairs: image i of A belongs to image i of B
-    one_way: ClassVar[bool] = False  # whether a translator goes from A to B alone
-    objective: str = ""  # one of gan_core.objectives, or a name of its own; the setting `objective` where there is one
-    metrics: ClassVar[tuple[Metric, ...]] = ()  # what train_step returns, in the order of the columns of metrics.csv
+    one_class: ClassVar[bool] = False  # whether a conditional family also trains on data of a single class
+    has_discriminator: ClassVar[bool] = True  # whether it has one whose logits score single images
+    paired: ClassVar[bool] = False  # whether a translator trains on pairs: image i of A and image i of B
+    one_way: ClassVar[bool] = False  # whether a translator maps from A to B only
+    objective: str = ""  # a name in gan_core.objectives or a new one; a setting `objective` overrides it
+    metrics: ClassVar[tuple[Metric, ...]] = ()  # the values of train_step, in the order of the columns
     color: ClassVar[str] = ""  # #rrggbb, on every page
-    diagram: ClassVar[str] = ""  # how the networks hang together: statements of Graphviz' DOT language
-    suggested: ClassVar[bool] = False  # whether its first preset is offered to who has not chosen one
-    image_size: ClassVar[int] = 0  # pixels a side where the user names none; 0: 64, of a translator 128
-    batch_size: ClassVar[int] = 0  # images a step where the user names none; 0: 32, of a translator 1 of each domain
-    columns: tuple[str, ...] = ()  # the columns of `metrics`; of an instance: under its config
+    suggested: ClassVar[bool] = False  # whether its first preset is offered to a user who has not chosen one
+    diagram: ClassVar[str] = ""  # how the networks are connected: statements of a Graphviz DOT graph
+    image_size: ClassVar[int] = 0  # default pixels per side; 0: 64, for a translator 128
+    batch_size: ClassVar[int] = 0  # default images per step; 0: 32, for a translator 1 of each domain
+    columns: tuple[str, ...] = ()  # the columns of `metrics`; of an instance: with those that its config adds
 
-    # Set by `join`. Alone there is nothing to reduce.
+    # Set by `join`; a single process has nothing to reduce.
     reduce: Callable[[Tensor], Tensor] | None = None
     share: Share = ALONE
-    augment_p: Tensor  # where augmentation is adaptive, the probability of each change ...
-    augment_known: Tensor  # ... and how surely training pictures are told from held-out ones, in the mean of late
+    augment_p: Tensor  # adaptive augmentation: the probability of each transformation ...
+    augment_known: Tensor  # ... and memory/d as the discriminator trains, an exponential moving average
 
     def __init_subclass__(cls, **more: Any) -> None:
-        """Take over what a family calls by a name of before: `judges`, and `columns` without `metrics`."""
+        """Support the old names of plug-ins: `judges` for `has_discriminator`, and `columns` without `metrics`."""
         super().__init_subclass__(**more)
         if "judges" in vars(cls):
             cls.has_discriminator = vars(cls)["judges"]
@@ -85,8 +85,8 @@ class Family(nn.Module):
         self.players: dict[str, Player] = {}
         self.averages = nn.ModuleDict()
         self.served: set[str] = set()  # the networks that inference needs
-        self.step = 0  # updates done so far; the trainer counts
-        self.steps = 0  # of the whole run; the trainer knows
+        self.step = 0  # training steps done so far; set by the trainer
+        self.steps = 0  # training steps of the whole run; set by the trainer
         self._noted: Scalars = {}
         self.build(config)
         if self.adapts:
@@ -94,44 +94,44 @@ class Family(nn.Module):
             self.register_buffer("augment_known", torch.full((), 0.5))
             self.columns = (*self.columns, "augment/p")
 
-    # What a family writes
+    # Methods that a family implements
 
     def build(self, config: Any) -> None:
-        """Make the networks as attributes and give each to `optimize`."""
+        """Create the networks as attributes and pass each to `optimize`."""
         raise AssertionError(f"{type(self).__name__} has no build")
 
     def train_step(self, real: Tensor, labels: Tensor) -> Scalars:
-        """One update of each network. real: (N, C, H, W) in [-1, 1]; labels: (N,).
+        """Update each network once and return the values of `metrics`. real: (N, C, H, W) in [-1, 1]; labels: (N,).
 
-        For a translator the first half of the batch is of domain A (label 0), the second of domain B (label 1); where
-        it is `paired`, image i of the one half belongs to image i of the other.
+        For a translator the first half of the batch is domain A (label 0), the second half domain B (label 1). For a
+        `paired` one, image i of the first half and image i of the second half are a pair.
         """
         raise AssertionError(f"{type(self).__name__} has no train_step")
 
     def sample(self, z: Tensor, labels: Tensor) -> Tensor:
         """Images (N, C, H, W) in [-1, 1] from latents (N, latent_size) and labels (N,), by the averaged generator.
 
-        A conditional family takes shares of the classes (N, classes) in place of labels: see nets.ClassEmbedding.
+        A conditional family also accepts class weights (N, classes) in place of labels: see nets.ClassEmbedding.
         """
         return self.averaged("generator")(z)
 
     def score(self, images: Tensor, labels: Tensor, z: Tensor | None = None) -> Tensor:
         """The discriminator's logits (N,) for images (N, C, H, W).
 
-        z: the latents they were made from, if they were; for a `paired` translator the pictures they belong to.
+        z: the latents of generated images, if known; for a `paired` translator the partners of the images.
         """
         return self.network("discriminator")(images)
 
     def score_augmented(self, images: Tensor, labels: Tensor, partners: Tensor | None, augment: Augment) -> Tensor:
-        """`score` of images that are augmented by `augment` where a training step augments them: logits (N,)."""
+        """`score` with `augment` applied where a training step augments: logits (N,)."""
         return self.score(augment(images), labels, partners)
 
     @property
     def judges(self) -> bool:
-        """What `has_discriminator` was called before."""
+        """Old name of `has_discriminator`, for plug-ins."""
         return self.has_discriminator
 
-    # What families use
+    # Methods that families use
 
     @property
     def latent_size(self) -> int:
@@ -145,9 +145,9 @@ class Family(nn.Module):
         return getattr(self, name)
 
     def join(self, reduce: Callable[[Tensor], Tensor], share: Share) -> None:
-        """Train as one of several processes. reduce: makes a tensor the mean over them."""
+        """Train as one of several processes. reduce: averages a tensor over them; share: (rank, processes)."""
         self.reduce, self.share = reduce, share
-        # The averages are fed by the writing process alone.
+        # Only the writing process runs data through the averages.
         for name in (name for name, _ in self.named_children() if name != "averages"):
             for module in self.network(name).modules():
                 if hasattr(module, "share"):
@@ -156,7 +156,7 @@ class Family(nn.Module):
     def latents(self, count: int) -> Tensor:
         """Standard normal latents (count, latent_size) for a training step.
 
-        Drawn for all processes together and shared out, so that a step does not depend on how many there are.
+        Each process draws for all and keeps its share, so that a step does not depend on the number of processes.
         """
         rank, processes = self.share
         return torch.randn(count * processes, self.latent_size, device=self.device)[rank::processes]
@@ -168,11 +168,12 @@ class Family(nn.Module):
 
     @property
     def _augment(self) -> str:
-        return getattr(self.config, "augment", "none")  # what has no discriminator has no such setting
+        return getattr(self.config, "augment", "none")  # a family without a discriminator has no such setting
 
     def augment(self, images: Tensor) -> Tensor:
-        """Images (N, C, H, W) as the discriminator sees them, real ones and generated ones alike: unchanged, or
-        augmented as the config says. Gradients flow through. Penalties are taken at the images before augmentation.
+        """Images (N, C, H, W), real or generated, augmented for the discriminator as the config says, or unchanged.
+
+        Gradients flow through. Gradient penalties are taken at the images before augmentation.
         """
         if self._augment == "none":
             return images
@@ -180,17 +181,17 @@ class Family(nn.Module):
         return augmentation.augment(images, self.uniform(len(images), augmentation.NUMBERS), probability)
 
     def shown(self, images: Tensor) -> Tensor:
-        """What `augment` was called before."""
+        """Old name of `augment`, for plug-ins."""
         return self.augment(images)
 
     @property
     def adapts(self) -> bool:
-        """Whether augmentation follows how well training pictures are known: see gan_core.training.ada."""
+        """Whether augmentation adapts to discriminator overfitting: see gan_core.training.ada."""
         return self.learns and self._augment == "adaptive"
 
     @property
     def remaining(self) -> float:
-        """1 in the first half of the run, then linearly down to 0: the factor of a learning rate that falls so."""
+        """Factor of a decaying learning rate: 1 in the first half of the run, then linearly down to 0."""
         if not self.steps:
             return 1.0
         return min(1.0, 2 * (self.steps - self.step) / self.steps)
@@ -205,11 +206,11 @@ class Family(nn.Module):
         helpers: tuple[str, ...] = (),
         average: float | None = None,
     ) -> None:
-        """Give networks (by attribute) to one Adam (Kingma and Ba 2015), and keep a moving average of them if asked.
+        """Train networks (attribute names) with one Adam optimizer (Kingma and Ba 2015), called `name`.
 
-        ema_decay: decay of the average at each step; none is kept where it is None. Networks with an average are what
-        inference uses. average: what `ema_decay` was called before. helpers: further networks that learn from the
-        same loss, of which no average is kept.
+        ema_decay: decay per step of the networks' moving average (EMA), which inference uses; None keeps no average,
+        and the networks are not saved for inference. helpers: further networks that train on the same loss, without
+        an average. average: old name of `ema_decay`, for plug-ins.
         """
         ema_decay = average if ema_decay is None else ema_decay
         if ema_decay is not None:
@@ -217,7 +218,7 @@ class Family(nn.Module):
         if not self.learns:
             return
         parameters = [p for network in (*networks, *helpers) for p in self.network(network).parameters()]
-        # One kernel for all parameters; the plain loop over them costs a small network more than its mathematics.
+        # Fused: for a small network, a loop over the parameters would cost more than the arithmetic.
         adam = torch.optim.Adam(parameters, lr=lr, betas=betas, fused=True)
         self.players[name] = Player(adam, networks, parameters, lr, ema_decay)
         if ema_decay is not None:
@@ -225,26 +226,29 @@ class Family(nn.Module):
                 self.averages[network] = copy.deepcopy(self.network(network)).requires_grad_(False)
 
     def place(self, device: torch.device | str) -> Self:
-        """Move to a device, in the layout that convolutions run fastest in: a pixel's channels side by side."""
+        """Move to a device in channels-last layout, in which convolutions run fastest."""
         return self.to(device).to(memory_format=torch.channels_last)
 
     @property
     def r1_due(self) -> bool:
-        """Whether this step pays the gradient penalty, so that its real images need a gradient."""
+        """Whether this step applies the gradient penalty, so that its real images require a gradient."""
         return self.config.r1 > 0 and self.step % self.config.r1_every == 0
 
     def r1(self, logits: Tensor, real: Tensor) -> Tensor | float:
-        """The weighted gradient penalty at real images; paid every `r1_every` steps, that many times as strong, which
-        costs less (Karras 2020, arXiv:1912.04958, appendix B, which slows Adam down besides). The loss beside it is the
-        mean of two halves, of which papers write the sum: a weight of 1 is their gamma = 2.
+        """Weighted R1 gradient penalty, from logits (N,) at real images; 0.0 on steps without it.
+
+        It is lazy: applied every `r1_every` steps, that many times as strong, at less cost (Karras 2020,
+        arXiv:1912.04958, appendix B, which also adjusts Adam). Adversarial losses here are the mean of two halves, in
+        papers their sum, so a weight of 1 equals the papers' gamma = 2.
         """
         if not self.r1_due:
             return 0.0
         return self.config.r1 * self.config.r1_every * losses.gradient_penalty(logits, real)
 
     def update(self, name: str, loss: Tensor, rate: float = 1.0) -> None:
-        """One optimizer step down `loss`, for this player's parameters alone, at `rate` times its learning rate: no
-        other gradients are computed, and these are averaged over the processes here and nowhere else.
+        """One optimizer step on `loss` for this player's parameters, at `rate` times its learning rate.
+
+        No other gradients are computed. Gradients are averaged over the processes here and nowhere else.
         """
         player = self.players[name]
         gradients = torch.autograd.grad(loss, player.parameters)
@@ -258,25 +262,25 @@ class Family(nn.Module):
         for group in player.optimizer.param_groups:
             group["lr"] = player.lr * rate
         player.optimizer.step()
-        # Autocast remembers the bfloat16 copies of the weights; they have just become old.
+        # Autocast caches bfloat16 copies of the weights, which are stale now.
         torch.clear_autocast_cache()
         if player.ema_decay is not None:
             self._average(player)
 
     def scalars(self, values: Scalars) -> Scalars:
-        """The step's losses, what `update` noted, and how likely augmentation is, detached."""
+        """The step's values with the gradient norms and the probability of augmentation, detached, float32."""
         noted, self._noted = self._noted, {}
         if self.adapts:
             noted["augment/p"] = self.augment_p
         return {key: value.detach().float() for key, value in (values | noted).items()}
 
     def averaged(self, name: str) -> Any:
-        """The moving average of a network, ready to be sampled; for inference, the network that was loaded."""
+        """The moving average (EMA) of a network; the network itself if it has none, as at inference."""
         return self.averages[name] if name in self.averages else self.network(name)
 
     @torch.no_grad()
     def _average(self, player: Player) -> None:
-        # The decay ramps up, so that the first hundreds of steps do not drag random weights along.
+        # The decay ramps up, so that the random initial weights soon leave the average.
         decay = min(player.ema_decay or 0.0, (1 + self.step) / (10 + self.step))
         for name in player.names:
             old: list[Tensor] = list(self.averages[name].parameters())
@@ -285,10 +289,10 @@ class Family(nn.Module):
 
     @torch.no_grad()
     def refresh_averages(self, real: Tensor, labels: Tensor) -> None:
-        """Recompute the averages' batch-norm statistics, which belong to other weights than the averaged ones.
+        """Recompute the batch-norm statistics of the averages: those of training belong to other weights.
 
-        real: (BATCH_NORM_IMAGES, C, H, W) in [-1, 1] and labels, the same at every call. Draws no random number that
-        training would have drawn.
+        real: (BATCH_NORM_IMAGES, C, H, W) in [-1, 1] and labels (BATCH_NORM_IMAGES,), the same at every call.
+        The random state of training is unchanged.
         """
         with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
             torch.manual_seed(0)
@@ -303,18 +307,18 @@ class Family(nn.Module):
                     if norms:
                         for x, y in zip(real.split(_BATCH_NORM_BATCH), labels.split(_BATCH_NORM_BATCH), strict=True):
                             self.feed(name, network, x, y)
-                finally:  # a signal may have cut it short
+                finally:  # a signal may interrupt it
                     network.eval()
                     for norm, momentum in zip(norms, before, strict=True):
                         norm.momentum = momentum
 
     def feed(self, name: str, network: Any, real: Tensor, labels: Tensor) -> None:
-        """Send one batch through a network as training sends it; from latents alone unless a family knows better."""
+        """Run one batch through a network as in training; by default from latents alone."""
         network(torch.randn(len(labels), self.latent_size, device=self.device))
 
     @contextmanager
     def evaluating(self) -> Iterator[None]:
-        """No gradients, no dropout, batch norm by its running statistics; training goes on as if nothing had been."""
+        """Evaluation mode: no gradients, no dropout, batch norm with running statistics; training mode afterwards."""
         self.eval()
         try:
             with torch.inference_mode():
@@ -323,23 +327,24 @@ class Family(nn.Module):
             self.train()
             self.averages.eval()
 
-    # What is saved
+    # State that is saved
 
     def served_state(self) -> dict[str, Tensor]:
-        """What inference needs: the averaged networks, by parameter name."""
+        """The weights for inference: the averaged networks, by parameter name."""
         return {f"{n}.{k}": v for n in sorted(self.served) for k, v in self.averaged(n).state_dict().items()}
 
     def judging_state(self) -> dict[str, Tensor]:
-        """The other networks, discriminators above all, by parameter name.
+        """The weights of all other networks, mainly discriminators, by parameter name.
 
-        A pool of pictures is no network: it holds what became of training images, and stays in the checkpoints.
+        An image pool has no parameters and is left out: it may hold translated training images, which stay in the
+        checkpoints.
         """
         others = [(n, child) for n, child in self.named_children() if n != "averages" and n not in self.served]
         names = [n for n, child in others if any(True for _ in child.parameters())]
         return {f"{n}.{key}": value for n in names for key, value in self.network(n).state_dict().items()}
 
     def training_state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
-        """Everything a checkpoint holds: tensors by name, and the optimizers' numbers."""
+        """The content of a checkpoint: tensors by name, and the optimizers' parameter groups by player."""
         tensors = {f"family.{key}": value for key, value in self.state_dict().items()}
         numbers: dict[str, Any] = {}
         for name, player in self.players.items():
@@ -350,7 +355,7 @@ class Family(nn.Module):
         return tensors, numbers
 
     def expected_state(self, step: int) -> dict[str, Tensor]:
-        """The names and shapes of `training_state` after a step; before the first one Adam remembers nothing."""
+        """Tensors named and shaped as in `training_state` after `step` steps; Adam has no state before the first."""
         expected = {f"family.{key}": value for key, value in self.state_dict().items()}
         for name, player in self.players.items() if step else ():
             for index, parameter in enumerate(player.parameters):
@@ -359,26 +364,26 @@ class Family(nn.Module):
         return expected
 
     def load_training_state(self, tensors: Mapping[str, Tensor], numbers: Mapping[str, Any]) -> None:
-        """The opposite of `training_state`; shapes and names must agree."""
+        """Restore what `training_state` returned; names and shapes must match."""
         self.load_state_dict({k.removeprefix("family."): v for k, v in tensors.items() if k.startswith("family.")})
         for name, player in self.players.items():
             slots: dict[int, dict[str, Tensor]] = {}
             for key, value in tensors.items():
                 if key.startswith(f"optimizer.{name}."):
                     index, slot = key.removeprefix(f"optimizer.{name}.").split(".")
-                    fits = slot != "step"
-                    value = _laid_out_as(player.parameters[int(index)], value) if fits else value
+                    shaped = slot != "step"
+                    value = _laid_out_as(player.parameters[int(index)], value) if shaped else value
                     slots.setdefault(int(index), {})[slot] = value
             player.optimizer.load_state_dict({"state": slots, "param_groups": numbers[name]})
 
 
 def _laid_out_as(parameter: Tensor, value: Tensor) -> Tensor:
-    """`value` in the parameter's own memory layout: fused Adam walks all of them as one row of numbers."""
+    """`value` in the parameter's memory layout: fused Adam addresses both as flat memory."""
     if value.stride() == parameter.stride():
         return value
     return torch.empty_like(parameter, dtype=value.dtype).copy_(value)
 
 
 def _own_name(family: type) -> str:
-    """What a family without an objective is told apart by: the name of its file."""
+    """The objective of a family that names none: the name of its file, so that it shares no chart with others."""
     return family.__module__.rpartition(".")[2]

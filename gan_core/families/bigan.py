@@ -1,10 +1,10 @@
-"""BiGAN: an encoder learns the way back, pairs of image and latent are judged (Donahue et al. 2016, arXiv:1605.09782).
+"""BiGAN: an encoder inverts the generator, trained on image-latent pairs (Donahue et al. 2016, arXiv:1605.09782).
 
     python -m gan_core train bigan --data phantom:cxr
 
 `bigan_baseline` has the sizes and settings that comparisons usually start from: three perceptrons. `bigan` is
-convolutional, is held by a gradient penalty (Mescheder 2018, arXiv:1801.04406) and asks the encoder to find the latent
-again that an image was made from (Li et al. 2017, arXiv:1709.01215).
+convolutional, has a gradient penalty (Mescheder 2018, arXiv:1801.04406), and trains the encoder to recover the latent
+vector of a generated image (Li et al. 2017, arXiv:1709.01215).
 """
 
 import math
@@ -46,9 +46,9 @@ class Config:
     beta1: float = 0.0
     beta2: float = 0.99
     r1: float = 1.0  # weight of the gradient penalty ...
-    r1_every: int = 4  # ... paid every so many steps
-    recover: float = 1.0  # weight of the squared error of a generated image's latent, found again
-    augment: Literal["none", "fixed", "adaptive"] = "none"  # what the discriminator is shown: see gan_core.augment
+    r1_every: int = 4  # ... applied every so many steps
+    recover: float = 1.0  # weight of the squared error of the latent recovered from a generated image
+    augment: Literal["none", "fixed", "adaptive"] = "none"  # of the discriminator's input: see gan_core.augment
     ema_decay: float = 0.999  # decay of the generator's and the encoder's moving average, 0 for none
 
 
@@ -72,7 +72,7 @@ PRESETS = {
 
 
 class BiGAN(Family):
-    """Real pairs are (x, E(x)), generated ones (G(z), z); if none can tell them apart, E undoes G."""
+    """Real pairs are (x, E(x)), generated pairs (G(z), z); at the optimum, E inverts G."""
 
     objective = "cross_entropy"
     color = "#CC79A7"
@@ -83,7 +83,7 @@ class BiGAN(Family):
     metrics = (
         DISCRIMINATOR_LOSS,
         GENERATOR_LOSS,
-        Metric("loss/recover", "Error of a latent found again", chart=""),
+        Metric("loss/recover", "Error of recovered latent vectors", chart=""),
         ACCURACY_REAL,
         ACCURACY_FAKE,
         GRADIENT_D,
@@ -116,7 +116,7 @@ class BiGAN(Family):
         d_loss = losses.discriminator(d_real, d_fake)
         self.update("d", d_loss + self.r1(d_real, image))
 
-        # Generator and encoder swap the two sides (section 3.4 of the paper).
+        # Generator and encoder minimise the loss with real and generated swapped (section 3.4 of the paper).
         g_loss = losses.discriminator(
             self.discriminator(self.augment(fake), z), self.discriminator(self.augment(real), code)
         )
@@ -155,7 +155,7 @@ class ConvEncoder(nn.Module):
 
 
 class ConvPairDiscriminator(nn.Module):
-    """Image (N, C, H, W) and latent (N, latent_size) -> logit (N,): each is read apart, then both together."""
+    """Image (N, C, H, W) and latent (N, latent_size) -> logit (N,): features of each, then a joint perceptron."""
 
     def __init__(self, config: Config, channels: tuple[int, ...], image_shape: Shape) -> None:
         super().__init__()
@@ -165,12 +165,12 @@ class ConvPairDiscriminator(nn.Module):
         self.pair = Perceptron((2 * config.judge, config.judge, 1))
 
     def forward(self, images: Tensor, z: Tensor) -> Tensor:
-        read = [self.reduce_image(self.image(images)), self.latent(z)]
-        return self.pair(nn.functional.leaky_relu(torch.cat(read, 1), 0.2)).squeeze(1)
+        features = [self.reduce_image(self.image(images)), self.latent(z)]
+        return self.pair(nn.functional.leaky_relu(torch.cat(features, 1), 0.2)).squeeze(1)
 
 
 class PairPerceptron(nn.Module):
-    """Image (N, C, H, W) and latent (N, latent_size) -> logit (N,): one perceptron reads both as one vector."""
+    """Image (N, C, H, W) and latent (N, latent_size) -> logit (N,): one perceptron on both, concatenated."""
 
     def __init__(self, sizes: tuple[int, ...], dropout: float) -> None:
         super().__init__()

@@ -1,10 +1,10 @@
-"""CGAN: generator and discriminator are told the class (Mirza and Osindero 2014, arXiv:1411.1784).
+"""CGAN: generator and discriminator take the class as input (Mirza and Osindero 2014, arXiv:1411.1784).
 
     python -m gan_core train cgan --data phantom:cxr
 
 `cgan_baseline` has the sizes and settings that comparisons usually start from: perceptrons that multiply their
-input by an embedding of the class. `cgan` is convolutional, its discriminator weighs features by the class (projection:
-Miyato and Koyama 2018, arXiv:1802.05637) and is held by a gradient penalty (Mescheder 2018, arXiv:1801.04406).
+input by an embedding of the class. `cgan` is convolutional and has a gradient penalty (Mescheder 2018,
+arXiv:1801.04406) and a projection discriminator (Miyato and Koyama 2018, arXiv:1802.05637).
 """
 
 import math
@@ -44,13 +44,13 @@ class Config:
     discriminator: tuple[int, ...] = ()  # perceptron: hidden layers
     dropout: float = 0.0  # perceptron: in the discriminator, from its second hidden layer on
     momentum: float = 0.1  # of the batch norms' running statistics
-    pixelwise: bool = False  # convolutional: the discriminator is a U-Net that judges every pixel as well
+    pixelwise: bool = False  # convolutional: the discriminator is a U-Net with a logit for each pixel, too
     lr: float = 5e-4
     beta1: float = 0.0
     beta2: float = 0.99
     r1: float = 1.0  # weight of the gradient penalty ...
-    r1_every: int = 4  # ... paid every so many steps
-    augment: Literal["none", "fixed", "adaptive"] = "none"  # what the discriminator is shown: see gan_core.augment
+    r1_every: int = 4  # ... applied every so many steps
+    augment: Literal["none", "fixed", "adaptive"] = "none"  # of the discriminator's input: see gan_core.augment
     ema_decay: float = 0.999  # decay of the generator's moving average, 0 for none
 
 
@@ -72,7 +72,7 @@ PRESETS = {
 
 
 class CGAN(Family):
-    """The class is an input of both networks."""
+    """A GAN whose two networks take the class as input."""
 
     conditional = True
     objective = "cross_entropy"
@@ -107,13 +107,13 @@ class CGAN(Family):
         fake = self.generator(self.latents(len(real)), labels)
 
         real.requires_grad_(self.r1_due)
-        seen, made = self.augment(real), self.augment(fake.detach())
-        d_real, d_fake = answers(self.discriminator, seen, labels), answers(self.discriminator, made, labels)
+        real_in, fake_in = self.augment(real), self.augment(fake.detach())
+        d_real, d_fake = answers(self.discriminator, real_in, labels), answers(self.discriminator, fake_in, labels)
         d_loss = losses.of_parts(losses.discriminator, d_real, d_fake)
         total = d_loss + self.r1(losses.of_pictures(d_real), real)
         if isinstance(self.discriminator, UNetDiscriminator):
             squares = self.uniform(len(real), 3)
-            total = total + self.discriminator.consistency((seen, d_real[1]), (made, d_fake[1]), squares, labels)
+            total = total + self.discriminator.consistency((real_in, d_real[1]), (fake_in, d_fake[1]), squares, labels)
         self.update("d", total)
 
         g_loss = losses.of_parts(losses.generator, answers(self.discriminator, self.augment(fake), labels))
@@ -132,7 +132,7 @@ class CGAN(Family):
 
 
 class ScaledGenerator(nn.Module):
-    """Latent (N, latent_size) and label (N,) -> image (N, C, H, W) in [-1, 1]: latent times the class's embedding."""
+    """Latent (N, latent_size) and label (N,) -> image (N, C, H, W) in [-1, 1]: latent times class embedding."""
 
     def __init__(self, config: Config, image_shape: Shape, classes: int) -> None:
         super().__init__()
@@ -144,7 +144,7 @@ class ScaledGenerator(nn.Module):
 
 
 class ScaledDiscriminator(nn.Module):
-    """Image (N, C, H, W) and label (N,) -> logit (N,): pixels times an embedding of the class as large as the image."""
+    """Image (N, C, H, W) and label (N,) -> logit (N,): pixels times a class embedding of the image's size."""
 
     def __init__(self, config: Config, image_shape: Shape, classes: int) -> None:
         super().__init__()

@@ -1,11 +1,11 @@
-"""CUT: unpaired translation one way, by contrasting patches (Park 2020, arXiv:2007.15651).
+"""CUT: one-way unpaired translation by contrastive learning of patches (Park 2020, arXiv:2007.15651).
 
     python -m gan_core train cut_light --data phantom:cxr --domains normal,covid
 
-A place of the translation should be told from all other places of the input by what the generator's own encoder sees
-there: no way back is learned, so one generator and one discriminator do where CycleGAN has two of each. `fastcut`
-weighs the contrast ten times and leaves out the identity; its mirrored inputs are left out too, as a heart lies on one
-side.
+By the features of the generator's own encoder, a patch of the translation should match the same patch of the input
+better than any other patch of it. No reverse mapping is learned: one generator and one discriminator suffice where
+CycleGAN has two of each. `fastcut` weights the contrastive loss ten times and has no identity loss. Unlike the paper's
+FastCUT it does not mirror its inputs, because the heart lies on one side.
 """
 
 from dataclasses import dataclass
@@ -30,24 +30,24 @@ from gan_core.nets import PatchDiscriminator, PatchHeads, ResNetTranslator, draw
 
 @dataclass(frozen=True)
 class Config:
-    """Settings of the translator, the heads that its patches are compared by, and the discriminator."""
+    """Settings of the translator, the patch heads and the discriminator."""
 
     width: int = 64  # channels at the image's resolution, doubled at both halvings
     blocks: int = 0  # residual blocks; 0 for 6 up to 128 px and 9 from 256 px
     upsampling: Literal["resize", "transposed"] = "resize"
-    change: bool = False  # the network draws what changes, not the whole picture
-    heads: int = 256  # numbers that describe a patch
-    patches: int = 256  # places of each map that are compared
+    change: bool = False  # the network adds a change to its input instead of drawing the whole image
+    heads: int = 256  # size of a patch's feature vector
+    patches: int = 256  # patches per feature map that are compared
     temperature: float = 0.07
     discriminator_width: int = 64
-    strided: Literal[3, 4] = 3  # layers of the discriminator that halve: 70 x 70 patches
+    strided: Literal[3, 4] = 3  # stride-2 layers of the discriminator; 3: 70 x 70 patches
     objective: Literal["least_squares", "cross_entropy"] = "least_squares"
     adversarial: float = 1.0  # weights of the generator's losses
     contrast: float = 1.0
-    identity: bool = True  # pictures of B are contrasted with their translations too: they should stay as they are
-    zoom: float = 0.1  # training pictures are enlarged by up to this share, and a random window is taken
-    mirror: bool = False  # and mirrored half of the time: not for chests, whose heart is on one side
-    augment: Literal["none", "fixed", "adaptive"] = "none"  # what the discriminator is shown: see gan_core.augment
+    identity: bool = True  # contrast images of B with their own translations too, which should not change
+    zoom: float = 0.1  # training images are enlarged by up to this fraction and cropped at random ...
+    mirror: bool = False  # ... and mirrored half of the time; not for chests, where the heart lies on one side
+    augment: Literal["none", "fixed", "adaptive"] = "none"  # of the discriminator's input: see gan_core.augment
     lr: float = 2e-4  # falls linearly to 0 over the second half of the run
     beta1: float = 0.5
     beta2: float = 0.999
@@ -63,7 +63,7 @@ PRESETS = {
 
 
 class CUT(Family):
-    """What a patch of a translation shows should be recognised as what lies there in the input."""
+    """Each patch of a translation should match the same patch of its input."""
 
     task = "translate"
     one_way = True
@@ -77,13 +77,13 @@ class CUT(Family):
         ADVERSARIAL_AB,
         Metric(
             "loss/contrast_a",
-            "Contrast, {a} → {b}",
-            chart="Contrast of patches",
-            meaning="lower: more surely, a place of the translation is told from all other places of its input",
+            "Contrastive loss, {a} → {b}",
+            chart="Contrastive loss",
+            meaning="lower: patches of a translation match the same patches of its input better than other patches",
             watch=True,
             name="contrast",
         ),
-        Metric("loss/contrast_b", "Contrast, {b} → {b}", chart="", watch=True, name="contrast, identity"),
+        Metric("loss/contrast_b", "Contrastive loss, {b} → {b}", chart="", watch=True, name="contrast, identity"),
         DISCRIMINATOR_B,
         ACCURACY_B_REAL,
         ACCURACY_B_FAKE,
@@ -109,16 +109,16 @@ class CUT(Family):
         real_a, real_b = real.chunk(2)
         count = len(real_a)
 
-        # Translation and identity go through in one call; instance norm keeps them apart.
-        drawn, seen = self.generator.translated(real if config.identity else real_a)
-        fake_b = drawn[:count]
+        # Translation and identity share one call: instance norm does not mix images.
+        translations, maps = self.generator.translated(real if config.identity else real_a)
+        fake_b = translations[:count]
         g_ab = losses.generator(self.discriminator(self.augment(fake_b)), config.objective)
-        contrast_a, contrast_b = self._contrast(drawn, seen, count)
+        contrast_a, contrast_b = self._contrast(translations, maps, count)
         contrast = (contrast_a + contrast_b) / 2 if config.identity else contrast_a
         self.update("g", config.adversarial * g_ab + config.contrast * contrast, rate=self.remaining)
 
-        shown = self.augment(torch.cat((real_b, fake_b.detach().to(real_b.dtype))))
-        d_real, d_fake = self.discriminator(shown).chunk(2)
+        both = self.augment(torch.cat((real_b, fake_b.detach().to(real_b.dtype))))
+        d_real, d_fake = self.discriminator(both).chunk(2)
         d_b = losses.discriminator(d_real, d_fake, config.objective)
         self.update("d", d_b, rate=self.remaining)
 
@@ -128,17 +128,17 @@ class CUT(Family):
             | {key.replace("/d", "/d_b"): value for key, value in accuracy.items()}
         )
 
-    def _contrast(self, drawn: Tensor, seen: list[Tensor], count: int) -> tuple[Tensor, Tensor]:
-        """PatchNCE of the first `count` pictures, which are of A, and of the others, of B; zero where there are none.
+    def _contrast(self, translations: Tensor, maps: list[Tensor], count: int) -> tuple[Tensor, Tensor]:
+        """PatchNCE losses of the first `count` images, of A, and of the others, of B (zero if there are none).
 
-        drawn: translations; seen: the maps that the generator made of their inputs on the way. The mean over depths.
+        translations: (N, C, H, W); maps: the generator's feature maps of their inputs. Each loss is the mean over maps.
         """
-        places = draw_places(seen, self.config.patches)
+        places = draw_places(maps, self.config.patches)
         with torch.no_grad():
-            keys = self.heads(seen, places)
-        queries = self.heads(self.generator.features(drawn), places)
-        parts = [slice(0, count), slice(count, None)] if len(drawn) > count else [slice(0, count)]
-        found = [
+            keys = self.heads(maps, places)
+        queries = self.heads(self.generator.features(translations), places)
+        parts = [slice(0, count), slice(count, None)] if len(translations) > count else [slice(0, count)]
+        per_domain = [
             torch.stack(
                 [
                     losses.patch_contrast(query[part], key[part], self.config.temperature)
@@ -147,19 +147,19 @@ class CUT(Family):
             ).mean()
             for part in parts
         ]
-        return found[0], found[1] if len(found) > 1 else torch.zeros((), device=drawn.device)
+        return per_domain[0], per_domain[1] if len(per_domain) > 1 else torch.zeros((), device=translations.device)
 
     def jitter(self, real: Tensor) -> Tensor:
-        """Training pictures (N, C, H, W): random windows of enlarged pictures, as for CycleGAN."""
+        """Training images (N, C, H, W), enlarged and cropped at random, as for CycleGAN."""
         if not self.config.zoom and not self.config.mirror:
             return real
         return augment.window(real, self.uniform(len(real), 4), self.config.zoom, self.config.mirror)
 
     def translate(self, images: Tensor, to: int) -> Tensor:
-        """Images (N, C, H, W) in [-1, 1] in domain B, by the averaged generator; `to` is 1, as there is no way back."""
+        """Images (N, C, H, W) in [-1, 1] translated to domain B by the averaged generator; `to` must be 1."""
         assert to == 1
         return self.averaged("generator")(images)
 
     def score(self, images: Tensor, labels: Tensor, z: Tensor | None = None) -> Tensor:
-        """The mean logit (N,) of each image's patches, as pictures of B: only those have a discriminator."""
+        """The mean logit (N,) of each image's patches, by the discriminator of domain B, the only one."""
         return self.discriminator(images).float().mean((1, 2, 3))

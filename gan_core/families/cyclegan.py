@@ -1,9 +1,9 @@
-"""CycleGAN: two domains, unpaired, each translated into the other and back (Zhu 2017, arXiv:1703.10593).
+"""CycleGAN: unpaired translation both ways with cycle consistency (Zhu 2017, arXiv:1703.10593).
 
     python -m gan_core train cyclegan_resnet_light --data phantom:cxr --domains normal,covid
 
-The config picks the generator (ResNet, or U-Net after pix2pix), the adversarial loss, the discriminator, the weights
-and the up-sampling. The `_light` presets are narrow enough to train on a processor and to translate while you wait.
+The config selects the generator (ResNet, or the U-Net of pix2pix), the adversarial loss, the discriminator, the loss
+weights and the upsampling. The `_light` presets are narrow enough to train on a CPU and to translate interactively.
 """
 
 import math
@@ -40,22 +40,22 @@ class Config:
 
     generator: Literal["resnet", "unet"] = "resnet"
     width: int = 64  # channels at the image's resolution, doubled at each halving ...
-    max_width: int = 512  # ... up to this; U-Net alone, a ResNet halves twice
+    max_width: int = 512  # ... up to this; U-Net only, a ResNet halves twice
     blocks: int = 0  # ResNet: residual blocks; 0 for 6 up to 128 px and 9 from 256 px
     residual: Literal["add", "concatenate"] = "add"
     upsampling: Literal["resize", "transposed"] = "resize"
-    change: bool = False  # ResNet: the networks draw what changes, not the whole picture
+    change: bool = False  # ResNet: the networks add a change to their input instead of drawing the whole image
     discriminator_width: int = 64
-    strided: Literal[3, 4] = 3  # layers of the discriminator that halve: 70 x 70 patches, or a 16 x 16 map at 256 px
+    strided: Literal[3, 4] = 3  # stride-2 layers of the discriminator; 3: 70 x 70 patches, 4: a 16 x 16 map at 256 px
     objective: Literal["least_squares", "cross_entropy"] = "least_squares"
     adversarial: float = 1.0  # weights of the generators' losses
     cycle: float = 10.0
     identity: float = 5.0
-    pool: int = 50  # generated pictures that each discriminator's history keeps
-    zoom: float = 0.1  # training pictures are enlarged by up to this share, and a random window is taken
-    exposure: float = 0.0  # and made brighter or darker, harder or softer by up to this share: see `expose`
-    mirror: bool = False  # and mirrored half of the time: not for chests, whose heart is on one side
-    augment: Literal["none", "fixed", "adaptive"] = "none"  # what the discriminators are shown: see gan_core.augment
+    pool: int = 50  # translated images in each discriminator's history
+    zoom: float = 0.1  # training images are enlarged by up to this fraction and cropped at random ...
+    exposure: float = 0.0  # ... with gamma and contrast changed by up to this fraction: see `expose` ...
+    mirror: bool = False  # ... and mirrored half of the time; not for chests, where the heart lies on one side
+    augment: Literal["none", "fixed", "adaptive"] = "none"  # of the discriminators' input: see gan_core.augment
     lr: float = 2e-4  # falls linearly to 0 over the second half of the run
     beta1: float = 0.5
     beta2: float = 0.999
@@ -73,7 +73,7 @@ PRESETS = {
 
 
 class CycleGAN(Family):
-    """A picture that was translated there and back should be the picture it was."""
+    """An image that is translated to the other domain and back should equal itself."""
 
     task = "translate"
     color = "#C08A00"
@@ -123,7 +123,7 @@ class CycleGAN(Family):
         real_a, real_b = self.jitter(real).chunk(2)
         count = len(real_a)
 
-        # Translation and identity go through in one call; instance norm keeps them apart.
+        # Translation and identity share one call: instance norm does not mix images.
         learns_identity = config.identity > 0
         fake_b, *idt_b = self.generator_ab(torch.cat((real_a, real_b)) if learns_identity else real_a).split(count)
         fake_a, *idt_a = self.generator_ba(torch.cat((real_b, real_a)) if learns_identity else real_b).split(count)
@@ -131,9 +131,9 @@ class CycleGAN(Family):
         g_ab = losses.generator(self.discriminator_b(self.augment(fake_b)), config.objective)
         g_ba = losses.generator(self.discriminator_a(self.augment(fake_a)), config.objective)
         cycle_a, cycle_b = losses.absolute(rec_a, real_a), losses.absolute(rec_b, real_b)
-        nothing = torch.zeros((), device=real.device)
-        identity_a = losses.absolute(idt_a[0], real_a) if learns_identity else nothing
-        identity_b = losses.absolute(idt_b[0], real_b) if learns_identity else nothing
+        zero = torch.zeros((), device=real.device)
+        identity_a = losses.absolute(idt_a[0], real_a) if learns_identity else zero
+        identity_b = losses.absolute(idt_b[0], real_b) if learns_identity else zero
         g_loss = (
             config.adversarial * (g_ab + g_ba)
             + config.cycle * (cycle_a + cycle_b)
@@ -142,8 +142,8 @@ class CycleGAN(Family):
         self.update("g", g_loss, rate=self.remaining)
 
         seen = self.step * count
-        d_a_real, d_a_fake = self._judge(self.discriminator_a, real_a, self.pool_a(fake_a, seen))
-        d_b_real, d_b_fake = self._judge(self.discriminator_b, real_b, self.pool_b(fake_b, seen))
+        d_a_real, d_a_fake = self._patch_logits(self.discriminator_a, real_a, self.pool_a(fake_a, seen))
+        d_b_real, d_b_fake = self._patch_logits(self.discriminator_b, real_b, self.pool_b(fake_b, seen))
         d_a = losses.discriminator(d_a_real, d_a_fake, config.objective)
         d_b = losses.discriminator(d_b_real, d_b_fake, config.objective)
         self.update("d", d_a + d_b, rate=self.remaining)
@@ -165,15 +165,15 @@ class CycleGAN(Family):
             | {key.replace("/d", "/d_b"): value for key, value in accuracy_b.items()}
         )
 
-    def _judge(self, discriminator: nn.Module, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits for both halves, in one call."""
-        shown = self.augment(torch.cat((real, fake.to(real.dtype))))
-        logits_real, logits_fake = discriminator(shown).chunk(2)
+    def _patch_logits(self, discriminator: nn.Module, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+        """Patch logits of real and of translated images, in one call."""
+        both = self.augment(torch.cat((real, fake.to(real.dtype))))
+        logits_real, logits_fake = discriminator(both).chunk(2)
         return logits_real, logits_fake
 
     def jitter(self, real: Tensor) -> Tensor:
-        """Training pictures as both networks see them, (N, C, H, W) as before: random windows of enlarged pictures, the
-        paper's jitter, and random exposures.
+        """Training images (N, C, H, W) for both networks: the paper's jitter (enlarged, cropped at random), and random
+        exposure.
         """
         exposed = self.expose(real)
         if not self.config.zoom and not self.config.mirror:
@@ -181,25 +181,24 @@ class CycleGAN(Family):
         return augment.window(exposed, self.uniform(len(real), 4), self.config.zoom, self.config.mirror)
 
     def expose(self, real: Tensor) -> Tensor:
-        """Pictures (N, C, H, W) in [-1, 1] exposed otherwise: a random gamma, then a random contrast
-        around each picture's mean.
+        """Images (N, C, H, W) in [-1, 1] with a random gamma, then a random contrast around each image's mean.
 
-        Where the domains come from different hospitals, exposure tells them apart at a glance, and a translator would
-        learn to change that before anything else.
+        If the domains come from different hospitals, exposure alone separates them, and a translator would learn to
+        change exposure first.
         """
         if not self.config.exposure:
             return real
-        most = math.log1p(self.config.exposure)
-        gamma, contrast = ((2 * self.uniform(len(real), 2) - 1) * most).exp()[:, :, None, None, None].unbind(1)
+        largest = math.log1p(self.config.exposure)
+        gamma, contrast = ((2 * self.uniform(len(real), 2) - 1) * largest).exp()[:, :, None, None, None].unbind(1)
         light = ((real + 1) / 2).clamp(1e-4, 1) ** gamma
-        middle = light.mean((1, 2, 3), keepdim=True)
-        return ((light - middle) * contrast + middle).clamp(0, 1) * 2 - 1
+        mean = light.mean((1, 2, 3), keepdim=True)
+        return ((light - mean) * contrast + mean).clamp(0, 1) * 2 - 1
 
     def translate(self, images: Tensor, to: int) -> Tensor:
-        """Images (N, C, H, W) in [-1, 1] of the other domain in domain `to` (0: A, 1: B), by the averaged generator."""
+        """Images (N, C, H, W) in [-1, 1] of the other domain, translated to `to` (0: A, 1: B) by the averages."""
         return self.averaged("generator_ab" if to else "generator_ba")(images)
 
     def score(self, images: Tensor, labels: Tensor, z: Tensor | None = None) -> Tensor:
-        """The mean logit (N,) of each image's patches, by the discriminator of the domain that its label names."""
+        """The mean logit (N,) of each image's patches, by the discriminator of its label's domain."""
         logits_a, logits_b = (d(images).float().mean((1, 2, 3)) for d in (self.discriminator_a, self.discriminator_b))
         return torch.where(labels > 0, logits_b, logits_a)

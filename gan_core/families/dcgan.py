@@ -3,8 +3,9 @@
     python -m gan_core train dcgan --data phantom:cxr
 
 `dcgan_baseline` has the sizes and settings that comparisons usually start from: a stack of 128 channels and a
-discriminator with dropout, which soon wins. `dcgan` spreads the channels over more resolutions and holds the
-discriminator by a gradient penalty (Mescheder 2018, arXiv:1801.04406).
+discriminator with dropout, which soon overpowers the generator. `dcgan` spreads the channels over more resolutions and
+adds a gradient penalty (Mescheder 2018, arXiv:1801.04406). `dcgan_unet` has a U-Net discriminator (Schönfeld 2020,
+arXiv:2002.12655).
 """
 
 from dataclasses import dataclass
@@ -24,21 +25,21 @@ class Config:
 
     latent_size: int = 100
     generator: tuple[int, ...] = ()  # channels from the lowest resolution to the image's; from `width` if empty
-    discriminator: tuple[int, ...] = ()  # channels of each stage; the generator's reversed if empty
-    strides: tuple[int, ...] = ()  # of the discriminator's stages; all halve if empty
+    discriminator: tuple[int, ...] = ()  # channels of each stage; those of the generator reversed if empty
+    strides: tuple[int, ...] = ()  # of the discriminator's stages; all 2 if empty
     width: int = 32  # channels at the image's resolution, doubled at each halving ...
     max_width: int = 96  # ... up to this
     kernel: int = 4  # pixels, of the discriminator's convolutions
     normalize: bool = False  # batch norm in the discriminator
     dropout: float = 0.0  # in the discriminator
     momentum: float = 0.1  # of the batch norms' running statistics
-    pixelwise: bool = False  # the discriminator is a U-Net, of stages that halve, and judges every pixel as well
+    pixelwise: bool = False  # the discriminator is a U-Net of stages that halve, with a logit for each pixel, too
     lr: float = 5e-4
     beta1: float = 0.0
     beta2: float = 0.99
     r1: float = 1.0  # weight of the gradient penalty ...
-    r1_every: int = 4  # ... paid every so many steps
-    augment: Literal["none", "fixed", "adaptive"] = "none"  # what the discriminator is shown: see gan_core.augment
+    r1_every: int = 4  # ... applied every so many steps
+    augment: Literal["none", "fixed", "adaptive"] = "none"  # of the discriminator's input: see gan_core.augment
     ema_decay: float = 0.999  # decay of the generator's moving average, 0 for none
 
 
@@ -97,15 +98,15 @@ class DCGAN(Family):
     def train_step(self, real: Tensor, labels: Tensor) -> Scalars:
         fake = self.generator(self.latents(len(real)))
 
-        # Real and generated images go through apart: their batch statistics must not mix.
+        # Real and generated images take separate calls: batch norm must not mix their statistics.
         real.requires_grad_(self.r1_due)
-        seen, made = self.augment(real), self.augment(fake.detach())
-        d_real, d_fake = answers(self.discriminator, seen), answers(self.discriminator, made)
+        real_in, fake_in = self.augment(real), self.augment(fake.detach())
+        d_real, d_fake = answers(self.discriminator, real_in), answers(self.discriminator, fake_in)
         d_loss = losses.of_parts(losses.discriminator, d_real, d_fake)
         total = d_loss + self.r1(losses.of_pictures(d_real), real)
         if isinstance(self.discriminator, UNetDiscriminator):
             squares = self.uniform(len(real), 3)
-            total = total + self.discriminator.consistency((seen, d_real[1]), (made, d_fake[1]), squares)
+            total = total + self.discriminator.consistency((real_in, d_real[1]), (fake_in, d_fake[1]), squares)
         self.update("d", total)
 
         g_loss = losses.of_parts(losses.generator, answers(self.discriminator, self.augment(fake)))

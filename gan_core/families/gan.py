@@ -2,8 +2,9 @@
 
     python -m gan_core train gan --data phantom:cxr
 
-`gan_baseline` has the sizes and settings that comparisons usually start from. `gan` keeps the perceptrons and
-adds a gradient penalty, so that the discriminator never stops teaching (Mescheder 2018, arXiv:1801.04406).
+`gan_baseline` has the sizes and settings that comparisons usually start from. `gan` keeps the perceptrons, works on
+bands of detail instead of pixels, and adds a gradient penalty, so that the generator always gets a gradient
+(Mescheder 2018, arXiv:1801.04406).
 """
 
 import math
@@ -25,14 +26,14 @@ class Config:
     latent_size: int = 100
     generator: tuple[int, ...] = (256, 256, 64)  # hidden layers
     discriminator: tuple[int, ...] = (64, 64)
-    bands: bool = True  # perceptrons work on bands of detail in place of pixels
+    bands: bool = True  # perceptrons work on bands of detail instead of pixels: see gan_core.nets.pyramid
     momentum: float = 0.1  # of the batch norms' running statistics
     lr: float = 5e-4
     beta1: float = 0.0
     beta2: float = 0.99
     r1: float = 1.0  # weight of the gradient penalty ...
-    r1_every: int = 4  # ... paid every so many steps
-    augment: Literal["none", "fixed", "adaptive"] = "none"  # what the discriminator is shown: see gan_core.augment
+    r1_every: int = 4  # ... applied every so many steps
+    augment: Literal["none", "fixed", "adaptive"] = "none"  # of the discriminator's input: see gan_core.augment
     ema_decay: float = 0.999  # decay of the generator's moving average, 0 for none
 
 
@@ -53,7 +54,7 @@ PRESETS = {
 
 
 class GAN(Family):
-    """A picture is a vector of its pixels."""
+    """The original GAN: an image is one vector for a perceptron."""
 
     objective = "cross_entropy"
     color = "#0072B2"
@@ -67,7 +68,7 @@ class GAN(Family):
         betas = (config.beta1, config.beta2)
         sizes = (config.latent_size, *config.generator)
         self.generator = ImagePerceptron(sizes, self.image_shape, config.momentum, config.bands)
-        self.discriminator = PictureJudge(config, self.image_shape)
+        self.discriminator = ImageDiscriminator(config, self.image_shape)
         self.optimize("d", "discriminator", lr=config.lr, betas=betas)
         self.optimize("g", "generator", lr=config.lr, betas=betas, ema_decay=config.ema_decay)
 
@@ -88,7 +89,7 @@ class GAN(Family):
         return self.discriminator(images)
 
 
-class PictureJudge(nn.Module):
+class ImageDiscriminator(nn.Module):
     """Image (N, C, H, W) in [-1, 1] -> logit (N,): a perceptron on its pixels, or on its bands of detail."""
 
     def __init__(self, config: Config, image_shape: Shape) -> None:

@@ -1,6 +1,7 @@
-"""One file, one GAN: its idea, its settings, its presets, its step. `load_family` finds it by the file's name.
+"""Load a family's module by name and build its networks.
 
-A file of another package is found by its entry point: see `gan_core.families.registry` and docs/adding-a-gan.md.
+A family of this package is found by its file's name, a plug-in by its entry point: see `gan_core.families.registry` and
+docs/adding-a-gan.md.
 """
 
 import dataclasses
@@ -23,21 +24,21 @@ __all__ = ["Definition", "Encodes", "Family", "Translates", "blamed", "build", "
 
 @runtime_checkable
 class Encodes(Protocol):
-    """A family with a way back from images (N, C, H, W) in [-1, 1] to latents (N, latent_size)."""
+    """A family that encodes images (N, C, H, W) in [-1, 1] to latents (N, latent_size)."""
 
     def encode(self, images: Tensor) -> Tensor: ...
 
 
 @runtime_checkable
 class Translates(Protocol):
-    """A family that brings images (N, C, H, W) in [-1, 1] of one of its two domains into domain `to` (0: A, 1: B)."""
+    """A family that translates images (N, C, H, W) in [-1, 1] from its other domain to domain `to` (0: A, 1: B)."""
 
     def translate(self, images: Tensor, to: int) -> Tensor: ...
 
 
 @dataclasses.dataclass(frozen=True)
 class Definition:
-    """What a family's file offers."""
+    """The content of a family's file."""
 
     name: str
     family: type[Family]
@@ -49,20 +50,22 @@ def load_family(name: str) -> Definition:
     """The family in `families/<name>.py`, or the plug-in of that name.
 
     Raises:
-        UserError: there is no such file, as when a run comes from a version that had more, or from a machine with a
-            plug-in that is not installed here; the plug-in is broken.
+        UserError: there is no such family, as for a run of a newer version or of a plug-in that is not installed; or
+            the plug-in is broken.
     """
     places = {preset.family: preset.module for preset in registry.presets().values()}
     if name not in places:
-        raise UserError(f"this GANray has no family '{name}': the run needs a newer version, or a plug-in")
+        raise UserError(
+            f"there is no family '{name}': update GANray, or install the plug-in that the run was trained with"
+        )
     if not places[name]:
         return _definition(name, importlib.import_module(f"gan_core.families.{name}"))
     try:
         module = importlib.import_module(places[name])
         found = _definition(name, module)
-    # What a stranger's file may raise is without end; some end the program.
+    # A plug-in may raise anything on import, even SystemExit.
     except (Exception, SystemExit) as error:
-        raise UserError(f"plug-in '{name}' cannot be loaded: {_said(error)}") from error
+        raise UserError(f"plug-in '{name}' cannot be loaded: {_described(error)}") from error
     return found
 
 
@@ -71,13 +74,15 @@ def _definition(name: str, module: ModuleType) -> Definition:
     families = [kind for kind in own if issubclass(kind, Family)]
     leaves = [kind for kind in families if not any(kind in other.__bases__ for other in families)]
     if len(leaves) != 1:
-        held = ", ".join(kind.__name__ for kind in leaves) or "none"
-        raise UserError(f"family '{name}': its file should hold one class that derives from Family, and holds {held}")
+        names = ", ".join(kind.__name__ for kind in leaves) or "none"
+        raise UserError(
+            f"family '{name}': its file must hold exactly one class that derives from Family, and holds {names}"
+        )
     return Definition(name, leaves[0], module.Config, module.PRESETS)
 
 
 def traits(definition: Definition, settings: Any, preset: registry.Preset) -> FamilyTraits:
-    """What the family says of itself, as a run of these settings (its config dataclass) carries it."""
+    """The traits that a run of the family stores. settings: the family's config dataclass."""
     family = definition.family
     logged = family.metrics or tuple(map(metrics.of_column, family.columns))
     known = replace(preset.traits, metrics=logged, has_discriminator=family.has_discriminator)
@@ -85,29 +90,26 @@ def traits(definition: Definition, settings: Any, preset: registry.Preset) -> Fa
 
 
 def blamed(error: BaseException) -> str:
-    """One line on an error that came about in a plug-in; empty where it did not.
-
-    It did if a plug-in's own line is on the way to where it was raised.
-    """
+    """One line that names the plug-in behind an error; empty if no plug-in is in the error's traceback."""
     plugins = {preset.module: preset.family for preset in registry.presets().values() if preset.module}
     for frame, line in reversed(list(traceback.walk_tb(error.__traceback__))):
         module = frame.f_globals.get("__name__", "")
         if module in plugins:
-            return f"plug-in '{plugins[module]}', line {line} of {module}: {_said(error)}"
+            return f"plug-in '{plugins[module]}', line {line} of {module}: {_described(error)}"
     return ""
 
 
-def _said(error: BaseException) -> str:
+def _described(error: BaseException) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
 def build(
     name: str, settings: dict[str, Any], image_shape: tuple[int, int, int], classes: int, training: bool = True
 ) -> Family:
-    """A family's networks from what config.json says of them.
+    """A family's networks, built from the settings in config.json.
 
     Raises:
-        UserError: settings that the family does not have, or that do not fit the image's size.
+        UserError: the family does not have a setting, a setting does not fit the image size, or a plug-in fails.
     """
     definition = load_family(name)
     own = config.fitting_settings(definition.config, settings)
@@ -117,6 +119,6 @@ def build(
     except UserError:
         raise
     except Exception as error:
-        if said := blamed(error):
-            raise UserError(said) from error
+        if line := blamed(error):
+            raise UserError(line) from error
         raise

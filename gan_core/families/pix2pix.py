@@ -1,10 +1,11 @@
-"""pix2pix: pairs of pictures, each translated into its partner, both ways (Isola 2017, arXiv:1611.07004).
+"""pix2pix: paired translation, both ways (Isola 2017, arXiv:1611.07004).
 
     python -m gan_core train pix2pix_light --data "phantom:mri?bodies=500"
 
-A pair is two pictures of one thing: `data/pairs.py` says how they are found. Each direction has a U-Net and a
-discriminator that sees a picture beside its true or its drawn partner; an L1 loss asks for the partner itself. The
-paper's noise, dropout, is left out: it changed little there, and a picture has one translation here.
+A pair is two images of the same object: `data/pairs.py` says how pairs are found. Each direction has a U-Net and a
+discriminator, which sees an image beside its true or its translated partner. An L1 loss compares the translation with
+the true partner. The paper's noise (dropout) is left out: it changed little there, and here each image has one
+translation.
 """
 
 from dataclasses import dataclass
@@ -39,13 +40,13 @@ class Config:
     max_width: int = 512  # ... up to this
     upsampling: Literal["resize", "transposed"] = "resize"
     discriminator_width: int = 64
-    strided: Literal[3, 4] = 3  # layers of the discriminator that halve: 70 x 70 patches
+    strided: Literal[3, 4] = 3  # stride-2 layers of the discriminator; 3: 70 x 70 patches
     objective: Literal["least_squares", "cross_entropy"] = "cross_entropy"
     adversarial: float = 1.0  # weights of the generators' losses
     absolute: float = 100.0
-    zoom: float = 0.1  # pairs are enlarged by up to this share, and one random window is taken of both
-    mirror: bool = False  # and mirrored half of the time: not for chests, whose heart is on one side
-    augment: Literal["none", "fixed", "adaptive"] = "none"  # what the discriminators are shown: see gan_core.augment
+    zoom: float = 0.1  # pairs are enlarged by up to this fraction and cropped at random, both alike ...
+    mirror: bool = False  # ... and mirrored half of the time; not for chests, where the heart lies on one side
+    augment: Literal["none", "fixed", "adaptive"] = "none"  # of the discriminators' input: see gan_core.augment
     lr: float = 2e-4  # falls linearly to 0 over the second half of the run
     beta1: float = 0.5
     beta2: float = 0.999
@@ -59,7 +60,7 @@ PRESETS = {
 
 
 class Pix2Pix(Family):
-    """A translation should be the partner itself, and look like one beside its input."""
+    """A translation should equal the true partner, and look real beside its input."""
 
     task = "translate"
     paired = True
@@ -73,19 +74,19 @@ class Pix2Pix(Family):
         ADVERSARIAL_BA,
         Metric(
             "loss/absolute_ab",
-            "Distance from the partner, {a} → {b}",
-            chart="Distance from the partner",
-            meaning="how far a translation is from the true picture of its pair: mean of both ways",
+            "L1 distance to the partner, {a} → {b}",
+            chart="L1 distance to the partner",
+            meaning="mean absolute difference of a translation and its true partner: mean of both directions",
             watch=True,
-            name="distance from the partner",
+            name="L1 distance to the partner",
         ),
         Metric(
             "loss/absolute_ba",
-            "Distance from the partner, {b} → {a}",
-            chart="Distance from the partner",
-            meaning="how far a translation is from the true picture of its pair: mean of both ways",
+            "L1 distance to the partner, {b} → {a}",
+            chart="L1 distance to the partner",
+            meaning="mean absolute difference of a translation and its true partner: mean of both directions",
             watch=True,
-            name="distance from the partner",
+            name="L1 distance to the partner",
         ),
         DISCRIMINATOR_A,
         DISCRIMINATOR_B,
@@ -114,15 +115,15 @@ class Pix2Pix(Family):
         real_a, real_b = self.jitter(real).chunk(2)
 
         fake_b, fake_a = self.generator_ab(real_a), self.generator_ba(real_b)
-        g_ab = losses.generator(self._judge(self.discriminator_b, real_a, fake_b), config.objective)
-        g_ba = losses.generator(self._judge(self.discriminator_a, real_b, fake_a), config.objective)
+        g_ab = losses.generator(self._patch_logits(self.discriminator_b, real_a, fake_b), config.objective)
+        g_ba = losses.generator(self._patch_logits(self.discriminator_a, real_b, fake_a), config.objective)
         absolute_ab, absolute_ba = losses.absolute(fake_b, real_b), losses.absolute(fake_a, real_a)
         g_loss = config.adversarial * (g_ab + g_ba) + config.absolute * (absolute_ab + absolute_ba)
         self.update("g", g_loss, rate=self.remaining)
 
-        # True and drawn partners go through in one call; instance norm keeps them apart.
-        d_a_real, d_a_fake = self._judge(self.discriminator_a, real_b, real_a, fake_a.detach()).chunk(2)
-        d_b_real, d_b_fake = self._judge(self.discriminator_b, real_a, real_b, fake_b.detach()).chunk(2)
+        # True and translated partners share one call: instance norm does not mix images.
+        d_a_real, d_a_fake = self._patch_logits(self.discriminator_a, real_b, real_a, fake_a.detach()).chunk(2)
+        d_b_real, d_b_fake = self._patch_logits(self.discriminator_b, real_a, real_b, fake_b.detach()).chunk(2)
         d_a = losses.discriminator(d_a_real, d_a_fake, config.objective)
         d_b = losses.discriminator(d_b_real, d_b_fake, config.objective)
         self.update("d", d_a + d_b, rate=self.remaining)
@@ -142,36 +143,36 @@ class Pix2Pix(Family):
             | {key.replace("/d", "/d_b"): value for key, value in accuracy_b.items()}
         )
 
-    def _judge(self, discriminator: nn.Module, given: Tensor, *partners: Tensor) -> Tensor:
-        """Logits of pictures beside each of their partners, one after the other; a pair is augmented as one picture."""
-        pairs = [torch.cat((given, partner.to(given.dtype)), 1) for partner in partners]
+    def _patch_logits(self, discriminator: nn.Module, inputs: Tensor, *partners: Tensor) -> Tensor:
+        """Patch logits of images beside each of their partners, concatenated; a pair is augmented as one image."""
+        pairs = [torch.cat((inputs, partner.to(inputs.dtype)), 1) for partner in partners]
         return discriminator(self.augment(torch.cat(pairs)))
 
     def jitter(self, real: Tensor) -> Tensor:
-        """Training pictures (2 n, C, H, W), the partners in the second half: one random window for both of a pair."""
+        """Training images (2 n, C, H, W), partners in the second half; both images of a pair get the same crop."""
         if not self.config.zoom and not self.config.mirror:
             return real
         numbers = self.uniform(len(real) // 2, 4).repeat(2, 1)
         return augment.window(real, numbers, self.config.zoom, self.config.mirror)
 
     def translate(self, images: Tensor, to: int) -> Tensor:
-        """Images (N, C, H, W) in [-1, 1] of the other domain in domain `to` (0: A, 1: B), by the averaged generator."""
+        """Images (N, C, H, W) in [-1, 1] of the other domain, translated to `to` (0: A, 1: B) by the averages."""
         return self.averaged("generator_ab" if to else "generator_ba")(images)
 
     def score(self, images: Tensor, labels: Tensor, z: Tensor | None = None) -> Tensor:
-        """The mean logit (N,) of each image's patches, as the partner of z, by the discriminator of its own domain.
+        """The mean logit (N,) of each image's patches as the partner of z, by the discriminator of its own domain.
 
-        Where z (N, C, H, W) is not given, an image is judged beside its translation into the other domain.
+        z: (N, C, H, W); without it, each image is scored beside its own translation to the other domain.
         """
         logits = []
         for domain, discriminator in enumerate((self.discriminator_a, self.discriminator_b)):
-            given = self.translate(images, 1 - domain) if z is None else z
-            pairs = torch.cat((given.to(images.dtype), images), 1)
+            inputs = self.translate(images, 1 - domain) if z is None else z
+            pairs = torch.cat((inputs.to(images.dtype), images), 1)
             logits.append(discriminator(pairs).float().mean((1, 2, 3)))
         return torch.where(labels > 0, logits[1], logits[0])
 
     def score_augmented(self, images: Tensor, labels: Tensor, partners: Tensor | None, augment: Augment) -> Tensor:
         assert partners is not None
-        pairs = augment(torch.cat((partners, images), 1))  # augmented as one picture
+        pairs = augment(torch.cat((partners, images), 1))  # augmented as one image
         logits = [d(pairs).float().mean((1, 2, 3)) for d in (self.discriminator_a, self.discriminator_b)]
         return torch.where(labels > 0, logits[1], logits[0])

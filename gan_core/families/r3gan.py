@@ -1,10 +1,10 @@
-"""R3GAN: relativistic pairs, penalties on real and generated images (Huang et al. 2024, arXiv:2501.05441).
+"""R3GAN: relativistic loss, gradient penalties on real and generated images (Huang et al. 2024, arXiv:2501.05441).
 
     python -m gan_core train r3gan --data phantom:cxr
 
-The discriminator is asked which of two images is real, one of each of the same class, so that it can never rest on
-having found all generated ones; gradient penalties at both keep the game steady without any normalisation, and both
-networks are plain residual ones. What 128 or 256 px need follows from the size: further stages of half the width.
+The discriminator decides which of two images of one class is real, so that its loss does not vanish once it recognises
+every generated image. Gradient penalties on real and generated images stabilise training without normalisation layers.
+Both networks are plain residual networks. At 128 and 256 px they have further stages of half the width.
 """
 
 import math
@@ -26,7 +26,7 @@ from gan_core.nets import (
     stages,
 )
 
-_FOLLOW = 0.02  # of the way to a step's mean logits, which the middle goes
+_FOLLOW = 0.02  # rate at which the mean logits of each class follow those of a step
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,12 @@ class Config:
     width: int = 20  # channels at the image's resolution, doubled at each halving ...
     max_width: int = 192  # ... up to this
     blocks: int = 1  # residual blocks at each resolution but the image's own
-    lr: float = 3e-4  # in the first half of a run; then it falls to 0
+    lr: float = 3e-4  # in the first half of the run, then linearly down to 0
     beta1: float = 0.0
     beta2: float = 0.99
-    r1: float = 1.0  # weight of the gradient penalty at real images, and of that at generated ones ...
-    pay: float = 0.125  # ... which this share of the images pays at each step
-    augment: Literal["none", "fixed", "adaptive"] = "none"  # what the discriminator is shown: see gan_core.augment
+    r1: float = 1.0  # weight of the gradient penalties on real and on generated images ...
+    pay: float = 0.125  # ... computed on this fraction of the images at each step
+    augment: Literal["none", "fixed", "adaptive"] = "none"  # of the discriminator's input: see gan_core.augment
     ema_decay: float = 0.999  # decay of the generator's moving average, 0 for none
 
 
@@ -51,7 +51,7 @@ PRESETS = {"r3gan": Config()}
 
 
 class R3GAN(Family):
-    """Which of the two is real? Asked of pairs of one class."""
+    """A relativistic GAN: which image of a pair of one class is real?"""
 
     conditional = True
     one_class = True
@@ -89,30 +89,30 @@ class R3GAN(Family):
         self.update("d", d_loss + self.config.r1 * penalty, self.remaining)
         self.discriminator.centre(torch.cat([d_real, d_fake]), labels.repeat(2), self.reduce)
 
-        # The real images' logits are those from before the update: another pass would change them little.
+        # Reuse the real logits from before the update: another pass would change them little.
         g_loss = losses.relativistic(self.discriminator(self.augment(fake), labels), d_real.detach())
         self.update("g", g_loss, self.remaining)
 
         return self.scalars({"loss/d": d_loss, "loss/g": g_loss} | losses.pair_accuracy(d_real, d_fake))
 
     def judge(self, real: Tensor, fake: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Logits (N,) of real and of generated images, and the sum of the gradient penalties at both, R1 + R2 (eq. 4).
+        """Logits (N,) of real and of generated images, and the sum of their gradient penalties, R1 + R2 (eq. 4).
 
-        A part of the images pays at every step. To let all of them pay every few steps (Karras 2020) costs the same,
-        and networks without normalisation do not bear the blows.
+        The penalties are computed on a fraction of the images at every step. Lazy penalties on all images every few
+        steps (Karras 2020) cost the same, but their spikes destabilise networks without normalisation.
         """
         rank, processes = self.share
-        whole = math.ceil(len(real) * processes * self.config.pay) if self.config.r1 else 0
-        paying = len(range(rank, whole, processes))  # of this process's share
+        total = math.ceil(len(real) * processes * self.config.pay) if self.config.r1 else 0
+        count = len(range(rank, total, processes))  # this process's share
         rest = self.discriminator(
-            self.augment(torch.cat([real[paying:], fake[paying:]])), torch.cat([labels[paying:]] * 2)
+            self.augment(torch.cat([real[count:], fake[count:]])), torch.cat([labels[count:]] * 2)
         )
-        if not paying:
+        if not count:
             return *rest.chunk(2), torch.zeros((), device=rest.device)
-        some = torch.cat([real[:paying], fake[:paying]]).requires_grad_()
-        logits = self.discriminator(self.augment(some), labels[:paying].repeat(2))
-        # The penalty is the mean over both kinds, half of what the two cost together; and over all that pay.
-        penalty = 2 * losses.gradient_penalty(logits, some) * (paying * processes / whole)
+        penalised = torch.cat([real[:count], fake[:count]]).requires_grad_()
+        logits = self.discriminator(self.augment(penalised), labels[:count].repeat(2))
+        # The mean over both kinds is half of R1 + R2; the last factor makes it the mean over all processes' images.
+        penalty = 2 * losses.gradient_penalty(logits, penalised) * (count * processes / total)
         pairs = zip(logits.chunk(2), rest.chunk(2), strict=True)
         d_real, d_fake = (torch.cat(parts) for parts in pairs)
         return d_real, d_fake, penalty
@@ -121,7 +121,7 @@ class R3GAN(Family):
         return self.averaged("generator")(z, labels)
 
     def score(self, images: Tensor, labels: Tensor, z: Tensor | None = None) -> Tensor:
-        """Logits (N,), less the middle of real and generated ones of the class: above 0 is nearer to real."""
+        """Logits (N,) minus the mean logit of real and generated images of the class: above 0 is nearer to real."""
         return self.discriminator(images, labels) - self.discriminator.middle[labels]
 
     def feed(self, name: str, network: nn.Module, real: Tensor, labels: Tensor) -> None:
@@ -129,7 +129,7 @@ class R3GAN(Family):
 
 
 class CentredDiscriminator(ProjectionDiscriminator):
-    """Follows where the logits of each class lie."""
+    """Projection discriminator that tracks the mean logit of each class in `middle`, (classes,)."""
 
     def __init__(self, features: nn.Module, classes: int) -> None:
         super().__init__(features, classes)
@@ -138,12 +138,12 @@ class CentredDiscriminator(ProjectionDiscriminator):
 
     @torch.no_grad()
     def centre(self, logits: Tensor, labels: Tensor, reduce: Callable[[Tensor], Tensor] | None) -> None:
-        """Follow the mean logit of each class, over as many real images as generated ones, logits and labels (2N,).
+        """Update the mean logit of each class from logits and labels (2N,) of as many real as generated images.
 
-        Pairs of one class say nothing of where its logits lie; only about this middle does the sign of one mean a side.
+        A loss on pairs of one class leaves the offset of its logits free. A sign has a meaning only about this mean.
         """
-        seen = logits.new_zeros(2, len(self.middle), dtype=torch.float32)
-        seen.index_add_(1, labels, torch.stack([logits.float(), torch.ones_like(logits, dtype=torch.float32)]))
-        total, count = seen if reduce is None else reduce(seen)
+        sums = logits.new_zeros(2, len(self.middle), dtype=torch.float32)
+        sums.index_add_(1, labels, torch.stack([logits.float(), torch.ones_like(logits, dtype=torch.float32)]))
+        total, count = sums if reduce is None else reduce(sums)
         mean = torch.where(count > 0, total / count.clamp(min=1e-6), self.middle)
         self.middle.lerp_(mean, _FOLLOW)

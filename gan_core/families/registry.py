@@ -1,8 +1,8 @@
-"""The presets there are, read from the families' files without importing them.
+"""The registry of presets, read from the families' files without importing them.
 
-A family's file is its own entry: its docstring's first line says what it is, the keys of its `PRESETS` are what a user
-types. Reading the source keeps torch out of the command line's help and of the app's memory. Other packages bring
-families by an entry point of the group `gan_core.families` that names such a module: see docs/adding-a-gan.md.
+A family's file registers itself: the first line of its docstring is its title, the keys of its `PRESETS` are the names
+that a user types. Reading the source keeps torch out of the command line's help and of the app's memory. Other packages
+add families by an entry point of the group `gan_core.families` that names such a module: see docs/adding-a-gan.md.
 """
 
 import ast
@@ -25,7 +25,7 @@ from gan_core.traits import FamilyTraits
 GROUP = "gan_core.families"
 _FAMILIES = Path(__file__).parent
 _NO_FAMILIES = ("__init__", "base", "loading", "registry")
-# What a user gets who names no size: a translator's step takes a pair of larger images.
+# Defaults by task. A translator's step takes one larger image of each domain.
 _IMAGE_SIZES = {"generate": 64, "translate": 128}
 _BATCH_SIZES = {"generate": 32, "translate": 1}
 _log = logging.getLogger(__name__)
@@ -33,17 +33,17 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Preset:
-    """What `train` accepts by name.
+    """A preset that `train` accepts by name.
 
-    family: the module below gan_core.families; traits: what the family says of itself, its metrics not yet brought to
-    a run's settings; module: of a plug-in, dotted, and nothing for ours.
+    family: the module in gan_core.families, or the name of a plug-in. traits: the family's declared traits, not yet
+    adapted to a run's settings (see `brought_to`). module: dotted name of a plug-in's module, empty for ours.
     """
 
     name: str
     family: str
     traits: FamilyTraits
-    image_size: int  # pixels a side where the user names none
-    batch_size: int  # images a step (of each domain) where the user says nothing
+    image_size: int  # default pixels per side
+    batch_size: int  # default images per step, of each domain
     module: str = ""
     suggested: bool = False  # offered to a user who has not chosen one
 
@@ -66,19 +66,19 @@ def presets() -> dict[str, Preset]:
         for preset in _read(path, path.stem) if path.stem not in _NO_FAMILIES else ():
             assert preset.name not in found, f"two families have a preset '{preset.name}'"
             found[preset.name] = preset
-    for preset in _foreign({preset.family for preset in found.values()} | {"base"}):
+    for preset in _plugin_presets({preset.family for preset in found.values()} | {"base"}):
         if preset.name in found:
-            _log.warning("plug-in '%s' left out: there is a preset '%s' already", preset.family, preset.name)
+            _log.warning("plug-in '%s' left out: another preset is called '%s'", preset.family, preset.name)
         else:
             found[preset.name] = preset
     return found
 
 
 def find_preset(name: str) -> Preset:
-    """The preset of that name, or of the name that it had before.
+    """The preset of that name; names of format 1 are accepted.
 
     Raises:
-        UserError: there is none of that name; the nearest is suggested.
+        UserError: there is no such preset; the message suggests the nearest name.
     """
     found = presets().get(name) or presets().get(current_preset(name))
     if found is None:
@@ -92,10 +92,10 @@ def suggested_preset() -> Preset:
 
 
 def traits_of(run: RunConfig, columns: Iterable[str] = ()) -> FamilyTraits:
-    """What the family of a run says of itself: as its config.json carries it; of a run of format 1, as the family says
-    today; where that is not installed, what the run's logged columns tell by their names.
+    """The traits of a run's family.
 
-    columns: of its metrics.csv.
+    They come from the run's config.json; for a run of format 1 from the family's file; if that is not installed, from
+    the names of the logged columns. columns: those of the run's metrics.csv.
     """
     if run.traits:
         return run.traits
@@ -103,13 +103,13 @@ def traits_of(run: RunConfig, columns: Iterable[str] = ()) -> FamilyTraits:
     if known := presets().get(run.preset) or by_family.get(run.family):
         return brought_to(known.traits, str(run.settings.get("objective", "")), run.settings)
     task = "translate" if run.domains else "generate"
-    judged = any(column.startswith("accuracy/d_") for column in columns)
+    has_discriminator = any(column.startswith("accuracy/d_") for column in columns)
     return FamilyTraits(
         task=task,
-        has_discriminator=judged,
+        has_discriminator=has_discriminator,
         objective=str(run.settings.get("objective", run.family)),
         metrics=metrics.resolved(
-            (*map(metrics.of_column, columns), *metrics.of_previews(task, judged, False, False)),
+            (*map(metrics.of_column, columns), *metrics.of_previews(task, has_discriminator, False, False)),
             str(run.settings.get("objective", run.family)),
             run.settings,
         ),
@@ -117,9 +117,9 @@ def traits_of(run: RunConfig, columns: Iterable[str] = ()) -> FamilyTraits:
 
 
 def brought_to(traits: FamilyTraits, objective: str, settings: Mapping[str, Any]) -> FamilyTraits:
-    """A family's traits as a run of these settings carries them: with all that it logs.
+    """A family's traits as a run with these settings stores them, with all metrics that it logs.
 
-    objective: the run's; the family's own if empty.
+    objective: that of the run; if empty, that of the family.
     """
     objective = objective or traits.objective
     kinds = traits.task, traits.has_discriminator, traits.paired, traits.one_way
@@ -130,20 +130,20 @@ def brought_to(traits: FamilyTraits, objective: str, settings: Mapping[str, Any]
 
 
 def targets(run: RunConfig) -> tuple[str, ...]:
-    """The domains that a translator's run translates to: the last where its family goes one way."""
+    """The target domains of a translator's run; only the second one if its family is one-way."""
     return run.domains[1:] if traits_of(run).one_way else run.domains
 
 
-def _foreign(taken: set[str]) -> Iterator[Preset]:
-    """Presets of plug-ins. One that cannot be read is named in a line of the log, and keeps nobody from working."""
+def _plugin_presets(taken: set[str]) -> Iterator[Preset]:
+    """Presets of plug-ins. A plug-in that cannot be read is skipped with a warning in the log."""
     for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
         try:
             if entry.name in taken:
-                raise UserError("there is a family of that name already")
+                raise UserError("another family has that name: rename the entry point")
             found = _read(_source(entry), entry.name, entry.value)
             if not found:
                 raise UserError(f"{entry.value} has no PRESETS")
-        # What a stranger's package may be damaged by is without end.
+        # A broken package may raise anything.
         except Exception as error:
             _log.warning("plug-in '%s' left out: %s", printable(entry.name, 60), printable(str(error), 300))
             continue
@@ -152,7 +152,7 @@ def _foreign(taken: set[str]) -> Iterator[Preset]:
 
 
 def _source(entry: EntryPoint) -> Path:
-    """A plug-in's file, found without importing it or the packages that it lies in."""
+    """The path of a plug-in's module, found without importing it or its parent packages."""
     first, *rest = entry.value.split(".")
     spec = importlib.util.find_spec(first)
     places = [Path(place) for place in spec.submodule_search_locations or ()] if spec else []
@@ -163,14 +163,14 @@ def _source(entry: EntryPoint) -> Path:
         for found in (path.with_suffix(".py"), path / "__init__.py"):
             if found.is_file():
                 return found
-    raise UserError(f"there is no module {entry.value}; an entry point names one, without a colon")
+    raise UserError(f"there is no module {entry.value}: the entry point must name a module, without a colon")
 
 
 def _read(path: Path, family: str, module: str = "") -> list[Preset]:
     """The presets of a family's file, read from its source.
 
     Raises:
-        UserError: it is no file of one family.
+        UserError: the file does not define exactly one family, or a declaration is not a plain value.
     """
     tree = ast.parse(path.read_text(encoding="utf-8"))
     names = _preset_names(tree)
@@ -188,7 +188,7 @@ def _read(path: Path, family: str, module: str = "") -> list[Preset]:
             found[name] = value.value
     task = str(found.get("task", "generate"))
     if task not in _IMAGE_SIZES:
-        raise UserError(f"its task is {task!r}; it can be generate or translate")
+        raise UserError(f"its task is {task!r}; it must be generate or translate")
     logged = found.get("metrics") or tuple(map(metrics.of_column, found.get("columns") or ()))
     traits = FamilyTraits(
         title=(ast.get_docstring(tree) or path.stem).splitlines()[0],
@@ -209,7 +209,7 @@ def _read(path: Path, family: str, module: str = "") -> list[Preset]:
     return [Preset(name, family, traits, size, batch, module, name == suggested) for name in names]
 
 
-# What a family's class may declare as plain values; `judges` is what `has_discriminator` was called before.
+# Class attributes of a family that are plain values; `judges` is the old name of `has_discriminator`.
 _ATTRIBUTES = frozenset(
     {"task", "conditional", "has_discriminator", "judges", "paired", "one_way", "objective", "color", "diagram"}
     | {"suggested", "image_size", "batch_size"}
@@ -223,27 +223,29 @@ def _preset_names(tree: ast.Module) -> list[str]:
         if name == "PRESETS" and isinstance(value, ast.Dict):
             names = [key.value for key in value.keys if isinstance(key, ast.Constant) and isinstance(key.value, str)]
     if wrong := [name for name in names if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,60}", name)]:
-        raise UserError(f"no preset can be called {wrong[0]!r}: runs are named by it")
+        raise UserError(
+            f"{wrong[0]!r} is no valid preset name: use at most 61 of A-Z a-z 0-9 . _ -, first a letter or digit"
+        )
     return names
 
 
 def _family_body(tree: ast.Module) -> list[ast.stmt]:
-    """The statements of the one class that is the family, after those of the classes of the file that it builds on."""
+    """The statements of the one family class, after those of its base classes in the same file."""
     classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
     bases = {name: [_last_name(base) for base in node.bases] for name, node in classes.items()}
 
-    def line(name: str) -> list[str]:
-        """The class and the classes of this file below it, the lowest first."""
-        return [each for base in bases[name] if base in classes and base != name for each in line(base)] + [name]
+    def ancestry(name: str) -> list[str]:
+        """The class and its base classes in this file, bases first."""
+        return [each for base in bases[name] if base in classes and base != name for each in ancestry(base)] + [name]
 
-    known = [name for name in classes if any("Family" in bases[each] for each in line(name))]
-    # A family may build on another package's: it is known by its step then.
-    known = known or [name for name in classes if any(_defines(classes[each], "train_step") for each in line(name))]
+    known = [name for name in classes if any("Family" in bases[each] for each in ancestry(name))]
+    # A family may derive from a family of another package: then its `train_step` identifies it.
+    known = known or [name for name in classes if any(_defines(classes[each], "train_step") for each in ancestry(name))]
     leaves = [name for name in known if not any(name in bases[other] for other in known)]
     if len(leaves) != 1:
-        held = f"{len(leaves)} families ({', '.join(leaves)})" if leaves else "no class that derives from Family"
-        raise UserError(f"the file holds {held}; a family is one file with one such class")
-    return [node for name in dict.fromkeys(line(leaves[0])) for node in classes[name].body]
+        content = f"{len(leaves)} families ({', '.join(leaves)})" if leaves else "no class that derives from Family"
+        raise UserError(f"the file holds {content}; it must hold exactly one class that derives from Family")
+    return [node for name in dict.fromkeys(ancestry(leaves[0])) for node in classes[name].body]
 
 
 def _defines(node: ast.ClassDef, method: str) -> bool:
@@ -255,7 +257,7 @@ def _last_name(node: ast.expr) -> str:
 
 
 def _assigned(node: ast.stmt) -> tuple[str, ast.expr | None]:
-    """The name and the value of a plain assignment."""
+    """The name and the value of an assignment to one name; ("", None) for any other statement."""
     if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
         return node.targets[0].id, node.value
     if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
@@ -264,7 +266,7 @@ def _assigned(node: ast.stmt) -> tuple[str, ast.expr | None]:
 
 
 def _default_objective(tree: ast.Module) -> str:
-    """The default of the setting `objective`, where the family has one."""
+    """The default of the setting `objective`; empty if the family has no such setting."""
     for node in tree.body:
         if isinstance(node, ast.ClassDef) and node.name == "Config":
             for each in node.body:
@@ -277,12 +279,12 @@ def _default_objective(tree: ast.Module) -> str:
 def _metrics(node: ast.expr) -> tuple[Metric, ...]:
     found = _literal(node)
     if not isinstance(found, tuple) or not all(isinstance(each, Metric) for each in found):
-        raise UserError(f"line {node.lineno}: metrics is not a tuple of Metric")
+        raise UserError(f"line {node.lineno}: metrics must be a tuple of Metric")
     return found
 
 
 def _literal(node: ast.expr) -> Any:
-    """The value of an expression of constants, tuples, and names and calls of `gan_core.metrics`; nothing is run."""
+    """The value of an expression of constants, tuples, and names and calls of `gan_core.metrics`; no code runs."""
     if isinstance(node, ast.Constant):
         return node.value
     if isinstance(node, ast.Tuple | ast.List):

@@ -1,10 +1,11 @@
-"""VAE: no game, an image is squeezed into a latent and drawn again (Kingma and Welling 2013, arXiv:1312.6114).
+"""VAE: an encoder and a decoder, without a discriminator (Kingma and Welling 2013, arXiv:1312.6114).
 
     python -m gan_core train vae --data phantom:cxr
 
-The yardstick without a discriminator. An encoder gives each image a cloud of latents, a generator draws the image again
-from one of them, and all clouds together are held near the normal distribution, so that a latent drawn from it is the
-latent of some image. What it is unsure of it draws as the mean of what could be: its images are soft.
+The reference that is not adversarial. The encoder maps an image to a normal distribution of latents, and the generator
+reconstructs the image from a sample of it. A divergence keeps these distributions near the standard normal, so that a
+standard normal latent decodes to a plausible image. Where the model is uncertain, it draws the mean of the possible
+images: its images are blurred.
 """
 
 import math
@@ -27,9 +28,9 @@ class Config:
     latent_size: int = 100
     width: int = 32  # channels at the image's resolution, doubled at each halving ...
     max_width: int = 96  # ... up to this
-    beta: float = 1.0  # weight of the latents' divergence (Higgins 2017)
+    beta: float = 1.0  # weight of the KL divergence of the latents (Higgins 2017)
     momentum: float = 0.1  # of the batch norms' running statistics
-    lr: float = 1e-3  # in the first half of a run; then it falls to 0
+    lr: float = 1e-3  # in the first half of the run, then linearly down to 0
     beta1: float = 0.9
     beta2: float = 0.999
     ema_decay: float = 0.999  # decay of the moving average of both networks, 0 for none
@@ -39,7 +40,7 @@ PRESETS = {"vae": Config()}
 
 
 class VAE(Family):
-    """Encode, draw a latent, decode."""
+    """Variational auto-encoder: encode, sample a latent, decode."""
 
     has_discriminator = False
     color = "#7F8C9B"
@@ -51,7 +52,7 @@ class VAE(Family):
             "loss/reconstruction",
             "Reconstruction error",
             "mean squared error",
-            meaning="mean squared error of a pixel, in [-1, 1], drawn again from its image's latent vector",
+            meaning="mean squared error of the pixels, in [-1, 1], reconstructed from the image's latent vector",
             watch=True,
             name="mean squared error",
         ),
@@ -59,7 +60,7 @@ class VAE(Family):
             "loss/kl",
             "Divergence of the latents",
             "nats",
-            meaning="what an image's latent vector tells of it, in nats: near 0 it tells nothing",
+            meaning="information in an image's latent vector, in nats; near 0 the latent vector is ignored",
             watch=True,
             name="nats",
         ),
@@ -75,24 +76,24 @@ class VAE(Family):
 
     def train_step(self, real: Tensor, labels: Tensor) -> Scalars:
         mean, log_variance = self.encoder(real)
-        # Drawn so that the gradient flows through (section 2.4).
-        drawn = self.generator(mean + torch.exp(log_variance / 2) * self.latents(len(real)))
-        error = (drawn.float() - real).square().mean()
-        # Appendix B, in nats an image.
+        # Reparameterised, so that the gradient flows through the sample (section 2.4).
+        reconstruction = self.generator(mean + torch.exp(log_variance / 2) * self.latents(len(real)))
+        error = (reconstruction.float() - real).square().mean()
+        # Appendix B, in nats per image.
         kl = (mean.square() + log_variance.exp() - 1 - log_variance).sum(1).mean() / 2
 
-        # The likelihood of a pixel under the variance that fits the error best (Rybkin 2020, arXiv:2006.13202, eq. 7):
-        # error and divergence are weighed against each other without a number to choose. It is written by its gradient,
-        # that of log(error) / 2, as the error is the whole batch's, of which a process may hold a part.
-        whole = error.detach().clone()
+        # The pixel likelihood under the optimal variance (Rybkin 2020, arXiv:2006.13202, eq. 7) balances error and
+        # divergence without a weight to choose. It is written as its gradient, that of log(error) / 2, because the
+        # error is that of the whole batch, of which a process may hold a part.
+        batch_error = error.detach().clone()
         if self.reduce is not None:
-            whole = self.reduce(whole)
-        loss = error / (2 * whole) + self.config.beta * kl / math.prod(self.image_shape)
+            batch_error = self.reduce(batch_error)
+        loss = error / (2 * batch_error) + self.config.beta * kl / math.prod(self.image_shape)
         self.update("g", loss, self.remaining)
         return self.scalars({"loss/reconstruction": error, "loss/kl": kl})
 
     def encode(self, images: Tensor) -> Tensor:
-        """Latents (N, latent_size) of images (N, C, H, W) in [-1, 1]: the middles of their clouds."""
+        """Latents (N, latent_size) of images (N, C, H, W) in [-1, 1]: the means of their distributions."""
         return self.averaged("encoder")(images)[0]
 
     def feed(self, name: str, network: nn.Module, real: Tensor, labels: Tensor) -> None:
@@ -100,7 +101,7 @@ class VAE(Family):
 
 
 class GaussianEncoder(nn.Module):
-    """Image (N, C, H, W) in [-1, 1] -> middle and log variance of its latents, (N, latent_size) each, float32."""
+    """Image (N, C, H, W) in [-1, 1] -> mean and log variance of its latents, (N, latent_size) each, float32."""
 
     def __init__(self, config: Config, channels: tuple[int, ...], image_shape: Shape) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Networks without a purpose of their own: the families give them one."""
+"""Building blocks: generators, discriminators and layers that the families combine."""
 
 from gan_core.nets.classes import ClassEmbedding, ConditionalGenerator, ProjectionDiscriminator
 from gan_core.nets.convolutional import ConvDiscriminator, ConvGenerator, Shape, stages
@@ -32,4 +32,4 @@ __all__ = [
     "stages",
 ]
 
-ToldGenerator = ConditionalGenerator  # its name before, for plug-ins
+ToldGenerator = ConditionalGenerator  # old name, for plug-ins

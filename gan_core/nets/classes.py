@@ -1,4 +1,4 @@
-"""How networks are told the class: a code beside the latent, a direction in the space of features."""
+"""Class conditioning: an embedding beside the latent in a generator, a projection of features in a discriminator."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,14 +6,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-_CODE = 16  # numbers that tell a generator the class
+_EMBEDDING_SIZE = 16  # of the class in a generator
 
 
 class ClassEmbedding(nn.Embedding):
-    """Labels (N,), or shares of the classes (N, classes) whose rows sum to 1 -> codes (N, size).
+    """Labels (N,), or class weights (N, classes) whose rows sum to 1 -> embeddings (N, size).
 
-    A trained embedding has a place for every class and none between them; a mixture of two places is where a generator
-    shows what it makes of the way between the classes (category morphing: Miyato and Koyama 2018, arXiv:1802.05637).
+    Training uses the embeddings of single classes only. A weighted mean of two embeddings interpolates between the
+    classes (category morphing: Miyato and Koyama 2018, arXiv:1802.05637).
     """
 
     def forward(self, labels: Tensor) -> Tensor:
@@ -25,23 +25,24 @@ class ClassEmbedding(nn.Embedding):
 class ConditionalGenerator(nn.Module):
     """Latent (N, latent_size) and labels as `ClassEmbedding` takes them -> image (N, C, H, W) in [-1, 1].
 
-    The class's code joins the latent; body: makes the generator from (N, as many numbers as it is given).
+    The class embedding is concatenated with the latent. body: builds the generator from the size of its input vector.
     """
 
     def __init__(self, latent_size: int, classes: int, body: Callable[[int], nn.Module]) -> None:
         super().__init__()
-        self.embedding = ClassEmbedding(classes, _CODE)
-        self.body = body(latent_size + _CODE)
+        self.embedding = ClassEmbedding(classes, _EMBEDDING_SIZE)
+        self.body = body(latent_size + _EMBEDDING_SIZE)
 
     def forward(self, z: Tensor, labels: Tensor) -> Tensor:
         return self.body(torch.cat([z, self.embedding(labels)], 1))
 
 
 class ProjectionDiscriminator(nn.Module):
-    """Image (N, C, H, W) and label (N,) -> logit (N,): a general answer, plus the features along the class's own
-    direction (Miyato and Koyama 2018, arXiv:1802.05637, eq. 4).
+    """Projection discriminator: image (N, C, H, W) and label (N,) -> logit (N,) (Miyato and Koyama 2018,
+    arXiv:1802.05637, eq. 4).
 
-    features: images to (N, feature_size), with that attribute.
+    The logit is a linear function of the features plus their inner product with an embedding of the class.
+    features: a network from images to (N, feature_size), with the attribute `feature_size`.
     """
 
     def __init__(self, features: Any, classes: int) -> None:
@@ -49,7 +50,7 @@ class ProjectionDiscriminator(nn.Module):
         self.features = features
         self.general = nn.Linear(features.feature_size, 1)
         self.direction = nn.Embedding(classes, features.feature_size)
-        # As small as the linear layer's weights, or the class drowns the picture at first.
+        # Scaled like the linear layer's weights; otherwise the class term would dominate at first.
         nn.init.normal_(self.direction.weight, std=features.feature_size**-0.5)
 
     def forward(self, images: Tensor, labels: Tensor) -> Tensor:

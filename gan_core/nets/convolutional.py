@@ -1,4 +1,4 @@
-"""Convolutional stacks that double or halve the resolution stage by stage (Radford 2015, arXiv:1511.06434)."""
+"""Convolutional networks that double or halve the resolution at each stage (Radford 2015, arXiv:1511.06434)."""
 
 import itertools
 from collections.abc import Sequence
@@ -15,21 +15,21 @@ Shape = tuple[int, int, int]  # channels, height, width
 
 
 def stages(image_size: int, width: int, max_width: int, smallest: int = 4) -> tuple[int, ...]:
-    """Channels at each resolution from `smallest` pixels up to the image's: `width` at the image's own, doubled at
-    each halving, never more than `max_width`.
+    """Channels at each resolution, from `smallest` pixels per side up to `image_size`.
+
+    The highest resolution has `width` channels; each halving doubles them, up to `max_width`.
     """
     halvings = (image_size // smallest).bit_length() - 1
     return tuple(min(width * 2**level, max_width) for level in range(halvings, -1, -1))
 
 
 class UpConv(nn.Conv2d):
-    """Nearest neighbours to twice the resolution, then a 3 x 3 convolution: (N, C, H, W) -> (N, D, 2H, 2W).
+    """Nearest-neighbour upsampling by 2, then a 3 x 3 convolution: (N, C, H, W) -> (N, D, 2H, 2W).
 
-    Computed as one transposed convolution with the 4 x 4 kernel that the two together are: the same function with four
-    multiply-adds in place of nine.
+    Computed as one transposed convolution with the equivalent 4 x 4 kernel: four multiply-adds instead of nine.
     """
 
-    folded: Tensor | None = None  # the kernel of a network that learns no more: see `inference.precision`
+    folded: Tensor | None = None  # cached kernel at inference: see `inference.precision`
 
     def __init__(self, channels_in: int, channels_out: int) -> None:
         super().__init__(channels_in, channels_out, 3, bias=False)
@@ -41,18 +41,18 @@ class UpConv(nn.Conv2d):
         return F.conv_transpose2d(x, kernel, stride=2, padding=1)
 
     def fold(self) -> Tensor:
-        """The kernel (C, D, 4, 4) of the transposed convolution."""
-        # Each pixel of the doubled picture stands for two rows and columns: the kernel's neighbours add up in pairs.
-        wide = F.pad(self.weight.flip(2, 3), (1, 1, 1, 1))
-        rows = wide[:, :, :-1] + wide[:, :, 1:]
+        """The equivalent kernel (C, D, 4, 4) of the transposed convolution."""
+        # Upsampling repeats each row and column, so neighbouring kernel rows and columns add up in pairs.
+        padded = F.pad(self.weight.flip(2, 3), (1, 1, 1, 1))
+        rows = padded[:, :, :-1] + padded[:, :, 1:]
         return (rows[..., :-1] + rows[..., 1:]).transpose(0, 1)
 
 
 class ToImage(nn.Conv2d):
-    """The 3 x 3 convolution that ends a generator: (N, C, H, W) -> (N, few, H, W).
+    """The 3 x 3 output convolution of a generator: (N, C, H, W) -> (N, D, H, W) with few channels D.
 
-    Computed as one product to nine maps a channel, shifted and added: with so few channels a convolution has little to
-    multiply and spends its time on reading neighbours.
+    Computed as a 1 x 1 convolution to nine maps per channel, which are shifted and added: with so few output channels a
+    3 x 3 convolution would spend most of its time on memory access.
     """
 
     def __init__(self, channels_in: int, channels_out: int) -> None:
@@ -60,7 +60,7 @@ class ToImage(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         assert self.bias is not None
-        # `fold` adds what a pixel gives its neighbours, a convolution what they give to it: the kernel turns round.
+        # `fold` scatters to neighbours where a convolution gathers from them, so the kernel is flipped.
         kernels = self.weight.flip(2, 3).permute(0, 2, 3, 1).reshape(-1, self.in_channels, 1, 1)
         maps = F.conv2d(x, kernels).float().flatten(2)
         return F.fold(maps, x.shape[2:], self.kernel_size, padding=1) + self.bias[:, None, None]
@@ -69,8 +69,9 @@ class ToImage(nn.Conv2d):
 class ConvGenerator(nn.Module):
     """Latent (N, latent_size) -> image (N, C, H, W) in [-1, 1].
 
-    A linear layer makes channels[0] maps of the lowest resolution; each further stage doubles it by nearest neighbours
-    and a 3 x 3 convolution, which leaves no checkerboard (Odena 2016). The last stage has the image's resolution.
+    A linear layer makes channels[0] maps of the lowest resolution. Each further stage doubles the resolution by
+    nearest-neighbour upsampling and a 3 x 3 convolution, which avoids checkerboard artefacts (Odena 2016). The last
+    stage has the image's resolution.
     """
 
     def __init__(self, latent_size: int, channels: Sequence[int], image_shape: Shape, momentum: float = 0.1) -> None:
@@ -95,7 +96,7 @@ class ConvGenerator(nn.Module):
 class ConvDiscriminator(nn.Module):
     """Image (N, C, H, W) in [-1, 1] -> features (N, feature_size), or a logit (N,) with `classify`.
 
-    channels: of each stage; strides: 2 halves the resolution, 1 keeps it (all halve if not given).
+    channels: of each stage; strides: of each stage, 2 halves the resolution, 1 keeps it (default: all 2).
     normalize: batch norm from the second stage on. spectral: spectral norm on every layer (Miyato 2018).
     """
 

@@ -1,5 +1,6 @@
-"""What networks do together that several processes train, each with a share of the batch, so that their step is that of
-one process with the whole batch. Process `rank` of `processes` has the pictures number rank, rank + processes, ...
+"""Collective operations that make a step of several processes equal to a step of one process with the whole batch.
+
+Each process has a share of the batch: process `rank` of `processes` has the images rank, rank + processes, ...
 """
 
 import torch
@@ -12,12 +13,12 @@ ALONE: Share = (0, 1)
 
 
 def mean(x: Tensor, processes: int) -> Tensor:
-    """The mean of a tensor over the processes, in each of them; gradients flow through, to any order."""
+    """The mean of `x` over the processes, returned in each of them; differentiable to any order."""
     return all_reduce(x, op=dist.ReduceOp.SUM) / processes
 
 
 def gathered(x: Tensor, processes: int) -> Tensor:
-    """The whole batch (N * processes, ...) of which each process has a share (N, ...); without gradients."""
+    """The whole batch (N * processes, ...) from each process's share `x` (N, ...); no gradients."""
     shares = [torch.empty_like(x, memory_format=torch.contiguous_format) for _ in range(processes)]
     dist.all_gather(shares, x.contiguous())
     return torch.stack(shares, 1).flatten(0, 1)

@@ -1,4 +1,4 @@
-"""Multi-layer perceptrons: the networks of the first GANs."""
+"""Multi-layer perceptrons, the networks of the first GANs."""
 
 import math
 from collections.abc import Sequence
@@ -12,10 +12,10 @@ from gan_core.nets.norm import BatchNorm1d
 
 
 class Perceptron(nn.Sequential):
-    """Linear layers with leaky ReLU between them: (N, ...) of sizes[0] numbers -> (N, sizes[-1]).
+    """Linear layers with leaky ReLU between them: (N, ...), flattened to (N, sizes[0]) -> (N, sizes[-1]).
 
-    normalize: batch norm after each hidden activation; momentum: of its running averages (1 - what Keras calls so).
-    dropout: after the hidden layers from number `dropout_from` on.
+    normalize: batch norm after each hidden activation; momentum: of its running averages (1 - momentum in Keras).
+    dropout: its probability, after the hidden layers from index `dropout_from` on.
     """
 
     def __init__(
@@ -43,9 +43,9 @@ class Perceptron(nn.Sequential):
 
 
 class ImagePerceptron(nn.Module):
-    """A generator that treats the picture as a vector: latent (N, sizes[0]) -> image (N, C, H, W) in [-1, 1].
+    """A generator whose output is one vector: latent (N, sizes[0]) -> image (N, C, H, W) in [-1, 1].
 
-    bands: the vector is the picture's bands of detail in place of its pixels.
+    bands: the vector holds the image's bands of detail instead of its pixels: see `pyramid`.
     """
 
     def __init__(self, sizes: Sequence[int], image_shape: Shape, momentum: float = 0.1, bands: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""The history of generated pictures that a discriminator learns from."""
+"""The history of generated images that a discriminator trains on."""
 
 import torch
 from torch import Tensor, nn
@@ -7,11 +7,10 @@ from gan_core.nets import distributed
 
 
 class ImagePool(nn.Module):
-    """Keeps `size` generated pictures and hands out older ones half of the time (Shrivastava 2017, arXiv:1612.07828,
-    section 2.3), so that the discriminator does not forget what the generator used to draw.
+    """Keeps `size` generated images and returns older ones half of the time (Shrivastava 2017, arXiv:1612.07828,
+    section 2.3), so that the discriminator does not forget earlier outputs of the generator.
 
-    Its pictures are part of the state that a checkpoint holds. Of several processes each keeps the same ones, drawn by
-    all of them.
+    Checkpoints hold its images. With several processes, each keeps the same images, gathered from all of them.
     """
 
     pictures: Tensor
@@ -23,24 +22,24 @@ class ImagePool(nn.Module):
 
     @torch.no_grad()
     def forward(self, fresh: Tensor, seen: int) -> Tensor:
-        """Pictures (N, C, H, W) to learn from in place of the fresh ones (N, C, H, W).
+        """Images (N, C, H, W) to train on: the fresh ones (N, C, H, W), about half of them swapped for older ones.
 
-        seen: how many have come before these, from which the pool knows how full it is.
+        seen: number of images passed in before these, from which the pool derives how full it is.
         """
         size, (rank, processes) = len(self.pictures), self.share
         if not size:
             return fresh.detach()
-        given = fresh.detach().to(self.pictures.dtype).clone()
+        images = fresh.detach().to(self.pictures.dtype).clone()
         if processes > 1:
-            given, seen = distributed.gathered(given, processes), seen * processes
-        # Drawn on the processor: looking at numbers of a GPU would wait for it.
-        swaps = torch.rand(len(given), device="cpu").lt(0.5).tolist()
-        places = torch.randint(size, (len(given),), device="cpu").tolist()
+            images, seen = distributed.gathered(images, processes), seen * processes
+        # Drawn on the CPU: reading numbers from a GPU would wait for it.
+        swaps = torch.rand(len(images), device="cpu").lt(0.5).tolist()
+        places = torch.randint(size, (len(images),), device="cpu").tolist()
         for index, (swap, place) in enumerate(zip(swaps, places, strict=True)):
             if seen + index < size:
-                self.pictures[seen + index] = given[index]
+                self.pictures[seen + index] = images[index]
             elif swap:
                 older = self.pictures[place].clone()
-                self.pictures[place] = given[index]
-                given[index] = older
-        return given[rank::processes]
+                self.pictures[place] = images[index]
+                images[index] = older
+        return images[rank::processes]

@@ -1,7 +1,7 @@
-"""Pictures as bands of detail, coarse to fine: the Laplacian pyramid (Burt and Adelson 1983).
+"""The Laplacian pyramid: images as bands of detail, coarse to fine (Burt and Adelson 1983).
 
-A perceptron that works on bands in place of pixels can tell grain from shape: neighbouring pixels say almost the same,
-bands do not.
+Neighbouring pixels are strongly correlated, bands are not. A perceptron on bands can therefore treat texture and shape
+separately.
 """
 
 import torch
@@ -10,23 +10,23 @@ from torch import Tensor
 
 from gan_core.nets.convolutional import Shape
 
-_SMALLEST = 4  # pixels a side of the coarsest band
+_SMALLEST = 4  # pixels per side of the coarsest band
 
 
 def band_sizes(image_size: int) -> list[int]:
-    """Pixels a side of each band, coarse to fine: 4, 8, ... the image's."""
+    """Pixels per side of each band, coarse to fine: 4, 8, ..., `image_size`."""
     return [_SMALLEST << level for level in range((image_size // _SMALLEST).bit_length())]
 
 
 def band_count(image_shape: Shape) -> int:
-    """How many numbers the bands of an image have together."""
+    """The number of values in all bands of an image together."""
     return image_shape[0] * sum(size * size for size in band_sizes(image_shape[1]))
 
 
 def to_bands(images: Tensor) -> Tensor:
-    """Images (N, C, S, S) -> their bands (N, band_count): what each size adds to the next coarser one.
+    """Images (N, C, S, S) -> bands (N, band_count): the coarsest image, then what each finer size adds to the coarser.
 
-    Each band is scaled up by its level, since pictures have less detail the finer it is.
+    Each band is multiplied by its level + 1, because finer detail is weaker.
     """
     finer, bands = images, []
     sizes = band_sizes(images.shape[-1])
@@ -38,7 +38,7 @@ def to_bands(images: Tensor) -> Tensor:
 
 
 def from_bands(bands: Tensor, image_shape: Shape) -> Tensor:
-    """Bands (N, band_count) -> the picture they add up to (N, C, S, S), each finer band at half the strength."""
+    """Bands (N, band_count) -> their sum, an image (N, C, S, S); each finer band counts half as much."""
     channels, sizes = image_shape[0], band_sizes(image_shape[1])
     parts = bands.split([channels * size * size for size in sizes], 1)
     picture = parts[0].unflatten(1, (channels, sizes[0], sizes[0]))

@@ -1,8 +1,8 @@
-"""Residual networks without any normalisation, for generators and discriminators that penalties keep steady.
+"""Residual networks without normalisation layers, for GANs that gradient penalties stabilise.
 
-Each resolution has its own blocks; between two resolutions stands one convolution that doubles or halves. The second
-convolution of a block starts at zero (Zhang 2019, arXiv:1901.09321): every network begins as the plain stack of its
-steps between resolutions, and needs no batch norm to begin well.
+Each resolution has its own blocks, and one convolution doubles or halves the resolution between them. The second
+convolution of a block starts at zero (Zhang 2019, arXiv:1901.09321), so every block starts as the identity and training
+starts well without batch norm.
 """
 
 import itertools
@@ -17,27 +17,27 @@ from gan_core.nets.convolutional import Shape, ToImage, UpConv
 
 Layer = TypeVar("Layer", bound=nn.Conv2d)
 
-_SLOPE = 0.2  # of the leaky rectifiers below zero
+_SLOPE = 0.2  # of the leaky ReLU below zero
 
 
 class PlainBlock(nn.Module):
-    """(N, C, H, W) -> the same: rectifier, 3 x 3 convolution, twice, added to the input (He 2016, arXiv:1603.05027)."""
+    """(N, C, H, W) -> (N, C, H, W): x + twice (leaky ReLU, 3 x 3 convolution) (He 2016, arXiv:1603.05027)."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.first = _started(nn.Conv2d(channels, channels, 3, padding=1))
-        self.second = _started(nn.Conv2d(channels, channels, 3, padding=1))
+        self.first = _initialised(nn.Conv2d(channels, channels, 3, padding=1))
+        self.second = _initialised(nn.Conv2d(channels, channels, 3, padding=1))
         nn.init.zeros_(self.second.weight)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.second(_rectified(self.first(_rectified(x))))
+        return x + self.second(_leaky_relu(self.first(_leaky_relu(x))))
 
 
 class ResidualGenerator(nn.Module):
     """Latent (N, latent_size) -> image (N, C, H, W) in [-1, 1].
 
-    channels: at each resolution, the lowest first and the image's own last; blocks: at each but the image's own, where
-    one would cost as much as all others together.
+    channels: at each resolution, from the lowest to the image's. blocks: residual blocks at each resolution but the
+    image's, where one would cost as much as all others together.
     """
 
     def __init__(self, latent_size: int, channels: Sequence[int], image_shape: Shape, blocks: int = 1) -> None:
@@ -48,45 +48,45 @@ class ResidualGenerator(nn.Module):
         self.stages = nn.ModuleList(
             nn.Sequential(*(PlainBlock(width) for _ in range(blocks))) for width in channels[:-1]
         )
-        self.ups = nn.ModuleList(_started(UpConv(*pair)) for pair in itertools.pairwise(channels))
+        self.ups = nn.ModuleList(_initialised(UpConv(*pair)) for pair in itertools.pairwise(channels))
         self.to_image = ToImage(channels[-1], image_shape[0])
 
     def forward(self, z: Tensor) -> Tensor:
         maps = self.project(z).unflatten(1, self.start).contiguous(memory_format=torch.channels_last)
         for stage, up in zip(self.stages, self.ups, strict=True):
-            maps = up(_rectified(stage(maps)))
-        return self.to_image(_rectified(maps)).tanh()
+            maps = up(_leaky_relu(stage(maps)))
+        return self.to_image(_leaky_relu(maps)).tanh()
 
 
 class ResidualDiscriminator(nn.Module):
-    """Image (N, C, H, W) in [-1, 1] -> features (N, feature_size): the generator's stages from the other end.
+    """Image (N, C, H, W) in [-1, 1] -> features (N, feature_size): the generator's stages in reverse.
 
-    channels: at half the image's resolution first, the lowest one last. There each channel is weighed pixel by pixel
-    into one number (Huang 2024, arXiv:2501.05441, appendix).
+    channels: at each resolution, from half the image's to the lowest. There a depthwise convolution reduces each
+    channel to one number (Huang 2024, arXiv:2501.05441, appendix).
     """
 
     def __init__(self, channels: Sequence[int], image_shape: Shape, blocks: int = 1) -> None:
         super().__init__()
         pairs = itertools.pairwise((image_shape[0], *channels))
-        self.downs = nn.ModuleList(_started(nn.Conv2d(*pair, 4, stride=2, padding=1)) for pair in pairs)
+        self.downs = nn.ModuleList(_initialised(nn.Conv2d(*pair, 4, stride=2, padding=1)) for pair in pairs)
         self.stages = nn.ModuleList(nn.Sequential(*(PlainBlock(width) for _ in range(blocks))) for width in channels)
         self.feature_size = channels[-1]
         lowest = image_shape[1] >> len(channels)
-        self.weigh = _started(nn.Conv2d(self.feature_size, self.feature_size, lowest, groups=self.feature_size))
+        self.weigh = _initialised(nn.Conv2d(self.feature_size, self.feature_size, lowest, groups=self.feature_size))
 
     def forward(self, images: Tensor) -> Tensor:
         maps = images.contiguous(memory_format=torch.channels_last)
         for down, stage in zip(self.downs, self.stages, strict=True):
-            maps = _rectified(stage(down(maps)))
+            maps = _leaky_relu(stage(down(maps)))
         return self.weigh(maps).flatten(1)
 
 
-def _rectified(x: Tensor) -> Tensor:
+def _leaky_relu(x: Tensor) -> Tensor:
     return F.leaky_relu(x, _SLOPE)
 
 
-def _started(layer: Layer) -> Layer:
-    """The layer with weights that keep the size of what passes through it and a rectifier (He 2015)."""
+def _initialised(layer: Layer) -> Layer:
+    """The layer with He initialisation, which keeps the variance of activations (He 2015)."""
     nn.init.kaiming_normal_(layer.weight, a=_SLOPE)
     if layer.bias is not None:
         nn.init.zeros_(layer.bias)

@@ -1,6 +1,6 @@
-"""Networks that turn one picture into another of the same size, and the critic that looks at patches of it.
+"""Image-to-image translators, and the patch discriminator.
 
-All take and give (N, C, H, W); pictures are in [-1, 1].
+Inputs and outputs are (N, C, H, W); images are in [-1, 1].
 """
 
 import itertools
@@ -14,20 +14,20 @@ from gan_core.nets.norm import InstanceNorm
 
 Residual = Literal["add", "concatenate"]
 Upsampling = Literal["resize", "transposed"]
-_NEARLY = 0.995  # of the way to black and white, where the inverse of tanh is still finite
+_ATANH_SCALE = 0.995  # keeps the inverse of tanh finite at black and white
 
 
 class ResNetTranslator(nn.Module):
     """The generator of CycleGAN (Zhu 2017, arXiv:1703.10593, appendix 7.2, after Johnson 2016).
 
-    A 7 x 7 stem of `width` channels, two down-samplings to 4 * width, `blocks` residual blocks, two up-samplings and a
-    7 x 7 convolution to the picture; instance norm, reflected borders.
+    A 7 x 7 stem of `width` channels, two downsampling layers to 4 * width, `blocks` residual blocks, two upsampling
+    layers and a 7 x 7 output convolution; instance norm, reflection padding.
 
-    residual: a block's result is added to its input, or joined to it as further channels.
-    upsampling: `resize` is nearest neighbours and a 3 x 3 convolution, which cannot leave a checkerboard (Odena 2016);
-    `transposed` is the paper's strided transposed convolution.
-    change: the network adds to its input before the last tanh in place of drawing it anew, and starts as the identity:
-    what need not change keeps its detail, however narrow the network.
+    residual: whether a block's result is added to its input, or concatenated with it as further channels.
+    upsampling: `resize` is nearest-neighbour upsampling and a 3 x 3 convolution, which avoids checkerboard artefacts
+    (Odena 2016); `transposed` is the paper's strided transposed convolution.
+    change: the network adds its output to its input before the last tanh, and starts as the identity. Regions that need
+    no change keep their detail, however narrow the network.
     """
 
     def __init__(
@@ -55,54 +55,54 @@ class ResNetTranslator(nn.Module):
             deep = width_out
         layers.append(nn.Conv2d(width, channels, 7, padding=3, padding_mode="reflect"))
         self.body = nn.Sequential(*layers)
-        self.body.apply(_start)
+        self.body.apply(_initialise)
         if change:
             nn.init.zeros_(layers[-1].get_parameter("weight"))
 
     def forward(self, x: Tensor) -> Tensor:
-        return self._picture(x, self.body(x.contiguous(memory_format=torch.channels_last)))
+        return self._to_image(x, self.body(x.contiguous(memory_format=torch.channels_last)))
 
-    def _picture(self, x: Tensor, drawn: Tensor) -> Tensor:
-        return (torch.atanh(_NEARLY * x.float()) + drawn).tanh() if self.change else drawn.tanh()
+    def _to_image(self, x: Tensor, y: Tensor) -> Tensor:
+        return (torch.atanh(_ATANH_SCALE * x.float()) + y).tanh() if self.change else y.tanh()
 
     @property
-    def looked_at(self) -> tuple[int, ...]:
-        """Of `body`, the layers whose results `features` gives: both down-samplings, the first block and the fifth."""
+    def feature_layers(self) -> tuple[int, ...]:
+        """Indices in `body` of the layers that `features` returns: both downsampling layers, first and fifth block."""
         blocks = [place for place, layer in enumerate(self.body) if isinstance(layer, ResidualBlock)]
-        downs = [place for place, layer in enumerate(self.body) if getattr(layer, "stride", 1) == (2, 2)][:2]
-        return (*downs, *sorted({blocks[0], blocks[min(4, len(blocks) - 1)]}))
+        downsampling = [place for place, layer in enumerate(self.body) if getattr(layer, "stride", 1) == (2, 2)][:2]
+        return (*downsampling, *sorted({blocks[0], blocks[min(4, len(blocks) - 1)]}))
 
     @property
     def feature_widths(self) -> tuple[int, ...]:
-        """Channels of each of the maps of `features`."""
-        layers = [self.body[place] for place in self.looked_at]
+        """Channels of each map that `features` returns."""
+        layers = [self.body[place] for place in self.feature_layers]
         return (
             self.channels,
             *(layer.out_channels for layer in layers if isinstance(layer, nn.Conv2d | ResidualBlock)),
         )
 
     def features(self, x: Tensor) -> list[Tensor]:
-        """The maps (N, D, h, w) that patches are compared in, the picture itself first (Park 2020, arXiv:2007.15651,
-        appendix C.1): those of the encoder alone.
+        """Feature maps (N, D, h, w) for comparing patches, the image itself first, then layers of the encoder (Park
+        2020, arXiv:2007.15651, appendix C.1).
         """
-        return self._run(x, max(self.looked_at) + 1)[0]
+        return self._run(x, max(self.feature_layers) + 1)[0]
 
     def translated(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """The picture that `forward` gives, and the `features` of x that it went through on its way."""
-        maps, drawn = self._run(x, len(self.body))
-        return self._picture(x, drawn), maps
+        """The output of `forward` and the `features` of x, in one pass."""
+        maps, y = self._run(x, len(self.body))
+        return self._to_image(x, y), maps
 
     def _run(self, x: Tensor, layers: int) -> tuple[list[Tensor], Tensor]:
-        maps, y, looked_at = [x], x.contiguous(memory_format=torch.channels_last), self.looked_at
+        maps, y, feature_layers = [x], x.contiguous(memory_format=torch.channels_last), self.feature_layers
         for place, layer in enumerate(self.body[:layers]):
             y = layer(y)
-            if place in looked_at:
+            if place in feature_layers:
                 maps.append(y)
         return maps, y
 
 
 class ResidualBlock(nn.Module):
-    """Two 3 x 3 convolutions whose result is added to the input (He 2016), or joined to it as `width` more channels."""
+    """Two 3 x 3 convolutions, added to the input (He 2016) or concatenated with it as `width` more channels."""
 
     def __init__(self, channels: int, width: int, residual: Residual) -> None:
         super().__init__()
@@ -122,12 +122,12 @@ class ResidualBlock(nn.Module):
 
 
 class UNetTranslator(nn.Module):
-    """An encoder-decoder whose levels are joined across (pix2pix: Isola 2017, arXiv:1611.07004, section 3.2).
+    """U-Net: an encoder-decoder with skip connections (pix2pix: Isola 2017, arXiv:1611.07004, section 3.2).
 
-    Each level halves the picture down to 4 pixels a side with a 4 x 4 convolution; channels double from `width` up to
-    `max_width`. The decoder doubles it again and sees the encoder's maps of the same size beside its own. The finest
-    level has the picture's own resolution, so that an edge need not be drawn anew, and a layer that joins the two:
-    what a grey means depends on where it lies.
+    Each level halves the resolution with a 4 x 4 convolution, down to 4 pixels per side; channels double from `width`
+    up to `max_width`. The decoder doubles the resolution again and takes the encoder's maps of the same size as further
+    input. The finest skip connection has the image's own resolution, so that edges need not be redrawn. A convolution
+    there combines both inputs, because the meaning of a grey value depends on its position.
     """
 
     def __init__(self, channels: int, size: int, width: int, max_width: int, upsampling: Upsampling = "resize") -> None:
@@ -141,7 +141,7 @@ class UNetTranslator(nn.Module):
             )
             for fine, coarse in itertools.pairwise(widths)
         )
-        # From the coarsest up; all but the first see the encoder's maps too.
+        # From the coarsest level up; all but the first take the encoder's maps, too.
         self.up = nn.ModuleList(
             nn.Sequential(nn.ReLU(), up(widths[level] * joined, widths[level - 1], upsampling), InstanceNorm())
             for level, joined in zip(range(halvings, 0, -1), [1] + [2] * (halvings - 1), strict=True)
@@ -154,7 +154,7 @@ class UNetTranslator(nn.Module):
             nn.Conv2d(widths[0], channels, 3, padding=1, padding_mode="reflect"),
             nn.Tanh(),
         )
-        self.apply(_start)
+        self.apply(_initialise)
 
     def forward(self, x: Tensor) -> Tensor:
         maps = [self.stem(x.contiguous(memory_format=torch.channels_last))]
@@ -167,17 +167,18 @@ class UNetTranslator(nn.Module):
 
 
 class PatchDiscriminator(nn.Module):
-    """Logits for overlapping patches, not for the picture as a whole: (N, C, H, W) -> (N, 1, h, w).
+    """PatchGAN discriminator: images (N, C, H, W) -> logits (N, 1, h, w) of overlapping patches.
 
-    strided 3: the 70 x 70 patches of pix2pix and CycleGAN, a 30 x 30 map at 256 px. strided 4: a further halving, and
-    a 16 x 16 map at 256 px. 4 x 4 convolutions throughout, instance norm but in the first, leaky ReLU.
+    strided: number of stride-2 layers. 3 gives the 70 x 70 patches of pix2pix and CycleGAN, a 30 x 30 map at 256 px;
+    4 gives a 16 x 16 map at 256 px. All convolutions are 4 x 4, with leaky ReLU, and instance norm in all but the first
+    and the last.
     """
 
     def __init__(self, channels: int, width: int, strided: Literal[3, 4] = 3) -> None:
         super().__init__()
         widths = [min(width * 2**level, 8 * width) for level in range(strided + 1)]
         layers: list[nn.Module] = [nn.Conv2d(channels, width, 4, stride=2, padding=1), nn.LeakyReLU(0.2, inplace=True)]
-        # With four halvings the last two convolutions keep the map's size, with three each takes a pixel off.
+        # With four halvings the last two convolutions keep the map's size; with three, each removes one pixel.
         last = nn.ZeroPad2d((1, 2, 1, 2) if strided == 4 else 1)
         for level in range(1, strided):
             layers.append(nn.Conv2d(widths[level - 1], widths[level], 4, stride=2, padding=1, bias=False))
@@ -185,21 +186,21 @@ class PatchDiscriminator(nn.Module):
         layers += [last, nn.Conv2d(widths[strided - 1], widths[strided], 4, bias=False)]
         layers += [InstanceNorm(), nn.LeakyReLU(0.2, inplace=True), last, nn.Conv2d(widths[strided], 1, 4)]
         self.body = nn.Sequential(*layers)
-        self.body.apply(_start)
+        self.body.apply(_initialise)
 
     def forward(self, images: Tensor) -> Tensor:
         return self.body(images.contiguous(memory_format=torch.channels_last))
 
 
 def up(channels_in: int, channels_out: int, kind: Upsampling) -> nn.Module:
-    """A layer to twice the resolution."""
+    """A layer that doubles the resolution."""
     if kind == "resize":
         return UpConv(channels_in, channels_out)
     return nn.ConvTranspose2d(channels_in, channels_out, 3, stride=2, padding=1, output_padding=1, bias=False)
 
 
-def _start(layer: nn.Module) -> None:
-    """Normal weights of deviation 0.02, as in the papers."""
+def _initialise(layer: nn.Module) -> None:
+    """Draw normal weights of standard deviation 0.02, as in the papers."""
     if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
         nn.init.normal_(layer.weight, 0.0, 0.02)
         if layer.bias is not None:

@@ -1,4 +1,4 @@
-"""The discriminator that answers for every pixel as well (Schönfeld, Schiele, Khoreva 2020, arXiv:2002.12655)."""
+"""The U-Net discriminator, with a logit for each pixel (Schönfeld, Schiele, Khoreva 2020, arXiv:2002.12655)."""
 
 import itertools
 from collections.abc import Sequence
@@ -9,18 +9,18 @@ from torch import Tensor, nn
 
 from gan_core.nets.convolutional import Shape, ToImage, UpConv
 
-_FINEST = 16  # channels of the decoder at the picture's resolution, where each costs most
+_FINEST = 16  # channels of the decoder at the image's resolution, where each costs most
 
 
 class UNetDiscriminator(nn.Module):
-    """Image (N, C, H, W) in [-1, 1] -> logit (N,); `everywhere` gives a logit for each pixel too.
+    """Image (N, C, H, W) in [-1, 1] -> logit (N,); `everywhere` also returns a logit for each pixel.
 
-    The encoder is that of a plain discriminator, each stage half as large, and answers for the picture as a whole. The
-    decoder goes back up to the picture's resolution and sees the encoder's maps of the same size beside its own: a
-    generator is told where a picture is wrong.
+    The encoder is a plain discriminator whose stages halve the resolution; it gives the logit of the whole image. The
+    decoder doubles the resolution back to that of the image and takes the encoder's maps of the same size as further
+    input. Its logits show the generator where an image looks generated.
 
-    channels: of each stage of the encoder. classes: how many there are where the logits depend on a label (N,): then
-    the features along the class's own direction are added, at the bottom and at every pixel (projection: Miyato and
+    channels: of each stage of the encoder. classes: number of classes if the logits depend on a label (N,), else 0.
+    With classes, both logits add the inner product of the features with a class embedding (projection: Miyato and
     Koyama 2018, arXiv:1802.05637, eq. 4; section 3.3 of the paper).
     """
 
@@ -39,16 +39,18 @@ class UNetDiscriminator(nn.Module):
         self.direction = nn.Embedding(classes, size) if classes else None
         self.direction_of_pixels = nn.Embedding(classes, _FINEST) if classes else None
         for directions in (self.direction, self.direction_of_pixels):
-            if directions is not None:  # as small as the linear layers' weights, or the class drowns the picture
+            if (
+                directions is not None
+            ):  # scaled like the linear layers' weights; otherwise the class term would dominate
                 nn.init.normal_(directions.weight, std=directions.embedding_dim**-0.5)
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
-        return self._answer(self._encoded(images)[-1], labels)
+        return self._image_logits(self._encoded(images)[-1], labels)
 
     def everywhere(self, images: Tensor, labels: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """The logit of each picture as a whole (N,) and those of its pixels (N, 1, H, W)."""
+        """Logits of whole images (N,) and of their pixels (N, 1, H, W)."""
         maps = self._encoded(images)
-        whole = self._answer(maps[-1], labels)
+        whole = self._image_logits(maps[-1], labels)
         y = maps.pop()
         for up in self.decoder:
             y = F.leaky_relu(up(y), 0.2)
@@ -65,42 +67,43 @@ class UNetDiscriminator(nn.Module):
         numbers: Tensor,
         labels: Tensor | None = None,
     ) -> Tensor:
-        """How much the answers for pixels depend on what is far from them, a scalar (section 3.2 of the paper, eq. 7).
+        """CutMix consistency loss, a scalar (section 3.2 of the paper, eq. 7).
 
-        Real pictures get a square of a generated one; each pixel should be judged as it was where it came from. Without
-        it the pixels' logits would all repeat the picture's. The authors let its weight grow over the first epochs,
-        beside a loss of twice the size, and have mixed pictures called generated as well; here neither is done.
+        A square of a generated image is pasted into a real one, and each pixel should keep the logit that it has in its
+        source image. Without this loss, all pixels would repeat the logit of the whole image. The paper ramps the
+        weight up over the first epochs, beside an adversarial loss of twice the size, and trains the discriminator to
+        classify mixed images as generated; here neither is done.
 
-        real, fake: pictures (N, C, H, W) and the logits of their pixels (N, 1, H, W). numbers: (N, 3) in [0, 1), where
-        each square is and its area, up to the whole (CutMix: Yun 2019, arXiv:1905.04899).
+        real, fake: images (N, C, H, W) and the logits of their pixels (N, 1, H, W). numbers: (N, 3) in [0, 1), row,
+        column and area of each square; the area may cover the whole image (CutMix: Yun 2019, arXiv:1905.04899).
         """
-        pasted = _squares(numbers, real[0].shape[-1])
+        pasted = _square_masks(numbers, real[0].shape[-1])
         _, pixels = self.everywhere(torch.where(pasted, fake[0], real[0]), labels)
         return (pixels - torch.where(pasted, fake[1], real[1])).float().square().mean()
 
     def _encoded(self, images: Tensor) -> list[Tensor]:
-        """The maps of each stage, fine to coarse."""
+        """The feature maps of each stage, fine to coarse."""
         maps = [images.contiguous(memory_format=torch.channels_last)]
         for down in self.encoder:
             maps.append(F.leaky_relu(down(maps[-1]), 0.2))
         return maps[1:]
 
-    def _answer(self, coarsest: Tensor, labels: Tensor | None) -> Tensor:
+    def _image_logits(self, coarsest: Tensor, labels: Tensor | None) -> Tensor:
         features = coarsest.flatten(1)
         logits = self.whole(features).squeeze(1)
         return logits if self.direction is None else logits + (features * self.direction(labels)).sum(1)
 
 
 def answers(discriminator: nn.Module, images: Tensor, *labels: Tensor) -> tuple[Tensor, ...]:
-    """All that a discriminator says of pictures: a logit (N,), and those of the pixels (N, 1, H, W) from a U-Net."""
+    """All outputs of a discriminator: logits (N,), and from a U-Net those of the pixels (N, 1, H, W), too."""
     if isinstance(discriminator, UNetDiscriminator):
         return discriminator.everywhere(images, *labels)
     return (discriminator(images, *labels),)
 
 
-def _squares(numbers: Tensor, size: int) -> Tensor:
-    """(N, 1, size, size): whether a pixel is in the square of a row, a column and an area, (N, 3) in [0, 1)."""
-    place = (torch.arange(size, device=numbers.device) + 0.5) / size
+def _square_masks(numbers: Tensor, size: int) -> Tensor:
+    """Masks (N, 1, size, size) of squares; numbers: row, column and area, (N, 3) in [0, 1)."""
+    position = (torch.arange(size, device=numbers.device) + 0.5) / size
     row, column, area = numbers[:, :, None].unbind(1)
-    down, across = ((place - centre).abs() < area.sqrt() / 2 for centre in (row, column))
+    down, across = ((position - centre).abs() < area.sqrt() / 2 for centre in (row, column))
     return (down[:, :, None] & across[:, None, :]).unsqueeze(1)

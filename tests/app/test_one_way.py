@@ -49,8 +49,8 @@ def test_a_translation_is_shown_without_a_way_back(models: ModelCache) -> None:
     ("preset", "ways", "third", "charts"),
     [
         ("cyclegan_resnet_light", ("A → B", "B → A"), "back", {"Cycle loss", "Identity loss"}),
-        ("pix2pix_light", ("A → B", "B → A"), "truth", {"Distance from the partner"}),
-        ("cut_light", ("A → B", "B → B"), "change", {"Contrast of patches"}),
+        ("pix2pix_light", ("A → B", "B → A"), "truth", {"L1 distance to the partner"}),
+        ("cut_light", ("A → B", "B → B"), "change", {"Contrastive loss"}),
     ],
 )
 def test_sheets_and_charts_are_the_familys(

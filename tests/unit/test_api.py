@@ -85,7 +85,7 @@ def test_mistakes_are_lines() -> None:
         (lambda: gan_core.translate("drawer", np.zeros((9, 9), np.uint8), to="normal"), "does not translate"),
         (lambda: gan_core.translate("translator", np.zeros((9, 9)), to="normal"), "float64"),
         (lambda: gan_core.translate("translator", [], to="normal"), "no picture"),
-        (lambda: gan_core.evaluate("drawer", "phantom:cxr", count=0), "at least one"),
+        (lambda: gan_core.evaluate("drawer", "phantom:cxr", count=0), "at least 1"),
         (lambda: gan_core.evaluate("drawer", "phantom:cxr", parts=("beauty",)), "choose from fidelity"),
     ):
         with pytest.raises(gan_core.UserError, match=words):

@@ -134,10 +134,10 @@ def test_every_family_learns_from_what_is_shown(name: str, monkeypatch: pytest.M
 
     def counted(images: Tensor, drawn: Tensor, probability: Tensor) -> Tensor:
         seen.append(len(images))
-        return changed(images, drawn, probability)
+        return original(images, drawn, probability)
 
-    changed = augment.changed
-    monkeypatch.setattr(augment, "changed", counted)
+    original = augment.augment
+    monkeypatch.setattr(augment, "augment", counted)
     scalars = family.train_step(*batch(SIZE))
     assert set(scalars) == set(family.columns)
     assert all(torch.isfinite(value) for value in scalars.values())

@@ -30,7 +30,7 @@ def test_round_trip(tmp_path: Path) -> None:
         ({"epoch": 3}, "unknown setting 'epoch'. Did you mean 'epochs'"),
         ({"epochs": "three"}, "'epochs' should be int, found 'three'"),
         ({"epochs": True}, "'epochs' should be int"),
-        ({"precision": "16"}, "it can be 32-true, bf16-mixed"),
+        ({"precision": "16"}, "it must be one of 32-true, bf16-mixed"),
         ({"classes": "normal"}, "'classes' should be"),
         ({"git_commit": 5}, "'git_commit' should be str"),
     ],

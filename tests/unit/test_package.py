@@ -8,10 +8,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from tests.house.tracked import tracked_files
 
 from tests.conftest import ROOT
 from tests.helpers import serving
+from tests.helpers.repository import tracked_files
 
 pytestmark = pytest.mark.processes
 

@@ -106,7 +106,7 @@ def show_figures(library: Library, entry: Entry) -> None:
         "Epoch": f"{status.epoch} / {config.epochs}",
         "Step": f"{status.step:,}".replace(",", " "),
         "Time left" if entry.running and eta else "Time": eta or store.duration(metrics.last("seconds")) or "–",
-        "Images a second": run_metrics.number(metrics.last("images_per_second")),
+        "Images per second": run_metrics.number(metrics.last("images_per_second")),
         "Held-out accuracy": run_metrics.share(previews.last("accuracy/d_held_out")),
     }
     with st.grid(5, min_column_width=130, key="figures"):

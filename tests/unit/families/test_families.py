@@ -258,7 +258,7 @@ def test_settings_are_read_strictly() -> None:
     ):
         with pytest.raises(UserError, match=message):
             config.parse_settings(definition.config, base, [pair])
-    with pytest.raises(UserError, match="it can be convolutional, perceptron"):
+    with pytest.raises(UserError, match="it must be one of convolutional, perceptron"):
         config.parse_settings(
             loading.load_family("cgan").config, loading.load_family("cgan").presets["cgan"], ["network=x"]
         )

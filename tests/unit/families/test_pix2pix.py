@@ -61,7 +61,7 @@ def test_a_discriminator_sees_a_pair_changed_as_one_picture() -> None:
     family, seen = build(augment="fixed"), []
     family.discriminator_b.register_forward_pre_hook(lambda module, given: seen.append(given[0].detach()))
     given = real(4)
-    family._judge(family.discriminator_b, given, given)
+    family._patch_logits(family.discriminator_b, given, given)
     first, second = seen[0].chunk(2, 1)
     assert torch.equal(first, second) and not torch.equal(first, given)
 

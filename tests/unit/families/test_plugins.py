@@ -171,9 +171,9 @@ def test_a_plug_in_that_cannot_be_imported_is_a_line(
     [
         ("broken", "def (", "invalid syntax"),
         ("broken", '"""Nothing."""\n', "has no PRESETS"),
-        ("broken", BROKEN.replace('"broken"', '"../up"'), "no preset can be called"),
-        ("dcgan", BROKEN, "a family of that name already"),
-        ("broken", BROKEN.replace('"broken"', '"cgan"'), "there is a preset 'cgan' already"),
+        ("broken", BROKEN.replace('"broken"', '"../up"'), "is no valid preset name"),
+        ("dcgan", BROKEN, "another family has that name"),
+        ("broken", BROKEN.replace('"broken"', '"cgan"'), "another preset is called 'cgan'"),
     ],
 )
 def test_a_plug_in_that_cannot_be_read_is_left_out(
