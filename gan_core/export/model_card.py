@@ -144,11 +144,11 @@ def _evaluation(found: Evaluation) -> Iterator[str]:
         yield _table(("measure", "value", "floor"), rows)
     if found.utility:
         yield "Accuracy of a classifier that was trained on its images:"
-        rows = [
+        scores = [
             (_plain(one.classifier), _plain(one.trained), _plain(one.tested), _cells(one.accuracy)[0], f"{one.f1:.3f}")
             for one in found.utility
         ]
-        yield _table(("classifier", "trained on", "tested on", "accuracy", "F1"), rows)
+        yield _table(("classifier", "trained on", "tested on", "accuracy", "F1"), scores)
     if found.memorisation:
         verdict, reason = _plain(found.memorisation.verdict), _plain(found.memorisation.reason)
         yield f"Copies of training images: **{verdict}**. {reason}"

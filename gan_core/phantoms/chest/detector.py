@@ -18,9 +18,7 @@ _ENERGIES = (50.0, 60.0, 80.0)  # keV
 _SOFT = tuple(m * 1.06 for m in (0.2264, 0.2048, 0.1823))
 _LUNG = tuple(m * 0.26 for m in (0.2270, 0.2053, 0.1826))  # an inflated lung
 _CORTEX = tuple(m * 1.92 for m in (0.4242, 0.3148, 0.2229))
-_MARROW = tuple(
-    m * 1.18 for m in (0.2790, 0.2340, 0.1930)
-)  # spongy bone with its marrow: an estimate between soft tissue and compact bone
+_MARROW = tuple(m * 1.18 for m in (0.2790, 0.2340, 0.1930))  # spongy bone with marrow: an estimate between the two
 
 
 @dataclass(frozen=True)

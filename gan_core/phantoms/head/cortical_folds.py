@@ -60,11 +60,10 @@ def grow(roots: np.ndarray, inward: np.ndarray, fixed: Segments, habit: Habit, r
         deep = (habit.surface(*spots.T) > 0.75) & (habit.core(*spots.T) > 1.0)
         lonely = forest.lonely(spots[deep], 0.85, habit.islands)
         turn = rng.uniform(0, 2 * np.pi, len(lonely))
-        directions = np.stack([np.cos(turn), np.sin(turn)], 1)
+        ahead = np.stack([np.cos(turn), np.sin(turn)], 1)
+        directions = np.stack([ahead, -ahead], 1).reshape(-1, 2)
         reach = habit.length * rng.uniform(0.2, 0.7, len(lonely))
-        forest.extend(
-            np.repeat(lonely, 2, 0), np.stack([directions, -directions], 1).reshape(-1, 2), np.repeat(reach, 2), False
-        )
+        forest.extend(np.repeat(lonely, 2, 0), directions, np.repeat(reach, 2), False)
     return join([fixed, *forest.grown])
 
 
@@ -122,13 +121,8 @@ class _Forest:
         while len(tips.at):
             before = tips
             direction = self._steer(tips)
-            tips = replace(
-                tips,
-                at=tips.at + direction * STRIDE,
-                direction=direction,
-                grown=tips.grown + STRIDE,
-                since=tips.since + 1,
-            )
+            at, grown = tips.at + direction * STRIDE, tips.grown + STRIDE
+            tips = replace(tips, at=at, direction=direction, grown=grown, since=tips.since + 1)
             free = self._free(tips, opened)
             before, tips = before.where(free), tips.where(free)
             wide = np.stack([_half_width(before, opened), _half_width(tips, opened)], 1)
@@ -158,9 +152,8 @@ class _Forest:
         branch = tips.where(forked)
         owner = self.count + np.arange(count)
         self.count += count
-        branch = replace(
-            branch, direction=_turn(branch.direction, angle), owner=owner, width=branch.width * 0.7, since=0 * owner
-        )
+        aside = _turn(branch.direction, angle)
+        branch = replace(branch, direction=aside, owner=owner, width=branch.width * 0.7, since=0 * owner)
         turned = tips.direction.copy()
         turned[forked] = _turn(turned[forked], -0.6 * angle)
         return replace(tips, direction=turned, since=np.where(forked, 0, tips.since)).and_also(branch)

@@ -103,10 +103,10 @@ def test_the_shared_slices_are_numbered_apart(heads: Prepared) -> None:
 
 def test_what_makes_no_pairs_is_one_line(heads: Prepared, tmp_path: Path) -> None:
     shapes = data.prepare(str(make_pictures(tmp_path / "shapes", 12)), size=32, progress=False)
-    with pytest.raises(UserError, match="pair 12 pictures of 'bar' and 'disc', but they are no more alike"):
+    with pytest.raises(UserError, match="pair 12 images of 'bar' and 'disc', but they are no more alike"):
         data.of_domains(shapes, ("bar", "disc"), paired=True)
     nameless = renamed(shapes, [f"{i}.png" for i in range(24)])
-    with pytest.raises(UserError, match="has no pairs of 'bar' and 'disc': give both of a pair one file name"):
+    with pytest.raises(UserError, match="has no pairs of 'bar' and 'disc': give both images of a pair one file name"):
         data.of_domains(nameless, ("bar", "disc"), paired=True)
     with pytest.raises(UserError, match="by --pair-pattern 'x"):
         data.of_domains(nameless, ("bar", "disc"), True, r"x(\d)")
