@@ -110,7 +110,7 @@ def test_what_makes_no_pairs_is_one_line(heads: Prepared, tmp_path: Path) -> Non
         data.of_domains(nameless, ("bar", "disc"), paired=True)
     with pytest.raises(UserError, match="by --pair-pattern 'x"):
         data.of_domains(nameless, ("bar", "disc"), True, r"x(\d)")
-    with pytest.raises(UserError, match="finds '0' in two pictures of 'bar'"):
+    with pytest.raises(UserError, match="finds '0' in two images of 'bar'"):
         data.of_domains(nameless, ("bar", "disc"), True, r"(0)")
     for pattern, words in (("(", "not a regular expression"), (r"\d", "has 0 groups")):
         with pytest.raises(UserError, match=words):
@@ -131,7 +131,7 @@ def test_who_needs_no_pairs_gets_all(heads: Prepared) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("mri?bodies=4&images=8", "either images, each of its own body, or bodies"),
+        ("mri?bodies=4&images=8", "takes either images"),
         ("mri?bodies=1", "bodies of phantom:mri must be a whole number from 2"),
     ],
 )
