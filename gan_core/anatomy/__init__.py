@@ -1,1 +1,1 @@
-"""Anatomy found in images: what families and evaluations both ask."""
+"""Anatomical structures found in images, for families and evaluations."""

@@ -1,11 +1,12 @@
-"""Where the lungs are in a frontal chest X-ray: `find(pictures)`, and `simple(pictures)` without learning beside it.
+"""Lung segmentation of frontal chest X-rays: `find(pictures)` with a U-Net, `simple(pictures)` without learning.
 
     masks = lungs.find(pictures)                              uint8 (N, H, W, C) -> bool (N, H, W)
-    [lungs.sane(mask) for mask in masks]                      "" or why a mask cannot be right
-    hidden = lungs.hull(masks)                                the chest, with a margin
+    [lungs.sane(mask) for mask in masks]                      "" or why a mask is implausible
+    hidden = lungs.hull(masks)                                convex hull of both lungs, with a margin
 
-A small U-Net (Ronneberger 2015, arXiv:1505.04597) whose weights come with the package; `lungs_training` makes them.
-Opacified lung counts as lung. What lies behind the heart or below the dome of the diaphragm does not.
+The weights of the small U-Net (Ronneberger 2015, arXiv:1505.04597) come with the package;
+`python -m tools.train_lungs` makes them. Opacified lung counts as lung. Lung behind the heart or below the dome of the
+diaphragm does not.
 """
 
 import itertools
@@ -22,25 +23,25 @@ from torch import Tensor, nn
 from gan_core import tensor_files
 from gan_core.errors import UserError
 
-SUBJECT = "chest X-ray"  # of pictures that have lungs, in the words of `RunConfig.subject`
-SIZE = 128  # pixels a side that the network looks at
+SUBJECT = "chest X-ray"  # the `RunConfig.subject` of images with lungs
+SIZE = 128  # side of the network's input, pixels
 WEIGHTS = Path(__file__).with_name("lungs.safetensors")
-SMALLEST, LARGEST = 32, 1024
+SMALLEST, LARGEST = 32, 1024  # sides of the images that `find` takes, pixels
 _BATCH = 32
-_COARSE = 64  # pixels a side of the simple method
+_COARSE = 64  # side of the simple method's input, pixels
 
-# Bounds of a mask that can be right, in shares of the picture or of the larger lung.
-_AREA = (0.08, 0.65)
-_LUNG = 0.02
-_SMALLER_LUNG = 0.35
-_BESIDE = 0.5
+# Bounds of a plausible mask.
+_AREA = (0.08, 0.65)  # share of the image that both lungs cover
+_LUNG = 0.02  # least share of the image that one lung covers
+_SMALLER_LUNG = 0.35  # least area of the smaller lung, as a share of the larger
+_BESIDE = 0.5  # least overlap of the lungs' rows, as a share of the taller lung
 
 
 class LungNet(nn.Module):
-    """A U-Net: (N, 1, SIZE, SIZE) in [0, 1], whose brightness and contrast do not matter -> logits, the same shape.
+    """A U-Net: (N, 1, SIZE, SIZE) in [0, 1] -> logits of the same shape, whatever the brightness and contrast.
 
-    The first layer halves the picture and the last doubles it again by shuffling channels (Shi 2016): the finest level
-    would take most of the time and hold no more than the outline's smoothness.
+    The first layer halves the image and the last doubles it by a pixel shuffle (Shi 2016). The finest level would take
+    most of the time and only smooth the outline.
     """
 
     def __init__(self, widths: tuple[int, ...] = (16, 32, 64, 96)) -> None:
@@ -74,24 +75,25 @@ def _block(channels_in: int, channels_out: int) -> nn.Sequential:
 
 
 def find(pictures: np.ndarray) -> np.ndarray:
-    """Both lungs by the U-Net, bool (N, H, W): the two largest parts, without holes.
+    """Segment both lungs with the U-Net: the two largest components without holes, bool (N, H, W).
 
-    pictures: uint8 (N, H, W, C), C = 1 or 3, 32 to 1024 pixels a side; seen at SIZE, the outline smooth at any size.
+    pictures: uint8 (N, H, W, C), C = 1 or 3, 32 to 1024 pixels a side. The network sees them at SIZE pixels; the logits
+    are enlarged, so the outline is smooth at any size.
 
     Raises:
-        UserError: another type, shape or size.
+        UserError: the pictures have another type, shape or size.
     """
     return segment(load(), pictures)
 
 
 def segment(network: LungNet, pictures: np.ndarray) -> np.ndarray:
-    """What `find` gives, by a network in evaluation mode."""
+    """Segment as `find` does, with a given network in evaluation mode."""
     grey = _grey(pictures)
     masks = np.zeros(pictures.shape[:3], bool)
     for start in range(0, len(grey), _BATCH):
         with torch.inference_mode():
-            small = _to_own_size(grey[start : start + _BATCH])
-            # A chest and its mirror image have mirrored lungs: two opinions of one network.
+            small = _to_network_size(grey[start : start + _BATCH])
+            # Test-time augmentation: a mirrored chest has mirrored lungs.
             logits = (network(small) + network(small.flip(3)).flip(3)) / 2
             large = F.interpolate(logits, pictures.shape[1:3], mode="bilinear", antialias=True)
         for mask, found in zip(masks[start : start + _BATCH], (large[:, 0] > 0).numpy(), strict=True):
@@ -100,17 +102,17 @@ def segment(network: LungNet, pictures: np.ndarray) -> np.ndarray:
 
 
 def simple(pictures: np.ndarray) -> np.ndarray:
-    """Both lungs without learning, bool (N, H, W), to compare with.
+    """Segment both lungs without learning, bool (N, H, W): the baseline of `find`.
 
-    The smoothed picture is cut at many shades; at each, what is darker falls into parts. Kept is the cut whose two
-    largest parts, neither three times the other and neither at the picture's border, have the largest area together;
-    then each outline is closed over ribs and vessels. Opacified lung, as bright as its surroundings, is lost, as are
-    lungs that the border cuts.
+    The smoothed image is thresholded at many grey levels, and the darker pixels form connected components. The method
+    keeps the threshold whose two largest components have the largest total area. Neither may be three times the other
+    or touch the border. A morphological closing then covers ribs and vessels. The method misses opacified lung, which
+    is as bright as its surroundings, and lungs that the border cuts.
 
     Raises:
-        UserError: another type, shape or size than `find` takes.
+        UserError: the pictures have another type, shape or size than `find` takes.
     """
-    small = F.avg_pool2d(_to_own_size(_grey(pictures)), SIZE // _COARSE)
+    small = F.avg_pool2d(_to_network_size(_grey(pictures)), SIZE // _COARSE)
     masks = np.zeros((len(small), 1, _COARSE, _COARSE), np.float32)
     for mask, picture in zip(masks, small.numpy(), strict=True):
         mask[0] = _dark_pair(picture[0])
@@ -119,24 +121,26 @@ def simple(pictures: np.ndarray) -> np.ndarray:
 
 
 def hull(masks: np.ndarray, margin: float = 0.05) -> np.ndarray:
-    """The convex hull of both lungs together, wider by `margin` of the longer side: bool (N, H, W) -> the same.
+    """Return the convex hull of both lungs together, bool (N, H, W) -> (N, H, W).
 
-    An empty mask stays empty, and hides nothing: ask `sane` first.
+    margin: the hull is widened by this share of the longer side.
+
+    An empty mask stays empty and hides nothing: check it with `sane` first.
 
     Raises:
-        UserError: no masks in that shape, or a negative margin.
+        UserError: the masks have another type or shape, or the margin is negative.
     """
     if masks.ndim != 3 or masks.dtype != bool:
-        raise UserError(f"masks are bool (N, H, W), not {masks.dtype} {masks.shape}: give what find() returns")
+        raise UserError(f"masks must be bool (N, H, W), not {masks.dtype} {masks.shape}: pass the result of find()")
     if not margin >= 0:
-        raise UserError(f"the margin of a hull is a share of the side, 0 or more, not {margin}")
+        raise UserError(f"the margin of a hull must be a share of the side, 0 or more, not {margin}")
     return np.stack([_hull(mask, margin * max(mask.shape)) for mask in masks]) if len(masks) else masks.copy()
 
 
 def sane(mask: np.ndarray) -> str:
-    """Why a mask, bool (H, W), cannot be two lungs seen from the front; empty if nothing speaks against it.
+    """Return why a mask, bool (H, W), cannot be two lungs in a frontal view; "" for a plausible mask.
 
-    Looked at: the area of both, two parts and no more than crumbs beside them, their places and their sizes.
+    The checks: the total area, exactly two large components, their relative size, and that they lie side by side.
     """
     area = mask.mean()
     if not _AREA[0] <= area <= _AREA[1]:
@@ -159,7 +163,7 @@ def sane(mask: np.ndarray) -> str:
 
 @cache
 def load(path: Path = WEIGHTS) -> LungNet:
-    """The network in a file that `lungs_training` wrote. Raises UserError: missing or damaged."""
+    """Load the network from a file that `tools.train_lungs` wrote. Raises UserError: the file is missing or damaged."""
     network = LungNet()
     tensors, _ = tensor_files.load(path)
     tensor_files.load_into(network, tensors, path)
@@ -167,20 +171,20 @@ def load(path: Path = WEIGHTS) -> LungNet:
 
 
 def _grey(pictures: np.ndarray) -> np.ndarray:
-    """uint8 (N, H, W, C) checked and in grey, uint8 (N, H, W)."""
+    """Check pictures, uint8 (N, H, W, C), and return them in grey, uint8 (N, H, W)."""
     if pictures.dtype != np.uint8 or pictures.ndim != 4 or pictures.shape[3] not in (1, 3):
         raise UserError(
-            f"pictures are uint8 (N, H, W, 1 or 3), not {pictures.dtype} {pictures.shape}: convert them first"
+            f"pictures must be uint8 (N, H, W, 1 or 3), not {pictures.dtype} {pictures.shape}: convert them first"
         )
     height, width = pictures.shape[1:3]
     if min(height, width) < SMALLEST or max(height, width) > LARGEST:
         raise UserError(
-            f"lungs are found in pictures of {SMALLEST} to {LARGEST} pixels a side, not {height} x {width}: resize them"
+            f"pictures must have {SMALLEST} to {LARGEST} pixels a side, not {height} x {width}: resize them"
         )
     return pictures[..., 0] if pictures.shape[3] == 1 else pictures.mean(3).round().astype(np.uint8)
 
 
-def _to_own_size(grey: np.ndarray) -> Tensor:
+def _to_network_size(grey: np.ndarray) -> Tensor:
     """uint8 (N, H, W) -> (N, 1, SIZE, SIZE) in [0, 1]."""
     pictures = torch.from_numpy(grey)[:, None].float() / 255
     if not len(grey):
@@ -189,7 +193,7 @@ def _to_own_size(grey: np.ndarray) -> Tensor:
 
 
 def _two_largest(mask: np.ndarray) -> np.ndarray:
-    """The two largest parts without holes; the second only if it is no crumb beside the first."""
+    """Return the two largest components without holes; the second only if it has 5 % of the first one's area."""
     parts, count = ndimage.label(mask)
     if not count:
         return mask
@@ -200,13 +204,13 @@ def _two_largest(mask: np.ndarray) -> np.ndarray:
 
 
 def _filled(mask: np.ndarray) -> np.ndarray:
-    """Without holes; scipy's own way grows with the size of the hole."""
+    """Fill the holes of a mask; scipy's binary_fill_holes takes longer for larger holes."""
     outside, _ = ndimage.label(~np.pad(mask, 1))
     return (outside != outside[0, 0])[1:-1, 1:-1]
 
 
 def _dark_pair(picture: np.ndarray) -> np.ndarray:
-    """Float (_COARSE, _COARSE) -> bool: the two lungs of `simple`, nothing if no cut shows two."""
+    """Float (_COARSE, _COARSE) -> bool: the two lungs of `simple`; empty if no threshold shows two."""
     smooth = ndimage.gaussian_filter(picture, 1.0)
     mask, most = np.zeros(picture.shape, bool), 0
     for shade in np.quantile(smooth, np.linspace(0.04, 0.7, 34)):
@@ -217,7 +221,7 @@ def _dark_pair(picture: np.ndarray) -> np.ndarray:
         second, first = np.argsort(sizes)[-2:]
         if 3 * sizes[second] > sizes[first] and sizes[first] + sizes[second] > most:
             most = sizes[first] + sizes[second]
-            # Each by itself: closed together they would grow into one.
+            # Closed one by one: closed together, the lungs would merge.
             mask = _closed(parts == first) | _closed(parts == second)
     return mask
 
@@ -233,7 +237,7 @@ def _hull(mask: np.ndarray, margin: float) -> np.ndarray:
         return mask.copy()
     filled = mask
     try:
-        # Each edge is a half plane: normal . point + offset <= 0 within.
+        # Each edge bounds a half plane: normal . point + offset <= 0 inside.
         planes = ConvexHull(points).equations
     except QhullError:  # all points on one line: nothing to fill
         planes = None

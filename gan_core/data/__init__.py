@@ -1,6 +1,6 @@
-"""Where images come from: sources, the split by patient, and the prepared array.
+"""Image data: sources, the split by patient, and the prepared array.
 
-For example `prepare("phantom:cxr", size=64)`; every later call opens what the first one made.
+For example `prepare("phantom:cxr", size=64)`; later calls open the array that the first one wrote.
 """
 
 from gan_core.data.export_folders import export_folders

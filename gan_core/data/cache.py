@@ -1,4 +1,4 @@
-"""The cache folder: half-written data sets never show, and preparers at the same time do not disturb each other."""
+"""The cache folder of prepared data: safe against interrupted and concurrent preparation."""
 
 import contextlib
 import dataclasses
@@ -20,12 +20,12 @@ from gan_core.files import sync_folder
 
 TEMPORARY = ".preparing-"
 ABANDONED_AFTER = 24 * 3600.0  # seconds
-# EFBIG: a limit on file sizes (ulimit -f) ends the same way as a full disk.
+# EFBIG: a limit on file sizes (ulimit -f) has the same effect as a full disk.
 FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
 def open_cached(target: Path, source: str) -> Prepared | None:
-    """The data set that was prepared before, or None; a damaged one is removed."""
+    """Open the data set if it was prepared before, else return None; a damaged one is removed."""
     if not target.exists():
         return None
     try:
@@ -37,7 +37,7 @@ def open_cached(target: Path, source: str) -> Prepared | None:
 
 @contextlib.contextmanager
 def building(root: Path, target: Path) -> Iterator[Path]:
-    """Yield a temporary folder that becomes `target` on a clean exit, unless another preparer was faster.
+    """Yield a temporary folder that is renamed to `target` on a clean exit, unless another process was faster.
 
     Raises:
         UserError: the disk is full, or the cache folder cannot be written to.
@@ -52,7 +52,7 @@ def building(root: Path, target: Path) -> Iterator[Path]:
             try:
                 temporary.rename(target)
             except OSError:
-                # A folder cannot replace a folder that is not empty: the same data was prepared meanwhile.
+                # The target exists and is not empty: another process has prepared the same data meanwhile.
                 if not (target / INDEX).is_file():
                     raise
             sync_folder(root)
@@ -69,7 +69,7 @@ def _why(error: OSError, root: Path) -> str:
 
 
 def _sweep(root: Path) -> None:
-    """Remove what killed preparers left behind a day ago or earlier."""
+    """Remove temporary folders of killed processes that are older than a day."""
     for left in root.glob(f"{TEMPORARY}*"):
         with contextlib.suppress(OSError):
             if time.time() - left.stat().st_mtime > ABANDONED_AFTER:
@@ -77,7 +77,7 @@ def _sweep(root: Path) -> None:
 
 
 def write_index(folder: Path, text: str) -> None:
-    """Write `index.json` through to the disk."""
+    """Write `index.json` and flush it to the disk (fsync)."""
     with (folder / INDEX).open("w", encoding="utf-8", newline="\n") as file:
         file.write(text)
         file.flush()
@@ -85,9 +85,9 @@ def write_index(folder: Path, text: str) -> None:
 
 
 class ImageWriter:
-    """Writes `images.npy` image by image, without knowing how many there will be.
+    """A writer of `images.npy`, image by image, whose number of images is not known in advance.
 
-    Plain writes and no memory map: on a full disk a map ends the process, a write raises an error.
+    It uses plain writes instead of a memory map: on a full disk a map kills the process, a write raises an error.
     """
 
     def __init__(self, folder: Path, shape: tuple[int, int, int]) -> None:
@@ -100,7 +100,7 @@ class ImageWriter:
         return self
 
     def add(self, pixels: np.ndarray) -> None:
-        """Append one image, uint8 of the shape given at the start."""
+        """Append one image, uint8 of the shape given to the constructor."""
         assert pixels.dtype == np.uint8 and pixels.shape == self._shape
         self._file.write(pixels.tobytes())
         self._count += 1
@@ -111,7 +111,7 @@ class ImageWriter:
         try:
             if kind is None:
                 self._file.seek(0)
-                # numpy leaves room in the header for the first number to grow, so its length stays.
+                # numpy reserves room in the header for a larger first dimension, so the header's length stays the same.
                 self._write_header()
                 self._file.flush()
                 os.fsync(self._file.fileno())

@@ -1,10 +1,10 @@
-"""Decoding many pictures at once: chunks of a source in worker processes, results in the source's order.
+"""Parallel decoding of a source: worker processes decode chunks of images, and results keep the source's order.
 
-No picture is decoded by the process that asks for it: what a crafted or broken file does (a crash, a loop, memory
-without end), it does to a process that is started anew, and the picture is skipped with a reason.
+The calling process decodes no image itself. A crafted or broken file (a crash, an endless loop, unlimited memory) harms
+only a worker, which is restarted; the image is skipped with a reason.
 
-This is part of `data` and not of `decode`: it reads sources, and makes of every picture what the prepared array and the
-search for duplicates need.
+The module belongs to `data`, not to `decode`: it reads sources, and returns for each image what the prepared array and
+the search for duplicates need.
 """
 
 import contextlib
@@ -38,35 +38,34 @@ from gan_core.decode.worker import MEMORY, TOO_MUCH, WHOLE, ring, shared
 from gan_core.errors import UserError
 
 CHUNK = 32
-# Starting workers takes longer than decoding so few pictures.
+# Below this number of images, starting workers takes longer than decoding.
 FEW = 64
-# Times that the workers are started again. After that, every picture goes through the one process that may break.
+# Number of times that broken workers are restarted. After that, one separate process decodes each image.
 BREAKDOWNS = 3
-# That a picture may take: so long that none is left out because the machine is busy.
+# Time limit of one image, long enough that a busy machine skips none.
 SECONDS = 60.0
 
 Read = Callable[
     [bytes, str, int], np.ndarray
-]  # a file's bytes, what errors call it, channels -> see `image_files.decode`
+]  # (file's bytes, name in errors, channels) -> pixels: see `image_files.decode`
 
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """One decoded picture, or why there is none."""
+    """One decoded image, or the reason why there is none."""
 
     pixels: np.ndarray | None  # uint8 (C, S, S)
-    reason: str  # empty for a good picture
+    reason: str  # empty if the image was decoded
     content: str  # digest of the file's bytes
     digest: str  # of the grey picture at its full size
     hash: np.ndarray | None  # uint64 (4,)
 
 
 def decode_all(source: Source, settings: Settings) -> Iterator[Picture]:
-    """Decode every entry of a source, in order.
+    """Yield the decoded image of every entry of a source, in order.
 
-    Worker processes are started afresh (spawned), so that they inherit no threads, locks or GPU of the caller. Should
-    they break down (a picture's fault), what they had in hand is read picture by picture, in a process that each may
-    break alone.
+    Worker processes are spawned, so that they inherit no threads, locks or GPU context of the caller. If an image
+    crashes them, the images of the next chunk are decoded one by one, in a process that an image can only crash alone.
     """
     total = len(source.entries)
     workers = min(_cores(), -(-total // CHUNK))
@@ -84,14 +83,14 @@ def decode_all(source: Source, settings: Settings) -> Iterator[Picture]:
         if done == total:
             return
     if not alone:
-        print("the decoding processes broke down: going on in one process", file=sys.stderr)
+        print("the decoding processes crashed: continuing in one process", file=sys.stderr)
     yield from (decode_one(source, index, settings) for index in range(done, total))
 
 
 def _side_by_side(source: Source, settings: Settings, workers: int, done: int) -> Iterator[list[Picture]]:
-    """The pictures from number `done` on, a part at a time."""
+    """Yield the images from number `done` on, one chunk at a time."""
     total = len(source.entries)
-    # Sent in parts: a worker that dies while it starts would leave the caller waiting if its arguments were large.
+    # Sent in small parts: with large arguments, a worker that dies at its start would block the caller.
     parts = [source.part(start, min(start + CHUNK, total)) for start in range(done, total, CHUNK)]
     with ProcessPoolExecutor(workers, _Context(), initializer=_start) as pool:
         try:
@@ -101,11 +100,11 @@ def _side_by_side(source: Source, settings: Settings, workers: int, done: int) -
             raise
 
 
-def _launched(process_obj: BaseProcess) -> Any:
-    """Spawn a process without the caller's script.
+def _spawn(process_obj: BaseProcess) -> Any:
+    """Spawn a process that does not import the caller's script.
 
-    That may lack `if __name__ == "__main__"` and do its work again in every worker, or be a whole Streamlit page, which
-    takes the place of `__main__` in the process that shows it.
+    The script may lack `if __name__ == "__main__"` and would then run again in every worker. It may also be a Streamlit
+    page, which replaces `__main__` in its process.
     """
     with _launching:
         script = sys.modules["__main__"]
@@ -117,7 +116,7 @@ def _launched(process_obj: BaseProcess) -> Any:
 
 
 class _Process(SpawnProcess):
-    _Popen = staticmethod(_launched)
+    _Popen = staticmethod(_spawn)
 
 
 class _Context(SpawnContext):
@@ -128,8 +127,8 @@ _launching = threading.Lock()
 
 
 def decode_one(source: Source, index: int, settings: Settings) -> Picture:
-    """Decode one entry in a process of its own; what is wrong with it becomes the reason."""
-    return _decoded(source, index, settings, _apart)
+    """Decode one entry in a separate process; an error becomes the image's reason."""
+    return _decoded(source, index, settings, _in_separate_process)
 
 
 def _decoded(source: Source, index: int, settings: Settings, read: Read) -> Picture:
@@ -153,13 +152,13 @@ def _decoded(source: Source, index: int, settings: Settings, read: Read) -> Pict
     return Picture(pixels, "", content, digest(grey), difference_hash(grey))
 
 
-def _apart(data: bytes, name: str, channels: int) -> np.ndarray:
+def _in_separate_process(data: bytes, name: str, channels: int) -> np.ndarray:
     with shared() as worker:
         return worker.decode(data, name, WHOLE, channels, SECONDS)
 
 
-def _watched(data: bytes, name: str, channels: int) -> np.ndarray:
-    """In a worker process, which ends where a picture takes too long."""
+def _with_time_limit(data: bytes, name: str, channels: int) -> np.ndarray:
+    """Decode in this worker process, which a timer ends where an image takes too long."""
     ring(math.ceil(SECONDS))
     try:
         return decode(data, channels=channels, name=name)
@@ -168,25 +167,26 @@ def _watched(data: bytes, name: str, channels: int) -> np.ndarray:
 
 
 def _cores() -> int:
-    # Containers often may use fewer cores than the machine has.
+    # A container may use fewer cores than the machine has.
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _start() -> None:
-    # Ctrl-C reaches every process of a terminal; the caller alone decides what it means.
+    # Ctrl-C reaches every process of a terminal; only the caller handles it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_caller, daemon=True).start()
     with contextlib.suppress(ImportError, AttributeError, ValueError, OSError):
-        import resource  # not on Windows, which goes without the limits
+        import resource  # not available on Windows, which has no limits here
 
-        # Not of addresses, as a data set may be mapped whole; what the libraries took at their start comes on top.
+        # A limit of the address space would be too strict, because a data set may be memory-mapped as a whole. The
+        # memory that the libraries take at the start is added.
         most = psutil.Process().memory_info().data + MEMORY
         resource.setrlimit(resource.RLIMIT_DATA, (most, most))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _end_with_caller() -> None:
-    """A caller that is killed cannot stop its workers, and they would wait for work for ever."""
+    """End this worker when the caller dies: a killed caller cannot stop its workers, which would wait forever."""
     caller = multiprocessing.parent_process()
     if caller:
         caller.join()
@@ -194,4 +194,4 @@ def _end_with_caller() -> None:
 
 
 def _decode_part(source: Source, settings: Settings) -> list[Picture]:
-    return [_decoded(source, index, settings, _watched) for index in range(len(source.entries))]
+    return [_decoded(source, index, settings, _with_time_limit) for index in range(len(source.entries))]

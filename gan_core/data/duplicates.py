@@ -1,8 +1,8 @@
-"""Equal and nearly equal pictures, found without comparing pixels.
+"""Search for equal and nearly equal images by digests and hashes, without pixel comparisons.
 
-Equal: the same digest of the grey picture in 8 bits at its full size, so that a copy saved under another name or in
-another lossless format is found, whatever size is prepared. Nearly equal: a difference hash of 256 bits (each says
-whether a pixel of the picture shrunk to 17 x 16 is darker than its right neighbour) that differs in few bits.
+Equal images have the same digest of the 8 bit grey image at its full size. This finds a copy under another name or in
+another lossless format, at any prepared size. Nearly equal images have difference hashes that differ in few of 256
+bits; each bit says whether a pixel of the image, reduced to 17 x 16, is darker than its right neighbour.
 """
 
 from collections import defaultdict
@@ -11,25 +11,28 @@ from hashlib import blake2b
 import numpy as np
 from PIL import Image
 
-# Measured on 5216 chest X-rays of children: no two children's pictures differ in less than 12 bits, copies of half the
-# size, brighter by a tenth or saved as JPEG of quality 60 in at most 10.
+# Measured on 5216 chest X-rays of children: images of two children differ in at least 12 bits; copies at half the size,
+# brighter by a tenth or as JPEG of quality 60 differ in at most 10.
 NEAR = 10
 WORDS = 4
 
 
 def digest(grey: np.ndarray) -> str:
-    """Digest of an 8 bit grey picture (H, W), its shape included."""
+    """Return the digest of an 8 bit grey image (H, W) and its shape."""
     return blake2b(np.ascontiguousarray(grey).tobytes(), digest_size=16, person=b"%d" % grey.shape[1]).hexdigest()
 
 
 def difference_hash(grey: np.ndarray) -> np.ndarray:
-    """uint8 (H, W) -> uint64 (4,): 256 bits of which neighbour is brighter."""
+    """Return the difference hash of a grey image: uint8 (H, W) -> uint64 (4,), 256 bits."""
     small = np.asarray(Image.fromarray(grey).resize((17, 16), Image.Resampling.BOX), dtype=np.int16)
     return np.packbits(small[:, :-1] < small[:, 1:]).view(np.uint64)
 
 
 def same_elsewhere(digests: list[str], places: list[str]) -> list[tuple[int, ...]]:
-    """Groups of equal pictures that lie in more than one place, as indices; places: the split or class of each."""
+    """Return the groups of equal images, as indices, that lie in more than one place.
+
+    places: the split, class or data set of each image.
+    """
     return [group for group in _groups(digests) if len({places[index] for index in group}) > 1]
 
 
@@ -41,13 +44,15 @@ def _groups(digests: list[str]) -> list[tuple[int, ...]]:
 
 
 def near_in_other_splits(hashes: np.ndarray, digests: list[str], splits: list[str]) -> list[tuple[int, int]]:
-    """Pairs of nearly but not quite equal pictures that lie in two splits.
+    """Return the pairs of nearly equal, but not equal, images that lie in two splits.
 
     Args:
-        hashes: uint64 (N, 4) of `difference_hash`.
+        hashes: results of `difference_hash`, uint64 (N, 4).
+        digests: results of `digest`; pairs with the same digest are left out.
+        splits: the split of each image.
 
     Returns:
-        Pairs of indices (smaller first), the nearest first.
+        Pairs of indices (smaller first), sorted by the number of differing bits.
     """
     parts = np.array(splits)
     pairs: list[tuple[int, int, int]] = []
@@ -59,7 +64,7 @@ def near_in_other_splits(hashes: np.ndarray, digests: list[str], splits: list[st
 
 
 def _near(hashes: np.ndarray, left: np.ndarray, right: np.ndarray) -> list[tuple[int, int, int]]:
-    """(bits, index, index) of pairs between two sets that differ in at most `NEAR` bits."""
+    """Return (bits, index, index) of the pairs between two sets that differ in at most `NEAR` bits."""
     found: list[tuple[int, int, int]] = []
     for start in range(0, len(left), 256):
         rows = left[start : start + 256]

@@ -1,4 +1,4 @@
-"""A prepared data set -> folders of PNGs that any program can read: train/, val/, test/, in each a folder per class."""
+"""Export of a prepared data set as PNG files in train/, val/ and test/, each with one folder per class."""
 
 import re
 import shutil
@@ -12,17 +12,17 @@ from gan_core.files import readable_os_errors
 
 
 def export_folders(prepared: Prepared, dest: Path) -> None:
-    """Write one PNG an image, `dest/<split>/<class>/<name>.png`; the name is the file's own, so patients stay readable.
+    """Write one PNG per image, `dest/<split>/<class>/<name>.png`, under its original name, which may hold the patient.
 
     Raises:
-        UserError: `dest` exists and is not an empty folder, or cannot be written to.
+        UserError: `dest` exists and is not an empty folder, or cannot be written.
     """
     dest = Path(dest)
     with readable_os_errors(dest):
         if dest.exists() and (not dest.is_dir() or any(dest.iterdir())):
             raise UserError(f"'{dest}' exists already and is not an empty folder: choose another name")
         dest.parent.mkdir(parents=True, exist_ok=True)
-        # Written beside and renamed, so that a kill leaves nothing that looks complete.
+        # Written to a temporary folder and renamed, so that a killed process leaves no folder that looks complete.
         temporary = Path(tempfile.mkdtemp(prefix=f".{dest.name}.", dir=dest.parent))
         try:
             _write(prepared, temporary)
@@ -42,13 +42,13 @@ def _write(prepared: Prepared, folder: Path) -> None:
         parent.mkdir(parents=True, exist_ok=True)
         stem = _safe(PurePosixPath(name).stem)
         path = parent / f"{stem}.png"
-        # Two pictures of one class may have had one name in two folders.
+        # Two images of a class may have the same name, from two folders.
         if Path(str(path).lower()) in used:
             path = parent / f"{stem}_{index}.png"
         used.add(Path(str(path).lower()))
         pixels = prepared.images[index].transpose(1, 2, 0)
         if prepared.source.startswith("phantom:"):
-            path.write_bytes(images.png_bytes(pixels))  # which says that it is synthetic
+            path.write_bytes(images.png_bytes(pixels))  # adds the notice that the image is synthetic
         else:
             images.to_pil(pixels).save(path)
 
@@ -62,6 +62,6 @@ def _folder_names(classes: tuple[str, ...]) -> list[str]:
 
 
 def _safe(name: str) -> str:
-    """A name that every file system takes: no separators, no dots at the ends, not too long."""
+    """Return a name that is valid in every file system: no separators, no dots at the ends, at most 120 characters."""
     safe = re.sub(r"[^\w .()+,=@-]", "_", name).strip(". ")[:120] or "_"
     return f"_{safe}" if files.is_device(safe) else safe

@@ -1,4 +1,4 @@
-"""From the paths inside a source to classes and splits; the same for folders, zips and parquet files' rows."""
+"""Classes and splits from the paths inside a source, for folders, zips and rows of parquet files."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -21,32 +21,29 @@ SPLIT_NAMES = {
 
 @dataclass(frozen=True)
 class LabelledPath:
-    """Where one picture belongs."""
+    """The class and split of one image."""
 
     path: str  # inside the source, with forward slashes
     label: str
-    split: str | None  # as the source gives it
+    split: str | None  # given by the source, else None
 
 
 def is_picture_name(path: str) -> bool:
-    """Whether a path inside a source ends like a picture; hidden files and what macOS adds to zips do not count."""
+    """Return whether a path has an image suffix; hidden files and the files that macOS adds to zips do not count."""
     pure = PurePosixPath(path)
     hidden = any(part.startswith((".", "__MACOSX")) for part in pure.parts)
     return pure.suffix.lower() in SUFFIXES and not hidden
 
 
 def arrange(paths: list[str], title: str) -> tuple[list[LabelledPath], list[str]]:
-    """Read classes and splits from the folders that pictures lie in.
+    """Read classes and splits from the folders of the images.
 
     Args:
-        paths: of the pictures, inside the source, with forward slashes.
-        title: the one class's name where there are no class folders.
+        paths: paths of the images inside the source, with forward slashes.
+        title: name of the only class, where there are no class folders.
 
     Returns:
-        The places, sorted by path, and warnings about pictures that are left out.
-
-    Raises:
-        UserError: pictures beside the folders leave nothing to train on.
+        The labelled paths, sorted by path, and warnings about images that are left out.
     """
     prefix = _wrapper(paths)
     parts = {path: PurePosixPath(path).parts[len(prefix) :] for path in sorted(paths)}
@@ -62,7 +59,7 @@ def _split_of(parts: tuple[str, ...]) -> str | None:
 
 
 def _wrapper(paths: list[str]) -> tuple[str, ...]:
-    """Folders around everything, as most zips have one: those that hold a single folder which holds folders."""
+    """Return the outer folders, each of which holds nothing but one folder of folders; most zips have one."""
     folders = [PurePosixPath(path).parts[:-1] for path in paths]
     depth = 0
     while all(len(parts) > depth + 1 for parts in folders) and len({parts[depth] for parts in folders}) == 1:
@@ -88,7 +85,7 @@ def _arrange_splits(parts: dict[str, tuple[str, ...]], title: str) -> tuple[list
 def _arrange_classes(
     parts: dict[str, tuple[str, ...]], split: str | None, title: str
 ) -> tuple[list[LabelledPath], list[str]]:
-    """One class a folder, or one class of everything where there are no folders."""
+    """Make each folder a class, or all images one class where there are no folders."""
     if all(len(inner) == 1 for inner in parts.values()):
         return [LabelledPath(path, title, split) for path in parts], []
     places = [LabelledPath(path, inner[0], split) for path, inner in parts.items() if len(inner) > 1]
@@ -103,10 +100,10 @@ def _left_out(paths: list[str], where: str) -> list[str]:
 
 
 def check_class_names(places: list[LabelledPath]) -> None:
-    """Class names become file names in exports and words on pages, so control characters are refused.
+    """Refuse class names with control characters, because they become file names in exports and text on pages.
 
     Raises:
-        UserError: a class name has characters that cannot be printed.
+        UserError: a class name has unprintable characters.
     """
     for label in Counter(place.label for place in places):
         if not label.isprintable():

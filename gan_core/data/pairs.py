@@ -1,14 +1,14 @@
-"""Which pictures of two domains belong together: two weightings of one slice, a grey X-ray and its coloured twin.
+"""Pairs of images from two domains: two weightings of one slice, or a grey X-ray and its coloured twin.
 
-    pairs = find(prepared, ("T1", "T2"))                          # (n, 2) places in the prepared data
+    pairs = find(prepared, ("T1", "T2"))                          # (n, 2) indices into the prepared data
 
-What the names say is held against the pictures, as a wrong pair teaches worse than none. Three rules, the first that
-finds pairs which the pictures bear out:
+File names give candidate pairs, and the images confirm them, because wrong pairs are worse than none. The first of
+three rules whose pairs the images confirm is used:
 
-    the pattern   what `--pair-pattern` finds in both names is the same
-    the names     the paths are the same once the domain and the split are taken out: T1/p7_3.png and T2/p7_3.png, or
+    the pattern   `--pair-pattern` finds the same text in both names
+    the names     the paths are equal without the domain and the split: T1/p7_3.png and T2/p7_3.png, or
                   p7_T1_3.png and p7_T2_3.png
-    BrainWeb      the T1 and T2 slices of the shared data set, which are numbered apart: see `partner`
+    BrainWeb      the T1 and T2 slices of the shared data set, which are numbered differently: see `partner`
 """
 
 import re
@@ -24,15 +24,15 @@ from gan_core.data.prepared import Prepared
 from gan_core.data.splits import one_group
 from gan_core.errors import UserError
 
-Key = Callable[[str, str], str | None]  # name, domain -> what both of a pair share
+Key = Callable[[str, str], str | None]  # (name, domain) -> the text that both images of a pair share
 
-_TRIED, _RIVALS = 16, 48  # pairs that are checked, and pictures that each partner must beat
-FEWEST = 4  # pairs from which on they are checked
-_BEATEN = 0.75  # share of its rivals that the median partner beats, where its name says that it is one
+_TRIED, _RIVALS = 16, 48  # pairs that are checked, and images that each partner is compared with
+FEWEST = 4  # fewer pairs are not checked
+_BEATEN = 0.75  # share of its rivals that the median partner must beat, for pairs from names or a pattern
 
 
 class Chosen(Protocol):
-    """What of a run says which images it learns from: its options, or its config.json."""
+    """The part of a run's options, or of its config.json, that selects its training images."""
 
     @property
     def domains(self) -> tuple[str, ...]: ...
@@ -42,31 +42,32 @@ class Chosen(Protocol):
 
 
 def of_run(prepared: Prepared, run: Chosen, paired: bool) -> Prepared:
-    """The images that a translator's run learns from; see `of_domains`."""
+    """Return the images that the run of a translator uses; see `of_domains`."""
     return of_domains(prepared, run.domains, paired, run.pair_pattern)
 
 
 def of_domains(prepared: Prepared, domains: tuple[str, ...], paired: bool, pattern: str | None = None) -> Prepared:
-    """The images of two domains, A's labelled 0 and B's 1; for who learns from pairs those alone that have a partner.
+    """Return the images of two domains, labelled 0 for A and 1 for B; if `paired`, only those with a partner.
 
-    In each split, picture k of the one domain is then the partner of picture k of the other.
+    If `paired`, image k of one domain is the partner of image k of the other, in each split.
 
     Raises:
-        UserError: no such domain; no pairs, pairs that the pictures do not bear out, or that lie in two splits.
+        UserError: a domain is not a class; or there are no pairs, the images do not confirm them, or a pair lies in two
+            splits.
     """
     both = prepared.only(domains)
     if not paired:
         return both
     found = find(both, domains, pattern)
     if not len(found):
-        raise UserError(_nothing(prepared.source, domains, pattern))
+        raise UserError(_no_pairs(prepared.source, domains, pattern))
     apart = [pair for pair in found.tolist() if len({str(both.splits[place]) for place in pair}) > 1]
     if apart:
         a, b = apart[0]
         raise UserError(
             f"{len(apart)} of {len(found)} pairs lie in two splits, {both.names[a]} in {both.splits[a]} and "
-            f"{both.names[b]} in {both.splits[b]}: say with --patient-pattern which patient both are of, or keep them "
-            "in one split's folder"
+            f"{both.names[b]} in {both.splits[b]}: give --patient-pattern, so that both belong to one patient, "
+            "or put them into the folder of one split"
         )
     index = found.T.flatten()
     return replace(
@@ -80,31 +81,31 @@ def of_domains(prepared: Prepared, domains: tuple[str, ...], paired: bool, patte
 
 
 def find(prepared: Prepared, domains: tuple[str, ...], pattern: str | None = None) -> np.ndarray:
-    """Pairs of places int64 (n, 2), the first of domain A, in the order of what their names share; none is an answer.
+    """Return pairs of indices, int64 (n, 2), domain A first, in the order of their shared text; n may be 0.
 
     Raises:
-        UserError: names say of two pictures that they are a pair and the pictures do not, a name is said to have two
-            partners, or the pattern is none.
+        UserError: the images do not confirm the pairs of the names, the pattern gives an image two partners, or it
+            is no regular expression with one group.
     """
     rules: list[tuple[Key, float]] = [(_by_pattern(pattern), _BEATEN)] if pattern else [(_by_name, _BEATEN)]
     if not pattern and {name.lower() for name in domains} == {"t1", "t2"}:
-        rules.append((_by_number, 1.0))  # nobody said so: neighbouring slices would do for three quarters
+        rules.append((_by_number, 1.0))  # a guess: pairs of neighbouring slices would reach three quarters
     doubted = 0
     for key, beaten in rules:
         found = _matched(prepared, domains, key, strict=bool(pattern))
-        if len(found) and _borne_out(prepared, found, beaten):
+        if len(found) and _confirmed(prepared, found, beaten):
             return found
         doubted = doubted or len(found)
     if doubted:
         raise UserError(
-            f"the file names of {prepared.source} pair {doubted} pictures of '{domains[0]}' and '{domains[1]}', but "
-            "they are no more alike than others: say with --pair-pattern what the names of a pair share"
+            f"the file names of {prepared.source} pair {doubted} images of '{domains[0]}' and '{domains[1]}', but "
+            "they are no more alike than others: give --pair-pattern, whose group finds what the names share"
         )
     return np.empty((0, 2), np.int64)
 
 
 def _matched(prepared: Prepared, domains: tuple[str, ...], key: Key, strict: bool) -> np.ndarray:
-    """strict: what two pictures of a domain share is a mistake; else neither of them has a partner."""
+    """Return the pairs (n, 2) with equal keys; a key that a domain has twice is an error if `strict`, else ignored."""
     sides: list[dict[str, int]] = []
     for domain in domains:
         side: dict[str, int] = {}
@@ -115,7 +116,9 @@ def _matched(prepared: Prepared, domains: tuple[str, ...], key: Key, strict: boo
             if shared in side:
                 if strict:
                     names = f"{prepared.names[side[shared]]} and {prepared.names[place]}"
-                    raise UserError(f"--pair-pattern finds '{shared}' in two pictures of '{domain}': {names}")
+                    raise UserError(
+                        f"--pair-pattern finds '{shared}' in two images of '{domain}', {names}: make it more specific"
+                    )
                 twice.add(shared)
             side[shared] = place
         sides.append({shared: place for shared, place in side.items() if shared not in twice})
@@ -125,7 +128,7 @@ def _matched(prepared: Prepared, domains: tuple[str, ...], key: Key, strict: boo
 
 
 def shared_by(pattern: str) -> re.Pattern[str]:
-    """The expression whose group finds what both names of a pair share. Raises UserError: it is none."""
+    """Compile a pair pattern, whose one group finds the text that both names share. Raises UserError: it is invalid."""
     return one_group(pattern, "pair", "what both names share", r"slice(\d+)")
 
 
@@ -140,10 +143,10 @@ def _by_pattern(pattern: str) -> Key:
 
 
 def _by_name(name: str, domain: str) -> str | None:
-    """The path without the domain, the split and the file's ending, in lower case; None where nothing is left."""
+    """Return the path without the domain, the split and the suffix, in lower case; None where nothing is left."""
     path, label = PurePosixPath(name.lower()), domain.lower()
     folders = [part for part in path.parts[:-1] if part != label and part not in SPLIT_NAMES]
-    # Not inside a word or a number: the domain `a` is none in `scan`, `T1` is none in `T10`.
+    # Whole words and numbers only: `scan` does not name the domain `a`, and `T10` does not name `T1`.
     before = "(?<![a-z])" if label[:1].isalpha() else r"(?<!\d)"
     behind = "(?![a-z])" if label[-1:].isalpha() else r"(?!\d)"
     stem = re.sub(f"{before}{re.escape(label)}{behind}", "", path.stem).strip("_-. ")
@@ -151,16 +154,16 @@ def _by_name(name: str, domain: str) -> str | None:
 
 
 def _by_number(name: str, domain: str) -> str | None:
-    """The T1 slice of the pair; None where the other slice has no number."""
+    """Return the name of the pair's T1 slice; None where the slice has no partner."""
     stem = PurePosixPath(name).stem
     return partner(name) and (stem if stem.startswith("t1") else PurePosixPath(partner(name) or "").stem)
 
 
 def partner(name: str) -> str | None:
-    """The file of the same slice in the other weighting: `T1/t1_030.png` -> `t2_090.png`, and back; None without one.
+    """Return the file of the same slice in the other weighting: `T1/t1_030.png` -> `t2_090.png`, and back; else None.
 
-    The T1 and T2 slices of the shared data set are of one head, numbered apart: T1 slice i is T2 slice i + 60 for
-    i < 41, and i + 70 above.
+    The T1 and T2 slices of the shared data set show one head with different numbers: T1 slice i is T2 slice i + 60 for
+    i < 41, and i + 70 from there on.
     """
     found = re.fullmatch(r"t([12])_(\d{3})", PurePosixPath(name).stem)
     if found is None:
@@ -172,8 +175,8 @@ def partner(name: str) -> str | None:
     return f"t1_{back:03d}.png" if back >= 0 and partner(f"t1_{back:03d}.png") == f"t2_{number:03d}.png" else None
 
 
-def _borne_out(prepared: Prepared, pairs: np.ndarray, beaten: float) -> bool:
-    """Whether partners are more alike than other pictures of their domains: half of them beat this share of rivals."""
+def _confirmed(prepared: Prepared, pairs: np.ndarray, beaten: float) -> bool:
+    """Return whether partners are more alike than other images: the median partner beats this share of its rivals."""
     if len(pairs) < FEWEST:
         return True
     tried = pairs[:: max(1, len(pairs) // _TRIED)][:_TRIED]
@@ -186,7 +189,7 @@ def _borne_out(prepared: Prepared, pairs: np.ndarray, beaten: float) -> bool:
 
 
 def together(prepared: Prepared, a: int, b: int) -> float:
-    """Mutual information of two pictures in nats: it is largest where they show the same thing, in whatever shades."""
+    """Return the mutual information of two images in nats, large for the same structures in any grey levels."""
     first, second = (prepared.images[i].mean(0).astype(np.int64).ravel() // 16 for i in (a, b))
     shares = np.bincount(first * 16 + second, minlength=256).reshape(16, 16) / len(first)
     apart = shares.sum(1, keepdims=True) * shares.sum(0, keepdims=True)
@@ -194,10 +197,12 @@ def together(prepared: Prepared, a: int, b: int) -> float:
     return float((shares[filled] * np.log(shares[filled] / apart[filled])).sum())
 
 
-def _nothing(source: str, domains: tuple[str, ...], pattern: str | None) -> str:
+def _no_pairs(source: str, domains: tuple[str, ...], pattern: str | None) -> str:
     line = f"{source} has no pairs of '{domains[0]}' and '{domains[1]}'"
     if source.startswith("phantom:"):
-        return f"{line}: write {source.partition('?')[0]}?bodies=500, which draws each body as every class"
+        return f"{line}: write {source.partition('?')[0]}?bodies=500, which draws each body in every class"
     if pattern:
-        return f"{line} by --pair-pattern '{pattern}': its group must find the same in the names of both"
-    return f"{line}: give both of a pair one file name, or say with --pair-pattern what their names share"
+        return f"{line} by --pair-pattern '{pattern}': its group must find the same text in both names"
+    return (
+        f"{line}: give both images of a pair one file name, or --pair-pattern, whose group finds what both names share"
+    )

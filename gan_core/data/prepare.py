@@ -1,10 +1,10 @@
-"""From a source to a prepared data set in the user's cache folder.
+"""Preparation of a source: decoding, resizing and the split, cached in the user's cache folder.
 
     python -m gan_core prepare SOURCE DEST --size 64
 
-Two fingerprints. The cache folder is found by a cheap one: where the source is, and names, sizes and times of its
-files, so opening a prepared data set reads no picture. The one that is kept in the index and in a run's config is made
-from the pictures' bytes and the settings: the same data gives the same one on every machine, wherever it lies.
+There are two fingerprints. A cheap one names the cache folder; it covers the source's location and the names, sizes and
+times of its files, so opening a prepared data set reads no image. The other is stored in the index and in a run's
+config; it covers the images' bytes and the settings, so the same data has the same fingerprint on every machine.
 """
 
 import json
@@ -49,15 +49,15 @@ def prepare(
         source: a folder, a zip, `hf:owner/name[:config]`, `phantom:cxr` or `classes:a=...;b=...`; see `readers.KINDS`.
         size: side of the square images, pixels.
         channels: 1 (grey) or 3.
-        fit: "crop" cuts the centre square, "pad" keeps everything and adds black.
-        patient_pattern: regular expression whose one group is the patient in a file's name.
-        split_seed: of the split by patient, where the source has none of its own.
-        cache: where prepared data is kept; by default the user's cache folder, or GANRAY_CACHE.
-        progress: show a bar on stderr.
+        fit: "crop" takes the centre square, "pad" keeps the whole image and adds black.
+        patient_pattern: regular expression whose one group finds the patient in a file name.
+        split_seed: seed of the split by patient, where the source has no splits.
+        cache: folder of prepared data; by default GANRAY_CACHE, or the user's cache folder.
+        progress: show a progress bar on stderr.
 
     Raises:
-        UserError: the source or a setting is wrong, fewer than two images can be read, equal images lie in two of the
-            source's own splits, or the disk is full.
+        UserError: the source or a setting is wrong, fewer than two images can be read, equal images lie in two of
+            the source's own splits, or the disk is full.
     """
     _check(size, channels, fit)
     compile_pattern(patient_pattern)
@@ -125,9 +125,11 @@ def _index(text: str, source: Source, settings: Settings, kept: list[tuple[Entry
     digests = [picture.digest for _, picture in kept]
     names, labels = [entry.name for entry in entries], [entry.label for entry in entries]
     pattern = compile_pattern(settings.patient_pattern)
-    told = [patient_of(name, pattern) for name in names]
-    splits = _splits(entries, told, digests, settings.split_seed)
-    patients = [f"{entry.origin}/{name}" if entry.origin else name for entry, name in zip(entries, told, strict=True)]
+    own_patients = [patient_of(name, pattern) for name in names]
+    splits = _splits(entries, own_patients, digests, settings.split_seed)
+    patients = [
+        f"{entry.origin}/{name}" if entry.origin else name for entry, name in zip(entries, own_patients, strict=True)
+    ]
     hashes = np.array([picture.hash for _, picture in kept])
     warnings = [
         *source.warnings,
@@ -156,7 +158,7 @@ def _index(text: str, source: Source, settings: Settings, kept: list[tuple[Entry
 
 
 def _splits(entries: list[Entry], patients: list[str], digests: list[str], seed: int) -> list[str]:
-    """Each data set of the source split as it would be alone, so that who is held out there is held out here."""
+    """Split each data set of the source as if it were alone, so that its held-out patients are the same."""
     splits = [""] * len(entries)
     for origin in {entry.origin for entry in entries}:
         own = [index for index, entry in enumerate(entries) if entry.origin == origin]
@@ -168,11 +170,11 @@ def _splits(entries: list[Entry], patients: list[str], digests: list[str], seed:
 
 
 def _own_splits(entries: list[Entry], patients: list[str], digests: list[str], seed: int) -> list[str]:
-    """A data set's own splits if it has any, else ours."""
+    """Return a data set's own splits if it has any, else the split by patient."""
     given = [entry.split for entry in entries]
     labels = [entry.label for entry in entries]
     groups = union(patients, digests)
-    # A lone train folder is no split: it is divided as if the folder itself had been given.
+    # A train folder alone is no split: its images are split as if that folder had been given.
     if {part or "train" for part in given} == {"train"}:
         return split(groups, labels, seed)
     splits = [part or "train" for part in given]
@@ -189,8 +191,8 @@ def _refuse_same(names: list[str], groups: list[tuple[int, ...]]) -> None:
     if groups:
         shown = _some([" = ".join(names[index] for index in group) for group in groups], "; ")
         raise UserError(
-            f"{len(groups)} images lie in more than one of the source's splits, so no number from it could be "
-            f"trusted; delete one of each: {shown}"
+            f"{len(groups)} images lie in more than one of the source's splits, so no result would be valid; "
+            f"delete one of each: {shown}"
         )
 
 
@@ -199,31 +201,31 @@ def _pattern_warning(names: list[str], pattern: re.Pattern[str] | None) -> list[
         return []
     missed = [name for name in names if not tells_patient(name, pattern)]
     if len(missed) == len(names):
-        raise UserError(f"the patient pattern '{pattern.pattern}' fits no file name, for example not {names[0]}")
-    return [f"the patient pattern does not fit {len(missed)} file names, for example {missed[0]}"] if missed else []
+        raise UserError(f"the patient pattern '{pattern.pattern}' matches no file name, for example not {names[0]}")
+    return [f"the patient pattern does not match {len(missed)} file names, for example {missed[0]}"] if missed else []
 
 
 def _patient_warning(
     names: list[str], patients: list[str], splits: list[str], pattern: re.Pattern[str] | None
 ) -> list[str]:
-    told = {patient for name, patient in zip(names, patients, strict=True) if tells_patient(name, pattern)}
+    from_pattern = {patient for name, patient in zip(names, patients, strict=True) if tells_patient(name, pattern)}
     both = on_both_sides(patients, splits)
-    certain = [f"{patient} ({' and '.join(parts)})" for patient, parts in both.items() if patient in told]
-    maybe = [patient for patient in both if patient not in told]
+    certain = [f"{patient} ({' and '.join(parts)})" for patient, parts in both.items() if patient in from_pattern]
+    maybe = [patient for patient in both if patient not in from_pattern]
     warnings = []
     if certain:
         warnings.append(f"{len(certain)} patients lie in more than one split: {_some(certain)}")
     if maybe:
-        # Many data sets count their files from zero in every folder.
+        # Many data sets number their files from zero in every folder.
         warnings.append(
             f"{len(maybe)} file names lie in more than one split: {_some(maybe)}; "
-            "if a name means a patient, the splits share patients"
+            "if a file name identifies a patient, the splits share patients"
         )
     return warnings
 
 
 def _some(texts: list[str], separator: str = ", ") -> str:
-    """The first few."""
+    """Join the first five texts."""
     return separator.join([*texts[:5], *(["..."] if len(texts) > 5 else [])])
 
 
@@ -231,7 +233,7 @@ def _split_warning(patients: list[str], splits: list[str]) -> list[str]:
     if "val" in splits or "test" in splits:
         return []
     if len(set(patients)) == 1:
-        return [f"all images are of one patient, {patients[0]}: nothing can be held out"]
+        return [f"all images show one patient, {patients[0]}: nothing can be held out"]
     return ["nothing is held out"]
 
 

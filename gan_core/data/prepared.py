@@ -1,18 +1,18 @@
 """The prepared data set: a folder with `images.npy` (memory-mapped uint8) and `index.json` (everything else).
 
-`index.json` holds, all required and nothing else:
+`index.json` has exactly these keys:
 
-    format        the number of this layout
-    source        as the user gave it
-    fingerprint   of the pictures' contents and the settings, 16 hex digits, the same on every machine
+    format        version of this layout
+    source        the source, in the user's words
+    fingerprint   of the images' bytes and the settings, 16 hex digits, the same on every machine
     size, channels, fit
     classes       class names, sorted
     names         file names inside the source, in the order of the images
     labels        index into classes, for each image
     patients      for each image
     splits        "train", "val" or "test", for each image
-    skipped       [file, reason] for each picture that could not be read
-    warnings      what the user should know, a line each
+    skipped       [file, reason] for each image that could not be read
+    warnings      one line each, for the user
 """
 
 import json
@@ -33,7 +33,7 @@ INDEX = "index.json"
 
 @dataclass(frozen=True)
 class Settings:
-    """What is made of a source."""
+    """The settings of the preparation."""
 
     size: int
     channels: int
@@ -62,17 +62,17 @@ class Prepared:
     warnings: tuple[str, ...]
 
     def indices(self, split: str) -> np.ndarray:
-        """Where the images of one split are, int64 (n,), ascending.
+        """Return the indices of the images of one split, int64 (n,), ascending.
 
         Raises:
             UserError: there is no such split.
         """
         if split not in SPLITS:
-            raise UserError(f"there is no split '{split}': it is one of {', '.join(SPLITS)}")
+            raise UserError(f"there is no split '{split}': choose one of {', '.join(SPLITS)}")
         return np.flatnonzero(self.splits == split).astype(np.int64)
 
     def counts(self) -> dict[str, dict[str, int]]:
-        """Images by split and class, zeros included."""
+        """Return the number of images by split and class, zeros included."""
         return {
             split: {
                 name: int(np.sum((self.splits == split) & (self.labels == label)))
@@ -82,7 +82,7 @@ class Prepared:
         }
 
     def only(self, classes: tuple[str, ...]) -> "Prepared":
-        """The images of these classes, labelled by their place in `classes`; the source's fingerprint stays.
+        """Return the images of these classes, labelled by their index in `classes`; the fingerprint stays the source's.
 
         Raises:
             UserError: there is no such class.
@@ -107,7 +107,7 @@ class Prepared:
 
 
 def describe(prepared: Prepared) -> str:
-    """A few lines for a terminal: images by class and split, what was skipped, warnings."""
+    """Return a summary for the terminal: images by class and split, skipped images, warnings."""
     counts = prepared.counts()
     width = max(len(name) for name in (*prepared.classes, "total"))
     kind = "grey" if prepared.channels == 1 else "colour"
@@ -127,19 +127,19 @@ def describe(prepared: Prepared) -> str:
 
 
 def skipped_line(skipped: tuple[tuple[str, str], ...], kept: int) -> str:
-    """One line that counts and names the pictures left out."""
+    """Return one line that counts and names the skipped images."""
     shown = "; ".join(f"{name} ({reason})" for name, reason in skipped[:5])
     more = f" and {len(skipped) - 5} more" if len(skipped) > 5 else ""
     return f"skipped {len(skipped)} of {len(skipped) + kept} images: {shown}{more}"
 
 
 def index_text(prepared: Mapping[str, object]) -> str:
-    """`index.json` for a table with all keys but `format`."""
+    """Return the text of `index.json` for a mapping with all keys but `format`."""
     return json.dumps({"format": FORMAT, **prepared}, indent=1, ensure_ascii=False) + "\n"
 
 
 def open_prepared(folder: Path) -> Prepared:
-    """Open a prepared data set; nothing of the images is read until they are used.
+    """Open a prepared data set; the images are memory-mapped and read on use.
 
     Raises:
         UserError: the folder is missing, damaged, or written by another version.
@@ -188,7 +188,7 @@ def _read_index(folder: Path) -> dict:
 
 
 def _problem(index: dict) -> str | None:
-    """What is wrong with the values of an index, or None."""
+    """Return what is wrong with the values of an index, or None."""
     texts, numbers, lists = ("source", "fingerprint", "fit"), ("size", "channels"), ("names", "patients", "splits")
     known = {"format", *texts, *numbers, *lists, "classes", "labels", "skipped", "warnings"}
     if set(index) != known:
@@ -199,17 +199,17 @@ def _problem(index: dict) -> str | None:
         return "size or channels is wrong"
     for key in (*lists, "classes", "warnings"):
         if not isinstance(index[key], list) or not all(isinstance(value, str) for value in index[key]):
-            return f"{key} is no list of texts"
+            return f"{key} is not a list of texts"
     labels, count = index["labels"], len(index["names"])
     if not isinstance(labels, list) or not all(type(label) is int for label in labels):
-        return "labels is no list of numbers"
+        return "labels is not a list of integers"
     if not len(labels) == len(index["patients"]) == len(index["splits"]) == count or count == 0:
-        return "the lists are not equally long"
+        return "the lists differ in length"
     if min(labels) < 0 or max(labels) >= len(index["classes"]) or not set(index["splits"]) <= set(SPLITS):
-        return "a label or a split is none of the known"
+        return "a label or a split is unknown"
     pairs = index["skipped"]
     if not isinstance(pairs, list) or not all(
         isinstance(pair, list) and len(pair) == 2 and all(isinstance(text, str) for text in pair) for pair in pairs
     ):
-        return "skipped is no list of pairs"
+        return "skipped is not a list of pairs"
     return None

@@ -1,26 +1,26 @@
-"""What a source of images is: the contract of every reader."""
+"""The interface of an image source, which every reader implements."""
 
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
-COMBINED = "classes:"  # begins the name of a source that is put together from several folders
+COMBINED = "classes:"  # prefix of a source that combines several folders
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One picture of a source, not yet read."""
+    """One image of a source, not yet read."""
 
     name: str  # unique inside the source; its last part is the file's name
     label: str
-    split: str | None  # None where the source leaves the split to us
-    stamp: str  # changes when the picture changes, cheap to get
-    origin: str = ""  # the data set inside the source, where there are several: patients of two are never one
+    split: str | None  # None where the source has no splits
+    stamp: str  # changes when the image changes, and is cheap to compute
+    origin: str = ""  # the data set, where a source combines several; patients of two data sets differ
 
 
 class Source(Protocol):
-    """A list of pictures, and a way to get at one from any process (parts are pickled to the workers)."""
+    """A list of images that any process can load; parts of it are pickled and sent to the workers."""
 
     @property
     def entries(self) -> tuple[Entry, ...]: ...
@@ -30,16 +30,17 @@ class Source(Protocol):
 
     @property
     def identity(self) -> str:
-        """Tells two sources apart whose entries have equal names and stamps."""
+        """A text that distinguishes two sources whose entries have equal names and stamps."""
         ...
 
     def load(self, index: int, size: int) -> bytes | np.ndarray:
-        """The file's bytes, or for drawn images float32 (size, size) or (size, size, 3) in [0, 1].
+        """Return the file's bytes, or for drawn images float32 (size, size) or (size, size, 3) in [0, 1].
 
-        Raises OSError or UserError.
+        Raises:
+            OSError, UserError: the image cannot be loaded.
         """
         ...
 
     def part(self, start: int, stop: int) -> "Source":
-        """The same source with some of its entries only."""
+        """Return the source with only the entries from `start` to `stop`."""
         ...

@@ -1,9 +1,9 @@
-"""Patients, and the one split by patient into train, val and test (80/10/10).
+"""The split by patient into train, val and test (80/10/10).
 
-A patient's place is a number in [0, 1) hashed from the seed and the patient's name: under 0.1 is test, under 0.2 is
-val, the rest train. It depends on nothing else, so the same files in other class folders, in part, at another size or
-in another order on disk keep their places. Chance divides a class of few patients badly: one of under 300 is cut by
-rank instead, in the order of the same numbers.
+A patient's place is a number in [0, 1), hashed from the seed and the patient's name: below 0.1 is test, below 0.2 is
+val, the rest is train. It depends on nothing else, so files keep their split in other class folders, in a subset, at
+another size or in another order on disk. A hash divides a class of few patients unevenly, so a class with fewer than
+300 is split by the rank of these numbers instead.
 """
 
 import re
@@ -15,8 +15,8 @@ from pathlib import PurePosixPath
 
 from gan_core.errors import UserError
 
-HELD_OUT = 0.1  # the share of val, and of test
-MANY = 300  # patients in a class; chance then gives val and test 10 +- 1.7 % of them
+HELD_OUT = 0.1  # share of val, and of test
+MANY = 300  # patients in a class: the hash then gives val and test 10 +- 1.7 % of them
 
 # Kermany's pneumonia images: person12_bacteria_47.jpeg and person12_virus_3.jpeg are one child.
 # NORMAL2-IM-0115-0001.jpeg and IM-0115-0001.jpeg may be one, so they are kept together.
@@ -24,19 +24,21 @@ KNOWN_PATIENTS = re.compile(r"(?:^|[^A-Za-z0-9])(person\d+|IM-\d+)", re.IGNORECA
 
 
 def compile_pattern(pattern: str | None) -> re.Pattern[str] | None:
-    """The user's pattern for the patient in a file name: a regular expression with one group.
+    """Compile the user's pattern for the patient in a file name: a regular expression with one group.
 
     Raises:
-        UserError: it is not a regular expression, or has not exactly one group.
+        UserError: the pattern is not a regular expression, or does not have exactly one group.
     """
     return None if pattern is None else one_group(pattern, "patient", "the patient", r"person(\d+)_")
 
 
 def one_group(pattern: str, kind: str, holds: str, example: str) -> re.Pattern[str]:
-    """A user's regular expression of which one group finds what is wanted.
+    """Compile a user's regular expression with exactly one group.
+
+    kind, holds and example are words of the error lines: the pattern's name, the meaning of its group, an example.
 
     Raises:
-        UserError: it is not a regular expression, or has not exactly one group.
+        UserError: the pattern is not a regular expression, or does not have exactly one group.
     """
     try:
         compiled = re.compile(pattern)
@@ -51,34 +53,34 @@ def one_group(pattern: str, kind: str, holds: str, example: str) -> re.Pattern[s
 
 
 def patient_of(name: str, pattern: re.Pattern[str] | None) -> str:
-    """The patient that a file's name tells; its stem where it tells none.
+    """Return the patient in a file name; the name's stem where the pattern finds none.
 
     Args:
-        name: path inside the source; only its last part is looked at.
-        pattern: with one group, searched for in the file's name; by default the pneumonia images' own.
+        name: path inside the source; only its last part is used.
+        pattern: pattern with one group, searched in the file name; by default KNOWN_PATIENTS, of the pneumonia images.
     """
-    return _told(name, pattern) or PurePosixPath(name).stem
+    return _found_patient(name, pattern) or PurePosixPath(name).stem
 
 
 def tells_patient(name: str, pattern: re.Pattern[str] | None) -> bool:
-    """Whether the pattern finds a patient in a file's name; elsewhere the stem is taken for one."""
-    return _told(name, pattern) is not None
+    """Return whether the pattern finds a patient in a file name; otherwise the stem stands for the patient."""
+    return _found_patient(name, pattern) is not None
 
 
-def _told(name: str, pattern: re.Pattern[str] | None) -> str | None:
+def _found_patient(name: str, pattern: re.Pattern[str] | None) -> str | None:
     found = (pattern or KNOWN_PATIENTS).search(PurePosixPath(name).name)
     return (found.group(1) if found else None) or None
 
 
 def place_of(patient: str, seed: int) -> float:
-    """A number in [0, 1), evenly spread over patients, fixed by the seed and the patient's name."""
+    """Return a number in [0, 1), uniform over patients and determined by the seed and the patient's name."""
     return int.from_bytes(blake2b(f"{seed}:{patient}".encode(), digest_size=8).digest(), "big") / 2**64
 
 
 def union(patients: list[str], contents: list[str]) -> list[str]:
-    """Name a group for each image, such that one patient and one content never lie in two groups.
+    """Return a group for each image, so that no patient and no content lies in two groups (union-find).
 
-    The group's name is that of its first patient in alphabetical order.
+    A group has the name of its first patient in alphabetical order.
     """
     parent: dict[str, str] = {patient: patient for patient in patients}
 
@@ -103,12 +105,13 @@ class _Group:
 
 
 def split(groups: list[str], labels: list[str], seed: int, parts: Iterable[str] = ("val", "test")) -> list[str]:
-    """Give each image its split; images of one group stay together.
+    """Return the split of each image; images of one group stay together.
 
     Args:
-        groups: of each image, from `union`.
+        groups: group of each image, from `union`.
         labels: class of each image.
-        parts: what to hold out; `("val",)` leaves the part that would be test in train.
+        seed: seed of the patients' places.
+        parts: the splits to hold out; with `("val",)` the images of test stay in train.
 
     Returns:
         "train", "val" or "test" for each image.
@@ -132,7 +135,7 @@ def _split_class(groups: list[_Group], parts: tuple[str, ...]) -> dict[str, str]
         return {group.name: _by_place(group.place, parts) for group in groups}
     total = sum(group.images for group in groups)
     placed: dict[str, str] = {}
-    # Test is taken first, as its numbers are the lowest, but val matters more when there are only two groups.
+    # Test has the lowest numbers, so it is taken first; with only two groups, val is more important.
     for part in [part for part in ("test", "val") if part in parts and (part == "val" or len(groups) > 2)]:
         left = [group for group in groups if group.name not in placed]
         if len(left) > 1:
@@ -146,7 +149,7 @@ def _by_place(place: float, parts: tuple[str, ...]) -> str:
 
 
 def _take(groups: list[_Group], images: float) -> list[str]:
-    """Groups in the given order that come nearest to so many images, at least one."""
+    """Return the groups, in the given order, whose number of images is nearest to `images`; at least one."""
     taken: list[_Group] = []
     have = 0
     for group in groups:
@@ -157,7 +160,7 @@ def _take(groups: list[_Group], images: float) -> list[str]:
 
 
 def on_both_sides(patients: list[str], splits: list[str]) -> dict[str, tuple[str, ...]]:
-    """Patients that lie in more than one split -> those splits."""
+    """Return patient -> splits, for the patients that lie in more than one split."""
     where: dict[str, set[str]] = defaultdict(set)
     for patient, part in zip(patients, splits, strict=True):
         where[patient].add(part)

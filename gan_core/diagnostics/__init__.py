@@ -1,4 +1,4 @@
-"""What happened in a training: events with epochs, evidence and one plain sentence each, read from a run's tables.
+"""Diagnoses of a training run, read from its tables: events with epochs, evidence and one sentence each.
 
 python -m gan_core diagnose RUN
 """
@@ -11,38 +11,38 @@ from gan_core.runs import Run
 
 __all__ = ["KINDS", "Diagnosed", "Event", "Record", "compare", "diagnose", "examine", "read", "record"]
 
-# Nothing is balanced or converged in a training that has gone astray in such a way.
-_ASTRAY = ("diverged", "nothing_learned", "fooled", "vanishing", "collapse", "oscillation", "critic_ahead")
+# A run with one of these events is neither balanced nor converged.
+_FAILED = ("diverged", "nothing_learned", "fooled", "vanishing", "collapse", "oscillation", "critic_ahead")
 
 
 def diagnose(run: Run | Record) -> tuple[Event, ...]:
-    """What happened in a training, in the order it happened.
+    """Return the events of a run, in order of their first epoch.
 
     Raises:
-        UserError: the run's config cannot be read.
+        UserError: the run's config.json cannot be read.
     """
     found = read(run) if isinstance(run, Run) else run
     events = [event for rule in (*ailments.RULES, observations.unchanged) for event in rule(found)]
     kinds = {event.kind for event in events}
-    if "nothing_learned" in kinds:  # where nobody has started nobody is left behind, and no variety is lost
+    if "nothing_learned" in kinds:  # untrained networks also look collapsed and fooled
         events = [event for event in events if event.kind not in ("fooled", "collapse")]
-    if not kinds & set(_ASTRAY):
+    if not kinds & set(_FAILED):
         events += [*observations.critic_follows(found)]
         events += [*observations.narrow(found), *(list(observations.guessing(found)) or observations.balance(found))]
         if "saturated" not in kinds:
             events += [
                 *observations.head_start(found),
-                *(measured_distance.nearer(event, found.way) for event in observations.converged(found)),
+                *(measured_distance.nearer(event, found.distance) for event in observations.converged(found)),
             ]
-    events += measured_distance.past_best(found.way)
+    events += measured_distance.past_best(found.distance)
     return tuple(sorted(events, key=lambda event: event.epoch))
 
 
 def examine(run: Run, name: str | None = None) -> Diagnosed:
-    """A run with its record and its events, for `compare`; name: what to call it there.
+    """Return a run with its record and its events, for `compare`; name: its name there, by default the run's own.
 
     Raises:
-        UserError: its config cannot be read.
+        UserError: the run's config.json cannot be read.
     """
     found = read(run)
     return Diagnosed(name or run.name, run.config(), found, diagnose(found))

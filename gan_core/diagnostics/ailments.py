@@ -1,6 +1,7 @@
-"""The rules: each looks at a record for one kind of event, and returns what it finds.
+"""The rules for ailments: each searches a record for one kind of event and yields the events that it finds.
 
-Thresholds were set on some small runs and scored on others: see benchmarks/ailments.py.
+The thresholds were set on some small runs and scored on others: see benchmarks/ailments.py. Below, "chance" is the loss
+of a discriminator that guesses.
 """
 
 import math
@@ -13,42 +14,42 @@ from gan_core.diagnostics.events import Event
 from gan_core.diagnostics.history import Record
 from gan_core.diagnostics.series import bridged, diversity, longest, swings, until
 
-EXPLODED = 6.0  # times the losses' size where all is guessed: a discriminator that errs so loudly has lost hold
-EXPLODED_G = 40.0  # times that, of a generator's loss
-EXPLODED_UNBOUNDED = 1000.0  # times their own median: losses of an objective that has no value of guessing
+EXPLODED = 6.0  # times chance: a discriminator's loss
+EXPLODED_G = 40.0  # times chance: a generator's loss
+EXPLODED_UNBOUNDED = 1000.0  # times their own median: losses of an objective without a chance level
 
-AHEAD = 0.9  # accuracy of a discriminator that is hardly ever wrong
+AHEAD = 0.9  # accuracy of a discriminator that is almost always right
 AHEAD_FOR = 0.3  # share of the run
-GROWN = 1.1  # times what it was: a critic's distance that grows in that last part of the run
+GROWN = 1.1  # factor by which the critic's distance grows in that last part of the run
 FOOLED = 0.1  # accuracy on generated images
-FOOLED_LOSS = 1.1  # times chance: a discriminator's loss that says so too, worse than guessing
-LOSING = 3.0  # times chance: a generator's loss that says so too
-GUESSES = 0.505  # accuracy at most, of a discriminator that cannot tell
-ONE_SIDED = 0.5  # of accuracy on real images less that on generated ones: it calls nearly all of them the same
-UNLIKE = 0.25  # of the data's diversity: samples so far from it are easily told from the data
-AT_CHANCE = 0.99  # times chance: no less, the loss of one that cannot
+FOOLED_LOSS = 1.1  # times chance: the loss of a fooled discriminator is higher, worse than guessing
+LOSING = 3.0  # times chance: the loss of a losing generator is higher
+GUESSES = 0.505  # highest accuracy of a discriminator that guesses
+ONE_SIDED = 0.5  # accuracy on real images minus that on generated ones: it calls nearly all images the same
+UNLIKE = 0.25  # of the data's diversity: samples that differ from it by more are easy to recognise
+AT_CHANCE = 0.99  # times chance: lowest loss of a discriminator that guesses
 
 FAINT = 0.03  # of the generator's own largest gradient norm
 FAINT_FOR = 0.2  # share of the run
 
 ALIKE = 0.5  # diversity of the samples, as a share of the data's
 FALLEN = 0.6  # of the largest share it had
-AWAY, AWAY_FALLEN = 0.8, 0.7  # the same of variety that is lost in part
-LOST = 2 / 3  # of the data's diversity: below it, wherever it was before
+PARTIAL, PARTIAL_FALLEN = 0.8, 0.7  # the same two thresholds for a partial loss of diversity
+LOST = 2 / 3  # of the data's diversity: lower is a loss, whatever it was before
 
-# Of the chance that a training image scores above a held-out one, above one half:
-GAP = 0.12  # read off histograms, whose bins hide most of it
-BY_HEART = 0.25  # as it was measured
+# Excess over 1/2 of the probability that a training image scores above a held-out one:
+GAP = 0.12  # estimated from histograms, whose bins hide most of it
+MEASURED_GAP = 0.25  # measured on the scores themselves
 SIGMAS = 3.0
 
-TURNS = 5  # swings up and down
+TURNS = 5  # half swings, up or down
 
-STILL = 0.02  # relative change of losses that is none
-STILL_SAMPLES = 0.1  # of the samples' diversity
+STILL = 0.02  # relative change of the losses that counts as none
+STILL_SAMPLES = 0.1  # the same for the samples' diversity
 
 
 def diverged(record: Record) -> Iterator[Event]:
-    """A loss that is not a number, or grows beyond all measure."""
+    """Yield an event where a loss is not a finite number, or explodes."""
     columns = (*record.columns("discriminator_loss"), *record.columns("generator_loss"))
     step = re.search(r"not a finite number at step (\d+)", record.reason or "")
     values = {name: record.metrics[name] for name in columns}
@@ -59,18 +60,18 @@ def diverged(record: Record) -> Iterator[Event]:
             "diverged",
             float(record.epoch[row]),
             None,
-            f"{name} is no longer a number.",
+            f"{name} is no longer a finite number.",
             {"row": row},
             (name,),
         )
         return
     chance, scale = record.chance, record.loss_scale
-    # Losses without a value of guessing are measured by their own median, and drift: a hundred times as much is asked.
+    # Losses without a chance level are compared with their own median. They drift, so the limit is higher.
     limits = {"discriminator_loss": EXPLODED, "generator_loss": EXPLODED_G}
     if math.isnan(chance):
         limits = dict.fromkeys(limits, EXPLODED_UNBOUNDED)
     means = {role: np.abs(record.blocks(record.mean(role))) / scale for role in limits}
-    # A generator that loses has a large loss, and nothing has exploded yet: more is asked of it.
+    # The loss of a generator that only falls behind is large too, so its limit is higher.
     d, g = limits
     role = d if (means[d] > limits[d]).any() else g
     blocks = means[role]
@@ -81,30 +82,30 @@ def diverged(record: Record) -> Iterator[Event]:
             "diverged",
             float(record.epoch[-1]) if len(record.epoch) else 0.0,
             None,
-            f"The training broke off at step {step[1]}: a loss or a gradient was no longer a number.",
+            f"Training stopped at step {step[1]}: a loss or a gradient was no longer a finite number.",
             {"step": float(step[1])},
             columns,
         )
     elif len(high):
         worst = float(blocks.max() * scale)
-        beside = f"{worst / scale:.0f} times its median"
+        reference = f"{worst / scale:.0f} times its median"
         if not math.isnan(chance):
-            beside = f"where guessing would cost {chance:.2g}"
+            reference = f"where guessing gives {chance:.2g}"
         first, last = int(high[0]), int(high[-1]) + 1
         ends = until(record, last, len(blocks))
         yield Event(
             "diverged",
             record.block_start(first),
             ends,
-            f"The {player}'s loss grows to {worst:.3g}, {beside}"
-            + ("." if ends is None else "; then it comes down again."),
+            f"The {player}'s loss grows to {worst:.3g}, {reference}"
+            + ("." if ends is None else "; then it falls again."),
             {"loss": worst, "chance": scale},
             record.columns(role),
         )
 
 
 def saturated(record: Record) -> Iterator[Event]:
-    """A discriminator that is hardly ever wrong for long, and a generator whose loss says so."""
+    """Yield an event where the discriminator is almost always right for long, and the generator's loss is high."""
     accuracy, loss = (
         record.blocks(record.mean("accuracy_real", "accuracy_fake")),
         record.blocks(record.mean("generator_loss")),
@@ -125,33 +126,33 @@ def saturated(record: Record) -> Iterator[Event]:
         "saturated",
         record.block_start(first),
         until(record, last, len(accuracy)),
-        f"The discriminator is right about {mean:.1%} of the {record.judged}, and the generator's loss {climb}.",
+        f"The discriminator classifies {mean:.1%} of the {record.unit} correctly, and the generator's loss {climb}.",
         {"accuracy": mean, "loss/g": level},
         (*record.columns("accuracy_real"), *record.columns("accuracy_fake"), *record.columns("generator_loss")),
     )
 
 
 def fooled(record: Record) -> Iterator[Event]:
-    """A discriminator that takes nearly every generated image for real: the generator has run away from it."""
+    """Yield an event where the discriminator calls nearly every generated image real."""
     accuracy, loss = record.blocks(record.mean("accuracy_fake")), record.blocks(record.mean("discriminator_loss"))
     first, last = longest((accuracy <= record.accuracy(FOOLED)) & (loss >= FOOLED_LOSS * record.chance))
     if last - first < max(AHEAD_FOR * len(accuracy), 2):
-        yield from _no_teacher(record)
+        yield from _uninformative(record)
         return
     mean, level = float(accuracy[first:last].mean()), float(loss[first:last].mean())
     yield Event(
         "fooled",
         record.block_start(first),
         until(record, last, len(accuracy)),
-        f"The discriminator finds {mean:.0%} of the {record.found}, and its loss is {level:.3g}, "
-        f"where guessing would cost {record.chance:.2g}.",
+        f"The discriminator recognises {mean:.0%} of the {record.generated_unit}, and its loss is {level:.3g}, "
+        f"where guessing gives {record.chance:.2g}.",
         {"accuracy": mean, "loss/d": level},
         (*record.columns("accuracy_fake"), *record.columns("discriminator_loss")),
     )
 
 
-def _no_teacher(record: Record) -> Iterator[Event]:
-    """A discriminator that to the end knows no more than chance does, though there is more to know."""
+def _uninformative(record: Record) -> Iterator[Event]:
+    """Yield an event where the discriminator guesses to the end, although the samples differ from the data."""
     real, fake, loss = (
         record.blocks(record.mean(role)) for role in ("accuracy_real", "accuracy_fake", "discriminator_loss")
     )
@@ -162,7 +163,7 @@ def _no_teacher(record: Record) -> Iterator[Event]:
     mean, level = float(accuracy[-late:].mean()), float(loss[-late:].mean())
     if mean > record.accuracy(GUESSES) or level < AT_CHANCE * record.chance:
         return
-    # Guessing is also how it ends where samples are perfect: then they are as diverse, and it takes no side.
+    # Perfect samples also end in guessing (Goodfellow 2014); then the diversity is the data's and no side is favoured.
     share = diversity(record)[-3:]
     sides = abs(float((real - fake)[-late:].mean()))
     if sides < ONE_SIDED and (len(share) < 3 or (np.abs(share - 1) <= UNLIKE).any()):
@@ -171,15 +172,15 @@ def _no_teacher(record: Record) -> Iterator[Event]:
         "fooled",
         record.block_start(len(real) - late),
         None,
-        f"The discriminator is right about {mean:.0%} of the {record.judged}, and its loss is {level:.2g}, where "
-        f"guessing would cost {record.chance:.2g}: it has nothing to teach.",
+        f"The discriminator classifies {mean:.0%} of the {record.unit} correctly, and its loss is {level:.2g}, where "
+        f"guessing gives {record.chance:.2g}: the generator cannot learn from it.",
         {"accuracy": mean, "loss/d": level},
         (*record.columns("accuracy_real"), *record.columns("accuracy_fake"), *record.columns("discriminator_loss")),
     )
 
 
 def vanishing(record: Record) -> Iterator[Event]:
-    """Hardly any gradient reaches the generator, while the discriminator is sure."""
+    """Yield an event where the generator's gradients vanish while the discriminator is confident."""
     norms = record.blocks(record.metrics.get("grad_norm/g", np.empty(0)))
     accuracy = record.blocks(record.mean("accuracy_real", "accuracy_fake"))
     if len(norms) < 5 or not len(accuracy):
@@ -193,27 +194,27 @@ def vanishing(record: Record) -> Iterator[Event]:
         "vanishing",
         record.block_start(first),
         until(record, last, len(norms)),
-        f"The generator's gradients have shrunk to {lowest:.1%} of their largest, while the discriminator is right "
-        f"about {float(accuracy[first:last].mean()):.0%} of the {record.judged}.",
+        f"The generator's gradients have shrunk to {lowest:.1%} of their largest norm, while the discriminator "
+        f"classifies {float(accuracy[first:last].mean()):.0%} of the {record.unit} correctly.",
         {"share": lowest},
         ("grad_norm/g",),
     )
 
 
 def collapse(record: Record) -> Iterator[Event]:
-    """The samples come to look alike, while the data do not."""
+    """Yield an event where the samples lose diversity compared with the data: mode collapse, in whole or in part."""
     share = diversity(record)
     if len(share) < 4:
         return
-    # The first preview is of an untrained network.
+    # The first preview shows an untrained network, so it is left out.
     peaks = np.maximum.accumulate(share[1:])
     alike = np.concatenate(([False], share[1:] < np.minimum(ALIKE, FALLEN * np.maximum(peaks, ALIKE / FALLEN))))
     first, last = longest(alike)
     lasts = last == len(share)
     if last - first < 3 or (not lasts and share[1:first].max(initial=0.0) < ALIKE / FALLEN):
-        # Too short, or only on its way up from an untrained network. What is lost in part is lost at the end.
+        # Too short, or still rising from an untrained network. A partial loss counts only if it lasts to the end.
         first, last = longest(
-            np.concatenate(([False], share[1:] < np.maximum(np.minimum(AWAY, AWAY_FALLEN * peaks), LOST)))
+            np.concatenate(([False], share[1:] < np.maximum(np.minimum(PARTIAL, PARTIAL_FALLEN * peaks), LOST)))
         )
         lasts = last == len(share)
         if last - first < 3 or not lasts:
@@ -223,15 +224,18 @@ def collapse(record: Record) -> Iterator[Event]:
         "collapse",
         float(record.preview_epochs[first]),
         None if lasts else float(record.preview_epochs[last - 1]),
-        f"The samples differ from each other {lowest:.0%} as much as the data do"
-        + (f", after {best:.0%} at their best." if first > 1 and best > ALIKE else "."),
+        f"The samples differ from each other {lowest:.0%} as much as the real images do"
+        + (f", down from {best:.0%} at best." if first > 1 and best > ALIKE else "."),
         {"diversity": lowest},
         ("diversity/samples",),
     )
 
 
 def overfitting(record: Record) -> Iterator[Event]:
-    """The discriminator knows its training images by heart: it scores held-out ones lower."""
+    """Yield an event where the discriminator overfits: it scores training images above held-out ones.
+
+    The statistic is the probability that a training image scores above a held-out one (Mann and Whitney's U).
+    """
     if not {"real", "held_out"} <= set(record.scores):
         return
     real, held = record.scores["real"], record.scores["held_out"]
@@ -242,9 +246,9 @@ def overfitting(record: Record) -> Iterator[Event]:
         above = (shares[0] * (below + shares[1] / 2)).sum(1)  # Mann and Whitney's U, ties counted half
         error = np.sqrt((counts[0] + counts[1] + 1) / (12 * counts[0] * counts[1]))
     measured = record.previews.get("memory/d", np.empty(0))
-    told = np.isfinite(measured) if len(measured) == len(above) else np.zeros(len(above), bool)
-    above = np.where(told, measured, above) if told.any() else above
-    high = above - 0.5 > np.maximum(np.where(told, BY_HEART, GAP), SIGMAS * error)
+    is_measured = np.isfinite(measured) if len(measured) == len(above) else np.zeros(len(above), bool)
+    above = np.where(is_measured, measured, above) if is_measured.any() else above
+    high = above - 0.5 > np.maximum(np.where(is_measured, MEASURED_GAP, GAP), SIGMAS * error)
     first, last = longest(high)
     if last - first < 2:
         return
@@ -266,14 +270,14 @@ def overfitting(record: Record) -> Iterator[Event]:
 
 
 def oscillation(record: Record) -> Iterator[Event]:
-    """Losses that swing up and down, far and often."""
+    """Yield an event where a loss oscillates with a large amplitude."""
     found = []
-    # A critic's scores may drift by any number, and a generator's loss with them: it may cross zero without a meaning.
+    # A critic's scores drift by an arbitrary offset, and the generator's loss with them: its sign means nothing.
     roles = ("discriminator_loss",) if math.isnan(record.chance) else ("generator_loss", "discriminator_loss")
     for role in roles:
         values = record.mean(role)
         if len(values) >= 60 and np.isfinite(values).all():
-            # A loss far below chance may swing as it likes: nobody learns from it.
+            # The offset damps swings far below chance, where the loss teaches nothing.
             found.append((*swings(np.log(np.abs(values) + record.loss_scale / 10)), role))
     if not found:
         return
@@ -285,34 +289,34 @@ def oscillation(record: Record) -> Iterator[Event]:
         "oscillation",
         float(record.epoch[int(place * len(record.epoch))]),
         None,
-        f"The {name}'s loss swings up and down {turns // 2} times or more, by a factor of {math.exp(2 * height):.2g}.",
+        f"The {name}'s loss swings up and down at least {turns // 2} times, by a factor of {math.exp(2 * height):.2g}.",
         {"turns": turns, "height": height},
         record.columns(role),
     )
 
 
 def nothing_learned(record: Record) -> Iterator[Event]:
-    """Losses and samples are where they were at the beginning."""
+    """Yield an event where neither the losses nor the samples have changed since the start."""
     losses = [record.blocks(record.mean(role)) for role in ("generator_loss", "discriminator_loss")]
     if len(losses[0]) < 5:
         return
     moved = max(float(np.ptp(values[1:]) / max(abs(values[1:].mean()), 1e-6)) for values in losses)
     samples = record.previews.get("diversity/samples", record.previews.get("change/ab", np.empty(0)))
     spread = float(np.ptp(samples) / max(abs(samples[0]), 1e-6)) if len(samples) > 1 else math.inf
-    if not (moved <= STILL and spread <= STILL_SAMPLES):  # also where one is not a number
+    if not (moved <= STILL and spread <= STILL_SAMPLES):  # negated, so that a NaN returns as well
         return
     yield Event(
         "nothing_learned",
         0.0,
         None,
-        f"The losses have moved by {moved:.1%} since the beginning, the samples' diversity by {spread:.1%}.",
+        f"Since the start the losses have changed by {moved:.1%} and the samples' diversity by {spread:.1%}.",
         {"losses": moved, "samples": spread},
         (*record.columns("generator_loss"), *record.columns("discriminator_loss")),
     )
 
 
 def critic_runs_away(record: Record) -> Iterator[Event]:
-    """A critic whose estimate of the distance between real and generated images only grows: the generator falls behind.
+    """Yield an event where the critic's estimate of the Wasserstein distance grows to the end.
 
     Source: Arjovsky 2017, arXiv:1701.07875, section 4: the estimate falls as samples get better.
     """
@@ -329,7 +333,7 @@ def critic_runs_away(record: Record) -> Iterator[Event]:
         record.block_start(len(blocks) - late),
         None,
         f"The critic's estimate of the distance between real and generated images grows from {before:.3g} to {end:.3g} "
-        "and is at its largest at the end: the generator does not follow.",
+        "and is largest at the end: the generator falls behind.",
         {"before": before, "end": end},
         record.columns("critic_distance"),
     )

@@ -1,4 +1,4 @@
-"""What can be said of a training: an event, and the words for each kind of it."""
+"""Events of a training run, and the title and advice of each kind."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of event: its name for people, whether it is an ailment, and what one would try."""
+    """A kind of event: its title, whether it is an ailment, and what to try."""
 
     title: str
     ailment: bool
@@ -14,43 +14,44 @@ class Kind:
 
 
 KINDS = {
-    "diverged": Kind("Losses explode", True, "lower the learning rate, by ten to begin with"),
+    "diverged": Kind("Losses explode", True, "lower the learning rate, first by a factor of ten"),
     "saturated": Kind(
         "Discriminator far ahead",
         True,
-        "hold the discriminator back: a gradient penalty (r1), a lower learning rate or fewer steps for it, "
-        "or a smaller network",
+        "hold the discriminator back: add a gradient penalty (r1), lower its learning rate, train it for fewer steps, "
+        "or make its network smaller",
     ),
     "fooled": Kind(
         "Discriminator left behind",
         True,
-        "give the discriminator more steps or a higher learning rate, or slow the generator down",
+        "give the discriminator more steps or a higher learning rate, or lower the generator's learning rate",
     ),
     "vanishing": Kind(
         "Generator's gradients vanish",
         True,
-        "use the non-saturating loss or least squares, and hold the discriminator with a gradient penalty (r1)",
+        "use the non-saturating loss or least squares, and add a gradient penalty (r1) to the discriminator",
     ),
     "collapse": Kind(
         "Mode collapse",
         True,
         "strengthen the discriminator, lower the generator's learning rate, or use larger batches; "
-        "take the weights of an earlier epoch",
+        "use the weights of an earlier epoch",
     ),
     "overfitting": Kind(
-        "Discriminator over-fits",
+        "Discriminator overfits",
         True,
-        "more training images or augmented ones, dropout or a smaller discriminator; stop at an earlier epoch",
+        "use more training images, augmentation, dropout or a smaller discriminator; stop at an earlier epoch",
     ),
     "oscillation": Kind(
         "Oscillation",
         True,
-        "less momentum (beta1 = 0), lower learning rates, a gradient penalty (r1), or an average of the weights",
+        "use less momentum (beta1 = 0), lower learning rates, a gradient penalty (r1), or a moving average of the "
+        "weights (EMA)",
     ),
     "critic_ahead": Kind(
         "Critic runs ahead",
         True,
-        "fewer critic steps for each step of the generator, a lower learning rate for the critic, or a smaller critic",
+        "use fewer critic steps for each generator step, a lower learning rate for the critic, or a smaller critic",
     ),
     "nothing_learned": Kind(
         "Nothing learned yet",
@@ -58,45 +59,47 @@ KINDS = {
         "train for longer, or raise the learning rate",
     ),
     "unchanged": Kind(
-        "Pictures come back unchanged",
+        "Translator returns its input",
         True,
-        "train for longer, weigh the cycle and the identity less; if the domains do not differ, this is right",
+        "train for longer, or lower the weights of the cycle and identity losses; if the domains do not differ, "
+        "this is correct",
     ),
     "head_start": Kind("Discriminator ahead at first", False),
     "guessing": Kind(
         "Discriminator guesses",
         False,
-        "where the samples do not look like the data yet, give the discriminator more steps, or a larger network",
+        "if the samples do not look like the data yet, give the discriminator more steps or a larger network",
     ),
     "narrow": Kind(
         "Less diverse than the data",
         False,
-        "train for longer; where it stays so, see what one would try for a collapse",
+        "train for longer; if this does not help, try what helps against mode collapse",
     ),
     "critic_follows": Kind("Critic's distance falls", False),
     "balance": Kind("Balance", False),
     "converged": Kind(
-        "Settled",
+        "Converged",
         False,
-        "see whether the pictures still get better, which curves do not tell (train with --snapshots, then "
-        "evaluate --parts progress): if not, stop here",
+        "check whether the images still improve, which the curves do not show (train with --snapshots, then "
+        "evaluate --parts progress); if they do not, stop here",
     ),
-    "nearer": Kind("Curves settled, pictures still get better", False, "train for longer"),
-    "nearer_until": Kind("Curves settled, pictures got better after that", False),
+    "nearer": Kind("Curves converged, images still improve", False, "train for longer"),
+    "nearer_until": Kind("Curves converged, images improved afterwards", False),
     "past_best": Kind(
         "Past its best",
         False,
-        "take the generator of that epoch (its snapshot), or train again for as long, or with a stronger average",
+        "use the generator of that epoch (its snapshot), train again up to that epoch, or use a longer moving "
+        "average (EMA)",
     ),
 }
 
 
 @dataclass(frozen=True)
 class Event:
-    """Something that a training's records show.
+    """One event that the tables of a run show.
 
-    epoch: where it begins; until: where it ends, None if it lasts to the newest row; columns: of metrics.csv and
-    epochs.csv, or a measured distance, where it is to be seen; evidence: the numbers that the sentence speaks of.
+    epoch: where it begins. until: where it ends, None if it lasts to the newest row. evidence: the numbers that the
+    sentence names. columns: the columns of metrics.csv and epochs.csv, or the measured distance, that show it.
     """
 
     kind: str
@@ -112,7 +115,7 @@ class Event:
 
     @property
     def when(self) -> str:
-        """Its epochs in words."""
+        """The epochs in words, for example "epochs 3 to 8"."""
         if self.until is None:
             return f"from epoch {self.epoch:.0f}" if self.epoch else "from the start"
         if round(self.until) == round(self.epoch):
@@ -125,5 +128,5 @@ class Event:
 
     @property
     def advice(self) -> str:
-        """What one would try; empty where there is nothing to mend."""
+        """What to try; empty where nothing needs a remedy."""
         return KINDS[self.kind].advice

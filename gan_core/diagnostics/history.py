@@ -1,4 +1,4 @@
-"""What a run has logged, as plain arrays: all that the rules look at."""
+"""The logged tables of a run as NumPy arrays: the only input of the rules."""
 
 import math
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from statistics import NormalDist
 import numpy as np
 
 from gan_core.config import RunConfig
-from gan_core.diagnostics.measured_distance import DistanceCurve, way
+from gan_core.diagnostics.measured_distance import DistanceCurve, distance_curve
 from gan_core.errors import UserError
 from gan_core.evaluation import results
 from gan_core.evaluation.results import Progress
@@ -18,82 +18,82 @@ from gan_core.runs import Run, Status
 from gan_core.runs.tables import Table
 from gan_core.traits import FamilyTraits
 
-BINS = 40  # of the score histograms, from -10 to 10
+BINS = 40  # bins of the score histograms, from -10 to 10
 BIN_WIDTH = 0.5
-BLOCKS = 40  # a run is looked at in so many parts at most ...
-ROWS = 3  # ... of so many rows at least
+BLOCKS = 40  # the rules average a run over at most this many blocks ...
+ROWS = 3  # ... of at least this many rows
 
 _NORMAL = NormalDist()
 
-# Both players' columns are looked at together.
+# The rules need the columns of all these roles together.
 _PLAYERS = ("generator_loss", "discriminator_loss", "accuracy_real", "accuracy_fake", "accuracy_pairs")
 
 
 @dataclass(frozen=True)
 class Record:
-    """The tables of one run. Arrays of metrics are (n,) over rows, those of previews (k,), scores (k, BINS)."""
+    """The tables of one run: arrays (n,) over the rows of metrics.csv, (k,) over previews, and scores (k, BINS)."""
 
     metrics: Mapping[str, np.ndarray]
     previews: Mapping[str, np.ndarray] = field(default_factory=dict)
-    scores: Mapping[str, np.ndarray] = field(default_factory=dict)  # of real, held_out and generated images
-    traits: FamilyTraits = field(default_factory=FamilyTraits)  # what the run's family says of its columns
+    scores: Mapping[str, np.ndarray] = field(default_factory=dict)  # keys: real, held_out, generated
+    traits: FamilyTraits = field(default_factory=FamilyTraits)  # roles of the columns, from the run's family
     state: str = "finished"
     reason: str | None = None
     epochs: int = 0  # planned
-    way: DistanceCurve | None = None  # the distance to real images, where it was measured on the way
+    distance: DistanceCurve | None = None  # the distance to real images at snapshots, where it was measured
 
     @property
     def task(self) -> str:
-        """generate or translate."""
+        """The task: "generate" or "translate"."""
         return self.traits.task
 
     @property
     def objective(self) -> Objective:
-        """What is known of the objective that generator and discriminator play by."""
+        """The adversarial objective of the run."""
         return self.traits.objective_info
 
     def columns(self, role: str) -> tuple[str, ...]:
-        """The columns of metrics.csv that play a role (see `gan_core.metrics.Metric`), if they are logged.
+        """Return the logged columns of metrics.csv that have a role (see `gan_core.metrics.Metric`).
 
-        A discriminator of pairs is right about both images of one or about neither: its accuracy is that on real
-        images and that on generated ones.
+        A discriminator of pairs classifies both images of a pair correctly, or neither: its one accuracy counts as
+        the accuracy on real images and as that on generated ones.
         """
         roles = (role, "accuracy_pairs") if role in ("accuracy_real", "accuracy_fake") else (role,)
         return tuple(name for each in roles for name in self.traits.columns(each) if name in self.metrics)
 
     def mean(self, *roles: str) -> np.ndarray:
-        """The mean of the columns of these roles, (n,); empty if there are none."""
+        """Return the mean of the columns of these roles, shape (n,); empty if there are none."""
         found = [self.metrics[name] for role in roles for name in self.columns(role)]
         return np.mean(found, axis=0) if found else np.empty(0)
 
     @property
     def chance(self) -> float:
-        """Each player's loss where the discriminator guesses; NaN where the objective has no such value."""
+        """The loss of each player where the discriminator guesses; NaN where the objective has no such value."""
         return math.nan if self.objective.chance is None else self.objective.chance
 
     @property
     def loss_scale(self) -> float:
-        """The size that losses are measured by: that of guessing, or without one their median over the run."""
+        """The unit of the losses: the loss of guessing or, without one, the median loss over the run."""
         if self.objective.chance is not None:
             return self.objective.chance
         values = np.abs(np.concatenate([self.mean(role) for role in ("generator_loss", "discriminator_loss")]))
         return float(np.nanmedian(values)) if np.isfinite(values).any() else math.nan
 
     @property
-    def judged(self) -> str:
-        """What the discriminator is right or wrong about."""
+    def unit(self) -> str:
+        """What the discriminator classifies: "images" or "pairs"."""
         return "pairs" if self.objective.pairs else "images"
 
     @property
-    def found(self) -> str:
-        """What it finds if it is right about what the generator made."""
+    def generated_unit(self) -> str:
+        """What a correct discriminator recognises as generated, in words."""
         return "pairs' generated images" if self.objective.pairs else "generated images"
 
     def accuracy(self, share: float) -> float:
-        """The accuracy that says as much as being right about `share` of single images.
+        """Return the run's accuracy that is equivalent to an accuracy of `share` on single images.
 
-        Whoever may look at a real and a generated image together is right more often: where the scores of both kinds
-        are normal, at sqrt(2) times the distance from chance, in standard deviations.
+        A discriminator that compares a real with a generated image is right more often. Where the scores of both
+        kinds are normal, its distance from chance is sqrt(2) times as large, in standard deviations.
         """
         if not self.objective.pairs:
             return share
@@ -101,21 +101,21 @@ class Record:
 
     @property
     def epoch(self) -> np.ndarray:
-        """(n,)"""
+        """The epoch of each row of metrics.csv, shape (n,)."""
         return self.metrics.get("epoch", np.empty(0))
 
     @property
     def preview_epochs(self) -> np.ndarray:
-        """(k,)"""
+        """The epoch of each preview, shape (k,)."""
         return self.previews.get("epoch", np.empty(0))
 
     @property
     def boundary(self) -> int:
-        """The bin of the histograms from which on an image is called real."""
+        """The first bin of the score histograms in which an image is called real."""
         return BINS // 2 + round((self.objective.boundary or 0.0) / BIN_WIDTH)
 
     def blocks(self, values: np.ndarray) -> np.ndarray:
-        """Means (b,) of values (n,) over b parts of the run of the same length; not-a-number where a part has one."""
+        """Return the means (b,) of values (n,) over b equally long blocks of the run; NaN where a block holds one."""
         return np.array([part.mean() for part in np.array_split(values, self.block_count)]) if len(values) else values
 
     @property
@@ -123,7 +123,7 @@ class Record:
         return int(np.clip(len(self.epoch) // ROWS, 1, BLOCKS))
 
     def block_start(self, index: int) -> float:
-        """The epoch at which a block begins, 0 for the first."""
+        """Return the epoch at which a block begins; 0 for the first."""
         return float(index and np.array_split(self.epoch, self.block_count)[index][0])
 
     def block_end(self, index: int) -> float:
@@ -131,10 +131,10 @@ class Record:
 
 
 def read(run: Run) -> Record:
-    """What a run has logged so far.
+    """Return the record of a run so far.
 
     Raises:
-        UserError: its config cannot be read.
+        UserError: the run's config.json cannot be read.
     """
     metrics, previews = run.metrics(), run.epochs()
     metrics.poll()
@@ -142,42 +142,42 @@ def read(run: Run) -> Record:
     try:
         progress = results.read(run.evaluation).progress if run.evaluation.is_file() else None
     except UserError:
-        progress = None  # who asks for the evaluation is told that it is damaged
+        progress = None  # the evaluation's own page reports the damage
     return record(run.config(), run.status(), metrics, previews, progress)
 
 
 def record(
     run_config: RunConfig, status: Status, metrics: Table, previews: Table, progress: Progress | None = None
 ) -> Record:
-    """From a run's tables, polled already, and from what was measured of it on the way."""
+    """Build the record of a run from its tables, already polled, and from the distances measured at its snapshots."""
     traits = registry.traits_of(run_config, metrics.names)
-    told = np.isfinite(previews.column("epoch"))
+    has_epoch = np.isfinite(previews.column("epoch"))
     return Record(
         metrics=_whole(_numbers(metrics), traits),
         previews=_numbers(previews),
         scores={
-            name.removeprefix("scores/"): _histograms(previews.text(name))[told]
+            name.removeprefix("scores/"): _histograms(previews.text(name))[has_epoch]
             for name in previews.names
-            if name.startswith("scores/") and previews.text(name) and len(told)
+            if name.startswith("scores/") and previews.text(name) and len(has_epoch)
         },
         traits=traits,
         state=status.state,
         reason=status.reason,
         epochs=run_config.epochs,
-        way=way(progress, reached[-1] if len(reached := metrics.column("epoch")) else 0.0),
+        distance=distance_curve(progress, reached[-1] if len(reached := metrics.column("epoch")) else 0.0),
     )
 
 
 def _numbers(table: Table) -> dict[str, np.ndarray]:
-    """The columns of numbers, without the rows that a damaged file no longer tells the epoch of."""
-    told = np.isfinite(table.column("epoch"))
-    names = {*table.numeric(), "epoch"} if len(told) else set()
+    """Return the numeric columns, without the rows of a damaged file that lack their epoch."""
+    has_epoch = np.isfinite(table.column("epoch"))
+    names = {*table.numeric(), "epoch"} if len(has_epoch) else set()
     found = {name: table.column(name) for name in table.names if name in names}
-    return found if told.all() else {name: values[told] for name, values in found.items()}
+    return found if has_epoch.all() else {name: values[has_epoch] for name, values in found.items()}
 
 
 def _whole(columns: dict[str, np.ndarray], traits: FamilyTraits) -> dict[str, np.ndarray]:
-    """The columns; without the players' where a damaged file has lost those of one role."""
+    """Return the columns, without those of both players where a damaged file lacks the columns of one role."""
     roles = [names for role in _PLAYERS if (names := traits.columns(role))]
     if all(any(name in columns for name in names) for names in roles):
         return columns
@@ -185,7 +185,7 @@ def _whole(columns: dict[str, np.ndarray], traits: FamilyTraits) -> dict[str, np
 
 
 def _histograms(cells: list[str]) -> np.ndarray:
-    """Counts (k, BINS); a cell that is damaged counts nothing."""
+    """Return the counts of the histogram cells, shape (k, BINS); a damaged cell counts as zeros."""
     found = np.zeros((len(cells), BINS))
     for row, cell in zip(found, cells, strict=True):
         words = str(cell).split()

@@ -1,6 +1,6 @@
-"""What the distances to real images that were measured on the way say: not done yet, or past its best.
+"""Events from the distance to real images, measured at snapshots: images still improve, or the best epoch is past.
 
-The curves of a game say who is ahead in it, and nothing of how good the pictures are.
+The loss curves show which player is ahead; they do not show image quality.
 """
 
 from collections.abc import Iterator
@@ -11,14 +11,14 @@ import numpy as np
 from gan_core.diagnostics.events import Event
 from gan_core.evaluation.results import MEASURES, Progress
 
-KEYS = ("frechet", "kid")  # the first of them that is there is looked at
-LEAST = 3  # stands that a sentence is built on
-FALLS = 5  # stands, each nearer than the one before: one order of 120
+KEYS = ("frechet", "kid")  # the first that was measured is used
+LEAST = 3  # snapshots that an event needs
+FALLS = 5  # snapshots that fall in a row: by chance one order of 120
 
 
 @dataclass(frozen=True)
 class DistanceCurve:
-    """A distance at the epochs at which it was measured: arrays (s,), with the ends of its intervals."""
+    """A distance at the s epochs at which it was measured, with the ends of its intervals; arrays (s,)."""
 
     key: str
     epoch: np.ndarray
@@ -32,14 +32,14 @@ class DistanceCurve:
 
 
 def column(key: str) -> str:
-    """What a measured distance is called among the columns that are logged."""
+    """Return the name of a measured distance among the logged columns."""
     return f"distance/{key}"
 
 
-def way(progress: Progress | None, epoch: float = 0.0) -> DistanceCurve | None:
-    """The Frechet distance where all stands have it, else KID, without that of untrained networks.
+def distance_curve(progress: Progress | None, epoch: float = 0.0) -> DistanceCurve | None:
+    """Return the Fréchet distance if all snapshots have it, else KID; epoch 0 (untrained networks) is left out.
 
-    epoch: how far the run has come. None where nothing was measured, or the run was trained on since.
+    epoch: the newest epoch of the run. None where nothing was measured, or the run was trained further since.
     """
     stands = [stand for stand in progress.stands if stand.epoch > 0] if progress else []
     if not stands or epoch - stands[-1].epoch > max(np.diff([0, *(stand.epoch for stand in stands)])):
@@ -54,7 +54,7 @@ def way(progress: Progress | None, epoch: float = 0.0) -> DistanceCurve | None:
 
 
 def nearer(event: Event, found: DistanceCurve | None) -> Event:
-    """A training whose curves have settled, said anew where its pictures went on getting better."""
+    """Return the event "converged", reworded where the images improved after the curves had converged."""
     if found is None:
         return event
     later = np.flatnonzero(found.epoch >= event.epoch)
@@ -62,22 +62,22 @@ def nearer(event: Event, found: DistanceCurve | None) -> Event:
         return event
     first, last = later[0], later[-1]
     late = later[-max(len(later) // 2, FALLS) :]
-    # Stands share their latents and their real images: that several fall in a row says more than their intervals do.
+    # Snapshots share latents and real images, so several falls in a row are stronger evidence than the intervals.
     in_a_row = len(late) >= FALLS and bool((np.diff(found.value[late]) < 0).all())
     falling = in_a_row or found.high[last] < found.low[late[0]]
     return replace(
         event,
         kind="nearer" if falling else "nearer_until",
-        sentence=f"{event.sentence} Yet the {found.title} to real images fell from {found.value[first]:.3g} at epoch "
+        sentence=f"{event.sentence} But the {found.title} to real images fell from {found.value[first]:.3g} at epoch "
         f"{found.epoch[first]:.0f} to {found.value[last]:.3g} at epoch {found.epoch[last]:.0f}: "
-        "the curves do not tell how good the pictures are.",
+        "the curves do not show image quality.",
         evidence={**event.evidence, "first": float(found.value[first]), "last": float(found.value[last])},
         columns=(*event.columns, column(found.key)),
     )
 
 
 def past_best(found: DistanceCurve | None) -> Iterator[Event]:
-    """The last generator is surely farther from real images than an earlier one."""
+    """Yield an event where the last generator is farther from real images than an earlier one, beyond the intervals."""
     if found is None or len(found.epoch) < LEAST:
         return
     best = int(np.argmin(found.value))
@@ -88,7 +88,7 @@ def past_best(found: DistanceCurve | None) -> Iterator[Event]:
         float(found.epoch[best]),
         None,
         f"The {found.title} to real images was {found.value[best]:.3g} at epoch {found.epoch[best]:.0f} and is "
-        f"{found.value[-1]:.3g} at epoch {found.epoch[-1]:.0f}; the intervals lie apart.",
+        f"{found.value[-1]:.3g} at epoch {found.epoch[-1]:.0f}; the intervals do not overlap.",
         {"best": float(found.value[best]), "last": float(found.value[-1])},
         (column(found.key),),
     )

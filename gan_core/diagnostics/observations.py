@@ -1,4 +1,4 @@
-"""The rules for what is no ailment, or hardly one: balance, a training that converged, translators that do nothing."""
+"""The rules for events that are no ailment, and for translators that return their input."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from gan_core.diagnostics.events import Event
 from gan_core.diagnostics.history import Record
 from gan_core.diagnostics.series import bridged, diversity, longest, until
 
-UNCHANGED = 0.002  # of the grey scale: a translation that hardly differs from its input
+UNCHANGED = 0.002  # of the grey scale: a smaller change counts as none
 
 HEAD_START = 0.05  # share of the run
 
@@ -18,23 +18,23 @@ GUESSING_FOR = 0.3  # share of the run
 
 LESS = 0.8  # diversity of the samples, as a share of the data's
 
-EVEN = (0.5, 0.8)  # accuracy between guessing and winning
+EVEN = (0.5, 0.8)  # accuracy of a balanced discriminator
 EVEN_FOR = 0.4  # share of the run
 STEADY = 0.1  # standard deviation of the log losses over the blocks
 
-FALLEN = 0.8  # of its highest value: a critic's distance that has come down
+FALLEN = 0.8  # of its highest value: a critic's distance below it has fallen
 
-STILL = 0.02  # relative change of the losses that is none ...
-STILL_SAMPLES = 0.06  # ... and of the samples' diversity, or of how much translations change
+STILL = 0.02  # relative change of the losses that counts as none ...
+STILL_SAMPLES = 0.06  # ... the same for the samples' diversity, or for the change by a translation
 STILL_FOR = 0.4  # share of the run
 
 
 def unchanged(record: Record) -> Iterator[Event]:
-    """Translators that give back what they are given, or nearly."""
-    ways = [record.previews[name] for name in ("change/ab", "change/ba") if name in record.previews]
-    if len(ways) < 2 or len(ways[0]) < 3:
+    """Yield an event where both translators return their input almost unchanged."""
+    changes = [record.previews[name] for name in ("change/ab", "change/ba") if name in record.previews]
+    if len(changes) < 2 or len(changes[0]) < 3:
         return
-    change = np.maximum(*ways)[1:]  # the first preview is of untrained networks
+    change = np.maximum(*changes)[1:]  # the first preview shows untrained networks
     first, last = longest(change < UNCHANGED)
     if first or last - first < 2:
         return
@@ -44,14 +44,14 @@ def unchanged(record: Record) -> Iterator[Event]:
         "unchanged",
         0.0,
         None if last == len(change) else float(epochs[last - 1]),
-        f"A translation differs from its input by at most {most:.2%} of the grey scale.",
+        f"Translated images differ from their inputs by at most {most:.2%} of the grey scale.",
         {"change": most},
         ("change/ab", "change/ba"),
     )
 
 
 def head_start(record: Record) -> Iterator[Event]:
-    """A discriminator that learned first, until the generator caught up."""
+    """Yield an event where the discriminator was ahead at first and the generator caught up."""
     accuracy, loss = (
         record.blocks(record.mean("accuracy_real", "accuracy_fake")),
         record.blocks(record.mean("generator_loss")),
@@ -67,16 +67,16 @@ def head_start(record: Record) -> Iterator[Event]:
         "head_start",
         0.0,
         record.block_end(last - 1),
-        f"The discriminator learns first and is right about {float(accuracy[first:last].mean()):.0%} of the "
-        f"{record.judged} (generator's loss up to {float(loss[first:last].max()):.3g}); then the generator catches up, "
-        f"to {after:.0%}.",
+        f"The discriminator learns first and classifies {float(accuracy[first:last].mean()):.0%} of the {record.unit} "
+        f"correctly (generator's loss up to {float(loss[first:last].max()):.3g}); then the generator catches up, and "
+        f"the accuracy falls to {after:.0%}.",
         {"accuracy": float(accuracy[first:last].mean()), "after": after},
         (*record.columns("accuracy_real"), *record.columns("accuracy_fake")),
     )
 
 
 def guessing(record: Record) -> Iterator[Event]:
-    """A discriminator that cannot tell: the end that the theory promises, or a discriminator too weak to teach."""
+    """Yield an event where the discriminator guesses: the theoretical optimum, or a discriminator that is too weak."""
     accuracy, loss = (
         record.blocks(record.mean("accuracy_real", "accuracy_fake")),
         record.blocks(record.mean("discriminator_loss")),
@@ -95,15 +95,15 @@ def guessing(record: Record) -> Iterator[Event]:
         "guessing",
         record.block_start(first),
         None,
-        f"The discriminator is right about {mean:.0%} of the {record.judged}, and its loss is that of guessing, "
-        f"{chance:.2g}: it cannot tell generated images from real ones, or it is too weak to.",
+        f"The discriminator classifies {mean:.0%} of the {record.unit} correctly, and its loss is that of guessing, "
+        f"{chance:.2g}: the generated images are too good for it, or it is too weak.",
         {"accuracy": mean, "loss/d": float(loss[first:].mean())},
         (*record.columns("accuracy_real"), *record.columns("accuracy_fake"), *record.columns("discriminator_loss")),
     )
 
 
 def narrow(record: Record) -> Iterator[Event]:
-    """Samples that differ less from each other than the data do, at the end: short of a collapse."""
+    """Yield an event where the samples are less diverse than the data at the end, short of mode collapse."""
     share = diversity(record)
     if len(share) < 5:
         return
@@ -115,14 +115,14 @@ def narrow(record: Record) -> Iterator[Event]:
         "narrow",
         float(record.preview_epochs[first]),
         None,
-        f"The samples differ from each other {float(share[-3:].mean()):.0%} as much as the data do.",
+        f"The samples differ from each other {float(share[-3:].mean()):.0%} as much as the real images do.",
         {"diversity": float(share[-3:].mean())},
         ("diversity/samples",),
     )
 
 
 def balance(record: Record) -> Iterator[Event]:
-    """A discriminator that is right more often than not, and losses that stay where they are."""
+    """Yield an event where the discriminator is right more often than not and both losses stay level."""
     accuracy = record.blocks(record.mean("accuracy_real", "accuracy_fake"))
     losses = [
         np.log(np.abs(record.blocks(record.mean(role))) + 1e-9) for role in ("generator_loss", "discriminator_loss")
@@ -131,7 +131,7 @@ def balance(record: Record) -> Iterator[Event]:
         return
     middle = np.convolve(np.pad(accuracy, 1, mode="edge"), np.ones(3) / 3, "valid")
     first, last = longest((middle >= EVEN[0]) & (middle <= record.accuracy(EVEN[1])))
-    # The course of the beginning may lead into balance without being part of it.
+    # The stretch may begin while the losses still move: drop its first blocks until both are steady.
     while last - first >= EVEN_FOR * len(accuracy) and max(values[first:last].std() for values in losses) > STEADY:
         first += 1
     if last - first < EVEN_FOR * len(accuracy):
@@ -141,14 +141,14 @@ def balance(record: Record) -> Iterator[Event]:
         "balance",
         record.block_start(first),
         until(record, last, len(accuracy)),
-        f"The discriminator is right about {mean:.0%} of the {record.judged}, and neither loss moves far.",
+        f"The discriminator classifies {mean:.0%} of the {record.unit} correctly, and neither loss changes much.",
         {"accuracy": mean},
         (*record.columns("accuracy_real"), *record.columns("accuracy_fake")),
     )
 
 
 def critic_follows(record: Record) -> Iterator[Event]:
-    """A critic's estimate of the distance that has come down from its highest value: samples get nearer to the data.
+    """Yield an event where the critic's estimate of the Wasserstein distance has fallen: samples approach the data.
 
     Source: Arjovsky 2017, arXiv:1701.07875, section 4.
     """
@@ -163,21 +163,21 @@ def critic_follows(record: Record) -> Iterator[Event]:
         record.block_start(top),
         None,
         f"The critic's estimate of the distance between real and generated images falls from {float(blocks[top]):.3g} "
-        f"to {end:.3g}. It compares epochs of one run, never two runs: it is in units of its critic.",
+        f"to {end:.3g}. It compares epochs of one run, never two runs: each critic has its own unit.",
         {"highest": float(blocks[top]), "end": end},
         record.columns("critic_distance"),
     )
 
 
 def converged(record: Record) -> Iterator[Event]:
-    """No loss changes any more, nor what the samples are like."""
+    """Yield an event where neither the losses nor the samples change any more."""
     columns = [name for name in record.metrics if name.startswith("loss/")]
     curves = [record.blocks(record.metrics[name]) for name in columns]
-    curves = [curve for curve in curves if np.abs(curve).max(initial=0.0) > 0]  # a loss of weight 0 says nothing
+    curves = [curve for curve in curves if np.abs(curve).max(initial=0.0) > 0]  # a loss of weight 0 is constant
     if not curves or len(curves[0]) < 10:
         return
     count = len(curves[0])
-    # Nothing settles before it has begun.
+    # The first tenth of a run never counts as converged.
     start = max(count // 10, *(_still(curve, STILL) for curve in curves))
     begins = record.block_start(min(start, count - 1))
     for name in ("diversity/samples", "change/ab", "change/ba"):
@@ -192,16 +192,16 @@ def converged(record: Record) -> Iterator[Event]:
         "converged",
         begins,
         None,
-        f"Since then no loss has changed by more than {STILL:.0%}, and the samples are as diverse as they were."
+        f"Since then no loss has changed by more than {STILL:.0%}, and the samples' diversity has stayed the same."
         if record.task == "generate"
-        else f"Since then no loss has changed by more than {STILL:.0%}, and translations change as much as they did.",
+        else f"Since then no loss has changed by more than {STILL:.0%}, and translations change as much as before.",
         {"losses": STILL},
         tuple(columns),
     )
 
 
 def _still(curve: np.ndarray, share: float) -> int:
-    """The first of the blocks (b,) from which on a curve, smoothed a little, stays at its last level."""
+    """Return the index of the block (b,) from which a smoothed curve stays within `share` of its last level."""
     smooth = np.convolve(np.pad(curve, 2, mode="edge"), np.ones(5) / 5, "valid")
     level = smooth[-max(len(curve) // 5, 1) :].mean()
     moved = np.flatnonzero(~(np.abs(smooth - level) <= share * abs(level)))

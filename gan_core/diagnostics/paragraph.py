@@ -1,4 +1,4 @@
-"""One paragraph about several runs, as it would stand in a lab notebook: what their records show, and no more."""
+"""One paragraph that compares several runs, for a lab notebook: what their records show, and no more."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -10,29 +10,29 @@ from gan_core.config import BASELINE, RunConfig
 from gan_core.diagnostics.events import KINDS, Event
 from gan_core.diagnostics.history import Record
 
-NEAR = 0.1  # share of a run whose mean is its last value
-ALIKE = 0.02  # two values that differ less, relatively, are told as equal
+LAST = 0.1  # share of a run: its mean counts as the last value
+ALIKE = 0.02  # relative difference below which two values count as equal
 CONVERGED = ("converged", "nearer", "nearer_until")
-CAVEAT = "How good the pictures are, curves do not tell: look at the grids, and evaluate."
+CAVEAT = "Curves do not show image quality: look at the sample grids, and evaluate the runs."
 
-SEEN = {
+PHRASES = {
     "diverged": "the losses of {runs} exploded",
     "saturated": "the discriminator was far ahead for long in {runs}",
     "fooled": "the discriminator was left behind in {runs}",
     "vanishing": "the generator's gradients vanished in {runs}",
-    "collapse": "the samples of {runs} came to look alike",
-    "overfitting": "the discriminator of {runs} knew its training images better than held-out ones",
+    "collapse": "the samples of {runs} collapsed",
+    "overfitting": "the discriminator of {runs} overfitted its training images",
     "oscillation": "the losses of {runs} swung up and down",
     "critic_ahead": "the critic ran ahead in {runs}",
     "nothing_learned": "nothing was learned yet in {runs}",
-    "unchanged": "the translators of {runs} gave pictures back nearly unchanged",
+    "unchanged": "the translators of {runs} returned their inputs nearly unchanged",
 }
-assert SEEN.keys() == {kind for kind, about in KINDS.items() if about.ailment}
+assert PHRASES.keys() == {kind for kind, about in KINDS.items() if about.ailment}
 
 
 @dataclass(frozen=True)
 class Diagnosed:
-    """A run with its record and what was found in it."""
+    """A run with its record and its events."""
 
     name: str
     config: RunConfig
@@ -45,7 +45,7 @@ class Diagnosed:
 
 
 def compare(runs: Sequence[Diagnosed]) -> str:
-    """What the runs' records show when they are laid side by side; empty for no runs. Plain text, names as they are."""
+    """Return a paragraph that compares the runs, as plain text with the names unescaped; empty for no runs."""
     logged = [run for run in runs if len(run.record.epoch)]
     if not logged:
         return ""
@@ -54,11 +54,11 @@ def compare(runs: Sequence[Diagnosed]) -> str:
         group = [run for run in logged if run.record.task == task]
         if group:
             sentences += _samples(group) if task == "generate" else _translations(group)
-            # To be right about a pair is easier than about an image: the two are not ranked together.
-            for judged in ("images", "pairs"):
-                sentences += _accuracies([run for run in group if run.record.judged == judged], len(logged) == 1)
-    sentences += _repeats(logged)
-    sentences += _twins(logged)
+            # A pair is easier to classify than an image, so the two are not ranked together.
+            for unit in ("images", "pairs"):
+                sentences += _accuracies([run for run in group if run.record.unit == unit], len(logged) == 1)
+    sentences += _seeds(logged)
+    sentences += _baselines(logged)
     return " ".join([*(sentence for sentence in sentences if sentence), CAVEAT])
 
 
@@ -71,46 +71,46 @@ def _opening(runs: Sequence[Diagnosed]) -> str:
     length = f"{epochs[0]}" if len(epochs) == 1 else f"{epochs[0]} to {epochs[-1]}"
     first = configs[0]
     same = len({(config.fingerprint, config.image_size, config.domains) for config in configs}) == 1
-    data = f"{first.image_size} px, {first.train_images} training images" if same else "not all of the same data"
+    data = f"{first.image_size} px, {first.train_images} training images" if same else "not all on the same data"
     opening = f"{what}, {data}, {length} epochs."
     if len(runs) > 1 and not same:
-        opening += " Runs of different data do not compare like with like."
+        opening += " Runs on different data cannot be compared directly."
     return opening
 
 
 def _health(runs: Sequence[Diagnosed]) -> list[str]:
-    """Who had what, and who had nothing."""
+    """Return the sentences on ailments, and on runs without one."""
     words = []
-    for kind, phrase in SEEN.items():
+    for kind, phrase in PHRASES.items():
         found = [(run, event) for run in runs for event in run.events if event.kind == kind]
         if found:
             words.append(phrase.format(runs=_join([f"{run.name} ({event.when})" for run, event in found])))
-    sooner = [f"{run.name} ({e.when})" for run in runs for e in run.events if e.kind == "head_start"]
+    ahead_first = [f"{run.name} ({e.when})" for run in runs for e in run.events if e.kind == "head_start"]
     well = [run.name for run in runs if not run.ailments]
     sentences = [f"{_capital('; '.join(words))}."] if words else []
     if well and (words or len(runs) > 1):
         sentences.append(f"No ailment was seen in {_join(well) if words else 'any of them'}.")
     elif well:
         sentences.append("No ailment was seen.")
-    if sooner:
-        sentences.append(f"The discriminator was ahead at first, and then caught up with, in {_join(sooner)}.")
+    if ahead_first:
+        sentences.append(f"The discriminator was ahead at first, and the generator caught up, in {_join(ahead_first)}.")
     converged = [run.name for run in runs if any(event.kind in CONVERGED for event in run.events)]
     if converged:
-        sentences.append(f"Settled, by the curves: {_join(converged)}.")
-    return [*sentences, *_ways(runs)]
+        sentences.append(f"Converged, by the curves: {_join(converged)}.")
+    return [*sentences, *_distances(runs)]
 
 
-def _ways(runs: Sequence[Diagnosed]) -> list[str]:
-    """Where the measured distance contradicts the curves, or the last epoch."""
+def _distances(runs: Sequence[Diagnosed]) -> list[str]:
+    """Return the sentences on runs whose measured distance contradicts the curves, or the choice of the last epoch."""
     fell, rose = [], []
     for run in runs:
         for event in run.events:
-            told = event.evidence
+            found = event.evidence
             if event.kind in ("nearer", "nearer_until"):
-                fell.append(f"from {told['first']:.3g} to {told['last']:.3g} ({run.name})")
+                fell.append(f"from {found['first']:.3g} to {found['last']:.3g} ({run.name})")
             if event.kind == "past_best":
                 rose.append(
-                    f"{told['best']:.3g} at epoch {event.epoch:.0f} and {told['last']:.3g} at the end ({run.name})"
+                    f"{found['best']:.3g} at epoch {event.epoch:.0f} and {found['last']:.3g} at the end ({run.name})"
                 )
     sentences = [f"After that the distance to real images still fell {_join(fell)}."] if fell else []
     return [*sentences, f"The distance to real images was {_join(rose)}."] if rose else sentences
@@ -121,9 +121,9 @@ def _samples(runs: Sequence[Diagnosed]) -> list[str]:
     if not ranked:
         return []
     if len(ranked) == 1:
-        return [f"At the end its samples differ from each other {ranked[0][1]:.0%} as much as the data do."]
+        return [f"At the end its samples differ from each other {ranked[0][1]:.0%} as much as the real images do."]
     listed = _join([f"{run.name} {value:.0%}" for run, value in ranked])
-    return [f"At the end the samples differ from each other, in shares of the data's diversity: {listed}."]
+    return [f"Diversity of the samples at the end, as a share of the data's: {listed}."]
 
 
 def _translations(runs: Sequence[Diagnosed]) -> list[str]:
@@ -134,8 +134,8 @@ def _translations(runs: Sequence[Diagnosed]) -> list[str]:
     changes = [(run, _last_preview(run, "change/ab", "change/ba")) for run, _ in reversed(ranked)]
     changed = _join([f"{change:.1%} ({run.name})" for run, change in changes])
     return [
-        f"There and back, pictures come home to within (of the grey scale) {listed}; "
-        f"a translation changes them by {changed}."
+        f"Cycle error (there and back), as a share of the grey scale: {listed}; "
+        f"a translation changes the images by {changed}."
     ]
 
 
@@ -144,18 +144,18 @@ def _accuracies(runs: Sequence[Diagnosed], alone: bool) -> list[str]:
     if not ranked:
         return []
     (high, most), (low, least) = ranked[0], ranked[-1]
-    pairs = high.record.judged == "pairs"
-    about, judging = (" about pairs", " that judge pairs") if pairs else ("", "")
+    pairs = high.record.unit == "pairs"
+    unit, which = (" of the pairs", " of pairs") if pairs else (" of the images", "")
     if len(ranked) == 1:
-        whose = "Its discriminator" if alone else f"The discriminator of {high.name}"
-        return [f"{whose} ends at {most:.0%} right{about}."]
+        whose = "its discriminator" if alone else f"the discriminator of {high.name}"
+        return [f"At the end {whose} classifies {most:.0%}{unit} correctly."]
     if most - least < 0.03:
-        return [f"All discriminators{judging} end at about {np.mean([value for _, value in ranked]):.0%} right."]
-    return [f"The discriminators{judging} end between {least:.0%} right ({low.name}) and {most:.0%} ({high.name})."]
+        return [f"All discriminators{which} end at an accuracy of about {np.mean([value for _, value in ranked]):.0%}."]
+    return [f"The discriminators{which} end at accuracies from {least:.0%} ({low.name}) to {most:.0%} ({high.name})."]
 
 
-def _repeats(runs: Sequence[Diagnosed]) -> list[str]:
-    """Runs that differ by their seed alone: how far chance goes."""
+def _seeds(runs: Sequence[Diagnosed]) -> list[str]:
+    """Return the sentences on runs that differ in their seed alone: the spread between seeds."""
     groups: dict[tuple[object, ...], list[Diagnosed]] = {}
     for run in runs:
         config = run.config
@@ -169,52 +169,52 @@ def _repeats(runs: Sequence[Diagnosed]) -> list[str]:
         values = [value for _, value in _ranked(group, _diversity)]
         if len(seeds) > 1 and values:
             sentences.append(
-                f"Over {len(seeds)} seeds {group[0].config.preset} ends at {min(values):.0%} to {max(values):.0%} "
+                f"Over {len(seeds)} seeds, {group[0].config.preset} ends at {min(values):.0%} to {max(values):.0%} "
                 "of the data's diversity: smaller differences between presets may be chance."
             )
     return sentences
 
 
-def _twins(runs: Sequence[Diagnosed]) -> list[str]:
-    """Each preset beside its plain version: losses and gradients, and where the two part."""
+def _baselines(runs: Sequence[Diagnosed]) -> list[str]:
+    """Return the sentences that compare each preset with its baseline: discriminator, loss and diversity."""
     by_preset: dict[tuple[str, str], Diagnosed] = {}
     for run in runs:
         by_preset.setdefault((run.config.preset, run.config.fingerprint), run)
-    twins = [(run, by_preset.get((preset + BASELINE, data))) for (preset, data), run in by_preset.items()]
-    pairs = [(run, twin) for run, twin in twins if twin]
+    both = [(run, by_preset.get((preset + BASELINE, data))) for (preset, data), run in by_preset.items()]
+    pairs = [(run, plain) for run, plain in both if plain]
     if not pairs:
         return []
     measures: tuple[tuple[str, Callable[[Diagnosed], float], str], ...] = (
-        ("discriminator right at its highest", lambda run: _peak(run)[0], ".0%"),
+        ("highest accuracy of the discriminator", lambda run: _peak(run)[0], ".0%"),
         ("generator's loss at the end", lambda run: _last(run, "generator_loss"), ".3g"),
         ("diversity", _diversity, ".0%"),
     )
     words = []
     for run, plain in pairs:
         values = [(name, value(plain), value(run), form) for name, value, form in measures]
-        told = [f"{name} {a:{form}} against {b:{form}}" for name, a, b, form in values if math.isfinite(a + b)]
-        words.append(f"{plain.name} beside {run.name}: {', '.join(told)}")
-    return [f"The plain versions and the others, {'; '.join(words)}.", *_pattern(pairs)]
+        texts = [f"{name} {a:{form}} against {b:{form}}" for name, a, b, form in values if math.isfinite(a + b)]
+        words.append(f"{plain.name} against {run.name}: {', '.join(texts)}")
+    return [f"Baselines: {'; '.join(words)}.", *_pattern(pairs)]
 
 
 def _pattern(pairs: Sequence[tuple[Diagnosed, Diagnosed]]) -> list[str]:
-    """What holds of every pair."""
+    """Return one sentence on the differences that all pairs share; none for fewer than two pairs."""
     if len(pairs) < 2:
         return []
-    told = []
+    shared = []
     if all(_peak(plain)[0] > _peak(run)[0] + 0.03 for run, plain in pairs):
-        told.append("the discriminator got further ahead")
+        shared.append("the discriminator got further ahead")
     if all(_last(plain, "generator_loss") > _last(run, "generator_loss") * (1 + ALIKE) for run, plain in pairs):
-        told.append("the generator's loss ended higher")
+        shared.append("the generator's loss ended higher")
     if all(_diversity(plain) < _diversity(run) - ALIKE for run, plain in pairs):
-        told.append("the samples were less diverse")
-    if not told:
+        shared.append("the samples were less diverse")
+    if not shared:
         return ["No difference holds in all of these pairs."]
-    return [f"In {'both' if len(pairs) == 2 else f'all {len(pairs)}'} plain versions {_join(told)}."]
+    return [f"In {'both' if len(pairs) == 2 else f'all {len(pairs)}'} baselines {_join(shared)}."]
 
 
 def _peak(run: Diagnosed) -> tuple[float, float]:
-    """(highest accuracy of the discriminator over the blocks, its epoch)"""
+    """Return (highest accuracy of the discriminator over the blocks, its epoch)."""
     blocks = run.record.blocks(run.record.mean("accuracy_real", "accuracy_fake"))
     if not len(blocks) or np.isnan(blocks).all():
         return math.nan, math.nan
@@ -223,9 +223,9 @@ def _peak(run: Diagnosed) -> tuple[float, float]:
 
 
 def _last(run: Diagnosed, *roles: str) -> float:
-    """The mean over the last part of a run."""
+    """Return the mean over the last part (LAST) of a run; NaN if nothing is logged."""
     values = run.record.mean(*roles)
-    return float(values[-max(int(len(values) * NEAR), 1) :].mean()) if len(values) else math.nan
+    return float(values[-max(int(len(values) * LAST), 1) :].mean()) if len(values) else math.nan
 
 
 def _diversity(run: Diagnosed) -> float:
@@ -239,7 +239,7 @@ def _last_preview(run: Diagnosed, *names: str) -> float:
 
 
 def _ranked(runs: Sequence[Diagnosed], value: Callable[[Diagnosed], float]) -> list[tuple[Diagnosed, float]]:
-    """The runs with their values, the highest first; those without one are left out."""
+    """Return the runs with their values, the highest first; runs without a finite value are left out."""
     found = [(run, value(run)) for run in runs]
     return sorted(((run, v) for run, v in found if math.isfinite(v)), key=lambda pair: -pair[1])
 

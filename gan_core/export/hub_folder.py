@@ -1,10 +1,10 @@
-"""A run as a model folder for the Hugging Face Hub, complete in itself, and the way there.
+"""A run as a self-contained model folder for the Hugging Face Hub, and its upload.
 
     python -m gan_core export RUN --hub owner/name --license cc-by-4.0
     python -m gan_core export RUN --hub owner/name --push
 
-In it are weights, settings, curves, the shareable part of the evaluation, a model card, and pictures that were made
-from latents or drawn inputs. Names of files, of machines and of training images stay here.
+The folder holds weights, settings, curves, the shareable part of the evaluation, a model card, and images generated
+from latents or from drawn inputs. It holds no local paths, no machine names and no names of training images.
 """
 
 import json
@@ -36,29 +36,29 @@ from gan_core.runs import (
 )
 from gan_core.training.previews import inputs
 
-_OURS = {CONFIG, WEIGHTS, DISCRIMINATOR, METRICS, EPOCHS, EVALUATION, GIF, SAMPLES, model_card.NAME}
+_EXPORTED = {CONFIG, WEIGHTS, DISCRIMINATOR, METRICS, EPOCHS, EVALUATION, GIF, SAMPLES, model_card.NAME}
 
 
 def write(
     run: Run, repository: str, out: Path | None = None, overwrite: bool = False, licence: str | None = None
 ) -> Path:
-    """Write the folder, all of it or nothing.
+    """Write the whole folder, or nothing; return its path.
 
-    repository: owner/name, as the card calls the model; licence: the Hub's word for one, such as cc-by-4.0.
+    repository: owner/name, the model's name on the card. licence: the Hub's identifier, such as cc-by-4.0.
 
     Raises:
-        UserError: no such name can be, the run has no weights, something else is there, or it cannot be written.
+        UserError: the name is invalid, the run has no weights, the folder holds other files, or it cannot be written.
     """
     if not hub_models.is_name(repository):
         raise UserError(f"--hub {repository}: write it as owner/name")
     run_config = run.config()
     if run.weights not in run.downloads():
-        raise UserError(f"run '{run.name}' has no {run.weights.name} yet: it comes when the training ends or stops")
+        raise UserError(f"run '{run.name}' has no {run.weights.name} yet: the training writes it when it ends or stops")
     folder = out or Path(repository.partition("/")[2])
     with files.readable_os_errors(folder):
         _check(folder, overwrite)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        # Written beside and renamed, so that a kill leaves nothing that looks complete.
+        # Written to a temporary folder and renamed, so that a killed process leaves no folder that looks complete.
         temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".tmp", dir=folder.parent))
         try:
             _fill(temporary, run, run_config, model_card.About(repository, licence))
@@ -72,26 +72,27 @@ def write(
 
 
 def push(folder: Path, repository: str) -> str:
-    """Upload a folder that `write` wrote; a model that is new there is private until its owner says otherwise.
+    """Upload a folder that `write` wrote, and return its address. A new model is private until its owner publishes it.
 
-    Returns its address. Raises UserError: no network, nobody logged in, no right to write there.
+    Raises:
+        UserError: no network, not logged in, or no right to write there.
     """
     (huggingface_hub,) = need("--push", "hub", "huggingface_hub")
     try:
         api = huggingface_hub.HfApi()
         address = api.create_repo(repository, private=True, exist_ok=True)
         api.upload_folder(repo_id=repository, folder_path=folder, commit_message="Weights, curves and model card")
-    # No network has as many kinds of errors as there are layers.
+    # A missing network raises a different error in each layer of the library.
     except Exception as error:
         raise UserError(
-            f"hub:{repository}: {folder} is written, but cannot be pushed ({first_line(error)}); is this machine "
-            "logged in (`hf auth login`)?"
+            f"hub:{repository}: {folder} is written, but cannot be uploaded ({first_line(error)}): check the network, "
+            "and log in with `hf auth login`"
         ) from error
     return str(address)
 
 
 def shown_source(source: str) -> str:
-    """A source without where it lies on this machine: of a path from the root, or out of this folder, the last part."""
+    """Return a source without local paths: of a path that is absolute or leads out of this folder, the last part."""
     if source.startswith(COMBINED):
         pairs = (pair.partition("=") for pair in source.removeprefix(COMBINED).split(";"))
         return COMBINED + ";".join(f"{name}={_last(path)}" for name, _, path in pairs)
@@ -107,21 +108,21 @@ def _last(path: str) -> str:
 
 
 def _check(folder: Path, overwrite: bool) -> None:
-    """Raises UserError: something is there that is to stay."""
+    """Check that the folder may be written. Raises UserError: it holds other files, or `overwrite` is off."""
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-        raise UserError(f"--out {folder}: this is no folder, name another")
+        raise UserError(f"--out {folder} is not a folder: name another")
     inside = {path.name for path in folder.iterdir()} if folder.exists() else set()
     if inside and not overwrite:
         raise UserError(f"{folder} exists already: name another --out, or add --overwrite")
-    if inside - _OURS:
-        other = sorted(inside - _OURS)[0]
-        raise UserError(f"{folder} holds '{other}', which no export has written: name another --out")
+    if inside - _EXPORTED:
+        other = sorted(inside - _EXPORTED)[0]
+        raise UserError(f"{folder} holds '{other}', which no export wrote: name another --out")
 
 
 def _fill(folder: Path, run: Run, run_config: RunConfig, about: model_card.About) -> None:
     shared = replace(run_config, source=shown_source(run_config.source))
     (folder / CONFIG).write_text(json.dumps(config.to_dict(shared), indent=2) + "\n", encoding="utf-8")
-    given = {path.name for path in run.downloads()}  # a run that somebody sent may hold links to other files
+    given = {path.name for path in run.downloads()}  # safe files only: a foreign run may hold links to other files
     for name in given & {WEIGHTS, DISCRIMINATOR, METRICS, EPOCHS}:
         shutil.copyfile(run.folder / name, folder / name)
     found = None
@@ -132,8 +133,7 @@ def _fill(folder: Path, run: Run, run_config: RunConfig, about: model_card.About
         results.write(folder / EVALUATION, found)
     if run.samples() and not (run_config.domains and inputs.are_private(run_config)):
         (folder / SAMPLES).mkdir()
-        shown = grids(run)
-        for epoch, picture in shown.items():  # encoded anew: what a file says besides its pixels stays here
+        for epoch, picture in grids(run).items():  # encoded again, which drops the files' metadata
             images.save_png(folder / SAMPLES / f"epoch_{epoch:04d}.png", picture, Run=run.label)
         export.gif(run, folder / GIF)
     (folder / model_card.NAME).write_text(model_card.text(run, shared, about, found), encoding="utf-8")

@@ -1,6 +1,6 @@
-"""The model card: what a run is, learned from what, how good, for what, and how to load it, as the Hub's README.md.
+"""The model card of a run, as the Hub's README.md: data, training, evaluation, intended use, and how to load it.
 
-Its head is the Hub's metadata (YAML). Words that come from a run's files are made harmless: a class may have any name.
+The front matter is the Hub's metadata (YAML). Text from a run's files is escaped, because a class may have any name.
 """
 
 import re
@@ -22,33 +22,31 @@ _LICENCE = re.compile(r"[a-z0-9][a-z0-9.-]{0,60}")
 
 @dataclass(frozen=True)
 class About:
-    """What the run's own files do not say."""
+    """Facts for the card that the run's files do not hold."""
 
     repository: str  # owner/name
-    licence: str | None = None  # the Hub's word for it
+    licence: str | None = None  # the Hub's identifier
 
     def __post_init__(self) -> None:
         if self.licence is not None and not _LICENCE.fullmatch(self.licence):
-            raise UserError(f"--license {self.licence}: say it as the Hub does, for example cc-by-4.0 or mit")
+            raise UserError(f"--license {self.licence}: use the Hub's identifier, for example cc-by-4.0 or mit")
 
 
 def data_set(source: str) -> str | None:
-    """owner/name of the Hub's data set that a source is; None for others."""
+    """Return owner/name if the source is a data set of the Hub, else None."""
     match = re.fullmatch(r"hf:([\w-][\w.-]*/[\w.-]+)(:[\w.-]+)?", source)
     return match[1] if match else None
 
 
 def text(run: Run, run_config: RunConfig, about: About, found: Evaluation | None) -> str:
-    """README.md, metadata and all. run_config: as it is shared, without this machine's paths."""
-    stated = (
-        f"`{about.licence}`" if about.licence else "the program's own (MIT)" if _drawn(run_config) else "not stated"
-    )
+    """Return the text of README.md with its metadata. run_config: the shared one, without local paths."""
+    stated = f"`{about.licence}`" if about.licence else "that of GANray (MIT)" if _drawn(run_config) else "not stated"
     parts = [
         [f"# {_plain(about.repository.partition('/')[2])}", *_introduction(run_config)],
         ["## Data", *_data(run_config)],
-        ["## Licence", f"Of the weights: {stated}."],
+        ["## Licence", f"Licence of the weights: {stated}."],
         ["## Training", *_training(run, run_config, found)],
-        ["## Evaluation", *(_evaluation(found) if found else ["It has not been evaluated."])],
+        ["## Evaluation", *(_evaluation(found) if found else ["The run has not been evaluated."])],
         ["## Intended use and limits", *_limits(run_config)],
         ["## Loading it", *_loading(run_config, about)],
     ]
@@ -60,7 +58,7 @@ def _head(run_config: RunConfig, about: About) -> str:
     (huggingface_hub,) = need("--hub", "hub", "huggingface_hub")
 
     known = data_set(run_config.source)
-    translates = bool(run_config.domains)
+    is_translator = bool(run_config.domains)
     tags = ["gan", "medical-imaging", "synthetic", _preset(run_config)]
     tags += [run_config.subject.lower().replace(" ", "-")] if run_config.subject else []
     licence = about.licence or ("mit" if _drawn(run_config) else "other")
@@ -68,7 +66,7 @@ def _head(run_config: RunConfig, about: About) -> str:
     data = huggingface_hub.ModelCardData(
         license=licence,
         library_name="ganray",
-        pipeline_tag="image-to-image" if translates else "unconditional-image-generation",
+        pipeline_tag="image-to-image" if is_translator else "unconditional-image-generation",
         tags=[printable(tag, 60) for tag in tags],
         datasets=[known] if known else None,
         license_name="not-stated" if unnamed else None,
@@ -82,28 +80,28 @@ def _introduction(run_config: RunConfig) -> Iterator[str]:
         registry.presets()[run_config.preset].title if run_config.preset in registry.presets() else run_config.preset
     )
     size, kind = run_config.image_size, "grey" if run_config.channels == 1 else "colour"
-    what = _plain(run_config.subject or "picture")
+    what = _plain(run_config.subject or "image")
     if run_config.domains:
         a, b = map(_plain, run_config.domains)
         yield f"Translates a {what} of **{a}** to **{b}** and back, {size} x {size} pixels, {kind}."
     else:
-        told = f", asked for a class ({_listed(run_config.classes)})" if _conditional(run_config) else ""
-        yield f"Draws synthetic pictures{told}, {size} x {size} pixels, {kind}; it was trained on: {what}."
+        classes = f" of a chosen class ({_listed(run_config.classes)})" if _conditional(run_config) else ""
+        yield f"Generates synthetic images{classes}, {size} x {size} pixels, {kind}. Training images: {what}."
     version = run_config.versions.get("ganray", __version__)
     yield f"{_plain(title.rstrip('.'))}. Trained with GANray {_plain(version)}, preset `{_preset(run_config)}`."
     yield f"**Everything it draws is {images.NOTICE}.**"
 
 
 def _data(run_config: RunConfig) -> Iterator[str]:
-    yield f"`{_plain(run_config.source)}`, split by patient; networks saw the training part only."
+    yield f"`{_plain(run_config.source)}`, split by patient; the networks were trained on the training split only."
     rows = [(_plain(name), str(count)) for name, count in zip(run_config.classes, run_config.class_counts, strict=True)]
-    yield _table(("class", "training pictures"), rows)
+    yield _table(("class", "training images"), rows)
     if _drawn(run_config):
-        yield "They were drawn by a program; no patient is in them."
+        yield "A program drew the training images; they show no patient."
     else:
         yield (
-            "They show patients. The data's own terms hold on for what was learned from them, and no picture of them "
-            "is part of this folder."
+            "The training images show patients. The terms of the data also apply to a model that was trained on them. "
+            "This folder holds no training image."
         )
 
 
@@ -116,22 +114,22 @@ def _training(run: Run, run_config: RunConfig, found: Evaluation | None) -> Iter
     row = {
         "epochs": f"{status.epoch} of {run_config.epochs}" if status.epoch else str(run_config.epochs),
         "steps": str(done),
-        "images a step": str(run_config.batch_size),
+        "batch size": str(run_config.batch_size),
         "images seen": str(done * run_config.batch_size),
-        "hours, by its own clock": f"{seconds[-1] / 3600:.2f}" if len(seconds) else "not known",
+        "training hours": f"{seconds[-1] / 3600:.2f}" if len(seconds) else "unknown",
         "precision": run_config.precision,
         "seed": str(run_config.seed),
         "versions": ", ".join(f"{name} {version}" for name, version in run_config.versions.items()),
     }
     yield _table(("", ""), [(name, _plain(value)) for name, value in row.items()])
     changed = ", ".join(f"`{key}={value}`" for key, value in run_config.settings_on.items() if value != [])
-    yield f"Settings that are on: {_plain(changed)}."
+    yield f"Active settings: {_plain(changed)}."
 
 
 def _evaluation(found: Evaluation) -> Iterator[str]:
     yield (
-        f"Measured against `{_plain(found.source)}` at epoch {found.epoch}, by `python -m gan_core evaluate`. In "
-        "brackets 95 % intervals; *floor* is what real images of other patients score in place of generated ones."
+        f"Measured against `{_plain(found.source)}` at epoch {found.epoch}, by `python -m gan_core evaluate`. "
+        "Brackets give 95 % intervals; *floor* is the score of other patients' real images in place of generated ones."
     )
     for part, fidelity in found.fidelity.items():
         about = "All classes" if part == "all" else f"Class {_plain(part)}"
@@ -145,41 +143,41 @@ def _evaluation(found: Evaluation) -> Iterator[str]:
         ]
         yield _table(("measure", "value", "floor"), rows)
     if found.utility:
-        yield "What a classifier learns from its images:"
-        taught = [
+        yield "Accuracy of a classifier that was trained on its images:"
+        scores = [
             (_plain(one.classifier), _plain(one.trained), _plain(one.tested), _cells(one.accuracy)[0], f"{one.f1:.3f}")
             for one in found.utility
         ]
-        yield _table(("classifier", "taught by", "tested on", "accuracy", "F1"), taught)
+        yield _table(("classifier", "trained on", "tested on", "accuracy", "F1"), scores)
     if found.memorisation:
         verdict, reason = _plain(found.memorisation.verdict), _plain(found.memorisation.reason)
         yield f"Copies of training images: **{verdict}**. {reason}"
     for way in found.audit:
         yield f"From {_plain(way.source)} to {_plain(way.target)}, {way.images} held-out images:"
         measures = {f"change, {name}": value for name, value in way.change.items()}
-        measures |= {f"error of the way back, {name}": value for name, value in way.cycle.items()}
-        measures |= {f"turned, by {flip.classifier} that sees {flip.sees}": flip.flipped for flip in way.flips}
-        measures |= {f"truth: {name}": value for name, value in way.truth.items()}
+        measures |= {f"cycle error, {name}": value for name, value in way.cycle.items()}
+        measures |= {f"changed class, by {flip.classifier} that sees {flip.sees}": flip.flipped for flip in way.flips}
+        measures |= {f"ground truth: {name}": value for name, value in way.truth.items()}
         yield _table(("measure", "value", "floor"), [(_plain(name), *_cells(one)) for name, one in measures.items()])
     if found.notes:
         yield "\n".join(f"- {_plain(line)}" for line in found.notes)
 
 
 def _limits(run_config: RunConfig) -> Iterator[str]:
-    yield "Made for teaching and for the study of generative models."
+    yield "The model is meant for teaching and for research on generative models."
     lines = [
-        "Not for diagnosis, and not for training or persuading anybody who diagnoses: a picture may look convincing "
+        "Not for diagnosis, and not for training or persuading anybody who diagnoses: an image may look convincing "
         "and show findings that fit no patient.",
-        "It knows the hospitals, scanners and patients of its training pictures and no others.",
-        f"{run_config.image_size} pixels a side hide what a radiologist looks for.",
+        "The model has seen only the hospitals, scanners and patients of its training images.",
+        f"At {run_config.image_size} pixels a side, findings that a radiologist needs are not visible.",
     ]
     if run_config.domains:
         lines.append(
-            "What it changes is whatever tells its two domains apart, which may be the hospital rather than the "
-            "disease. A translation of a real picture is nearly that picture: it is as private as its patient."
+            "The translator changes whatever differs between its two domains, which may be the hospital rather than "
+            "the disease. A translated image is nearly its real input: it is as private as the patient's own image."
         )
     else:
-        lines.append("A generator may repeat what it was trained on; see what the evaluation says of copies.")
+        lines.append("A generator may reproduce training images: see the evaluation's result on copies.")
     yield "\n".join(f"- {line}" for line in lines)
 
 
@@ -190,11 +188,11 @@ def _loading(run_config: RunConfig, about: About) -> Iterator[str]:
     else:
         label = f", label={run_config.classes[-1]!r}" if _conditional(run_config) else ""
         use = f'pictures = gan_core.generate("{name}", 16{label})'
-    # A fence that no class name can close: names are one line.
+    # A class name cannot close the code fence, because names are one line.
     yield f"```python\nimport gan_core\n\n{printable(use, 300)}\n```"
     yield (
-        "Weights are safetensors and settings JSON; no code of this folder is run. `metrics.csv` and `epochs.csv` are "
-        f"the curves of the training, `samples/` and `{GIF}` the same latents at every preview, where there are any."
+        "Weights are safetensors and settings are JSON; loading runs no code of this folder. `metrics.csv` and "
+        f"`epochs.csv` hold the training curves; `samples/` and `{GIF}`, if present, the fixed latents at each preview."
     )
 
 
@@ -227,5 +225,5 @@ def _preset(run_config: RunConfig) -> str:
 
 
 def _plain(words: str) -> str:
-    """One line that Markdown and HTML take for words."""
+    """Return the text as one line, escaped for Markdown and HTML."""
     return re.sub(r"([\\|<>\[\]*])", r"\\\1", printable(str(words), 2000))

@@ -1,8 +1,8 @@
-"""The averaged networks as ONNX, for programs without torch: browsers, C++, other frameworks.
+"""Export of the averaged networks (EMA) to ONNX, for programs without torch: browsers, C++, other frameworks.
 
-A generator is one file: `z` (N, latent_size), and `labels` (N,) where a class can be chosen, to `pictures`
-(N, C, S, S) in [-1, 1]. A translator is one file a direction: `pictures` to `translated`. Any N. Each file is run in
-ONNX Runtime beside torch before it is kept.
+A generator is one file. Its inputs are `z` (N, latent_size) and, for a conditional one, `labels` (N,); its output is
+`pictures` (N, C, S, S) in [-1, 1]. A translator is one file per direction, from `pictures` to `translated`. N is free.
+Each file is compared with torch in ONNX Runtime before it is written.
 """
 
 import json
@@ -25,14 +25,14 @@ from gan_core.inference import Model
 from gan_core.runs import Run
 from gan_core.version import __version__
 
-BOUND = 0.5  # grey levels of 255 that a pixel may differ from torch
-_TRACED, _TRIED = 2, (1, 3)  # pictures at a time: what is traced with two must work with others
+BOUND = 0.5  # largest difference of a pixel from torch, in grey levels of 255
+_TRACED, _TRIED = 2, (1, 3)  # batch sizes: a graph that is traced with two images must work with others
 _OPSET = 18
 
 
 @dataclass(frozen=True)
 class Written:
-    """One file, and how far it is from torch at most, in grey levels of 255."""
+    """One ONNX file, and its largest difference from torch in grey levels of 255."""
 
     path: Path
     difference: float
@@ -59,11 +59,11 @@ class _Translator(nn.Module):
 
 
 def write(run: Run, out: Path | None = None, overwrite: bool = False) -> list[Written]:
-    """Write the generator, or both directions of a translator: `<out>_<A>_to_<B>.onnx`.
+    """Write the generator, or both directions of a translator as `<out>_<A>_to_<B>.onnx`.
 
     Raises:
-        UserError: a package is missing, the run cannot be loaded, its networks hold what ONNX has no word for, the
-            graph draws something else than torch, or the file cannot be written.
+        UserError: a package is missing, the run cannot be loaded, a layer has no ONNX operator, the graph's output
+            differs from torch, or a file cannot be written.
     """
     onnx, runtime, _ = extras.need("--onnx", "onnx", "onnx", "onnxruntime", "onnxscript")
     out = out or export.default(run, ".onnx")
@@ -79,8 +79,8 @@ def write(run: Run, out: Path | None = None, overwrite: bool = False) -> list[Wr
         difference = _difference(runtime, content, model, target)
         if not difference <= BOUND:
             raise UserError(
-                f"run '{run.name}' cannot be exported: in ONNX Runtime a pixel is {difference:.2f} of 255 greys off, "
-                f"at most {BOUND:g} are allowed"
+                f"run '{run.name}' cannot be exported: a pixel differs by {difference:.2f} of 255 grey levels between "
+                f"ONNX Runtime and torch, more than the {BOUND:g} allowed"
             )
         files.write_bytes(path, content)
         written.append(Written(path, difference))
@@ -88,7 +88,7 @@ def write(run: Run, out: Path | None = None, overwrite: bool = False) -> list[Wr
 
 
 def _targets(model: Model, out: Path) -> dict[Path, str]:
-    """File -> domain that it translates to; one file without a domain for a generator."""
+    """Return file -> target domain; for a generator, one file with an empty domain."""
     if model.task == "generate":
         return {out: ""}
     a, b = model.domains
@@ -101,28 +101,28 @@ def _targets(model: Model, out: Path) -> dict[Path, str]:
 
 
 def network(model: Model, target: str) -> nn.Module:
-    """What is written: the generator, or the translator into a domain; float32 whatever it computes in."""
+    """Return the network to export: the generator, or the translator into a domain; its output is float32."""
     if target:
         return _Translator(model.family, model.domains.index(target)).eval()
     return _Generator(model.family, bool(model.classes)).eval()
 
 
 def inputs(model: Model, target: str, count: int) -> dict[str, Tensor]:
-    """What the graph takes, `count` of each, drawn from a seed: latents, or soft blots that fill the grey scale."""
+    """Return `count` seeded inputs of the graph: latents, or smooth random images that fill the grey scale."""
     if not target:
         z = {"z": model.latents(count, seed=count)}
         return z | {"labels": torch.arange(count) % len(model.classes)} if model.classes else z
     generator = torch.Generator().manual_seed(count)
     size, channels = model.config.image_size, model.config.channels
-    blots = torch.rand(count, channels, 8, 8, generator=generator) * 2 - 1
-    return {"pictures": nn.functional.interpolate(blots, size=(size, size), mode="bilinear")}
+    coarse = torch.rand(count, channels, 8, 8, generator=generator) * 2 - 1
+    return {"pictures": nn.functional.interpolate(coarse, size=(size, size), mode="bilinear")}
 
 
 def as_graph(model: Model, target: str) -> Any:
-    """The network as an ONNX model.
+    """Return the network as an ONNX model.
 
     Raises:
-        UserError: it holds what ONNX has no word for.
+        UserError: a layer has no ONNX operator.
     """
     given = inputs(model, target, _TRACED)
     count = torch.export.Dim("N")
@@ -138,7 +138,7 @@ def as_graph(model: Model, target: str) -> Any:
                 opset_version=_OPSET,
                 verbose=False,
             )
-    # What a layer says that cannot be traced is as manifold as layers are.
+    # A layer that cannot be traced may raise any error.
     except Exception as error:
         raise UserError(f"run '{model.run.name}' cannot be written as ONNX ({first_line(error)})") from error
     assert program is not None
@@ -146,7 +146,7 @@ def as_graph(model: Model, target: str) -> Any:
 
 
 def _describe(onnx: Any, graph: Any, model: Model, target: str) -> None:
-    """Write into the file what it is: by which run, with which classes, and that it draws nothing real."""
+    """Write the metadata of the graph: its run, classes or domains, and the notice that its images are synthetic."""
     run_config = model.config
     notes = {
         "description": images.NOTICE,
@@ -165,7 +165,7 @@ def _describe(onnx: Any, graph: Any, model: Model, target: str) -> None:
 
 
 def _difference(runtime: Any, content: bytes, model: Model, target: str) -> float:
-    """The largest difference of any pixel from torch, in grey levels of 255, over batches of several sizes."""
+    """Return the largest difference of a pixel from torch, in grey levels of 255, over several batch sizes."""
     session = runtime.InferenceSession(content, providers=["CPUExecutionProvider"])
     largest = 0.0
     for count in _TRIED:
@@ -175,14 +175,14 @@ def _difference(runtime: Any, content: bytes, model: Model, target: str) -> floa
         (drawn,) = session.run(None, {name: value.numpy() for name, value in given.items()})
         if drawn.shape != tuple(expected.shape):
             return float("inf")
-        # A number that is none must not pass for a small one.
+        # NaN counts as the largest possible difference, since max() would ignore it.
         largest = max(largest, float((torch.from_numpy(drawn) - expected).abs().nan_to_num(nan=2.0).max()) * 127.5)
     return largest
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """The exporter tells its own developers a great deal, and takes its time over it where anybody listens."""
+    """Silence the exporter's log and warnings, which also slow it down."""
     before = logging.root.manager.disable
     logging.disable(logging.ERROR)
     try:

@@ -1,4 +1,4 @@
-"""Curves and sample grids as an event file that TensorBoard reads; written by TensorBoard's own record writer.
+"""Curves and sample grids of a run as a TensorBoard event file, written by TensorBoard's own record writer.
 
 python -m gan_core export RUN --tensorboard
 tensorboard --logdir tensorboard
@@ -15,18 +15,18 @@ from gan_core.errors import UserError
 from gan_core.runs import Run
 from gan_core.runs.tables import Table
 
-FOLDER = "tensorboard"  # in the current folder, a folder a run: TensorBoard names runs by their folders
+FOLDER = "tensorboard"  # in the current folder, with one folder per run: TensorBoard names runs by their folders
 FILE = "events.out.tfevents.0.ganray"
-_LOOKS = "epochs/"  # before the columns of epochs.csv, some of which are those of metrics.csv as well
+_EPOCHS_PREFIX = "epochs/"  # of the columns of epochs.csv, because metrics.csv has some of the same names
 
 
 def write(run: Run, out: Path | None = None, overwrite: bool = False) -> Path:
-    """Write scalars of metrics.csv and epochs.csv at their steps and times, and the grid of every preview.
+    """Write the scalars of metrics.csv and epochs.csv at their steps and times, and the sample grid of every preview.
 
-    out: the folder that the event file is put into. Private previews are left out.
+    out: the folder of the event file. Private previews are left out.
 
     Raises:
-        UserError: nothing is logged yet, a package is missing, or the file cannot be written.
+        UserError: the run has logged nothing yet, a package is missing, or the file cannot be written.
     """
     record, events, summaries = extras.need(
         "--tensorboard",
@@ -37,7 +37,7 @@ def write(run: Run, out: Path | None = None, overwrite: bool = False) -> Path:
     )
     folder = out or Path(FOLDER) / export.default(run, "").name
     if folder.exists() and not folder.is_dir():
-        raise UserError(f"--out {folder}: this is a file, name a folder")
+        raise UserError(f"--out {folder} is a file: name a folder")
     with files.readable_os_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     path = export.free(folder / FILE, overwrite)
@@ -59,7 +59,7 @@ def write(run: Run, out: Path | None = None, overwrite: bool = False) -> Path:
 
 
 class _Clock:
-    """When a step was taken: the seconds that metrics.csv counts, from the moment that the run began."""
+    """The wall-clock time of each step: the start of the run plus the seconds of metrics.csv."""
 
     def __init__(self, run: Run, metrics: Table) -> None:
         seconds, steps = metrics.column("seconds"), metrics.column("step")
@@ -69,7 +69,7 @@ class _Clock:
         self.start = max(run.status().updated - spent, 0.0)
 
     def at(self, step: int) -> float:
-        """Seconds since 1970; a resumed run's pauses are not counted."""
+        """Return the time of a step in seconds since 1970; the pauses of a resumed run do not count."""
         if not len(self._steps):
             return self.start
         steps, seconds = np.append(0, self._steps), np.append(0.0, self._seconds)
@@ -77,9 +77,9 @@ class _Clock:
 
 
 def _values(run: Run, summaries: Any, metrics: Table, epochs: Table) -> Iterator[tuple[int, list[Any]]]:
-    """Step -> what is said of it, in order of steps."""
+    """Yield (step, summary values) in order of steps."""
     found: dict[int, list[Any]] = {}
-    for table, prefix in ((metrics, ""), (epochs, _LOOKS)):
+    for table, prefix in ((metrics, ""), (epochs, _EPOCHS_PREFIX)):
         steps = table.column("step")
         for name in table.numeric():
             if name != "step":
@@ -87,8 +87,8 @@ def _values(run: Run, summaries: Any, metrics: Table, epochs: Table) -> Iterator
                     if np.isfinite(step) and np.isfinite(value):
                         scalar = summaries.Summary.Value(tag=f"{prefix}{name}", simple_value=float(value))
                         found.setdefault(int(step), []).append(scalar)
-    looks = zip(epochs.column("epoch"), epochs.column("step"), strict=True)
-    when = {int(epoch): int(step) for epoch, step in looks if np.isfinite(epoch) and np.isfinite(step)}
+    previews = zip(epochs.column("epoch"), epochs.column("step"), strict=True)
+    step_of = {int(epoch): int(step) for epoch, step in previews if np.isfinite(epoch) and np.isfinite(step)}
     for epoch, grid in (runs.grids(run) if run.samples() else {}).items():
         height, width, channels = grid.shape
         picture = summaries.Summary.Image(
@@ -98,5 +98,5 @@ def _values(run: Run, summaries: Any, metrics: Table, epochs: Table) -> Iterator
             encoded_image_string=run.samples()[epoch].read_bytes(),
         )
         value = summaries.Summary.Value(tag="samples", image=picture)
-        found.setdefault(when.get(epoch, epoch), []).append(value)
+        found.setdefault(step_of.get(epoch, epoch), []).append(value)
     yield from sorted(found.items())

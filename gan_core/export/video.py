@@ -1,4 +1,7 @@
-"""The fixed latents from first to last epoch as a film: H.264 in MP4, which every browser and slide program plays."""
+"""The sample grids of the fixed latents, from the first to the last epoch, as an H.264 video in MP4.
+
+Every browser and presentation program plays this format.
+"""
 
 from fractions import Fraction
 from pathlib import Path
@@ -9,16 +12,16 @@ from gan_core import export, extras, files, images
 from gan_core.runs import Run, grids
 from gan_core.version import __version__
 
-MILLISECONDS = 250  # a preview, as in the GIF ...
-LAST = 1500  # ... and the last one
-_QUALITY = "16"  # x264's constant rate factor: a grey is 2 of 255 off on average at most
+MILLISECONDS = 250  # per preview, as in the GIF ...
+LAST = 1500  # ... and for the last one
+_QUALITY = "16"  # x264's constant rate factor: mean error of a grey level at most 2 of 255
 
 
 def write(run: Run, out: Path | None = None, overwrite: bool = False) -> Path:
-    """Join a run's grids, those of synthetic pictures alone.
+    """Write a run's grids of synthetic images as a video; return its path.
 
     Raises:
-        UserError: there are no grids yet, a package is missing, or the file cannot be written.
+        UserError: the run has no sample grids yet, a package is missing, or the file cannot be written.
     """
     (av,) = extras.need("--mp4", "mp4", "av")
     path = export.free(out or export.default(run, ".mp4"), overwrite)
@@ -29,7 +32,7 @@ def write(run: Run, out: Path | None = None, overwrite: bool = False) -> Path:
         film.metadata.update(title=run.label, comment=images.NOTICE, encoder=f"GANray {__version__}")
         stream = film.add_stream("libx264", rate=Fraction(1000, MILLISECONDS))
         stream.height, stream.width = frames[0].shape[:2]
-        stream.pix_fmt = "yuv420p"  # what players without exception understand
+        stream.pix_fmt = "yuv420p"  # the one pixel format that all players support
         stream.options = {"crf": _QUALITY, "preset": "slow"}
         for frame in frames:
             film.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
@@ -38,7 +41,7 @@ def write(run: Run, out: Path | None = None, overwrite: bool = False) -> Path:
 
 
 def _even(frame: np.ndarray) -> np.ndarray:
-    """uint8 (height, width, 1 or 3) -> (height, width, 3), with black where a side was odd: colours are halved."""
+    """uint8 (H, W, 1 or 3) -> (H, W, 3), padded with black to even sides, which yuv420p needs."""
     height, width, channels = frame.shape
     padded = np.pad(frame, ((0, height % 2), (0, width % 2), (0, 0)))
     return np.ascontiguousarray(np.repeat(padded, 3, 2) if channels == 1 else padded)

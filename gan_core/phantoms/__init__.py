@@ -1,1 +1,1 @@
-"""Phantoms: chest X-rays and brain MRI drawn from physics, with their truth."""
+"""Phantoms: chest X-rays and brain MRI simulated from physics, with their ground truth."""

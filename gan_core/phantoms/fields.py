@@ -1,7 +1,7 @@
-"""Small tools of the phantoms: grids in body coordinates, smooth random fields, curves by table, blurs.
+"""Building blocks of the phantoms: grids in body coordinates, smooth random fields, tabulated curves, blurs.
 
-Everything works on float32 arrays of shape (N, N); lengths are centimetres of the model adult (x to the image's right,
-which is the patient's left; y downwards).
+Arrays are float32 of shape (N, N). Lengths are centimetres of the model adult; x points to the image's right, which is
+the patient's left, and y downwards.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _TABLE_AT = np.linspace(-_TABLE_SPAN, _TABLE_SPAN, _TABLE_SIZE)
 
 @dataclass(frozen=True)
 class View:
-    """How the body lies on the picture: the picture's half height in cm, its stretch, rotation and shift."""
+    """The position of the body in the image: half the image height and shifts in cm, stretch, rotation in radians."""
 
     half: float
     stretch: float
@@ -26,14 +26,14 @@ class View:
     shift_y: float
 
     def grid(self, n: int) -> tuple[np.ndarray, np.ndarray]:
-        """Body coordinates (x, y) in cm of the n x n pixel centres; two (n, n) float32 arrays."""
+        """Return the body coordinates (x, y) in cm of the n x n pixel centres; two (n, n) float32 arrays."""
         line = ((np.arange(n, dtype=np.float32) + 0.5) * (2.0 / n) - 1.0) * self.half
         cos, sin = float(np.cos(self.rotation)), float(np.sin(self.rotation))
         across, down = line[None, :] * self.stretch, line[:, None]
         return across * cos - down * sin - self.shift_x, across * sin + down * cos - self.shift_y
 
     def pixels(self, x: np.ndarray, y: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
-        """The (column, row) positions, in pixels of an n x n picture, of points in body coordinates."""
+        """Return the (column, row) positions, in pixels of an n x n image, of points in body coordinates."""
         cos, sin = float(np.cos(self.rotation)), float(np.sin(self.rotation))
         moved_x, moved_y = x + self.shift_x, y + self.shift_y
         across = (moved_x * cos + moved_y * sin) / self.stretch
@@ -43,7 +43,7 @@ class View:
 
 
 def table(points: dict[float, float], smooth: float = 1.0) -> np.ndarray:
-    """A curve through the points, smoothed over `smooth` cm, tabulated for `table_index`."""
+    """Tabulate a curve through the points, smoothed over `smooth` cm, for `table_index`."""
     values = np.interp(_TABLE_AT, list(points), list(points.values()))
     width = int(smooth * _TABLE_SIZE / (2 * _TABLE_SPAN))
     if width > 1:
@@ -54,26 +54,29 @@ def table(points: dict[float, float], smooth: float = 1.0) -> np.ndarray:
 
 
 def table_index(values: np.ndarray) -> np.ndarray:
-    """Where each value falls in a `table`."""
+    """Return the index of each value in a `table`."""
     index = (values + _TABLE_SPAN) * ((_TABLE_SIZE - 1) / (2 * _TABLE_SPAN)) + 0.5
     return np.clip(index, 0, _TABLE_SIZE - 1).astype(np.intp)
 
 
 def smoothstep(values: np.ndarray, low: float, high: float) -> np.ndarray:
-    """0 below `low`, 1 above `high`, a smooth cubic between (`low` > `high` turns it round)."""
+    """Return 0 below `low`, 1 above `high` and a smooth cubic between; `low` > `high` gives a falling step."""
     t = np.clip((values - low) * (1.0 / (high - low)), 0.0, 1.0)
     return t * t * (3.0 - 2.0 * t)
 
 
 def chord(squared: np.ndarray) -> np.ndarray:
-    """Half a beam's path through a unit ball at a squared distance from its centre."""
+    """Return half the path of a ray through a unit ball at a squared distance from its centre."""
     return np.sqrt(np.maximum(1.0 - squared, 0.0))
 
 
 def ellipse(
     x: np.ndarray, y: np.ndarray, centre: tuple[float, float], radii: tuple[float, float], tilt: float = 0.0
 ) -> np.ndarray:
-    """Squared elliptical distance from `centre`: 1 on the outline. `tilt` in radians, clockwise on the picture."""
+    """Return the squared elliptical distance from `centre`, 1 on the outline.
+
+    tilt: in radians, clockwise in the image.
+    """
     cos, sin = float(np.cos(tilt)), float(np.sin(tilt))
     dx, dy = x - centre[0], y - centre[1]
     along = dx * (cos / radii[0]) + dy * (sin / radii[0])
@@ -82,7 +85,7 @@ def ellipse(
 
 
 def segment(x: np.ndarray, y: np.ndarray, start: tuple[float, float], end: tuple[float, float]) -> np.ndarray:
-    """Squared distance (cm^2) to the straight line from `start` to `end`."""
+    """Return the squared distance (cm^2) to the line segment from `start` to `end`."""
     dx, dy = end[0] - start[0], end[1] - start[1]
     px, py = x - start[0], y - start[1]
     t = np.clip((px * dx + py * dy) * (1.0 / (dx * dx + dy * dy)), 0.0, 1.0)
@@ -91,7 +94,7 @@ def segment(x: np.ndarray, y: np.ndarray, start: tuple[float, float], end: tuple
 
 @lru_cache(maxsize=64)
 def _cubic(n: int, m: int) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
-    """The four cubic B-spline taps which enlarge m samples to n: where each reads, and its (n, 1) weights."""
+    """Return the four cubic B-spline taps that enlarge m samples to n: the (n,) indices and (n, 1) weights of each."""
     at = (np.arange(n) + 0.5) * (m / n) - 0.5
     first = np.floor(at).astype(np.intp) - 1
     taps = []
@@ -105,8 +108,8 @@ def _cubic(n: int, m: int) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
 
 
 def enlarge(field: np.ndarray, n: int) -> np.ndarray:
-    """A smooth (n, n) picture of a small (m, m) field."""
-    # Gathered rows, not a matrix product: a threaded BLAS is many times slower on a machine that is busy.
+    """Return a small (m, m) field enlarged smoothly to (n, n)."""
+    # Gathered rows instead of a matrix product: a threaded BLAS is many times slower on a busy machine.
     for _ in range(2):
         turned = field.T
         (index, weights), *rest = _cubic(n, field.shape[1])
@@ -117,9 +120,9 @@ def enlarge(field: np.ndarray, n: int) -> np.ndarray:
 
 
 def clouds(rng: np.random.Generator, n: int, cells: tuple[int, ...], fall: float) -> np.ndarray:
-    """Fractal noise of about unit variance: octaves of `cells` cells a side, each `fall` times the one before.
+    """Return fractal noise (n, n) of about unit variance: octaves of `cells` cells a side, each `fall` times as strong.
 
-    The random draws do not depend on n, so that every size shows the same clouds.
+    The random draws do not depend on n, so every size shows the same clouds.
     """
     total = np.zeros((cells[0], cells[0]), np.float32)
     strength = 1.0
@@ -133,7 +136,7 @@ def clouds(rng: np.random.Generator, n: int, cells: tuple[int, ...], fall: float
 
 
 def splat(columns: np.ndarray, rows: np.ndarray, weights: np.ndarray, n: int) -> np.ndarray:
-    """(n, n) float32 sum of point weights, each shared by its four nearest pixels; points outside are dropped."""
+    """Sum point weights, each split over its four nearest pixels, to (n, n) float32; points outside are dropped."""
     inside = (columns >= 0) & (columns < n - 1) & (rows >= 0) & (rows < n - 1)
     columns, rows, weights = columns[inside], rows[inside], weights[inside]
     left, top = columns.astype(np.intp), rows.astype(np.intp)
@@ -152,7 +155,7 @@ def splat(columns: np.ndarray, rows: np.ndarray, weights: np.ndarray, n: int) ->
 
 
 def blur(image: np.ndarray, sigma: float) -> np.ndarray:
-    """Gaussian blur by `sigma` pixels: none where it would not show, and on a reduced copy where it is wide."""
+    """Blur with a Gaussian of `sigma` pixels: not at all below 0.4 pixels, and on a reduced copy where it is wide."""
     if sigma < 0.4:
         return image
     n = image.shape[0]
@@ -164,7 +167,7 @@ def blur(image: np.ndarray, sigma: float) -> np.ndarray:
 
 
 def shrink(image: np.ndarray, step: int) -> np.ndarray:
-    """The mean of each step x step block."""
+    """Return the mean of each step x step block, shape (N / step, N / step)."""
     if step == 1:
         return image
     rows, columns = image.shape[0] // step, image.shape[1] // step

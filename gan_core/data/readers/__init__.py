@@ -1,6 +1,6 @@
-"""Readers: each lists the images of one kind of source and reads them one by one.
+"""Readers of image sources: each lists the images of one kind of source and loads them one by one.
 
-`open_source` goes from the words a user types to the reader that knows them.
+`open_source` selects the reader from the text that the user gives.
 """
 
 from pathlib import Path
@@ -16,15 +16,15 @@ KINDS = (
 
 
 def open_source(text: str) -> Source:
-    """Find and list a source.
+    """Return the source that a text names, with its images listed.
 
     Args:
-        text: see `KINDS`.
+        text: one of `KINDS`.
 
     Raises:
-        UserError: it is none of these, does not exist or holds no image.
+        UserError: the text is none of `KINDS`, or the source does not exist or holds no image.
     """
-    # The readers are imported when they are needed: a folder needs neither zipfile nor `datasets`.
+    # Readers are imported on use: a folder needs neither zipfile nor `datasets`.
     text = text.strip()
     try:
         text.encode()
@@ -53,15 +53,15 @@ def open_source(text: str) -> Source:
 
         if is_archive(path):
             return open_archive(path)
-        raise UserError(f"'{text}' is a file, but not a zip; a source is {KINDS}")
+        raise UserError(f"'{text}' is a file, but not a zip: a source is {KINDS}")
     raise UserError(_unknown(text))
 
 
 def _unknown(text: str) -> str:
-    """The line for a source that is not there, with the nearest that is."""
+    """Return the error line for a source that does not exist, with the most similar name that does."""
     path = Path(text).expanduser()
     if not text:
-        return f"no source of images was given; a source is {KINDS}"
+        return f"no source of images was given: a source is {KINDS}"
     try:
         beside = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
     except OSError:

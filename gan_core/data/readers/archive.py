@@ -1,7 +1,7 @@
-"""A zip of pictures as a source: members are read in memory, nothing is unpacked to the disk.
+"""A zip of images as a source: members are read into memory, and nothing is unpacked to the disk.
 
-The whole archive is refused by its directory when a name could escape a folder, when members overlap, or when it
-promises far more than it holds (a bomb). Reading then checks every member against what the directory said of it.
+The archive is refused if its directory names a path outside it, overlapping members, or far more bytes than it can hold
+(a zip bomb). Each member that is read is then checked against the directory.
 """
 
 import re
@@ -18,20 +18,20 @@ from gan_core.errors import UserError
 
 MAX_MEMBERS = 1_000_000
 MAX_TOTAL = 256 * 1024**3
-# Pictures hardly shrink by more: a black bitmap may, but not one that is large.
+# Large images hardly compress by a larger factor; a small black bitmap may.
 MAX_RATIO = 200
 LARGE = 16 * 1024**2
-# What LZMA unpacks may claim any amount of memory.
+# LZMA is not read, because unpacking it may claim any amount of memory.
 PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
 
 
 @dataclass(frozen=True)
 class ZipSource:
-    """Pictures inside a zip, arranged like those of a folder."""
+    """Images inside a zip, arranged like those of a folder."""
 
     path: Path
     entries: tuple[Entry, ...]
-    members: tuple[str, ...]  # the names as the zip spells them, one for each entry
+    members: tuple[str, ...]  # the member names in the zip, one for each entry
     warnings: tuple[str, ...]
 
     @property
@@ -44,7 +44,7 @@ class ZipSource:
         with opened.open(info) as member:
             data = member.read(info.file_size + 1)
         if len(data) != info.file_size:
-            raise UserError("the member is not as long as the zip says")
+            raise UserError("the member's length differs from the zip's directory")
         return data
 
     def part(self, start: int, stop: int) -> "ZipSource":
@@ -53,26 +53,26 @@ class ZipSource:
 
 @lru_cache(maxsize=1)
 def _opened(path: Path, changed: int) -> zipfile.ZipFile:
-    """Kept open by each process: reading the directory of a large zip takes longer than reading a picture."""
+    """Open a zip once per process: reading the directory of a large zip takes longer than reading an image."""
     return zipfile.ZipFile(path)
 
 
 def is_archive(path: Path) -> bool:
-    """Whether a file is a zip, by its content."""
+    """Return whether a file is a zip, by its content."""
     return zipfile.is_zipfile(path)
 
 
 def open_archive(path: Path) -> ZipSource:
-    """List a zip.
+    """Return a zip as a source, with its images listed.
 
     Raises:
-        UserError: it is damaged, encrypted, dangerous, or holds no picture.
+        UserError: the zip is damaged, encrypted or dangerous, or holds no image.
     """
     path = path.resolve()
     try:
         with zipfile.ZipFile(path) as opened:
             infos = opened.infolist()
-    # A damaged directory raises whatever it leads to.
+    # A damaged directory may raise any of these.
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError) as error:
         raise UserError(f"the zip '{path.name}' cannot be opened: {error}") from error
     _check(path, infos)
@@ -97,25 +97,25 @@ def open_archive(path: Path) -> ZipSource:
 
 
 def _plain(name: str) -> str:
-    """A member's name with forward slashes: some packers on Windows write the others."""
+    """Return a member's name with forward slashes: some Windows programs write backslashes."""
     return name.replace("\\", "/").removeprefix("./")
 
 
 def _check(path: Path, infos: list[zipfile.ZipInfo]) -> None:
     title = f"the zip '{path.name}'"
     if len(infos) > MAX_MEMBERS:
-        raise UserError(f"{title} has {len(infos)} members, more than the {MAX_MEMBERS} that are read")
+        raise UserError(f"{title} has {len(infos)} members, more than {MAX_MEMBERS}: split it into several")
     for info in infos:
         _check_member(title, info)
     size, packed, held = sum(i.file_size for i in infos), sum(i.compress_size for i in infos), path.stat().st_size
     if packed > held:
-        raise UserError(f"{title} is refused: its members overlap, as those of a zip bomb do")
+        raise UserError(f"{title} is refused: its members overlap, as in a zip bomb")
     if size > MAX_TOTAL or (size > 8 * LARGE and size > MAX_RATIO * held):
-        raise UserError(f"{title} is refused: {held:,} bytes would unpack to {size:,}, as those of a zip bomb do")
+        raise UserError(f"{title} is refused: {held:,} bytes would unpack to {size:,}, as in a zip bomb")
 
 
 def _check_member(title: str, info: zipfile.ZipInfo) -> None:
-    # orig_filename is what the zip says before Python cuts it at a null byte.
+    # orig_filename is the name before Python cuts it at a null byte.
     for name in (info.orig_filename.replace("\\", "/"), _plain(info.filename)):
         if name.startswith("/") or re.match(r"[A-Za-z]:", name) or "\0" in name or ".." in name.split("/"):
             raise UserError(f"{title} is refused: the name of its member {info.orig_filename!r} leads out of it")
@@ -126,11 +126,11 @@ def _check_member(title: str, info: zipfile.ZipInfo) -> None:
     if not is_picture_name(_plain(info.filename)):
         return
     if info.compress_type not in PACKINGS:
-        raise UserError(f"{title}: '{info.filename}' is packed in an unusual way: pack it again, by deflate")
+        raise UserError(f"{title}: '{info.filename}' is packed in an unusual way: pack it again with deflate")
     if info.file_size > MAX_BYTES:
         raise UserError(f"{title} is refused: '{info.filename}' is larger than {MAX_BYTES // 1024**2} MB")
     if info.file_size > LARGE and info.file_size > MAX_RATIO * max(info.compress_size, 1):
         raise UserError(
             f"{title} is refused: '{info.filename}' would unpack from {info.compress_size:,} to {info.file_size:,} "
-            "bytes, as a zip bomb does"
+            "bytes, as in a zip bomb"
         )

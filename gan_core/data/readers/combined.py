@@ -1,10 +1,10 @@
-"""Classes put together from several folders: `classes:NAME=FOLDER;NAME=FOLDER;...`.
+"""A source that combines classes from several folders: `classes:NAME=FOLDER;NAME=FOLDER;...`.
 
     python -m gan_core prepare "classes:normal=covid/*/NORMAL;COVID-19=covid/*/COVID;viral=kermany/*/*/*virus*"
 
-A folder may hold * and ?, may be a pattern of files, and a class may be named more than once. Each data set that the
-classes come from keeps its own splits, or is split as it would be alone, and patients of two data sets are never one.
-What tells classes of different origin apart need not be the disease: `caution` says so.
+A folder may contain * and ?, it may be a pattern of files, and a class may occur more than once. Each data set keeps
+its own splits, or is split as if it were alone; patients of two data sets are always different patients. Classes of
+different origin may differ in more than the disease: `caution` returns the warning.
 """
 
 import re
@@ -21,20 +21,20 @@ _EXAMPLE = f"{COMBINED}normal=covid/*/NORMAL;COVID-19=covid/*/COVID"
 
 
 def open_combined(rest: str) -> FolderSource:
-    """List the pictures of all classes, named by their paths below the folder that holds everything.
+    """Return the source with the images of all classes, named by their paths below the common folder.
 
     Args:
-        rest: of the source, behind the colon.
+        rest: the source's text behind the colon.
 
     Raises:
-        UserError: it is not written as above, a folder is missing or holds no picture, or a picture has two classes.
+        UserError: the text is malformed, a folder is missing or holds no image, or an image has two classes.
     """
     labels: dict[Path, str] = {}
     found: dict[Path, tuple[Path, str | None, str]] = {}  # picture -> its data set, its split, its stamp
     for name, pattern in parse(rest):
         for path, folder, when in _pictures(name, pattern):
             if labels.setdefault(path, name) != name:
-                raise UserError(f"'{path}' belongs to two classes, '{labels[path]}' and '{name}': name it once")
+                raise UserError(f"'{path}' belongs to two classes, '{labels[path]}' and '{name}': give it one")
             found[path] = (*_data_set(path, folder), when)
     base = _common([root for root, _, _ in found.values()])
     places = []
@@ -44,15 +44,15 @@ def open_combined(rest: str) -> FolderSource:
         places.append((place, Entry(place.path, place.label, split, when, origin)))
     check_class_names([place for place, _ in places])
     entries = tuple(entry for _, entry in sorted(places, key=lambda pair: pair[0].path))
-    said = caution(f"{COMBINED}{rest}")
-    return FolderSource(base, entries, (said,) if said else ())
+    warning = caution(f"{COMBINED}{rest}")
+    return FolderSource(base, entries, (warning,) if warning else ())
 
 
 def parse(rest: str) -> list[tuple[str, str]]:
-    """(class, folder or pattern) in the given order.
+    """Return (class, folder or pattern) in the given order.
 
     Raises:
-        UserError: a part is not written as NAME=FOLDER.
+        UserError: a part is not NAME=FOLDER.
     """
     pairs = []
     for part in filter(None, (part.strip() for part in rest.split(";"))):
@@ -66,7 +66,7 @@ def parse(rest: str) -> list[tuple[str, str]]:
 
 
 def is_here(source: str) -> bool:
-    """Whether every folder of such a source is on this machine; nothing in them is read."""
+    """Return whether every folder of a combined source is on this machine; no file is read."""
     try:
         return all(next(_matches(pattern), None) is not None for _, pattern in parse(source.removeprefix(COMBINED)))
     except (UserError, OSError, ValueError):
@@ -74,9 +74,9 @@ def is_here(source: str) -> bool:
 
 
 def origins(source: str) -> dict[str, tuple[str, ...]]:
-    """Class -> the folders that it comes from, as the text tells: what stands before a split's folder or a star.
+    """Return class -> its folders, from the text alone: each path up to a split folder or a wildcard.
 
-    Empty for any other source, and for one that is not well written.
+    Empty for any other source, and for a malformed one.
     """
     if not source.startswith(COMBINED):
         return {}
@@ -91,7 +91,7 @@ def origins(source: str) -> dict[str, tuple[str, ...]]:
         end = next((i for i, part in enumerate(parts) if _WILD.search(part) or part.lower() in SPLIT_NAMES), len(parts))
         folder = PurePath(*parts[:end])
         found.setdefault(name, set()).add(folder)
-        # A class's own folder is told with the one around it; where data lies on a machine is left out.
+        # The short name of a class folder includes its parent; the location on the machine is left out.
         short[folder] = folder.name if end < len(parts) else "/".join(parts[-2:])
     clear = len(set(short.values())) == len(short) and all(short.values())
     return {
@@ -101,11 +101,11 @@ def origins(source: str) -> dict[str, tuple[str, ...]]:
 
 
 def caution(source: str, classes: tuple[str, ...] = ()) -> str:
-    """A sentence, without its full stop, where classes come from different folders; else nothing.
+    """Return a warning, without a full stop, if the classes come from different folders, else "".
 
     Args:
-        source: as the user gave it.
-        classes: those that are used; by default all.
+        source: the source, in the user's words.
+        classes: the classes that are used; by default all.
     """
     found = {name: from_ for name, from_ in origins(source).items() if not classes or name in classes}
     if len(set(found.values())) < 2:
@@ -121,7 +121,7 @@ def caution(source: str, classes: tuple[str, ...] = ()) -> str:
 
 
 def _pictures(name: str, pattern: str) -> Iterator[tuple[Path, Path, str]]:
-    """(picture, the folder of its class, stamp) of all that a pattern matches."""
+    """Yield (image, folder of its class, stamp) of all images that a pattern matches."""
     matches = sorted(_matches(pattern))
     if not matches:
         before = Path(pattern).expanduser()
@@ -140,7 +140,7 @@ def _pictures(name: str, pattern: str) -> Iterator[tuple[Path, Path, str]]:
 
 
 def _matches(pattern: str) -> Iterator[Path]:
-    """The folders and files of a pattern; the part before the first star is resolved, links behind it are kept."""
+    """Return the folders and files of a pattern; links are resolved only before the first wildcard."""
     parts = Path(pattern).expanduser().parts
     wild = next((i for i, part in enumerate(parts) if _WILD.search(part)), len(parts))
     if wild == len(parts) or Path(*parts).exists():
@@ -150,9 +150,9 @@ def _matches(pattern: str) -> Iterator[Path]:
 
 
 def _data_set(path: Path, folder: Path) -> tuple[Path, str | None]:
-    """The folder of the data set that a picture is of, and its split there.
+    """Return the folder of the image's data set, and the image's split there.
 
-    It holds the folder of the class, or the train, val and test folders that do; these may also lie inside the class.
+    The data set's folder holds the class folders, or train, val and test folders, which may also lie inside a class.
     """
     inside = [folder / inner for inner in reversed(path.relative_to(folder).parents[:-1])]
     for where in (folder.parent, folder, *inside):
@@ -162,13 +162,13 @@ def _data_set(path: Path, folder: Path) -> tuple[Path, str | None]:
 
 
 def _common(folders: list[Path]) -> Path:
-    """The deepest folder that holds them all.
+    """Return the deepest folder that holds all folders.
 
     Raises:
-        UserError: they lie on different drives.
+        UserError: the folders lie on different drives.
     """
     first = folders[0]
     for base in (first, *first.parents):
         if all(folder.is_relative_to(base) for folder in folders):
             return base
-    raise UserError("the folders of the classes lie on different drives: bring them onto one")
+    raise UserError("the folders of the classes lie on different drives: move them to one drive")

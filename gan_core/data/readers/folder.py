@@ -1,4 +1,4 @@
-"""A folder of pictures as a source."""
+"""A folder of images as a source."""
 
 import os
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from gan_core.errors import UserError
 
 @dataclass(frozen=True)
 class FolderSource:
-    """Pictures in class folders, in splits of class folders, or all in one folder."""
+    """Images in class folders, in split folders with class folders, or all in one folder."""
 
     root: Path
     entries: tuple[Entry, ...]
@@ -25,9 +25,9 @@ class FolderSource:
     def load(self, index: int, size: int) -> bytes:
         path = self.root / self.entries[index].name
         if path.exists() and not path.is_file():
-            raise UserError("it is a pipe or a device, not a file")  # which may never end
+            raise UserError("it is a pipe or a device, not a file")  # reading it may never end
         if path.stat().st_size > MAX_BYTES:
-            raise UserError(f"the file is larger than the {MAX_BYTES // 1024**2} MB that are read")
+            raise UserError(f"the file is larger than the limit of {MAX_BYTES // 1024**2} MB")
         return path.read_bytes()
 
     def part(self, start: int, stop: int) -> "FolderSource":
@@ -35,15 +35,15 @@ class FolderSource:
 
 
 def open_folder(root: Path) -> FolderSource:
-    """List a folder.
+    """Return a folder as a source, with its images listed.
 
     Raises:
-        UserError: it cannot be read, or there is no picture in it.
+        UserError: the folder cannot be read or holds no image.
     """
     root = root.resolve()
     stamps = list_pictures(root)
     if not stamps:
-        raise UserError(f"there are no images in '{root}' (PNG, JPEG, BMP, TIFF, WebP and DICOM files are looked for)")
+        raise UserError(f"there are no images in '{root}' (PNG, JPEG, BMP, TIFF, WebP or DICOM files)")
     places, warnings = arrange(list(stamps), root.name or "images")
     check_class_names(places)
     entries = tuple(Entry(place.path, place.label, place.split, stamps[place.path]) for place in places)
@@ -51,7 +51,7 @@ def open_folder(root: Path) -> FolderSource:
 
 
 def list_pictures(root: Path) -> dict[str, str]:
-    """Picture path inside the folder -> stamp of size and times. Links are followed, each folder once."""
+    """Return image path inside the folder -> stamp. Links are followed, but each folder is visited once."""
     seen: set[tuple[int, int]] = set()
     stamps: dict[str, str] = {}
 
@@ -74,10 +74,10 @@ def list_pictures(root: Path) -> dict[str, str]:
 
 
 def stamp(path: Path) -> str:
-    """What changes when a file does, without reading it."""
+    """Return the size and times of a file as text, which changes when the file changes."""
     try:
         status = path.stat()
     except OSError as error:
         return f"unreadable: {error.strerror}"
-    # The change time betrays a file that was rewritten and given its old size and modification time.
+    # The change time (ctime) reveals a file that was rewritten with its old size and modification time.
     return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"

@@ -1,7 +1,7 @@
 """A Hugging Face data set as a source: `hf:owner/name`, `hf:owner/name:config`, or a local folder of parquet files.
 
-No code of a repository is ever run. One that needs a loading script is read from the parquet files that the Hub makes
-of it (its branch `refs/convert/parquet`); a local folder is read from its parquet files alone.
+The reader never runs code of a repository. A data set with a loading script is read from the parquet files that the Hub
+converts it to (branch `refs/convert/parquet`); a local folder is read from its parquet files only.
 """
 
 import re
@@ -43,10 +43,10 @@ class HubSource:
 
 
 def open_hub(text: str) -> HubSource:
-    """Download (or find in the cache of `datasets`) and list a data set.
+    """Return a data set as a source, downloaded or from the cache of `datasets`, with its images listed.
 
     Raises:
-        UserError: `datasets` is not installed, there is no such data set or configuration, it cannot be reached, or it
+        UserError: `datasets` is not installed, the data set or configuration does not exist or cannot be reached, or it
             has no column of images.
     """
     if not text:
@@ -67,7 +67,7 @@ def open_hub(text: str) -> HubSource:
 
 
 def _parse(text: str) -> tuple[Path | None, str, str | None]:
-    """Local folder or None, name, configuration or None."""
+    """Return (local folder or None, name, configuration or None)."""
     whole = Path(text).expanduser()
     head, colon, config = text.rpartition(":")
     if whole.is_dir() or not colon:
@@ -84,25 +84,25 @@ def _parse(text: str) -> tuple[Path | None, str, str | None]:
 
 
 def choose_files(paths: list[str], config: str | None, title: str) -> tuple[dict[str, list[str]], str]:
-    """Find a configuration's files and their splits among parquet files.
+    """Select the parquet files of a configuration and their splits.
 
     Args:
-        paths: inside the repository. Known are `config/split/0000.parquet`, `config/split-00000-of-00001.parquet`,
+        paths: paths inside the repository, as `config/split/0000.parquet`, `config/split-00000-of-00001.parquet`,
             `data/split-00000-of-00001.parquet` and `split.parquet`.
-        config: wanted; None takes the only one, or `default`.
-        title: what errors call the data set.
+        config: name of the configuration; None takes the only one, or `default`.
+        title: name of the data set in errors.
 
     Returns:
         Split name -> sorted paths, and the configuration.
 
     Raises:
-        UserError: there are no parquet files, no such configuration, or several and none is named.
+        UserError: there are no parquet files, the configuration does not exist, or there are several and none is given.
     """
     configs: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for path in sorted(paths):
         parts = PurePosixPath(path).parts
         split = _split_name(parts)
-        # The Hub cuts conversions of very large data sets short, and calls the first part "partial-train".
+        # The Hub converts only the first part of a very large data set, and names it "partial-train".
         folders = [part for part in parts[:-1] if part.lower().removeprefix("partial-") not in SPLIT_NAMES]
         configs[folders[0] if folders and folders[0] != "data" else "default"][split].append(path)
     if not configs:
@@ -112,8 +112,8 @@ def choose_files(paths: list[str], config: str | None, title: str) -> tuple[dict
     if chosen not in configs and config and known == ["default"]:
         chosen = "default"
     if chosen not in configs:
-        wanted = f"no configuration '{config}'.{nearest(config, known)}" if config else "more than one configuration."
-        raise UserError(f"{title}: it has {wanted} Write one of them after a colon: {', '.join(known)}")
+        problem = f"no configuration '{config}'.{nearest(config, known)}" if config else "more than one configuration."
+        raise UserError(f"{title}: it has {problem} Write one of them after a colon: {', '.join(known)}")
     return {split: list(files) for split, files in configs[chosen].items()}, chosen
 
 
@@ -138,8 +138,10 @@ def _load_remote(datasets: Any, name: str, config: str | None) -> dict[str, Any]
     except RepositoryNotFoundError as error:
         raise UserError(f"{title}: there is no such data set on Hugging Face, or it is private") from error
     except RevisionNotFoundError as error:
-        raise UserError(f"{title}: it needs its own code to be read, which is never run; choose another") from error
-    # No network has as many kinds of errors as there are layers. What was downloaded before can be used without it.
+        raise UserError(
+            f"{title}: it needs its own code to be read, which is never run: choose another data set"
+        ) from error
+    # A missing network raises a different error in each layer. Data in the local cache can be used without it.
     except Exception:
         return _load(datasets, title, name, config)
     if not converted:
@@ -153,7 +155,7 @@ def _load_remote(datasets: Any, name: str, config: str | None) -> dict[str, Any]
 def _load(datasets: Any, title: str, path: str, config: str | None = None, **options: Any) -> dict[str, Any]:
     try:
         return dict(datasets.load_dataset(path, config, **options))
-    # The library raises a dozen kinds of errors of its own and of those below it, all for a wrong name or no network.
+    # A wrong name or a missing network raises a dozen kinds of errors, the library's and those of its dependencies.
     except Exception as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise UserError(f"{title}: the data set cannot be loaded ({reason})") from error
@@ -176,7 +178,7 @@ def _list(datasets: Any, data: dict[str, Any], identity: str, title: str) -> Hub
         files = part[path_column] if path_column else _paths(part, column)
         classes = _class_names(datasets, features[label], part[label]) if label else [title] * len(part)
         for row, (file, name) in enumerate(zip(files, classes, strict=True)):
-            # The row makes the name unique; the file's own name at its end tells the patient.
+            # The row makes the name unique; the original file name at its end identifies the patient.
             last = PurePosixPath(str(file or f"{split}_{row}").replace("\\", "/")).name
             entries.append(Entry(f"{split}/{row:06}/{last}", name, SPLIT_NAMES.get(split.lower()), ""))
             rows.append((split, row))
@@ -187,7 +189,7 @@ def _list(datasets: Any, data: dict[str, Any], identity: str, title: str) -> Hub
 
 
 def _is_image(datasets: Any, kind: Any) -> bool:
-    # Parquet files that something else wrote have the same two fields without saying that they are an image.
+    # Parquet files of other programs have the same two fields, without the Image type.
     return isinstance(kind, datasets.Image) or (isinstance(kind, dict) and "bytes" in kind)
 
 
@@ -197,7 +199,7 @@ def _undecoded(datasets: Any, part: Any, column: str) -> Any:
 
 
 def _paths(part: Any, column: str) -> list[str | None]:
-    """The file names beside the images, without reading the images."""
+    """Return the file names stored beside the images, without reading the images."""
     struct = part.data.column(column).combine_chunks() if part._indices is None else None
     if struct is None or "path" not in {field.name for field in struct.type}:
         return [None] * len(part)

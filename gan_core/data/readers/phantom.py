@@ -1,6 +1,6 @@
-"""Images that the program draws itself as a source: `phantom:cxr?images=1000&seed=0`, or `phantom:mri?bodies=500`.
+"""Phantom images as a source: `phantom:cxr?images=1000&seed=0`, or `phantom:mri?bodies=500`.
 
-With `images` every picture shows a body of its own, with `bodies` each body is drawn as every class: pairs.
+With `images`, every image shows a different body. With `bodies`, each body is drawn in every class, which gives pairs.
 """
 
 from dataclasses import dataclass, replace
@@ -23,12 +23,12 @@ SEEDS = 2**31
 
 
 def drawer(kind: str) -> ModuleType:
-    """The module that draws one kind of picture: it has `CLASSES` and `draw(class, seed, size).image`.
+    """Return the module that draws one kind of phantom: it has `CLASSES` and `draw(class, seed, size).image`.
 
-    A new kind of phantom is one more module, and one more line here.
+    A new kind of phantom needs one more module and one more branch here.
 
     Raises:
-        UserError: there is no such kind.
+        UserError: the kind is unknown.
     """
     if kind == "cxr":
         from gan_core.phantoms.chest import xray
@@ -43,24 +43,24 @@ def drawer(kind: str) -> ModuleType:
 
         return colour
     raise UserError(
-        f"there is no phantom '{kind}'.{nearest(f'phantom:{kind}', KINDS)} What can be drawn: {', '.join(KINDS)}"
+        f"there is no phantom '{kind}'.{nearest(f'phantom:{kind}', KINDS)} Choose one of {', '.join(KINDS)}"
     )
 
 
 def picture(kind: str, label: str, seed: int, size: int, channels: int) -> np.ndarray:
-    """One drawn picture, float32 (size, size, channels) in [0, 1]: grey repeated, or the luma of colours."""
+    """Draw one image, float32 (size, size, channels) in [0, 1]; grey is repeated, colour is reduced to its luma."""
     image = drawer(kind).draw(label, seed, size).image
     return to_channels(image if image.ndim == 3 else image[..., None], channels)
 
 
 def in_colour(source: str) -> bool:
-    """Whether a source draws some of its pictures in colour."""
+    """Return whether a source draws some of its images in colour."""
     return source.strip().partition("?")[0] == "phantom:colour"
 
 
 @dataclass(frozen=True)
 class PhantomSource:
-    """Drawn pictures, as many of each class, their order shuffled by the seed."""
+    """Drawn images, equally many per class."""
 
     kind: str
     entries: tuple[Entry, ...]
@@ -76,10 +76,10 @@ class PhantomSource:
 
 
 def open_phantom(text: str) -> PhantomSource:
-    """List the pictures of `cxr`, or of `cxr?images=4077&seed=3`.
+    """Return the source of `cxr`, or of `cxr?images=4077&seed=3`; with `images` the seed shuffles the classes.
 
     Raises:
-        UserError: unknown kind or option, or a number out of range.
+        UserError: the kind or an option is unknown, or a number is out of range.
     """
     kind, _, query = text.partition("?")
     module = drawer(kind)
@@ -87,9 +87,9 @@ def open_phantom(text: str) -> PhantomSource:
     count, seed = options.get("bodies", options["images"]), options["seed"]
     classes = tuple(module.CLASSES)
     width = len(str(count - 1))
-    # The stamp is the picture's own seed: another body for every picture, and no picture shared by two seeds.
+    # The stamp is the image's seed: no body occurs twice, and two source seeds share no image.
     if "bodies" in options:
-        # One file name for all pictures of a body: it is one patient, and they are each other's partners.
+        # All images of a body have one file name: they show one patient and are partners.
         entries = tuple(
             Entry(f"{label}/body_{seed}_{index:0{width}}.png", label, None, str(seed * MAX_IMAGES + index))
             for index in range(count)
@@ -101,7 +101,7 @@ def open_phantom(text: str) -> PhantomSource:
             Entry(f"{classes[label]}_{seed}_{index:0{width}}.png", classes[label], None, str(seed * MAX_IMAGES + index))
             for index, label in enumerate(labels)
         )
-    # Pictures drawn by another version of the program are other pictures.
+    # The digest of the code is part of the identity: another version of the program may draw other images.
     code = b"".join(
         path.read_bytes() for path in [Path(__file__), *sorted(Path(phantoms.__file__).parent.rglob("*.py"))]
     )
@@ -109,7 +109,7 @@ def open_phantom(text: str) -> PhantomSource:
 
 
 def _options(kind: str, query: str) -> dict[str, int]:
-    """What the text says, and the defaults of what it does not; `bodies` only where they are asked for."""
+    """Return the options of the text, with defaults for the rest; `bodies` only if given, or for kinds with twins."""
     options: dict[str, int] = {}
     limits = {"images": (2, MAX_IMAGES), "bodies": (2, MAX_IMAGES), "seed": (0, SEEDS)}
     for key, value in parse_qsl(query, keep_blank_values=True):
@@ -120,7 +120,7 @@ def _options(kind: str, query: str) -> dict[str, int]:
             raise UserError(f"{key} of phantom:{kind} must be a whole number from {low} to {high}, not '{value}'")
         options[key] = int(value)
     if {"images", "bodies"} <= set(options):
-        raise UserError(f"phantom:{kind} takes either images, each of its own body, or bodies, not both")
+        raise UserError(f"phantom:{kind} takes either images (one body each) or bodies (one image per class), not both")
     if getattr(drawer(kind), "TWINS", False) and "images" not in options:
         options.setdefault("bodies", IMAGES // 2)
     return {"images": IMAGES, "seed": 0} | options

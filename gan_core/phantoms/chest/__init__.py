@@ -1,1 +1,1 @@
-"""Chest X-ray phantoms."""
+"""Chest X-ray phantoms, in grey and in colour."""

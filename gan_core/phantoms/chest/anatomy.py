@@ -1,7 +1,6 @@
 """The chest as path lengths along the beam: how many cm of soft tissue, lung and bone each pixel's ray crosses.
 
-Shapes are ellipsoids, cylinders and shells whose chords are known in closed form; the bones are in
-`phantom_bones`.
+Shapes are ellipsoids, cylinders and shells whose chords are known in closed form; the bones are in `bones`.
 """
 
 from dataclasses import dataclass
@@ -23,14 +22,14 @@ class Chest:
     lung: np.ndarray
     marrow: np.ndarray  # spongy bone, in place of soft tissue
     cortex: np.ndarray  # compact bone, in place of soft tissue
-    aerated: np.ndarray  # the share of the ray's chest depth that is lung, 0 to 1
+    aerated: np.ndarray  # share of the ray's chest depth that is lung, 0 to 1
     reach: np.ndarray  # 0 at the middle, 1 at the lungs' side wall
     floor: np.ndarray  # height above the diaphragm's top contour in cm, negative below it
     bronchi: np.ndarray  # air in the larger bronchi within the lungs
 
 
 def build(body: Body, n: int, tree: np.random.Generator) -> Chest:
-    """The chest of `body` on n x n pixels; `tree` draws the branching of its vessels."""
+    """Return the chest of `body` on n x n pixels; `tree` draws the branching of its vessels."""
     rays = cast(body, n)
     side, y = rays.side, rays.y
     lung, reach, floor = _lungs(rays)
@@ -39,7 +38,7 @@ def build(body: Body, n: int, tree: np.random.Generator) -> Chest:
     vessels, bronchi = _trees(body, n, tree)
     present = smoothstep(lung, 0.3, 2.5)
     hila = smoothstep(ellipse(side, y, (3.9, -0.3), (1.9, 3.2), 0.25), 1.0, 0.0) * 1.1
-    # Vessels too fine to draw one by one, dense near the hila.
+    # Noise stands for vessels that are too fine to draw one by one; they are dense near the hila.
     mesh = clouds(tree, n, (16, 32, 64, 128), 0.9) * (0.035 + 0.03 * np.clip(1.0 - reach, 0.0, 1.0))
     lung = lung - np.clip(((vessels + hila) * present + lung * mesh) * body.vessels, -0.2 * lung, 0.8 * lung)
     soft *= 1.0 + 0.025 * clouds(tree, n, (4, 8, 16), 0.7)
@@ -49,13 +48,13 @@ def build(body: Body, n: int, tree: np.random.Generator) -> Chest:
 
 
 def _lungs(rays: Rays) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The lungs' thickness, and the `reach` and `floor` of `Chest`."""
+    """Return the lungs' thickness, and the `reach` and `floor` of `Chest`."""
     body, side, is_left, k = rays.body, rays.side, rays.is_left, rays.body.length
     left, right = rays.read(rays.lines.inner_left) + body.turn, rays.read(rays.lines.inner_right) - body.turn
     reach = side / rays.outer
     across = np.sqrt(np.maximum(1.0 - reach * reach * np.sqrt(reach), 0.0))
     medial = np.sqrt(smoothstep(side - right - is_left * (left - right), -0.35, 2.6))
-    # Each half of the diaphragm is a dome, also along the beam: below its top the lung behind it thins out.
+    # Each half of the diaphragm is also a dome along the beam: below its top, the lung behind it becomes thinner.
     peak = 6.2 * body.width
     spread = (side - peak) * (1.0 / (7.4 * body.width))
     level = 9.4 * k + (0.2 * k + body.dome_gap) * is_left + body.dome * (spread * spread)
@@ -69,7 +68,7 @@ def _lungs(rays: Rays) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _heart(rays: Rays) -> np.ndarray:
-    """Heart, great vessels and hila between their left and right borders on the picture."""
+    """Return the thickness of heart, great vessels and hila between their left and right borders in the image."""
     turn = rays.body.turn
     left, right = rays.read(rays.lines.heart_left) + turn, rays.read(rays.lines.heart_right) - turn
     edge = right + rays.is_left * (left - right)
@@ -77,7 +76,7 @@ def _heart(rays: Rays) -> np.ndarray:
 
 
 def _trunk(rays: Rays) -> np.ndarray:
-    """Trunk, shoulders, neck, jaw, upper arms and breasts, as if they were all soft tissue."""
+    """Return the thickness of trunk, shoulders, neck, jaw, upper arms and breasts, as if all were soft tissue."""
     body, lines, x, y, side = rays.body, rays.lines, rays.x, rays.y, rays.side
     wide = side / rays.read(lines.torso)
     trunk = np.sqrt(np.maximum(1.0 - wide * wide * wide, 0.0)) * rays.read(lines.torso_depth)
@@ -95,14 +94,14 @@ def _trunk(rays: Rays) -> np.ndarray:
         radius = (3.2 if body.child else 3.9) + 0.6 * body.wall
         total = np.maximum(total, 2.0 * np.sqrt(np.maximum(radius * radius - segment(x, y, start, elbow), 0.0)))
     if body.breast > 0:
-        # A breast hangs: it begins softly above and ends in a sharp fold below.
+        # A breast has a soft upper edge and a sharp fold below.
         mound = chord(ellipse(side, y, (7.4, 5.5), (6.6, 7.0))) * smoothstep(y, -2.0, 9.0)
         total = total + mound * body.breast * (total > 0)
     return total
 
 
 def _gas(rays: Rays, soft: np.ndarray) -> np.ndarray:
-    """Windpipe, main bronchi, stomach and bowel: cm of air in place of soft tissue."""
+    """Return the cm of air in place of soft tissue: trachea, main bronchi, stomach and bowel."""
     body, x, y = rays.body, rays.x, rays.y
     k, turn = body.length, 0.7 * body.turn
     fork = -3.6 * k
@@ -122,7 +121,7 @@ def _gas(rays: Rays, soft: np.ndarray) -> np.ndarray:
 
 
 def _trees(body: Body, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Vessels and bronchi as cm of path: trees that leave each hilum and halve as Murray's law says (r^3 is shared)."""
+    """Return vessels and bronchi as cm of path: binary trees from each hilum after Murray's law (r^3 is conserved)."""
     k = body.length
     roots = 6
     angle = np.concatenate([np.linspace(-1.35, 1.45, roots) + rng.normal(0, 0.12, roots) for _ in range(2)])
@@ -142,10 +141,9 @@ def _trees(body: Body, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np
         across, down = np.cos(heading) * stride * sign, np.sin(heading) * stride
         xs = px + np.cumsum(across, axis=0)
         ys = py + np.cumsum(down, axis=0)
-        # The cross-section times the step's length is the step's volume, which the pixels share.
+        # The volume of a step (cross-section times length) is distributed over the pixels.
         volume = (np.pi / cm**2) * radius**2 * stride * np.ones_like(steps)
         drawn.append((xs.ravel(), ys.ravel(), volume.ravel()))
-        # Every branch ends in two.
         px, py = np.tile(xs[-1], 2), np.tile(ys[-1], 2)
         ends = angle + curl
         spread = rng.uniform(0.2, 0.65, ends.shape)

@@ -1,7 +1,7 @@
-"""The bodies of the chest phantoms: which numbers vary from person to person, and the outlines they make.
+"""The bodies of the chest phantoms: the parameters that vary from person to person, and the outlines they define.
 
-Lengths are centimetres of a model adult; `scale` turns them into this body's centimetres, for the beam's path.
-The outlines are drawn by hand after adult and child radiographs; they are plausible, not measured.
+Lengths are centimetres of a model adult; `scale` converts them to this body's centimetres along the beam. The outlines
+were drawn by hand after radiographs of adults and children; they are plausible, not measured.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from gan_core.phantoms.fields import View, table, table_index
 
 @dataclass(frozen=True)
 class Body:
-    """One person as positioned in front of the detector; lengths in cm of the model adult, angles in radians."""
+    """One person in front of the detector; lengths in cm of the model adult, angles in radians."""
 
     child: bool
     scale: float  # this body's size over the model adult's
@@ -22,25 +22,25 @@ class Body:
     depth: float  # the lungs' largest extent along the beam
     width: float  # the chest's half width, over the model adult's
     length: float  # the lungs' length, over the model adult's (a deep breath is longer)
-    dome: float  # how far the diaphragm rises towards its top
-    dome_gap: float  # how much lower the left half of the diaphragm lies
-    turn: float  # shift of heart and mediastinum by a turned patient
+    dome: float  # how far each half of the diaphragm rises to its top
+    dome_gap: float  # how much lower the left half of the diaphragm is
+    turn: float  # shift of heart and mediastinum where the patient is rotated
     bend: float  # sideways curve of the spine
     heart: float  # heart size, over the model adult's
     heart_tilt: float
-    vessels: float  # how full the lung vessels are
+    vessels: float  # filling of the lung vessels, 1 is average
     rib_slope: float  # how steeply the ribs fall
     rib_spacing: float
     rib_crowd: float  # how unevenly the ribs are spaced
     rib_phase: float
-    tip: float  # sideways lean: one side's ribs stand higher
+    tip: float  # sideways lean: the ribs of one side are higher
     rib_half: float  # half a rib's height
     bone: float  # bone density, over the normal
     clavicle: float  # how much higher the outer end of the clavicle lies than the inner
     arm_left: float  # the upper arms' angles: 0 sideways, positive down
     arm_right: float
-    shoulder: float  # how high the shoulders are pulled
-    chin: float  # how far the head reaches into the picture; below 0 not at all
+    shoulder: float  # how far the shoulders are raised
+    chin: float  # how far the head reaches into the image; below 0 not at all
     breast: float  # thickness of breast tissue in cm, 0 for none
     stomach: tuple[float, float, float, float]  # the gas bubble: x, y, radius across, depth in cm (0 for none)
     bowel: tuple[tuple[float, float, float], ...]  # gas in the bowel: x, y, radius
@@ -50,7 +50,7 @@ class Body:
 
 
 def draw_body(rng: np.random.Generator) -> Body:
-    """One body; each is drawn whole from `rng` before the picture's size is known."""
+    """Draw one body from `rng`; no draw depends on the image size."""
     u = rng.uniform
     child = rng.random() < 0.5
     girth = float(np.clip(rng.normal(0.45 if child else 0.95, 0.3), 0.0, 1.4))
@@ -104,10 +104,10 @@ def draw_body(rng: np.random.Generator) -> Body:
 
 @dataclass(frozen=True)
 class Outlines:
-    """Curves of one body as `phantom_fields.table`s; of the height y unless said otherwise."""
+    """The curves of one body as `fields.table`s, functions of the height y unless stated otherwise."""
 
     outer: np.ndarray  # the lungs' side wall, distance from the middle
-    inner_left: np.ndarray  # the mediastinum's border towards the patient's left lung (the picture's right)
+    inner_left: np.ndarray  # the mediastinum's border towards the patient's left lung (the image's right)
     inner_right: np.ndarray
     heart_left: np.ndarray  # the left border of aortic knob, pulmonary trunk and left ventricle
     heart_right: np.ndarray  # the right border of the upper caval vein, hilum and right atrium
@@ -115,11 +115,11 @@ class Outlines:
     depth: np.ndarray  # the lungs' extent along the beam
     torso: np.ndarray  # half width of the trunk
     torso_depth: np.ndarray
-    shoulder: np.ndarray  # of |x|: the height of the shoulders' upper contour
+    shoulder: np.ndarray  # a function of |x|: the height of the shoulders' upper contour
 
 
 def outlines(body: Body) -> Outlines:
-    """The curves of `body`: the apex of the lungs lies near y = -12.5 cm and the side angles near y = 14 cm."""
+    """Return the curves of `body`; the lung apices lie near y = -12.5 cm, the costophrenic angles near y = 14 cm."""
     w, k = body.width, body.length
     outer = {-13.4: 4.2, -12.9: 5.0, -12.2: 6.0, -11.2: 7.0, -9.6: 8.2, -7.4: 9.5, -4.5: 10.8, -1.0: 11.9, 4.0: 12.9}
     outer |= {9.0: 13.2, 14.0: 13.1, 20.0: 12.6}
@@ -168,7 +168,7 @@ def _heart_right(body: Body) -> dict[float, float]:
 
 @dataclass(frozen=True)
 class Rays:
-    """The beam's rays, one a pixel, placed in the body: (N, N) float32 each."""
+    """The rays of the beam, one per pixel, in body coordinates; each array is (N, N), float32 except `row`."""
 
     body: Body
     lines: Outlines
@@ -181,12 +181,12 @@ class Rays:
     depth: np.ndarray  # the lungs' extent along the beam at this height
 
     def read(self, curve: np.ndarray) -> np.ndarray:
-        """A curve of the height y at every ray."""
+        """Return the value of a curve of the height y at every ray, shape (N, N)."""
         return curve[self.row]
 
 
 def cast(body: Body, n: int) -> Rays:
-    """The rays of an n x n picture of `body`; x is measured from the middle of its bent spine."""
+    """Return the rays of an n x n image of `body`; x is measured from the midline of its curved spine."""
     x, y = body.view.grid(n)
     x = x - body.bend * np.cos(y * 0.18)
     lines = outlines(body)

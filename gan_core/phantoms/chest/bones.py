@@ -1,7 +1,7 @@
-"""The bones of the chest phantoms as path lengths: ribs, spine, clavicles, shoulder blades and upper arms.
+"""The bones of the chest phantoms as path lengths: ribs, spine, clavicles, scapulae and upper arms.
 
-Ribs are helices about the chest, so that the posterior half, the fainter anterior half and the bright tangential edge
-at the side follow from one curve.
+Ribs are helices around the chest: one curve gives the posterior half, the fainter anterior half and the bright
+tangential edge at the side.
 """
 
 from functools import lru_cache
@@ -11,14 +11,14 @@ import numpy as np
 from gan_core.phantoms.chest.body import Body, Rays
 from gan_core.phantoms.fields import chord, ellipse, segment, smoothstep, table, table_index
 
-# Distance from the spine along a rib (as an angle about the chest, 0 at the spine) against its fall in cm.
+# (position along a rib as an angle around the chest, 0 degrees at the spine; its fall in cm)
 _POSTERIOR = ((0, 0.0), (15, -0.45), (30, -0.5), (45, 0.1), (60, 1.15), (75, 2.5), (90, 4.2))
 _ANTERIOR = ((150, 8.2), (135, 8.0), (120, 7.2), (105, 5.9), (90, 4.2))
 _RIB_STEPS = 257
 
 
 def bones(rays: Rays) -> tuple[np.ndarray, np.ndarray]:
-    """Spongy and compact bone along each ray in cm of the model adult; two (N, N) float32 arrays."""
+    """Return spongy and compact bone along each ray in cm of the model adult; two (N, N) float32 arrays."""
     marrow, cortex = _ribs(rays)
     for part in (_spine(rays), _girdle(rays)):
         marrow += part[0]
@@ -27,7 +27,7 @@ def bones(rays: Rays) -> tuple[np.ndarray, np.ndarray]:
 
 
 def arms(body: Body) -> list[tuple[tuple[float, float], tuple[float, float]]]:
-    """The upper arms as lines from shoulder joint to elbow, the patient's right arm first."""
+    """Return the upper arms as (shoulder joint, elbow) in cm, the patient's right arm first."""
     lines = []
     for sign, angle in ((-1.0, body.arm_right), (1.0, body.arm_left)):
         reach = ((12.4 if body.child else 13.6) + 0.7 * body.wall) * (0.4 + 0.6 * body.width)
@@ -38,28 +38,28 @@ def arms(body: Body) -> list[tuple[tuple[float, float], tuple[float, float]]]:
 
 @lru_cache
 def _rib_fall(angles: tuple[tuple[int, float], ...]) -> np.ndarray:
-    """The fall in cm over the distance from the middle, 0 to 1 of the chest's half width."""
+    """Tabulate the fall of a rib in cm over the distance from the midline, 0 to 1 of the chest's half width."""
     at = [float(np.sin(np.deg2rad(angle))) for angle, _ in angles]
     return np.interp(np.linspace(0.0, 1.0, _RIB_STEPS), at, [fall for _, fall in angles])
 
 
 def _ribs(rays: Rays) -> tuple[np.ndarray, np.ndarray]:
-    """Both halves of the ribs, numbered from 0 at the top, at even steps down the chest."""
+    """Return both halves of the ribs, which are numbered from 0 at the top and evenly spaced."""
     body, y = rays.body, rays.y
     cage = rays.outer + 0.35
     u = np.minimum(rays.side / cage, 1.0)
     upright = np.sqrt(1.0 - u * u)
-    # A ray that grazes the side of the chest stays inside a rib for longer.
+    # A ray that is tangential to the chest wall has a longer path inside a rib.
     path = np.minimum(1.0 / (upright + 0.25), 2.2) * (rays.side < cage + 0.2)
     step = (u * (_RIB_STEPS - 1)).astype(np.intp)
     marrow, cortex = np.zeros_like(y), np.zeros_like(y)
     top = -12.6 * body.length + body.tip * rays.x
-    # Lower ribs fall more steeply.
+    # Lower ribs are steeper.
     droop = u * np.clip(y * 0.13, -0.6, 1.8) * body.rib_slope
     fade = smoothstep(y, 16.0, 7.0) * 0.7 + 0.3
     stretch = 1.0 + body.rib_crowd * np.sin(y * 0.21 + body.rib_phase)
     common = path * fade * body.bone
-    # Towards the breastbone a rib becomes cartilage, which is hardly brighter than muscle.
+    # Towards the sternum a rib becomes cartilage, which is hardly brighter than muscle.
     front = 0.62 * smoothstep(u, 0.42, 0.62)
     for angles, last, weight in ((_POSTERIOR, 11, 1.0), (_ANTERIOR, 7, front)):
         fall = _rib_fall(angles) * body.rib_slope
@@ -77,7 +77,7 @@ def _ribs(rays: Rays) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _spine(rays: Rays) -> tuple[np.ndarray, np.ndarray]:
-    """Vertebrae with end plates, pedicles and processes, and the breastbone's upper part."""
+    """Return the vertebrae with end plates, pedicles and processes, and the upper part of the sternum."""
     body, x, y = rays.body, rays.x, rays.y
     thick = body.bone
     width = 1.75 - 0.35 * smoothstep(y, -6.0, -14.0)
@@ -101,7 +101,7 @@ def _spine(rays: Rays) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _girdle(rays: Rays) -> tuple[np.ndarray, np.ndarray]:
-    """Clavicles, shoulder blades and upper arms."""
+    """Return clavicles, scapulae and upper arms."""
     body, x, y, side = rays.body, rays.x, rays.y, rays.side
     w, lift = 0.4 + 0.6 * body.width, body.shoulder
     inner, outer = -8.7 * body.length, -8.9 * body.length - body.clavicle - 0.5 * lift
@@ -121,7 +121,7 @@ def _girdle(rays: Rays) -> tuple[np.ndarray, np.ndarray]:
     whole = chord(off * off) * along * 1.2
     core = chord((off * 1.3) ** 2) * along * 0.9
     marrow, cortex = core * 1.3, (whole - core) * 1.5
-    # The shoulder blade: a thin plate whose rim and spine show.
+    # The scapula is a thin plate; its rim and its spine are visible.
     blade = ellipse(side, y, (12.6 * w + 0.8, -4.2 - 0.6 * lift), (2.7, 6.4), -0.22)
     cortex = cortex + smoothstep(blade, 1.0, 0.9) * 0.16 + np.maximum(1.0 - np.abs(blade - 0.94) * 11.0, 0.0) * 0.4
     ridge = segment(side, y, (9.8 * w, -7.6 - 0.6 * lift), (14.6 * w, -11.0 - lift))

@@ -1,7 +1,7 @@
-"""From path lengths to the picture: attenuation, scatter, noise, and the way a radiograph is displayed.
+"""From path lengths to the image: attenuation, scatter, noise, and the display curve of a radiograph.
 
-Attenuation follows Beer and Lambert, I = I0 exp(-sum mu t). Mass attenuation coefficients: Hubbell and Seltzer, NIST
-Standard Reference Database 126, ICRU-44 tissues, at the effective energies of 60 to 120 kV beams.
+Attenuation follows the Beer-Lambert law, I = I0 exp(-sum mu t). Mass attenuation coefficients: Hubbell and Seltzer,
+NIST Standard Reference Database 126, ICRU-44 tissues, at the effective energies of 60 to 120 kV beams.
 """
 
 from dataclasses import dataclass
@@ -13,30 +13,30 @@ from gan_core.phantoms.chest.body import Body
 from gan_core.phantoms.fields import blur, ellipse, shrink
 
 _ENERGIES = (50.0, 60.0, 80.0)  # keV
-# Linear attenuation in 1/cm: the mass coefficient in cm^2/g times the density in g/cm^3. At 70 keV they come to about
-# 0.205 (soft tissue), 0.05 (lung) and 0.51 (compact bone); air (0.0002) counts as nothing.
+# Linear attenuation in 1/cm: the mass coefficient in cm^2/g times the density in g/cm^3. At 70 keV the values
+# are about 0.205 (soft tissue), 0.05 (lung) and 0.51 (compact bone); air (0.0002) is neglected.
 _SOFT = tuple(m * 1.06 for m in (0.2264, 0.2048, 0.1823))
 _LUNG = tuple(m * 0.26 for m in (0.2270, 0.2053, 0.1826))  # an inflated lung
 _CORTEX = tuple(m * 1.92 for m in (0.4242, 0.3148, 0.2229))
-_MARROW = tuple(m * 1.18 for m in (0.2790, 0.2340, 0.1930))  # spongy bone with its marrow: our estimate between the two
+_MARROW = tuple(m * 1.18 for m in (0.2790, 0.2340, 0.1930))  # spongy bone with marrow: an estimate between the two
 
 
 @dataclass(frozen=True)
 class Exposure:
-    """One exposure and its display. `photons` reach a cm^2 of the detector without a body; shares are of 1."""
+    """One exposure and its display. `photons` is the number per cm^2 of detector without a body; shares are of 1."""
 
     energy: float  # keV
     photons: float
     scatter: float
     focus: float  # blur of focal spot and detector, cm
-    black: float  # where black lies, as a share of the lungs' log signal
-    white: float  # where white lies, as a multiple of the brightest tissue's log signal
+    black: float  # the log signal displayed as black, as a share of the lungs'
+    white: float  # the log signal displayed as white, as a multiple of the brightest tissue's
     gamma: float
     shoulder: float  # how far the display curve flattens towards white
-    detail: float  # gain of the fine structure against the broad one
+    detail: float  # gain of fine structure relative to broad structure
     vignette: float
     borders: tuple[float, float, float, float]  # collimated strips: left, right, top, bottom, as shares of the side
-    slope: float  # how crooked the collimator stands
+    slope: float  # rotation of the collimator, as a slope
     frame: float  # grey level of the strips
     marker: str  # "", "R" or "L"
     marker_at: tuple[float, float, float]  # column, row, height, as shares of the side
@@ -44,7 +44,7 @@ class Exposure:
 
 
 def draw_exposure(rng: np.random.Generator, child: bool) -> Exposure:
-    """One way to take and show the picture."""
+    """Draw the parameters of one exposure and its display from `rng`."""
     u = rng.uniform
     strips = [u(0.0, 0.07) if rng.random() < 0.08 else 0.0 for _ in range(4)]
     marked = rng.random() < (0.7 if child else 0.55)
@@ -71,17 +71,17 @@ def draw_exposure(rng: np.random.Generator, child: bool) -> Exposure:
 
 
 def attenuation(exposure: Exposure, table: tuple[float, ...]) -> float:
-    """Linear attenuation in 1/cm at the exposure's energy."""
+    """Return the linear attenuation in 1/cm at the exposure's energy, interpolated in `table`."""
     return float(np.interp(exposure.energy, _ENERGIES, table))
 
 
 def air_gain(exposure: Exposure, body: Body) -> float:
-    """Optical depth gained by a (model) cm of lung when fluid takes the place of its air."""
+    """Return the optical depth that 1 cm of lung (of the model adult) gains when fluid replaces its air."""
     return (attenuation(exposure, _SOFT) - attenuation(exposure, _LUNG)) * body.scale
 
 
 def optical_depth(chest: Chest, body: Body, exposure: Exposure) -> np.ndarray:
-    """Sum of mu t along each ray of the healthy body."""
+    """Return the sum of mu t along each ray of the healthy body, shape (N, N)."""
     soft, lung = attenuation(exposure, _SOFT), attenuation(exposure, _LUNG)
     depth = chest.soft * soft + chest.lung * (lung - soft)
     depth += chest.marrow * (attenuation(exposure, _MARROW) - soft)
@@ -90,7 +90,7 @@ def optical_depth(chest: Chest, body: Body, exposure: Exposure) -> np.ndarray:
 
 
 def bone_depth(chest: Chest, body: Body, exposure: Exposure) -> np.ndarray:
-    """Sum of mu t along each ray that bone adds, compared with soft tissue in its place."""
+    """Return the sum of mu t that bone adds along each ray, relative to soft tissue, shape (N, N)."""
     soft = attenuation(exposure, _SOFT)
     added = chest.marrow * (attenuation(exposure, _MARROW) - soft)
     return (added + chest.cortex * (attenuation(exposure, _CORTEX) - soft)) * body.scale
@@ -105,15 +105,15 @@ def expose(
     rng: np.random.Generator,
     step: int,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The displayed pictures without and with `opacity`: two (N / step, N / step) float32 arrays in [0, 1].
+    """Return the displayed images without and with `opacity`: two (N / step, N / step) float32 arrays in [0, 1].
 
-    Scatter, noise, window and the broad structure are those of the healthy body for both, so that the two differ by
-    the disease alone.
+    Both use the scatter, noise, window and broad structure of the healthy body, so that they differ in the disease
+    alone.
     """
     n = depth.shape[0]
     cm = 2.0 * body.view.half / n
     primary = np.exp(-depth)
-    # Single scatter grows with the path and dies with it: mu t exp(-mu t), spread widely.
+    # Single scatter grows with the path and is attenuated by it: mu t exp(-mu t), blurred widely.
     scatter = blur(depth * primary, 3.0 / cm) * exposure.scatter
     light = shrink(blur(primary, exposure.focus / cm) + scatter, step)
     counts = exposure.photons * (cm * step) ** 2
@@ -128,13 +128,13 @@ def expose(
     if not opacity.any():
         return healthy, healthy
     sick_light = shrink(blur(np.exp(-opacity) * primary, exposure.focus / cm) + scatter, step)
-    # Disease is neither all broad nor all fine structure: it gets half of the gain between the two.
+    # Disease is partly broad and partly fine structure, so its gain is the mean of the two.
     gain = 0.5 + 0.5 * exposure.detail
     return healthy, _finish(detailed + gain * np.log(light / sick_light), window, frame, exposure)
 
 
 def _window(log: np.ndarray, lungs: np.ndarray, exposure: Exposure) -> tuple[float, float]:
-    """The log signals shown as black and as white."""
+    """Return the log signals displayed as black and as white."""
     bright = float(np.percentile(log[::2, ::2], 97.0))
     dark = float(log[lungs].mean()) if lungs.any() else 0.5 * bright
     return exposure.black * dark, bright * exposure.white
@@ -143,18 +143,18 @@ def _window(log: np.ndarray, lungs: np.ndarray, exposure: Exposure) -> tuple[flo
 def _finish(
     log: np.ndarray, window: tuple[float, float], frame: tuple[np.ndarray, np.ndarray], exposure: Exposure
 ) -> np.ndarray:
-    """Window, display curve, vignette, collimator and marker."""
+    """Apply window, display curve, vignette, collimator and marker; return the image in [0, 1]."""
     low, high = window
-    shown = (log - low) * (1.0 / (high - low))
-    shown = np.clip(shown, 0.0, 1.15)
-    shown = np.clip(shown * (1.0 + exposure.shoulder * (1.0 - shown)), 0.0, 1.0) ** exposure.gamma
+    image = (log - low) * (1.0 / (high - low))
+    image = np.clip(image, 0.0, 1.15)
+    image = np.clip(image * (1.0 + exposure.shoulder * (1.0 - image)), 0.0, 1.0) ** exposure.gamma
     vignette, strips = frame
-    shown = shown * vignette * (1.0 - strips) + strips * exposure.frame
-    return _mark(shown, exposure)
+    image = image * vignette * (1.0 - strips) + strips * exposure.frame
+    return _mark(image, exposure)
 
 
 def _frame(n: int, exposure: Exposure) -> tuple[np.ndarray, np.ndarray]:
-    """The vignette as a factor, and the collimated strips as a mask."""
+    """Return the vignette as a factor, and the collimated strips as a mask; both (n, n) float32."""
     line = (np.arange(n, dtype=np.float32) + 0.5) * (1.0 / n)
     column, row = line[None, :], line[:, None]
     vignette = 1.0 - exposure.vignette * 4.0 * ((column - 0.5) ** 2 + (row - 0.5) ** 2)
@@ -173,7 +173,7 @@ def _frame(n: int, exposure: Exposure) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _mark(picture: np.ndarray, exposure: Exposure) -> np.ndarray:
-    """Burn the side marker in, drawn with strokes."""
+    """Return the image with the side marker, drawn from strokes, burnt in."""
     if not exposure.marker:
         return np.clip(picture, 0.0, 1.0)
     n = picture.shape[0]

@@ -1,8 +1,8 @@
-"""Where pneumonia shows: for each kind the share of the lung's air that fluid has replaced, as a picture.
+"""Patterns of pneumonia: for each kind a map of the share of the lung's air that fluid has replaced.
 
-The patterns follow the usual radiological description: bacterial pneumonia fills one lobe, with air left in its
-bronchi; viral pneumonia thickens the interstitium of both lungs; COVID-19 brings ground-glass patches to the periphery
-and the bases of both lungs (Wong et al., Radiology 2020).
+The patterns follow the usual radiological description. Bacterial pneumonia consolidates one lobe, with air
+bronchograms. Viral pneumonia thickens the interstitium of both lungs. COVID-19 shows ground-glass opacities in the
+periphery and the bases of both lungs (Wong et al., Radiology 2020).
 """
 
 import numpy as np
@@ -15,7 +15,7 @@ KINDS = ("bacterial", "covid", "normal", "viral")
 
 
 def fill(kind: str, chest: Chest, body: Body, rng: np.random.Generator) -> np.ndarray:
-    """(N, N) float32 in [0, 0.95]: the share of air lost along each ray's lung."""
+    """Return the share of air lost in the lung along each ray, (N, N) float32 in [0, 0.95]."""
     if kind == "normal":
         return np.zeros_like(chest.lung)
     pattern = {"bacterial": _bacterial, "covid": _covid, "viral": _viral}[kind]
@@ -36,14 +36,14 @@ def _bacterial(chest: Chest, body: Body, rng: np.random.Generator) -> np.ndarray
         centre_y, radius_y = rng.uniform(4.5, 8.0) * k, rng.uniform(4.2, 6.6)
     rough = clouds(rng, n, (5, 10, 20, 40), 0.68)
     distance = np.sqrt(ellipse(x, y, (centre_x, centre_y), (radius_x, radius_y), rng.normal(0.0, 0.35)))
-    body_of_it = smoothstep(distance + rough * rng.uniform(0.16, 0.3), 1.35, 0.5)
+    consolidation = smoothstep(distance + rough * rng.uniform(0.16, 0.3), 1.35, 0.5)
     if place < 0.35 and rng.random() < 0.6:
-        # The fissure below an upper lobe cuts the shadow off.
+        # The fissure below an upper lobe bounds the consolidation.
         edge = centre_y + 0.55 * radius_y
-        body_of_it *= smoothstep(y + 0.12 * x, edge + 0.5, edge - 0.2)
+        consolidation *= smoothstep(y + 0.12 * x, edge + 0.5, edge - 0.2)
     density = rng.uniform(0.62, 0.95)
     bronchogram = np.clip(chest.bronchi * rng.uniform(0.0, 0.7), 0.0, 0.35)
-    return (x > 0) * body_of_it * density * (1.0 + 0.14 * rough) * (1.0 - bronchogram)
+    return (x > 0) * consolidation * density * (1.0 + 0.14 * rough) * (1.0 - bronchogram)
 
 
 def _covid(chest: Chest, body: Body, rng: np.random.Generator) -> np.ndarray:
@@ -66,7 +66,7 @@ def _viral(chest: Chest, body: Body, rng: np.random.Generator) -> np.ndarray:
     web = clouds(rng, n, (14, 28, 56, 112), 0.85)
     severity = rng.uniform(0.55, 1.0)
     hilar = smoothstep(chest.reach, 0.95, 0.2)
-    # The lines where a random field changes sign form a net, as thickened septa do; patches of haze make it uneven.
+    # The zero crossings of a random field form a net, as thickened septa do; patches of haze make it uneven.
     net = np.exp(-(web * web) * 3.0)
     uneven = np.clip(0.7 + 0.35 * haze, 0.15, 1.6)
     return severity * (0.4 + 0.6 * hilar) * (0.16 + uneven * (0.18 + 0.42 * net + 0.7 * np.minimum(chest.bronchi, 0.3)))

@@ -1,8 +1,9 @@
-"""Chest X-rays drawn from physics: `draw("covid", seed=7, size=64)`.
+"""Chest X-rays simulated from physics: `draw("covid", seed=7, size=64)`.
 
-Attenuation is integrated along the beam through an analytic chest whose measures vary with the seed, then exposed,
-scattered, blurred, made noisy and displayed as a radiograph. The same seed is the same body at every size and for
-every kind, so that a picture with disease has its healthy twin. Needs no data, no network, no torch.
+The simulation integrates the attenuation along the beam through an analytic chest, whose measures vary with the seed.
+It then adds scatter, blur and noise, and displays the result as a radiograph. The same seed gives the same body at
+every size and for every kind, so that each image with disease has a healthy twin. The module needs no data, no network
+and no torch.
 """
 
 from dataclasses import dataclass
@@ -17,36 +18,40 @@ from gan_core.phantoms.fields import shrink
 
 CLASSES = disease.KINDS
 
-# Separate random streams, so that one part can draw more numbers without changing the others.
+# Separate random streams: one part may draw more numbers without changing the others.
 _BODY, _EXPOSURE, _TREE, _DISEASE, _NOISE = range(5)
 
 
 @dataclass(frozen=True)
 class Phantom:
-    """One chest X-ray with its truth; every array is (S, S)."""
+    """One chest X-ray with its ground truth; every array is (S, S)."""
 
-    image: np.ndarray  # float32 in [0, 1], bone bright; the patient's left is on the picture's right
+    image: np.ndarray  # float32 in [0, 1], bone bright; the patient's left is on the image's right
     healthy: np.ndarray  # float32 in [0, 1]: the same body, exposure and noise without disease
-    lungs: np.ndarray  # bool: both lungs, as far as they show above the diaphragm and beside the heart
+    lungs: np.ndarray  # bool: the visible part of both lungs, above the diaphragm and beside the heart
     opacity: np.ndarray  # float32 >= 0: optical depth added by disease
 
 
 @dataclass(frozen=True)
 class Layers:
-    """What each ray crossed; every array is float32 (S, S)."""
+    """The tissues that each ray crosses; every array is float32 (S, S)."""
 
-    aerated: np.ndarray  # the share of its way through the chest that is lung, 0 to 1
-    bone: np.ndarray  # optical depth that bone adds to soft tissue in its place
+    aerated: np.ndarray  # share of its path through the chest that is lung, 0 to 1
+    bone: np.ndarray  # optical depth that bone adds, relative to soft tissue
     opacity: np.ndarray  # optical depth that disease adds
 
 
 def draw(kind: str, seed: int, size: int) -> Phantom:
-    """The phantom of this kind, body and size in pixels. Raises UserError for an unknown kind or a bad size or seed."""
+    """Draw the phantom of a kind, a body (seed) and a size in pixels.
+
+    Raises:
+        UserError: the kind is unknown, the size is below 16 pixels, or the seed is negative.
+    """
     return draw_layers(kind, seed, size)[0]
 
 
 def draw_layers(kind: str, seed: int, size: int) -> tuple[Phantom, Layers]:
-    """The phantom, and the layers that it was made of. Raises UserError as `draw`."""
+    """Draw the phantom as `draw` does, and return it with its tissue layers. Raises UserError as `draw`."""
     if kind not in CLASSES:
         raise UserError(f"Unknown phantom kind '{kind}': choose one of {', '.join(CLASSES)}.{nearest(kind, CLASSES)}")
     if size < 16:
@@ -73,7 +78,7 @@ def _stream(seed: int, *part: int) -> np.random.Generator:
 
 
 def _two_largest(mask: np.ndarray) -> np.ndarray:
-    """The two largest connected parts: crumbs of lung behind the heart or below an arm are no lungs of their own."""
+    """Return the two largest components, without small pieces of lung behind the heart or below an arm."""
     parts, _ = ndimage.label(mask)
     sizes = np.bincount(parts.ravel())
     sizes[0] = 0

@@ -1,1 +1,1 @@
-"""Brain MRI phantoms."""
+"""Brain MRI phantoms, T1- and T2-weighted."""

@@ -1,8 +1,8 @@
-"""The folds of the MRI phantom's cortex: sulci that grow inwards from the brain's surface and keep clear of each other.
+"""The cortical folds of the MRI phantom: sulci that grow inwards from the brain's surface and keep a distance.
 
-Lengths are centimetres in the coordinates of `phantom_head`. A sulcus is a chain of short segments with half the width
-of its fluid at either end; below zero, its walls touch. The distance to the nearest one tells fluid, cortex and white
-matter apart, so that the ribbon of cortex is as thick everywhere.
+Lengths are centimetres in the coordinates of `tissues`. A sulcus is a chain of short segments; each end has half the
+width of the fluid, and below zero the walls touch. The distance to the nearest segment separates fluid, cortex and
+white matter, so that the cortex is equally thick everywhere.
 """
 
 from collections.abc import Callable
@@ -12,46 +12,46 @@ import numpy as np
 
 from gan_core.phantoms.fields import View
 
-STRIDE = 0.3  # cm, of a sulcus in one step of growth
+STRIDE = 0.3  # cm that a sulcus grows in one step
 _CLEARANCE = 0.57  # cm between two sulci: two cortices and a little white matter
-_SIGHT = 1.4  # cm, from which a sulcus turns away from another
-_FAR = 9.0
+_SIGHT = 1.4  # cm: a sulcus turns away from another that is nearer
+_FAR = 9.0  # cm, larger than any distance that matters
 
 Depth = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
 class Segments:
-    """M straight pieces of sulci and fissures."""
+    """M line segments of sulci and fissures."""
 
     start: np.ndarray  # (M, 2) in cm
     end: np.ndarray  # (M, 2) in cm
-    wide: np.ndarray  # (M, 2): half the width of the fluid at either end, in cm
+    wide: np.ndarray  # (M, 2): half the width of the fluid at each end, in cm
 
 
 @dataclass(frozen=True)
 class Habit:
-    """How the sulci of one slice grow."""
+    """The parameters of growth of the sulci in one slice."""
 
     surface: Depth  # depth below the brain's surface, in cm
     core: Depth  # below 1 inside the deep white matter, where no sulcus goes
     length: float  # cm, of a typical sulcus
-    width: float  # cm, half of the fluid's in the middle of a sulcus
-    islands: int  # sulci at most which the slice cuts without their way to the surface
+    width: float  # cm, half the width of the fluid in the middle of a sulcus
+    islands: int  # maximum number of sulci that the slice cuts apart from the surface
 
 
 def chain(points: np.ndarray, wide: np.ndarray) -> Segments:
-    """The segments along (K, 2) points, with half widths (K,)."""
+    """Return the segments along (K, 2) points, with half widths (K,), in cm."""
     return Segments(points[:-1], points[1:], np.stack([wide[:-1], wide[1:]], 1))
 
 
 def join(parts: list[Segments]) -> Segments:
-    """All segments of several."""
+    """Return all segments of the parts as one."""
     return Segments(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("start", "end", "wide")))
 
 
 def grow(roots: np.ndarray, inward: np.ndarray, fixed: Segments, habit: Habit, rng: np.random.Generator) -> Segments:
-    """Sulci from (K, 2) roots along (K, 2) unit directions, clear of each other and of the `fixed` segments."""
+    """Grow sulci from (K, 2) roots along (K, 2) unit directions; return them with the `fixed` segments they avoid."""
     lengths = habit.length * np.where(np.arange(len(roots)) % 2, 1.0, 0.45) * np.exp(rng.normal(0, 0.35, len(roots)))
     forest = _Forest(fixed, habit, rng)
     forest.extend(roots, inward, lengths, opened=True)
@@ -60,23 +60,24 @@ def grow(roots: np.ndarray, inward: np.ndarray, fixed: Segments, habit: Habit, r
         deep = (habit.surface(*spots.T) > 0.75) & (habit.core(*spots.T) > 1.0)
         lonely = forest.lonely(spots[deep], 0.85, habit.islands)
         turn = rng.uniform(0, 2 * np.pi, len(lonely))
-        ways = np.stack([np.cos(turn), np.sin(turn)], 1)
+        ahead = np.stack([np.cos(turn), np.sin(turn)], 1)
+        directions = np.stack([ahead, -ahead], 1).reshape(-1, 2)
         reach = habit.length * rng.uniform(0.2, 0.7, len(lonely))
-        forest.extend(np.repeat(lonely, 2, 0), np.stack([ways, -ways], 1).reshape(-1, 2), np.repeat(reach, 2), False)
+        forest.extend(np.repeat(lonely, 2, 0), directions, np.repeat(reach, 2), False)
     return join([fixed, *forest.grown])
 
 
 @dataclass(frozen=True)
 class _Tips:
-    """The growing ends of K sulci."""
+    """The growing tips of K sulci."""
 
     at: np.ndarray  # (K, 2) in cm
-    way: np.ndarray  # (K, 2) unit directions
+    direction: np.ndarray  # (K, 2) unit vectors
     owner: np.ndarray  # (K,) number of the sulcus, or of its branch
-    length: np.ndarray  # (K,) cm, at which it ends
-    width: np.ndarray  # (K,) cm, half of the fluid's at the root
-    gone: np.ndarray  # (K,) cm from the root
-    since: np.ndarray  # (K,) strides since it forked
+    length: np.ndarray  # (K,) cm, final length
+    width: np.ndarray  # (K,) cm, half the width of the fluid at the root
+    grown: np.ndarray  # (K,) cm from the root
+    since: np.ndarray  # (K,) strides since the last fork
 
     def where(self, mask: np.ndarray) -> "_Tips":
         return _Tips(*(getattr(self, field.name)[mask] for field in fields(self)))
@@ -86,7 +87,7 @@ class _Tips:
 
 
 class _Forest:
-    """Sulci while they grow, all tips at once."""
+    """The growing sulci; all tips grow at the same time."""
 
     def __init__(self, fixed: Segments, habit: Habit, rng: np.random.Generator) -> None:
         self.habit, self.rng = habit, rng
@@ -96,7 +97,7 @@ class _Forest:
         self.count = 0
 
     def lonely(self, spots: np.ndarray, room: float, most: int) -> np.ndarray:
-        """Those (K, 2) of the spots that are `room` cm from every sulcus and 1.7 times that from each other."""
+        """Return up to `most` spots (K, 2), `room` cm from every sulcus and 1.7 times that from each other."""
         clear = spots[_distances(spots, self.points).min(1) > room]
         kept: list[np.ndarray] = []
         for spot in clear:
@@ -104,10 +105,10 @@ class _Forest:
                 kept.append(spot)
         return np.array(kept).reshape(-1, 2)
 
-    def extend(self, roots: np.ndarray, ways: np.ndarray, lengths: np.ndarray, opened: bool) -> None:
-        """Grow from the roots until each sulcus has its length, or no room.
+    def extend(self, roots: np.ndarray, directions: np.ndarray, lengths: np.ndarray, opened: bool) -> None:
+        """Grow sulci from the roots until each has its length or no room is left.
 
-        A sulcus that is not `opened` to the surface grows from its root both ways: its two roots follow each other.
+        A sulcus that is not `opened` to the surface grows in both directions: it has two consecutive roots.
         """
         count = len(roots)
         owner = self.count + np.arange(count) // (1 if opened else 2)
@@ -115,12 +116,13 @@ class _Forest:
         width = self.habit.width * np.exp(np.clip(self.rng.normal(0, 0.45, count), -1, 0.8)) - (
             0.025 if opened else 0.05
         )
-        tips = _Tips(roots, ways, owner, lengths, width, np.zeros(count), np.full(count, 9))
+        tips = _Tips(roots, directions, owner, lengths, width, np.zeros(count), np.full(count, 9))
         self._remember(tips)
         while len(tips.at):
             before = tips
-            way = self._steer(tips)
-            tips = replace(tips, at=tips.at + way * STRIDE, way=way, gone=tips.gone + STRIDE, since=tips.since + 1)
+            direction = self._steer(tips)
+            at, grown = tips.at + direction * STRIDE, tips.grown + STRIDE
+            tips = replace(tips, at=at, direction=direction, grown=grown, since=tips.since + 1)
             free = self._free(tips, opened)
             before, tips = before.where(free), tips.where(free)
             wide = np.stack([_half_width(before, opened), _half_width(tips, opened)], 1)
@@ -133,60 +135,61 @@ class _Forest:
         self.owners = np.concatenate([self.owners, tips.owner])
 
     def _free(self, tips: _Tips, opened: bool) -> np.ndarray:
-        """Which of the tips may be where they have got to."""
+        """Return which of the tips may stay at their new positions, bool (K,)."""
         others = _distances(tips.at, self.points) + _FAR * (self.owners == tips.owner[:, None])
-        young = opened & (tips.gone < 1.5 * STRIDE)
+        young = opened & (tips.grown < 1.5 * STRIDE)
         free = (others.min(1) > np.where(tips.since < 4, 0.2, _CLEARANCE)) | young
         free &= self.habit.core(*tips.at.T) > 1.0
-        free &= (self.habit.surface(*tips.at.T) > 0.55) | (opened & (tips.gone < 2.5 * STRIDE))
-        return free & (tips.gone < tips.length + STRIDE)
+        free &= (self.habit.surface(*tips.at.T) > 0.55) | (opened & (tips.grown < 2.5 * STRIDE))
+        return free & (tips.grown < tips.length + STRIDE)
 
     def _fork(self, tips: _Tips) -> _Tips:
-        """The tips, and those of branches where some have parted."""
+        """Return the tips and the tips of new branches, where some have forked."""
         rng = self.rng
-        parted = (rng.random(len(tips.at)) < 0.2) & (tips.gone > 0.5) & (tips.since > 2)
-        count = int(parted.sum())
+        forked = (rng.random(len(tips.at)) < 0.2) & (tips.grown > 0.5) & (tips.since > 2)
+        count = int(forked.sum())
         angle = rng.choice([-1.0, 1.0], count) * rng.uniform(0.7, 1.2, count)
-        branch = tips.where(parted)
+        branch = tips.where(forked)
         owner = self.count + np.arange(count)
         self.count += count
-        branch = replace(branch, way=_turn(branch.way, angle), owner=owner, width=branch.width * 0.7, since=0 * owner)
-        turned = tips.way.copy()
-        turned[parted] = _turn(turned[parted], -0.6 * angle)
-        return replace(tips, way=turned, since=np.where(parted, 0, tips.since)).and_also(branch)
+        aside = _turn(branch.direction, angle)
+        branch = replace(branch, direction=aside, owner=owner, width=branch.width * 0.7, since=0 * owner)
+        turned = tips.direction.copy()
+        turned[forked] = _turn(turned[forked], -0.6 * angle)
+        return replace(tips, direction=turned, since=np.where(forked, 0, tips.since)).and_also(branch)
 
     def _steer(self, tips: _Tips) -> np.ndarray:
-        """Unit directions (K, 2) of the next stride: on, with a turn at random, away from the neighbours."""
+        """Return the unit directions (K, 2) of the next stride: ahead, with a random turn, away from the neighbours."""
         across, down = (tips.at[:, axis, None] - self.points[:, axis] for axis in (0, 1))
         squared = across * across + down * down + 0.05
         other = self.owners != tips.owner[:, None]
         push = np.maximum(1.0 / squared - _SIGHT**-2, 0.0) * other / np.sqrt(squared)
         away = np.stack([np.einsum("km,km->k", push, across), np.einsum("km,km->k", push, down)], 1)
-        way = _turn(tips.way, self.rng.normal(0, 0.3, len(tips.way))) + 0.25 * away
-        return np.asarray(way / np.sqrt((way**2).sum(1, keepdims=True)))
+        direction = _turn(tips.direction, self.rng.normal(0, 0.3, len(tips.direction))) + 0.25 * away
+        return np.asarray(direction / np.sqrt((direction**2).sum(1, keepdims=True)))
 
 
 def _half_width(tips: _Tips, opened: bool) -> np.ndarray:
-    """Half the width of the fluid at the tips: open at the surface, closing towards the end."""
-    mouth = 0.07 * np.exp(-tips.gone / 0.3) if opened else 0.0
-    return np.asarray(tips.width * (1.1 - 0.7 * np.minimum(tips.gone / tips.length, 1.0)) + mouth)
+    """Return half the width of the fluid at the tips: wide at the surface, narrow towards the end."""
+    mouth = 0.07 * np.exp(-tips.grown / 0.3) if opened else 0.0
+    return np.asarray(tips.width * (1.1 - 0.7 * np.minimum(tips.grown / tips.length, 1.0)) + mouth)
 
 
-def _turn(ways: np.ndarray, angle: np.ndarray) -> np.ndarray:
+def _turn(vectors: np.ndarray, angle: np.ndarray) -> np.ndarray:
     cos, sin = np.cos(angle), np.sin(angle)
-    return np.stack([ways[:, 0] * cos - ways[:, 1] * sin, ways[:, 0] * sin + ways[:, 1] * cos], 1)
+    return np.stack([vectors[:, 0] * cos - vectors[:, 1] * sin, vectors[:, 0] * sin + vectors[:, 1] * cos], 1)
 
 
 def _distances(spots: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """(K, M) distances between (K, 2) and (M, 2) points."""
+    """Return the (K, M) distances between (K, 2) and (M, 2) points."""
     across, down = (spots[:, axis, None] - points[:, axis] for axis in (0, 1))
     return np.asarray(np.sqrt(across * across + down * down))
 
 
 def nearest(segments: Segments, view: View, x: np.ndarray, y: np.ndarray, reach: float) -> np.ndarray:
-    """Distance in cm to the fluid of the nearest segment, at most `reach`: float32 (n, n), below 0 inside.
+    """Return the distance in cm to the fluid of the nearest segment, at most `reach`: float32 (n, n), below 0 inside.
 
-    `x` and `y` are the coordinates of the pixels. Each segment looks at the pixels around it only.
+    `x` and `y` are the coordinates of the pixels. Each segment updates only the pixels around it.
     """
     n = len(x)
     around = int(np.ceil((STRIDE / 2 + reach + 0.06) * n / (2.0 * view.half)))

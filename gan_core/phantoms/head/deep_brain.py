@@ -1,8 +1,8 @@
-"""The deep parts of the MRI phantom's brain: ventricles and cisterns, and the nuclei beside them.
+"""The deep structures of the MRI phantom's brain: ventricles, cisterns and nuclei.
 
-Each part is a row of balls run together, in cm of a brain 13.6 cm wide and 16.6 cm long, drawn for a few levels of the
-slice; between two levels it changes evenly. A radius below 0 is a part that the slice passes above. After the usual
-proportions of anatomical atlases, by eye.
+Each structure is a row of merged balls, in cm of a brain 13.6 cm wide and 16.6 cm long. It is given at a few levels of
+the slice and interpolated linearly between them. A radius below 0 means that the slice does not cut that ball. The
+proportions follow anatomical atlases, by eye.
 """
 
 from itertools import pairwise
@@ -10,11 +10,11 @@ from itertools import pairwise
 import numpy as np
 
 Knots = tuple[tuple[float, float, float], ...]  # (x, y, radius) from front to back, on the patient's left
-Loft = dict[float, Knots]  # level -> knots, as many at each
+Loft = dict[float, Knots]  # level -> knots, the same number at each level
 
 
 def gone(knots: Knots) -> Knots:
-    """The same row where the slice passes it by."""
+    """Return the same row at a level where the slice does not cut it."""
     return tuple((x, y, -0.35) for x, y, _ in knots)
 
 
@@ -96,7 +96,7 @@ WING: Loft = {0.0: _WING, 0.16: gone(_WING)}
 
 
 def at_level(loft: Loft, level: float, growth: float = 1.0) -> np.ndarray | None:
-    """Knots (K, 3) of a part in the slice at `level`, its radii `growth` times as large; None where it is not cut."""
+    """Return the knots (K, 3) of a structure at `level`, radii times `growth`; None where the slice does not cut it."""
     levels = list(loft)
     if level >= levels[-1]:
         return None
@@ -109,7 +109,7 @@ def at_level(loft: Loft, level: float, growth: float = 1.0) -> np.ndarray | None
 
 
 def inside(knots: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Depth in cm inside a row of balls (K, 3) run together: positive inside, float32 of the shape of `x`."""
+    """Return the depth in cm inside a row of merged balls (K, 3): positive inside, float32 of the shape of `x`."""
     depth = np.full(x.shape, -9.0, np.float32)
     for (x0, y0, r0), (x1, y1, r1) in pairwise(knots):
         if max(r0, r1) <= 0:

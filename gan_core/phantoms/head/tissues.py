@@ -1,7 +1,7 @@
-"""The head of the MRI phantom: which tissue fills how much of each pixel of an axial slice.
+"""The head of the MRI phantom: the share of each tissue in each pixel of an axial slice.
 
-Lengths are centimetres; x to the image's right, which is the patient's left, y downwards, the frontal pole at the top.
-Everything is drawn from a `Head`, whose measures vary with its seed; nothing random depends on the picture's size.
+Lengths are centimetres. x points to the image's right, which is the patient's left; y points downwards, with the
+frontal pole at the top. A `Head` holds the measures, which vary with its seed; no draw depends on the image size.
 """
 
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ AIR, SKIN, FAT, MUSCLE, BONE, MARROW, CSF, GREY, WHITE, STRIATUM, PALLIDUM, THAL
 _OUTER = ("air", "skin", "fat", "muscle", "bone", "marrow")
 TISSUES = (*_OUTER, "csf", "grey", "white", "striatum", "pallidum", "thalamus")
 
-_MODEL = (6.8, 8.3)  # cm, half width and half length of the brain that phantom_deep describes
-_OUTLINE = 64  # samples a side are enough for the outline
-_CLOSED = 0.6  # the level above which the fissure runs from front to back, over the corpus callosum
+_MODEL = (6.8, 8.3)  # cm, half width and half length of the brain that `deep_brain` describes
+_OUTLINE = 64  # samples a side at which the outline is computed
+_CLOSED = 0.6  # above this level the fissure runs from front to back, over the corpus callosum
 
 
 @dataclass(frozen=True)
@@ -29,37 +29,37 @@ class Head:
     level: float  # of the slice: 0 through the third ventricle and the deep nuclei, 1 near the vertex
     width: float  # cm, half of the head's at its widest
     length: float  # cm, half
-    narrow: float  # how much narrower the forehead is than the back
-    blunt: float  # how far the outline is from an ellipse towards a rectangle
+    narrow: float  # how much narrower the forehead is than the occiput
+    blunt: float  # shape of the outline: 0 an ellipse, above 0 more pointed, below 0 more rectangular
     scalp: float  # cm
-    temple: float  # cm, of muscle beside the skull
+    temple: float  # cm, thickness of the temporal muscle
     skull: float  # cm
     diploe: float  # share of the skull that is marrow
-    space: float  # cm, of fluid around the brain
-    cortex: float  # cm, its thickness
+    space: float  # cm, thickness of the fluid around the brain
+    cortex: float  # cm, thickness of the cortex
     sulcus: float  # cm, half the width of a sulcus
-    ventricles: tuple[float, float]  # size of the two, about 1
-    nuclei: float  # size, about 1
-    lean: tuple[float, float]  # how the midline bends and waves, cm
+    ventricles: tuple[float, float]  # relative sizes of the two, about 1
+    nuclei: float  # relative size, about 1
+    lean: tuple[float, float]  # cm, amplitudes of the midline's bend and wave
     rim: np.ndarray  # (2, 6) Fourier terms of the outline
-    uneven: np.ndarray  # (24, 24): where scalp, skull and fluid are thicker
-    grain: np.ndarray  # (96, 96): how much of fat and marrow is other stuff
-    bend: np.ndarray  # (2, 20, 20) in cm: how the slice is bent before the deep parts are drawn
+    uneven: np.ndarray  # (24, 24): variation of the thickness of scalp, skull and fluid
+    grain: np.ndarray  # (96, 96): share of skin in the fat and of bone in the marrow
+    bend: np.ndarray  # (2, 20, 20) in cm: warp of the deep structures
     sulci: int  # seed of the folds
 
 
 def draw_head(rng: np.random.Generator) -> Head:
-    """A head of plausible measures."""
-    level = float(rng.uniform(0.0, 1.0)) ** 1.3  # the lower slices show more
+    """Draw a head of plausible measures from `rng`."""
+    level = float(rng.uniform(0.0, 1.0)) ** 1.3  # lower slices are more frequent, because they show more structures
     width, length = float(rng.normal(8.6, 0.25)), float(rng.normal(10.2, 0.22))
     view = View(
-        half=float(rng.uniform(10.5, 11.0)) * max(length / 10.0, 1.0),  # nobody cuts a long head off
+        half=float(rng.uniform(10.5, 11.0)) * max(length / 10.0, 1.0),  # so that a long head is not cut off
         stretch=float(rng.uniform(0.97, 1.03)),
         rotation=float(np.deg2rad(rng.normal(0, 3))),
         shift_x=float(rng.normal(0, 0.12)),
         shift_y=float(rng.normal(0, 0.12)),
     )
-    age = float(rng.uniform(0, 1))  # the old have less brain and more fluid
+    age = float(rng.uniform(0, 1))  # with age there is less brain and more fluid
     fades = 1.0 / (1.0 + np.arange(6))
     size = float(np.exp(rng.normal(-0.1 + 0.4 * age, 0.18)))
     return Head(
@@ -88,13 +88,13 @@ def draw_head(rng: np.random.Generator) -> Head:
 
 
 def tissues(head: Head, n: int) -> np.ndarray:
-    """Shares of `TISSUES` in each pixel of an n x n slice: float32 (T, n, n), 1 together."""
+    """Return the shares of `TISSUES` in each pixel of an n x n slice: float32 (T, n, n), sum 1 over T."""
     x, y = (part.astype(np.float32) for part in head.view.grid(n))
-    soft = head.view.half / n  # cm, half a pixel: how soft the outlines are
+    soft = head.view.half / n  # cm, half a pixel: the softness of the outlines
     uneven = enlarge(head.uneven, n)
     coarse = [part.astype(np.float32) for part in head.view.grid(_OUTLINE)]
     depth = enlarge(_depth(head, *coarse), n)
-    thicker = 1.0 + 0.25 * head.level**2  # near the vertex the slice cuts scalp and skull aslant
+    thicker = 1.0 + 0.25 * head.level**2  # near the vertex the slice cuts scalp and skull obliquely
     fat = depth - 0.14
     muscle = fat - head.scalp * thicker * (1.0 + 0.15 * uneven)
     skull = muscle - enlarge(_temple(head, *coarse), n)
@@ -104,7 +104,7 @@ def tissues(head: Head, n: int) -> np.ndarray:
     brain = surface - head.space * (1.0 + 0.4 * uneven)
     poles = _poles(head)
     across = x - _middle(head, y)
-    # The brain draws back from the falx where the sagittal sinus runs.
+    # The brain recedes from the falx where the sagittal sinus runs.
     brain -= 0.4 * np.exp(-(across**2) * 8.0) * smoothstep(np.maximum(y - poles[1], poles[0] - y), -0.9, 0.0)
     sinus = np.maximum(*(size - np.hypot(across, y - pole) for pole, size in zip(poles, (0.14, 0.26), strict=True)))
     folds = cortical_folds.nearest(_folds(head, poles), head.view, x, y, head.cortex + 0.12)
@@ -125,7 +125,7 @@ def tissues(head: Head, n: int) -> np.ndarray:
         part = shares[tissue] * grain
         shares[tissue] -= part
         shares[other] += part
-    # Blood that flows out of the slice gives no echo, as bone does.
+    # Blood that flows out of the slice gives no echo, so it is drawn as bone.
     cover = smoothstep(sinus, -soft, soft)
     shares *= 1.0 - cover
     shares[BONE] += cover
@@ -134,12 +134,12 @@ def tissues(head: Head, n: int) -> np.ndarray:
 
 
 def _scale(head: Head) -> tuple[float, float]:
-    """How much smaller than at level 0 the head is at the slice's level, across and along."""
+    """Return the size of the head at the slice's level relative to level 0: (across, along)."""
     return float(np.sqrt(1.0 - (0.42 * head.level) ** 2)), float(np.sqrt(1.0 - (0.48 * head.level) ** 2))
 
 
 def _depth(head: Head, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Depth below the skin in cm."""
+    """Return the depth below the skin in cm."""
     across, along = _scale(head)
     width, length = head.width * across, head.length * along
     taper = 1.0 - head.narrow * np.clip(y / length, -1, 1)  # narrower towards the forehead
@@ -149,7 +149,7 @@ def _depth(head: Head, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     away = 1.0 / np.sqrt(x * x + y * y + 1e-6)
     cos, sin = y * away, x * away
     wobble = np.ones_like(plain)
-    # The harmonics of the angle, each from the two before it.
+    # Chebyshev recursion: each harmonic of the angle follows from the two before it.
     (c0, s0), (c1, s1) = (np.ones_like(cos), np.zeros_like(sin)), (cos, sin)
     for even, odd in head.rim.T:
         (c0, s0), (c1, s1) = (c1, s1), (2 * cos * c1 - c0, 2 * cos * s1 - s0)
@@ -159,68 +159,68 @@ def _depth(head: Head, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def _temple(head: Head, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Thickness in cm of the muscle over the temples, which the higher slices do not meet."""
+    """Return the thickness in cm of the temporal muscle, which is absent from higher slices."""
     thick = head.temple * float(np.clip(1.0 - head.level / 0.4, 0.0, 1.0))
     return thick * smoothstep(np.abs(x), 0.55 * head.width, 0.85 * head.width) * np.exp(-(((y + 1.6) / 3.0) ** 2))
 
 
 def _brain_depth(head: Head, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Depth in cm below the surface of the brain, but for its unevenness."""
+    """Return the depth in cm below the surface of the brain, without its random variation."""
     layers = (head.scalp + head.skull) * (1.0 + 0.25 * head.level**2) + 0.14 + head.space
     return _depth(head, x, y) - _temple(head, x, y) - layers
 
 
 def _round_min(a: np.ndarray, b: np.ndarray, width: float) -> np.ndarray:
-    """The smaller of both, with the corner rounded: gyri have round crowns."""
+    """Return a smooth minimum of both: gyri have round crowns."""
     overlap = np.maximum(width - np.abs(a - b), 0.0)
     return np.asarray(np.minimum(a, b) - overlap * overlap * (0.25 / width))
 
 
 def _middle(head: Head, y: np.ndarray) -> np.ndarray:
-    """Where the midline is, in cm to the right."""
+    """Return the x of the midline in cm."""
     bend, wave = head.lean
     return np.asarray(bend * (1.0 - np.cos(y * 0.3)) + wave * np.sin(y * 1.1 + 20 * bend))
 
 
-def _radius(head: Head, way: np.ndarray) -> np.ndarray:
-    """How far from the origin the brain's surface lies along unit directions (K, 2)."""
-    near, far = np.full(len(way), 5.0), np.full(len(way), 8.0)
-    depths = [_brain_depth(head, *(way * radius[:, None]).T) for radius in (near, far)]
-    for _ in range(3):  # secants: the depth is all but linear along a ray
+def _radius(head: Head, direction: np.ndarray) -> np.ndarray:
+    """Return the distance (K,) in cm from the origin to the brain's surface along unit directions (K, 2)."""
+    near, far = np.full(len(direction), 5.0), np.full(len(direction), 8.0)
+    depths = [_brain_depth(head, *(direction * radius[:, None]).T) for radius in (near, far)]
+    for _ in range(3):  # secant method: the depth is almost linear along a ray
         step = depths[1] * (far - near) / np.where(depths[0] == depths[1], 1.0, depths[0] - depths[1])
         near, far = far, far + step
-        depths = [depths[1], _brain_depth(head, *(way * far[:, None]).T)]
+        depths = [depths[1], _brain_depth(head, *(direction * far[:, None]).T)]
     return far
 
 
 def _poles(head: Head) -> tuple[float, float]:
-    """Where the midline meets the surface of the brain in front and behind: y in cm."""
+    """Return the y in cm at which the midline meets the surface of the brain: (front, back)."""
     front, back = _radius(head, np.array([[0.0, -1.0], [0.0, 1.0]]))
     return -float(front), float(back)
 
 
 def _folds(head: Head, poles: tuple[float, float]) -> Segments:
-    """The fissures and the sulci of the slice."""
+    """Return the fissures and the sulci of the slice."""
     rng = np.random.default_rng(head.sulci)
     level = head.level
     fissure, sides = _fissure(head, poles, rng)
     fixed = [*fissure, *(_sylvian(head, side, rng) for side in (-1.0, 1.0))]
     fixed = [part for part in fixed if len(part.start)]
 
-    # Roots of sulci around the brain, and on both walls of the fissure.
+    # The sulci start around the brain and on both walls of the fissure.
     count = round(float(rng.normal(37, 2)) * (1.0 - 0.15 * level))
     angle = (np.arange(count) + rng.uniform(-0.3, 0.3, count)) * (2 * np.pi / count)
-    way = np.stack([np.sin(angle), np.cos(angle)], 1)
-    roots = way * _radius(head, way)[:, None]
+    outward = np.stack([np.sin(angle), np.cos(angle)], 1)
+    roots = outward * _radius(head, outward)[:, None]
     apart = np.abs(roots[:, 0]) > 0.7
-    inward = -way + rng.normal(0, 0.25, way.shape)
+    inward = -outward + rng.normal(0, 0.25, outward.shape)
     roots, inward = np.concatenate([roots[apart], sides[0]]), np.concatenate([inward[apart], sides[1]])
     inward /= np.sqrt((inward**2).sum(1, keepdims=True))
 
     low, high = max(1.0 - level / 0.6, 0.0), max((level - 0.6) / 0.4, 0.0)
 
     def core(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Below 1 in the white matter of each hemisphere, and around the deep nuclei."""
+        """Return a distance that is below 1 in the white matter of each hemisphere and around the deep nuclei."""
         middle = 2.3 + 0.2 * high
         radii = 1.3 + 1.0 * low - 0.8 * high, 4.3 + 0.7 * low - 2.2 * high
         hemisphere = ((np.abs(x) - middle) / radii[0]) ** 2 + ((y - 0.2) / radii[1]) ** 2
@@ -239,11 +239,11 @@ def _folds(head: Head, poles: tuple[float, float]) -> Segments:
 def _fissure(
     head: Head, poles: tuple[float, float], rng: np.random.Generator
 ) -> tuple[list[Segments], tuple[np.ndarray, np.ndarray]]:
-    """The gap between the hemispheres, in front of and behind the corpus callosum; roots of sulci on its walls."""
+    """Return the interhemispheric fissure, before and behind the corpus callosum, and sulcus roots on its walls."""
     front, back = poles
     levels = [0.0, 0.3, 0.45, _CLOSED]
     stops = (-np.interp(head.level, levels, [3.6, 4.1, 3.5, 0.0]), np.interp(head.level, levels, [3.9, 4.2, 3.1, 0.0]))
-    found, roots, ways = [], [], []
+    found, roots, directions = [], [], []
     for end, stop in ((front - 0.1, stops[0]), (back + 0.1, stops[1])):
         y = np.linspace(end, stop, max(int(abs(end - stop) / cortical_folds.STRIDE), 2))
         x = _middle(head, y) + rng.normal(0, 0.03, len(y))
@@ -253,18 +253,18 @@ def _fissure(
             count = int(abs(end - stop) / 1.4)
             at = end + (stop - end) * (np.arange(count) + rng.uniform(0.2, 1.1, count)) / max(count, 1)
             roots.append(np.stack([_middle(head, at) + side * 0.1, at], 1))
-            ways.append(np.stack([np.full(count, side), rng.normal(0, 0.8, count)], 1))
-    return found, (np.concatenate(roots), np.concatenate(ways))
+            directions.append(np.stack([np.full(count, side), rng.normal(0, 0.8, count)], 1))
+    return found, (np.concatenate(roots), np.concatenate(directions))
 
 
 def _sylvian(head: Head, side: float, rng: np.random.Generator) -> Segments:
-    """The Sylvian fissure, inwards to the insula and along it."""
+    """Return the Sylvian fissure: inwards to the insula and along it."""
     strength = 1.0 - head.level / 0.36
     if strength <= 0:
         return chain(np.zeros((1, 2)), np.zeros(1))
     back = 0.4 + 3.0 * head.level
-    way = np.array([[side, back / 6.5]]) / np.hypot(1.0, back / 6.5)
-    outer = way[0] * (float(_radius(head, way)[0]) + 0.1)
+    outward = np.array([[side, back / 6.5]]) / np.hypot(1.0, back / 6.5)
+    outer = outward[0] * (float(_radius(head, outward)[0]) + 0.1)
     inner = np.array([side * 4.25, -0.1 + 2 * head.level])
     half = 2.1 * strength**0.5
     front = np.array([side * 3.75, inner[1] - half])
@@ -282,7 +282,7 @@ def _sylvian(head: Head, side: float, rng: np.random.Generator) -> Segments:
 
 
 def _paint_deep(head: Head, x: np.ndarray, y: np.ndarray, shares: np.ndarray, soft: float) -> None:
-    """Nuclei and ventricles over the white matter, where the slice meets them."""
+    """Paint nuclei and ventricles into `shares`, where the slice cuts them."""
     if head.level >= max(deep_brain.LATERAL):
         return
     n = len(x)
@@ -314,7 +314,7 @@ def _paint_deep(head: Head, x: np.ndarray, y: np.ndarray, shares: np.ndarray, so
         for side, size in sides:
             knots = deep_brain.at_level(loft, head.level, size)
             if knots is not None:
-                wall = x * side - 0.06  # the septum between the two
+                wall = x * side - 0.06  # leaves the septum between the two ventricles
                 np.maximum(fluid, np.minimum(deep_brain.inside(knots, x * side, y), wall), out=fluid)
     for loft in (deep_brain.THIRD, deep_brain.CISTERN):
         knots = deep_brain.at_level(loft, head.level, head.ventricles[0])

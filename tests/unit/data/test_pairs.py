@@ -103,14 +103,14 @@ def test_the_shared_slices_are_numbered_apart(heads: Prepared) -> None:
 
 def test_what_makes_no_pairs_is_one_line(heads: Prepared, tmp_path: Path) -> None:
     shapes = data.prepare(str(make_pictures(tmp_path / "shapes", 12)), size=32, progress=False)
-    with pytest.raises(UserError, match="pair 12 pictures of 'bar' and 'disc', but they are no more alike"):
+    with pytest.raises(UserError, match="pair 12 images of 'bar' and 'disc', but they are no more alike"):
         data.of_domains(shapes, ("bar", "disc"), paired=True)
     nameless = renamed(shapes, [f"{i}.png" for i in range(24)])
-    with pytest.raises(UserError, match="has no pairs of 'bar' and 'disc': give both of a pair one file name"):
+    with pytest.raises(UserError, match="has no pairs of 'bar' and 'disc': give both images of a pair one file name"):
         data.of_domains(nameless, ("bar", "disc"), paired=True)
     with pytest.raises(UserError, match="by --pair-pattern 'x"):
         data.of_domains(nameless, ("bar", "disc"), True, r"x(\d)")
-    with pytest.raises(UserError, match="finds '0' in two pictures of 'bar'"):
+    with pytest.raises(UserError, match="finds '0' in two images of 'bar'"):
         data.of_domains(nameless, ("bar", "disc"), True, r"(0)")
     for pattern, words in (("(", "not a regular expression"), (r"\d", "has 0 groups")):
         with pytest.raises(UserError, match=words):
@@ -131,7 +131,7 @@ def test_who_needs_no_pairs_gets_all(heads: Prepared) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("mri?bodies=4&images=8", "either images, each of its own body, or bodies"),
+        ("mri?bodies=4&images=8", "takes either images"),
         ("mri?bodies=1", "bodies of phantom:mri must be a whole number from 2"),
     ],
 )

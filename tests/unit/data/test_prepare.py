@@ -154,7 +154,7 @@ def test_too_little_is_refused_and_leaves_nothing(tmp_path: Path, files: dict[st
         ({"channels": 2}, "channels must be 1 or 3"),
         ({"fit": "squeeze"}, "fit must be one of crop, pad"),
         ({"patient_pattern": "("}, "not a regular expression"),
-        ({"patient_pattern": r"patient(\d+)"}, "fits no file name, for example not "),
+        ({"patient_pattern": r"patient(\d+)"}, "matches no file name, for example not "),
     ],
 )
 def test_wrong_settings_are_refused(tmp_path: Path, options: dict[str, object], words: str) -> None:
@@ -167,7 +167,7 @@ def test_a_pattern_gives_the_patients(tmp_path: Path) -> None:
     fill(tmp_path / "set", [f"a/{patient}-{n}.png" for patient in ("x", "y", "z") for n in range(3)] + ["a/odd.png"])
     prepared = ready(tmp_path / "set", tmp_path / "cache", patient_pattern=r"^(\w)-")
     assert sorted(set(prepared.patients)) == ["odd", "x", "y", "z"]
-    assert prepared.warnings == ("the patient pattern does not fit 1 file names, for example a/odd.png",)
+    assert prepared.warnings == ("the patient pattern does not match 1 file names, for example a/odd.png",)
     where(prepared)
 
 

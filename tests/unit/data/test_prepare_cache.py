@@ -101,7 +101,7 @@ def test_where_workers_cannot_start_one_process_does_it(tmp_path: Path) -> None:
     process = launch(tmp_path, "plain")
     output, errors = process.communicate(timeout=100)
     assert process.returncode == 0 and output == ""
-    assert "going on in one process" in errors
+    assert "continuing in one process" in errors
     assert len(open_prepared(next((tmp_path / "cache").iterdir())).names) == 1500
 
 

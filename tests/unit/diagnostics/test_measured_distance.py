@@ -7,6 +7,7 @@ import numpy as np
 
 from gan_core.diagnostics import compare, diagnose, examine, read
 from gan_core.diagnostics.measured_distance import DistanceCurve
+from gan_core.evaluation.results import MEASURES
 from tests.helpers import made_evaluations
 from tests.helpers.run_folders import make_run
 from tests.helpers.training_histories import healthy
@@ -21,42 +22,44 @@ def measured(*values: float, reach: float = 1.0, every: int = 5) -> DistanceCurv
 def test_curves_that_settle_are_held_against_the_distance_that_was_measured() -> None:
     settled = healthy(0)
     start = next(event for event in diagnose(settled) if event.kind == "converged")
-    falling = replace(settled, way=measured(90, 60, 50, 42, 34, 28, 22, 17, 12, 8))
+    falling = replace(settled, distance=measured(90, 60, 50, 42, 34, 28, 22, 17, 12, 8))
     (event,) = [event for event in diagnose(falling) if event.kind == "nearer"]
     assert event.epoch == start.epoch
-    assert "Frechet distance to real images fell from" in event.sentence
-    assert event.sentence.endswith("to 8 at epoch 50: the curves do not tell how good the pictures are.")
+    assert f"{MEASURES['frechet'][0]} to real images fell from" in event.sentence
+    assert event.sentence.endswith("to 8 at epoch 50: the curves do not show image quality.")
     assert event.advice == "train for longer"
-    until = replace(settled, way=measured(90, 60, 50, 42, 9, 8, 8.5, 8, 8.2, 8))
+    until = replace(settled, distance=measured(90, 60, 50, 42, 9, 8, 8.5, 8, 8.2, 8))
     assert {event.kind for event in diagnose(until)} == {"balance", "nearer_until"}
-    flat = replace(settled, way=measured(8.9, 8.5, 8.2, 8, 8.2, 8.1, 8, 8.3, 8.2, 8))
+    flat = replace(settled, distance=measured(8.9, 8.5, 8.2, 8, 8.2, 8.1, 8, 8.3, 8.2, 8))
     assert {event.kind for event in diagnose(flat)} == {"balance", "converged"}
-    slowly = replace(settled, way=measured(43, 27, 19, 15, 12, 10.8, 9.6, 8.8, 8, 7.2, reach=2.5))
+    slowly = replace(settled, distance=measured(43, 27, 19, 15, 12, 10.8, 9.6, 8.8, 8, 7.2, reach=2.5))
     assert "nearer" in {event.kind for event in diagnose(slowly)}, "nearer at every look, though intervals overlap"
-    few = replace(settled, way=measured(60, 8, every=25))
+    few = replace(settled, distance=measured(60, 8, every=25))
     assert {event.kind for event in diagnose(few)} == {"balance", "converged"}
 
 
 def test_a_generator_that_is_past_its_best_is_told_from_one_that_wavers() -> None:
-    worse = replace(healthy(0), way=measured(90, 60, 12, 6, 7, 8, 8.5, 9, 9.5, 10))
+    worse = replace(healthy(0), distance=measured(90, 60, 12, 6, 7, 8, 8.5, 9, 9.5, 10))
     (event,) = [event for event in diagnose(worse) if event.kind == "past_best"]
     assert event.epoch == 20
-    assert event.sentence.startswith("The Frechet distance to real images was 6 at epoch 20 and is 10 at epoch 50")
-    wavers = replace(worse, way=measured(90, 60, 12, 6, 7, 8, 6.4, 7.4, 6.5, 7.9))
+    assert event.sentence.startswith(
+        f"The {MEASURES['frechet'][0]} to real images was 6 at epoch 20 and is 10 at epoch 50"
+    )
+    wavers = replace(worse, distance=measured(90, 60, 12, 6, 7, 8, 6.4, 7.4, 6.5, 7.9))
     assert "past_best" not in {event.kind for event in diagnose(wavers)}
 
 
 def test_the_distance_is_read_from_the_evaluation(tmp_path: Path) -> None:
     run = make_run(tmp_path, "mine", "dcgan", 50, 40)
-    assert read(run).way is None
+    assert read(run).distance is None
     made_evaluations.write(run, 0.9, progress=made_evaluations.progress(0.9))
-    found = read(run).way
-    assert found and found.title == "Frechet distance" and found.epoch.tolist() == list(range(5, 51, 5))
+    found = read(run).distance
+    assert found and found.title == MEASURES["frechet"][0] and found.epoch.tolist() == list(range(5, 51, 5))
     assert (found.low < found.value).all() and (found.value < found.high).all()
     made_evaluations.write(run, 0.9, progress=made_evaluations.progress(0.9, epochs=40))
-    assert read(run).way is None, "it was trained on since"
+    assert read(run).distance is None, "it was trained on since"
     run.evaluation.write_text("{")
-    assert read(run).way is None
+    assert read(run).distance is None
     worse = examine(run, "mine")
-    worse = replace(worse, events=diagnose(replace(worse.record, way=measured(90, 6, 7, 12))))
+    worse = replace(worse, events=diagnose(replace(worse.record, distance=measured(90, 6, 7, 12))))
     assert "The distance to real images was 6 at epoch 10 and 12 at the end (mine)." in compare([worse])

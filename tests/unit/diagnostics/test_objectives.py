@@ -55,6 +55,6 @@ def test_accuracies_of_pairs_and_of_images_are_not_ranked_together() -> None:
     records = {"dcgan": healthy(), "r3gan": of_pairs(healthy(1))}
     runs = [Diagnosed(name, settings(name, 50, 0), found, diagnose(found)) for name, found in records.items()]
     said = compare(runs)
-    assert re.search(r"The discriminator of dcgan ends at \d+% right\.", said)
-    assert re.search(r"The discriminator of r3gan ends at \d+% right about pairs\.", said)
-    assert "discriminators end between" not in said
+    assert re.search(r"At the end the discriminator of dcgan classifies \d+% of the images correctly\.", said)
+    assert re.search(r"At the end the discriminator of r3gan classifies \d+% of the pairs correctly\.", said)
+    assert "end at accuracies from" not in said

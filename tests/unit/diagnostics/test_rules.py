@@ -75,7 +75,7 @@ def test_a_discriminator_left_behind() -> None:
     (event,) = diagnose(found)
     assert (event.kind, event.until) == ("fooled", None)
     assert event.epoch == pytest.approx(0.4 * EPOCHS, abs=2)
-    assert "finds 1% of the generated images" in event.sentence
+    assert "recognises 1% of the generated images" in event.sentence
 
 
 def test_a_generators_loss_explodes() -> None:
@@ -142,7 +142,7 @@ def test_a_discriminator_that_knows_its_images_by_heart() -> None:
     real = np.array([rng.multinomial(256, bell(middle)) for middle in middles], float)
     held = np.array([rng.multinomial(100, bell(41 - middle)) for middle in middles], float)
     by_heart = replace(healthy(), scores={"real": real, "held_out": held})
-    assert "knew its training images better than held-out ones" in told(("one", "gan", 0, by_heart))
+    assert "overfitted its training images" in told(("one", "gan", 0, by_heart))
     (event,) = [e for e in diagnose(by_heart) if e.ailment]
     assert (event.kind, event.until) == ("overfitting", None)
     assert 3 < event.epoch < 30
@@ -263,7 +263,7 @@ def told(*runs: tuple[str, str, int, Record]) -> str:
 def test_the_notebook_says_who_had_what() -> None:
     fallen = with_previews(healthy(), diversity__samples=np.where(np.arange(PREVIEWS) > 6, 0.05, 0.34))
     words = told(("good", "dcgan", 0, healthy()), ("bad", "gan", 0, fallen))
-    assert "The samples of bad (from epoch 32) came to look alike." in words
+    assert "The samples of bad (from epoch 32) collapsed." in words
     assert "No ailment was seen in good." in words
     assert "good 100%" in words or "good 99%" in words
     assert "bad 14%" in words
@@ -280,12 +280,12 @@ def test_the_notebook_lays_the_plain_versions_beside_the_others() -> None:
     )
     runs = {"gan": healthy(), "gan_baseline": plain, "dcgan": healthy(), "dcgan_baseline": plain}
     words = told(*((name, name, 0, found) for name, found in runs.items()))
-    assert "gan_baseline beside gan: discriminator right at its highest 98% against 6" in words
+    assert "gan_baseline against gan: highest accuracy of the discriminator 98% against 6" in words
     assert "generator's loss at the end 1.2 against 0.7" in words
-    assert "caught up with, in gan_baseline (epochs 0 to 8) and dcgan_baseline (epochs 0 to 8)." in words
-    assert "In both plain versions the discriminator got further ahead and the generator's loss ended higher." in words
+    assert "caught up, in gan_baseline (epochs 0 to 8) and dcgan_baseline (epochs 0 to 8)." in words
+    assert "In both baselines the discriminator got further ahead and the generator's loss ended higher." in words
 
 
 def test_the_notebook_says_how_far_chance_goes() -> None:
     words = told(*((f"dcgan-{seed}", "dcgan", seed, healthy(seed)) for seed in range(3)))
-    assert "Over 3 seeds dcgan ends at" in words
+    assert "Over 3 seeds, dcgan ends at" in words

@@ -168,7 +168,7 @@ def test_presets_are_of_the_papers_size() -> None:
 @pytest.mark.parametrize(
     ("preset", "options", "message"),
     [
-        ("pix2pix_light", ["--data", "SHAPES"], "no more alike than others: say with --pair-pattern"),
+        ("pix2pix_light", ["--data", "SHAPES"], "no more alike than others: give --pair-pattern"),
         ("pix2pix_light", ["--data", "phantom:mri?images=8"], "write phantom:mri?bodies=500"),
         ("pix2pix_light", ["--data", "phantom:colour?bodies=4"], "is drawn in colour: add --channels 3"),
         ("pix2pix_light", ["--data", "SHAPES", "--preview-inputs", "run:x"], "generated pictures have no partner"),

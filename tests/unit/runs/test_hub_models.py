@@ -109,7 +109,7 @@ def test_data_and_words_of_a_run_reach_the_card_as_words(tmp_path: Path) -> None
     assert (card.data.license, card.data.get("license_name")) == ("other", "not-stated")
     assert "<script>" not in card.text.partition("## Loading it")[0]
     assert "| a \\| b | 30 |" in card.text
-    assert "It has not been evaluated." in card.text
+    assert "The run has not been evaluated." in card.text
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_a_folder_is_replaced_only_if_an_export_wrote_it(drawer: Run, tmp_path: 
     for bad in ("drawer", "a/b/c", "me/../x", "me/drawer@main"):
         with pytest.raises(UserError, match="owner/name"):
             hub_folder.write(drawer, bad, tmp_path / "bad")
-    with pytest.raises(UserError, match="as the Hub does"):
+    with pytest.raises(UserError, match="use the Hub's identifier"):
         hub_folder.write(drawer, "me/drawer", tmp_path / "bad", licence="CC BY 4.0")
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
@@ -161,7 +161,7 @@ def test_a_push_that_cannot_be_is_one_line(drawer: Run, tmp_path: Path, capsys: 
     assert cli.main(["export", "drawer", "--runs", str(drawer.root), *words]) == 2
     said = capsys.readouterr().err
     assert said.count("\n") == 1
-    assert "is written, but cannot be pushed" in said
+    assert "is written, but cannot be uploaded" in said
     assert (tmp_path / "out" / "README.md").is_file()
 
 
