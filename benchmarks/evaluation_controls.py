@@ -85,7 +85,7 @@ def copies(prepared: Prepared, extractor: features.Extractor, every: np.ndarray)
     alarms = []
     for draw in range(400):
         half = np.isin(groups, np.random.default_rng(draw).permutation(np.unique(groups))[::2])
-        alarms.append(min(memorisation._chance(one.ratio[half], one.ratio[~half]) for one in held) < SURE)
+        alarms.append(min(memorisation._p_value(one.ratio[half], one.ratio[~half]) for one in held) < SURE)
     print(f"\nhalf of the held-out patients against the other half, 400 times: {np.mean(alarms):.2%} alarms")
 
     chosen = rng.permutation(len(training))[:COPIES]
