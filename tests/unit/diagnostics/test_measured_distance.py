@@ -24,7 +24,7 @@ def test_curves_that_settle_are_held_against_the_distance_that_was_measured() ->
     falling = replace(settled, way=measured(90, 60, 50, 42, 34, 28, 22, 17, 12, 8))
     (event,) = [event for event in diagnose(falling) if event.kind == "nearer"]
     assert event.epoch == start.epoch
-    assert "Frechet distance to real images fell from" in event.sentence
+    assert "Fréchet distance to real images fell from" in event.sentence
     assert event.sentence.endswith("to 8 at epoch 50: the curves do not tell how good the pictures are.")
     assert event.advice == "train for longer"
     until = replace(settled, way=measured(90, 60, 50, 42, 9, 8, 8.5, 8, 8.2, 8))
@@ -41,7 +41,7 @@ def test_a_generator_that_is_past_its_best_is_told_from_one_that_wavers() -> Non
     worse = replace(healthy(0), way=measured(90, 60, 12, 6, 7, 8, 8.5, 9, 9.5, 10))
     (event,) = [event for event in diagnose(worse) if event.kind == "past_best"]
     assert event.epoch == 20
-    assert event.sentence.startswith("The Frechet distance to real images was 6 at epoch 20 and is 10 at epoch 50")
+    assert event.sentence.startswith("The Fréchet distance to real images was 6 at epoch 20 and is 10 at epoch 50")
     wavers = replace(worse, way=measured(90, 60, 12, 6, 7, 8, 6.4, 7.4, 6.5, 7.9))
     assert "past_best" not in {event.kind for event in diagnose(wavers)}
 
@@ -51,7 +51,7 @@ def test_the_distance_is_read_from_the_evaluation(tmp_path: Path) -> None:
     assert read(run).way is None
     made_evaluations.write(run, 0.9, progress=made_evaluations.progress(0.9))
     found = read(run).way
-    assert found and found.title == "Frechet distance" and found.epoch.tolist() == list(range(5, 51, 5))
+    assert found and found.title == "Fréchet distance" and found.epoch.tolist() == list(range(5, 51, 5))
     assert (found.low < found.value).all() and (found.value < found.high).all()
     made_evaluations.write(run, 0.9, progress=made_evaluations.progress(0.9, epochs=40))
     assert read(run).way is None, "it was trained on since"
