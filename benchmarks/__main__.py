@@ -1,12 +1,11 @@
-"""Every figure that was designed for, measured: median and spread of several rounds, and what has moved.
+"""Measures every figure that has a design goal: median and range over several rounds, and what has changed.
 
     python -m benchmarks [epochs] [cyclegan] [translate] [app] [compare] [--rounds 5] [--save]
 
-Each round measures all of it once, and a yardstick before and after each part: work that none of our code touches.
-Times are compared with the stored ones in yardsticks, so that a slower or busier machine moves nothing by itself; a
-figure has moved where its rounds differ from the stored ones by more than 5 % in the median and by more than chance
-(Mann-Whitney, p < 0.05). `--save` stores what was measured. Nothing else should run meanwhile; five rounds take about
-ten minutes.
+Each round measures every part once, and before and after each part a yardstick: a task that uses none of GANray's code.
+Times are compared with the stored ones in units of the yardstick, so a slow or busy machine alone changes nothing. A
+figure has changed if its median differs from the stored one by more than 5 % and its rounds differ significantly
+(Mann-Whitney, p < 0.05). `--save` stores the results. Run nothing else meanwhile; five rounds take about ten minutes.
 """
 
 import argparse
@@ -24,24 +23,24 @@ from scipy.stats import mannwhitneyu
 from benchmarks.figures import FIGURES, Figure, sources, yardstick
 
 BASELINE = Path(__file__).with_name("baseline.json")
-LEAST = 0.05  # of a median, below which nothing is said to have moved
-CHANCE = 0.05
+LEAST = 0.05  # smallest relative change of a median that counts
+CHANCE = 0.05  # significance level
 
 
 @dataclass(frozen=True)
 class Rounds:
-    """A figure's values, one a round in its unit, and the seconds of the yardstick beside each."""
+    """A figure's values, one for each round in its unit, and the yardstick's seconds in the same rounds."""
 
     values: list[float]
     yards: list[float]
 
     def compared(self, timed: bool) -> np.ndarray:
-        """The values as they are compared with others: times in yardsticks."""
+        """Return the values for comparison: times in units of the yardstick, others unchanged."""
         return np.divide(self.values, self.yards) if timed else np.asarray(self.values)
 
 
 def moved(figure: Figure, now: Rounds, before: Rounds) -> str:
-    """What to say of a figure beside its stored rounds."""
+    """Return the change of a figure against its stored rounds, in words."""
     new, old = (rounds.compared(figure.timed) for rounds in (now, before))
     change = float(np.median(new) / np.median(old) - 1)
     if min(len(new), len(old)) < 4:
@@ -53,7 +52,7 @@ def moved(figure: Figure, now: Rounds, before: Rounds) -> str:
 
 
 def line(figure: Figure, now: Rounds, before: Rounds | None) -> str:
-    """A row of the table."""
+    """Return a row of the table."""
     low, middle, high = np.percentile(now.values, (0, 50, 100))
     met = figure.met(float(middle))
     word = {None: "", True: "met", False: "MISSED"}[met]
@@ -65,7 +64,7 @@ def line(figure: Figure, now: Rounds, before: Rounds | None) -> str:
 
 
 def load(path: Path) -> dict[str, Rounds]:
-    """The stored rounds by figure; empty where nothing was stored."""
+    """Return the stored rounds by figure; empty if there is no file."""
     if not path.is_file():
         return {}
     stored = json.loads(path.read_text(encoding="utf-8"))
@@ -73,7 +72,7 @@ def load(path: Path) -> dict[str, Rounds]:
 
 
 def save(path: Path, found: dict[str, Rounds]) -> None:
-    """Store these rounds beside those of the figures that were not measured now."""
+    """Store these rounds, and keep the stored rounds of all other figures."""
     figures = {**load(path), **found}
     listed = {name: {"values": _short(r.values), "yards": _short(r.yards)} for name, r in figures.items()}
     machine = f"{torch.get_num_threads()} threads, {platform.machine()}, torch {torch.__version__}"
@@ -89,17 +88,17 @@ def main() -> None:
         prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     with sources() as parts:
-        parser.add_argument("parts", metavar="PART", nargs="*", help=f"of {', '.join(parts)} (default: all)")
+        parser.add_argument("parts", metavar="PART", nargs="*", help=f"one of {', '.join(parts)} (default: all)")
         parser.add_argument("--rounds", type=int, default=5)
         parser.add_argument("--baseline", type=Path, default=BASELINE, metavar="FILE")
-        parser.add_argument("--save", action="store_true", help="store what was measured as the baseline")
+        parser.add_argument("--save", action="store_true", help="store the results as the baseline")
         options = parser.parse_args()
         if unknown := set(options.parts) - set(parts):
             parser.error(f"there is no {', '.join(sorted(unknown))}; there are {', '.join(parts)}")
         if options.rounds < 1:
             parser.error("--rounds must be at least 1")
         found: dict[str, Rounds] = {}
-        yardstick()  # the first one pays for set-up
+        yardstick()  # the first call includes set-up
         for number in range(options.rounds):
             for name in options.parts or parts:
                 before = yardstick()
@@ -107,14 +106,14 @@ def main() -> None:
                 yard = (before + yardstick()) / 2
                 for what, value in measured.items():
                     if not math.isfinite(value):
-                        sys.exit(f"{what}: nothing was measured, the machine was too slow or too busy")
+                        sys.exit(f"{what}: no measurement, the machine was too slow or too busy: run it again")
                     rounds = found.setdefault(what, Rounds([], []))
                     rounds.values.append(value)
                     rounds.yards.append(yard)
                 print(f"round {number + 1} of {options.rounds}: {name}", file=sys.stderr, flush=True)
     stored = load(options.baseline)
     print(f"{torch.get_num_threads()} threads, torch {torch.__version__}, {options.rounds} rounds")
-    print("| what | median | lowest to highest | aim | | beside the stored rounds |")
+    print("| figure | median | lowest to highest | aim | | change from the stored rounds |")
     print("| --- | --- | --- | --- | --- | --- |")
     for figure in FIGURES:
         if figure.name in found:

@@ -1,12 +1,12 @@
-"""Trains small GANs, each with an ailment that was given to it on purpose, and scores `gan_core.diagnostics` on them.
+"""Trains small GANs, each with a deliberate training failure, and scores `gan_core.diagnostics` on them.
 
     python -m benchmarks.ailments train OUT --seeds 0-9     # half an hour on one core
-    python -m benchmarks.ailments pack OUT --seeds 0-9      # what the tests read: tests/gan_core/ailments/
+    python -m benchmarks.ailments pack OUT --seeds 0-9      # what the tests read: tests/helpers/ailments/
     python -m benchmarks.ailments score                     # the table
 
-Drawn chest X-rays (brain MRI for translators) at 32 px, narrow networks. Thresholds were set on seeds below 5 of the
-cases without a mark. Seeds 5 to 9, which see other pictures, and all seeds of the other cases were scored afterwards;
-the table in tests/unit/diagnostics/test_ailments.py says what was missed then.
+The networks are narrow and learn from drawn chest X-rays (brain MRI for translators) at 32 px. Thresholds were set on
+seeds below 5 of the cases without a mark. Seeds 5 to 9, which see other pictures, and all seeds of the other cases were
+scored afterwards; the table in tests/unit/diagnostics/test_ailments.py shows what was missed then.
 """
 
 import argparse
@@ -35,12 +35,12 @@ Twist = Callable[[Family], None]
 
 @dataclass(frozen=True)
 class Case:
-    """A way to train, and what should be said of it; `event` is empty where nothing should be."""
+    """A way to train, and the expected diagnosis; `event` is empty for a healthy run."""
 
     event: str
     preset: str = "gan"
     settings: tuple[str, ...] = ()
-    images: int = 480  # to train on
+    images: int = 480  # training images
     steps: int = 480
     twist: Twist | None = None
     mark: str = ""  # "*": no threshold was set on it; "+": a rule was made for it after it was missed
@@ -51,13 +51,13 @@ def main() -> None:
     parser.add_argument("deed", choices=("train", "pack", "score"))
     parser.add_argument("out", type=Path, nargs="?", help="folder of the runs")
     parser.add_argument("--seeds", type=seeds, default=range(10))
-    parser.add_argument("--cases", nargs="*", default=list(CASES), help="default: all that there are")
+    parser.add_argument("--cases", nargs="*", default=list(CASES), help="default: all cases")
     options = parser.parse_args()
     if options.deed == "score":
         print(table(options.cases))
         return
     if options.out is None:
-        parser.error("name the folder of the runs")
+        parser.error("name the folder of the runs: OUT")
     for seed in options.seeds if options.deed == "train" else ():
         for name in options.cases:
             if not (options.out / f"{name}-{seed}").exists():
@@ -69,8 +69,8 @@ def main() -> None:
 
 
 def table(names: Sequence[str]) -> str:
-    """A line a case: what should be said, and how often it was, on the seeds of the thresholds and on the others."""
-    lines = [f"{'case':<22} {'to be said':<16} {'seeds 0-4':>9} {'5-9':>5}   otherwise"]
+    """Return a line for each case: the expected diagnosis and how often it was made, on seeds 0 to 4 and 5 to 9."""
+    lines = [f"{'case':<22} {'expected':<16} {'seeds 0-4':>9} {'5-9':>5}   otherwise"]
     for name in (name for name in names if ailing.packed(name)):
         case = CASES[name]
         with tempfile.TemporaryDirectory() as scratch:
@@ -80,9 +80,9 @@ def table(names: Sequence[str]) -> str:
             runs = [run for seed, run in found.items() if seed in part]
             others += [ailing.ailments(run) for run in runs if not ailing.right(case.event, run)]
             cells.append(f"{sum(ailing.right(case.event, run) for run in runs)}/{len(runs)}" if runs else "")
-        said = "; ".join(", ".join(kinds) or "nothing" for kinds in others)
+        wrong = "; ".join(", ".join(kinds) or "nothing" for kinds in others)
         name, event = f"{name}{case.mark}", case.event or "no ailment"
-        lines.append(f"{name:<22} {event:<16} {cells[0]:>9} {cells[1]:>5}   {said}".rstrip())
+        lines.append(f"{name:<22} {event:<16} {cells[0]:>9} {cells[1]:>5}   {wrong}".rstrip())
     return "\n".join([*lines, "* no threshold was set on it; + missed when first scored, a rule was made afterwards"])
 
 
@@ -92,7 +92,7 @@ def seeds(text: str) -> range:
 
 
 class Untaped(trainer.Trainer):
-    """Keeps its tables alone: no checkpoints, no weights."""
+    """A trainer that writes only its tables: no checkpoints, no weights."""
 
     def _save(self) -> None:
         self._check_rows()
@@ -107,7 +107,7 @@ def train(root: Path, name: str, seed: int) -> None:
     batch, kind = (4, "mri") if translates else (16, "cxr")
     per_epoch = case.images // (2 if translates else 1) // batch
     epochs = case.steps // per_epoch
-    settled, prepared = plan.plan(
+    config, prepared = plan.plan(
         RunOptions(
             case.preset,
             f"phantom:{kind}?images={IMAGES}&seed={seed // 5}",
@@ -122,15 +122,15 @@ def train(root: Path, name: str, seed: int) -> None:
             settings=(*NARROW[case.preset], *case.settings),
         )
     )
-    # What is not trained on stays as it is: there are always as many held-out images to look at.
+    # Unused training images join the test split; the val split stays the same size in all cases.
     unused = prepared.indices("train")[case.images :]
     splits = prepared.splits.copy()
     splits[unused] = "test"
     prepared = dataclasses.replace(prepared, splits=splits)
     fabric = devices.make_fabric("cpu", "32-true")
-    writer = RunWriter.create(root, f"{name}-{seed}", settled)
+    writer = RunWriter.create(root, f"{name}-{seed}", config)
     try:
-        training = Untaped(settled, prepared, fabric, writer, root)
+        training = Untaped(config, prepared, fabric, writer, root)
         if case.twist:
             case.twist(training.family)
         training.run()
@@ -156,7 +156,7 @@ NARROW = {
 
 
 def paced(d_steps: int, g_steps: int, saturating: bool = False, objective: str = "cross_entropy") -> Twist:
-    """So many updates of the discriminator and of the generator a step; saturating: the loss log(1 - D(G(z)))."""
+    """Run d_steps and g_steps updates of the players a step; saturating: the generator minimises log(1 - D(G(z)))."""
 
     def step(family: Any, real: Tensor, labels: Tensor) -> Scalars:
         for _ in range(d_steps):
@@ -178,13 +178,13 @@ def paced(d_steps: int, g_steps: int, saturating: bool = False, objective: str =
 
 
 def one_latent(family: Any) -> None:
-    """The generator is given the same latent whatever it is asked for."""
+    """Give the generator the zero latent vector for every input."""
     for network in (family.generator, family.averages["generator"]):
         network.register_forward_pre_hook(lambda module, given: (given[0] * 0, *given[1:]))
 
 
 def frozen(player: str, after: int = 0) -> Twist:
-    """One player no longer learns from a step on."""
+    """Stop the training of one player (d or g) from a step on."""
 
     def twist(family: Any) -> None:
         update = family.update
@@ -198,7 +198,7 @@ def frozen(player: str, after: int = 0) -> Twist:
 
 
 def rates(**factors: float) -> Twist:
-    """The players' learning rates times these."""
+    """Multiply the players' learning rates by these factors."""
 
     def twist(family: Any) -> None:
         update = family.update
@@ -215,9 +215,9 @@ def both(*twists: Twist) -> Twist:
     return twist
 
 
-FREE = ("r1=0", "beta1=0.5", "beta2=0.999", "ema_decay=0")  # a discriminator that nothing holds
+FREE = ("r1=0", "beta1=0.5", "beta2=0.999", "ema_decay=0")  # a discriminator without regularisation
 
-# The loss that a sure discriminator leaves no gradient of, with a discriminator that soon is sure.
+# A confident discriminator leaves no gradient of the saturating loss; these rates soon make it confident.
 outrun = both(paced(5, 1, saturating=True), rates(d=4.0, g=0.1))
 
 CASES = {

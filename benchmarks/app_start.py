@@ -1,9 +1,9 @@
-"""The app's memory at first, with Compare open and with a translator at work, and how long its first views take.
+"""The app's memory at start, with Compare open and after a translation, and the time of its first views.
 
     python -m benchmarks.app_start
 
-Starts the app on the shipped runs with a free port, and opens it in headless Chromium: once cold, then with the server
-warm and a new browser profile. Nothing else should run meanwhile.
+Serves the shipped runs on a free port, and opens the app in headless Chromium: first cold, then with a warm server and
+a new browser profile. Run nothing else meanwhile.
 """
 
 import os
@@ -25,7 +25,7 @@ GRIDS = "article.card[aria-busy='false'] canvas"
 
 
 def start() -> tuple["subprocess.Popen[bytes]", str, float]:
-    """The server's process, its address, and the seconds until it answers."""
+    """Start the server; return its process, its address, and the seconds until it answers."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -55,7 +55,7 @@ def start() -> tuple["subprocess.Popen[bytes]", str, float]:
 
 
 def visit(browser: Browser, url: str) -> tuple[float, float]:
-    """Seconds to the first contentful paint and until four grids are drawn, with a new profile."""
+    """Return the seconds to the first contentful paint and to four complete grids, in a new profile."""
     page = browser.new_context(viewport={"width": 1440, "height": 1000}).new_page()
     began = time.perf_counter()
     page.goto(url)
@@ -66,7 +66,7 @@ def visit(browser: Browser, url: str) -> tuple[float, float]:
 
 
 def live(browser: Browser, url: str) -> tuple[float, float]:
-    """Seconds until the live tab is there, the first time, and from a click on an example to its translation."""
+    """Return the seconds until the live tab is open, and from a click on an example to its translation."""
     page = browser.new_context(viewport={"width": 1440, "height": 1000}).new_page()
     began = time.perf_counter()
     page.goto(f"{url}/live")
@@ -97,7 +97,7 @@ def main() -> None:
             print(f"memory after Compare: {memory.memory_info().rss / 1e6:.0f} MB")
             opened, translated = live(browser, url)
             print(f"Live: open after {opened:.1f} s, first translation {translated:.1f} s later")
-            print(f"memory after it: {memory.memory_info().rss / 1e6:.0f} MB")
+            print(f"memory after Live: {memory.memory_info().rss / 1e6:.0f} MB")
             browser.close()
     finally:
         process.kill()

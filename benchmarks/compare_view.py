@@ -1,9 +1,9 @@
-"""What Compare's curves cost: first view, warm rerun, bytes, redraw; and how dear it is to follow a running run.
+"""Cost of Compare's curves: first view, warm rerun, bytes, redraw, and following a running run.
 
     python -m benchmarks.compare_view
 
-Makes 20 runs of 100 000 steps with 8 columns in a scratch folder, opens them in headless Chromium and draws them with
-the server's own functions; then follows a table of 100 steps and one of 1 000 000. Nothing else should run meanwhile.
+Makes 20 runs of 100 000 steps with 8 columns in a scratch folder, draws them with the server's own functions and opens
+them in headless Chromium; then follows a table of 100 steps and one of 1 000 000. Run nothing else meanwhile.
 """
 
 import contextlib
@@ -35,13 +35,20 @@ from tests.helpers.repository import ROOT
 from tests.helpers.run_folders import settings
 
 RUNS, STEPS, EPOCHS = 20, 100_000, 100
-COLUMNS = ("loss/d", "loss/g", "accuracy/d_real", "accuracy/d_fake", "grad_norm/d", "grad_norm/g")  # and step, epoch
+COLUMNS = (
+    "loss/d",
+    "loss/g",
+    "accuracy/d_real",
+    "accuracy/d_fake",
+    "grad_norm/d",
+    "grad_norm/g",
+)  # besides step and epoch
 LIMITS = {"first view": 2.0, "warm rerun": 0.3, "a chart": 500_000, "redraw": 0.5, "following": 0.05}
 REPEATS = 7
 
 
 def table(steps: int, seed: int, epochs: int = EPOCHS) -> pd.DataFrame:
-    """`steps` rows of noise around curves that settle, with one spike up and one down in each column."""
+    """Return `steps` rows of noise around converging curves, with one spike up and one down in each column."""
     rng = np.random.default_rng(seed)
     step = np.arange(1, steps + 1)
     frame = {"step": step, "epoch": step / steps * epochs}
@@ -54,7 +61,7 @@ def table(steps: int, seed: int, epochs: int = EPOCHS) -> pd.DataFrame:
 
 
 def write_runs(root: Path) -> list[str]:
-    """The runs' names."""
+    """Write the runs and return their names."""
     presets = ("gan", "dcgan", "cgan", "bigan")
     names = []
     for index in range(RUNS):
@@ -68,7 +75,7 @@ def write_runs(root: Path) -> list[str]:
 
 
 def drawn(library: Library, entries: list[Entry], smoothing: float) -> tuple[float, dict[str, object]]:
-    """Seconds of the server for all charts, every run by itself, and what it sends."""
+    """Return the server's seconds for all charts, with each run on its own, and the payload."""
     look = run_styles(entries)
     began = time.perf_counter()
     data = curve_payloads.payload(library, entries, look, CurveView(smoothing=smoothing, together=False), {})
@@ -77,7 +84,7 @@ def drawn(library: Library, entries: list[Entry], smoothing: float) -> tuple[flo
 
 
 def check_extremes(library: Library, entries: list[Entry]) -> None:
-    """The highest and the lowest value of every column of every run are among the points that are drawn."""
+    """Assert that the drawn points contain the extremes of every column of every run."""
     for entry in entries:
         followed = library.table(entry, METRICS)
         for column in COLUMNS:
@@ -86,7 +93,7 @@ def check_extremes(library: Library, entries: list[Entry]) -> None:
 
 
 def following(steps: int, folder: Path) -> float:
-    """Seconds to read what one more step has appended and to draw all six curves again, the median of several."""
+    """Return the median seconds to read one appended step and to compute all six curves again."""
     path = folder / f"{steps}.csv"
     frame = table(steps, 0)
     frame.to_csv(path, index=False, float_format="%.7g")
@@ -105,10 +112,10 @@ def following(steps: int, folder: Path) -> float:
 
 
 def views(page: Page, url: str) -> tuple[float, float, float]:
-    """Seconds until the charts are drawn the first time, until they are after another smoothing, and of a redraw."""
+    """Return the seconds to the first charts, to new charts after a change of smoothing, and of a redraw."""
     began = time.perf_counter()
     page.goto(url)
-    # What cannot be seen is not drawn.
+    # Charts outside the viewport are not drawn.
     page.locator(".plot").first.wait_for(state="attached", timeout=120_000)
     page.locator(".plot").first.scroll_into_view_if_needed()
     page.wait_for_function(DRAWN, timeout=60_000)
@@ -124,12 +131,12 @@ def views(page: Page, url: str) -> tuple[float, float, float]:
     return first, again, statistics.median(page.evaluate(REDRAW) / 1000 for _ in range(REPEATS))
 
 
-# The elements of the page lie in shadow roots.
+# The components live in shadow roots.
 ALL = "css => [...document.querySelectorAll('*')].flatMap(e => [...(e.shadowRoot?.querySelectorAll(css) ?? [])])"
 CANVASES = f"({ALL})('.plot canvas')"
 DRAWN = f"() => {{ const all = {CANVASES}; return all.length > 2 && all.slice(0, 3).every(one => one.width > 300) }}"
 PICTURE = f"() => {CANVASES}[0].toDataURL()"
-# From a click on the legend, which draws every chart with one run more or less, to the frame after it.
+# Time from a click on the legend, which redraws every chart with one run more or less, to the next frame.
 REDRAW = f"""() => new Promise(done => {{
     const button = ({ALL})('.run')[0];
     const began = performance.now();
@@ -140,7 +147,7 @@ REDRAW = f"""() => new Promise(done => {{
 
 @contextlib.contextmanager
 def serving(root: Path) -> Iterator[str]:
-    """The address of an app over these runs."""
+    """Serve these runs and yield the address of the app."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -162,6 +169,7 @@ def serving(root: Path) -> Iterator[str]:
 
 
 def report(name: str, value: float, unit: str = "s") -> None:
+    """Print a value and whether it meets its limit."""
     limit = next((limit for key, limit in LIMITS.items() if name.startswith(key)), None)
     words = f"{value:,.0f} bytes" if unit == "bytes" else f"{value:.3f} s"
     print(f"{name:46} {words:>16}" + (f"   limit {limit:g}, {'met' if value <= limit else 'MISSED'}" if limit else ""))
@@ -174,13 +182,13 @@ def main() -> None:
         names = write_runs(root)
         library = Library(root)
         entries = library.entries()
-        report("server, cold: all read and reduced", drawn(library, entries, 0.9)[0])
+        report("server, cold: read and reduce everything", drawn(library, entries, 0.9)[0])
         warm, data = drawn(library, entries, 0.9)
         report("warm rerun, server", warm)
-        report("warm rerun, server, smoothing that is new", drawn(library, entries, 0.8)[0])
+        report("warm rerun, server, new smoothing", drawn(library, entries, 0.8)[0])
         report("a chart", max(len(json.dumps(chart)) for chart in data["charts"]), "bytes")
         check_extremes(library, entries)
-        print("the lowest and the highest value of every curve are among its points")
+        print("every curve contains its lowest and its highest value")
         for steps in (100, 1_000_000):
             report(f"following, six curves, at step {steps:,}", following(steps, Path(scratch)))
         with serving(root) as url, sync_playwright() as playwright:
@@ -188,15 +196,15 @@ def main() -> None:
             page = browser.new_context(viewport={"width": 1440, "height": 1000}).new_page()
             query = "&".join(f"runs={name}" for name in names)
             first, again, redraw = views(page, f"{url}/?{query}&seeds=false")
-            report("first view, a server that has read nothing", first)
-            report("another smoothing, from key to charts", again)
+            report("first view, cold server", first)
+            report("new smoothing, from key press to charts", again)
             report("redraw", redraw)
             second = browser.new_context(viewport={"width": 1440, "height": 1000}).new_page()
-            report("first view, a server that has read them", views(second, f"{url}/?{query}&seeds=false")[0])
+            report("first view, warm server", views(second, f"{url}/?{query}&seeds=false")[0])
             browser.close()
 
 
-EXECUTABLE = find_browser()  # before Playwright runs: it looks with one of its own
+EXECUTABLE = find_browser()  # before Playwright starts, because the search starts one of its own
 
 if __name__ == "__main__":
     main()

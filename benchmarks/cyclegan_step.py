@@ -1,9 +1,9 @@
-"""A CycleGAN step against a plain PyTorch loop of the same networks: paired runs, and the median of their ratios.
+"""A CycleGAN step against a plain PyTorch loop with the same networks: paired runs and the median of their ratios.
 
     python -m benchmarks.cyclegan_step [--preset cyclegan_resnet] [--size 128] [--pairs 7]
 
-The plain loop computes in float32, with torch's own layers, one pass for each picture and each loss, `backward` and
-Adam as they come: what one would write first. Both start from the same weights, and the first losses are compared.
+The plain loop is the straightforward implementation: float32, torch's own layers, one pass for each picture and loss,
+and default `backward` and Adam. Both start from the same weights, and their first losses are printed.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from gan_core.training import devices
 
 
 class PlainUpConv(nn.Module):
-    """Nearest neighbours, then a 3 x 3 convolution, as two layers."""
+    """Nearest-neighbour upsampling and a 3 x 3 convolution, as two layers."""
 
     def __init__(self, layer: UpConv) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ class PlainUpConv(nn.Module):
 
 
 def in_plain_layers(network: nn.Module) -> nn.Module:
-    """A copy with torch's own layers, in torch's own memory layout."""
+    """Return a copy with torch's own layers in torch's default memory layout."""
     copied = copy.deepcopy(network).to(memory_format=torch.contiguous_format)
     for parent in list(copied.modules()):
         for name, child in list(parent.named_children()):
@@ -53,13 +53,13 @@ def in_plain_layers(network: nn.Module) -> nn.Module:
 
 
 def before(parent: nn.Module, name: str) -> list[nn.Module]:
-    """The modules inside `parent` up to its child `name`."""
+    """Return the modules of `parent` before its child `name`."""
     children = itertools.takewhile(lambda pair: pair[0] != name, parent.named_children())
     return [module for _, child in children for module in child.modules()]
 
 
 class PlainLoop:
-    """The step of the paper, written down as it is read."""
+    """The training step of the CycleGAN paper, without optimisation."""
 
     def __init__(self, family: CycleGAN) -> None:
         self.config = family.config
@@ -106,7 +106,7 @@ class PlainLoop:
 
 
 def median_seconds(step: Callable[[], object], steps: int) -> float:
-    """Of `steps` calls, after one that is not counted."""
+    """Return the median seconds of `steps` calls, after one warm-up call."""
     times = []
     for _ in range(steps + 1):
         start = time.perf_counter()
@@ -115,13 +115,13 @@ def median_seconds(step: Callable[[], object], steps: int) -> float:
     return statistics.median(times[1:])
 
 
-def pairs(preset: str, size: int, steps: int, *, say: bool = False) -> Iterator[tuple[float, float]]:
-    """Seconds of our step and of the plain one, one after the other, for ever; with `say`, the first losses too."""
+def pairs(preset: str, size: int, steps: int, *, print_losses: bool = False) -> Iterator[tuple[float, float]]:
+    """Yield the seconds of GANray's step and of the plain step, without end; print the first losses if asked."""
     devices.keep_freed_memory()
     definition = loading.load_family(registry.find_preset(preset).family)
     shape = (1, size, size)
     torch.manual_seed(0)
-    # The jitter of training pictures belongs to the data: the plain loop has none either.
+    # The plain loop has no jitter of the training pictures, so GANray's step gets none either.
     family = definition.family(definition.presets[preset], shape, 2).place("cpu")
     family.jitter = lambda real: real
     loop = PlainLoop(family)
@@ -134,7 +134,7 @@ def pairs(preset: str, size: int, steps: int, *, say: bool = False) -> Iterator[
         return scalars
 
     first, expected = ours(), loop.step(*real.split(1))
-    if say:
+    if print_losses:
         found = [
             sum(float(first[f"loss/{name}{end}"]) for end in ends)
             for name, ends in (("g_", ("ab", "ba")), ("cycle_", "ab"), ("identity_", "ab"), ("d_", "ab"))
@@ -151,10 +151,10 @@ def main() -> None:
     parser.add_argument("--preset", default="cyclegan_resnet")
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--pairs", type=int, default=7)
-    parser.add_argument("--steps", type=int, default=3, help="a measurement's steps; their median counts")
+    parser.add_argument("--steps", type=int, default=3, help="steps of each measurement, which is their median")
     options = parser.parse_args()
     ratios = []
-    measured = pairs(options.preset, options.size, options.steps, say=True)
+    measured = pairs(options.preset, options.size, options.steps, print_losses=True)
     for pair, (ours, plain) in enumerate(itertools.islice(measured, options.pairs), 1):
         ratios.append(plain / ours)
         print(f"pair {pair}: ours {ours:.3f} s, plain {plain:.3f} s, {ratios[-1]:.2f} times as fast")

@@ -1,9 +1,9 @@
-"""Seconds an epoch of 4077 images at 64 px, batch 32, what 64 samples take, and the multiply-adds of each network.
+"""Time of an epoch (4077 images, 64 px, batch 32) and of 64 samples, and the multiply-adds of each network.
 
     python -m benchmarks.epoch_time [PRESET ...] [--seconds 20]
 
-Trains each preset on phantoms with the real trainer and reads the speed from its metrics.csv: previews and checkpoints
-are left out, reading a batch, both updates and the moving average are in. Nothing else should run meanwhile.
+Trains each preset on phantoms with the real trainer and reads the speed from its metrics.csv. The time includes reading
+a batch, both updates and the moving average (EMA), but no previews and checkpoints. Run nothing else meanwhile.
 """
 
 import argparse
@@ -24,11 +24,11 @@ from gan_core.runs import Run
 from gan_core.training import plan, trainer
 
 IMAGES, BATCH, SIZE, SAMPLES = 4077, 32, 64, 64
-EPOCHS = 1_000_000  # the clock ends a measurement, not the plan
+EPOCHS = 1_000_000  # never reached: the clock ends a measurement
 
 
 class Timed(trainer.Trainer):
-    """A trainer that asks itself to stop after so many seconds of steps."""
+    """A trainer that stops after `budget` seconds of steps."""
 
     budget = 20.0
 
@@ -39,9 +39,10 @@ class Timed(trainer.Trainer):
 
 
 def multiply_adds(network: nn.Module, *inputs: torch.Tensor) -> int:
-    """Of one picture through a network: its linear layers and convolutions, as their definitions have them.
+    """Count the multiply-adds of the linear layers and convolutions for one picture, by their definitions.
 
-    An up-sampling convolution counts as nearest neighbours followed by 3 x 3, though it is computed with four ninths.
+    An upsampling convolution counts as nearest-neighbour upsampling and a 3 x 3 convolution, although the computation
+    needs only four ninths of that.
     """
     counted = 0
 
@@ -61,7 +62,7 @@ def multiply_adds(network: nn.Module, *inputs: torch.Tensor) -> int:
 
 
 def networks(preset: str) -> dict[str, int]:
-    """Multiply-adds of a preset's networks by name."""
+    """Return the multiply-adds of a preset's networks, by name."""
     entry = registry.find_preset(preset)
     definition = loading.load_family(entry.family)
     family = definition.family(definition.presets[preset], (1, SIZE, SIZE), 2, training=False)
@@ -79,28 +80,28 @@ def networks(preset: str) -> dict[str, int]:
     found = {}
     for name, net in family.named_children():
         if name in given:
-            takes = len(inspect.signature(net.forward).parameters)  # not every discriminator is told the class
+            takes = len(inspect.signature(net.forward).parameters)  # not every discriminator takes the class
             found[name] = multiply_adds(net, *given[name][:takes])
     return found
 
 
 def measure(preset: str, root: Path, seconds: float) -> tuple[np.ndarray, Run]:
-    """Images a second of each logged row, and the run, which holds the precision that was faster."""
+    """Train a preset; return images a second of each logged row, and the run, which names the faster precision."""
     Timed.budget = seconds
     trainer.Trainer = Timed
-    settled, prepared = plan.plan(
+    config, prepared = plan.plan(
         RunOptions(preset, "phantom:cxr?images=5200", epochs=EPOCHS, preview_every=EPOCHS, device="cpu")
     )
-    run = trainer.train(settled, prepared, preset, root, "cpu")
+    run = trainer.train(config, prepared, preset, root, "cpu")
     metrics = run.metrics()
     metrics.poll()
     return metrics.column("images_per_second")[2:], run
 
 
 def generation(run: Run, rounds: int = 5) -> float:
-    """Milliseconds from latents to 64 pictures as bytes, as Live generates them; the median."""
+    """Return the median milliseconds from latents to 64 pictures as bytes, as Live generates them."""
     model = inference.load(run)
-    model.generate(SAMPLES)  # the first call settles how to compute
+    model.generate(SAMPLES)  # the first call chooses the precision
     taken = []
     for seed in range(rounds):
         begun = time.perf_counter()
@@ -112,7 +113,7 @@ def generation(run: Run, rounds: int = 5) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Seconds an epoch of each preset.")
     parser.add_argument("presets", nargs="*", metavar="PRESET")
-    parser.add_argument("--seconds", type=float, default=20, help="of training for each (default 20)")
+    parser.add_argument("--seconds", type=float, default=20, help="seconds of training for each preset (default 20)")
     options = parser.parse_args()
     print(f"{torch.get_num_threads()} threads, torch {torch.__version__}, {IMAGES} images, batch {BATCH}, {SIZE} px")
     print(

@@ -1,4 +1,4 @@
-"""Whether the evaluation's own numbers may be believed: intervals, floors, and copies in disguise.
+"""Controls of the evaluation itself: coverage of its intervals, floors, and detection of disguised copies.
 
     python -m benchmarks.evaluation_controls --data ../shared/data/pneumonia
 
@@ -18,13 +18,13 @@ from gan_core.evaluation import features, fidelity, memorisation
 from gan_core.evaluation.memorisation import SURE
 from gan_core.evaluation.parts import pictures, real_features
 
-DIRECTIONS = 48  # of the features, the widest: so few that samples of 300 have a covariance
+DIRECTIONS = 48  # principal components: few enough for the covariance of 300 samples
 COPIES = 300
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", required=True, help="a source with patients, the classifier's own")
+    parser.add_argument("--data", required=True, help="a source with patients: the classifier's own data")
     parser.add_argument("--extractor", default="child-b")
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--draws", type=int, default=60)
@@ -38,7 +38,7 @@ def main() -> None:
 
 
 def intervals(prepared: Prepared, every: np.ndarray, draws: int) -> None:
-    """Samples of 250 patients as real, of 300 images, more of the last class, as generated ones."""
+    """Test intervals: 250 patients are the real sample, 300 images, more of the last class, the generated one."""
     centred = every - every.mean(0, dtype=np.float64)
     few = (centred @ np.linalg.svd(centred, full_matrices=False)[2][:DIRECTIONS].T).astype(np.float32)
     patients = np.asarray(prepared.patients)
@@ -51,18 +51,19 @@ def intervals(prepared: Prepared, every: np.ndarray, draws: int) -> None:
         fake = rng.choice(others, 300, replace=False, p=weights / weights.sum())
         found.append(fidelity.compare(few[real], few[fake], seed=draw, patients=list(patients[real])))
     print(
-        f"\n{draws} draws of 250 patients and 300 images: spread of the draws, what intervals say, how often they hold"
+        f"\n{draws} draws of 250 patients and 300 images: spread of the draws, that of intervals, how often they hold"
     )
     for name in found[0]:
         values = np.array([one[name].value for one in found])
         low, high = (np.array([getattr(one[name], end) for one in found]) for end in ("low", "high"))
         holds = ((low <= values.mean()) & (values.mean() <= high)).mean()
-        said = (high - low).mean() / 2 / 2.09  # Student's t of 19 degrees of freedom
+        stated = (high - low).mean() / 2 / 2.09  # Student's t of 19 degrees of freedom
         spread = values.std(ddof=1)
-        print(f"{name:10} mean {values.mean():8.4f}   spread {spread:7.4f}   said {said:7.4f}   holds {holds:.0%}")
+        print(f"{name:10} mean {values.mean():8.4f}   spread {spread:7.4f}   stated {stated:7.4f}   holds {holds:.0%}")
 
 
 def floors(prepared: Prepared, every: np.ndarray) -> None:
+    """Print floors from held-out patients, from splits by patient, and from splits by image."""
     training = prepared.splits == "train"
     patients = [name for name, there in zip(prepared.patients, training, strict=True) if there]
     real, unseen = every[training], every[~training]
@@ -75,6 +76,7 @@ def floors(prepared: Prepared, every: np.ndarray) -> None:
 
 
 def copies(prepared: Prepared, extractor: features.Extractor, every: np.ndarray) -> None:
+    """Print the false alarm rate on held-out patients, and what the search finds in disguised copies."""
     rng = np.random.default_rng(0)
     training, unseen = prepared.indices("train"), np.flatnonzero(prepared.splits != "train")
     pixels = memorisation._Pixels(pictures(prepared, training))
@@ -85,8 +87,8 @@ def copies(prepared: Prepared, extractor: features.Extractor, every: np.ndarray)
     alarms = []
     for draw in range(400):
         half = np.isin(groups, np.random.default_rng(draw).permutation(np.unique(groups))[::2])
-        alarms.append(min(memorisation._chance(one.ratio[half], one.ratio[~half]) for one in held) < SURE)
-    print(f"\nhalf of the held-out patients against the other half, 400 times: {np.mean(alarms):.2%} alarms")
+        alarms.append(min(memorisation._p_value(one.ratio[half], one.ratio[~half]) for one in held) < SURE)
+    print(f"\nhalf of the held-out patients against the other half, 400 times: {np.mean(alarms):.2%} false alarms")
 
     chosen = rng.permutation(len(training))[:COPIES]
     originals, others = pictures(prepared, training[chosen]), pictures(prepared, unseen)
@@ -95,27 +97,27 @@ def copies(prepared: Prepared, extractor: features.Extractor, every: np.ndarray)
         for name, given in ((f"training {kind}", originals), (f"unseen {kind}", others)):
             made = np.rint(change(given.astype(np.float64))).clip(0, 255).astype(np.uint8)
             found = [pixels.find(made), known.find(made)]
-            said = [
+            results = [
                 memorisation._nearness(one, theirs, prepared.names) for one, theirs in zip(found, held, strict=True)
             ]
             right = f"{(found[0].place == chosen).mean():.0%}" if given is originals else ""
-            print(f"{name:30}", *(f"{one.share_nearer.value:8.1%} {one.p_value:10.2g}   " for one in said), right)
+            print(f"{name:30}", *(f"{one.share_nearer.value:8.1%} {one.p_value:10.2g}   " for one in results), right)
 
 
 def _changes(rng: np.random.Generator) -> dict[str, Callable[[np.ndarray], Any]]:
-    """Of pictures float (N, H, W, C) in [0, 255]: what a copy may hide behind."""
+    """Return changes of pictures float (N, H, W, C) in [0, 255] that may disguise a copy."""
 
     def shifted(x: np.ndarray, by: int) -> np.ndarray:
         return np.pad(x, ((0, 0), (by, 0), (by, 0), (0, 0)), "edge")[:, : x.shape[1], : x.shape[2]]
 
     return {
-        "as they are": lambda x: x,
+        "unchanged": lambda x: x,
         "mirrored": lambda x: x[:, :, ::-1],
         "shifted by 2": lambda x: shifted(x, 2),
-        "with grain": lambda x: x + rng.normal(0, 15, x.shape),
+        "with noise": lambda x: x + rng.normal(0, 15, x.shape),
         "darker and flatter": lambda x: x * 0.7 + 15,
         "blurred": lambda x: ndimage.gaussian_filter(x, (0, 1.5, 1.5, 0)),
-        "turned by 3 degrees": lambda x: ndimage.rotate(x, 3, axes=(1, 2), reshape=False, order=1, mode="nearest"),
+        "rotated by 3 degrees": lambda x: ndimage.rotate(x, 3, axes=(1, 2), reshape=False, order=1, mode="nearest"),
     }
 
 

@@ -1,8 +1,8 @@
-"""Whether the distances see what a classifier's answer forgives: grain, stripes and blur on real, held-out X-rays.
+"""Sensitivity of the distances to noise, stripes and blur on held-out real X-rays, which predictions ignore.
 
     python -m benchmarks.feature_sensitivity --data ../shared/data/pneumonia/train
 
-Held-out images of one half of the patients against those of the other half, as they are and spoiled a little.
+Compares held-out images of one half of the patients with those of the other half, unchanged and slightly degraded.
 """
 
 import argparse
@@ -15,10 +15,10 @@ from gan_core.evaluation import features, fidelity
 from gan_core.evaluation.parts import held_out, pictures
 
 
-def spoiled(kind: str, given: np.ndarray) -> np.ndarray:
-    """Pictures uint8 (N, H, W, 1), with what generators leave behind; the numbers are grey levels and pixels."""
+def degraded(kind: str, given: np.ndarray) -> np.ndarray:
+    """Add a typical artefact of generators to pictures uint8 (N, H, W, 1); its number is in grey levels or pixels."""
     x = given.astype(np.float32)
-    if kind.startswith("grain"):
+    if kind.startswith("noise"):
         x += np.random.default_rng(0).normal(0, float(kind.split()[1]), x.shape)
     elif kind.startswith("stripes"):
         x[:, :, ::2] += float(kind.split()[1])
@@ -41,10 +41,10 @@ def main() -> None:
     given = pictures(prepared, index)
     real = extractor(given[ours])
     print(f"{options.extractor}: {ours.sum()} held-out images against {(~ours).sum()} of other patients")
-    for kind in ("as they are", "grain 4", "grain 8", "stripes 4", "stripes 8", "stripes 16", "blur 0.5"):
-        fake = extractor(spoiled(kind, given[~ours]))
+    for kind in ("unchanged", "noise 4", "noise 8", "stripes 4", "stripes 8", "stripes 16", "blur 0.5"):
+        fake = extractor(degraded(kind, given[~ours]))
         distance, kid = fidelity.frechet(real, fake), fidelity.kid(real, fake)
-        print(f"{kind:12} Frechet {distance:8.2f}   KID {kid.value:7.4f} ({kid.low:.4f} to {kid.high:.4f})")
+        print(f"{kind:12} Fréchet {distance:8.2f}   KID {kid.value:7.4f} ({kid.low:.4f} to {kid.high:.4f})")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The figures that the app and the trainer were designed for, each measured by its own benchmark."""
+"""The performance figures of the app and the trainer with their goals; each has its own benchmark."""
 
 import contextlib
 import json
@@ -20,7 +20,7 @@ from dashboard.library.store import Library
 from gan_core.decode.worker import DecodeWorker
 
 SEEDS = ("gan_baseline", "cgan_baseline", "bigan_baseline", "dcgan_baseline")
-TRAIN_SECONDS = {"dcgan_baseline": 16.0}  # of steps; of the others 10
+TRAIN_SECONDS = {"dcgan_baseline": 16.0}  # seconds of training steps; 10 for other presets
 VISITS = 10
 MEGA = 1e6
 
@@ -31,8 +31,8 @@ class Figure:
 
     Attributes:
         unit: "s", "ms", "MB", "kB" or "times".
-        aim: what it was designed for, in its unit; at least as much where the unit is "times", else at most.
-        timed: whether it is a time, which a busy or slower machine lengthens like the yardstick.
+        aim: the goal in this unit: a minimum if the unit is "times", else a maximum; None: no goal.
+        timed: whether it is a time, which grows on a slow or busy machine as the yardstick does.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Figure:
     timed: bool = True
 
     def met(self, value: float) -> bool | None:
-        """Whether the aim is met; None where there is none."""
+        """Return whether the aim is met; None if there is none."""
         if self.aim is None:
             return None
         return value >= self.aim if self.unit == "times" else value <= self.aim
@@ -73,7 +73,7 @@ Source = Callable[[], Measured]
 
 
 def yardstick() -> float:
-    """Seconds of a piece of work that none of our code touches: the machine as it is at this moment."""
+    """Return the seconds of a fixed task without GANray's code: the machine's speed at this moment."""
     torch.manual_seed(0)
     network = nn.Sequential(nn.Conv2d(3, 32, 3), nn.ReLU(), nn.Conv2d(32, 32, 3), nn.ReLU(), nn.Conv2d(32, 3, 3))
     images, numbers = torch.randn(8, 3, 96, 96), np.random.default_rng(0).random(500_000)
@@ -89,7 +89,7 @@ def yardstick() -> float:
 
 @contextlib.contextmanager
 def sources() -> Iterator[dict[str, Source]]:
-    """What measures the figures, by the names that the command takes; each call is one round."""
+    """Yield the functions that measure the figures, by the command's part names; each call is one round."""
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         yield {
@@ -155,7 +155,7 @@ def _app() -> Measured:
 
 
 def _warm(page: Page, url: str) -> float:
-    """Seconds from a click that changes the whole page until the server has said its last word, the median of a few."""
+    """Return the median seconds from a click that changes the whole page until the server has finished."""
     page.goto(url)
     page.locator(app_start.GRIDS).nth(3).wait_for()
     page.wait_for_timeout(1000)

@@ -1,12 +1,12 @@
-"""How long a visitor of the live tab waits for a translation, and whether memory stays flat over a hundred of them.
+"""Latency of a translation in the live tab, and memory over a hundred translations.
 
     python -m benchmarks.live_latency RUN ... [--runs DIR]
     python -m benchmarks.live_latency --untrained cyclegan_resnet --size 256
     python -m benchmarks.live_latency --generate cgan --visits 10
 
-First picture: bytes of a 256 px PNG, decoded in the warm worker, brought to the network's size, translated, and its PNG
-encoded. The rest: gate, way back with its error, and the heat map of the change. Nothing else should run meanwhile.
-With --generate: until 64 pictures are on the page, until the first classifier has looked at them, and the second.
+First picture: the bytes of a 256 px PNG are decoded in the warm worker, resized, translated and encoded as PNG. Rest:
+input check, cycle back with its error, and heat map of the change. With --generate: the time until 64 pictures are
+ready, until the first classifier's predictions, and until the second's. Run nothing else meanwhile.
 """
 
 import argparse
@@ -25,8 +25,7 @@ from gan_core import images, inference
 from gan_core.config import RunConfig, to_dict
 from gan_core.decode.worker import DecodeWorker
 from gan_core.families import loading, registry
-from gan_core.inference import Model, input_check, translation
-from gan_core.inference import precision as settled_networks
+from gan_core.inference import Model, input_check, precision, translation
 from gan_core.phantoms.chest import xray
 from gan_core.runs import Run, default_root, find_run
 
@@ -38,13 +37,14 @@ REST = ("gate", "way back", "heat map")
 
 
 def untrained(preset: str, size: int) -> Model:
-    """A preset's networks as they are before the first step: as fast as trained ones.
+    """Return a preset's networks with initial weights, which are as fast as trained ones.
 
-    How far bfloat16 is from float32 only trained networks say: here it is taken wherever it is faster.
+    Only trained networks show the difference between bfloat16 and float32, so here bfloat16 is used wherever it is
+    faster.
     """
-    settled_networks.GREYS = math.inf
+    precision.GREYS = math.inf
     definition = loading.load_family(registry.find_preset(preset).family)
-    settled = RunConfig(
+    config = RunConfig(
         preset,
         definition.name,
         source="phantom:cxr",
@@ -65,19 +65,19 @@ def untrained(preset: str, size: int) -> Model:
         subject="chest X-ray",
     )
     torch.manual_seed(0)
-    family = loading.build(definition.name, settled.settings, (1, size, size), 2, training=False)
-    return Model(Run(Path(f"untrained {preset}")), settled, family.place("cpu").eval().requires_grad_(False))
+    family = loading.build(definition.name, config.settings, (1, size, size), 2, training=False)
+    return Model(Run(Path(f"untrained {preset}")), config, family.place("cpu").eval().requires_grad_(False))
 
 
 def uploads() -> list[bytes]:
-    """PNG files of phantoms, without and with disease."""
+    """Return PNG files of phantoms, with and without disease."""
     kinds = [xray.CLASSES[number % len(xray.CLASSES)] for number in range(UPLOADS)]
     drawn = [xray.draw(kind, 900_000 + number, SIZE).image for number, kind in enumerate(kinds)]
     return [images.png_bytes(np.rint(picture[..., None] * 255).astype(np.uint8)) for picture in drawn]
 
 
 def visit(model: Model, worker: DecodeWorker, data: bytes) -> dict[str, float]:
-    """Milliseconds of each step."""
+    """Translate one upload; return the milliseconds of each step."""
     took: dict[str, float] = {}
     began = time.perf_counter()
 
@@ -104,7 +104,7 @@ def visit(model: Model, worker: DecodeWorker, data: bytes) -> dict[str, float]:
 
 
 def latency(model: Model, worker: DecodeWorker, files: list[bytes], visits: int) -> None:
-    """Print p50 and p95 of the steps and of their two sums."""
+    """Print p50 and p95 of the steps and of the sums "first picture" and "the rest"."""
     for number in range(WARM):
         visit(model, worker, files[number % len(files)])
     took = [visit(model, worker, files[number % len(files)]) for number in range(visits)]
@@ -125,24 +125,24 @@ def _row(name: str, values: list[float]) -> None:
 
 
 def generating(name: str, runs: Path, visits: int) -> None:
-    """Print p50 and p95 of the steps of Generate and of the way between two classes, where there are two."""
+    """Print p50 and p95 of the steps of Generate and, if the run has two classes, of the interpolation between them."""
     models = ModelCache(runs)
     kinds = ["new", "between"] if len(models.get(name).classes) > 1 else ["new"]
     for kind in kinds:
         took: list[list[float]] = []
-        for visit in range(visits + 1):  # the first one pays for set-up
+        for visit in range(visits + 1):  # the first visit includes set-up
             began = time.perf_counter()
-            wanted = generate.GenerateRequest(kind, name, seed=visit, count=generate.MOST, opinions=True)
-            took.append([(time.perf_counter() - began) * 1000 for _ in generate.draw(models, wanted)])
+            request = generate.GenerateRequest(kind, name, seed=visit, count=generate.MOST, opinions=True)
+            took.append([(time.perf_counter() - began) * 1000 for _ in generate.draw(models, request)])
         print(
             f"\n{name}, {kind}, {torch.get_num_threads()} threads\n{'':<16}{'p50':>8}{'p95':>8}  ms, of {visits} visits"
         )
-        for step, values in zip(("pictures", "an opinion", "both"), zip(*took[1:], strict=True), strict=False):
+        for step, values in zip(("pictures", "one prediction", "both"), zip(*took[1:], strict=True), strict=False):
             _row(step, list(values))
 
 
 def memory(model: Model, worker: DecodeWorker, files: list[bytes], translations: int) -> None:
-    """Print the resident memory of this process and of the worker before and after so many translations."""
+    """Print the resident memory of this process and of the worker before and after the translations."""
     assert worker.process is not None
     watched = [psutil.Process(), psutil.Process(worker.process)]
     seen = []
@@ -158,11 +158,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", metavar="RUN", nargs="*", help="runs that translate")
     parser.add_argument("--runs", type=Path, default=default_root(), metavar="DIR")
-    parser.add_argument("--untrained", metavar="PRESET", action="append", default=[], help="a preset's fresh networks")
+    parser.add_argument(
+        "--untrained", metavar="PRESET", action="append", default=[], help="networks of a preset with initial weights"
+    )
     parser.add_argument("--size", type=int, default=256, help="pixels a side of untrained networks (default 256)")
     parser.add_argument("--generate", metavar="RUN", action="append", default=[], help="a run that generates")
     parser.add_argument("--visits", type=int, default=40)
-    parser.add_argument("--translations", type=int, default=100, help="over which memory is watched")
+    parser.add_argument("--translations", type=int, default=100, help="number of translations for the memory")
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     if not (options.names or options.untrained or options.generate):

@@ -1,10 +1,10 @@
-"""How the app bears many runs and many readers: 200 runs listed, eight browser sessions at once on one server.
+"""Load on the app: a list of 200 runs, and eight browser sessions at once on one server.
 
     python -m benchmarks.many_runs
 
-Makes the runs in a scratch folder, serves them on a free port, and opens Compare eight times in headless Chromium, each
-in a profile of its own. Prints how long listing takes, how long each session waits for its page and for an answer of
-the server, alone and while all eight ask at once, and how much memory the server has taken for each.
+Makes the runs in a scratch folder, serves them on a free port, and opens Compare in eight headless Chromium profiles.
+Prints the time to list the runs, the time of each session until its page is complete, the response time of the server
+for one session and for eight at once, and the server's memory for each session.
 """
 
 import os
@@ -34,7 +34,7 @@ DONE = "[data-testid='stApp'][data-test-script-state='notRunning']"
 
 
 def make(root: Path) -> None:
-    """200 runs: a few are drawn, the others are copies of them."""
+    """Make 200 runs: a few new ones, and copies of them."""
     for seed, preset in enumerate(PRESETS):
         make_run(root, f"run-{seed:03d}", preset, 10, 100, seed=seed)
     for number in range(len(PRESETS), RUNS):
@@ -42,7 +42,7 @@ def make(root: Path) -> None:
 
 
 def list_runs(root: Path) -> tuple[float, float]:
-    """Seconds to list the runs, when no file was read before, and after that (median of five)."""
+    """Return the seconds to list the runs at first, and after that (median of five)."""
     library = Library(root)
     times = []
     for _ in range(6):
@@ -53,7 +53,7 @@ def list_runs(root: Path) -> tuple[float, float]:
 
 
 def start(root: Path) -> tuple["subprocess.Popen[bytes]", str]:
-    """The server's process and its address, once it answers."""
+    """Start the server; return its process and address once it answers."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -71,7 +71,7 @@ def start(root: Path) -> tuple["subprocess.Popen[bytes]", str]:
 
 
 def visit(browser: Browser, url: str, first: int) -> tuple[Page, float]:
-    """A browser profile with four runs, and the seconds until all of its page is there."""
+    """Open four runs in a new browser profile; return the page and the seconds until it is complete."""
     page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
     page.set_default_timeout(WAIT)
     began = time.perf_counter()
@@ -82,7 +82,7 @@ def visit(browser: Browser, url: str, first: int) -> tuple[Page, float]:
 
 
 def ask(pages: list[Page]) -> list[float]:
-    """Seconds from a click in each of these pages, all at once, until the server has drawn it again."""
+    """Click in all of these pages at once; return the seconds until each is updated."""
     before = [page.get_by_test_id("stTable").first.inner_text() for page in pages]
     began = time.perf_counter()
     for page in pages:
@@ -93,7 +93,7 @@ def ask(pages: list[Page]) -> list[float]:
             "old => document.querySelector('[data-testid=stTable]')?.innerText !== old",
             arg=text,
             timeout=WAIT,
-            polling=50,  # a page that is not in front draws no frames to wait for
+            polling=50,  # a background page renders no frames to wait for
         )
         times.append(time.perf_counter() - began)
     for page in pages:
@@ -107,7 +107,7 @@ def main() -> None:
         root.mkdir()
         make(root)
         cold, warm = list_runs(root)
-        print(f"{RUNS} runs listed: {cold:.2f} s at first, then {warm:.3f} s")
+        print(f"list of {RUNS} runs: {cold:.2f} s at first, then {warm:.3f} s")
         path = find_browser()
         process, url = start(root)
         try:
@@ -122,7 +122,7 @@ def main() -> None:
 
 
 def measure(browser: Browser, url: str, server: psutil.Process) -> None:
-    """Open the sessions one after the other, then let all of them ask at once."""
+    """Open the sessions one after the other, then click in all of them at once, and print the results."""
 
     def memory() -> float:
         return server.memory_info().rss / 1e6
@@ -145,8 +145,8 @@ def measure(browser: Browser, url: str, server: psutil.Process) -> None:
     rounds = [ask(pages) for _ in range(ROUNDS)]
     every = [seconds for each in rounds for seconds in each]
     print(
-        f"an answer of the server: {alone:.2f} s for one alone; {SESSIONS} at once: "
-        f"median {statistics.median(every):.2f} s, the last {max(every):.2f} s; server at {memory():.0f} MB"
+        f"response of the server: {alone:.2f} s for one session; {SESSIONS} at once: "
+        f"median {statistics.median(every):.2f} s, slowest {max(every):.2f} s; server at {memory():.0f} MB"
     )
 
 

@@ -1,9 +1,9 @@
-"""How near a translated MRI slice comes to the true one of the same anatomy: SSIM and PSNR inside the head.
+"""SSIM and PSNR of translated MRI slices against the true slices of the same anatomy, inside the head.
 
     python -m benchmarks.mri_pairs RUN --data ../shared/data/mri
 
-Takes the validation pairs of the T1/T2 slices, at the run's size, and puts beside each score what doing nothing would
-have scored.
+Takes the validation pairs of the T1/T2 slices at the run's size. Each score stands beside that of the untranslated
+slice.
 """
 
 import argparse
@@ -25,15 +25,15 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, default=default_root())
     options = parser.parse_args()
     model = inference.load(find_run(options.run, options.runs))
-    settled = model.config
+    config = model.config
 
     def read(path: Path) -> np.ndarray:
-        picture = image_files.resize(image_files.decode(path), settled.image_size, settled.fit)
+        picture = image_files.resize(image_files.decode(path), config.image_size, config.fit)
         return image_files.quantise(picture).transpose(1, 2, 0)
 
     found = pairs(options.data / "val")
-    print(f"{len(found)} pairs, one head, neighbouring slices, {settled.image_size} px")
-    print("direction  pair                       SSIM  nothing    PSNR  nothing")
+    print(f"{len(found)} pairs, one head, neighbouring slices, {config.image_size} px")
+    print("direction  pair                       SSIM   before    PSNR   before")
     for source, target in (("T1", "T2"), ("T2", "T1")):
         rows = []
         for files in found:
@@ -46,9 +46,10 @@ def main() -> None:
 
 
 def show(source: str, target: str, name: str, row: Sequence[float]) -> None:
-    similarity, decibels, nothing, nothing_decibels = row
+    """Print a row of the table."""
+    ssim, psnr, untranslated_ssim, untranslated_psnr = row
     print(
-        f"{source} to {target}   {name:<24}{similarity:7.3f}  {nothing:7.3f}  {decibels:6.2f}  {nothing_decibels:7.2f}"
+        f"{source} to {target}   {name:<24}{ssim:7.3f}  {untranslated_ssim:7.3f}  {psnr:6.2f}  {untranslated_psnr:7.2f}"
     )
 
 

@@ -1,10 +1,10 @@
-"""How well a small classifier tells phantoms from real X-rays, and phantom kinds apart; and how fast they are drawn.
+"""Realism of phantoms: how well a small classifier separates them from real X-rays and by class; drawing speed.
 
     python -m benchmarks.phantom_realism --real FOLDER [--images 1200] [--size 64] [--epochs 12]
 
-Real images are drawn evenly from the folder's sub-folders of images; phantoms come in equal shares of the four kinds.
-Both are split 75/25; figures are of the held-out part after the last epoch. 50 % accuracy would mean that phantoms
-cannot be told apart; a classifier that sees only blurred 8 x 8 pictures is the control.
+Real images come evenly from the folder's sub-folders; phantoms come in equal shares of the four classes. Both are split
+75/25, and the results are of the held-out part after the last epoch. An accuracy of 50 % would mean that phantoms and
+real X-rays are indistinguishable. The control is a classifier of the same pictures reduced to 8 x 8.
 """
 
 import argparse
@@ -24,7 +24,7 @@ SUFFIXES = {".png", ".jpg", ".jpeg"}
 
 
 def real_images(folder: Path, count: int, size: int) -> np.ndarray:
-    """(count, size, size) float32 in [0, 1]: centre crops, an even share of each folder of images, at least one."""
+    """Return centre crops float32 (count, size, size) in [0, 1], an even share of each folder, at least one image."""
     groups: dict[Path, list[Path]] = {}
     for path in sorted(folder.rglob("*")):
         if path.suffix.lower() in SUFFIXES:
@@ -57,7 +57,7 @@ def small_net(classes: int, width: int = 24) -> nn.Module:
 
 
 def auc(scores: np.ndarray, labels: np.ndarray) -> float:
-    """Area under the ROC curve: the chance that a positive scores above a negative."""
+    """Return the area under the ROC curve: the probability that a positive scores above a negative."""
     order = scores.argsort().argsort() + 1.0
     positive = int(labels.sum())
     return float((order[labels == 1].sum() - positive * (positive + 1) / 2) / (positive * (len(labels) - positive)))
@@ -107,11 +107,11 @@ def main() -> None:
     each, busy = wall / options.images * 1e3, cpu / options.images * 1e3
     print(f"{options.size} px: {each:.2f} ms a phantom ({busy:.2f} ms of CPU)")
     pictures = np.stack([phantom.image for phantom in phantoms])
-    # Stored pictures have 8 bits; without this the grey levels alone would tell.
+    # Stored pictures have 8 bits; unrounded grey levels would reveal the phantoms.
     pictures = (pictures * 255).round().astype(np.float32) / 255
     kinds = np.arange(options.images, dtype=np.int64) % 4
     accuracy, _, table = held_out(pictures, kinds, 2 * options.epochs)
-    print(f"kinds apart ({', '.join(CLASSES)}): accuracy {accuracy:.3f} held out (chance 0.25)\n{table}")
+    print(f"by class ({', '.join(CLASSES)}): accuracy {accuracy:.3f} held out (chance 0.25)\n{table}")
     if options.real is None:
         return
     real = real_images(options.real, options.images, options.size)

@@ -1,11 +1,10 @@
-"""What a comparison of 500 runs costs on 64 graphics cards: the schedule, and the folder of runs that they share.
+"""Cost of a comparison of 500 runs on 64 graphics cards: the schedule, and the load on the shared run folder.
 
     python -m benchmarks.schedule [--runs 500] [--slots 64] [--faster 1]
 
-Simulated, from measured parts: how long each shipped run took and how large its files are, and what this machine needs
-to start a worker, to write a status, to list the runs. Tasks are handed out longest first; the order in which they were
-asked for is drawn beside it. `--faster` divides the durations, which are those of one processor: what it is for a
-graphics card has to be measured on one.
+It simulates the schedule from measured parts: the durations and file sizes of the shipped runs, and this machine's time
+to start a worker, to write a status and to list the runs. Tasks run longest first; the requested order is simulated for
+comparison. `--faster` divides the durations, which are those of one processor; measure that factor on a graphics card.
 """
 
 import argparse
@@ -34,16 +33,16 @@ DEATHS = 1 / 200  # worker deaths an hour, each of which costs the time since th
 
 @dataclass(frozen=True)
 class Kind:
-    """A family's run as it was measured."""
+    """The measured duration and file sizes of one shipped run."""
 
     name: str
     seconds: float
     table: int  # bytes of metrics.csv at the end
-    checkpoint: int  # bytes of all weights, of which a checkpoint with its optimizers has about four times as many
+    checkpoint: int  # bytes of all weights; a checkpoint with its optimizers has about four times as many
 
 
 def measured() -> list[Kind]:
-    """The shipped runs that were trained whole."""
+    """Return the shipped runs that have weights and metrics."""
     found = []
     for run in runs.list_runs(ROOT / "runs"):
         metrics = run.folder / runs.METRICS
@@ -55,7 +54,7 @@ def measured() -> list[Kind]:
 
 
 def schedule(durations: list[float], slots: int, start: float, rng: np.random.Generator) -> tuple[float, float, int]:
-    """Seconds to the last end, share of the slots' time in training, and deaths, of tasks given out in order."""
+    """Run tasks in order; return seconds to the last end, the share of slot time in training, and worker deaths."""
     free = [0.0] * slots
     trained = deaths = 0.0
     for duration in durations:
@@ -70,7 +69,7 @@ def schedule(durations: list[float], slots: int, start: float, rng: np.random.Ge
 
 
 def start_seconds() -> float:
-    """What a worker needs before its first step: a process with torch, and the trainer's modules."""
+    """Return the median seconds to start a worker: a process that imports torch and the trainer's modules."""
     times = []
     for _ in range(3):
         begun = time.perf_counter()
@@ -82,7 +81,7 @@ def start_seconds() -> float:
 
 
 def folder_costs(count: int) -> tuple[float, float]:
-    """Milliseconds to write a status, and to list that many runs with where they stand."""
+    """Return the milliseconds to write a status, and to list `count` runs with their statuses."""
     (first, *_) = (run for run in runs.list_runs(ROOT / "runs") if run.reference)
     with tempfile.TemporaryDirectory() as place:
         root = Path(place)
@@ -105,7 +104,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=500)
     parser.add_argument("--slots", type=int, default=64)
-    parser.add_argument("--faster", type=float, default=1.0, help="than the shipped runs were trained")
+    parser.add_argument("--faster", type=float, default=1.0, help="speed-up over the training of the shipped runs")
     options = parser.parse_args()
     kinds, rng = measured(), np.random.default_rng(0)
     start = start_seconds()
@@ -114,11 +113,11 @@ def main() -> None:
     chosen = list(itertools.islice(itertools.cycle(kinds), options.runs))
     durations = [kind.seconds / options.faster * float(rng.normal(1, SPREAD)) for kind in chosen]
     bound = max(sum(durations) / options.slots, max(durations))
-    for order, tasks in (("as asked for", durations), ("longest first", sorted(durations, reverse=True))):
+    for order, tasks in (("requested order", durations), ("longest first", sorted(durations, reverse=True))):
         end, busy, deaths = schedule(tasks, options.slots, start, np.random.default_rng(1))
         print(
-            f"{options.runs} runs on {options.slots} slots, {order}: {end / 3600:.2f} h ({end / bound:.2f} of what is "
-            f"possible), {busy:.1%} of the time in training, {deaths} deaths"
+            f"{options.runs} runs on {options.slots} slots, {order}: {end / 3600:.2f} h ({end / bound:.2f} of the "
+            f"minimum), {busy:.1%} of the time in training, {deaths} deaths"
         )
     rows = statistics.mean(kind.table for kind in chosen)
     checkpoints = statistics.mean(4 * 2 * kind.checkpoint for kind in chosen)  # shipped in half precision
@@ -128,8 +127,8 @@ def main() -> None:
         f"disk's time), checkpoints {options.slots / _CHECKPOINT_SECONDS * checkpoints / 1e6:.1f} MB/s"
     )
     print(
-        f"shared folder on an object storage: {3 * options.slots / SEND_SECONDS:.0f} requests a second, tables sent "
-        f"again and again {options.slots / SEND_SECONDS * rows / 2 / 1e6:.1f} MB/s"
+        f"shared folder on an object storage: {3 * options.slots / SEND_SECONDS:.0f} requests a second, repeated "
+        f"upload of tables {options.slots / SEND_SECONDS * rows / 2 / 1e6:.1f} MB/s"
     )
 
 

@@ -1,10 +1,10 @@
-"""How long after the scrubber is let go all grids have changed, and whether anything is sent for it.
+"""Time from the release of the epoch scrubber until all grids have changed, and the requests sent for it.
 
     python -m benchmarks.scrubbing [--runs 8] [--epochs 50] [--moves 100]
 
-Makes the runs, opens them in Chromium, waits until every frame is there (warm), and moves the scrubber to epochs at
-random: from its release until every card shows the new epoch and the browser has drawn it. Then the same with a
-narrowed window and with differences, whose every pixel is computed. Nothing else should run meanwhile.
+Makes the runs, opens them in Chromium, waits until every frame is loaded, and moves the scrubber to random epochs. The
+time ends when every card shows the new epoch and the browser has rendered it. Then it repeats this with a grey-level
+window and with differences, which compute every pixel. Run nothing else meanwhile.
 """
 
 import argparse
@@ -21,10 +21,10 @@ from tests.helpers.serving import serve
 from tests.helpers.sheets import cards, ready, wait_for_all
 
 PRESETS = ("gan", "dcgan", "cgan", "bigan")
-GOAL = 150  # ms, of the slowest of twenty
+GOAL = 150  # ms, for the 95th percentile
 LOOKS = {"plain": {}, "windowed": {"window": 50, "level": 60}, "difference": {"against": 0}}
 
-# Lets the range go at an epoch, as the mouse does, and waits for the cards and then for the picture on the screen.
+# Releases the slider at an epoch, as the mouse does, and waits for the cards and then for the rendered frame.
 MOVE = """async epoch => {
     const find = (selector) => {
         for (const host of document.querySelectorAll("[data-testid=stBidiComponentIsolated]")) {
@@ -49,7 +49,7 @@ MOVE = """async epoch => {
 
 
 def measure(page: Page, epochs: int, moves: int) -> list[float]:
-    """Milliseconds of each move, to an epoch drawn at random that is not the one before."""
+    """Return the milliseconds of each move to a random epoch that differs from the one before."""
     rng = np.random.default_rng(0)
     took, at = [], epochs
     for _ in range(moves):
@@ -59,7 +59,7 @@ def measure(page: Page, epochs: int, moves: int) -> list[float]:
 
 
 def visit(page: Page, url: str, count: int, epochs: int, moves: int) -> None:
-    """Print what one look at the runs took."""
+    """Print the times of each view of the runs."""
     sent: list[str] = []
 
     def follow(socket: WebSocket) -> None:
@@ -92,7 +92,7 @@ def visit(page: Page, url: str, count: int, epochs: int, moves: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=8)
-    parser.add_argument("--epochs", type=int, default=50, help="each with a sheet")
+    parser.add_argument("--epochs", type=int, default=50, help="epochs of each run, each with a sheet")
     parser.add_argument("--moves", type=int, default=100)
     options = parser.parse_args()
     expect.set_options(timeout=120_000)

@@ -1,12 +1,12 @@
-"""What could compute the live tab's pictures on this processor: how long each takes, and how far it is from float32.
+"""Inference engines for the live tab on this processor: the time of each, and its difference from float32.
 
     python -m benchmarks.serving [PRESET or RUN ...] [--size 256] [--count 64] [--calls 15] [--threads 2]
 
-Torch as it is in float32 and in bfloat16; settled, as the live tab has it: kernels folded and brought to bfloat16 once;
-`torch.compile` in both precisions, ONNX Runtime, and OpenVINO in both where it is installed. Translators get a drawn
-X-ray, generators draw `--count` of 64 px. A preset's fresh networks are as fast as trained ones, but how far apart
-pictures are only a trained run says. Calls go round all engines in turn, so that what disturbs the machine disturbs
-all. Nothing else should run meanwhile.
+Engines: torch in float32 and in bfloat16; folded, as in the live tab: kernels folded and cast to bfloat16 once;
+`torch.compile` in both precisions; ONNX Runtime; and OpenVINO in both, if installed. Translators get a drawn X-ray;
+generators make `--count` pictures of 64 px. A preset's untrained networks are as fast as trained ones, but only a
+trained run shows the difference between pictures. Calls alternate between all engines, so that other load affects all
+of them. Run nothing else meanwhile.
 """
 
 import argparse
@@ -33,7 +33,7 @@ Engine = Callable[[], Tensor]
 
 
 def engines(network: nn.Module, given: tuple[Tensor, ...], graph: bytes, threads: int) -> Iterator[tuple[str, Engine]]:
-    """Name and call of each engine that is installed; what it costs to get ready is paid when it is asked for."""
+    """Yield name and call of each installed engine; the next one is prepared only when it is requested."""
 
     def run(module: Callable[..., Tensor], bfloat16: bool) -> Engine:
         def call() -> Tensor:
@@ -44,9 +44,9 @@ def engines(network: nn.Module, given: tuple[Tensor, ...], graph: bytes, threads
 
     yield "float32", run(network, False)
     yield "bfloat16", run(network, True)
-    settled = copy.deepcopy(network)
-    fold_and_cast(settled, torch.bfloat16)
-    yield "settled, bfloat16", run(settled, True)
+    folded = copy.deepcopy(network)
+    fold_and_cast(folded, torch.bfloat16)
+    yield "folded, bfloat16", run(folded, True)
     for name, bfloat16 in (("compiled, float32", False), ("compiled, bfloat16", True)):
         torch.compiler.reset()
         yield name, run(torch.compile(network), bfloat16)
@@ -77,7 +77,7 @@ def _openvino(graph: bytes, arrays: list[np.ndarray], threads: int, precision: s
 
 
 def compare(name: str, size: int, count: int, calls: int, threads: int) -> None:
-    """Print a row for each engine."""
+    """Measure a run or preset and print a row for each engine."""
     fresh = name in registry.presets()
     translates = registry.find_preset(name).task == "translate" if fresh else False
     model: Model = untrained(name, size if translates else 64) if fresh else inference.load(name)
@@ -102,12 +102,14 @@ def compare(name: str, size: int, count: int, calls: int, threads: int) -> None:
             engine()
             took[label].append((time.perf_counter() - began) * 1000)
     what = f"one picture of {size} px" if target else f"{count} pictures of {size} px"
-    print(f"\n{name}, {what}, {threads} threads\n{'':<20}{'median':>8}{'10 to 90 %':>16}    greys off  ready after")
+    print(f"\n{name}, {what}, {threads} threads\n{'':<20}{'median':>8}{'10 to 90 %':>16}   grey diff.  ready after")
     for label, (engine, seconds) in ready.items():
         slow, middle, fast = np.percentile(took[label], (90, 50, 10))
         off = float((engine().float() - expected.float()).abs().flatten().quantile(0.999)) * 127.5
-        said = "" if fresh else f"{off:.2f}"
-        print(f"{label:<20}{middle:>5.0f} ms{fast:>8.0f} to {slow:.0f} ms{said:>10}{seconds:>10.1f} s", flush=True)
+        difference = "" if fresh else f"{off:.2f}"
+        print(
+            f"{label:<20}{middle:>5.0f} ms{fast:>8.0f} to {slow:.0f} ms{difference:>10}{seconds:>10.1f} s", flush=True
+        )
 
 
 def main() -> None:

@@ -1,10 +1,10 @@
-"""Where the time of a training step goes, family by family, and what torch.compile makes of it.
+"""Time of a training step by kind of operation for each preset, and the effect of torch.compile.
 
     python -m benchmarks.step_profile [PRESET ...] [--compiled] [--threads 1] [--steps 12]
 
-Processor time, and time by the clock, of one step at the preset's own size and batch, bfloat16 where the processor has
-it, of the eager step as shares of what its operations cost; with --compiled, the same step with every network compiled
-that a family does not take second derivatives through (torch.compile knows none).
+Prints processor time and wall time of one eager step at the preset's own size and batch, in bfloat16 if the processor
+supports it, and the shares of its operations. --compiled also times the step with compiled networks, except those that
+a family differentiates twice, which torch.compile does not support.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from gan_core.families.base import Family
 from gan_core.families.loading import load_family
 
 PRESETS = ("gan", "dcgan", "cgan", "bigan", "acgan", "r3gan", "vae", "cyclegan_resnet_light", "cut", "pix2pix_light")
-# The first that a name matches; what is left is "other".
+# The first matching pattern decides; unmatched operations are "other".
 KINDS = {
     "convolutions": r"conv|mkldnn|unfold|im2col",
     "matrices": r"addmm|aten::mm|bmm|linear",
@@ -56,13 +56,13 @@ def main() -> None:
 
 
 def prepared(name: str) -> tuple[Family, Callable[[], object]]:
-    """A family of a preset, and what does one step of it on made-up pictures."""
+    """Return the family of a preset, and a function that runs one of its steps on random pictures."""
     found = load_family(registry.find_preset(name).family)
     translates = found.family.task == "translate"
-    settled = config.parse_settings(found.config, found.presets[name], [])
+    settings = config.parse_settings(found.config, found.presets[name], [])
     size, batch = (128, 1) if translates else (64, 32)
     torch.manual_seed(0)
-    family = found.family(settled, (1, size, size), 2).place("cpu")
+    family = found.family(settings, (1, size, size), 2).place("cpu")
     family.steps = 1000
     family.train()
     family.averages.eval()
@@ -84,7 +84,7 @@ def multiplies_bfloat16() -> bool:
 
 
 def milliseconds(step: Callable[[], object], steps: int) -> tuple[float, float]:
-    """Processor time, which what else runs changes little, and time by the clock."""
+    """Return the median milliseconds of a step: processor time, which other load hardly changes, and wall time."""
     for _ in range(4):
         step()
     times = []
@@ -97,7 +97,7 @@ def milliseconds(step: Callable[[], object], steps: int) -> tuple[float, float]:
 
 
 def spent(step: Callable[[], object]) -> dict[str, float]:
-    """Shares of a step's own time by kind of operation."""
+    """Return the shares of a step's time by kind of operation."""
     with profile(activities=[ProfilerActivity.CPU]) as seen:
         for _ in range(3):
             step()

@@ -1,9 +1,9 @@
-"""What a step of each translator costs: seconds, the memory of the process at its height, the weights it holds.
+"""Cost of a training step of each translator: seconds, peak memory, number of weights.
 
     python -m benchmarks.translators [PRESET ...] [--size 128] [--steps 5]
 
-Each preset trains in a process of its own, batch 1 (one picture each way, or one pair), bfloat16. Memory is what the
-process holds at most beyond what it held before its networks were made. Nothing else should run meanwhile.
+Each preset trains in its own process with batch 1 (one picture in each direction, or one pair) in bfloat16. Memory is
+the process's peak minus its memory before the networks were built. Run nothing else meanwhile.
 """
 
 import argparse
@@ -24,7 +24,7 @@ PRESETS = ("cyclegan_resnet", "cut", "fastcut", "cyclegan_unet", "pix2pix")
 
 
 def measure(preset: str, size: int, steps: int) -> dict[str, float]:
-    """Seconds of a step, the median of some after two; megabytes at the height; millions of weights."""
+    """Return the median seconds of a step after two warm-up steps, the peak memory in MB, and millions of weights."""
     devices.keep_freed_memory()
     definition = loading.load_family(registry.find_preset(preset).family)
     before = psutil.Process().memory_info().rss
@@ -37,9 +37,9 @@ def measure(preset: str, size: int, steps: int) -> dict[str, float]:
             family.train_step(real.clone(), torch.tensor([0, 1]))
         family.step += 1
         times.append(time.perf_counter() - began)
-    height = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # Linux counts in kB
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # Linux counts in kB
     weights = sum(parameter.numel() for parameter in family.parameters())
-    return {"seconds": statistics.median(times[2:]), "memory": (height - before) / 1e6, "weights": weights / 1e6}
+    return {"seconds": statistics.median(times[2:]), "memory": (peak - before) / 1e6, "weights": weights / 1e6}
 
 
 def main() -> None:
@@ -47,13 +47,13 @@ def main() -> None:
     parser.add_argument("presets", nargs="*", metavar="PRESET", help=f"default: {', '.join(PRESETS)}")
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--steps", type=int, default=5)
-    parser.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)  # in the process of one preset
+    parser.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)  # for the subprocess of one preset
     options = parser.parse_args()
     if options.alone:
         print(json.dumps(measure(options.presets[0], options.size, options.steps)))
         return
     print(f"{options.size} px, {torch.get_num_threads()} threads, torch {torch.__version__}")
-    print("| preset | seconds a step | memory at its height, MB | weights, million |\n| --- | --- | --- | --- |")
+    print("| preset | seconds a step | peak memory, MB | weights, million |\n| --- | --- | --- | --- |")
     for preset in options.presets or PRESETS:
         command = [sys.executable, "-m", "benchmarks.translators", preset, "--alone"]
         command += ["--size", str(options.size), "--steps", str(options.steps)]

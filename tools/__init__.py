@@ -1,1 +1,1 @@
-"""For maintainers: train the judges, ship runs, take the pictures of the documents."""
+"""For maintainers: train the shipped classifiers, ship reference runs, write parts of the documentation."""

@@ -1,4 +1,4 @@
-"""For maintainers: writes the table of a run's options in docs/training.md from `gan_core.options`.
+"""Writes the table of a run's options in docs/training.md from `gan_core.options`.
 
 python -m tools.document_options
 """
@@ -20,30 +20,30 @@ def main() -> None:
 
 
 def replaced(text: str) -> str:
-    """The page with the table as it has to be."""
+    """Return the page with the current table."""
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
-    assert begin and end, f"{PAGE} has no place for the table"
+    assert begin and end, f"{PAGE} lacks the two comments around the table"
     return f"{before}{BEGIN}\n{table()}\n{END}{after}"
 
 
 def table() -> str:
-    """A row for each option, in the order of --help."""
-    rows = [f"| {_written(one)} | {_told(one)} |" for one in declared().values() if one.flag]
+    """Return the table: a row for each option, in the order of --help."""
+    rows = [f"| {_usage(one)} | {_description(one)} |" for one in declared().values() if one.flag]
     return "\n".join(["| option | what it says |", "| --- | --- |", *rows])
 
 
-def _written(one: Option) -> str:
-    """The option as it is typed: `--epochs EPOCHS`."""
+def _usage(one: Option) -> str:
+    """Return the option as a user types it: `--epochs EPOCHS`."""
     value = "" if one.kind is bool else one.placeholder
     if one.choices:
         value = " or ".join(str(choice) for choice in one.choices)
     return f"`{f'{one.flag} {value}'.strip()}`"
 
 
-def _told(one: Option) -> str:
-    said = one.description
-    return " ".join(filter(None, (f"{said[:1].upper()}{said[1:]}." if said else "", one.more)))
+def _description(one: Option) -> str:
+    text = one.description
+    return " ".join(filter(None, (f"{text[:1].upper()}{text[1:]}." if text else "", one.more)))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Pictures to build and to try the gate with: what belongs, and a great deal that does not.
+"""Pictures to train and test the input check: medical pictures, and many that are not.
 
 All are float32 (H, W, C) in [0, 1].
 """
@@ -15,7 +15,7 @@ from gan_core.data.readers import phantom
 from gan_core.decode import image_files
 from gan_core.errors import UserError
 
-# What is done to a picture that belongs, so that it no longer does.
+# Changes after which a medical picture must be refused.
 DISGUISES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "on the side": lambda picture: np.rot90(picture).copy(),
     "on the other side": lambda picture: np.rot90(picture, 3).copy(),
@@ -25,14 +25,14 @@ DISGUISES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 
 def phantoms(kind: str, count: int, first: int) -> Iterator[np.ndarray]:
-    """Drawn pictures of every class in turn, from the seed `first` on."""
+    """Draw phantoms of every class in turn, from the seed `first` on."""
     module = phantom.drawer(kind)
     for number in range(count):
         yield module.draw(module.CLASSES[number % len(module.CLASSES)], first + number, 96).image[..., None]
 
 
 def scrambled(stack: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
-    """X-rays (N, S, S) that are none any more: tiles exchanged, small details enlarged, two laid over each other."""
+    """Make X-rays (N, S, S) unrecognisable: swap tiles, enlarge a detail, or blend two pictures."""
     found = []
     for index, picture in enumerate(stack):
         side = len(picture)
@@ -53,7 +53,7 @@ def scrambled(stack: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
 
 
 def none(count: int, seed: int) -> Iterator[np.ndarray]:
-    """Noise, textures, drawings, letters and pieces of photographs, as many as asked for, grey (H, W, 1)."""
+    """Yield `count` pictures of noise, textures, drawings, letters or photographs, grey (H, W, 1)."""
     kinds = (_white, _clouds, _clouds, _stripes, _shapes, _shapes, _ramp, _letters, _photograph, _photograph, _blobs)
     for number in range(count):
         rng = np.random.default_rng([seed, number])
@@ -64,7 +64,7 @@ def none(count: int, seed: int) -> Iterator[np.ndarray]:
 
 
 def unseen() -> dict[str, list[np.ndarray]]:
-    """Kinds that play no part in building the gate, by what they are."""
+    """Return pictures of kinds that have no part in training, by kind."""
     found = {"photographs of scikit-image": [], "drawings and letters of scikit-image": []}
     drawings = ("chessboard", "horse", "logo", "page", "text", "phantom", "no_time", "color")
     for path in _pictures_of("skimage", "data"):
@@ -87,7 +87,7 @@ def unseen() -> dict[str, list[np.ndarray]]:
 
 
 def _piece(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """A random square of a picture, at least a third of its shorter side."""
+    """Return a random square of a picture, at least a third of its shorter side."""
     shorter = min(picture.shape[:2])
     side = int(rng.integers(max(shorter // 3, 8), shorter + 1))
     y, x = (int(rng.integers(0, extent - side + 1)) for extent in picture.shape[:2])
@@ -95,7 +95,7 @@ def _piece(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _pictures_of(package: str, folder: str = "") -> list[Path]:
-    """Pictures that come inside an installed package."""
+    """Return the paths of pictures in an installed package."""
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         return []
@@ -106,7 +106,7 @@ def _pictures_of(package: str, folder: str = "") -> list[Path]:
 def _read(path: Path) -> list[np.ndarray]:
     try:
         return [image_files.decode(path, channels=3)]
-    except UserError:  # icons of 4 pixels and the like
+    except UserError:  # too small or unreadable, such as icons of 4 pixels
         return []
 
 
@@ -169,7 +169,7 @@ def _letters(rng: np.random.Generator) -> np.ndarray:
 
 
 def _photograph(rng: np.random.Generator) -> np.ndarray:
-    """A random piece, at a random size and turn, of one of scikit-learn's two photographs."""
+    """Return a random piece of one of scikit-learn's two photographs, at a random size and rotation."""
     if not _PHOTOGRAPHS:
         _PHOTOGRAPHS.extend(image_files.decode(path)[..., 0] for path in _pictures_of("sklearn", "datasets/images"))
     photograph = _PHOTOGRAPHS[int(rng.integers(len(_PHOTOGRAPHS)))]
@@ -182,7 +182,7 @@ _PHOTOGRAPHS: list[np.ndarray] = []
 
 
 def _blobs(rng: np.random.Generator) -> np.ndarray:
-    """A few soft lights and shadows: as dim and round as an X-ray, and none."""
+    """Draw a few soft lights and shadows, as dim and round as an X-ray."""
     y, x = np.mgrid[-1:1:96j, -1:1:96j]
     total = np.zeros((96, 96))
     for _ in range(int(rng.integers(1, 8))):

@@ -1,11 +1,11 @@
-"""For maintainers: takes trained runs into runs/reference, and looks after what is there.
+"""Copies trained runs into runs/reference, and checks the runs there.
 
-    python -m tools.reference_runs ship runs/dcgan-s0 --name dcgan --sheets 11   a run whole, but for some of its sheets
-    python -m tools.reference_runs ship runs/dcgan-s1 runs/dcgan-s2 --light      its other seeds: settings, curves
-    python -m tools.reference_runs thin gan_seed cgan_seed --sheets 6            fewer sheets of runs that are there
-    python -m tools.reference_runs check                                         sizes, what could go, what must go
+    python -m tools.reference_runs ship runs/dcgan-s0 --name dcgan --sheets 11   a whole run, with 11 of its sheets
+    python -m tools.reference_runs ship runs/dcgan-s1 runs/dcgan-s2 --light      its other seeds: settings and curves
+    python -m tools.reference_runs thin gan_seed cgan_seed --sheets 6            fewer sheets of shipped runs
+    python -m tools.reference_runs check                                         sizes, possible savings, faults
 
-Previews of real inputs, checkpoints, snapshots and what names this machine never come along.
+Previews of real inputs, checkpoints, snapshots and names of this machine are never copied.
 """
 
 import argparse
@@ -32,8 +32,8 @@ from tests.helpers.size_limits import ALL_RUNS, CLASSIC_RUNS, CLASSICS, MB
 REFERENCE = ROOT / "runs" / runs.REFERENCE
 LIGHT = (runs.CONFIG, runs.STATUS, runs.METRICS, runs.EPOCHS, runs.EVALUATION)
 WHOLE = (*LIGHT, runs.WEIGHTS, runs.DISCRIMINATOR)
-FEW = 6  # sheets that a run can be thinned to and still show how it grew
-# A path from the root of a file system, where a word begins.
+FEW = 6  # sheets that still show the progress of a run
+# An absolute path at the beginning of a word.
 PLACE = re.compile(r"""(?:^|[\s"'=(;])(?:/|~/|[A-Za-z]:\\+)[\w.-]+[/\\]+[\w.-]""", re.MULTILINE)
 
 
@@ -48,17 +48,24 @@ def ship(
     weights: bool = True,
     root: Path = REFERENCE,
 ) -> Path:
-    """Copy what of a run may be seen by everyone; returns its new folder.
+    """Copy the public parts of a run and return its new folder.
 
-    light: settings, curves and numbers only. sheets: how many are kept, the first and the last among them; every_frame:
-    the GIF shows all of them nevertheless. weights: without them a run is there to be looked at, but draws nothing new.
+    Args:
+        run: the finished run.
+        name: its name in `root`.
+        light: copy only settings, curves and numbers.
+        sheets: number of sheets to keep, the first and the last among them; None: all.
+        replacing: replace a run of the same name.
+        every_frame: show all sheets in the GIF, also those that are not kept.
+        weights: copy the weights; without them, the run can be viewed but generates nothing new.
+        root: the folder of the shipped runs.
 
     Raises:
-        UserError: the run is not finished, the name is taken, or something in it is private.
+        UserError: the run is not finished, the name is taken, or something in the run is private.
     """
     folder = root / check_name(name)
     if folder.exists() and not replacing:
-        raise UserError(f"{name} is in {root} already: replace it with --replace")
+        raise UserError(f"{name} is already in {root}: replace it with --replace")
     status = run.status()
     if status.state != "finished":
         raise UserError(f"run '{run.name}' is {status.state}: only finished runs are shipped")
@@ -84,8 +91,9 @@ def ship(
 
 
 def thin(run: Run, sheets: int | None, *, every_frame: bool = False) -> None:
-    """Keep so many of a run's sheets, evenly spread from the first to the last, and write its GIF anew: of them, or of
-    all that were there.
+    """Keep `sheets` of a run's sheets, evenly spread from the first to the last, and write its GIF again.
+
+    The GIF shows the kept sheets; with every_frame, it shows all earlier ones.
     """
     kept = spread(list(run.samples()), sheets)
     if every_frame:
@@ -98,24 +106,28 @@ def thin(run: Run, sheets: int | None, *, every_frame: bool = False) -> None:
 
 
 def spread(epochs: list[int], count: int | None) -> list[int]:
-    """So many of the epochs, the first and the last among them; all where they are no more."""
+    """Return `count` of the epochs, the first and the last among them; all if there are no more.
+
+    Raises:
+        UserError: the count is below 2.
+    """
     if count is not None and count < 2:
-        raise UserError(f"--sheets {count}: keep the first and the last at least")
+        raise UserError(f"--sheets {count}: keep at least the first and the last, so take 2 or more")
     if count is None or count >= len(epochs):
         return epochs
     return [epochs[int(place)] for place in np.linspace(0, len(epochs) - 1, count).round()]
 
 
 def cleaned(status: Status) -> Status:
-    """Without what tells which machine it was."""
+    """Return the status without the fields that identify the machine."""
     return replace(status, eta_seconds=None, reason=None, process=None, process_started=None, host=None)
 
 
 def private(run: Run) -> list[str]:
-    """Why a run must not leave this machine, a clause each; its private folder does not come along anyway."""
+    """Return the reasons why a run must not be shipped, a clause each; its private folder is never copied."""
     found = []
-    settled = run.config()
-    if settled.domains and inputs.are_private(settled) and run.samples():
+    config = run.config()
+    if config.domains and inputs.are_private(config) and run.samples():
         found.append("its sheets start from real images")
     for name in LIGHT:
         path = run.folder / name
@@ -125,11 +137,11 @@ def private(run: Run) -> list[str]:
 
 
 def faults(run: Run) -> Iterator[str]:
-    """What is wrong with a shipped run, a sentence each."""
+    """Yield the faults of a shipped run, a sentence each."""
     yield from private(run)
     status = run.status()
     if status != cleaned(status):
-        yield "status.json tells of the machine"
+        yield "status.json names the machine: ship it again"
     known = {*WHOLE, runs.GIF, runs.SAMPLES}
     yield from (f"{path.name} does not belong here" for path in sorted(run.folder.iterdir()) if path.name not in known)
     if run.samples() and run.gif is None:
@@ -137,13 +149,13 @@ def faults(run: Run) -> Iterator[str]:
     elif run.gif:
         with Image.open(run.gif) as gif:
             if getattr(gif, "n_frames", 1) < len(run.samples()):
-                yield "its GIF has fewer frames than there are sheets: thin it anew"
+                yield "its GIF has fewer frames than there are sheets: thin it again"
     if not run.evaluation.is_file():
-        yield "it is not evaluated"
+        yield "it has no evaluation"
         return
     found = results.read(run.evaluation)
     if found.epoch != status.epoch:
-        yield f"it was evaluated at epoch {found.epoch} and has {status.epoch}"
+        yield f"it was evaluated at epoch {found.epoch} and is at epoch {status.epoch}"
     if run.weights.is_file():
         from gan_core.evaluation.evaluate import digest
 
@@ -152,7 +164,7 @@ def faults(run: Run) -> Iterator[str]:
 
 
 def check(root: Path = REFERENCE) -> int:
-    """Print sizes, what could go and what is wrong; returns 1 where something is."""
+    """Print sizes, possible savings and faults; return 1 if there is a fault."""
     found = [run for run in runs.list_runs(root.parent) if run.reference]
     wrong = [f"{run.folder.name}: {line}" for run in found for line in faults(run)]
     total, classics, savings = 0, 0, 0
@@ -170,18 +182,18 @@ def check(root: Path = REFERENCE) -> int:
     twins = [run for run in found if run.folder.name.endswith("_seed")]
     discriminators = size(run.discriminator for run in twins)
     print(
-        f"Could go: sheets beyond {FEW} a run and their frames, about {savings / MB:.1f} MB; "
+        f"Possible savings: sheets beyond {FEW} a run and their frames, about {savings / MB:.1f} MB; "
         f"discriminators of the _seed twins, {discriminators / MB:.1f} MB"
     )
     if total > ALL_RUNS or classics > CLASSIC_RUNS:
-        wrong.append("the runs are too large")
+        wrong.append("the runs are too large: thin them")
     for line in wrong:
         print(f"wrong: {line}", file=sys.stderr)
     return 1 if wrong else 0
 
 
 def size(paths: Iterable[Path]) -> int:
-    """Bytes."""
+    """Return the total size of these files in bytes."""
     return sum(path.stat().st_size for path in paths if path.is_file())
 
 
@@ -190,21 +202,21 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     command = commands.add_parser("ship", help="copy runs into runs/reference")
     command.add_argument("runs", metavar="RUN", nargs="+", help="folders of runs")
-    command.add_argument("--name", help="in runs/reference (default: the folder's)")
+    command.add_argument("--name", help="name in runs/reference (default: that of the folder)")
     command.add_argument("--light", action="store_true", help="settings, curves and numbers only")
     command.add_argument("--sheets", type=int, metavar="K", help="sheets to keep (default: all)")
-    command.add_argument("--every-frame", action="store_true", help="all sheets in the GIF, also those not kept")
-    command.add_argument("--without-weights", action="store_true", help="neither generator nor discriminator")
-    command.add_argument("--replace", action="store_true", help="a run of that name that is there")
+    command.add_argument("--every-frame", action="store_true", help="show all sheets in the GIF, also those not kept")
+    command.add_argument("--without-weights", action="store_true", help="copy neither generator nor discriminator")
+    command.add_argument("--replace", action="store_true", help="replace a run of the same name")
     command = commands.add_parser("thin", help="keep fewer sheets of shipped runs")
     command.add_argument("runs", metavar="NAME", nargs="+")
     command.add_argument("--sheets", type=int, metavar="K", required=True)
-    commands.add_parser("check", help="sizes, and what must go")
+    commands.add_parser("check", help="print sizes, possible savings and faults")
     given = parser.parse_args(arguments)
     try:
         if given.command == "ship":
             if given.name and len(given.runs) > 1:
-                raise UserError("--name: of one run only")
+                raise UserError("--name: give one run only")
             for name in given.runs:
                 run = find_run(name, runs.default_root())
                 chosen = given.name or run.folder.name

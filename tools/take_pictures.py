@@ -1,4 +1,4 @@
-"""Takes the README's pictures from a running app.
+"""Takes the pictures in docs/pictures from a running app.
 
 python -m tools.take_pictures http://127.0.0.1:8501
 """
@@ -32,11 +32,11 @@ SHOTS = (  # name, path, width, height, scheme
     ("live_dark", "live", 1440, 960, "dark"),
     ("live_generate", "live", 1240, 1000, "light"),
 )
-PARTS = {"time_to_quality": ".st-key-time-to-quality"}  # of a page, where not all of it is shown
+PARTS = {"time_to_quality": ".st-key-time-to-quality"}  # name -> CSS selector, for pictures of only a part of the page
 
 
 def take(page: Page, url: str, target: Path) -> None:
-    """One screenshot of a page that has finished drawing."""
+    """Take one screenshot of a page once it has finished rendering."""
     page.goto(url)
     if target.stem == "live_generate":
         every_class(page, "r3gan_long")
@@ -53,14 +53,14 @@ def take(page: Page, url: str, target: Path) -> None:
 
 
 def translate_an_example(page: Page) -> None:
-    """The first example through the run that the live tab begins with."""
+    """Translate the first example with the run that the live tab selects first."""
     frame = page.frame_locator("iframe")
     frame.locator(".ganray-examples button").locator("visible=true").first.click(timeout=60_000)
     expect(frame.get_by_text("And back to")).to_be_visible(timeout=60_000)
 
 
 def every_class(page: Page, run: str) -> None:
-    """The same latents of a run in each of its classes, with what classifiers take them for."""
+    """Generate the same latents in each class of a run, with the classifiers' predictions."""
     frame = page.frame_locator("iframe")
     frame.locator(".ganray-examples button").locator("visible=true").first.wait_for(timeout=60_000)
     frame.get_by_role("tab", name="Generate").click()
@@ -74,7 +74,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tools.take_pictures", description=__doc__.splitlines()[0])
     parser.add_argument("url", help="address of the running app")
     parser.add_argument("--out", type=Path, default=FOLDER, help="folder for the pictures")
-    parser.add_argument("--only", nargs="+", metavar="NAME", help="of these pictures (default: all)")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="take only these pictures (default: all)")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
     path_of_browser = find_browser()

@@ -1,4 +1,4 @@
-"""Trains a classifier of chest X-rays and writes it with what it reached on patients it never saw.
+"""Trains a classifier of chest X-rays and writes it with its accuracy on held-out patients.
 
     python -m tools.train_classifiers child-a --data ../shared/data/pneumonia --architecture residual \
         --seed 11 --class bacterial=bacteria --class viral=virus --out child-a.safetensors \
@@ -8,7 +8,7 @@
         --sees "outside the central box" --out adult-box.safetensors \
         --subject "chest X-ray" --shows "X-rays of adults" --role control --data-set covid
 
-Trained on the train part of the patient split, the same that generators are trained on; accuracy is of val and test.
+It learns from the train part of the patient split, as generators do; the accuracy is of val and test.
 """
 
 import argparse
@@ -44,7 +44,7 @@ EPOCHS, BATCH, LEARNING_RATE = 14, 32, 2e-3
 
 
 def relabelled(prepared: Prepared, rules: dict[str, str]) -> tuple[tuple[str, ...], np.ndarray]:
-    """Classes and labels (N,), where the files of a class are told apart by words in their names."""
+    """Return classes and labels int64 (N,), after rules {class: word} split classes by words in the file names."""
     found = [
         next((name for name, word in rules.items() if word in path.rpartition("/")[2].lower()), prepared.classes[label])
         for path, label in zip(prepared.names, prepared.labels, strict=True)
@@ -54,9 +54,9 @@ def relabelled(prepared: Prepared, rules: dict[str, str]) -> tuple[tuple[str, ..
 
 
 def augment(x: Tensor, generator: torch.Generator) -> Tensor:
-    """Small turns, zooms, shifts, exposure, and half of them at half their resolution: (N, 1, SIZE, SIZE) in [-1, 1].
+    """Augment (N, 1, SIZE, SIZE) in [-1, 1] with `jittered`, and halve the resolution of half of the pictures.
 
-    No grain and no blur are added: the features shall notice both.
+    It adds no noise and no blur, because the features must stay sensitive to both.
     """
     x = jittered(x, generator)
     small = F.interpolate(x, scale_factor=0.5, mode="bilinear", antialias=True)
@@ -68,7 +68,7 @@ def augment(x: Tensor, generator: torch.Generator) -> Tensor:
 def fit(
     network: Network, x: Tensor, labels: Tensor, *, sees: str, hidden: Tensor | None, epochs: int, seed: int
 ) -> None:
-    """Cross entropy with classes weighted alike, AdamW, one cycle of the learning rate."""
+    """Train with class-balanced cross-entropy, AdamW and a one-cycle learning rate."""
     generator = torch.Generator().manual_seed(seed)
     counts = torch.bincount(labels).float()
     weights = counts.sum() / (len(counts) * counts)
@@ -81,9 +81,9 @@ def fit(
             order = torch.randperm(len(x), generator=generator)
             for index in order[: len(x) // BATCH * BATCH].split(BATCH):
                 batch = x[index]
-                if hidden is not None:  # not a number: moves with the picture, and marks what it is mixed into
+                if hidden is not None:  # NaN moves with the picture and marks every pixel that it is mixed into
                     batch = torch.where(hidden[index], torch.full_like(batch, torch.nan), batch)
-                batch = _seen(augment(batch, generator), sees)
+                batch = _visible(augment(batch, generator), sees)
                 with torch.autocast("cpu", torch.bfloat16):
                     found = logits(network, batch.contiguous(memory_format=torch.channels_last))
                 loss = F.cross_entropy(found.float(), labels[index], weights, label_smoothing=0.05)
@@ -96,8 +96,8 @@ def fit(
     network.eval().to(memory_format=torch.contiguous_format)
 
 
-def _seen(x: Tensor, sees: str) -> Tensor:
-    """What is not a number was hidden, and so is every pixel that it was mixed into."""
+def _visible(x: Tensor, sees: str) -> Tensor:
+    """Grey out the hidden pixels: those that are NaN, and those that a control may not see."""
     return hide(torch.nan_to_num(x, nan=0.0), sees, None)
 
 
@@ -112,9 +112,10 @@ def train(
     epochs: int,
     about: dict[str, Any],
 ) -> Classifier:
-    """Train on the train part, measure on val and test.
+    """Train on the train part, and measure accuracy on val and test.
 
-    about: what the card says besides, by which a classifier is chosen: subject, shows, data_sets and role.
+    rules: see `relabelled`. about: the other fields of the card, which choose a classifier: subject, shows, data_sets
+    and role.
     """
     classes, labels = relabelled(prepared, rules)
     pictures = prepared.images.transpose(0, 2, 3, 1)
@@ -144,32 +145,47 @@ def train(
 
 
 def _lungs(pictures: np.ndarray) -> np.ndarray:
-    """The dilated hulls of the lungs, bool (N, H, W)."""
-    from gan_core.anatomy import lungs  # its network is needed by this control alone
+    """Return the dilated hulls of the lungs, bool (N, H, W)."""
+    from gan_core.anatomy import lungs  # only this control needs its network
 
     return lungs.hull(lungs.find(pictures))
 
 
 def save(judge: Classifier, path: Path) -> None:
-    """Half precision, with its card. Raises UserError: it cannot be written."""
+    """Write a classifier in half precision with its card.
+
+    Raises:
+        UserError: the file cannot be written.
+    """
     features = {"features.centre": judge.centre, "features.spread": judge.spread}
     tensor_files.save_half(path, {**judge.network.state_dict(), **features}, {"card": asdict(judge.card)})
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.train_classifiers", description=__doc__)
-    parser.add_argument("name")
+    parser.add_argument("name", help="name of the classifier")
     parser.add_argument("--data", required=True, help="folder with one sub-folder per class, or another source")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--architecture", choices=tuple(ARCHITECTURES), default="residual")
     parser.add_argument("--sees", choices=SEES, default=SEES[0])
-    parser.add_argument("--class", dest="rules", action="append", default=[], metavar="NAME=WORD", help="by file name")
-    parser.add_argument("--subject", required=True, help="what the pictures show, as runs say it: 'chest X-ray'")
-    parser.add_argument("--shows", required=True, help="the same in words for a page: 'X-rays of children'")
     parser.add_argument(
-        "--data-set", dest="data_sets", action="append", metavar="NAME", help="a name that the data goes by"
+        "--class",
+        dest="rules",
+        action="append",
+        default=[],
+        metavar="NAME=WORD",
+        help="split a class by a word in the file names",
     )
-    parser.add_argument("--role", choices=ROLES, required=True, help="guides choices, reports, or is a control")
+    parser.add_argument(
+        "--subject", required=True, help="subject of the pictures, as in a run's settings: 'chest X-ray'"
+    )
+    parser.add_argument("--shows", required=True, help="the subject in words for a page: 'X-rays of children'")
+    parser.add_argument(
+        "--data-set", dest="data_sets", action="append", metavar="NAME", help="a name of the data set; may be repeated"
+    )
+    parser.add_argument(
+        "--role", choices=ROLES, required=True, help="whether it guides choices, reports, or is a control"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--epochs", type=int, default=EPOCHS)
     options = parser.parse_args()

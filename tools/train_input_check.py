@@ -1,11 +1,11 @@
-"""Builds the gate's classifier, and measures it on pictures that it never saw.
+"""Trains the classifier of the input check, and measures it on unseen pictures.
 
     python -m tools.train_input_check build --data ../shared/data --out gan_core/inference/input_check.safetensors
     python -m tools.train_input_check measure --data ../shared/data
 
-Built from training images of the data, phantoms, and pictures that are none: drawings, noise, textures, scrambled
-X-rays, scikit-learn's two photographs. Measured on validation images, other phantoms, and kinds of pictures that played
-no part: scikit-image's photographs and drawings, plots, letters, icons of installed packages.
+It learns from training images, phantoms, and pictures of neither subject: drawings, noise, textures, scrambled X-rays,
+scikit-learn's two photographs. It is measured on validation images, other phantoms, and kinds of pictures that had no
+part in training: scikit-image's photographs and drawings, plots, letters, icons of installed packages.
 """
 
 import argparse
@@ -21,22 +21,22 @@ from gan_core.inference import input_check
 from tools import input_check_pictures as pictures
 
 EPOCHS, BATCH = 14, 64
-_PASSING = 0.985  # share of the calibration pictures that the thresholds let through
+_PASSING = 0.985  # share of the calibration pictures above the thresholds
 
 
 def looks(batch: Iterator[np.ndarray]) -> np.ndarray:
-    """Pictures (H, W, C) in [0, 1] as the classifier sees them, float32 (N, SIZE, SIZE)."""
+    """Convert pictures (H, W, C) in [0, 1] to the classifier's input, float32 (N, SIZE, SIZE)."""
     return np.stack([input_check._look(picture) for picture in batch])
 
 
 def real(source: Path, split: str) -> np.ndarray:
-    """The pictures of one split of a prepared source, as the classifier sees them."""
+    """Return the pictures of one split of a source as the classifier's input."""
     prepared = data.prepare(str(source), size=128, fit="pad", progress=False)
     return looks(p.transpose(1, 2, 0).astype(np.float32) / 255 for p in prepared.images[prepared.indices(split)])
 
 
 def positives(folder: Path, split: str) -> dict[str, list[tuple[str, np.ndarray]]]:
-    """Subject -> (name, pictures) of a split; the child X-rays are thinned out to the number of the adult ones."""
+    """Map each subject to (name, pictures) of a split; a third of the child X-rays match the number of adult ones."""
     chests = [(name, real(folder / name, split)) for name in ("pneumonia/train", "covid")]
     if split == "train":
         chests[0] = (chests[0][0], chests[0][1][::3])
@@ -48,7 +48,7 @@ def positives(folder: Path, split: str) -> dict[str, list[tuple[str, np.ndarray]
 
 
 def augment(batch: torch.Tensor, strength: torch.Tensor) -> torch.Tensor:
-    """Shifts, zooms, small turns, contrast, blur and grain: (N, 1, S, S) in [0, 1]. strength: (N,), 1 or more."""
+    """Shift, zoom, rotate, re-expose, blur and add noise: (N, 1, S, S) in [0, 1]. strength: (N,), 1 or more."""
     count = len(batch)
 
     def uniform(low: float, high: float) -> torch.Tensor:
@@ -68,13 +68,13 @@ def augment(batch: torch.Tensor, strength: torch.Tensor) -> torch.Tensor:
 
 
 def disguise(batch: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Turn, turn upside down, or invert some of the chests and brains, and name what they have become."""
+    """Rotate or invert some of the chests and brains, and return them with their new labels."""
     batch, labels = batch.clone(), labels.clone()
     fate = torch.rand(len(batch))
     for subject, turned, inverted in ((0, 2, 3), (1, 4, 5)):
         for index in ((labels == subject) & (fate < 0.4)).nonzero().flatten().tolist():
             if fate[index] < 0.22:
-                # A brain upside down is taken for one that came from another scanner; a chest never is.
+                # An upside-down brain may come from another scanner and keeps its label; a chest does not.
                 quarter = 1 + 2 * int(torch.randint(2, ())) if subject else int(torch.randint(1, 4, ()))
                 batch[index] = torch.rot90(batch[index], quarter, (1, 2))
                 labels[index] = turned
@@ -85,16 +85,17 @@ def disguise(batch: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, t
 
 
 def build(folder: Path, out: Path) -> None:
+    """Train the classifier and write its weights; print the thresholds that let `_PASSING` through."""
     torch.manual_seed(0)
     known = positives(folder, "train")
     stacks = [(np.concatenate([p for _, p in known[name]]), label) for label, name in enumerate(input_check.SUBJECTS)]
-    stacks[1] = (np.concatenate([stacks[1][0], np.repeat(known["brain MRI"][0][1], 7, 0)]), 1)  # few slices, one head
+    stacks[1] = (np.concatenate([stacks[1][0], np.repeat(known["brain MRI"][0][1], 7, 0)]), 1)  # one head only
     scrambled = pictures.scrambled(stacks[0][0][::4], np.random.default_rng(1))
     nothing = np.concatenate([looks(pictures.none(4500, seed=0)), looks(iter(scrambled))])
     stacks.append((nothing, input_check.KINDS.index("other")))
     x = torch.from_numpy(np.concatenate([stack for stack, _ in stacks]))[:, None]
     y = torch.cat([torch.full((len(stack),), label) for stack, label in stacks])
-    # A fifth is kept apart to set the thresholds on.
+    # A fifth is held out to set the thresholds.
     order = torch.randperm(len(x))
     train, calibrate = order[len(x) // 5 :], order[: len(x) // 5]
     print(f"{len(train)} pictures to learn from, {len(calibrate)} to calibrate on")
@@ -104,7 +105,7 @@ def build(folder: Path, out: Path) -> None:
     for epoch in range(EPOCHS):
         total = 0.0
         for part in train[torch.randperm(len(train))].split(BATCH)[: len(train) // BATCH]:
-            # One real head only: it has to stand for all others, so it is bent more than the rest.
+            # There is only one real head, so its pictures are augmented more strongly.
             strength = torch.where(y[part] == 1, 1.8, 1.0)
             batch, labels = disguise(augment(x[part], strength), y[part])
             loss = F.cross_entropy(network(batch), labels, label_smoothing=0.03)
@@ -124,19 +125,21 @@ def build(folder: Path, out: Path) -> None:
     print(f"{out}: {out.stat().st_size / 1e3:.0f} kB")
 
 
-def passed(shown: Iterator[np.ndarray], expected: str) -> tuple[int, int]:
-    verdicts = [input_check.judge(picture, expected).fits for picture in shown]
+def passed(batch: Iterator[np.ndarray], expected: str) -> tuple[int, int]:
+    """Return how many pictures pass as the expected subject, and how many there are."""
+    verdicts = [input_check.judge(picture, expected).fits for picture in batch]
     return sum(verdicts), len(verdicts)
 
 
 def measure(folder: Path | None) -> None:
-    print(f"{'pictures':<38}{'expected':<14}{'passed':>8}{'of':>6}   played a part")
+    """Print how many pictures of each kind pass; without a folder of data, phantoms replace its images."""
+    print(f"{'pictures':<38}{'expected':<14}{'passed':>8}{'of':>6}   in training")
     totals = {"belongs": [0, 0], "none": [0, 0]}
 
-    def line(name: str, expected: str, shown: Iterator[np.ndarray], part: str, belongs: bool) -> None:
-        good, count = passed(shown, expected)
+    def line(name: str, expected: str, batch: Iterator[np.ndarray], part: str, belongs: bool) -> None:
+        good, count = passed(batch, expected)
         total = totals["belongs" if belongs else "none"]
-        if part != "its training pictures" and expected:
+        if part != "its training pictures did" and expected:
             total[0] += good
             total[1] += count
         print(f"{name:<38}{expected:<14}{good:>8}{count:>6}   {part}")

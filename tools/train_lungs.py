@@ -1,11 +1,11 @@
-"""Trains the network that finds lungs, on drawn chest X-rays whose lungs are known; no data, no network.
+"""Trains the lung segmentation network on drawn chest X-rays, whose lungs are known; it needs no data and no internet.
 
     python -m tools.train_lungs --out gan_core/anatomy/lungs.safetensors
-    python -m tools.train_lungs        # measures the weights that are there
+    python -m tools.train_lungs        # only measure the current weights
 
-The drawn pictures are made unlike each other, so that real ones are one kind more: turned, cut, exposed in every way,
-with letters, cables, borders and gas in the stomach, and with opacities in the lungs up to a lung that is all white.
-Prints Dice on drawn chests that were kept apart, as drawn and varied, for the network and for `simple`.
+Domain randomisation makes real X-rays look like one more variant: pictures are rotated, cropped and exposed in many
+ways, with letters, cables, borders and gas in the stomach, and with opacities in the lungs, up to a completely white
+lung. Prints Dice on held-out drawn chests, as drawn and varied, for the network and for `simple`.
 """
 
 import argparse
@@ -25,11 +25,11 @@ from gan_core.data.readers.phantom import drawer
 
 PHANTOMS, HELD_OUT = 2400, 200
 STEPS, BATCH, RATE = 1800, 12, 2e-3
-_FIRST, _FIRST_HELD_OUT = 40_000_000, 41_000_000  # seeds of bodies: none is in both
+_FIRST, _FIRST_HELD_OUT = 40_000_000, 41_000_000  # first seeds of the bodies; the two sets do not overlap
 
 
 def phantoms(count: int, first: int) -> tuple[np.ndarray, np.ndarray]:
-    """Drawn chests of all kinds in turn: uint8 (N, SIZE, SIZE, 1) and their lungs, bool (N, SIZE, SIZE)."""
+    """Draw chests of all classes in turn: uint8 (N, SIZE, SIZE, 1) and their lungs, bool (N, SIZE, SIZE)."""
     cxr = drawer("cxr")
     drawn = [cxr.draw(cxr.CLASSES[i % len(cxr.CLASSES)], first + i, SIZE) for i in range(count)]
     pictures = np.stack([np.rint(255 * phantom.image) for phantom in drawn]).astype(np.uint8)
@@ -37,13 +37,13 @@ def phantoms(count: int, first: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def dice(found: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Twice what both masks share, over the sum of their areas: bool (N, H, W) twice -> (N,); two empty masks agree."""
+    """Return the Dice coefficient (N,) of two masks bool (N, H, W); two empty masks give 1."""
     both, areas = (found & truth).sum((1, 2)), found.sum((1, 2)) + truth.sum((1, 2))
     return np.where(areas > 0, 2 * both / np.maximum(areas, 1), 1.0)
 
 
 def train(pictures: np.ndarray, masks: np.ndarray, *, steps: int, seed: int) -> LungNet:
-    """A network trained on pictures uint8 (N, SIZE, SIZE, 1) and lungs bool (N, SIZE, SIZE), varied anew each time."""
+    """Train a network on pictures uint8 (N, SIZE, SIZE, 1) and lungs bool (N, SIZE, SIZE), varied anew at each step."""
     rng = np.random.default_rng(seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -74,7 +74,7 @@ def train(pictures: np.ndarray, masks: np.ndarray, *, steps: int, seed: int) -> 
 
 
 def vary(x: Tensor, y: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """Pictures in [0, 1] and lungs in {0, 1}, both (N, 1, SIZE, SIZE), as another hospital might have taken them."""
+    """Vary pictures in [0, 1] and lungs in {0, 1}, both (N, 1, SIZE, SIZE), as other hospitals might take them."""
     x, y = _bend(x, y, rng)
     x = _opacify(x, y, rng)
     x = _gas(x, y, rng)
@@ -88,12 +88,12 @@ def _draw(rng: np.random.Generator, count: int, low: float, high: float) -> Tens
 
 
 def _often(rng: np.random.Generator, count: int, share: float) -> Tensor:
-    """1 for a share of the pictures and 0 for the others."""
+    """Return 1 for a random share of the pictures and 0 for the others, (count, 1, 1, 1)."""
     return (_draw(rng, count, 0, 1) < share).float()
 
 
 def _field(rng: np.random.Generator, count: int, cells: int) -> Tensor:
-    """A smooth random field, about normal, with so many cells a side: (N, 1, SIZE, SIZE)."""
+    """Return a smooth, roughly normal random field with `cells` cells a side, (count, 1, SIZE, SIZE)."""
     coarse = torch.from_numpy(rng.standard_normal((count, 1, cells, cells)).astype(np.float32))
     return F.interpolate(coarse, (SIZE, SIZE), mode="bicubic", align_corners=True)
 
@@ -103,7 +103,7 @@ def _smooth(x: Tensor, factor: int) -> Tensor:
 
 
 def _bend(x: Tensor, y: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """Turned, zoomed, stretched, shifted, mirrored and bent; what comes from beyond the border has one shade."""
+    """Rotate, zoom, stretch, shift, mirror and deform; fill the area beyond the border."""
     count = len(x)
     turn, zoom = _draw(rng, count, -0.2, 0.2)[:, 0, 0, 0], torch.exp(_draw(rng, count, -0.35, 0.25))[:, 0, 0, 0]
     stretch = torch.exp(_draw(rng, count, -0.16, 0.16))[:, 0, 0, 0]
@@ -118,7 +118,7 @@ def _bend(x: Tensor, y: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tenso
     moved = F.grid_sample(x - shade, where, align_corners=False) + shade
     lung = F.grid_sample(y, where, align_corners=False)
     beyond = F.grid_sample(torch.ones_like(x), where, align_corners=False) < 0.5
-    # Beyond a border often comes more of the same body, unless it would be more of a lung.
+    # Often fill beyond the border with more of the same body, unless that would extend a lung.
     for padding in ("reflection", "border"):
         more = F.grid_sample(x, where, padding_mode=padding, align_corners=False)
         wrong = beyond & (F.grid_sample(y, where, padding_mode=padding, align_corners=False) > 0.3)
@@ -128,7 +128,7 @@ def _bend(x: Tensor, y: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tenso
 
 
 def _opacify(x: Tensor, y: Tensor, rng: np.random.Generator) -> Tensor:
-    """Lungs filled with fluid: haze, patches, a side from below, or a lung that is all white with its ribs."""
+    """Opacify lungs: haze, patches, fluid from below, or a completely white lung with its ribs."""
     count = len(x)
     around = _smooth(x * (1 - y), 8) / (_smooth(1 - y, 8) + 1e-3)
     tissue = _smooth(around, 16) * _draw(rng, count, 0.85, 1.1) + (x - _smooth(x, 4)) * _draw(rng, count, 0.3, 1.0)
@@ -149,14 +149,14 @@ def _opacify(x: Tensor, y: Tensor, rng: np.random.Generator) -> Tensor:
 
 
 def _gas(x: Tensor, y: Tensor, rng: np.random.Generator) -> Tensor:
-    """Dark bubbles outside the lungs, as in stomach and bowel."""
+    """Add dark bubbles outside the lungs, as in stomach and bowel."""
     count = len(x)
     rows = torch.linspace(-1, 1, SIZE)[None, None, :, None]
     columns = torch.linspace(-1, 1, SIZE)[None, None, None, :]
     for share in (0.3, 0.3):
         tall, wide = _draw(rng, count, 0.06, 0.25), _draw(rng, count, 0.08, 0.35)
         down, right = _draw(rng, count, 0.1, 0.95), _draw(rng, count, -0.8, 0.8)
-        for i in np.flatnonzero(rng.random(count) < 0.6):  # right below a lung, where the stomach is
+        for i in np.flatnonzero(rng.random(count) < 0.6):  # directly below a lung, where the stomach is
             column = int(rng.choice(np.flatnonzero(y[i, 0].any(0)))) if y[i].any() else 0
             bottom = int(y[i, 0, :, column].nonzero().max()) if y[i].any() else 0
             down[i] = (bottom + float(rng.uniform(0, 8))) * 2 / SIZE - 1 + tall[i]
@@ -168,7 +168,7 @@ def _gas(x: Tensor, y: Tensor, rng: np.random.Generator) -> Tensor:
 
 
 def _expose(x: Tensor, rng: np.random.Generator) -> Tensor:
-    """Gamma, window, uneven brightness, local contrast; results in [0, 1]."""
+    """Vary gamma, window, evenness of brightness and local contrast; the result is in [0, 1]."""
     count = len(x)
     x = x + _often(rng, count, 0.5) * _draw(rng, count, 0, 0.15) * _field(rng, count, 3)
     local = (x - _smooth(x, 16)) / (((x - _smooth(x, 16)) ** 2).mean((2, 3), keepdim=True).sqrt() + 0.02)
@@ -179,9 +179,9 @@ def _expose(x: Tensor, rng: np.random.Generator) -> Tensor:
 
 
 def _scribble(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Letters, cables, discs and borders over a picture, float32 (SIZE, SIZE) in [0, 1]."""
-    shown = Image.fromarray(np.rint(255 * picture).astype(np.uint8))
-    pen = ImageDraw.Draw(shown)
+    """Draw letters, cables, discs and borders over a picture float32 (SIZE, SIZE) in [0, 1]."""
+    canvas = Image.fromarray(np.rint(255 * picture).astype(np.uint8))
+    pen = ImageDraw.Draw(canvas)
 
     def spot() -> tuple[float, float]:
         across, down = rng.uniform(0, SIZE, 2)
@@ -205,7 +205,7 @@ def _scribble(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
             deep = int(rng.integers(1, 15))
             box = [(0, 0, SIZE, deep), (0, SIZE - deep, SIZE, SIZE), (0, 0, deep, SIZE), (SIZE - deep, 0, SIZE, SIZE)]
             pen.rectangle(box[side], fill=grey)
-    return np.asarray(shown, np.float32) / 255
+    return np.asarray(canvas, np.float32) / 255
 
 
 def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
@@ -213,7 +213,7 @@ def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 
 
 def _degrade(x: Tensor, rng: np.random.Generator) -> Tensor:
-    """Fewer pixels, blur and grain."""
+    """Reduce the resolution, blur and add noise."""
     count = len(x)
     pixels = int(rng.choice([32, 48, 64, 96, SIZE, SIZE, SIZE]))
     if pixels < SIZE:
@@ -226,22 +226,20 @@ def _degrade(x: Tensor, rng: np.random.Generator) -> Tensor:
 
 
 def report(network: LungNet) -> None:
-    """Print Dice of the network and of `simple` on chests that no training saw, as drawn and varied."""
+    """Print Dice of the network and of `simple` on held-out chests, as drawn and varied."""
     pictures, truth = phantoms(HELD_OUT, _FIRST_HELD_OUT)
     x = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255
     x, y = vary(x, torch.from_numpy(truth)[:, None].float(), np.random.default_rng(_FIRST_HELD_OUT))
     varied = (255 * x).round().byte().permute(0, 2, 3, 1).numpy()
-    for kind, shown, masks in (("drawn", pictures, truth), ("varied", varied, y[:, 0].numpy() > 0)):
-        for name, found in (("U-Net", lungs.segment(network, shown)), ("simple", lungs.simple(shown))):
+    for kind, given, masks in (("drawn", pictures, truth), ("varied", varied, y[:, 0].numpy() > 0)):
+        for name, found in (("U-Net", lungs.segment(network, given)), ("simple", lungs.simple(given))):
             scores = dice(found, masks)
             print(f"{kind}, {name}: Dice {scores.mean():.3f}, median {np.median(scores):.3f}, worst {scores.min():.3f}")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description="Train the network that finds lungs, or measure the one that is there."
-    )
-    parser.add_argument("--out", type=Path, help="train, and write the weights here")
+    parser = argparse.ArgumentParser(description="Train the lung segmentation network, or measure the current one.")
+    parser.add_argument("--out", type=Path, help="train, and write the weights to this file")
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()

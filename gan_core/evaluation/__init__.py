@@ -1,1 +1,1 @@
-"""What a run is worth: fidelity, diversity, utility, translation audit, memorisation, each beside its floor."""
+"""Evaluation of a run: fidelity, diversity, utility, translation audit and memorisation, each beside its floor."""

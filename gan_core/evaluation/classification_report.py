@@ -1,4 +1,4 @@
-"""A classifier's report from its answers: scikit-learn's numbers where they are defined, zero or None elsewhere."""
+"""A classifier's report from its predictions: scikit-learn's numbers, with zero or None where they are undefined."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,10 +15,10 @@ AVERAGED = ("accuracy", "balanced_accuracy", "precision", "recall", "f1", "roc_a
 
 @dataclass(frozen=True)
 class Spread:
-    """One number of several trainings that differ in nothing but their seed."""
+    """Mean and standard deviation of one number over trainings that differ only in their seed."""
 
     mean: float
-    deviation: float | None  # of a sample (n - 1); None for one training
+    deviation: float | None  # sample standard deviation (n - 1); None for one training
     count: int
 
 
@@ -32,43 +32,41 @@ def report(
     tested: str,
     labels: str = OWN,
 ) -> Scores:
-    """Scores of a classifier's chances (N, classes) for pictures of the classes `truth` (N,), indices into `classes`.
+    """Return the scores of predicted probabilities `chances` (N, classes) for true classes `truth` (N,), class indices.
 
-    Of two classes the last is the positive one; of more, precision, recall and F1 are averages over the classes. A
-    class that is never answered has precision 0, and one that is never there recall 0, without a warning.
+    Of two classes, the last is the positive one. Of more, precision, recall and F1 are averages over the classes. A
+    class that is never predicted has precision 0, and a class without images has recall 0, without a warning.
 
-    Precision is the share of the positive answers that are right, recall the share of the positive images that are
-    found. Beware of comparing by name: the work that this follows reached a recall of 92.62 % and a precision of
-    99.12 %, as its accuracy of 93.90 % shows, and prints them under each other's names.
+    Precision is the share of positive predictions that are right; recall is the share of positive images that are
+    found. Do not compare by name with the work that this follows: it reached a recall of 92.62 % and a precision of
+    99.12 %, as its accuracy of 93.90 % shows, and prints each under the other's name.
 
     Raises:
-        UserError: no images, one class only, or chances that are not numbers.
+        UserError: there are no images, only one class, or probabilities that are not finite or have the wrong shape.
     """
     count = len(truth)
     if count == 0:
         raise UserError(f"{tested}: there are no images to test a classifier on")
     if len(classes) < 2:
-        raise UserError(f"a classifier needs two classes to tell apart, found {len(classes)}: {', '.join(classes)}")
+        raise UserError(f"a classifier needs two classes, found {len(classes)}: {', '.join(classes)}")
     if chances.shape != (count, len(classes)):
-        raise UserError(f"chances {chances.shape} do not fit {count} images of {len(classes)} classes")
+        raise UserError(f"probabilities of shape {chances.shape} do not fit {count} images of {len(classes)} classes")
     if not np.isfinite(chances).all():
-        raise UserError(f"classifier {classifier}: its chances are not numbers, its training has come apart")
+        raise UserError(f"classifier {classifier}: probabilities are not finite: its training diverged, train it again")
     numbers = range(len(classes))
     answers = chances.argmax(1)
     confusion = metrics.confusion_matrix(truth, answers, labels=list(numbers))
-    each = metrics.precision_recall_fscore_support(truth, answers, labels=list(numbers), zero_division=0)
+    per_class = metrics.precision_recall_fscore_support(truth, answers, labels=list(numbers), zero_division=0)
     by_class = {
         name: {
-            "precision": float(each[0][number]),
-            "recall": float(each[1][number]),
-            "f1": float(each[2][number]),
-            "support": float(each[3][number]),
+            "precision": float(per_class[0][number]),
+            "recall": float(per_class[1][number]),
+            "f1": float(per_class[2][number]),
+            "support": float(per_class[3][number]),
         }
         for number, name in enumerate(classes)
     }
-    precision, recall, f1 = (
-        float(values[-1] if len(classes) == 2 else values.mean()) for values in (each[0], each[1], each[2])
-    )
+    precision, recall, f1 = (float(values[-1] if len(classes) == 2 else values.mean()) for values in per_class[:3])
     present = confusion.sum(1) > 0
     return Scores(
         classifier=classifier,
@@ -78,7 +76,7 @@ def report(
         classes=tuple(classes),
         confusion=tuple(tuple(int(cell) for cell in row) for row in confusion),
         accuracy=share(int(confusion.trace()), count),
-        balanced_accuracy=float(each[1][present].mean()),
+        balanced_accuracy=float(per_class[1][present].mean()),
         precision=precision,
         recall=recall,
         f1=f1,
@@ -89,14 +87,14 @@ def report(
 
 
 def share(hits: int, count: int) -> Measure:
-    """A share with its 95 % interval (Wilson 1927), which takes the images for independent of each other."""
+    """Return a share with its 95 % interval (Wilson 1927), which treats the images as independent."""
     assert 0 <= hits <= count and count > 0
-    reach = stats.binomtest(hits, count).proportion_ci(0.95, "wilson")
-    return Measure(hits / count, float(reach.low), float(reach.high), count=count)
+    interval = stats.binomtest(hits, count).proportion_ci(0.95, "wilson")
+    return Measure(hits / count, float(interval.low), float(interval.high), count=count)
 
 
 def over_seeds(reports: Iterable[Scores]) -> dict[tuple[str, str, str], dict[str, Spread]]:
-    """(classifier, trained, tested) -> each of `AVERAGED` over the trainings, but for what one of them lacks."""
+    """Map (classifier, trained, tested) to the `AVERAGED` numbers over seeds; skip a number that one training lacks."""
     groups: dict[tuple[str, str, str], list[Scores]] = {}
     for one in reports:
         groups.setdefault((one.classifier, one.trained, one.tested), []).append(one)
@@ -114,7 +112,7 @@ def _spreads(group: Sequence[Scores]) -> dict[str, Spread]:
 
 
 def _roc_auc(truth: np.ndarray, chances: np.ndarray, present: np.ndarray) -> float | None:
-    """Of more than two classes the mean of each against the rest; None where a class has no images."""
+    """Return the ROC AUC, for more than two classes the mean one-vs-rest AUC; None if a class has no images."""
     if not present.all():
         return None
     if chances.shape[1] == 2:

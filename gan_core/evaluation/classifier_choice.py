@@ -1,11 +1,11 @@
-"""Which of the shipped classifiers judge a data set: decided by what they were trained on, as their cards say.
+"""The choice of the shipped classifiers for a data set, by the training data that their cards name.
 
     chosen = choose(prepared.source, prepared.fingerprint, prepared.classes)
     chosen.reports, chosen.second, chosen.note        "child-b", "child-a", ""
 
-A data set belongs to the classifiers that were trained on these very images (equal fingerprints), on the data set of
-its name, or on all of its classes, in this order. Classes that come from several data sets vote, one vote a class.
-Where nothing decides, the classifiers that saw most images are taken, and the note names the others.
+The first rule that decides applies: classifiers trained on the same images (equal fingerprints), on a data set of the
+same name, on all of its classes. If the classes come from several data sets, each class has one vote. If no rule
+decides, the classifiers trained on the most images are used, and the note names the others.
 """
 
 from collections import Counter
@@ -18,25 +18,25 @@ from gan_core.data.readers.combined import origins
 from gan_core.evaluation import classifiers
 from gan_core.evaluation.classifiers import ROLES, SEES, Card
 
-OTHERS = "inception:FILE.safetensors"  # what can be named besides the shipped ones
+OTHERS = "inception:FILE.safetensors"  # the extractor that a user can name besides the shipped ones
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The classifiers of a data set, by name."""
+    """The names of a data set's classifiers."""
 
-    reports: str  # measures what is reported
+    reports: str  # its features give the reported measures
     second: str  # gives a second opinion; may have guided choices during development
-    note: str  # a sentence without its full stop where nothing decided; else empty
+    note: str  # if no rule decided, a sentence without its full stop; else empty
 
 
 def choose(source: str, fingerprint: str, classes: Sequence[str]) -> Choice:
-    """The classifiers whose features measure distances on a data set.
+    """Return the classifiers whose features measure distances on a data set.
 
     Args:
-        source: as the user named it.
-        fingerprint: of the prepared data.
-        classes: those that are used.
+        source: the data source as the user named it.
+        fingerprint: fingerprint of the prepared data.
+        classes: the classes in use.
     """
     groups = _groups()
     found = match(source, fingerprint, classes)
@@ -44,14 +44,14 @@ def choose(source: str, fingerprint: str, classes: Sequence[str]) -> Choice:
     note = ""
     if not found:
         note = (
-            f"what the shipped classifiers were trained on does not decide for one of them: {reports} measures; name "
+            f"no shipped classifier was clearly trained on this data, so {reports} measures; name "
             f"another one with --extractor ({', '.join([*extractors(), OTHERS])})"
         )
     return Choice(reports, second, note)
 
 
 def match(source: str, fingerprint: str, classes: Sequence[str]) -> str | None:
-    """The fingerprint of the training data of the classifiers that fit; None where none do, or several equally well."""
+    """Return the training-data fingerprint of the best-fitting classifiers; None if none fit or there is a tie."""
     groups = _groups()
     if fingerprint in groups:
         return fingerprint
@@ -70,22 +70,22 @@ def match(source: str, fingerprint: str, classes: Sequence[str]) -> str | None:
 
 
 def extractors() -> list[str]:
-    """The shipped classifiers that see everything, by name."""
+    """Return the names of the shipped classifiers that see the whole picture."""
     return [card.name for card in cards() if card.sees == SEES[0]]
 
 
 def cards() -> list[Card]:
-    """Of every shipped classifier."""
+    """Return the card of every shipped classifier."""
     return [classifiers.shipped(name).card for name in classifiers.names()]
 
 
 def subjects() -> frozenset[str]:
-    """What the shipped classifiers were shown, in the words of `RunConfig.subject`."""
+    """Return the subjects of the shipped classifiers' training pictures, values of `RunConfig.subject`."""
     return frozenset(card.subject for card in cards())
 
 
 def _groups() -> dict[str, list[Card]]:
-    """Fingerprint -> the classifiers that were trained on that data; those that saw most images first."""
+    """Map each training-data fingerprint to its classifiers; those trained on the most images come first."""
     found: dict[str, list[Card]] = {}
     for card in sorted(cards(), key=lambda card: (-card.train_images, card.name)):
         found.setdefault(card.fingerprint, []).append(card)
@@ -97,9 +97,10 @@ def _of_role(group: Sequence[Card], role: str) -> str:
 
 
 def _data_sets(source: str, classes: Sequence[str]) -> list[set[str]]:
-    """The names that a data set may have, in lower case: of the source, or of each class where they come from several.
+    """Return the possible names of the data set, in lower case: one set for the source, or one for each class if the
+    classes come from several data sets.
 
-    The last two folders of a path, folders of a split left out.
+    Names are the last two folders of a path, without the folders of a split.
     """
     places = [origins_ for name, origins_ in origins(source).items() if name in classes] or [(source,)]
     return [set().union(*map(_names, place)) for place in places]

@@ -1,8 +1,8 @@
-"""Small classifiers of chest X-rays: judges that no generator was trained against, and extractors of features.
+"""Small classifiers of chest X-rays: judges that no generator was trained against, and feature extractors.
 
-Two of each data set, of different architecture and seed: one may guide choices, the other reports. Controls see only
-what lies outside a central box or outside the lungs, where COVID-19 is not (after DeGrave, Janizek and Lee 2021).
-`python -m tools.train_classifiers` makes them.
+Each data set has two, of different architecture and seed: one may guide choices, the other reports. Controls see only
+the area outside a central box or outside the lungs, where COVID-19 has no signs (after DeGrave, Janizek and Lee 2021).
+`python -m tools.train_classifiers` trains them.
 """
 
 from collections.abc import Sequence
@@ -19,18 +19,18 @@ from gan_core import tensor_files
 from gan_core.config import from_dict
 from gan_core.errors import UserError, nearest
 
-SIZE = 128  # pixels a side that they see; smaller pictures are enlarged, as half of their training pictures were
+SIZE = 128  # pixels a side of the input; smaller pictures are enlarged, as half of the training pictures were
 SHIPPED = Path(__file__).parent / "weights"
 SEES = ("everything", "outside the central box", "outside the lungs")
-ROLES = ("reports", "guides", "control")  # a control sees only what should not matter
-BOX = (0.12, 0.88)  # of the side: what the first control may not see
-GROUPS = {"pneumonia": ("bacterial", "viral")}  # a class that is several of theirs
-SCALES = 4  # of the patterns that features tell of, the finest 2 of SIZE pixels
+ROLES = ("reports", "guides", "control")  # a control sees only the area that should not matter
+BOX = (0.12, 0.88)  # edges of the central box, as shares of the side
+GROUPS = {"pneumonia": ("bacterial", "viral")}  # a class that combines several of the classifiers' classes
+SCALES = 4  # of `patterns`; the finest has a period of 2 pixels
 _BATCH = 64
 
 
 class Residual(nn.Module):
-    """Four stages of residual blocks (He 2016, arXiv:1512.03385), each half as large: architecture "residual"."""
+    """Four stages of residual blocks (He 2016, arXiv:1512.03385), each halving the side. Architecture "residual"."""
 
     widths = (24, 48, 80, 104)
 
@@ -46,8 +46,8 @@ class Residual(nn.Module):
         self.head = nn.Linear(before, classes)
 
     def depths(self, x: Tensor) -> list[Tensor]:
-        """(N, 1, SIZE, SIZE) in [-1, 1] -> maps of each stage."""
-        return _through(self.stages, self.stem(x))
+        """Return the feature maps of each stage for (N, 1, SIZE, SIZE) in [-1, 1]."""
+        return _stage_outputs(self.stages, self.stem(x))
 
 
 class _Block(nn.Module):
@@ -63,7 +63,7 @@ class _Block(nn.Module):
 
 
 class Dense(nn.Module):
-    """Four stages whose layers see all layers before them (Huang 2017, arXiv:1608.06993): architecture "dense"."""
+    """Four dense blocks: each layer sees all layers before it (Huang 2017, arXiv:1608.06993). Architecture "dense"."""
 
     growth, layers = 16, 4
     widths = (64, 80, 88, 92)
@@ -75,7 +75,7 @@ class Dense(nn.Module):
         before = 2 * self.growth
         for number, width in enumerate(self.widths):
             first: list[nn.Module] = [nn.AvgPool2d(2)] if number else []
-            dense = [_Grow(before + i * self.growth, self.growth) for i in range(self.layers)]
+            dense = [_DenseLayer(before + i * self.growth, self.growth) for i in range(self.layers)]
             after = before + self.layers * self.growth
             last = nn.Sequential(nn.BatchNorm2d(after), nn.SiLU(), nn.Conv2d(after, width, 1))
             self.stages.append(nn.Sequential(*first, *dense, last))
@@ -83,11 +83,11 @@ class Dense(nn.Module):
         self.head = nn.Linear(before, classes)
 
     def depths(self, x: Tensor) -> list[Tensor]:
-        """(N, 1, SIZE, SIZE) in [-1, 1] -> maps of each stage."""
-        return _through(self.stages, self.stem(x))
+        """Return the feature maps of each stage for (N, 1, SIZE, SIZE) in [-1, 1]."""
+        return _stage_outputs(self.stages, self.stem(x))
 
 
-class _Grow(nn.Module):
+class _DenseLayer(nn.Module):
     def __init__(self, width: int, growth: int) -> None:
         super().__init__()
         self.layers = nn.Sequential(
@@ -98,7 +98,7 @@ class _Grow(nn.Module):
         return torch.cat((x, self.layers(x)), 1)
 
 
-def _through(stages: nn.ModuleList, x: Tensor) -> list[Tensor]:
+def _stage_outputs(stages: nn.ModuleList, x: Tensor) -> list[Tensor]:
     found = []
     for stage in stages:
         x = stage(x)
@@ -111,19 +111,19 @@ ARCHITECTURES: dict[str, type[Residual] | type[Dense]] = {"residual": Residual, 
 
 
 def pooled(depths: Sequence[Tensor]) -> Tensor:
-    """Maps of several depths as one vector: of each channel the mean of what is above zero, (N, sum of widths).
+    """Pool feature maps of several depths into one vector, (N, sum of widths): the mean of each channel after ReLU.
 
-    A classifier's last layer forgives grain, stripes and blur; the first ones forgive less.
+    A classifier's last layer is insensitive to noise, stripes and blur; the first layers are more sensitive.
     """
     return torch.cat([F.relu(maps).mean((2, 3)) for maps in depths], 1)
 
 
 def patterns(x: Tensor) -> Tensor:
-    """(N, 1, SIZE, SIZE) in [-1, 1] -> (N, 3 * SCALES): the height in grey levels of stripes and checks.
+    """Measure stripes and checkerboards of (N, 1, SIZE, SIZE) in [-1, 1]: amplitudes in grey levels, (N, 3 * SCALES).
 
-    Haar's wavelets, averaged over the picture with their signs: edges of anatomy cancel out, what is locked to the
-    grid of pixels adds up. Strided convolutions leave such patterns (Odena 2016, distill.pub/2016/deconv-checkerboard),
-    and a network's first layer has learned to pass over them.
+    The features are signed means of Haar wavelet coefficients over the picture. Edges of the anatomy cancel out, and
+    patterns that are locked to the pixel grid add up. Strided convolutions leave such patterns (Odena 2016,
+    distill.pub/2016/deconv-checkerboard), and a network's first layer has learned to ignore them.
     """
     found = []
     x = x * 127.5
@@ -135,31 +135,31 @@ def patterns(x: Tensor) -> Tensor:
 
 
 def logits(network: Network, x: Tensor) -> Tensor:
-    """(N, 1, SIZE, SIZE) in [-1, 1] -> (N, classes)."""
+    """Return logits (N, classes) for pictures (N, 1, SIZE, SIZE) in [-1, 1]."""
     return network.head(F.relu(network.depths(x)[-1]).mean((2, 3)))
 
 
 @dataclass(frozen=True)
 class Card:
-    """What a classifier's file says of itself."""
+    """The description of a classifier in its file."""
 
     name: str
     architecture: str
     classes: tuple[str, ...]
     sees: str
-    source: str  # the name of the folder that it was trained on
-    fingerprint: str  # of the data that it was trained on
+    source: str  # the name of the training folder
+    fingerprint: str  # of the training data
     seed: int
     epochs: int
     train_images: int
     held_out_images: int
-    held_out: float  # accuracy on patients that it never saw
-    held_out_balanced: float
+    held_out: float  # accuracy on held-out patients
+    held_out_balanced: float  # balanced accuracy on the same
     version: str
-    subject: str  # of the training pictures, in the words of `RunConfig.subject`
-    shows: str  # the same in words for a page: "X-rays of children"
-    data_sets: tuple[str, ...]  # the names of folders and repositories that the training data goes by
-    role: str  # one of ROLES: "guides" may have been asked while something was developed, "reports" was not
+    subject: str  # of the training pictures, a value of `RunConfig.subject`
+    shows: str  # the subject in words for a page: "X-rays of children"
+    data_sets: tuple[str, ...]  # names of folders and repositories that hold the training data
+    role: str  # one of ROLES: "guides" may have guided choices during development, "reports" did not
 
 
 class Classifier:
@@ -167,7 +167,7 @@ class Classifier:
 
     def __init__(self, card: Card, network: Network, centre: Tensor, spread: Tensor) -> None:
         self.card, self.network = card, network.eval().requires_grad_(False)
-        self.centre, self.spread = centre, spread  # of the training pictures' features
+        self.centre, self.spread = centre, spread  # mean and standard deviation of the training pictures' features
 
     @property
     def name(self) -> str:
@@ -186,22 +186,26 @@ class Classifier:
         return self.card.held_out
 
     def knows(self, names: Sequence[str]) -> bool:
-        """Whether it can tell these classes apart, by their names or as groups of its own."""
+        """Return whether it knows all of these classes, by name or as groups of its own classes."""
         return all(self._members(name) for name in names)
 
     def chances(self, pictures: np.ndarray, masks: np.ndarray | None = None) -> np.ndarray:
-        """float32 (N, classes), each row sums to 1. masks: bool (N, H, W), where it may not look.
+        """Return predicted probabilities float32 (N, classes); each row sums to 1.
+
+        Args:
+            pictures: uint8 (N, H, W, C).
+            masks: bool (N, H, W), true where the pictures are hidden.
 
         Raises:
-            UserError: a control of the lungs without masks.
+            UserError: the classifier sees only the outside of the lungs, and no masks are given.
         """
-        return np.concatenate([logits(self.network, x).softmax(1).numpy() for x in self._take(pictures, masks)])
+        return np.concatenate([logits(self.network, x).softmax(1).numpy() for x in self._batches(pictures, masks)])
 
     def chances_of(self, names: Sequence[str], pictures: np.ndarray, masks: np.ndarray | None = None) -> np.ndarray:
-        """float32 (N, names): chances among these classes only, in their order.
+        """Return predicted probabilities float32 (N, names) among these classes only, in their order.
 
         Raises:
-            UserError: a class that it does not know.
+            UserError: the classifier does not know a class.
         """
         if not self.knows(names):
             missing = next(name for name in names if not self._members(name))
@@ -211,19 +215,19 @@ class Classifier:
         return columns / np.maximum(columns.sum(1, keepdims=True), 1e-12)
 
     def features(self, pictures: np.ndarray) -> np.ndarray:
-        """float32 (N, D): patterns in grey levels, then all depths, in deviations of the training pictures."""
+        """Return features float32 (N, D): `patterns` in grey levels, then pooled depths, standardised."""
         found = []
-        for x in self._take(pictures, None):
+        for x in self._batches(pictures, None):
             depths = (pooled(self.network.depths(x)) - self.centre) / self.spread
             found.append(torch.cat((patterns(x), depths), 1))
         return torch.cat(found).numpy()
 
     def _members(self, name: str) -> list[int]:
-        wanted = GROUPS.get(name.lower(), (name.lower(),))
+        members = GROUPS.get(name.lower(), (name.lower(),))
         known = [known.lower() for known in self.classes]
-        return [known.index(one) for one in wanted] if all(one in known for one in wanted) else []
+        return [known.index(one) for one in members] if all(one in known for one in members) else []
 
-    def _take(self, pictures: np.ndarray, masks: np.ndarray | None) -> list[Tensor]:
+    def _batches(self, pictures: np.ndarray, masks: np.ndarray | None) -> list[Tensor]:
         if self.sees == SEES[2] and masks is None:
             raise UserError(f"classifier {self.name} needs masks of the lungs")
         with torch.inference_mode():
@@ -235,7 +239,7 @@ class Classifier:
 
 
 def to_input(pictures: np.ndarray) -> Tensor:
-    """uint8 (N, H, W, C) -> float (N, 1, SIZE, SIZE) in [-1, 1]; larger ones are averaged down, not sampled."""
+    """Convert uint8 (N, H, W, C) to float (N, 1, SIZE, SIZE) in [-1, 1]; antialias larger pictures."""
     grey = torch.from_numpy(pictures.astype(np.float32).mean(3) / 127.5 - 1)[:, None]
     if grey.shape[2:] == (SIZE, SIZE):
         return grey
@@ -243,7 +247,7 @@ def to_input(pictures: np.ndarray) -> Tensor:
 
 
 def hide(x: Tensor, sees: str, masks: np.ndarray | None) -> Tensor:
-    """Make grey what a control may not see; a judge that sees everything keeps it, but for masks that are given."""
+    """Grey out what a control may not see in (N, 1, SIZE, SIZE): its central box, and where masks are true."""
     if sees == SEES[1]:
         low, high = (round(edge * SIZE) for edge in BOX)
         x = x.clone()
@@ -256,10 +260,10 @@ def hide(x: Tensor, sees: str, masks: np.ndarray | None) -> Tensor:
 
 @cache
 def shipped(name: str) -> Classifier:
-    """One of the shipped classifiers by name, such as child-a; see `names`.
+    """Return a shipped classifier by name, such as child-a; see `names`.
 
     Raises:
-        UserError: there is none of that name, or its file is damaged.
+        UserError: the name is unknown, or the file is damaged.
     """
     known = names()
     if name not in known:
@@ -268,11 +272,16 @@ def shipped(name: str) -> Classifier:
 
 
 def names() -> list[str]:
+    """Return the names of the shipped classifiers, sorted."""
     return sorted(path.stem for path in SHIPPED.glob("*.safetensors"))
 
 
 def load(path: Path) -> Classifier:
-    """Raises UserError: missing, damaged, or not a classifier."""
+    """Load a classifier from its safetensors file.
+
+    Raises:
+        UserError: the file is missing, damaged, or not a classifier.
+    """
     tensors, header = tensor_files.load(path)
     card = from_dict(Card, header.get("card"), str(path))
     if card.architecture not in ARCHITECTURES or card.sees not in SEES or card.role not in ROLES:

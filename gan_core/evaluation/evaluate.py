@@ -1,6 +1,8 @@
-"""Measures a run against real images and writes its evaluation.json: what each part does stands in its own module.
+"""Measures a run against real images and writes its evaluation.json. Each part has its own module.
 
-Nothing of it disturbs a training: random numbers come from generators of their own.
+    python -m gan_core evaluate RUN
+
+An evaluation does not disturb a training: it draws random numbers from its own generators.
 """
 
 import contextlib
@@ -32,16 +34,16 @@ PARTS = {
 
 
 def evaluate(run: Run, source: str | None, request: EvaluationRequest) -> Evaluation:
-    """Measure a run against a source of real images, its own where none is named.
+    """Measure a run against a source of real images; None: against the source that it was trained on.
 
-    What an earlier evaluation of the same weights and images found stays, where it is not measured anew.
+    Earlier results for the same weights, images and seed stay, unless they are measured again.
 
     Raises:
-        UserError: no weights, no such source or extractor, too few images.
+        UserError: the weights, the source or the extractor are missing, or there are too few images.
     """
     if unknown := [part for part in request.parts if part not in PARTS]:
         raise UserError(f"--parts {unknown[0]}: choose from {', '.join(PARTS)}")
-    with torch.random.fork_rng(devices=[]):  # networks draw first weights when they are built, before they are filled
+    with torch.random.fork_rng(devices=[]):  # building a network draws initial weights, even if a file replaces them
         return _evaluate(run, source, request)
 
 
@@ -53,18 +55,18 @@ def _evaluate(run: Run, source: str | None, request: EvaluationRequest) -> Evalu
         preset=model.config.preset,
         epoch=run.status().epoch,
         weights=digest(run.weights),
-        source=_shown(prepared.source),
+        source=_source_name(prepared.source),
         fingerprint=prepared.fingerprint,
         counts=prepared.counts(),
         seed=request.seed,
         training=time_to_quality.training(model),
         versions={"ganray": __version__, "torch": str(torch.__version__)},
     )
-    found = _kept(run, found, request)
+    found = _with_earlier_results(run, found, request)
     if model.config.fingerprint != prepared.fingerprint:
-        found = parts.noted(found, "The run was trained on other images than it is measured against here")
-    if said := data.caution(prepared.source, model.config.domains or model.config.classes):
-        found = parts.noted(found, said[:1].upper() + said[1:])
+        found = parts.noted(found, "The run was trained on other images than those of this evaluation")
+    if warning := data.caution(prepared.source, model.config.domains or model.config.classes):
+        found = parts.noted(found, warning[:1].upper() + warning[1:])
     for part in request.parts or PARTS:
         if not applies(part, model.task) or (not request.parts and part == "progress" and not run.snapshots()):
             continue
@@ -75,23 +77,23 @@ def _evaluate(run: Run, source: str | None, request: EvaluationRequest) -> Evalu
         except UserError as error:
             found = parts.noted(found, f"not measured: {error}")
         found = replace(found, seconds={**found.seconds, part: round(time.perf_counter() - started, 1)})
-        kept = tuple(line for line in before if not line.startswith(f"{part}: "))
-        fresh = tuple(f"{part}: {line}" for line in found.notes if line not in before)
-        found = replace(found, notes=kept + fresh)
+        others = tuple(line for line in before if not line.startswith(f"{part}: "))
+        new = tuple(f"{part}: {line}" for line in found.notes if line not in before)
+        found = replace(found, notes=others + new)
         results.write(run.evaluation, found)
     return found
 
 
 def applies(part: str, task: str) -> bool:
-    """Whether a part has a meaning for runs of this task."""
+    """Return whether a part applies to runs of this task."""
     return (part == "audit") == (task == "translate")
 
 
 def prepare(run_config: RunConfig, source: str | None) -> Prepared:
-    """The real images as the run saw them.
+    """Return the real images, prepared as in the run's training.
 
     Raises:
-        UserError: the source is not here, or lacks the run's classes.
+        UserError: the source is missing, or lacks the run's classes.
     """
     prepared = data.prepare(
         source or run_config.source,
@@ -101,28 +103,28 @@ def prepare(run_config: RunConfig, source: str | None) -> Prepared:
         patient_pattern=run_config.patient_pattern,
         split_seed=run_config.split_seed,
     )
-    wanted = run_config.domains or run_config.classes
-    if not set(wanted) <= set(prepared.classes) and (run_config.domains or len(wanted) > 1):
+    names = run_config.domains or run_config.classes
+    if not set(names) <= set(prepared.classes) and (run_config.domains or len(names) > 1):
         raise UserError(
             f"{prepared.source} has the classes {', '.join(prepared.classes)}, the run was trained on "
-            f"{', '.join(wanted)}: measure it against those, with --data"
+            f"{', '.join(names)}: name a source with those classes, with --data"
         )
     return prepared.only(run_config.domains) if run_config.domains else prepared
 
 
-def _shown(source: str) -> str:
-    """A source as evaluation.json names it: of a path the last part, without where it lies on this machine."""
-    kept = source.startswith(COMBINED) or not Path(source).exists()
-    return source if kept else Path(source).name
+def _source_name(source: str) -> str:
+    """Return a source as evaluation.json names it: a path loses its folders, which belong to this machine."""
+    is_name = source.startswith(COMBINED) or not Path(source).exists()
+    return source if is_name else Path(source).name
 
 
 def digest(path: Path) -> str:
-    """Of a file's bytes, 16 hex digits."""
+    """Return a digest of a file's bytes, 16 hex digits."""
     return blake2b(path.read_bytes(), digest_size=8).hexdigest()
 
 
-def _kept(run: Run, found: Evaluation, request: EvaluationRequest) -> Evaluation:
-    """With what an earlier evaluation says of the same weights, images and seed."""
+def _with_earlier_results(run: Run, found: Evaluation, request: EvaluationRequest) -> Evaluation:
+    """Return the earlier evaluation of the same weights, images and seed with updated metadata; else `found`."""
     with contextlib.suppress(UserError):
         old = results.read(run.evaluation)
         if (old.weights, old.fingerprint, old.seed) == (found.weights, found.fingerprint, found.seed):

@@ -1,7 +1,7 @@
-"""Extractors: from pictures to the vectors in which distances are measured. Each has a name that stands beside them.
+"""Feature extractors: they map pictures to vectors, in which distances are measured. Results name their extractor.
 
-The shipped classifiers need no network. Inception is a convention of the literature, learned from photographs; its
-weights are read from a safetensors file that the user names. Any `nn.Module` from image to vector will do.
+The shipped classifiers need no download. Inception is the convention of the literature, trained on photographs; its
+weights come from a safetensors file that the user names. Any `nn.Module` from image to vector works too.
 """
 
 from collections.abc import Callable, Iterator
@@ -25,7 +25,7 @@ _BATCH = 32
 
 
 class Extractor(Protocol):
-    """Pictures uint8 (N, H, W, C) in, features float32 (N, D) out."""
+    """Maps pictures uint8 (N, H, W, C) to features float32 (N, D)."""
 
     @property
     def name(self) -> str: ...
@@ -35,7 +35,7 @@ class Extractor(Protocol):
 
 @dataclass(frozen=True)
 class ClassifierFeatures:
-    """All depths of a shipped classifier."""
+    """Features of a shipped classifier, from all of its depths."""
 
     judge: classifiers.Classifier
 
@@ -49,9 +49,12 @@ class ClassifierFeatures:
 
 @dataclass(frozen=True)
 class ModuleFeatures:
-    """Any network from images to vectors.
+    """Features of any network from images to vectors.
 
-    module: float (N, channels, H, W) in [-1, 1] -> (N, D), or one whose `prepare` brings them to what it takes.
+    Attributes:
+        module: maps `prepare(x)` to (N, D), or to a tuple that begins with it.
+        channels: channels of x.
+        prepare: converts x, float (N, channels, H, W) in [-1, 1], to the network's input.
     """
 
     name: str
@@ -65,7 +68,7 @@ class ModuleFeatures:
             batches = [self._batch(pictures[i : i + _BATCH]) for i in range(0, len(pictures), _BATCH)]
         found = np.concatenate(batches)
         if found.ndim != 2:
-            raise UserError(f"extractor {self.name}: gives {found.shape[1:]} a picture, not a vector")
+            raise UserError(f"extractor {self.name}: gives shape {found.shape[1:]} for a picture, not a vector")
         return found
 
     def _batch(self, pictures: np.ndarray) -> np.ndarray:
@@ -77,10 +80,10 @@ class ModuleFeatures:
 
 
 def find(name: str) -> Extractor:
-    """An extractor by name: a shipped classifier, or inception:FILE.safetensors.
+    """Return an extractor by name: a shipped classifier, or inception:FILE.safetensors.
 
     Raises:
-        UserError: there is none of that name, or its weights or package are missing.
+        UserError: the name is unknown, or the weights or the package are missing.
     """
     kind, _, rest = name.partition(":")
     if kind == "inception":
@@ -93,23 +96,25 @@ def find(name: str) -> Extractor:
 
 
 def inception(weights: Path | None) -> ModuleFeatures:
-    """The Inception network of the Frechet distance (Heusel 2017), its 2048 features, through torch-fidelity.
+    """Return the Inception network of the Fréchet distance (Heusel 2017) with its 2048 features, from torch-fidelity.
 
-    weights: its weights as safetensors; nothing is fetched, and nothing unpickled.
+    weights: a safetensors file; nothing is downloaded, and nothing is unpickled.
 
     Raises:
         UserError: the file or the package is missing, or does not fit.
     """
     if weights is None or not weights.is_file():
         where = f"{weights} is missing" if weights else "name their file: inception:FILE.safetensors"
-        raise UserError(f"the Inception weights are not here ({where}); README.md says how to make it from {INCEPTION}")
+        raise UserError(
+            f"the Inception weights are missing ({where}); docs/evaluation.md says how to make them from {INCEPTION}"
+        )
     (source,) = need("--extractor inception", "inception", "torch_fidelity.feature_extractor_inceptionv3")
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     try:
         tensors = load_file(weights)
-        with _given(source, tensors):
+        with _preloaded(source, tensors):
             network = source.FeatureExtractorInceptionV3("inception-v3-compat", ["2048"])
     except (SafetensorError, OSError, RuntimeError) as error:
         raise UserError(f"{weights} does not hold the Inception weights ({str(error).splitlines()[0]})") from error
@@ -117,8 +122,8 @@ def inception(weights: Path | None) -> ModuleFeatures:
 
 
 @contextmanager
-def _given(source: object, tensors: dict[str, Tensor]) -> Iterator[None]:
-    """Hand the network these tensors: its constructor would download a pickle and open it."""
+def _preloaded(source: object, tensors: dict[str, Tensor]) -> Iterator[None]:
+    """Give the network's constructor these tensors, because it would download a pickle and open it."""
     name = "load_state_dict_from_url"
     before = getattr(source, name)
     setattr(source, name, lambda *_, **__: tensors)

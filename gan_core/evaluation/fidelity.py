@@ -1,16 +1,16 @@
-"""Distances between two clouds of features, and shares of one that lie within the other.
+"""Fidelity: distances between two sets of features, and shares of one set that lie within the other.
 
     found = compare(real, fake, seed=0, patients=patients)       each measure with its interval, by key of `results`
-    least = floors(real, count=len(fake), seed=0)                what real images score against real ones
+    least = floors(real, count=len(fake), seed=0)                the scores of real images against real ones
 
-Features are float (N, D), of any extractor. Intervals (95 %) are of the delete-a-group jackknife over both samples
-(Shao and Wu 1989, Annals of Statistics 17): images, whole patients at a time, are dealt into 20 groups by lot, and each
-measure is taken again without each group. A bootstrap would draw an image twice, which a nearest neighbour takes for a
-perfect match and a covariance for less spread. An interval says what other draws of as many images would give; the bias
-of few images is in all of them alike, and in the floors.
+Features are float (N, D), from any extractor. The 95 % intervals come from the delete-a-group jackknife over both
+samples (Shao and Wu 1989, Annals of Statistics 17): images are assigned to 20 groups at random, whole patients at a
+time, and each measure is computed again without each group. A bootstrap would draw an image twice, which is a perfect
+match for a nearest neighbour and shrinks a covariance. An interval describes other samples of the same size; the bias
+of small samples is the same in all of them, and in the floors.
 
-`benchmarks/evaluation_controls.py` tries them on samples of some hundred real X-rays: those of distances held the
-mean of all draws in 88 to 97 % of them, those of shares, which are too wide, in 98 to 100 %.
+`benchmarks/evaluation_controls.py` tests the intervals on samples of a few hundred real X-rays: intervals of distances
+contained the mean of all draws in 88 to 97 % of cases, those of shares, which are too wide, in 98 to 100 %.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -23,24 +23,24 @@ from gan_core.errors import UserError
 from gan_core.evaluation.nearest import TwoSampleNeighbours
 from gan_core.evaluation.results import Measure
 
-GROUPS = 20  # of the jackknife, in each sample
-LEAST = 20  # images on a side: one a group
+GROUPS = 20  # jackknife groups of each sample
+LEAST = 20  # images of each sample: one for each group
 NEAREST_PRECISION, NEAREST_DENSITY = 3, 5  # neighbours, as in the papers
-_FEWEST = 5  # groups, where there are few patients
-_CUTS = 3  # of the real images, whose mean is a floor
+_FEWEST = 5  # groups, if there are few patients
+_SPLITS = 3  # random splits of the real images; a floor is their mean
 
 
 def frechet(a: np.ndarray, b: np.ndarray) -> float:
-    """Squared Frechet distance of the Gaussians fitted to the features (Heusel 2017, arXiv:1706.08500, equation 6).
+    """Return the squared Fréchet distance of Gaussians fitted to features (Heusel 2017, arXiv:1706.08500, equation 6).
 
     Raises:
-        UserError: as many features as images or more, which leaves the covariance without a meaning; features that
+        UserError: there are at least as many features as images, so that the covariance is singular; or the features
             cannot be compared.
     """
     _check(a, b)
     _check_covariance(a, b)
     first = _gaussian(a)
-    return _distance(first, _root(first), _gaussian(b))
+    return _gaussian_distance(first, _matrix_sqrt(first), _gaussian(b))
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,10 +55,10 @@ def _gaussian(features: np.ndarray) -> _Gaussian:
 
 
 def _without_each(features: np.ndarray, groups: np.ndarray) -> Iterator[_Gaussian]:
-    """Fitted without each group in turn: what is left out is taken off the sums of the whole."""
+    """Fit a Gaussian without each group in turn, by subtracting the group from the sums over all images."""
     exact = features.astype(np.float64)
     centre = exact.mean(0)
-    exact -= centre  # sums of squares of large numbers would lose the small differences
+    exact -= centre  # sums of squares of large numbers would lose precision
     product = exact.T @ exact
     for group in range(groups.max() + 1):
         out = exact[groups == group]
@@ -67,13 +67,16 @@ def _without_each(features: np.ndarray, groups: np.ndarray) -> Iterator[_Gaussia
         yield _Gaussian(centre + mean, (product - out.T @ out - count * np.outer(mean, mean)) / (count - 1))
 
 
-def _root(gaussian: _Gaussian) -> np.ndarray:
+def _matrix_sqrt(gaussian: _Gaussian) -> np.ndarray:
     values, vectors = np.linalg.eigh(gaussian.covariance)
     return (vectors * np.sqrt(values.clip(0))) @ vectors.T
 
 
-def _distance(a: _Gaussian, root: np.ndarray, b: _Gaussian) -> float:
-    """root: of a's covariance. The trace of sqrt(A B) is that of sqrt(sqrt(A) B sqrt(A)), which is symmetric."""
+def _gaussian_distance(a: _Gaussian, root: np.ndarray, b: _Gaussian) -> float:
+    """Return the squared Fréchet distance of two Gaussians; root is the matrix square root of a's covariance.
+
+    The trace of sqrt(A B) equals that of sqrt(sqrt(A) B sqrt(A)), which is symmetric.
+    """
     shared = np.sqrt(np.linalg.eigvalsh(root @ b.covariance @ root).clip(0)).sum()
     apart = np.square(a.mean - b.mean).sum()
     return max(0.0, float(apart + np.trace(a.covariance) + np.trace(b.covariance) - 2 * shared))
@@ -87,17 +90,17 @@ def kid(
     patients: Sequence[str] | None = None,
     sources: Sequence[str] | None = None,
 ) -> Measure:
-    """Kernel distance: unbiased squared maximum mean discrepancy, kernel (x.y / D + 1)^3 (Binkowski 2018, section 4).
+    """Return the kernel distance: unbiased squared MMD, kernel (x.y / D + 1)^3 (Bińkowski 2018, section 4).
 
-    Of all images at once: the usual mean over random subsets estimates the same number, with more noise. The arguments
-    are those of `compare`.
+    It uses all images at once: the usual mean over random subsets estimates the same number with more noise. Arguments
+    and errors are those of `compare`.
     """
     _check(real, fake)
     groups = _groups(len(real), patients, (seed, 0)), _groups(len(fake), sources, (seed, 1))
     within = [_kernel_sums(x, x, each, each) for x, each in zip((real, fake), groups, strict=True)]
     across = _kernel_sums(real, fake, *groups)
     sizes = [np.bincount(each) for each in groups]
-    own = [np.bincount(each, _kernel_of_itself(x)) for x, each in zip((real, fake), groups, strict=True)]
+    own = [np.bincount(each, _kernel_diagonal(x)) for x, each in zip((real, fake), groups, strict=True)]
 
     def value(*kept: np.ndarray) -> float:
         found = 0.0
@@ -109,11 +112,11 @@ def kid(
     every = [np.ones(len(size), bool) for size in sizes]
     leave_real = [value(np.arange(len(sizes[0])) != out, every[1]) for out in range(len(sizes[0]))]
     leave_fake = [value(every[0], np.arange(len(sizes[1])) != out) for out in range(len(sizes[1]))]
-    return _measure(value(*every), leave_real, leave_fake, count=len(fake))
+    return _with_interval(value(*every), leave_real, leave_fake, count=len(fake))
 
 
 def _kernel_sums(a: np.ndarray, b: np.ndarray, groups_a: np.ndarray, groups_b: np.ndarray) -> np.ndarray:
-    """Sums of the kernel over pairs of groups."""
+    """Return the sums of the kernel over pairs of groups, (groups of a, groups of b)."""
     a, b = a.astype(np.float64), b.astype(np.float64)
     sums = []
     for group in range(groups_a.max() + 1):
@@ -122,14 +125,18 @@ def _kernel_sums(a: np.ndarray, b: np.ndarray, groups_a: np.ndarray, groups_b: n
     return np.stack(sums)
 
 
-def _kernel_of_itself(x: np.ndarray) -> np.ndarray:
+def _kernel_diagonal(x: np.ndarray) -> np.ndarray:
     return (np.square(x.astype(np.float64)).sum(1) / x.shape[1] + 1) ** 3
 
 
 def precision_recall(real: np.ndarray, fake: np.ndarray, k: int = NEAREST_PRECISION) -> tuple[float, float]:
-    """Share of fakes in a ball around a real one that reaches its k-th neighbour, and of reals in a ball around a fake.
+    """Return precision and recall (Kynkäänniemi 2019, arXiv:1904.06991, equations 1 and 2).
 
-    Kynkaanniemi 2019, arXiv:1904.06991, equations 1 and 2. Raises UserError as `compare`.
+    Each image has a ball that reaches its k-th nearest neighbour in its own set. Precision is the share of fakes in the
+    ball of some real image; recall is the share of reals in the ball of some fake.
+
+    Raises:
+        UserError: as `compare`.
     """
     _check(real, fake)
     found = TwoSampleNeighbours.of(real, fake).shares(k, NEAREST_DENSITY)
@@ -137,9 +144,13 @@ def precision_recall(real: np.ndarray, fake: np.ndarray, k: int = NEAREST_PRECIS
 
 
 def density_coverage(real: np.ndarray, fake: np.ndarray, k: int = NEAREST_DENSITY) -> tuple[float, float]:
-    """In how many real balls a fake lies, over k, and the share of real balls that hold a fake.
+    """Return density and coverage (Naeem 2020, arXiv:2002.09797, section 3).
 
-    Naeem 2020, arXiv:2002.09797, section 3. Raises UserError as `compare`.
+    Density is the mean number of real balls that contain a fake, divided by k. Coverage is the share of real balls that
+    contain a fake.
+
+    Raises:
+        UserError: as `compare`.
     """
     _check(real, fake)
     found = TwoSampleNeighbours.of(real, fake).shares(NEAREST_PRECISION, k)
@@ -155,16 +166,19 @@ def compare(
     sources: Sequence[str] | None = None,
     note: Callable[[str], object] = lambda line: None,
 ) -> dict[str, Measure]:
-    """Every measure with its 95 % interval, by its key in `results.MEASURES`, but for the floors.
+    """Return every measure with its 95 % interval, by key of `results.MEASURES`, without floors.
 
     Args:
-        seed: of the groups that are left out.
-        patients: whom the real images show: one patient's images are no independent draws. None: all are.
-        sources: the patients that fake images were translated from; None where each is a draw of its own.
-        note: is told if the Frechet distance has to be left out, for want of images.
+        real: features (N, D) of real images.
+        fake: features (M, D) of generated images.
+        seed: seed of the jackknife groups.
+        patients: the patient of each real image, because one patient's images are not independent. None: all are.
+        sources: the patient that each fake image was translated from; None: fake images are independent.
+        note: receives a sentence if there are too few images for the Fréchet distance.
 
     Raises:
-        UserError: fewer than 20 images or patients on a side, features that are not finite, or images all alike.
+        UserError: a sample has fewer than 20 images or too few patients, features are not finite, or all images are
+            equal.
     """
     _check(real, fake)
     groups = _groups(len(real), patients, (seed, 0)), _groups(len(fake), sources, (seed, 1))
@@ -180,18 +194,18 @@ def distances(
     sources: Sequence[str] | None = None,
     note: Callable[[str], object] = lambda line: None,
 ) -> dict[str, Measure]:
-    """Frechet distance and KID alone, at a fraction of the cost; arguments and errors are those of `compare`."""
+    """Return only Fréchet distance and KID, at a fraction of the cost; arguments and errors are those of `compare`."""
     _check(real, fake)
     groups = _groups(len(real), patients, (seed, 0)), _groups(len(fake), sources, (seed, 1))
     found: dict[str, Measure] = {}
     try:
         _check_covariance(real, fake)
         sides = _gaussian(real), _gaussian(fake)
-        roots = _root(sides[0]), _root(sides[1])
-        leave_real = [_distance(sides[1], roots[1], part) for part in _without_each(real, groups[0])]
-        leave_fake = [_distance(sides[0], roots[0], part) for part in _without_each(fake, groups[1])]
-        whole = _distance(sides[0], roots[0], sides[1])
-        found["frechet"] = _measure(whole, leave_real, leave_fake, count=len(fake), bounds=(0, np.inf))
+        roots = _matrix_sqrt(sides[0]), _matrix_sqrt(sides[1])
+        leave_real = [_gaussian_distance(sides[1], roots[1], part) for part in _without_each(real, groups[0])]
+        leave_fake = [_gaussian_distance(sides[0], roots[0], part) for part in _without_each(fake, groups[1])]
+        whole = _gaussian_distance(sides[0], roots[0], sides[1])
+        found["frechet"] = _with_interval(whole, leave_real, leave_fake, count=len(fake), bounds=(0, np.inf))
     except UserError as error:
         note(str(error))
     found["kid"] = kid(real, fake, seed=seed, patients=patients, sources=sources)
@@ -199,19 +213,19 @@ def distances(
 
 
 def _shares(real: np.ndarray, fake: np.ndarray, groups: tuple[np.ndarray, np.ndarray]) -> dict[str, Measure]:
-    clouds = TwoSampleNeighbours.of(real, fake)
+    samples = TwoSampleNeighbours.of(real, fake)
     ks = NEAREST_PRECISION, NEAREST_DENSITY
-    without_real = [clouds.shares(*ks, keep_real=groups[0] != out) for out in range(groups[0].max() + 1)]
-    without_fake = [clouds.shares(*ks, keep_fake=groups[1] != out) for out in range(groups[1].max() + 1)]
+    without_real = [samples.shares(*ks, keep_real=groups[0] != out) for out in range(groups[0].max() + 1)]
+    without_fake = [samples.shares(*ks, keep_fake=groups[1] != out) for out in range(groups[1].max() + 1)]
     found = {}
-    for name, whole in clouds.shares(*ks).items():
+    for name, whole in samples.shares(*ks).items():
         leave = [[part[name] for part in parts] for parts in (without_real, without_fake)]
         if name == "density":
-            found[name] = _measure(whole, *leave, count=len(fake), bounds=(0, np.inf))
+            found[name] = _with_interval(whole, *leave, count=len(fake), bounds=(0, np.inf))
             continue
         count = len(fake) if name == "precision" else len(real)
-        ours = _measure(whole, *leave, count=count, bounds=(0, 1))
-        # A share of none or of all does not change when a group is left out, and is uncertain all the same.
+        ours = _with_interval(whole, *leave, count=count, bounds=(0, 1))
+        # A share of 0 or 1 does not change when a group is left out, but it is uncertain too.
         reach = stats.binomtest(round(whole * count), count).proportion_ci(0.95, "wilson")
         assert ours.low is not None and ours.high is not None
         found[name] = Measure(whole, min(ours.low, float(reach.low)), max(ours.high, float(reach.high)), count=count)
@@ -227,33 +241,35 @@ def floors(
     held_out: np.ndarray | None = None,
     note: Callable[[str], object] = lambda line: None,
 ) -> dict[str, float]:
-    """What a perfect generator would score: real images of some patients against those of others, by measure.
+    """Return the scores of a perfect generator: real images of some patients against those of others, by measure.
 
-    An extractor knows the images that it was trained on, and its features of them lie apart from those of unseen ones:
-    `held_out` ones stand for the generated, where there are as many as half of `real` would give. Otherwise `real` is
-    cut in two by patients, at most half of it standing for the generated, and the mean of three cuts is taken. Where
-    there are not as many on both sides as are compared, what depends on the numbers is brought to those: the bias of a
-    Frechet distance goes with the sum of their reciprocals (Chong and Forsyth 2020, arXiv:1911.07023), and the coverage
-    of like by like is known (Naeem 2020, arXiv:2002.09797). Other shares move little.
+    An extractor's features of its own training images differ from those of unseen images. So `held_out` images replace
+    the generated ones if there are at least as many as half of `real` would give. Otherwise `real` is split by
+    patients, at most half of it replaces the generated images, and a floor is the mean of three splits.
+
+    If the numbers of images differ from those of the comparison, two measures are corrected: the bias of the Fréchet
+    distance is proportional to the sum of the reciprocal numbers (Chong and Forsyth 2020, arXiv:1911.07023), and the
+    expected coverage of equal distributions is known (Naeem 2020, arXiv:2002.09797). Other shares change little.
 
     Args:
-        count: generated images, as many as the floor is to be of if there are enough real ones.
-        seed: of the choice of images.
-        patients: whom `real` shows; None: each image another one.
+        real: features (N, D) of real images.
+        count: number of generated images in the comparison that the floor is for.
+        seed: seed of the choice of images.
+        patients: the patient of each image of `real`; None: each image shows another patient.
         held_out: features (N, D) of real images of other patients.
-        note: is told the counts.
+        note: receives a sentence with the numbers of images.
 
     Raises:
         UserError: as `compare`.
     """
-    lots = np.random.default_rng((seed, 2))
+    rng = np.random.default_rng((seed, 2))
     half = min(count, len(real) // 2)
     if held_out is not None and len(held_out) >= half:
-        chosen = np.sort(lots.permutation(len(held_out))[:count])
+        chosen = np.sort(rng.permutation(len(held_out))[:count])
         pairs = [(real, held_out[chosen])]
         kind = "held-out real images"
     else:
-        pairs = [_cut(real, half, patients, lots) for _ in range(_CUTS)]
+        pairs = [_split_by_patient(real, half, patients, rng) for _ in range(_SPLITS)]
         kind = "real images"
     found: dict[str, list[float]] = {}
     for ours, theirs in pairs:
@@ -263,51 +279,52 @@ def floors(
         if min(len(ours), len(theirs)) > real.shape[1]:
             values["frechet"] = frechet(ours, theirs)
         if (len(ours), len(theirs)) != (len(real), count):
-            wanted, had = _covered(len(real), count), _covered(len(ours), len(theirs))
-            values["coverage"] = min(1.0, values["coverage"] * wanted / had)
+            expected, here = _expected_coverage(len(real), count), _expected_coverage(len(ours), len(theirs))
+            values["coverage"] = min(1.0, values["coverage"] * expected / here)
             if "frechet" in values:
                 values["frechet"] *= (1 / len(real) + 1 / count) / (1 / len(ours) + 1 / len(theirs))
         for name, value in values.items():
             found.setdefault(name, []).append(value)
     ours, theirs = pairs[-1]
-    moved = " and ".join(name for name, key in (("distance", "frechet"), ("coverage", "coverage")) if key in found)
-    brought = f", {moved} brought to {count} against {len(real)}"
+    changed = " and ".join(name for name, key in (("distance", "frechet"), ("coverage", "coverage")) if key in found)
+    correction = f", {changed} corrected to {count} against {len(real)}"
     same = (len(ours), len(theirs)) == (len(real), count)
-    note(f"floors are of {len(theirs)} {kind} against {len(ours)} of other patients{'' if same else brought}")
+    note(f"floors compare {len(theirs)} {kind} with {len(ours)} of other patients{'' if same else correction}")
     return {name: float(np.mean(values)) for name, values in found.items()}
 
 
-def _covered(real: int, fake: int, k: int = NEAREST_DENSITY) -> float:
-    """The coverage of so many images by so many of the same distribution."""
+def _expected_coverage(real: int, fake: int, k: int = NEAREST_DENSITY) -> float:
+    """Return the expected coverage of `real` images by `fake` images of the same distribution."""
     return 1 - float(np.prod([(real - i) / (fake + real - i) for i in range(1, k + 1)]))
 
 
-def _cut(
-    real: np.ndarray, count: int, patients: Sequence[str] | None, lots: np.random.Generator
+def _split_by_patient(
+    real: np.ndarray, count: int, patients: Sequence[str] | None, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The features of some patients, and `count` of the others'."""
-    belongs = _numbered(len(real), patients)
-    order = np.argsort(lots.permutation(belongs.max() + 1)[belongs], kind="stable")
+    """Split features by patient at random: those of some patients, and `count` features of the others."""
+    patient_of = _patient_indices(len(real), patients)
+    order = np.argsort(rng.permutation(patient_of.max() + 1)[patient_of], kind="stable")
     taken = order[:count]
-    return real[~np.isin(belongs, belongs[taken])], real[taken]
+    return real[~np.isin(patient_of, patient_of[taken])], real[taken]
 
 
 def _groups(count: int, patients: Sequence[str] | None, seed: tuple[int, int]) -> np.ndarray:
-    """The jackknife's group of each image: patients are dealt whole, so that groups are of about one size."""
-    belongs = _numbered(count, patients)
-    images = np.bincount(belongs)
+    """Return the jackknife group of each image: a patient stays in one group, and groups have similar sizes."""
+    patient_of = _patient_indices(count, patients)
+    images = np.bincount(patient_of)
     order = np.random.default_rng(seed).permutation(len(images))
     before = np.cumsum(images[order]) - images[order]
-    dealt = np.empty(len(images), np.int64)
-    dealt[order] = before * GROUPS // count
-    names, groups = np.unique(dealt[belongs], return_inverse=True)  # of many images of one patient some stay empty
-    if len(names) < _FEWEST:
+    group_of = np.empty(len(images), np.int64)
+    group_of[order] = before * GROUPS // count
+    # A patient with many images can leave a group empty.
+    used, groups = np.unique(group_of[patient_of], return_inverse=True)
+    if len(used) < _FEWEST:
         raise UserError(f"{len(images)} patients are too few for an interval: take {GROUPS} or more")
     return groups
 
 
-def _numbered(count: int, patients: Sequence[str] | None) -> np.ndarray:
-    """Patients by number, one for each image; nobody is known twice where nobody is named."""
+def _patient_indices(count: int, patients: Sequence[str] | None) -> np.ndarray:
+    """Return the index of each image's patient; without patients, each image has its own index."""
     if patients is None:
         return np.arange(count)
     if len(patients) != count:
@@ -315,10 +332,10 @@ def _numbered(count: int, patients: Sequence[str] | None) -> np.ndarray:
     return np.unique(np.asarray(patients), return_inverse=True)[1]
 
 
-def _measure(
+def _with_interval(
     whole: float, *leave: Sequence[float], count: int, bounds: tuple[float, float] = (-np.inf, np.inf)
 ) -> Measure:
-    """With the jackknife's interval: `leave` holds the values without each group of one sample, then of the other."""
+    """Return a value with its jackknife interval; `leave` holds the values without each group of each sample."""
     parts = [np.array(values) for values in leave]
     variance = sum((len(part) - 1) / len(part) * np.square(part - part.mean()).sum() for part in parts)
     reach = float(stats.t.ppf(0.975, min(len(part) for part in parts) - 1) * np.sqrt(variance))
@@ -326,23 +343,23 @@ def _measure(
     return Measure(whole, float(low), float(high), count=count)
 
 
-def _check(*clouds: np.ndarray) -> None:
-    for features in clouds:
-        if features.ndim != 2 or features.shape[1] != clouds[0].shape[-1]:
-            shapes = " and ".join(str(cloud.shape) for cloud in clouds)
+def _check(*samples: np.ndarray) -> None:
+    for features in samples:
+        if features.ndim != 2 or features.shape[1] != samples[0].shape[-1]:
+            shapes = " and ".join(str(sample.shape) for sample in samples)
             raise UserError(f"features of shapes {shapes} cannot be compared: take them from one extractor")
         if len(features) < LEAST:
             raise UserError(f"{len(features)} images are too few to compare: take {LEAST} or more")
         if not np.isfinite(features).all():
-            raise UserError("features that are not finite: the pictures or the extractor are broken")
+            raise UserError("features are not finite: check the pictures and the extractor")
         if not np.ptp(features, 0).any():
-            raise UserError("all images have the same features: they are all alike, or the extractor is broken")
+            raise UserError("all images have the same features: check the pictures and the extractor")
 
 
-def _check_covariance(*clouds: np.ndarray) -> None:
-    for features in clouds:
+def _check_covariance(*samples: np.ndarray) -> None:
+    for features in samples:
         if len(features) <= features.shape[1]:
             raise UserError(
-                f"the Frechet distance needs more images than features: {len(features)} images, "
+                f"the Fréchet distance needs more images than features: {len(features)} images, "
                 f"{features.shape[1]} features"
             )

@@ -1,9 +1,10 @@
-"""What a translation should have become, where that is known: drawn bodies, drawn heads, and slices that come in pairs.
+"""Translations against the true picture, where it is known: drawn chests, drawn heads, and paired slices.
 
-    known(prepared, chosen, translated, "normal")["error"]      value 0.021, floor 0.034: doing nothing would have
+    known(prepared, chosen, translated, "normal")["error"]      value 0.021, floor 0.034: the error without translation
 
-A body with pneumonia has its healthy twin, so the way to healthy has one right answer. The way to disease has many:
-there it counts where the change falls, beside where disease is drawn into the same body. Imports no torch.
+A drawn chest with pneumonia has a healthy twin, so translation to healthy has one right answer. Translation to disease
+has many: there, the place of the change is compared with the place of the disease drawn into the same chest. Imports
+no torch.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,38 +23,41 @@ from gan_core.phantoms.chest import xray
 from gan_core.phantoms.head import mri
 
 MEANINGS = {
-    "error": "mean absolute error against the true picture, shares of the grey scale; floor: doing nothing",
-    "error inside lungs": "the same inside the true lungs; floor: doing nothing",
-    "error outside lungs": "the same outside of them; floor: doing nothing",
-    "change in lungs": "share of all that changed that lies in the true lungs; floor: of disease drawn into that body",
-    "brightening": "how much brighter the true lungs became, shares of the grey scale; floor: as drawn",
-    "both lungs": "brightening of the less changed lung against the other, 1 for equal; floor: as drawn",
-    "periphery": "share of the lungs' brightening in the outer half of each; floor: as drawn",
-    "base": "share of the lungs' brightening in the lower half of each; floor: as drawn",
-    "ssim": "structural similarity with the true slice inside the head; floor: doing nothing",
-    "psnr": "dB against the true slice inside the head; floor: doing nothing",
+    "error": "mean absolute error against the true picture, shares of the grey scale; floor: no translation",
+    "error inside lungs": "the same inside the true lungs; floor: no translation",
+    "error outside lungs": "the same outside the true lungs; floor: no translation",
+    "change in lungs": "share of the absolute change inside the true lungs; floor: of disease drawn into that chest",
+    "brightening": "mean brightening of the true lungs, shares of the grey scale; floor: as drawn",
+    "both lungs": "brightening of the less changed lung over that of the other, 1 if equal; floor: as drawn",
+    "periphery": "share of the lungs' brightening in the outer half of each lung; floor: as drawn",
+    "base": "share of the lungs' brightening in the lower half of each lung; floor: as drawn",
+    "ssim": "structural similarity to the true slice inside the head; floor: no translation",
+    "psnr": "peak signal-to-noise ratio in dB to the true slice inside the head; floor: no translation",
 }
 
-_REDRAWN = 2.0  # grey levels: a picture that differs more from its drawing was drawn by another version
-_RADIUS = 5  # of SSIM's window, pixels: 11 in all (Wang 2004)
+_REDRAWN = 2.0  # mean difference in grey levels above which another version drew the picture
+_RADIUS = 5  # radius of SSIM's window in pixels: 11 a side (Wang 2004)
 
 
 @dataclass(frozen=True)
 class _Row:
-    """One picture's value of one measure, and what it is held against; None where it has none."""
+    """One picture's value of one measure and its floor; None if there is none."""
 
     value: float | None
     floor: float | None
 
 
 def known(prepared: Prepared, chosen: np.ndarray, after: np.ndarray, target: str) -> dict[str, Measure]:
-    """Measures of translated pictures against the truth, keys of `MEANINGS`; empty where there is no truth.
+    """Measure translated pictures against the truth, by key of `MEANINGS`; empty if no truth is known.
 
-    chosen: (N,) where the pictures are in `prepared`, all of one class. after: uint8 (N, S, S, C), their translations.
-    target: the class that they were translated to.
+    Args:
+        prepared: the data.
+        chosen: (N,) positions of the pictures in `prepared`, all of one class.
+        after: their translations, uint8 (N, S, S, C).
+        target: the class that they were translated to.
 
     Raises:
-        UserError: the drawn pictures are another version's, or slices that should be pairs are none.
+        UserError: another version drew the pictures, or the file names of T1 and T2 slices give no pairs.
     """
     source = prepared.classes[prepared.labels[chosen[0]]]
     before = np.stack([picture.transpose(1, 2, 0) for picture in prepared.images[chosen]])
@@ -76,8 +80,9 @@ _Score = Callable[[int, np.ndarray, np.ndarray], dict[str, _Row]]
 
 
 def _scorer(prepared: Prepared, chosen: np.ndarray, source: str, target: str) -> _Score | None:
-    """What scores one picture (place, before, after: float32 (S, S) in [0, 255], of coloured X-rays (S, S, C)); None
-    where no truth is known.
+    """Return the function that scores one picture; None if no truth is known.
+
+    It takes the picture's position and float32 (S, S) in [0, 255] before and after; (S, S, C) for coloured X-rays.
     """
     kind, _, rest = prepared.source.strip().partition(":")
     if kind == "phantom":
@@ -88,9 +93,9 @@ def _scorer(prepared: Prepared, chosen: np.ndarray, source: str, target: str) ->
         if rest.startswith("colour"):
             return lambda place, *pictures: _coloured(seeds[prepared.names[place]], names, *pictures)
         if target == "normal":
-            return lambda place, *pictures: _healed(seeds[prepared.names[place]], source, *pictures)
+            return lambda place, *pictures: _to_healthy(seeds[prepared.names[place]], source, *pictures)
         if source == "normal":
-            return lambda place, *pictures: _fell_ill(seeds[prepared.names[place]], target, *pictures)
+            return lambda place, *pictures: _to_disease(seeds[prepared.names[place]], target, *pictures)
         return None
     truth = _partners(prepared, chosen, target)
     if not truth:
@@ -105,21 +110,21 @@ def _scorer(prepared: Prepared, chosen: np.ndarray, source: str, target: str) ->
     return pair
 
 
-def _healed(seed: int, kind: str, before: np.ndarray, after: np.ndarray) -> dict[str, _Row]:
-    """From disease to healthy: the error against the same body without disease."""
+def _to_healthy(seed: int, kind: str, before: np.ndarray, after: np.ndarray) -> dict[str, _Row]:
+    """Score disease to healthy: the error against the same chest without disease."""
     drawn = xray.draw(kind, seed, len(before))
     _check_drawn(drawn.image, before)
     true = _levels(drawn.healthy)
-    made, nothing = np.abs(after - true) / 255, np.abs(before - true) / 255
+    made, untranslated = np.abs(after - true) / 255, np.abs(before - true) / 255
     parts = {"error": np.ones_like(drawn.lungs), "error inside lungs": drawn.lungs, "error outside lungs": ~drawn.lungs}
     return {
-        name: _Row(float(made[part].mean()), float(nothing[part].mean())) if part.any() else _Row(None, None)
+        name: _Row(float(made[part].mean()), float(untranslated[part].mean())) if part.any() else _Row(None, None)
         for name, part in parts.items()
     }
 
 
-def _fell_ill(seed: int, kind: str, before: np.ndarray, after: np.ndarray) -> dict[str, _Row]:
-    """From healthy to disease: where the change falls, beside where this disease is drawn into this body."""
+def _to_disease(seed: int, kind: str, before: np.ndarray, after: np.ndarray) -> dict[str, _Row]:
+    """Score healthy to disease: the place of the change, beside that of this disease drawn into this chest."""
     drawn = xray.draw(kind, seed, len(before))
     _check_drawn(drawn.healthy, before)
     made, expected = (where(change, drawn.lungs) for change in (after - before, _levels(drawn.image) - before))
@@ -133,7 +138,7 @@ def _slice(seed: int, names: tuple[str, str], before: np.ndarray, after: np.ndar
 
 
 def _coloured(seed: int, names: tuple[str, str], before: np.ndarray, after: np.ndarray) -> dict[str, _Row]:
-    """Against the same body's other picture, all of it, channel by channel."""
+    """Score against the same chest's other picture, over the whole picture and all channels."""
     size, channels = before.shape[1:]
     drawn, true = (_levels(picture("colour", name, seed, size, channels)) for name in names)
     _check_drawn(drawn / 255, before)
@@ -141,21 +146,24 @@ def _coloured(seed: int, names: tuple[str, str], before: np.ndarray, after: np.n
 
 
 def _compared(before: np.ndarray, after: np.ndarray, true: np.ndarray, inside: np.ndarray) -> dict[str, _Row]:
-    made, nothing = scores(after, true, inside), scores(before, true, inside)
+    made, untranslated = scores(after, true, inside), scores(before, true, inside)
     error = [float(np.abs(picture - true)[inside].mean() / 255) for picture in (after, before)]
-    return {"ssim": _Row(made[0], nothing[0]), "psnr": _Row(made[1], nothing[1]), "error": _Row(*error)}
+    return {"ssim": _Row(made[0], untranslated[0]), "psnr": _Row(made[1], untranslated[1]), "error": _Row(*error)}
 
 
 def _check_drawn(drawn: np.ndarray, before: np.ndarray) -> None:
     if np.abs(_levels(drawn) - before).mean() > _REDRAWN:
-        raise UserError("the pictures were drawn by another version of the program: prepare the phantoms again")
+        raise UserError("the pictures were drawn by another version of GANray: prepare the phantoms again")
 
 
 def where(change: np.ndarray, lungs: np.ndarray) -> dict[str, float | None]:
-    """Where a change falls: keys from `change in lungs` to `base` of `MEANINGS`; None where nothing changed.
+    """Return the place of a change, by the keys `change in lungs` to `base` of `MEANINGS`; None without change.
 
-    change: float (S, S) in grey levels, after less before. lungs: bool (S, S). The share that lies in the lungs counts
-    what became darker as well; disease adds brightness, so the rest looks at that alone.
+    The share in the lungs counts darkening too. Disease adds brightness, so the other values count brightening only.
+
+    Args:
+        change: after minus before, float (S, S) in grey levels.
+        lungs: bool (S, S).
     """
     total = float(np.abs(change).sum())
     brighter = np.clip(change, 0, None)
@@ -177,7 +185,7 @@ def where(change: np.ndarray, lungs: np.ndarray) -> dict[str, float | None]:
 
 
 def halves(lungs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The outer half of each lung, row by row, and the lower half of each lung's height: two bool (S, S)."""
+    """Return the outer half of each lung, row by row, and the lower half of each lung by height: two bool (S, S)."""
     outer, lower = np.zeros_like(lungs), np.zeros_like(lungs)
     columns, rows = np.arange(lungs.shape[1]), np.arange(lungs.shape[0])[:, None]
     for lung, outwards in zip(_each(lungs), (-1, 1), strict=True):
@@ -191,7 +199,7 @@ def halves(lungs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _each(lungs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The lung on the picture's left and the one on its right; one piece alone is cut down its middle."""
+    """Return the lung on the picture's left and that on its right; a single region is split down its middle."""
     parts, count = ndimage.label(lungs)
     columns = np.arange(lungs.shape[1])[None]
     if count < 2:
@@ -206,7 +214,7 @@ def _each(lungs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def pairs(folder: Path) -> list[tuple[Path, Path]]:
-    """T1 and T2 files of the same slice, below a folder with T1/ and T2/."""
+    """Return the T1 and T2 files of each slice in a folder with T1/ and T2/."""
     found = []
     for path in sorted((folder / "T1").iterdir()):
         other = partner(path.name)
@@ -216,10 +224,10 @@ def pairs(folder: Path) -> list[tuple[Path, Path]]:
 
 
 def _partners(prepared: Prepared, chosen: np.ndarray, target: str) -> dict[int, int]:
-    """Place of a picture -> place of its partner of class `target`, held out as well.
+    """Map the position of each picture to that of its partner of class `target`, if both are held out.
 
     Raises:
-        UserError: the numbers of slices do not fit the pictures.
+        UserError: the file names of T1 and T2 slices give no pairs.
     """
     source = prepared.classes[prepared.labels[chosen[0]]]
     numbered = {name.lower() for name in (source, target)} == {"t1", "t2"}
@@ -227,9 +235,9 @@ def _partners(prepared: Prepared, chosen: np.ndarray, target: str) -> dict[int, 
         found = find(prepared, (source, target))
     except UserError as error:
         if numbered:
-            line = "the numbers in the file names do not say which T1 and T2 slices belong together"
+            line = "the numbers in the file names do not show which T1 and T2 slices belong together: rename the files"
             raise UserError(line) from error
-        return {}  # equal names in two classes are mostly chance
+        return {}  # equal names in two classes are mostly coincidence
     if len(found) < FEWEST and not numbered:
         return {}
     mine, held = set(chosen.tolist()), prepared.splits != "train"
@@ -237,56 +245,56 @@ def _partners(prepared: Prepared, chosen: np.ndarray, target: str) -> dict[int, 
 
 
 def head(*pictures: np.ndarray) -> np.ndarray:
-    """Where any of (S, S) in [0, 255] is not background: bool (S, S), holes filled."""
+    """Return where any of the pictures (S, S) in [0, 255] is not background: bool (S, S), with holes filled."""
     inside = np.maximum.reduce([ndimage.gaussian_filter(p.astype(np.float32), 1) for p in pictures]) > 12
     return ndimage.binary_fill_holes(inside)
 
 
 def scores(picture: np.ndarray, truth: np.ndarray, inside: np.ndarray) -> tuple[float, float]:
-    """SSIM and PSNR in dB of (S, S) in [0, 255] where `inside` is true; equal pictures have at most 100 dB.
+    """Return SSIM and PSNR in dB of pictures (S, S) in [0, 255] where `inside` is true; PSNR is at most 100 dB.
 
-    Of (S, S, C) the SSIM is the mean of the channels', and PSNR that of all of them.
+    For (S, S, C), SSIM is the mean over channels, and PSNR comes from the error over all channels.
     """
     error = float(np.square((picture.astype(np.float64) - truth) / 255)[inside].mean())
     planes = [np.atleast_3d(pictures).transpose(2, 0, 1) for pictures in (picture, truth)]
-    alike = float(np.mean([similarity(made, true)[inside].mean() for made, true in zip(*planes, strict=True)]))
-    return alike, -10 * float(np.log10(max(error, 1e-10)))
+    ssim = float(np.mean([similarity(made, true)[inside].mean() for made, true in zip(*planes, strict=True)]))
+    return ssim, -10 * float(np.log10(max(error, 1e-10)))
 
 
 def similarity(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """The map of SSIM, float64 (S, S), of pictures (S, S) in [0, 255] (Wang 2004, Gaussian window of deviation 1.5)."""
+    """Return the SSIM map float64 (S, S) of pictures (S, S) in [0, 255] (Wang 2004, Gaussian window of sigma 1.5)."""
 
     def blurred(values: np.ndarray) -> np.ndarray:
         return ndimage.gaussian_filter(values, 1.5, mode="mirror", radius=_RADIUS)
 
     x, y = a.astype(np.float64) / 255, b.astype(np.float64) / 255
     mean_x, mean_y = blurred(x), blurred(y)
-    spread = np.maximum(blurred(x * x) - mean_x**2, 0) + np.maximum(blurred(y * y) - mean_y**2, 0)
-    together = blurred(x * y) - mean_x * mean_y
-    light = (2 * mean_x * mean_y + 0.01**2) / (mean_x**2 + mean_y**2 + 0.01**2)
-    return light * (2 * together + 0.03**2) / (spread + 0.03**2)
+    variance = np.maximum(blurred(x * x) - mean_x**2, 0) + np.maximum(blurred(y * y) - mean_y**2, 0)
+    covariance = blurred(x * y) - mean_x * mean_y
+    luminance = (2 * mean_x * mean_y + 0.01**2) / (mean_x**2 + mean_y**2 + 0.01**2)
+    return luminance * (2 * covariance + 0.03**2) / (variance + 0.03**2)
 
 
 def average(values: Sequence[float] | np.ndarray, groups: Sequence[str], floor: float | None = None) -> Measure:
-    """The mean over pictures, with a 95 % interval that takes a patient's pictures for one draw.
+    """Return the mean over pictures with a 95 % interval that treats a patient's pictures as one draw.
 
-    Student's t on residuals summed by patient (Liang and Zeger 1986, Biometrika 73); no interval of fewer than two.
+    Student's t on residuals summed by patient (Liang and Zeger 1986, Biometrika 73); one patient gives no interval.
     """
     assert len(values) == len(groups) > 0
     listed = np.asarray(values, np.float64)
     mean = float(listed.mean())
-    _, belongs = np.unique(np.asarray(groups), return_inverse=True)
-    sums = np.bincount(belongs, listed - mean)
+    _, patient_of = np.unique(np.asarray(groups), return_inverse=True)
+    sums = np.bincount(patient_of, listed - mean)
     count = len(sums)
     if count < 2:
         return Measure(mean, floor=floor, count=len(listed))
     error = np.sqrt(count / (count - 1) * np.square(sums).sum()) / len(listed)
-    reach = float(stats.t.ppf(0.975, count - 1) * error)
-    return Measure(mean, mean - reach, mean + reach, floor, len(listed))
+    half_width = float(stats.t.ppf(0.975, count - 1) * error)
+    return Measure(mean, mean - half_width, mean + half_width, floor, len(listed))
 
 
 def _mean(rows: Sequence[_Row], groups: Sequence[str]) -> Measure | None:
-    """Of the pictures that have a value; the floor is the mean of those that have one."""
+    """Return the mean over the pictures that have a value; the floor is the mean of the floors that exist."""
     kept = [(row.value, group) for row, group in zip(rows, groups, strict=True) if row.value is not None]
     floors = [row.floor for row in rows if row.floor is not None]
     if not kept:
@@ -297,10 +305,10 @@ def _mean(rows: Sequence[_Row], groups: Sequence[str]) -> Measure | None:
 
 
 def grey(pictures: np.ndarray) -> np.ndarray:
-    """uint8 (N, S, S, C) -> float32 (N, S, S) in [0, 255]."""
+    """Convert uint8 (N, S, S, C) to grey float32 (N, S, S) in [0, 255]."""
     return pictures.astype(np.float32).mean(3)
 
 
 def _levels(picture: np.ndarray) -> np.ndarray:
-    """A drawn picture (S, S) in [0, 1] in the grey levels that a file keeps, float32."""
+    """Convert a drawn picture in [0, 1] to the grey levels that a file stores, float32."""
     return np.rint(picture * 255).astype(np.float32)

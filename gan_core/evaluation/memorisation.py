@@ -1,9 +1,9 @@
-"""Whether a generator copies its training images: nearest neighbours of what it makes, beside those of held-out images.
+"""Memorisation: does a generator copy training images? Compares nearest neighbours of generated and held-out images.
 
-A small distance alone misleads: blurred pictures lie near everything. A copy stands out, since its nearest training
-image is far nearer than the tenth (the ratio test of Lowe 2004, held here against patients that the generator never
-saw). In pixels mirrored and shifted copies are found too, and those of other brightness, contrast or grain. Copies that
-are turned or zoomed by more than a few percent, or bent, are not looked for.
+A small distance alone misleads, because blurred pictures lie near everything. A copy's nearest training image is far
+nearer than its tenth nearest (the ratio test of Lowe 2004, compared here with patients that the generator never saw).
+In pixels, the search also finds copies that are mirrored, shifted, or changed in brightness, contrast or noise. It does
+not look for copies that are rotated or zoomed by more than a few percent, or deformed.
 """
 
 from collections.abc import Sequence
@@ -19,25 +19,25 @@ from gan_core.errors import UserError
 from gan_core.evaluation.features import Extractor
 from gan_core.evaluation.results import Measure, Memorisation, Nearness, Neighbour
 
-SIDE = 32  # pixels a side that are compared
-SHIFTS = 2  # pixels of those, each way
-NEIGHBOURS = 10  # the distance to the nearest over that to this one is the ratio
-LEAST = 100  # generated and held-out images, below which nothing can be said
-SHOWN = 8  # neighbours that are named
-SURE = 0.005  # p-value in either space: 1 % over both
-MANY = 0.05  # share of generated images, from which on it is called copying
-_TAIL = 0.02  # of all ratios: where copies would be
-_CANDIDATES = 16  # training images that are tried with shifts
+SIDE = 32  # pixels a side of the compared pictures
+SHIFTS = 2  # largest shift in each direction, in those pixels
+NEIGHBOURS = 10  # the ratio is the distance to the nearest over that to this neighbour
+LEAST = 100  # generated and held-out images that a verdict needs, each
+SHOWN = 8  # neighbours that the result names
+SURE = 0.005  # significance level in either space: 1 % over both
+MANY = 0.05  # share of generated images above which the verdict is copying
+_TAIL = 0.02  # share of the lowest ratios, where copies would be
+_CANDIDATES = 16  # training images that are compared in full
 _BATCH = 64
 
 
 @dataclass(frozen=True, eq=False)
-class _Found:
-    """Of each picture (N,): how far its nearest training image is, which it is, and how far it stands out."""
+class _Nearest:
+    """The nearest training image of each picture, arrays of shape (N,)."""
 
-    nearest: np.ndarray
-    place: np.ndarray
-    ratio: np.ndarray  # nearest over tenth nearest: about 0 for a copy, about 1 for anybody
+    nearest: np.ndarray  # distance to it
+    place: np.ndarray  # index of it
+    ratio: np.ndarray  # nearest over tenth nearest distance: about 0 for a copy, about 1 otherwise
 
 
 def nearness(
@@ -49,31 +49,34 @@ def nearness(
     names: Sequence[str],
     trained_features: np.ndarray | None = None,
 ) -> Memorisation:
-    """Compare generated with training images, in pixels and in features. All are uint8 (N, H, W, C).
+    """Compare generated with training images in pixels and in features. All pictures are uint8 (N, H, W, C).
 
-    Generated and held-out images are put in one row by their ratios. If nothing is copied, its low end is drawn from
-    both by chance. Two tests ask how surely it is not, and the smaller p-value is doubled: how many generated images
-    stand before the first held-out one, and how many are among the lowest two percent (both hypergeometric).
+    Generated and held-out images are ranked together by their ratios. Without copying, both are equally likely at the
+    low end. Two hypergeometric tests check this, and the smaller p-value is doubled: how many generated images rank
+    before the first held-out one, and how many are among the lowest two percent.
 
-    The verdict is by the space with the smaller p-value. From 0.005 on there is no sign of copying. Below it, it is
-    copying where surely more than 5 % of the generated images (Wilson interval) stand as near to one training image as
-    the nearest percent of the held-out ones do, and suspicious otherwise.
+    The space with the smaller p-value gives the verdict. From 0.005 on, there is no sign of copying. Below, the
+    verdict is "copies" if the share of generated images whose ratio is below the 1 % quantile of held-out ones exceeds
+    5 % (lower end of the Wilson interval), and "suspicious" otherwise.
 
     Args:
-        held_out: of patients that neither the generator nor the extractor has seen.
-        names: of the training images.
-        trained_features: theirs, where they are known already.
+        training: the images that the generator learned from.
+        held_out: images of patients that neither the generator nor the extractor has seen.
+        generated: the images to check.
+        extractor: extractor of the features.
+        names: names of the training images.
+        trained_features: features (N, D) of the training images, if known.
 
     Raises:
-        UserError: too few training images, names that are not as many, or features that are not finite.
+        UserError: there are too few training images, the number of names differs, or features are not finite.
     """
     if len(training) <= NEIGHBOURS:
-        raise UserError(f"{len(training)} training images are too few to tell a copy: it takes {NEIGHBOURS + 1}")
+        raise UserError(f"{len(training)} training images are too few to detect copies: take {NEIGHBOURS + 1} or more")
     if len(names) != len(training):
         raise UserError(f"{len(names)} names for {len(training)} training images: name each")
     counts = (len(generated), len(held_out), len(training))
     if min(counts[:2]) < LEAST:
-        reason = f"It takes {LEAST} generated and {LEAST} held-out images; there are {counts[0]} and {counts[1]}."
+        reason = f"The test needs {LEAST} generated and {LEAST} held-out images; there are {counts[0]} and {counts[1]}."
         return Memorisation(*counts, {}, "cannot tell", reason)
     pixels = _Pixels(training)
     features = _Features(extractor, extractor(training) if trained_features is None else trained_features)
@@ -84,72 +87,73 @@ def nearness(
     return Memorisation(*counts, found, *_verdict(found))
 
 
-def _nearness(generated: _Found, held_out: _Found, names: Sequence[str]) -> Nearness:
-    ours, theirs = generated.ratio, held_out.ratio
-    nearer = int((ours < np.quantile(theirs, 0.01)).sum())
-    reach = stats.binomtest(nearer, len(ours)).proportion_ci(0.95, "wilson")
-    first = np.argsort(ours, kind="stable")[:SHOWN]
+def _nearness(generated: _Nearest, held_out: _Nearest, names: Sequence[str]) -> Nearness:
+    generated_ratios, held_out_ratios = generated.ratio, held_out.ratio
+    nearer = int((generated_ratios < np.quantile(held_out_ratios, 0.01)).sum())
+    count = len(generated_ratios)
+    interval = stats.binomtest(nearer, count).proportion_ci(0.95, "wilson")
+    first = np.argsort(generated_ratios, kind="stable")[:SHOWN]
     return Nearness(
         generated_median=float(np.median(generated.nearest)),
         held_out_median=float(np.median(held_out.nearest)),
-        share_nearer=Measure(nearer / len(ours), float(reach.low), float(reach.high), floor=0.01, count=len(ours)),
-        p_value=_chance(ours, theirs),
+        share_nearer=Measure(nearer / count, float(interval.low), float(interval.high), floor=0.01, count=count),
+        p_value=_p_value(generated_ratios, held_out_ratios),
         examples=tuple(Neighbour(int(i), names[generated.place[i]], float(generated.nearest[i])) for i in first),
     )
 
 
-def _chance(ours: np.ndarray, theirs: np.ndarray) -> float:
-    """P-value, one-sided: that the low end of both would hold as many of ours if they were alike.
+def _p_value(generated: np.ndarray, held_out: np.ndarray) -> float:
+    """Return the one-sided p-value of so many generated ratios at the low end, if both samples had one distribution.
 
-    Every picture counts as one of its own, also where a patient has several: the chance is a little larger than told.
+    Pictures count as independent, even if a patient has several, so the true p-value is slightly larger.
     """
-    row = np.argsort(np.concatenate([theirs, ours]), kind="stable")  # of equal ones those that were held out come first
+    order = np.argsort(np.concatenate([held_out, generated]), kind="stable")  # a tie puts held-out ones first
     found = 1.0
-    before_all = int((ours < theirs.min()).sum())
-    for lowest in (before_all, max(1, round(_TAIL * len(row)))):
-        hits = int((row[:lowest] >= len(theirs)).sum())
-        found = min(found, float(stats.hypergeom.sf(hits - 1, len(row), len(ours), lowest)))
+    before_all = int((generated < held_out.min()).sum())
+    for lowest in (before_all, max(1, round(_TAIL * len(order)))):
+        hits = int((order[:lowest] >= len(held_out)).sum())
+        found = min(found, float(stats.hypergeom.sf(hits - 1, len(order), len(generated), lowest)))
     return min(1.0, 2 * found)
 
 
 def _verdict(found: dict[str, Nearness]) -> tuple[str, str]:
-    """The verdict and its reason."""
+    """Return the verdict and its reason, a sentence."""
     space, worst = min(found.items(), key=lambda pair: pair[1].p_value)
-    share, chance = worst.share_nearer, f"p = {worst.p_value:.2g}" if worst.p_value > 1e-4 else "p < 0.0001"
-    said = f"{share.value:.1%} of the generated images stand as near to one training image as 1 % of unseen patients do"
+    share, p_value = worst.share_nearer, f"p = {worst.p_value:.2g}" if worst.p_value > 1e-4 else "p < 0.0001"
+    finding = f"{share.value:.1%} of the generated images are as near to one training image as 1 % of held-out images"
     if worst.p_value >= SURE:
-        return "no sign of copying", f"In {space}, where it is most, {said} ({chance})."
+        return "no sign of copying", f"In {space}, where most look copied, {finding} ({p_value})."
     if share.low is not None and share.low > MANY:
-        return "copies", f"In {space}, {said} ({chance})."
-    return "suspicious", f"In {space}, {said} ({chance}): few, but more than chance would have it."
+        return "copies", f"In {space}, {finding} ({p_value})."
+    return "suspicious", f"In {space}, {finding} ({p_value}): few, but more than expected by chance."
 
 
 class _Pixels:
-    """Training images and their mirror images, small, with brightness and contrast taken out."""
+    """Training images and their mirror images at low resolution, normalised in brightness and contrast."""
 
     def __init__(self, training: np.ndarray) -> None:
-        small = _small(training)
+        small = _low_resolution(training)
         self.inner = torch.stack((small, small.flip(-1)), 1)[..., SHIFTS:-SHIFTS, SHIFTS:-SHIFTS]  # (N, 2, h, w)
-        self.coarse = _even(_coarse(self.inner.flatten(0, 1)))  # (2 N, d)
+        self.coarse = _normalised(_coarse(self.inner.flatten(0, 1)))  # (2 N, d)
 
-    def find(self, pictures: np.ndarray) -> _Found:
+    def find(self, pictures: np.ndarray) -> _Nearest:
         with torch.inference_mode():
-            parts = [self._find(part) for part in _small(pictures).split(_BATCH)]
-        return _Found(*(np.concatenate(one) for one in zip(*parts, strict=True)))
+            parts = [self._find(part) for part in _low_resolution(pictures).split(_BATCH)]
+        return _Nearest(*(np.concatenate(one) for one in zip(*parts, strict=True)))
 
     def _find(self, x: Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """At every shift: first coarsely against all training images, then the candidates in full."""
+        """Compare at every shift: coarsely with all training images, then in full with the candidates."""
         inner, shifts = self.inner.shape[-1], range(2 * SHIFTS + 1)
         moved = [x[:, down : down + inner, right : right + inner] for down in shifts for right in shifts]
         likeness = torch.full((len(x), len(self.coarse)), -torch.inf)
         for one in moved:
-            torch.maximum(likeness, _even(_coarse(one)) @ self.coarse.T, out=likeness)
+            torch.maximum(likeness, _normalised(_coarse(one)) @ self.coarse.T, out=likeness)
         likeness = likeness.unflatten(1, (-1, 2)).amax(2)  # (n, N)
         places = likeness.topk(min(_CANDIDATES, likeness.shape[1]), 1).indices
-        candidates = _even(self.inner[places]).flatten(1, 2)  # (n, 2 x candidates, h * w)
-        alike = candidates @ _even(torch.stack(moved, 1)).mT  # (n, 2 x candidates, shifts)
+        candidates = _normalised(self.inner[places]).flatten(1, 2)  # (n, 2 x candidates, h * w)
+        alike = candidates @ _normalised(torch.stack(moved, 1)).mT  # (n, 2 x candidates, shifts)
         best = alike.amax(2).unflatten(1, (-1, 2)).amax(2)
-        # Of vectors of length 1 the squared distance is 2 - 2 x their product.
+        # For unit vectors, the squared distance is 2 - 2 x their product.
         distances, order = (2 - 2 * best).clamp_min(0).sqrt().sort(1)
         ratio = distances[:, 0] / distances[:, NEIGHBOURS - 1].clamp_min(1e-6)
         return distances[:, 0].numpy(), places.gather(1, order)[:, 0].numpy(), ratio.numpy()
@@ -159,26 +163,26 @@ class _Features:
     """Training images in an extractor's features."""
 
     def __init__(self, extractor: Extractor, training: np.ndarray) -> None:
-        self.extractor, self.training = extractor, _finite(training, extractor)
+        self.extractor, self.training = extractor, _finite_tensor(training, extractor)
 
-    def find(self, pictures: np.ndarray) -> _Found:
+    def find(self, pictures: np.ndarray) -> _Nearest:
         return self.near(self.extractor(pictures))
 
-    def near(self, features: np.ndarray) -> _Found:
-        x = _finite(features, self.extractor)
+    def near(self, features: np.ndarray) -> _Nearest:
+        x = _finite_tensor(features, self.extractor)
         distances, places = torch.cdist(x, self.training).topk(NEIGHBOURS, 1, largest=False)
         ratio = distances[:, 0] / distances[:, -1].clamp_min(1e-12)
-        return _Found(distances[:, 0].numpy(), places[:, 0].numpy(), ratio.numpy())
+        return _Nearest(distances[:, 0].numpy(), places[:, 0].numpy(), ratio.numpy())
 
 
-def _finite(features: np.ndarray, extractor: Extractor) -> Tensor:
+def _finite_tensor(features: np.ndarray, extractor: Extractor) -> Tensor:
     if not np.isfinite(features).all():
         raise UserError(f"extractor {extractor.name} gives features that are not finite: choose another one")
     return torch.from_numpy(features.astype(np.float64))
 
 
-def _small(pictures: np.ndarray) -> Tensor:
-    """uint8 (N, H, W, C) -> float (N, SIDE, SIDE), averaged down."""
+def _low_resolution(pictures: np.ndarray) -> Tensor:
+    """Convert uint8 (N, H, W, C) to float (N, SIDE, SIDE), antialiased."""
     grey = torch.from_numpy(pictures.astype(np.float32).mean(3))[:, None]
     return F.interpolate(grey, (SIDE, SIDE), mode="bilinear", antialias=True, align_corners=False)[:, 0]
 
@@ -187,8 +191,8 @@ def _coarse(x: Tensor) -> Tensor:
     return F.avg_pool2d(x[:, None], 4)[:, 0]
 
 
-def _even(x: Tensor) -> Tensor:
-    """(..., h, w) -> vectors (..., h * w) of mean 0 and length 1; of one shade, all 0."""
+def _normalised(x: Tensor) -> Tensor:
+    """Flatten (..., h, w) to vectors (..., h * w) of mean 0 and length 1; a uniform picture gives zeros."""
     flat = x.flatten(-2)
     flat = flat - flat.mean(-1, keepdim=True)
     return flat / flat.norm(dim=-1, keepdim=True).clamp_min(1e-3)

@@ -1,4 +1,4 @@
-"""The parts of an evaluation: each takes what is known of a run so far and adds what it measured."""
+"""The parts of an evaluation: each takes a run's evaluation so far and returns it with its own results added."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -21,24 +21,24 @@ from gan_core.inference import Model
 
 COUNT = 1000  # generated images
 _LEARNED = "the shipped extractors learned from chest X-rays; name another one with --extractor"
-PAIRS = 500  # of images whose likeness is measured
+PAIRS = 500  # image pairs for MS-SSIM
 
 
 @dataclass(frozen=True)
 class EvaluationRequest:
-    """What to measure, and how thoroughly."""
+    """What to measure, and on how many images."""
 
-    parts: tuple[str, ...]  # empty: all that the run has what it takes for
+    parts: tuple[str, ...]  # empty: all parts that apply to the run
     count: int = COUNT
     seed: int = 0
-    extractor: str | None = None  # by name; else that of `classifier_choice.choose`
-    classifier: str = "resnet"  # of utility: resnet or vgg16_bn
-    trainings: int = 1  # of it, with as many seeds
-    progress: Callable[[str], object] = field(default=lambda line: None, repr=False)  # told what is being done
+    extractor: str | None = None  # a name; None: the choice of `classifier_choice.choose`
+    classifier: str = "resnet"  # architecture for the utility part: resnet or vgg16_bn
+    trainings: int = 1  # trainings of that classifier, each with its own seed
+    progress: Callable[[str], object] = field(default=lambda line: None, repr=False)  # receives a line for each step
 
 
 def fidelity(model: Model, prepared: Prepared, request: EvaluationRequest, found: Evaluation) -> Evaluation:
-    """Distances of all images, of each class, and of all by the second opinion."""
+    """Measure fidelity for all images and for each class, and for all images again with the second extractor."""
     chosen = choose(prepared)
     first, second = request.extractor or chosen.reports, chosen.second
     made, _ = model.generate(request.count, seed=request.seed)
@@ -52,7 +52,7 @@ def fidelity(model: Model, prepared: Prepared, request: EvaluationRequest, found
     for number, name in enumerate(model.classes):
         request.progress(f"class {name}")
         label = prepared.classes.index(name)
-        # As many as the class has real ones, up to half of all.
+        # As many as the class has real training images, and at most half of the total.
         count = min(request.count // 2, int((prepared.labels[real.training] == label).sum()))
         own, _ = model.generate(count, label=name, seed=request.seed + 1 + number)
         try:
@@ -67,7 +67,7 @@ def fidelity(model: Model, prepared: Prepared, request: EvaluationRequest, found
 
 
 class Real:
-    """The real side of a comparison: features of training and held-out images, computed once and kept."""
+    """The real side of a comparison: features of the training and held-out images, computed once."""
 
     def __init__(self, prepared: Prepared, extractor: Extractor, request: EvaluationRequest) -> None:
         self.prepared, self.extractor, self.request = prepared, extractor, request
@@ -77,47 +77,47 @@ class Real:
         self.unseen = real_features(prepared, self.held_out, extractor) if len(self.held_out) else None
 
     def compare(self, made: np.ndarray, label: int | None, note: Callable[[str], object]) -> Fidelity:
-        """Generated pictures with the real ones of a class, or with all."""
-        ours = self._of(self.training, label)
-        index, real = self.training[ours], self.features[ours]
+        """Compare generated pictures uint8 (N, H, W, C) with the real ones of a class; with all if label is None."""
+        selected = self._select(self.training, label)
+        index, real = self.training[selected], self.features[selected]
         fake = self.extractor(made)
         patients = [self.prepared.patients[i] for i in index]
         seed = self.request.seed
         floors = self.floors(len(fake), label, note)
         compared = distances.compare(real, fake, seed=seed, patients=patients, note=note)
         found = {name: replace(measure, floor=floors.get(name)) for name, measure in compared.items()}
-        among_real = ms_ssim.ms_ssim(pictures(self.prepared, index), pairs=PAIRS, seed=seed)
-        found["ms_ssim"] = replace(ms_ssim.ms_ssim(made, pairs=PAIRS, seed=seed), floor=among_real.value)
+        real_to_real = ms_ssim.ms_ssim(pictures(self.prepared, index), pairs=PAIRS, seed=seed)
+        found["ms_ssim"] = replace(ms_ssim.ms_ssim(made, pairs=PAIRS, seed=seed), floor=real_to_real.value)
         return Fidelity(self.extractor.name, fake.shape[1], len(fake), len(real), found)
 
     def distances(
         self, made: np.ndarray, floors: dict[str, float], note: Callable[[str], object]
     ) -> dict[str, Measure]:
-        """Those of generated pictures from all real ones, beside the given floors."""
+        """Measure distances of generated pictures uint8 (N, H, W, C) from all real ones; attach these floors."""
         patients = [self.prepared.patients[i] for i in self.training]
         seed = self.request.seed
         found = distances.distances(self.features, self.extractor(made), seed=seed, patients=patients, note=note)
         return {name: replace(measure, floor=floors.get(name)) for name, measure in found.items()}
 
     def floors(self, count: int, label: int | None, note: Callable[[str], object]) -> dict[str, float]:
-        """What as many real images score against the real ones of a class, or against all."""
-        ours = self._of(self.training, label)
+        """Return the floors by measure: scores of `count` real images against those of a class, or against all."""
+        selected = self._select(self.training, label)
         return distances.floors(
-            self.features[ours],
+            self.features[selected],
             count=count,
             seed=self.request.seed,
-            patients=[self.prepared.patients[i] for i in self.training[ours]],
-            held_out=None if self.unseen is None else self.unseen[self._of(self.held_out, label)],
+            patients=[self.prepared.patients[i] for i in self.training[selected]],
+            held_out=None if self.unseen is None else self.unseen[self._select(self.held_out, label)],
             note=note,
         )
 
-    def _of(self, index: np.ndarray, label: int | None) -> np.ndarray:
+    def _select(self, index: np.ndarray, label: int | None) -> np.ndarray:
         same = np.ones(len(index), bool) if label is None else self.prepared.labels[index] == label
         return np.flatnonzero(same)
 
 
 def copies(model: Model, prepared: Prepared, request: EvaluationRequest, found: Evaluation) -> Evaluation:
-    """Nearest training neighbours of generated images, beside those of held-out real ones."""
+    """Look for copies: nearest training neighbours of generated images, beside those of held-out real ones."""
     name = request.extractor or choose(prepared).reports
     real = Real(prepared, features.find(name), request)
     made, _ = model.generate(request.count, seed=request.seed)
@@ -133,7 +133,7 @@ def copies(model: Model, prepared: Prepared, request: EvaluationRequest, found: 
 
 
 def usefulness(model: Model, prepared: Prepared, request: EvaluationRequest, found: Evaluation) -> Evaluation:
-    """Classifiers trained on real, synthetic and both; reports of other classifiers stay."""
+    """Train classifiers on real, synthetic and both; keep the earlier reports of other architectures."""
     reports = utility.utility(
         prepared,
         model.generate,
@@ -148,63 +148,63 @@ def usefulness(model: Model, prepared: Prepared, request: EvaluationRequest, fou
 
 
 def translation(model: Model, prepared: Prepared, request: EvaluationRequest, found: Evaluation) -> Evaluation:
-    """Both directions of a translator."""
+    """Audit the directions of a translator."""
     chosen = choose(prepared)
     name = request.extractor or chosen.reports
-    asked: list[Classifier] = [
+    judges: list[Classifier] = [
         classifiers.shipped(card.name) for card in classifier_choice.cards() if card.subject == model.config.subject
     ]
     lines: list[str] = []
     if not request.extractor:
-        lines = [f"no distances: {_LEARNED}"] if not asked else [chosen.note] if chosen.note else []
-    ways = audit.audit(
+        lines = [f"no distances: {_LEARNED}"] if not judges else [chosen.note] if chosen.note else []
+    directions = audit.audit(
         model,
         prepared,
-        classifiers=asked,
+        classifiers=judges,
         find_lungs=lungs.find if model.config.subject == lungs.SUBJECT else None,
-        extractor=features.find(name) if asked or request.extractor else None,
+        extractor=features.find(name) if judges or request.extractor else None,
         seed=request.seed,
         note=lines.append,
         progress=request.progress,
     )
     for line in lines:
         found = noted(found, line)
-    return replace(found, audit=ways)
+    return replace(found, audit=directions)
 
 
 def choose(prepared: Prepared) -> Choice:
-    """The classifiers that judge this data set, where no other is named."""
+    """Return the default classifiers for this data set."""
     return classifier_choice.choose(prepared.source, prepared.fingerprint, prepared.classes)
 
 
 def pictures(prepared: Prepared, index: np.ndarray) -> np.ndarray:
-    """uint8 (N, H, W, C)."""
+    """Return the pictures at these positions, uint8 (N, H, W, C)."""
     return np.ascontiguousarray(prepared.images[index].transpose(0, 2, 3, 1))
 
 
 def held_out(prepared: Prepared) -> np.ndarray:
-    """Where the images of patients are that the generator never saw: val and test."""
+    """Return the positions of the held-out images, whose patients the generator never saw: val and test."""
     return np.flatnonzero(prepared.splits != "train")
 
 
 def noted(found: Evaluation, line: str) -> Evaluation:
-    """With a sentence on what could not be measured."""
+    """Return the evaluation with one more note, a sentence; the same note is added only once."""
     line = line.rstrip(".") + "."
     return found if line in found.notes else replace(found, notes=(*found.notes, line))
 
 
 def real_features(prepared: Prepared, index: np.ndarray, extractor: Extractor) -> np.ndarray:
-    """Features float32 (N, D) of real images; kept beside the prepared data, for the next run on the same."""
-    # What it makes of a few pictures tells its weights apart.
+    """Return features float32 (N, D) of real images; they are cached for the next run on the same data."""
+    # The features of two pictures identify the extractor's weights.
     key = blake2b(f"{prepared.fingerprint} {extractor.name}".encode(), digest_size=12)
     key.update(index.tobytes() + extractor(pictures(prepared, index[:2])).tobytes())
     path = cache_folder() / f"features_{key.hexdigest()}.npy"
     try:
-        kept = np.lib.format.open_memmap(path, mode="r")
-        if kept.dtype == np.float32 and kept.ndim == 2 and len(kept) == len(index):
-            return np.array(kept)
+        cached = np.lib.format.open_memmap(path, mode="r")
+        if cached.dtype == np.float32 and cached.ndim == 2 and len(cached) == len(index):
+            return np.array(cached)
     except (OSError, ValueError, OverflowError):
-        pass  # not there, or cut short: computed anew
+        pass  # missing or incomplete: compute them again
     found = extractor(pictures(prepared, index))
     path.parent.mkdir(parents=True, exist_ok=True)
     with files.replacing(path) as temporary, temporary.open("wb") as file:

@@ -1,9 +1,9 @@
-"""What the shipped classifiers take a run's pictures for: a second look, and no diagnosis.
+"""Predictions of the shipped classifiers for a run's pictures: a second look, and no diagnosis.
 
     names = fitting(model.config)
     opinion = ask(names[0], model.classes, pictures)
 
-No generator was trained against them. They choose one of the classes, whatever they are shown: noise, too.
+No generator was trained against these classifiers. They choose one of the classes for any input, noise included.
 """
 
 from dataclasses import dataclass
@@ -16,48 +16,48 @@ from gan_core.config import RunConfig
 from gan_core.evaluation import classifier_choice, classifiers
 from gan_core.evaluation.classifiers import ROLES, SEES, Card, Classifier
 
-_BATCH = 16  # pictures whose maps stay in a processor's cache
+_BATCH = 16  # small enough for the feature maps to stay in the processor's cache
 
 
 @dataclass(frozen=True)
 class Opinion:
-    """What one classifier makes of pictures."""
+    """One classifier's predictions for pictures."""
 
     judge: Card
     names: tuple[str, ...]  # the run's classes
-    chances: np.ndarray  # float32 (N, names), each row sums to 1
+    chances: np.ndarray  # predicted probabilities, float32 (N, names); each row sums to 1
 
     @property
     def taken_for(self) -> list[str]:
-        """The likeliest class of each picture."""
+        """The most probable class of each picture."""
         return [self.names[place] for place in self.chances.argmax(1)]
 
     def of(self, name: str) -> np.ndarray:
-        """Chances of one class, float32 (N,)."""
+        """Predicted probability of one class for each picture, float32 (N,)."""
         return self.chances[:, self.names.index(name)]
 
 
 def refusal(run_config: RunConfig) -> str:
-    """Why no classifier can be asked about a run's pictures, as a sentence; empty where one can."""
+    """Return why no classifier fits a run's pictures, as a sentence; empty if one does."""
     if run_config.subject not in classifier_choice.subjects():
-        return "The classifiers here know chest X-rays alone."
+        return "The classifiers here know chest X-rays only."
     if run_config.source.startswith("phantom:"):
-        return "The classifiers here learned from real X-rays, this run from drawn ones."
+        return "The classifiers here learned from real X-rays; this run learned from drawn ones."
     if len(run_config.classes) < 2:
-        return "The run has one class: there is nothing to tell apart."
-    if not _knowing(run_config):
-        return f"No classifier here was taught all of these classes: {', '.join(run_config.classes)}."
+        return "The run has one class: there is nothing to classify."
+    if not _classifiers_for(run_config):
+        return f"No classifier here knows all of these classes: {', '.join(run_config.classes)}."
     return ""
 
 
 def fitting(run_config: RunConfig) -> tuple[str, ...]:
-    """The classifiers that can be asked about a run's pictures, the one that reports first; () where none can."""
-    return () if refusal(run_config) else _knowing(run_config)
+    """Return the names of the classifiers that fit a run's pictures, the reporting one first; () if none fits."""
+    return () if refusal(run_config) else _classifiers_for(run_config)
 
 
-def _knowing(run_config: RunConfig) -> tuple[str, ...]:
-    """Classifiers that were taught the run's classes: those that fit its data first, of each data set the reporting one
-    first.
+def _classifiers_for(run_config: RunConfig) -> tuple[str, ...]:
+    """Return the classifiers that know the run's classes: those trained on the run's data come first, and of each data
+    set the reporting classifier comes first.
     """
     known = [
         card
@@ -73,26 +73,26 @@ def _knowing(run_config: RunConfig) -> tuple[str, ...]:
 
 
 def blind(judge: str) -> Card | None:
-    """The control that learned from the same pictures without their lungs, if there is one."""
+    """Return the control classifier trained on the same data with the lungs hidden; None if there is none."""
     trained_on = classifiers.shipped(judge).card.fingerprint
     alike = (card for card in classifier_choice.cards() if card.fingerprint == trained_on)
     return next((card for card in alike if card.sees == SEES[2]), None)
 
 
 def ask(judge: str, names: tuple[str, ...], pictures: np.ndarray) -> Opinion:
-    """One classifier's opinion of pictures uint8 (N, H, W, C) as these classes.
+    """Return one classifier's predictions among the classes `names` for pictures uint8 (N, H, W, C).
 
     Raises:
-        UserError: a class that it does not know.
+        UserError: the classifier does not know a class.
     """
-    classifier = _quick(judge)
+    classifier = _load_fast(judge)
     parts = [classifier.chances_of(names, part) for part in np.array_split(pictures, -(-len(pictures) // _BATCH))]
     return Opinion(classifier.card, names, np.concatenate(parts))
 
 
 @cache
-def _quick(name: str) -> Classifier:
-    """In the memory layout that convolutions run fastest in; evaluations keep their own, to the bit."""
+def _load_fast(name: str) -> Classifier:
+    """Load a classifier in channels-last layout, which is faster; evaluations keep their layout, and so their bits."""
     found = classifiers.load(classifiers.SHIPPED / f"{name}.safetensors")
     found.network.to(memory_format=torch.channels_last)
     return found

@@ -1,6 +1,8 @@
-"""Several evaluations side by side: a table, mean and spread over seeds, a ranking where the intervals allow one.
+"""Evaluations side by side: a table, means and intervals over seeds, and a ranking if the intervals allow one.
 
-Read by the app too, so without torch and scipy.
+    python -m gan_core rank
+
+The app imports this module too, so it needs neither torch nor scipy.
 """
 
 import itertools
@@ -15,39 +17,40 @@ from gan_core.evaluation.results import MEASURES, Evaluation, Measure, Training
 from gan_core.runs import Run
 
 ALL = "all"
-_STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)  # of 1 to 9 degrees of freedom
-SHARES = ("precision", "recall", "coverage", "ms_ssim")  # from 0 to 1
+_STUDENT = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262)  # t at 97.5 % for 1 to 9 degrees of freedom
+SHARES = ("precision", "recall", "coverage", "ms_ssim")  # measures between 0 and 1
 SHOWN = ("frechet", "kid", "precision", "recall", "density", "coverage", "ms_ssim")
 
 
 @dataclass(frozen=True)
 class Group:
-    """The runs of one preset: what differs between them is the seed."""
+    """The runs of one recipe, which differ only in their seed."""
 
-    name: str  # the run's, or the preset's where there are several
+    name: str  # the run's name; of several runs, the preset's
     runs: tuple[Evaluation, ...]
 
-    def values(self, key: str, again: bool = False) -> list[float]:
-        """Of each run; again: by the second extractor."""
-        return [measures[key].value for run in self.runs if key in (measures := _measures(run, again))]
+    def values(self, key: str, second_extractor: bool = False) -> list[float]:
+        """Return a measure of each run that has it, by the first or the second extractor."""
+        return [measures[key].value for run in self.runs if key in (measures := _measures(run, second_extractor))]
 
-    def measure(self, key: str, again: bool = False) -> Measure | None:
-        """Of one run with its own interval; of several the mean with the interval of the mean over seeds (Student)."""
-        found = [measures[key] for run in self.runs if key in (measures := _measures(run, again))]
+    def measure(self, key: str, second_extractor: bool = False) -> Measure | None:
+        """Return a measure: one run with its own interval; several: the mean with its interval over seeds (Student)."""
+        found = [measures[key] for run in self.runs if key in (measures := _measures(run, second_extractor))]
         if len(found) < 2:
             return found[0] if found else None
         return mean_of(found, key)
 
     def second(self) -> str | None:
-        """The second extractor, where all runs were measured by the same, and by another one at first."""
+        """Return the second extractor's name, if it is the same for all runs and differs from the first; else None."""
         names = {run.second_opinion[ALL].extractor if ALL in run.second_opinion else None for run in self.runs}
         own = {run.fidelity[ALL].extractor for run in self.runs if ALL in run.fidelity}
         return names.pop() if len(names) == 1 and not names & own else None
 
 
 def mean_of(found: Sequence[Measure], key: str = "") -> Measure:
-    """Of two or more trainings, with the interval of the mean over them (Student), as far as the measure can go;
-    `count` is how many they are.
+    """Return the mean over two or more trainings with its 95 % interval (Student), clipped to the measure's range.
+
+    `count` of the result is the number of trainings.
     """
     values = [one.value for one in found]
     mean = statistics.mean(values)
@@ -59,22 +62,22 @@ def mean_of(found: Sequence[Measure], key: str = "") -> Measure:
 
 
 def differ(first: Sequence[float], second: Sequence[float]) -> bool:
-    """Whether the means of several trainings differ: Welch's 95 % interval of the difference (1947) leaves zero out."""
+    """Return whether the means of two samples differ: Welch's 95 % interval of the difference (1947) excludes zero."""
     samples = first, second
     parts = [statistics.variance(sample) / len(sample) for sample in samples]
     difference = abs(statistics.mean(first) - statistics.mean(second))
     if not any(parts):
         return difference > 0
-    # Rounded down, the degrees of freedom make it a little harder to differ.
+    # Degrees of freedom are rounded down, which makes the test slightly conservative.
     freedom = sum(parts) ** 2 / sum(p**2 / (len(s) - 1) for p, s in zip(parts, samples, strict=True))
     return difference > student(max(int(freedom), 1)) * sum(parts) ** 0.5
 
 
 def student(freedom: int) -> float:
-    """The 97.5 % quantile of Student's distribution.
+    """Return the 97.5 % quantile of Student's t distribution.
 
-    From ten degrees of freedom on by the first terms of its expansion (Abramowitz and Stegun 1964, 26.7.5), which are
-    right to 0.003 there.
+    From ten degrees of freedom on, it uses the first terms of the expansion (Abramowitz and Stegun 1964, 26.7.5), with
+    an error below 0.003.
     """
     if freedom <= len(_STUDENT):
         return _STUDENT[freedom - 1]
@@ -83,9 +86,9 @@ def student(freedom: int) -> float:
 
 
 def read(runs: Sequence[Run]) -> tuple[list[Evaluation], list[str]]:
-    """What there is of these runs, under the names of their folders; and a line for each that cannot be read.
+    """Return the evaluations of these runs, named by their folders, and an error line for each that cannot be read.
 
-    Their recipes are taken from their settings: older evaluations have none, or one that was told otherwise.
+    Recipes come from the runs' settings, because older evaluations have none or an outdated one.
     """
     found, unreadable = [], []
     folders = [run.folder.name for run in runs]
@@ -103,7 +106,7 @@ def read(runs: Sequence[Run]) -> tuple[list[Evaluation], list[str]]:
 
 
 def groups(evaluations: Sequence[Evaluation]) -> list[Group]:
-    """By recipe, and by what the measures depend on: other data or another extractor is another group."""
+    """Group evaluations by recipe and by the conditions of measurement, such as data and extractor."""
     found: dict[tuple[object, ...], list[Evaluation]] = {}
     for one in evaluations:
         found.setdefault(kind(one), []).append(one)
@@ -117,13 +120,14 @@ def groups(evaluations: Sequence[Evaluation]) -> list[Group]:
 
 
 def kind(one: Evaluation) -> tuple[object, ...]:
-    """What evaluations share that differ in the seed of the training alone: preset and recipe, images and extractor."""
-    return one.preset, one.training.recipe if one.training else "", *_means(one)
+    """Return preset, recipe and conditions: equal for evaluations that differ only in the training's seed."""
+    return one.preset, one.training.recipe if one.training else "", *_conditions(one)
 
 
 def with_seeds(chosen: Iterable[Evaluation], others: Iterable[Evaluation] = ()) -> list[Evaluation]:
-    """The chosen ones and, of the others, those that differ from one of them in their seed alone; no seed twice, as a
-    repetition says nothing of how far chance goes.
+    """Return the chosen evaluations and those of the others that differ from one of them only in their seed.
+
+    Each seed counts once, because a repetition says nothing about the spread over seeds.
     """
     found: dict[object, Evaluation] = {}
     for one in chosen:
@@ -136,23 +140,23 @@ def with_seeds(chosen: Iterable[Evaluation], others: Iterable[Evaluation] = ()) 
 
 
 def budgets(evaluations: Sequence[Evaluation]) -> str:
-    """A sentence where the runs did not see the same number of images; empty where they did, or it is not known."""
+    """Return a sentence if the runs saw different numbers of images; empty if they saw the same or it is unknown."""
     seen: dict[int, list[str]] = {}
     for one in evaluations:
         if one.training:
             seen.setdefault(one.training.images, []).append(one.run)
     if len(seen) < 2:
         return ""
-    said = "; ".join(f"{count} images were seen by {', '.join(seen[count])}" for count in sorted(seen))
-    return f"Not one budget: {said}."
+    budget_list = "; ".join(f"{', '.join(seen[count])} saw {count} images" for count in sorted(seen))
+    return f"Unequal budgets: {budget_list}."
 
 
 def table(evaluations: Sequence[Evaluation]) -> str:
-    """Runs, or presets with several seeds, by measures, as text for a terminal."""
+    """Return a table of runs, or of presets with several seeds, by measures, as text for a terminal."""
     generators = [group for group in groups(evaluations) if group.measure("kid")]
     lines = _columns(generators) if generators else []
     for one in evaluations:
-        lines += [f"{one.run}: {line}" for line in _more(one)]
+        lines += [f"{one.run}: {line}" for line in _details(one)]
     for line in ranking(generators, "frechet") if len(generators) > 1 else []:
         lines.append(line)
     budget = budgets([run for group in generators for run in group.runs])
@@ -160,13 +164,14 @@ def table(evaluations: Sequence[Evaluation]) -> str:
 
 
 def standing(evaluations: Sequence[Evaluation]) -> str:
-    """Generators held side by side, the nearest to real images first: a table, and who is better than whom, for each
-    set of real images that some of them were measured against; empty where there are no generators.
+    """Return a table of the generators, the one nearest to real images first, and their ranking, as text.
+
+    Each set of real images has its own table. The text is empty if there are no generators.
     """
     sets: dict[tuple[object, ...], list[Group]] = {}
     for group in groups(evaluations):
         if group.measure("kid"):
-            sets.setdefault(_means(group.runs[0]), []).append(group)
+            sets.setdefault(_conditions(group.runs[0]), []).append(group)
     blocks = []
     for found in sets.values():
         found.sort(key=lambda group: one.value if (one := group.measure("frechet")) else math.inf)
@@ -177,7 +182,7 @@ def standing(evaluations: Sequence[Evaluation]) -> str:
             *_columns(found),
         ]
         if any(len(group.runs) > 1 for group in found):
-            lines.append("Of several seeds: their mean and its 95 % interval (Student); of one run: its own interval.")
+            lines.append("Several seeds: their mean and its 95 % interval (Student). One run: its own interval.")
         lines += ranking(found, "frechet") if len(found) > 1 else []
         budget = budgets([run for group in found for run in group.runs])
         blocks.append("\n".join([*lines, *([budget] if budget else [])]))
@@ -185,7 +190,7 @@ def standing(evaluations: Sequence[Evaluation]) -> str:
 
 
 def _columns(found: Sequence[Group]) -> list[str]:
-    """A row for each, and one for real images."""
+    """Return the lines of a table: a row for each group, and one for real images."""
     rows = [("", *(MEASURES[key][0] for key in SHOWN))]
     rows += [(group.name, *(_cell(group.measure(key)) for key in SHOWN)) for group in found]
     floors = [found[0].measure(key) for key in SHOWN]
@@ -195,59 +200,60 @@ def _columns(found: Sequence[Group]) -> list[str]:
 
 
 def ranking(found: Sequence[Group], key: str) -> list[str]:
-    """Sentences on which of them is better by a measure: of several trainings only if they differ by more than their
-    spread allows, of single ones only if the intervals lie apart.
+    """Return sentences that say which group is better by a measure.
+
+    Groups of several trainings differ by Welch's test; single trainings differ if their intervals do not overlap.
     """
     known = [(group, measure) for group in found if (measure := group.measure(key))]
-    if len({_means(group.runs[0]) for group, _ in known}) > 1:
-        return ["No ranking: the runs were measured against different images, or with other numbers or extractors."]
+    if len({_conditions(group.runs[0]) for group, _ in known}) > 1:
+        return ["No ranking: the runs were measured with different images, numbers of images or extractors."]
     known.sort(key=lambda pair: pair[1].value, reverse=MEASURES[key][1])
     name = MEASURES[key][0]
     lines = []
     for (first, _), (second, _) in itertools.pairwise(known):
-        verdict = "is better than" if better(first, second, key) else "cannot be told from"
+        verdict = "is better than" if better(first, second, key) else "is not clearly better than"
         lines.append(f"{name}: {first.name} {verdict} {second.name}{_second_opinion(first, second, key)}")
     return lines
 
 
-def better(first: Group, second: Group, key: str, again: bool = False) -> Group | None:
-    """The one that is surely better by a measure, if either is; again: by the second extractor."""
-    ours, theirs = first.measure(key, again), second.measure(key, again)
+def better(first: Group, second: Group, key: str, second_extractor: bool = False) -> Group | None:
+    """Return the group that is clearly better by a measure, by the first or second extractor; None if neither is."""
+    ours, theirs = first.measure(key, second_extractor), second.measure(key, second_extractor)
     if ours is None or theirs is None:
         return None
     if MEASURES[key][1] == (ours.value < theirs.value):
         first, second, ours, theirs = second, first, theirs, ours
-    values = first.values(key, again), second.values(key, again)
+    values = first.values(key, second_extractor), second.values(key, second_extractor)
     if min(map(len, values)) > 1:
         return first if differ(*values) else None
-    return first if (_apart(theirs, ours) if MEASURES[key][1] else _apart(ours, theirs)) else None
+    return first if (_disjoint(theirs, ours) if MEASURES[key][1] else _disjoint(ours, theirs)) else None
 
 
 def _second_opinion(first: Group, second: Group, key: str) -> str:
-    """What the other extractor's features say of a verdict; empty where there are none, or nothing to add."""
-    eyes = first.second()
-    if eyes is None or eyes != second.second():
+    """Return what the second extractor adds to a verdict; empty if there is none, or nothing to add."""
+    extractor = first.second()
+    if extractor is None or extractor != second.second():
         return ""
-    ours, theirs = better(first, second, key), better(first, second, key, again=True)
+    ours, theirs = better(first, second, key), better(first, second, key, second_extractor=True)
     if theirs is ours:
-        return f", by the features of {eyes} as well" if ours else ""
+        return f", by the features of {extractor} as well" if ours else ""
     if theirs is None:
-        return f", but not surely so by the features of {eyes}"
-    return f"; by the features of {eyes} {theirs.name} is better"
+        return f", but not clearly by the features of {extractor}"
+    return f"; by the features of {extractor} {theirs.name} is better"
 
 
-def _apart(lower: Measure, higher: Measure) -> bool:
+def _disjoint(lower: Measure, higher: Measure) -> bool:
     return lower.high is not None and higher.low is not None and lower.high < higher.low
 
 
-def _means(run: Evaluation) -> tuple[object, ...]:
-    """Against which images, how many, and by whose features: what distances depend on."""
+def _conditions(run: Evaluation) -> tuple[object, ...]:
+    """Return the conditions that distances depend on: real images, numbers of images, extractor."""
     how = run.fidelity.get(ALL)
     return run.fingerprint, *((how.extractor, how.features, how.generated, how.real) if how else ())
 
 
-def _measures(run: Evaluation, again: bool = False) -> dict[str, Measure]:
-    scopes = run.second_opinion if again else run.fidelity
+def _measures(run: Evaluation, second_extractor: bool = False) -> dict[str, Measure]:
+    scopes = run.second_opinion if second_extractor else run.fidelity
     return scopes[ALL].measures if ALL in scopes else {}
 
 
@@ -259,29 +265,28 @@ def _cell(measure: Measure | None) -> str:
     return f"{measure.value:.3g} ({measure.low:.3g} to {measure.high:.3g})"
 
 
-def _compared(measure: Measure) -> str:
-    return "" if measure.floor is None else f", to compare {measure.floor:.3g}"
+def _floor(measure: Measure) -> str:
+    return "" if measure.floor is None else f", floor {measure.floor:.3g}"
 
 
-def _more(one: Evaluation) -> list[str]:
-    """What does not fit into a column: way to quality, use, copies, audit, and what could not be measured."""
+def _details(one: Evaluation) -> list[str]:
+    """Return lines on utility, time to quality, memorisation and audit, and the notes."""
     lines = [
         f"{report.classifier} trained on {report.trained} images, tested on {report.tested}: accuracy "
         f"{report.accuracy.value:.1%}, balanced {report.balanced_accuracy:.1%}, F1 {report.f1:.3f}"
         for report in one.utility
     ]
     if one.progress:
-        key = "frechet" if all("frechet" in stand.measures for stand in one.progress.stands) else "kid"
-        steps = (f"{stand.measures[key].value:.3g} at {stand.images}" for stand in one.progress.stands)
+        key = "frechet" if all("frechet" in point.measures for point in one.progress.stands) else "kid"
+        steps = (f"{point.measures[key].value:.3g} at {point.images}" for point in one.progress.stands)
         lines.append(f"{MEASURES[key][0]} by images seen: {', '.join(steps)}")
     if one.memorisation:
         lines.append(f"{one.memorisation.verdict}: {one.memorisation.reason}")
-    for way in one.audit:
-        flips = [f"{flip.classifier} ({flip.sees}) {flip.flipped.value:.0%}" for flip in way.flips]
-        change = ", ".join(f"{name} {measure.value:.2%}" for name, measure in way.change.items())
-        lines.append(
-            f"{way.source} to {way.target}, {way.images} images: turned {', '.join(flips) or '-'}; change {change}"
-        )
-        for name, measure in way.truth.items():
-            lines.append(f"{way.source} to {way.target}: {name} {_cell(measure)}{_compared(measure)}")
+    for direction in one.audit:
+        route = f"{direction.source} to {direction.target}"
+        flips = [f"{flip.classifier} ({flip.sees}) {flip.flipped.value:.0%}" for flip in direction.flips]
+        change = ", ".join(f"{name} {measure.value:.2%}" for name, measure in direction.change.items())
+        lines.append(f"{route}, {direction.images} images: flipped {', '.join(flips) or '-'}; change {change}")
+        for name, measure in direction.truth.items():
+            lines.append(f"{route}: {name} {_cell(measure)}{_floor(measure)}")
     return [*lines, *one.notes]

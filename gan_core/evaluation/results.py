@@ -1,7 +1,7 @@
-"""What `evaluate` measured, as a run's evaluation.json keeps it: plain values with counts, floors and intervals.
+"""The contents of a run's evaluation.json: plain values with counts, floors and intervals.
 
-Read by the app, so without torch. Measures are named by the keys of `MEASURES`; shares are between 0 and 1, differences
-of pictures in shares of the grey scale.
+The app reads this module, so it imports no torch. Measures are named by the keys of `MEASURES`. Shares are between 0
+and 1; differences of pictures are shares of the grey scale.
 """
 
 import json
@@ -14,23 +14,23 @@ from gan_core.config import from_dict, read_json, to_dict
 from gan_core.errors import UserError
 
 FORMAT = 2  # 1: without training and progress
-OWN = "the run's own classes"  # where the labels of generated images came from, if not from a classifier
+OWN = "the run's own classes"  # source of the labels of generated images, if not a classifier
 
 
 @dataclass(frozen=True)
 class Measure:
-    """One number with what is needed to judge it."""
+    """One number with its 95 % interval, its floor and its count."""
 
     value: float
     low: float | None = None  # 95 % interval
     high: float | None = None
-    floor: float | None = None  # the same of real images against real ones, as if they were as many
-    count: int | None = None  # images, pairs or draws that it rests on
+    floor: float | None = None  # the same for real images against real ones, at the same number of images
+    count: int | None = None  # number of images, pairs or draws behind the value
 
 
 @dataclass(frozen=True)
 class Fidelity:
-    """How generated images lie to real ones, in one extractor's features."""
+    """Distances between generated and real images in one extractor's features."""
 
     extractor: str
     features: int
@@ -41,28 +41,28 @@ class Fidelity:
 
 @dataclass(frozen=True)
 class Scores:
-    """A classifier's report: trained on `trained`, tested on `tested`; of two classes the last is the positive one."""
+    """A classifier's report: trained on `trained`, tested on `tested`. Of two classes, the last is the positive one."""
 
     classifier: str
     trained: str  # real, synthetic, both
     tested: str  # training images, held-out patients
-    images: int  # tested
+    images: int  # number of tested images
     classes: tuple[str, ...]
-    confusion: tuple[tuple[int, ...], ...]  # rows: true class, columns: answers
+    confusion: tuple[tuple[int, ...], ...]  # rows: true class, columns: predicted class
     accuracy: Measure
     balanced_accuracy: float
-    precision: float  # of two classes: of the positive one; of more: macro average. So are recall and F1
+    precision: float  # two classes: of the positive one; more: macro average. Recall and F1 follow the same rule
     recall: float
     f1: float
     roc_auc: float | None
     by_class: dict[str, dict[str, float]]  # precision, recall, f1, support
-    labels: str = OWN  # where the synthetic images' labels came from
+    labels: str = OWN  # source of the synthetic images' labels
     seed: int = 0  # of the training
 
 
 @dataclass(frozen=True)
 class Memorisation:
-    """How near generated images come to training images, beside how near held-out real images do."""
+    """How near generated images come to training images, beside held-out real images as the reference."""
 
     generated: int
     held_out: int
@@ -78,31 +78,31 @@ class Nearness:
 
     generated_median: float
     held_out_median: float
-    # A picture stands out by the distance to its nearest training image over that to its tenth nearest.
-    share_nearer: Measure  # of generated images that stand out more than all but 1 % of held-out ones; its floor: 0.01
-    p_value: float  # that so many of those that stand out most are generated ones (hypergeometric)
+    # A picture's ratio is the distance to its nearest training image over that to its tenth nearest.
+    share_nearer: Measure  # share of generated images with a ratio below the held-out 1 % quantile; floor: 0.01
+    p_value: float  # probability of so many generated images among the lowest ratios by chance (hypergeometric)
     examples: tuple["Neighbour", ...] = ()
 
 
 @dataclass(frozen=True)
 class Neighbour:
-    """A generated image and its nearest training image, which may be shown only where the data is."""
+    """A generated image and its nearest training image; only a machine that holds the data may show the latter."""
 
-    generated: int  # number of the image: `generate` with the evaluation's seed draws it again
+    generated: int  # index of the image: `generate` with the evaluation's seed makes it again
     training: str  # file name in the source
     distance: float
 
 
 @dataclass(frozen=True)
 class Flip:
-    """Whether a classifier changes its mind about translated images."""
+    """How often a classifier's prediction changes when images are translated."""
 
     classifier: str
     sees: str  # everything, outside the central box, outside the lungs
     held_out_accuracy: float  # on real images
-    flipped: Measure  # of the images that it called source before, the share that it calls target after translation
-    confidence_before: float  # mean chance that it gives the target domain
-    confidence_after: float
+    flipped: Measure  # share of the images predicted as source before translation that are predicted as target after it
+    confidence_before: float  # mean predicted probability of the target domain before translation
+    confidence_after: float  # the same after translation
 
 
 @dataclass(frozen=True)
@@ -114,28 +114,28 @@ class Direction:
     images: int
     flips: tuple[Flip, ...]
     change: dict[str, Measure]  # mean absolute change: all, inside lungs, outside lungs
-    cycle: dict[str, Measure]  # mean absolute error: from 8 bits, after noise
-    distance: dict[str, Measure]  # frechet and kid of translated to target; its floor: real to real
+    cycle: dict[str, Measure]  # mean absolute error: from 8 bits, after noise, moved by noise
+    distance: dict[str, Measure]  # frechet and kid of translated to target; floor: real to real
     untranslated: dict[str, Measure]  # the same of untranslated to target
-    truth: dict[str, Measure] = field(default_factory=dict)  # phantoms, pairs: error, ssim, psnr; floor: doing nothing
-    extractor: str = ""  # of the features that distances are measured in
+    truth: dict[str, Measure] = field(default_factory=dict)  # phantoms, pairs: error, ssim, psnr; floor: no translation
+    extractor: str = ""  # its features give the distances
     features: int = 0
 
 
 @dataclass(frozen=True)
 class ProgressPoint:
-    """How far a run had come at one of its previews."""
+    """The distances of one snapshot and the training that it took."""
 
     epoch: int
     step: int
-    images: int  # seen so far, each as often as it was seen
-    seconds: float  # trained so far, by the run's own clock
-    measures: dict[str, Measure]  # frechet, kid; their floor is the same at every epoch
+    images: int  # seen so far, repeats included
+    seconds: float  # training time so far, by the run's own clock
+    measures: dict[str, Measure]  # frechet, kid; the floors are the same at every epoch
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Time to quality: the same latents of every snapshot against the same real images."""
+    """Time to quality: images of every snapshot from the same latents, against the same real images."""
 
     extractor: str
     features: int
@@ -146,24 +146,24 @@ class Progress:
 
 @dataclass(frozen=True)
 class Training:
-    """What the weights cost."""
+    """The training that a run's weights took."""
 
-    seed: int  # of the training, where `Evaluation.seed` is of what was measured
-    images: int  # seen
+    seed: int  # of the training; `Evaluation.seed` is that of the measurement
+    images: int  # seen, repeats included
     seconds: float
     recipe: str  # `RunConfig.recipe`
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Everything that `evaluate` found out about one run."""
+    """All results of `evaluate` for one run."""
 
     run: str
     preset: str
     epoch: int
-    weights: str  # digest of weights.safetensors: tells whether the run was trained on since
+    weights: str  # digest of weights.safetensors: shows whether training has continued since
     source: str
-    fingerprint: str  # of the data that it was measured against
+    fingerprint: str  # of the real data in the measurement
     counts: dict[str, dict[str, int]]  # images by split and class
     seed: int
     fidelity: dict[str, Fidelity] = field(default_factory=dict)  # "all", and each class
@@ -180,12 +180,20 @@ class Evaluation:
 
 
 def write(path: Path, found: Evaluation) -> None:
-    """Replace the file as a whole. Raises UserError: no space, no permission."""
+    """Write an evaluation, replacing the whole file.
+
+    Raises:
+        UserError: there is no space or no permission.
+    """
     files.write_text(path, json.dumps(to_dict(found), indent=1, allow_nan=False) + "\n")
 
 
 def read(path: Path) -> Evaluation:
-    """Raises UserError: missing, damaged, or written by a newer version."""
+    """Read an evaluation.
+
+    Raises:
+        UserError: the file is missing, damaged, or written by a newer version.
+    """
     values = read_json(path)
     version = values.get("format") if isinstance(values, dict) else None
     if isinstance(version, int) and version > FORMAT:
@@ -194,10 +202,10 @@ def read(path: Path) -> Evaluation:
 
 
 def shareable(path: Path) -> bytes:
-    """An evaluation's file without the names of training images, which may be those of patients.
+    """Return an evaluation's file without the names of training images, which may identify patients.
 
     Raises:
-        UserError: missing, damaged, or written by a newer version.
+        UserError: the file is missing, damaged, or written by a newer version.
     """
     return json.dumps(_nameless(to_dict(read(path))), indent=1, allow_nan=False).encode()
 
@@ -208,49 +216,49 @@ def _nameless(value: Any) -> Any:
     return [_nameless(one) for one in value] if isinstance(value, list | tuple) else value
 
 
-# Key -> what it is called, whether more is better, and two sentences for who sees it for the first time.
+# Key -> title, whether higher is better, and an explanation for first-time readers.
 MEASURES: dict[str, tuple[str, bool, str]] = {
     "frechet": (
-        "Frechet distance",
+        "Fréchet distance",
         False,
-        "How far the cloud of generated images lies from the cloud of real ones in a classifier's features, both taken "
-        "for Gaussian (Heusel 2017). Its size depends on the features and on the number of images: compare it with "
-        "its floor, never with another paper's.",
+        "How far the generated images lie from the real ones in a classifier's features, with a Gaussian fitted to "
+        "each (Heusel 2017). The value depends on the features and on the number of images: compare it with its floor, "
+        "never with another paper's values.",
     ),
     "kid": (
         "KID",
         False,
-        "The same question without the Gaussian assumption: a polynomial kernel compares the clouds (Binkowski 2018). "
-        "It is unbiased for few images, so that a perfect generator scores around zero.",
+        "The same question without the Gaussian assumption: the kernel distance, with a polynomial kernel "
+        "(Bińkowski 2018). It is unbiased even for few images, so a perfect generator scores about zero.",
     ),
     "precision": (
         "Precision",
         True,
-        "The share of generated images that lie where real ones are (Kynkaanniemi 2019). High precision with low "
-        "recall is a generator that draws a few things well.",
+        "The share of generated images that lie within the region of real ones (Kynkäänniemi 2019). High precision "
+        "with low recall means that the generator makes good images of a few kinds only.",
     ),
     "recall": (
         "Recall",
         True,
-        "The share of real images that lie where generated ones are (Kynkaanniemi 2019). It falls when the generator "
-        "forgets kinds of patients.",
+        "The share of real images that lie within the region of generated ones (Kynkäänniemi 2019). It falls when the "
+        "generator leaves out some kinds of patients.",
     ),
     "density": (
         "Density",
         True,
-        "Precision that counts how many real neighbourhoods a generated image lies in, so that one outlier does not "
-        "open a wide field (Naeem 2020). It may pass 1 where images crowd in the middle.",
+        "Like precision, but it counts how many real neighbourhoods contain each generated image, so one real outlier "
+        "has little effect (Naeem 2020). It can exceed 1 where images are dense.",
     ),
     "coverage": (
         "Coverage",
         True,
-        "The share of real images with a generated one near by (Naeem 2020). Like recall, but an outlier among the "
+        "The share of real images with a generated image nearby (Naeem 2020). Like recall, but an outlier among the "
         "generated images cannot raise it.",
     ),
     "ms_ssim": (
-        "MS-SSIM among themselves",
+        "MS-SSIM of pairs",
         False,
-        "How alike two generated images are on average (Odena 2017). Above what real images score, the generator "
-        "repeats itself.",
+        "How similar two generated images are on average (Odena 2017). A value above that of real images means that "
+        "the generator repeats itself.",
     ),
 }

@@ -1,8 +1,8 @@
-"""Time to quality: how far a run's snapshots lie from real images, beside what each had cost.
+"""Time to quality: the distances of a run's snapshots from real images, beside the training that each took.
 
     python -m gan_core evaluate RUN --parts progress
 
-Needs the snapshots of a run that was trained with --snapshots.
+The run needs snapshots: train it with --snapshots.
 """
 
 from dataclasses import replace
@@ -20,10 +20,10 @@ from gan_core.runs import Run
 
 
 def progress(model: Model, prepared: Prepared, request: EvaluationRequest, found: Evaluation) -> Evaluation:
-    """Distances at every snapshot: of as many images, from the same latents, against the same real ones.
+    """Measure the distances at every snapshot: equally many images, from the same latents, against the same real ones.
 
     Raises:
-        UserError: the run kept no snapshots, or one of them does not fit it.
+        UserError: the run has no snapshots, or one of them does not fit the run.
     """
     run = model.run
     if not run.snapshots():
@@ -31,9 +31,9 @@ def progress(model: Model, prepared: Prepared, request: EvaluationRequest, found
     name = request.extractor or parts.choose(prepared).reports
     real = parts.Real(prepared, features.find(name), request)
     notes: list[str] = []
-    floors = real.floors(request.count, None, lambda line: None)  # `fidelity` notes how they are made
+    floors = real.floors(request.count, None, lambda line: None)  # the `fidelity` part notes how they are made
     clock = Clock(run)
-    stands = []
+    points = []
     for epoch in run.snapshots():
         request.progress(f"{run.name}: snapshot of epoch {epoch}")
         made, _ = inference.load(run, epoch=epoch).generate(request.count, seed=request.seed)
@@ -43,21 +43,21 @@ def progress(model: Model, prepared: Prepared, request: EvaluationRequest, found
             notes.append(f"the snapshot of epoch {epoch} was not measured: {error}")
             continue
         step = clock.step(epoch)
-        stands.append(ProgressPoint(epoch, step, step * model.config.batch_size, clock.seconds(step), measured))
+        points.append(ProgressPoint(epoch, step, step * model.config.batch_size, clock.seconds(step), measured))
     for line in notes:
         found = parts.noted(found, line)
     size = real.features.shape[1]
-    return replace(found, progress=Progress(name, size, request.count, len(real.training), tuple(stands)))
+    return replace(found, progress=Progress(name, size, request.count, len(real.training), tuple(points)))
 
 
 def training(model: Model) -> Training:
-    """What a run's weights cost, and which other runs differ from it in their seed alone."""
+    """Return the training that a run's weights took; runs with the same recipe differ only in their seed."""
     run_config, step = model.config, model.run.status().step
     return Training(run_config.seed, step * run_config.batch_size, Clock(model.run).seconds(step), run_config.recipe)
 
 
 class Clock:
-    """When a run was where, as its tables tell."""
+    """The step and the training time of a run's epochs, read from its tables."""
 
     def __init__(self, run: Run) -> None:
         metrics, epochs = run.metrics(), run.epochs()
@@ -67,13 +67,17 @@ class Clock:
         self._steps, self._seconds = (metrics.column(name) for name in ("step", "seconds"))
 
     def step(self, epoch: int) -> int:
-        """Of the preview of an epoch. Raises UserError: epochs.csv has none."""
+        """Return the step of an epoch's preview.
+
+        Raises:
+            UserError: epochs.csv has no row for the epoch.
+        """
         if epoch not in self._previews:
-            raise UserError(f"epochs.csv has no row of epoch {epoch}: it does not belong to the snapshots beside it")
+            raise UserError(f"epochs.csv has no row for epoch {epoch}: it does not belong to these snapshots")
         return int(self._previews[epoch])
 
     def seconds(self, step: int) -> float:
-        """Trained until then, as metrics.csv counts it; between its rows in proportion."""
+        """Return the training time in seconds at a step, interpolated between the rows of metrics.csv."""
         if not len(self._steps):
             return 0.0
         return round(float(np.interp(step, [0, *self._steps], [0, *self._seconds])), 1)

@@ -1,8 +1,8 @@
-"""What generated images are good for: a classifier that learned from them is tested on real patients.
+"""Utility of generated images: a classifier trained on them is tested on real patients.
 
-Train on synthetic, test on real (Esteban 2017, arXiv:1706.02633), beside the same training on real images and on both:
-one recipe, one number of steps, the same seeds. What a training reached is kept in the cache folder under all that it
-depends on, so that the real side is trained once for all runs and a long evaluation goes on where it was stopped.
+Train on synthetic, test on real (Esteban 2017, arXiv:1706.02633), beside the same training on real images and on both,
+with one recipe, one number of steps and the same seeds. Each report is cached under a digest of everything it depends
+on. So the real side is trained once for all runs, and an interrupted evaluation continues where it stopped.
 """
 
 import json
@@ -29,11 +29,11 @@ from gan_core.evaluation.results import Scores
 from gan_core.files import cache_folder
 from gan_core.training.sampler import Batches, mix
 
-SIZE = 64  # pixels a side that the classifiers see; other pictures are resized
+SIZE = 64  # pixels a side of the classifiers' input; other pictures are resized
 TRAINING, HELD_OUT = "training images", "held-out patients"
-LEAST = 10  # images of each class, below which there is nothing to learn from
-_DRAWN = 11  # the stream of randomness that generated images come from
-_KEPT = 1  # number of the layout of kept reports
+LEAST = 10  # images of each class that a training needs
+_GENERATION_STREAM = 11  # mixed into the seeds of generated images
+_CACHE_FORMAT = 1  # version of the cached reports
 _TEST_BATCH = 128
 
 
@@ -43,19 +43,19 @@ class Small(Residual):
     widths = (16, 32, 64, 96)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, 1, SIZE, SIZE) in [-1, 1] -> logits (N, classes)."""
+        """Return logits (N, classes) for (N, 1, SIZE, SIZE) in [-1, 1]."""
         return self.head(F.relu(self.depths(x)[-1]).mean((2, 3)))
 
 
 class VGG(nn.Module):
-    """Sixteen layers with batch norm (Simonyan 2014, arXiv:1409.1556), torchvision's, for one channel: "vgg16_bn".
+    """torchvision's VGG-16 with batch norm (Simonyan 2014, arXiv:1409.1556) for one channel: architecture "vgg16_bn".
 
-    Its head fits the 2 x 2 maps that 64 pixels come down to; the original one is made for 7 x 7.
+    Its head takes the 2 x 2 feature maps of a 64 px input; the original head takes 7 x 7.
     """
 
     def __init__(self, classes: int) -> None:
         super().__init__()
-        from torchvision.models import vgg  # slow to import, and needed by this architecture alone
+        from torchvision.models import vgg  # slow to import, and only this architecture needs it
 
         layers = list(vgg.make_layers(vgg.cfgs["D"], batch_norm=True))
         layers[0] = nn.Conv2d(1, 64, 3, padding=1)
@@ -67,13 +67,13 @@ class VGG(nn.Module):
                 nn.init.kaiming_normal_(values, nonlinearity="relu")
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, 1, SIZE, SIZE) in [-1, 1] -> logits (N, classes)."""
+        """Return logits (N, classes) for (N, 1, SIZE, SIZE) in [-1, 1]."""
         return self.head(self.features(x))
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a classifier is trained: AdamW, one cycle of the learning rate, classes weighted alike."""
+    """How a classifier is trained: AdamW, a one-cycle learning rate, a loss that weights all classes equally."""
 
     steps: int
     batch: int
@@ -86,13 +86,13 @@ RECIPES = {"resnet": Recipe(960, 32, 2e-3), "vgg16_bn": Recipe(640, 64, 5e-4)}
 
 
 class Generate(Protocol):
-    """Pictures uint8 (count, H, W, C) of one class, or of any, and the class of each; as `Model.generate`."""
+    """Makes pictures uint8 (count, H, W, C) of one class or of any, and names the class of each: `Model.generate`."""
 
     def __call__(self, count: int, *, label: str | None = None, seed: int = 0) -> tuple[np.ndarray, list[str]]: ...
 
 
 class Labeller(Protocol):
-    """Says which class a picture belongs to; as a shipped classifier."""
+    """Predicts the class of a picture, as a shipped classifier does."""
 
     @property
     def name(self) -> str: ...
@@ -107,7 +107,7 @@ class Trained:
     network: nn.Module
 
     def chances(self, pictures: np.ndarray) -> np.ndarray:
-        """float64 (N, classes) of pictures uint8 (N, H, W, C), each row sums to 1."""
+        """Return predicted probabilities float64 (N, classes) of pictures uint8 (N, H, W, C); each row sums to 1."""
         found = []
         with torch.inference_mode():
             for start in range(0, len(pictures), _TEST_BATCH):
@@ -130,20 +130,22 @@ def utility(
     seed: int = 0,
     progress: Callable[[str], object] = lambda line: None,
 ) -> list[Scores]:
-    """Reports of classifiers trained on real, synthetic and both, each tested on `TRAINING` and `HELD_OUT` images.
+    """Return reports of classifiers trained on real, synthetic and both, each tested on `TRAINING` and `HELD_OUT`.
 
-    The first is the published protocol: real images that the generator learned from, and which "real" and "both"
-    have seen themselves. What generated images are worth shows on the patients of val and test, of whom neither
-    generator nor classifier knows anything.
+    `TRAINING` is the published protocol: it tests on the real images that the generator learned from, which the "real"
+    and "both" classifiers have seen too. `HELD_OUT` shows what generated images are worth: it tests on the patients
+    of val and test, whom neither the generator nor the classifier has seen.
 
-    labeller: names the pictures of a generator without classes. It learned from real images, and what it knows of
-    the classes goes into what is measured. None: the generator is asked for each class by name.
-    count: generated images; None: as many as real ones. seeds: one training of each kind for each; the reports of
-    the first come first, `scores.over_seeds` sums them up. seed: of the generated images.
+    Args:
+        labeller: labels the pictures of a generator without classes. It learned from real images, so its knowledge of
+            the classes enters the result. None: the generator makes each class by name.
+        count: number of generated images; None: as many as real ones.
+        seeds: one training of each kind for each seed, in this order; `classification_report.over_seeds` averages them.
+        seed: seed of the generated images.
 
     Raises:
-        UserError: an unknown architecture, too few images of a class on either side, no held-out ones, or a class
-            that the generator or the labeller does not know.
+        UserError: the architecture is unknown, a class has too few images on either side, no image is held out, or
+            the generator or the labeller does not know a class.
     """
     if architecture not in ARCHITECTURES:
         hint = nearest(architecture, ARCHITECTURES)
@@ -151,35 +153,36 @@ def utility(
     pictures = np.ascontiguousarray(prepared.images.transpose(0, 2, 3, 1))
     training = prepared.splits == "train"
     real = _TrainingSet("real", pictures[training], prepared.labels[training])
-    _check(real.labels, prepared.classes, f"{prepared.source}, split train")
+    _check_counts(real.labels, prepared.classes, f"{prepared.source}, split train")
     if training.all():
         raise UserError(f"{prepared.source}: no image is held out of training: prepare it with a split by patient")
     progress(f"generating {count or len(real.labels)} images to learn from")
-    made = _draw(prepared.classes, real.labels, generate, labeller, count, seed)
+    made = _generate_training_set(prepared.classes, real.labels, generate, labeller, count, seed)
     both = np.concatenate((real.pictures, made.pictures)), np.concatenate((real.labels, made.labels))
-    school = _ClassifierTraining(
+    trainer = _ClassifierTraining(
         architecture,
         recipe or RECIPES[architecture],
         prepared.classes,
         {TRAINING: (real.pictures, real.labels), HELD_OUT: (pictures[~training], prepared.labels[~training])},
     )
     found: list[Scores] = []
-    for one in seeds:
-        for lesson in (real, made, _TrainingSet("both", *both, made.named)):
-            progress(f"{architecture} learns from {len(lesson.labels)} images: {lesson.name}, seed {one}")
-            found += school.reports(lesson, one)
+    for number in seeds:
+        for training_set in (real, made, _TrainingSet("both", *both, made.label_source)):
+            images = len(training_set.labels)
+            progress(f"{architecture} learns from {images} images: {training_set.name}, seed {number}")
+            found += trainer.reports(training_set, number)
     return found
 
 
 def train_classifier(
     pictures: np.ndarray, labels: np.ndarray, classes: int, *, architecture: str, recipe: Recipe, seed: int
 ) -> Trained:
-    """Train on pictures uint8 (N, H, W, C) with labels (N,) below `classes`; the global random state stays.
+    """Train on pictures uint8 (N, H, W, C) with labels int64 (N,) below `classes`; keep the global random state.
 
-    The number of steps does not depend on the number of pictures: more of them are seen less often each.
+    The number of steps does not depend on the number of pictures: the more there are, the less often each is seen.
 
     Raises:
-        UserError: the training came apart.
+        UserError: the loss is not finite at the end.
     """
     x, truth = _to_input(pictures), torch.from_numpy(labels)
     counts = torch.bincount(truth, minlength=classes).float()
@@ -187,7 +190,7 @@ def train_classifier(
     batches = Batches(labels, min(recipe.batch, len(labels)), seed)
     generator = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)  # the first weights, and what dropout leaves out
+        torch.manual_seed(seed)  # for the initial weights and for dropout
         network = ARCHITECTURES[architecture](classes).train().to(memory_format=torch.channels_last)
         optimizer = torch.optim.AdamW(network.parameters(), recipe.learning_rate, weight_decay=recipe.decay)
         rate = torch.optim.lr_scheduler.OneCycleLR(
@@ -205,21 +208,21 @@ def train_classifier(
             optimizer.step()
             rate.step()
     if not loss.isfinite():
-        raise UserError(f"the training of {architecture} came apart at a learning rate of {recipe.learning_rate:g}")
+        raise UserError(f"the training of {architecture} diverged at learning rate {recipe.learning_rate:g}: lower it")
     return Trained(network.eval().requires_grad_(False))
 
 
 @dataclass(frozen=True, eq=False)
 class _TrainingSet:
-    """What a classifier learns from."""
+    """Pictures and labels that a classifier is trained on."""
 
     name: str  # real, synthetic, both
     pictures: np.ndarray  # uint8 (N, H, W, C)
     labels: np.ndarray  # int64 (N,)
-    named: str = classification_report.OWN  # where the labels of generated pictures came from
+    label_source: str = classification_report.OWN  # where the labels of generated pictures came from
 
 
-def _draw(
+def _generate_training_set(
     classes: Sequence[str],
     real: np.ndarray,
     generate: Generate,
@@ -227,27 +230,27 @@ def _draw(
     count: int | None,
     seed: int,
 ) -> _TrainingSet:
-    """Generated pictures: in the real classes' shares, or as the labeller finds them."""
+    """Generate the synthetic training set: classes in the real proportions, or labels from the labeller."""
     if labeller is not None:
-        pictures, _ = generate(count or len(real), seed=mix(_DRAWN, seed))
+        pictures, _ = generate(count or len(real), seed=mix(_GENERATION_STREAM, seed))
         labels = labeller.chances_of(classes, pictures).argmax(1).astype(np.int64)
-        _check(labels, classes, f"generated images, named by {labeller.name}")
+        _check_counts(labels, classes, f"generated images, named by {labeller.name}")
         return _TrainingSet("synthetic", pictures, labels, f"given by the classifier {labeller.name}")
     counts = np.bincount(real, minlength=len(classes))
     if count is not None:
         counts = np.maximum(1, np.rint(counts * count / len(real))).astype(np.int64)
     labels = np.repeat(np.arange(len(classes), dtype=np.int64), counts)
-    _check(labels, classes, "generated images")
+    _check_counts(labels, classes, "generated images")
     parts = [
-        generate(int(part), label=name, seed=mix(_DRAWN, seed, number))[0]
+        generate(int(part), label=name, seed=mix(_GENERATION_STREAM, seed, number))[0]
         for number, (name, part) in enumerate(zip(classes, counts, strict=True))
     ]
     return _TrainingSet("synthetic", np.concatenate(parts), labels)
 
 
-def _check(labels: np.ndarray, classes: Sequence[str], where: str) -> None:
+def _check_counts(labels: np.ndarray, classes: Sequence[str], where: str) -> None:
     if len(classes) < 2:
-        raise UserError(f"{where}: one class only ({', '.join(classes)}): there is nothing to tell apart")
+        raise UserError(f"{where}: one class only ({', '.join(classes)}): a classifier needs two")
     counts = np.bincount(labels, minlength=len(classes))
     if counts.min() < LEAST:
         name = classes[int(counts.argmin())]
@@ -261,55 +264,56 @@ class _CachedReports:
 
 @dataclass(frozen=True, eq=False)
 class _ClassifierTraining:
-    """Trains each lesson in the same way, and holds the same tests."""
+    """Trains a classifier on each training set in the same way and tests it on the same images."""
 
     architecture: str
     recipe: Recipe
     classes: tuple[str, ...]
     tests: dict[str, tuple[np.ndarray, np.ndarray]]
 
-    def reports(self, lesson: _TrainingSet, seed: int) -> tuple[Scores, ...]:
-        """Of each test, after one training; or those that were kept of it."""
-        path = cache_folder() / f"utility_{self._key(lesson, seed)}.json"
-        if kept := _read(path):
-            return kept
-        judge = train_classifier(
-            lesson.pictures,
-            lesson.labels,
+    def reports(self, training_set: _TrainingSet, seed: int) -> tuple[Scores, ...]:
+        """Return the report of each test after one training; read them from the cache if they are there."""
+        path = cache_folder() / f"utility_{self._key(training_set, seed)}.json"
+        if cached := _read_cached(path):
+            return cached
+        classifier = train_classifier(
+            training_set.pictures,
+            training_set.labels,
             len(self.classes),
             architecture=self.architecture,
             recipe=self.recipe,
             seed=seed,
         )
-        about = {"classifier": self.architecture, "trained": lesson.name, "labels": lesson.named}
+        about = {"classifier": self.architecture, "trained": training_set.name, "labels": training_set.label_source}
         found = tuple(
-            classification_report.report(truth, judge.chances(pictures), self.classes, tested=tested, **about)
+            classification_report.report(truth, classifier.chances(pictures), self.classes, tested=tested, **about)
             for tested, (pictures, truth) in self.tests.items()
         )
         path.parent.mkdir(parents=True, exist_ok=True)
         files.write_text(path, json.dumps(to_dict(_CachedReports(found)), allow_nan=False) + "\n")
         return found
 
-    def _key(self, lesson: _TrainingSet, seed: int) -> str:
-        """A digest of all that a report depends on."""
-        settings = (_KEPT, self.architecture, self.recipe, self.classes, seed, lesson.name, lesson.named)
+    def _key(self, training_set: _TrainingSet, seed: int) -> str:
+        """Return a digest of everything that a report depends on."""
+        about = (training_set.name, training_set.label_source)
+        settings = (_CACHE_FORMAT, self.architecture, self.recipe, self.classes, seed, *about)
         key = blake2b(repr((*settings, torch.__version__, _computes_in_bfloat16())).encode(), digest_size=12)
-        for pictures, labels in ((lesson.pictures, lesson.labels), *self.tests.values()):
+        for pictures, labels in ((training_set.pictures, training_set.labels), *self.tests.values()):
             key.update(repr(pictures.shape).encode() + pictures.tobytes() + labels.tobytes())
         return key.hexdigest()
 
 
-def _read(path: Path) -> tuple[Scores, ...]:
+def _read_cached(path: Path) -> tuple[Scores, ...]:
     if not path.is_file():
         return ()
     try:
         return from_dict(_CachedReports, read_json(path), str(path)).reports
     except UserError:
-        return ()  # cut short, or of another version: trained anew
+        return ()  # incomplete, or written by another version: train again
 
 
 def _to_input(pictures: np.ndarray) -> Tensor:
-    """uint8 (N, H, W, C) -> float (N, 1, SIZE, SIZE) in [-1, 1]; larger ones are averaged down, not sampled."""
+    """Convert uint8 (N, H, W, C) to float (N, 1, SIZE, SIZE) in [-1, 1]; antialias larger pictures."""
     grey = torch.from_numpy(pictures.astype(np.float32).mean(3) / 127.5 - 1)[:, None]
     if grey.shape[2:] == (SIZE, SIZE):
         return grey
@@ -317,6 +321,6 @@ def _to_input(pictures: np.ndarray) -> Tensor:
 
 
 def _computes_in_bfloat16() -> bool:
-    """Whether this processor does; elsewhere autocast would be slower than float32."""
-    able = torch.cpu.get_capabilities()
-    return any(able.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+    """Return whether this processor computes in bfloat16; on others autocast would be slower than float32."""
+    capabilities = torch.cpu.get_capabilities()
+    return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))

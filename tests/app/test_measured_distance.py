@@ -16,7 +16,7 @@ from tests.helpers.chart_payloads import entries, numbers, told
 from tests.helpers.pages import healthy, open_page, plotted
 from tests.helpers.run_folders import make_run
 
-TITLE = "Frechet distance, measured"
+TITLE = "Fréchet distance, measured"
 
 
 @pytest.fixture(scope="module")

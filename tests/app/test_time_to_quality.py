@@ -101,11 +101,11 @@ def test_where_a_line_comes_near_is_read_off_between_its_stands(made: Path) -> N
     assert way.reached(half, "images") == pytest.approx((at[3] + at[4]) / 2)
     assert way.reached(1e6, "minutes") == 0
     assert way.reached(float(mean.min()) / 2, "images") is None
-    near = time_to_quality.summary([replace(way, floor=4.0)], "images", "Frechet distance")
-    assert re.match(r"Frechet distance .*\*\*cgan\*\* 4\.44\b.*\(8\.00\)", near)
+    near = time_to_quality.summary([replace(way, floor=4.0)], "images", "Fréchet distance")
+    assert re.match(r"Fréchet distance .*\*\*cgan\*\* 4\.44\b.*\(8\.00\)", near)
     assert near.endswith(" images.")
     [far] = lines(evaluated(made, "gan"))
-    assert "None of them" in time_to_quality.summary([far], "images", "Frechet distance")
+    assert "None of them" in time_to_quality.summary([far], "images", "Fréchet distance")
 
 
 def test_what_was_measured_otherwise_is_left_out(made: Path) -> None:
@@ -132,8 +132,8 @@ def test_the_page_takes_in_the_other_seeds(study: Path) -> None:
     assert "Time to quality" in shown
     assert "over 2 seeds" in shown
     assert "Trained more than once" in shown
-    assert app.get("plotly_chart")[0].proto.alt.startswith("Frechet distance against minutes")
-    assert "**Frechet distance**: **cgan, 2 seeds** is ahead" in shown.replace("\\", "")
+    assert app.get("plotly_chart")[0].proto.alt.startswith("Fréchet distance against minutes")
+    assert "**Fréchet distance**: **cgan, 2 seeds** is ahead" in shown.replace("\\", "")
 
 
 def test_the_axis_stands_in_the_address(study: Path) -> None:

@@ -43,7 +43,7 @@ def place(page: Page, selector: str, index: int = 0) -> float:
 def test_strips_show_values_intervals_and_floors(four: Page) -> None:
     lines = four.locator(".ev-strips").first.locator("li")
     expect(lines).to_have_count(4)
-    # Frechet distances of gan, dcgan, cgan, bigan: in the order of their values, all above the floor.
+    # Fréchet distances of gan, dcgan, cgan, bigan: in the order of their values, all above the floor.
     places = [place(four, ".ev-strips >> nth=0 >> .ev-at", index) for index in range(4)]
     assert places[0] > places[3] > places[2] > places[1]
     assert places[1] > place(four, ".ev-strips >> nth=0 >> .ev-mark", 1)

@@ -262,7 +262,7 @@ def test_markdown_and_latex_hold_the_table_of_the_page(made: Path) -> None:
     assert markdown[0] == "| Measure | Real images | gan | dcgan |"
     assert len(markdown) == len(table.rows) + 2
     assert re.fullmatch(
-        r"\| Frechet distance \| 1\.9 \| 43\.3 \(42\.1–44\.5\) \| \*\*16\.7 \(15\.5–17\.9\)\*\* \|", markdown[2]
+        r"\| Fréchet distance \| 1\.9 \| 43\.3 \(42\.1–44\.5\) \| \*\*16\.7 \(15\.5–17\.9\)\*\* \|", markdown[2]
     )
     latex = evaluation_files.to_latex(table)
     assert latex.startswith("\\begin{tabular}{lrrr}\n\\toprule")

@@ -169,7 +169,7 @@ def test_names_of_classes_cannot_draw_on_the_page(models: ModelCache) -> None:
         assert "<img" not in page
     settled = replace(models.config(CGAN), classes=names)
     assert "<img" not in predictions.none(settled)
-    assert "No second opinion: no classifier here was taught all of these classes" in predictions.none(settled)
+    assert "No second opinion: no classifier here knows all of these classes" in predictions.none(settled)
 
 
 def test_what_stands_from_another_run_is_fitted_to_this_one(models: ModelCache) -> None:

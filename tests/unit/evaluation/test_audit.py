@@ -202,7 +202,7 @@ def test_classifiers_that_do_not_know_the_domains_are_not_asked(chests: Prepared
     assert len(found.flips) == 1  # the control of the lungs needs lungs
     notes: list[str] = []
     audit.audit(IDLE, chests, classifiers=[judge(CORNER, classes=("normal", "covid"))], note=notes.append)
-    assert any("no mind to change" in note for note in notes)
+    assert any("no prediction can change" in note for note in notes)
 
 
 def test_a_classifier_of_another_kind_of_pictures_is_not_asked(chests: Prepared) -> None:
@@ -277,7 +277,7 @@ def test_one_way_is_audited_without_a_way_back(chests: Prepared, bodies: Bodies)
     assert [(way.source, way.target) for way in found] == [DOMAINS]
     assert found[0] == replace(both_ways, cycle={})
     assert both_ways.cycle
-    assert notes == ["The run goes one way, from normal to covid: it has no way back that could be measured."]
+    assert notes == ["The run has one direction, from normal to covid: there is no way back to measure."]
 
 
 def test_what_cannot_be_audited(chests: Prepared) -> None:

@@ -217,7 +217,7 @@ def test_too_few_images_for_a_covariance_leave_the_rest() -> None:
     told: list[str] = []
     found = fidelity.compare(cloud(200, 64, 0), cloud(64, 64, 1), note=told.append)
     assert set(found) == {"kid", *SHARES}
-    assert told == ["the Frechet distance needs more images than features: 64 images, 64 features"]
+    assert told == ["the Fréchet distance needs more images than features: 64 images, 64 features"]
     with pytest.raises(UserError, match="more images than features"):
         fidelity.frechet(cloud(200, 64, 0), cloud(64, 64, 1))
 
@@ -238,11 +238,11 @@ def test_floors_say_their_counts_and_prefer_held_out_images() -> None:
     without = fidelity.floors(real, count=120, note=told.append)
     held = fidelity.floors(real, count=120, held_out=unseen, note=told.append)
     few = fidelity.floors(real, count=120, held_out=unseen[:30], note=told.append)
-    brought = ", distance and coverage brought to 120 against 200"
+    correction = ", distance and coverage corrected to 120 against 200"
     assert told == [
-        f"floors are of 100 real images against 100 of other patients{brought}",
-        "floors are of 120 held-out real images against 200 of other patients",
-        f"floors are of 100 real images against 100 of other patients{brought}",
+        f"floors compare 100 real images with 100 of other patients{correction}",
+        "floors compare 120 held-out real images with 200 of other patients",
+        f"floors compare 100 real images with 100 of other patients{correction}",
     ]
     assert few == without
     assert held["frechet"] > 2 * without["frechet"]

@@ -104,7 +104,7 @@ def test_held_out_images_are_no_copies() -> None:
     alarms = []
     for seed in range(200):
         order = np.random.default_rng(seed).permutation(len(UNSEEN))
-        chances = [memorisation._chance(one.ratio[order[:120]], one.ratio[order[120:]]) for one in found]
+        chances = [memorisation._p_value(one.ratio[order[:120]], one.ratio[order[120:]]) for one in found]
         alarms.append(min(chances) < memorisation.SURE)
     assert np.mean(alarms) < 0.03
 

@@ -116,7 +116,7 @@ def test_the_seed_decides_and_global_state_stays(chests: np.ndarray) -> None:
         (noise(9, 32), "9 pictures make 4 pairs"),
         (noise(1, 32), "1 pictures make 0 pairs"),
         (noise(20, 10), "10 x 10 px are too small"),
-        (np.full((20, 32, 32, 1), 7, np.uint8), "one grey all over"),
+        (np.full((20, 32, 32, 1), 7, np.uint8), "uniform grey"),
     ],
 )
 def test_what_cannot_be_said_is_an_error(pictures: np.ndarray, said: str) -> None:

@@ -22,8 +22,8 @@ def settled(**changes: object) -> RunConfig:
         ({"classes": ("COVID", "NORMAL")}, ("adult-b", "adult-a"), ""),
         ({"classes": ("normal", "viral", "COVID-19")}, (), "all of these classes: normal, viral, COVID-19"),
         ({"classes": ("NORMAL",)}, (), "one class"),
-        ({"subject": "brain MRI"}, (), "chest X-rays alone"),
-        ({"subject": None}, (), "chest X-rays alone"),
+        ({"subject": "brain MRI"}, (), "chest X-rays only"),
+        ({"subject": None}, (), "chest X-rays only"),
         ({"source": "phantom:cxr?images=100"}, (), "from drawn ones"),
     ],
 )

@@ -22,8 +22,8 @@ def evaluation(
 def test_a_ranking_is_made_only_where_the_intervals_lie_apart() -> None:
     found = [evaluation("a", "gan", 30, 2), evaluation("b", "dcgan", 20, 2), evaluation("c", "cgan", 21.5, 2)]
     assert ranking.ranking(ranking.groups(found), "frechet") == [
-        "Frechet distance: b cannot be told from c",
-        "Frechet distance: c is better than a",
+        "Fréchet distance: b is not clearly better than c",
+        "Fréchet distance: c is better than a",
     ]
 
 
@@ -34,14 +34,14 @@ def test_a_verdict_is_held_against_the_second_extractor() -> None:
 
     def said(*found: Evaluation) -> list[str]:
         lines = ranking.ranking(ranking.groups(found), "frechet")
-        return [line.removeprefix("Frechet distance: ") for line in lines]
+        return [line.removeprefix("Fréchet distance: ") for line in lines]
 
     by = "by the features of child-a"
     assert said(seen("a", 10, 12), seen("b", 20, 30)) == [f"a is better than b, {by} as well"]
-    assert said(seen("a", 10, 12), seen("b", 20, 13)) == [f"a is better than b, but not surely so {by}"]
+    assert said(seen("a", 10, 12), seen("b", 20, 13)) == [f"a is better than b, but not clearly {by}"]
     assert said(seen("a", 10, 30), seen("b", 20, 12)) == [f"a is better than b; {by} b is better"]
-    assert said(seen("a", 10, 30), seen("b", 11, 12)) == [f"a cannot be told from b; {by} b is better"]
-    assert said(seen("a", 10, 12), seen("b", 11, 13)) == ["a cannot be told from b"]
+    assert said(seen("a", 10, 30), seen("b", 11, 12)) == [f"a is not clearly better than b; {by} b is better"]
+    assert said(seen("a", 10, 12), seen("b", 11, 13)) == ["a is not clearly better than b"]
     assert said(seen("a", 10, 12), seen("b", 20, 30, "child-c")) == ["a is better than b"]
     assert said(seen("a", 10, 12), evaluation("b", "b", 20, 2)) == ["a is better than b"]
     assert said(seen("a", 10, 12, "child-b"), seen("b", 20, 30, "child-b")) == ["a is better than b"]  # its own eyes
@@ -79,13 +79,13 @@ def test_trainings_differ_by_more_than_their_spread() -> None:
     assert ranking.differ((1, 1), (2, 2))
     assert not ranking.differ((1, 1), (1, 1))
     runs = [evaluation(f"{name}{i}", name, at + i, 30) for name, at in (("gan", 30), ("dcgan", 20)) for i in range(3)]
-    assert ranking.ranking(ranking.groups(runs), "frechet") == ["Frechet distance: dcgan x 3 is better than gan x 3"]
+    assert ranking.ranking(ranking.groups(runs), "frechet") == ["Fréchet distance: dcgan x 3 is better than gan x 3"]
 
 
 def test_unequal_budgets_are_told() -> None:
     costs = [Training(0, images, 9.0, "a") for images in (2000, 1000, 2000)]
     runs = [replace(evaluation(f"run{i}", "gan", 10 + i, 1), training=cost) for i, cost in enumerate(costs)]
-    said = "Not one budget: 1000 images were seen by run1; 2000 images were seen by run0, run2."
+    said = "Unequal budgets: run1 saw 1000 images; run0, run2 saw 2000 images."
     assert ranking.budgets(runs) == said
     assert ranking.table(runs).endswith(said)
 
@@ -102,7 +102,7 @@ def test_the_way_to_quality_is_told() -> None:
         for epoch in (0, 5)
     )
     text = ranking.table([replace(found, progress=Progress("child-b", 324, 1000, 4000, stands))])
-    assert "a: Frechet distance by images seen: 90 at 0, 85 at 1600" in text
+    assert "a: Fréchet distance by images seen: 90 at 0, 85 at 1600" in text
 
 
 def test_different_images_are_not_ranked() -> None:
@@ -165,7 +165,7 @@ def test_standing_keeps_what_was_measured_otherwise_apart(tmp_path: Path, capsys
     first, second = capsys.readouterr().out.strip().split("\n\n")
     both = (first, second) if "dcgan x 2" in first else (second, first)
     assert [line.split("  ")[0] for line in both[0].splitlines()[2:5]] == ["dcgan x 2", "gan x 2", "real images"]
-    assert "Of several seeds: their mean" in both[0]
+    assert "Several seeds: their mean" in both[0]
     assert both[0].endswith("dcgan x 2 is better than gan x 2, by the features of child-a as well")
     assert both[1].splitlines()[2].startswith("other ")
     assert cli.main(["rank", "gan-s1", "--runs", str(tmp_path)]) == 0

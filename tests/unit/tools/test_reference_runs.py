@@ -107,7 +107,7 @@ def test_only_finished_runs_are_shipped(tmp_path: Path, root: Path) -> None:
 def test_the_check_finds_what_is_wrong(tmp_path: Path, root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = reference_runs.ship(make(tmp_path), "dcgan", light=True, sheets=None, replacing=False, root=root)
     assert reference_runs.check(root) == 0
-    assert "Could go: " in capsys.readouterr().out
+    assert "Possible savings: " in capsys.readouterr().out
     (folder / "notes.txt").write_text("x")
     (folder / runs.SAMPLES).mkdir()
     Image.fromarray(np.zeros((8, 8), np.uint8)).save(folder / runs.SAMPLES / "epoch_0000.png")
@@ -117,7 +117,7 @@ def test_the_check_finds_what_is_wrong(tmp_path: Path, root: Path, capsys: pytes
     said = capsys.readouterr().err
     assert "notes.txt does not belong here" in said
     assert "its GIF is missing" in said
-    assert "status.json tells of the machine" in said
+    assert "status.json names the machine" in said
 
 
 def test_what_is_shipped_here_is_in_order(capsys: pytest.CaptureFixture[str]) -> None:
