@@ -1,14 +1,14 @@
-// The frames: each is fetched once, those near the epoch first, and decoded once while there is room.
+// The frames: each is fetched once, those near the epoch first. Decoded frames are cached up to a limit.
 
-const blobs = new Map(); // address -> what was fetched; null: there is no such picture
-const bitmaps = new Map(); // address -> ImageBitmap, the ones used last at the end
-const MOST_PIXELS = 40e6; // of decoded frames, four bytes each
-const AT_ONCE = 6; // requests
+const blobs = new Map(); // address -> Blob; null: there is no such image
+const bitmaps = new Map(); // address -> ImageBitmap, the most recently used ones last
+const MOST_PIXELS = 40e6; // pixels of all decoded frames, four bytes each
+const AT_ONCE = 6; // parallel requests
 const TRIES = 4;
 let pixels = 0;
 
 class Frames {
-  // arrived: called when a frame that was asked for can be had.
+  // arrived: called when a requested frame is ready.
   constructor(arrived) {
     this.arrived = arrived;
     this.queue = [];
@@ -17,13 +17,13 @@ class Frames {
     this.ended = false;
   }
 
-  // All frames of the page, the most urgent first.
+  // addresses: all frames of the page, the most urgent first.
   plan(addresses) {
     this.queue = addresses.filter((address) => !blobs.has(address) && !this.asked.has(address));
     this.pump();
   }
 
-  // The frame; null if there is none, undefined while it is on its way.
+  // Returns the frame; null if there is none, undefined while it is loading.
   get(address) {
     const bitmap = bitmaps.get(address);
     if (bitmap) {
@@ -41,7 +41,7 @@ class Frames {
     return undefined;
   }
 
-  // How many are still to come.
+  // The number of frames that are still loading.
   get left() {
     return this.queue.length + this.asked.size;
   }
@@ -66,7 +66,7 @@ class Frames {
     else this.arrived(address);
   }
 
-  // The server may be starting again: a little later, and not for ever.
+  // Retries later, because the server may be restarting; gives up after TRIES attempts.
   again(address) {
     const tries = (this.tries.get(address) ?? 0) + 1;
     this.tries.set(address, tries);
@@ -85,7 +85,7 @@ class Frames {
   async decode(address) {
     this.asked.add(address);
     try {
-      // The numbers of the file as they are: no colour management, which would change them.
+      // Colour management would change the pixel values.
       const how = { colorSpaceConversion: "none", premultiplyAlpha: "none" };
       const bitmap = await createImageBitmap(blobs.get(address), how);
       bitmaps.set(address, bitmap);
@@ -101,7 +101,7 @@ class Frames {
     }
   }
 
-  // The frames that were used least recently make room.
+  // Drops the least recently used frames.
   forget(kept) {
     for (const [address, bitmap] of bitmaps) {
       if (pixels <= MOST_PIXELS) return;
