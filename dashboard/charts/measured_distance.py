@@ -22,7 +22,7 @@ def chart(library: Library, entries: Sequence[Entry]) -> Chart | None:
     """Return the chart of the first distance that all comparable runs have; None if there is none."""
     found = [one for entry in comparable(library, entries) if (one := progress(library, entry))]
     for key in KEYS if found else ():
-        if all(key in stand.measures for one in found for stand in one.stands):
+        if all(key in snapshot.measures for one in found for snapshot in one.stands):
             first = found[0]
             score = first.stands[-1].measures[key].floor
             real = "" if score is None else f"; real images of other patients score {run_metrics.number(score)}"
@@ -51,9 +51,9 @@ def curve(library: Library, entry: Entry, chart: Chart) -> Curve:
     """Return the distance by epoch, without epoch 0: the value of untrained networks would flatten the curve."""
     one = progress(library, entry)
     key = chart.columns[0].rpartition("/")[-1]
-    stands = [stand for stand in one.stands if stand.epoch > 0 and key in stand.measures] if one else []
-    x = np.array([stand.epoch for stand in stands], np.float32)
-    y = np.array([stand.measures[key].value for stand in stands], np.float32)
+    snapshots = [snapshot for snapshot in one.stands if snapshot.epoch > 0 and key in snapshot.measures] if one else []
+    x = np.array([snapshot.epoch for snapshot in snapshots], np.float32)
+    y = np.array([snapshot.measures[key].value for snapshot in snapshots], np.float32)
     return Curve(x, y, x, y, float(y[-1]) if len(y) else float("nan"))
 
 

@@ -43,8 +43,8 @@ class Plots {
     while (this.charts.length < charts.length) this.charts.push(new Chart(this));
     while (this.charts.length > charts.length) for (const panel of this.charts.pop().panels) this.drop(panel);
     if (this.cards.children.length !== charts.length) this.cards.replaceChildren(...this.charts.map(({ root }) => root));
-    const asked = address.get("epoch");
-    const epoch = window.ganrayEpoch ?? (asked === null ? NaN : Number(asked));
+    const requested = address.get("epoch");
+    const epoch = window.ganrayEpoch ?? (requested === null ? NaN : Number(requested));
     this.epoch = Number.isFinite(epoch) ? epoch : (this.epoch ?? null);
     this.legend.hidden = dense;
     this.root.classList.toggle("dense", dense);

@@ -24,8 +24,8 @@ class Scores {
     this.cards.style.setProperty("--columns", Math.min(Math.max(runs.length, 1), 4));
     this.cards.classList.toggle("alone", runs.length === 1);
     this.title = title;
-    const asked = address.get("epoch");
-    const begun = window.ganrayEpoch ?? (asked === null ? NaN : Number(asked));
+    const requested = address.get("epoch");
+    const begun = window.ganrayEpoch ?? (requested === null ? NaN : Number(requested));
     this.epoch = Number.isFinite(begun) ? begun : Infinity;
     this.draw();
   }

@@ -33,8 +33,8 @@ class Stage {
     this.stops = [...new Set(this.cards.flatMap((one) => one.epochs))].sort((a, b) => a - b);
     this.columns = columns;
     this.look.update(this.stops, real.length > 0);
-    const asked = address.get("epoch");
-    const begun = window.ganrayEpoch ?? (asked === null ? NaN : Number(asked));
+    const requested = address.get("epoch");
+    const begun = window.ganrayEpoch ?? (requested === null ? NaN : Number(requested));
     this.epoch = Number.isFinite(begun) ? begun : (this.stops.at(-1) ?? 0);
     this.fetch();
     this.draw();

@@ -12,14 +12,14 @@ class Frames {
   constructor(arrived) {
     this.arrived = arrived;
     this.queue = [];
-    this.asked = new Set(); // being fetched or decoded
+    this.pending = new Set(); // being fetched or decoded
     this.tries = new Map();
     this.ended = false;
   }
 
   // addresses: all frames of the page, the most urgent first.
   plan(addresses) {
-    this.queue = addresses.filter((address) => !blobs.has(address) && !this.asked.has(address));
+    this.queue = addresses.filter((address) => !blobs.has(address) && !this.pending.has(address));
     this.pump();
   }
 
@@ -32,7 +32,7 @@ class Frames {
       return bitmap;
     }
     if (blobs.get(address) === null) return null;
-    if (this.asked.has(address)) return undefined;
+    if (this.pending.has(address)) return undefined;
     if (blobs.has(address)) this.decode(address);
     else {
       this.queue = [address, ...this.queue.filter((other) => other !== address)];
@@ -43,15 +43,15 @@ class Frames {
 
   // The number of frames that are still loading.
   get left() {
-    return this.queue.length + this.asked.size;
+    return this.queue.length + this.pending.size;
   }
 
   pump() {
-    while (!this.ended && this.queue.length && this.asked.size < AT_ONCE) this.fetch(this.queue.shift());
+    while (!this.ended && this.queue.length && this.pending.size < AT_ONCE) this.fetch(this.queue.shift());
   }
 
   async fetch(address) {
-    this.asked.add(address);
+    this.pending.add(address);
     try {
       const answer = await fetch(address);
       if (answer.status >= 500) throw new Error(answer.statusText);
@@ -60,7 +60,7 @@ class Frames {
       this.again(address);
       return;
     }
-    this.asked.delete(address);
+    this.pending.delete(address);
     this.pump();
     if (blobs.get(address) && pixels < 0.8 * MOST_PIXELS) await this.decode(address);
     else this.arrived(address);
@@ -71,7 +71,7 @@ class Frames {
     const tries = (this.tries.get(address) ?? 0) + 1;
     this.tries.set(address, tries);
     setTimeout(() => {
-      this.asked.delete(address);
+      this.pending.delete(address);
       if (this.ended) return;
       if (tries < TRIES) this.queue.push(address);
       else {
@@ -83,7 +83,7 @@ class Frames {
   }
 
   async decode(address) {
-    this.asked.add(address);
+    this.pending.add(address);
     try {
       // Colour management would change the pixel values.
       const how = { colorSpaceConversion: "none", premultiplyAlpha: "none" };
@@ -94,7 +94,7 @@ class Frames {
     } catch {
       blobs.set(address, null);
     }
-    this.asked.delete(address);
+    this.pending.delete(address);
     if (!this.ended) {
       this.pump();
       this.arrived(address);

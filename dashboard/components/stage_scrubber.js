@@ -30,8 +30,8 @@ class Scrubber {
       if (event.key === "Enter" || event.key === " ") this.linked(event);
     });
     const speed = this.find("speed");
-    const asked = address.get("speed");
-    if ([...speed.options].some((option) => option.value === asked)) speed.value = asked;
+    const requested = address.get("speed");
+    if ([...speed.options].some((option) => option.value === requested)) speed.value = requested;
   }
 
   // Called when the runs change or one of them gets a new sheet.
@@ -50,9 +50,9 @@ class Scrubber {
   }
 
   fromAddress() {
-    const asked = address.get("epoch");
-    const known = asked !== null && /^\d{1,9}$/.test(asked);
-    this.move(known ? Number(asked) : this.last, known, "stage");
+    const requested = address.get("epoch");
+    const known = requested !== null && /^\d{1,9}$/.test(requested);
+    this.move(known ? Number(requested) : this.last, known, "stage");
   }
 
   move(epoch, final, from) {

@@ -80,9 +80,9 @@ def _all_numbers(found: Evaluation) -> Iterator[tuple[str, str, str, str, Measur
             yield from ((part, of, _extractor(one), name, cell) for name, cell in one.measures.items())
     if found.progress:
         by = _extractor(found.progress)
-        for stand in found.progress.stands:
-            of = f"epoch {stand.epoch}, {stand.images} images, {stand.seconds:g} s"
-            yield from (("progress", of, by, name, cell) for name, cell in stand.measures.items())
+        for snapshot in found.progress.stands:
+            of = f"epoch {snapshot.epoch}, {snapshot.images} images, {snapshot.seconds:g} s"
+            yield from (("progress", of, by, name, cell) for name, cell in snapshot.measures.items())
     for score in found.utility:
         of = f"trained on {score.trained}, tested on {score.tested}"
         numbers = {name: getattr(score, name) for name in ("balanced_accuracy", "precision", "recall", "f1", "roc_auc")}

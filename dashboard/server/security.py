@@ -22,7 +22,7 @@ _HOST = (
     "--server.allowedHosts {host}\n"
 )
 _ORIGIN = (
-    "A page of another site asked for this: refused. If that site is yours, start the server with "
+    "Refused: the request comes from a page of another site. If that site is yours, start the server with "
     "--server.corsAllowedOrigins {origin}\n"
 )
 # The routes that the live tab's page and gradio_client use. Gradio's other routes proxy, log in, edit code or show

@@ -70,9 +70,7 @@ def show_head(entry: Entry) -> None:
         with st.container(horizontal=True, width="content", vertical_alignment="center"):
             show_buttons(entry)
     if entry.status.state == "failed":
-        st.error(
-            plain_sentence(entry.status.reason or "it failed without a message"), icon=":material/error:"
-        )
+        st.error(plain_sentence(entry.status.reason or "it failed without a message"), icon=":material/error:")
     elif entry.status.state == "stopped":
         st.warning(plain_sentence(entry.status.reason or "it was stopped"), icon=":material/pause_circle:")
 
