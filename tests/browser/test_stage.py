@@ -331,7 +331,7 @@ def test_a_torn_sheet_is_said_and_leaves_the_others_alone(page: Page, url: str, 
     path.write_bytes(path.read_bytes()[:500])
     page.goto(f"{url}/?runs=torn&runs=short&epoch=2")
     ready(page, 2)
-    expect(cards(page).first).to_contain_text("no picture")
+    expect(cards(page).first).to_contain_text("no image")
     expect(cards(page).last.locator("canvas")).to_be_visible()
     slider(page).press("ArrowRight")
     wait_for_epochs(page, 3, 2)
