@@ -1,1 +1,1 @@
-"""GANray's dashboard: pages that read run folders and start trainings, never train themselves."""
+"""GANray's dashboard: its pages read run folders and start trainings; they never train in their own process."""

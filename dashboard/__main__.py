@@ -1,4 +1,4 @@
-"""Opens the app in any folder: `ganray app`, or python -m dashboard [--runs DIR] [--port N]."""
+"""Open the app in any folder: `ganray app`, or `python -m dashboard [--runs DIR] [--port N]`."""
 
 import argparse
 import os
@@ -10,15 +10,15 @@ SCRIPT = Path(__file__).resolve().parent / "launcher" / "streamlit_app.py"
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m dashboard", description="Open the app.")
-    parser.add_argument("--runs", metavar="DIR", help="folder of runs, or URL")
-    parser.add_argument("--port", type=int, metavar="N", help="of the address http://127.0.0.1:N (default 8501)")
+    parser.add_argument("--runs", metavar="DIR", help="folder of runs, or its URL")
+    parser.add_argument("--port", type=int, metavar="N", help="port of the address http://127.0.0.1:N (default 8501)")
     options = parser.parse_args()
     if options.runs:
-        os.environ["GANRAY_RUNS"] = options.runs  # a training that the app starts inherits it
+        os.environ["GANRAY_RUNS"] = options.runs  # the trainings that the app starts inherit it
     from streamlit.web import cli
 
     port = [] if options.port is None else ["--server.port", str(options.port)]
-    sys.argv = ["streamlit", "run", str(SCRIPT), *port]  # Streamlit reads it in several places
+    sys.argv = ["streamlit", "run", str(SCRIPT), *port]  # Streamlit reads sys.argv in several places
     cli.main(prog_name="streamlit")
 
 

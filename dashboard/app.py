@@ -1,7 +1,7 @@
-"""One server for the dashboard and the live tab: what `st.App` is made of.
+"""The arguments of `st.App`: one server for the dashboard and the live tab.
 
-Two files make the app of it, as `streamlit run` looks for the call in the file that it is given: streamlit_app.py at
-the top of the repository, and launcher/streamlit_app.py for the installed package, which `ganray app` starts.
+`streamlit run` looks for the call of `st.App` in the file that it is given. Two files hold that call: streamlit_app.py
+at the top of the repository, and launcher/streamlit_app.py in the installed package, which `ganray app` starts.
 """
 
 from pathlib import Path
@@ -15,7 +15,7 @@ from dashboard.server.security import RequestGuard
 
 
 def parts() -> dict[str, Any]:
-    """The arguments of `st.App`."""
+    """Return the keyword arguments of `st.App`: the page script, routes, middleware, lifespan and error handler."""
     return {
         "script_path": Path(__file__).resolve().with_name("main.py"),
         "routes": [*mount.routes(), *routes()],
@@ -26,7 +26,7 @@ def parts() -> dict[str, Any]:
 
 
 def _on_script_error(error: Exception) -> bool:
-    # numpy and pandas: the first page needs them, the start of the server does not
+    # Imported here: it brings numpy and pandas, which would slow the start of the server.
     from dashboard.widgets import error_boundary
 
     return error_boundary.script_fault(error)

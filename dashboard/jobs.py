@@ -1,6 +1,6 @@
-"""Trainings that the app starts: each its own detached process, which goes on when the app is closed.
+"""Trainings that the app starts: each is a detached process that continues when the app is closed.
 
-The process writes its run folder, which the pages follow, and its words into a log file in the cache folder.
+The process writes its run folder, which the pages follow, and prints into a log file in the cache folder.
 """
 
 import itertools
@@ -24,13 +24,13 @@ from gan_core.options import RunOptions
 from gan_core.runs import Run
 
 PACKAGE_ROOT = Path(__file__).resolve().parent.parent
-TAIL = 16_384  # bytes of a log that are looked at
+TAIL = 16_384  # bytes read from the end of a log
 LOGS_KEPT = 50
 
 
 @dataclass(frozen=True)
 class Job:
-    """A training process of this app."""
+    """A training process that this app started."""
 
     name: str
     process: "subprocess.Popen[bytes]"
@@ -45,17 +45,17 @@ class Job:
         return self.process.poll() not in (None, 0)
 
     def words(self, lines: int = 1) -> str:
-        """The last lines of its log."""
+        """Return the last lines of the job's log."""
         return last_lines(self.log, lines)
 
     def error(self) -> str:
-        """The line that says why it ended: the command line's own, else the last one."""
+        """Return the reason why the job ended: the last "error: " line of its log, else the log's last line."""
         found = [line for line in last_lines(self.log, 200).splitlines() if line.startswith("error: ")]
-        return found[-1].removeprefix("error: ") if found else self.words() or "it ended without a word"
+        return found[-1].removeprefix("error: ") if found else self.words() or "the training ended without a message"
 
 
 class Jobs:
-    """The trainings started since the app began, by run name. One of it serves all sessions."""
+    """The trainings started since the app began, by run name. One object serves all sessions."""
 
     def __init__(self, root: Path, logs: Path) -> None:
         self.root = root
@@ -64,10 +64,10 @@ class Jobs:
         self._lock = threading.Lock()
 
     def train(self, name: str, options: RunOptions) -> Job:
-        """Start a training; `name` is that of the run.
+        """Start the training of a new run called `name`.
 
         Raises:
-            UserError: the name is bad, taken, or being prepared; the process cannot be started.
+            UserError: the name is invalid or taken, or the process cannot be started.
         """
         runs.check_name(name)
         with self._lock:
@@ -76,13 +76,13 @@ class Jobs:
             return self._start(name, ["train", *options.words(), "--name", name])
 
     def resume(self, run: Run) -> Job:
-        """Go on with a run from its last checkpoint.
+        """Resume a run from its last checkpoint.
 
         Raises:
-            UserError: it is a reference run or running; the process cannot be started.
+            UserError: it is a reference run, it is running, or the process cannot be started.
         """
         if run.reference:
-            raise UserError(f"run '{run.name}' is a reference run and stays as it is: train its preset again")
+            raise UserError(f"run '{run.name}' is a reference run and must not change: train its preset again")
         with self._lock:
             known = self._jobs.get(run.name)
             if run.status().state == "running" or (known and not known.over):
@@ -90,21 +90,21 @@ class Jobs:
             return self._start(run.name, ["resume", run.name])
 
     def taken(self, name: str) -> bool:
-        """Whether a run of that name is there, or about to be."""
+        """Whether a run of that name exists, or a job for it is running."""
         job = self._jobs.get(name)
         return runs.is_taken(self.root, name) or (job is not None and not job.over)
 
     def free_name(self, preset: str) -> str:
-        """A run name that is not in use: the preset's and the first free number."""
+        """Return a run name that is not in use: the preset's name and the first free number."""
         return next(name for n in itertools.count(1) if not self.taken(name := f"{preset}-{n}"))
 
     def all(self) -> dict[str, Job]:
-        """By run name, the newest last."""
+        """Return the jobs by run name, the newest last."""
         with self._lock:
             return dict(self._jobs)
 
     def forget(self, name: str) -> None:
-        """Drop a job that is over from the list."""
+        """Remove a finished job from the list."""
         with self._lock:
             if name in self._jobs and self._jobs[name].over:
                 del self._jobs[name]
@@ -131,22 +131,22 @@ class Jobs:
 
 
 def stop(run: Run) -> None:
-    """Ask the process that trains a run to stop; it writes a checkpoint first.
+    """Ask the process that trains a run to stop. It writes a checkpoint first.
 
     Raises:
-        UserError: nothing trains it on this machine, or it may not be stopped by us.
+        UserError: no process on this machine trains it, or the process belongs to another user.
     """
     status = run.status()
     try:
         process = psutil.Process(status.process) if status.state == "running" and status.process else None
-        # Process numbers are used again: only the one that began when the status says so is the trainer.
+        # The system reuses process numbers: the start time must match the status too.
         if process is None or round(process.create_time(), 2) != status.process_started:
             raise UserError(f"no process on this machine trains run '{run.name}': there is nothing to stop")
         process.terminate()
     except psutil.NoSuchProcess:
         raise UserError(f"run '{run.name}' has just ended: there is nothing to stop") from None
     except psutil.AccessDenied:
-        raise UserError(f"run '{run.name}' was started by another user, who alone can stop it") from None
+        raise UserError(f"run '{run.name}' was started by another user: only that user can stop it") from None
 
 
 def cancel(job: Job) -> None:
@@ -156,7 +156,7 @@ def cancel(job: Job) -> None:
 
 
 def last_lines(path: Path, count: int) -> str:
-    """The last lines of a log that say something, without a terminal's control characters; empty if there are none."""
+    """Return the last `count` lines of a log that are not blank, without terminal escape codes; "" if none."""
     try:
         with path.open("rb") as file:
             file.seek(max(0, path.stat().st_size - TAIL))
@@ -169,7 +169,7 @@ def last_lines(path: Path, count: int) -> str:
 
 
 def log_folder() -> Path:
-    """Where logs are kept: with whatever else can be made again."""
+    """Return the folder of the logs, inside the cache folder."""
     return files.cache_folder() / "logs"
 
 
@@ -179,18 +179,18 @@ def _jobs(root: str) -> Jobs:
 
 
 def jobs() -> Jobs:
-    """The trainings over this program's own root of runs."""
+    """Return the trainings of the program's root of runs (GANRAY_RUNS)."""
     return _jobs(str(runs.default_root().resolve()))
 
 
 def _environment() -> Mapping[str, str]:
-    # The trainer must find the package also when the app was started from another folder.
+    # The trainer must find the package even when the app was started in another folder.
     paths = [str(PACKAGE_ROOT), os.environ.get("PYTHONPATH", "")]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), "PYTHONUNBUFFERED": "1"}
 
 
 def _detached() -> dict[str, Any]:
-    """A process group of its own, so that the app's end or Ctrl-C in its terminal does not end the training."""
+    """Return the options of a separate process group: neither closing the app nor Ctrl-C in its terminal ends it."""
     if sys.platform == "win32":
         return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
     return {"start_new_session": True}

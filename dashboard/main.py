@@ -1,6 +1,6 @@
-"""The dashboard's frame: navigation and the boundary around each page.
+"""The dashboard's frame: the navigation, the style sheets and the error boundary around each page.
 
-streamlit run streamlit_app.py
+Run it with `streamlit run streamlit_app.py`.
 """
 
 from pathlib import Path
@@ -35,19 +35,19 @@ def main() -> None:
                 "pages/evaluate/page.py",
                 url_path="evaluate",
                 title="Evaluate",
-                help="How real, how varied, how useful, does it copy?",
+                help="How real, how varied and how useful are the images? Are they copies?",
             ),
             st.Page(
                 "pages/live/page.py",
                 url_path="live",
                 title="Live",
-                help="Translate, generate and encode with the trained runs.",
+                help="Translate, generate and encode images with the trained runs.",
             ),
             st.Page(
                 "pages/quiz/page.py",
                 url_path="quiz",
                 title="Quiz",
-                help="Real or generated? Twenty pictures, one at a time.",
+                help="Real or generated? Twenty images, one at a time.",
             ),
             st.Page("pages/train/page.py", url_path="train", title="Train", help="Start a training and follow it."),
         ],

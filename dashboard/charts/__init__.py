@@ -1,1 +1,1 @@
-"""Curves and other charts, shared by pages."""
+"""Curves and other charts that several pages share."""

@@ -1,7 +1,7 @@
-"""What the browser draws curves and histograms of: numbers in base64, names, colours, as JSON.
+"""The JSON that the browser draws curves and histograms from: numbers in base64, names, colours.
 
-A run is one series; runs that differ in nothing but their seed may share one, as mean and band. The JavaScript that
-draws them is components/plots*.js and scores.js, and calls a series a lane.
+Each run is one series. Runs that differ only in their seed may share a series, drawn as mean and band. The JavaScript
+that draws them is components/plots*.js and scores.js, which call a series a lane.
 """
 
 import base64
@@ -19,19 +19,18 @@ from dashboard.library.curves import SMOOTHING, Curve
 from dashboard.library.store import Entry, Library
 from gan_core import metrics
 
-BAND_POINTS = 400  # of a mean and its band
+BAND_POINTS = 400  # points of a mean and its band
 AXIS_LABELS = {"epoch": "epoch", "step": "step", "seconds": "time", "images": "images seen"}
-_COLUMN = {"images": "step"}  # that an axis is read from, where it has another name
+_COLUMN = {"images": "step"}  # axis -> the column that it is read from, if the names differ
 Pairs = list[list[str]]
-NOT_DRAWN = {"step", "epoch", "seconds", "diversity/data"}  # axes, and what is drawn beside another curve
+NOT_DRAWN = {"step", "epoch", "seconds", "diversity/data"}  # axes, and a column that is drawn beside another curve
 
 
 @dataclass(frozen=True)
 class EventMarker:
-    """Something that happened in a run: a small sign at the top of the charts of its columns.
+    """An event of a run: a small sign at the top of the charts of its columns.
 
-    epoch: where it begins; until: where it ends, if it lasts; kind: a word, the same for what is alike; title: what is
-    read on it.
+    epoch: its start; until: its end, None if it has none; kind: the kind of event; title: the text of the sign.
     """
 
     epoch: float
@@ -43,7 +42,7 @@ class EventMarker:
 
 @dataclass(frozen=True)
 class CurveSeries:
-    """One run, or several of different seeds that are drawn as one."""
+    """One run, or several runs with different seeds that are drawn as one."""
 
     label: str
     style: Style
@@ -56,7 +55,7 @@ class CurveSeries:
 
 @dataclass(frozen=True)
 class CurveView:
-    """How the reader wants the curves."""
+    """The reader's settings of the curves."""
 
     axis: str = "epoch"
     smoothing: float = SMOOTHING
@@ -65,7 +64,7 @@ class CurveView:
     clip: bool = True
     multiples: bool = False
     together: bool = True
-    wanted: tuple[str, ...] | None = None  # charts; None: the usual ones
+    wanted: tuple[str, ...] | None = None  # titles or columns of the charts; None: the usual ones
 
     def as_data(self) -> dict[str, Any]:
         names = ("log_x", "log_y", "clip", "multiples")
@@ -79,24 +78,24 @@ def payload(
     view: CurveView,
     marks: Mapping[str, Sequence[EventMarker]],
 ) -> dict[str, Any]:
-    """The legend and the charts of the runs of one task, as the browser draws them."""
+    """Return the legend and the charts of the runs of one task, as the browser draws them."""
     all_series = curve_series(group, look, view.together)
     mixed = len({entry.objective for entry in group}) > 1
-    made = []
-    for chart, table in _charts(library, group, view.wanted):
+    charts = []
+    for chart, table in _chosen_charts(library, group, view.wanted):
         known = measured_distance.comparable(library, group) if table == measured_distance.TABLE else group
         for title, runs in run_metrics.split(chart, known):
             names = {entry.name for entry in runs}
-            # A series of seeds shows those of them that have what is drawn.
+            # A series of several seeds contains only the runs that have this chart.
             members = [tuple(entry for entry in series.members if entry.name in names) for series in all_series]
-            shown = [(i, replace(all_series[i], members=kept)) for i, kept in enumerate(members) if kept]
-            made.append(_chart(library, chart, table, title, group, shown, view, marks))
+            drawn = [(i, replace(all_series[i], members=present)) for i, present in enumerate(members) if present]
+            charts.append(_chart(library, chart, table, title, group, drawn, view, marks))
     return {
         "view": view.as_data(),
         "dense": False,
         "end": last_epoch(group, view.axis),
-        "lanes": [legend_entry(library, series, view.axis, _notes(series, mixed)) for series in all_series],
-        "charts": made,
+        "lanes": [legend_entry(library, series, view.axis, _legend_notes(series, mixed)) for series in all_series],
+        "charts": charts,
     }
 
 
@@ -106,14 +105,14 @@ def _chart(
     table: str,
     title: str,
     group: Sequence[Entry],
-    shown: Sequence[tuple[int, CurveSeries]],
+    drawn: Sequence[tuple[int, CurveSeries]],
     view: CurveView,
     marks: Mapping[str, Sequence[EventMarker]],
 ) -> dict[str, Any]:
-    found = [series_payload(library, series, i, chart, table, view.axis, view.smoothing) for i, series in shown]
+    found = [series_payload(library, series, i, chart, table, view.axis, view.smoothing) for i, series in drawn]
     pins = [
         pin
-        for i, series in shown
+        for i, series in drawn
         for e in series.members
         for pin in marker_payloads(marks.get(e.name, ()), e, chart, i)
     ]
@@ -121,14 +120,14 @@ def _chart(
         "title": title,
         "meaning": run_metrics.meaning(chart, group),
         "percent": chart.percent,
-        "empty": "Nothing is logged yet." if shown else "None of these runs learns by it.",
+        "empty": "Nothing is logged yet." if drawn else "None of these runs logs it.",
         "curves": [curve for curve in found if curve],
         "marks": pins,
     }
 
 
-def _charts(library: Library, group: Sequence[Entry], wanted: tuple[str, ...] | None) -> list[tuple[Chart, str]]:
-    """The charts to draw and the table of each."""
+def _chosen_charts(library: Library, group: Sequence[Entry], wanted: tuple[str, ...] | None) -> list[tuple[Chart, str]]:
+    """Return the charts to draw, each with its table."""
     usual = {chart.title: (chart, store.METRICS) for chart in run_metrics.usual(group)}
     if distance := measured_distance.chart(library, group):
         usual[distance.title] = distance, measured_distance.TABLE
@@ -138,41 +137,41 @@ def _charts(library: Library, group: Sequence[Entry], wanted: tuple[str, ...] | 
     for name in wanted:
         if name in usual:
             found.append(usual[name])
-        elif table := _table(library, group, name):
+        elif table := _table_of(library, group, name):
             found.append((of_column(name, group), table))
     return found
 
 
 def of_column(column: str, entries: Sequence[Entry]) -> Chart:
-    """A chart of a single column."""
+    """Return the chart of a single column."""
     metric = run_metrics.metric_of(column, entries) or metrics.of_column(column)
     return Chart(column_title(column, entries), (column,), "", metric.percent, bool(metric.objective))
 
 
-def _table(library: Library, entries: Sequence[Entry], column: str) -> str:
-    """The table that a column is logged in; empty if there is none."""
+def _table_of(library: Library, entries: Sequence[Entry], column: str) -> str:
+    """Return the table that contains a column; "" if there is none."""
     for table in (store.METRICS, store.EPOCHS):
         if any(column in library.table(entry, table).numeric() for entry in entries):
             return table
     return ""
 
 
-def _notes(series: CurveSeries, mixed: bool) -> list[str]:
-    """What else tells a run's curves from those of others."""
+def _legend_notes(series: CurveSeries, mixed: bool) -> list[str]:
+    """Return the domains, and the objective where the group has several, for the legend."""
     entry = series.members[0]
     notes = [" ↔ ".join(entry.domains)] if entry.domains else []
     return notes + ([run_metrics.objective(entry)] if mixed else [])
 
 
 def run_payload(library: Library, entry: Entry, view: CurveView, marks: Sequence[EventMarker] = ()) -> dict[str, Any]:
-    """A chart for each column of a run."""
+    """Return a chart for each column of a run."""
     style = run_styles([entry])[entry.name]
     series = CurveSeries(entry.label, style, (entry,))
     floor = CurveSeries("the data's", Style(GREY, "dot"), (entry,))
     found = {c: table for table in (store.METRICS, store.EPOCHS) for c in library.table(entry, table).numeric()}
     names = run_metrics.titles(entry)
     columns = [column for column in names if column in found] + sorted(found.keys() - NOT_DRAWN - names.keys())
-    made = []
+    charts = []
     for column in columns:
         chart, table = of_column(column, [entry]), found[column]
         one = _chart(
@@ -182,21 +181,21 @@ def run_payload(library: Library, entry: Entry, view: CurveView, marks: Sequence
         if beside != column and beside in found:
             data = series_payload(library, floor, 1, of_column(beside, [entry]), table, view.axis, 0.0)
             one["curves"] += [data] if data else []
-        made.append(one)
-    made = [*_distance(library, entry, series, view, marks), *made]
+        charts.append(one)
+    charts = [*_distance_chart(library, entry, series, view, marks), *charts]
     return {
         "view": view.as_data(),
         "dense": True,
         "end": last_epoch([entry], view.axis),
         "lanes": [legend_entry(library, one, view.axis) for one in (series, floor)],
-        "charts": made,
+        "charts": charts,
     }
 
 
-def _distance(
+def _distance_chart(
     library: Library, entry: Entry, series: CurveSeries, view: CurveView, marks: Sequence[EventMarker]
 ) -> Iterator[dict[str, Any]]:
-    """The chart of the distance to real images, with what real ones score, where it was measured."""
+    """Yield the chart of the distance to real images with the level of real images, if it was measured."""
     chart = measured_distance.chart(library, [entry])
     if chart is None:
         return
@@ -213,7 +212,7 @@ def _distance(
 
 
 def curve_series(entries: Sequence[Entry], look: dict[str, Style], together: bool) -> list[CurveSeries]:
-    """A series for each run; with `together` one for all runs that differ in nothing but their seed."""
+    """Return a series for each run; with `together`, one for all runs that differ only in their seed."""
     groups: dict[Hashable, list[Entry]] = {}
     for entry in entries:
         groups.setdefault(entry.recipe if together else entry.name, []).append(entry)
@@ -229,7 +228,7 @@ def curve_series(entries: Sequence[Entry], look: dict[str, Style], together: boo
 
 
 def legend_entry(library: Library, series: CurveSeries, axis: str, notes: Sequence[str] = ()) -> dict[str, Any]:
-    """A series as it stands in the legend, and where the axis is at its epochs."""
+    """Return the legend entry of a series, with its epochs and their positions on the axis."""
     epochs, along = axis_positions(library, series.members[0], axis)
     return {
         "name": series.name,
@@ -244,34 +243,34 @@ def legend_entry(library: Library, series: CurveSeries, axis: str, notes: Sequen
 
 
 def axis_positions(library: Library, entry: Entry, axis: str) -> tuple[np.ndarray, np.ndarray]:
-    """Epochs of a run and where it is on the axis at them, float64 (n,) each."""
+    """Return (epochs of a run, their positions on the axis), float64 (n,) each."""
     epochs, along = library.table(entry, store.METRICS).places(_COLUMN.get(axis, axis))
-    return epochs, along * _scale(entry, axis)
+    return epochs, along * _axis_factor(entry, axis)
 
 
 def run_curve(library: Library, entry: Entry, chart: Chart, table: str, axis: str, smoothing: float) -> Curve:
-    """A run's curve along the axis."""
+    """Return a run's curve against the axis."""
     if table == store.METRICS:
-        made = library.table(entry, table).curve(chart.columns, _COLUMN.get(axis, axis), smoothing)
-        return made.stretched(_scale(entry, axis))
+        curve = library.table(entry, table).curve(chart.columns, _COLUMN.get(axis, axis), smoothing)
+        return curve.stretched(_axis_factor(entry, axis))
     if table == measured_distance.TABLE:
-        made = measured_distance.curve(library, entry, chart)
+        curve = measured_distance.curve(library, entry, chart)
     else:
-        made = library.table(entry, table).curve(chart.columns, "epoch", 0.0)
-    if axis == "epoch" or not len(made.x):
-        return made
-    # A preview has an epoch and a step; when it was drawn, the table of the steps tells.
+        curve = library.table(entry, table).curve(chart.columns, "epoch", 0.0)
+    if axis == "epoch" or not len(curve.x):
+        return curve
+    # Previews are logged by epoch only; the table of steps gives the position of each epoch on the other axes.
     epochs, along = axis_positions(library, entry, axis)
     if not len(epochs):
-        return Curve(*(np.empty(0, np.float32),) * 4, last=made.last)
-    x = np.interp(made.x, epochs, along).astype(np.float32)
-    return Curve(x, made.y, x, made.y, made.last)
+        return Curve(*(np.empty(0, np.float32),) * 4, last=curve.last)
+    x = np.interp(curve.x, epochs, along).astype(np.float32)
+    return Curve(x, curve.y, x, curve.y, curve.last)
 
 
 def series_payload(
     library: Library, series: CurveSeries, index: int, chart: Chart, table: str, axis: str, smoothing: float
 ) -> dict[str, Any] | None:
-    """A series's curve on a chart, `index` of it in the legend; None where it has none."""
+    """Return the curve of a series on a chart; None if it has none. `index`: its index in the legend."""
     found = [run_curve(library, entry, chart, table, axis, smoothing) for entry in series.members]
     found = [one for one in found if len(one.smooth_x)]
     if not found:
@@ -281,7 +280,7 @@ def series_payload(
     if len(found) == 1:
         return {"lane": index, "raw": raw, "x": packed(found[0].smooth_x), "y": packed(found[0].smooth_y)}
     x, mean, low, high = band(found)
-    # How many of the seeds have come so far can be told from where each one ends.
+    # The browser counts the seeds at a position from the ends of their curves.
     ends = sorted(float(one.smooth_x[-1]) for one in found)
     return {
         "lane": index,
@@ -295,33 +294,38 @@ def series_payload(
 
 
 def band(found: Sequence[Curve]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """(x, mean, lowest, highest) of several smoothed curves, each (n,), of those that have come so far."""
+    """Return (x, mean, lowest, highest) of several smoothed curves, each (n,).
+
+    At each x only the curves that extend to it count.
+    """
     begin = min(one.smooth_x[0] for one in found)
     end = max(one.smooth_x[-1] for one in found)
     x = np.linspace(begin, end, BAND_POINTS)
     rows = [np.interp(x, one.smooth_x, one.smooth_y, left=np.nan, right=np.nan) for one in found]
-    there = np.array(rows)
-    kept = np.isfinite(there).any(axis=0)
-    there = there[:, kept]
-    return x[kept], np.nanmean(there, axis=0), np.nanmin(there, axis=0), np.nanmax(there, axis=0)
+    values = np.array(rows)
+    known = np.isfinite(values).any(axis=0)
+    values = values[:, known]
+    return x[known], np.nanmean(values, axis=0), np.nanmin(values, axis=0), np.nanmax(values, axis=0)
 
 
 def last_epoch(entries: Sequence[Entry], axis: str) -> float | None:
-    """The last epoch that the runs are to reach, for an axis of epochs; others end where the curves do."""
+    """Return the last planned epoch of the runs; None for other axes, which end where the curves end."""
     if axis != "epoch":
         return None
     return max((float(entry.config.epochs) for entry in entries if entry.config), default=None)
 
 
 def marker_payloads(marks: Sequence[EventMarker], entry: Entry, chart: Chart, index: int) -> list[dict[str, Any]]:
-    """The marks of a run that belong on a chart; index: of its series."""
-    seen = [mark for mark in marks if set(mark.columns) & set(chart.columns)]
-    own = {"lane": index, "run": entry.label}
-    return [own | {"epoch": mark.epoch, "until": mark.until, "kind": mark.kind, "title": mark.title} for mark in seen]
+    """Return the markers of a run that belong on a chart; `index`: the index of its series."""
+    own_marks = [mark for mark in marks if set(mark.columns) & set(chart.columns)]
+    run = {"lane": index, "run": entry.label}
+    return [
+        run | {"epoch": mark.epoch, "until": mark.until, "kind": mark.kind, "title": mark.title} for mark in own_marks
+    ]
 
 
 def score_histograms(library: Library, entry: Entry, style: Style) -> dict[str, Any] | None:
-    """Every histogram of a run's discriminator: shares (epochs, 40) of each kind of image; None without any."""
+    """Return all score histograms of a run: shares (epochs, 40) for each kind of image; None if there are none."""
     table = library.table(entry, store.EPOCHS)
     kinds: dict[str, dict[float, np.ndarray]] = {}
     bins = len(store.SCORE_EDGES) - 1
@@ -352,16 +356,16 @@ def score_histograms(library: Library, entry: Entry, style: Style) -> dict[str, 
 
 
 def column_title(column: str, entries: Sequence[Entry]) -> str:
-    """What a column is called, where all runs that have a name for it agree."""
+    """Return the title of a column if all runs that have one agree, else the column's own name."""
     named = {name for entry in entries if (name := run_metrics.titles(entry).get(column))}
     return named.pop() if len(named) == 1 else column
 
 
 def packed(values: np.ndarray) -> str:
-    """float32, little endian, in base64."""
+    """Return the values as float32, little endian, in base64."""
     return base64.b64encode(np.asarray(values, "<f4").tobytes()).decode()
 
 
-def _scale(entry: Entry, axis: str) -> float:
-    """Images seen are steps times the images of a step."""
+def _axis_factor(entry: Entry, axis: str) -> float:
+    """Return the factor from the logged column to the axis: images seen are steps times the batch size."""
     return float(entry.config.batch_size) if axis == "images" and entry.config else 1.0

@@ -1,6 +1,6 @@
-"""Strips as HTML that styles/ lays out: a number on a scale, with its interval and the marks to compare it with.
+"""Strips as HTML for styles/: a value on a scale with its interval and its reference marks.
 
-Every text from a run is escaped. Positions are shares of a scale, so that a strip fits any width.
+Every text from a run is escaped. Positions are in per cent of the width, so that a strip fits any width.
 """
 
 import html
@@ -16,7 +16,7 @@ from gan_core.evaluation.results import Measure
 
 @dataclass(frozen=True)
 class Scale:
-    """From a number to its place on a strip, in per cent of the strip's width."""
+    """The range of a strip; `at` maps a number to its position, in per cent of the strip's width."""
 
     low: float
     high: float
@@ -26,7 +26,7 @@ class Scale:
 
 
 def scale_of(row: MeasureRow, beside: Sequence[Measure | None] = ()) -> Scale:
-    """A scale that begins at zero and holds every value, interval and mark of a row."""
+    """Return a scale that contains zero and every value, interval and mark of a row."""
     if row.whole:
         return Scale(0, 1)
     cells = [cell for cell in (*row.cells, *beside) if cell]
@@ -37,7 +37,10 @@ def scale_of(row: MeasureRow, beside: Sequence[Measure | None] = ()) -> Scale:
 
 
 def strips(row: MeasureRow, names: Sequence[str], looks: Sequence[Style], beside: Sequence[Measure | None] = ()) -> str:
-    """A line for each cell: name, interval and value on the row's scale, marks to compare with, the number."""
+    """Return a line for each cell: its name, its strip on the row's scale, and its number.
+
+    beside: a second reference value for each cell.
+    """
     scale, digits = scale_of(row, beside), decimals(row.cells, row.shows)
     lines = []
     for index, (cell, name, look) in enumerate(zip(row.cells, names, looks, strict=True)):
@@ -54,21 +57,21 @@ def strips(row: MeasureRow, names: Sequence[str], looks: Sequence[Style], beside
 
 
 def legend() -> str:
-    """What the strips show, said once."""
-    shown = {
+    """Return the legend of the strips."""
+    signs = {
         "the number": '<i class="ev-at" style="left:50%"></i>',
         "its 95% interval": '<i class="ev-reach" style="left:0;width:100%"></i>',
-        "real images, or what else it is to be held against": '<i class="ev-mark" style="left:50%"></i>',
+        "real images, or another reference": '<i class="ev-mark" style="left:50%"></i>',
     }
     strips = (
         f'<span><span class="ev-strip" style="--run:{GREY}" aria-hidden="true">{mark}</span>{words}</span>'
-        for words, mark in shown.items()
+        for words, mark in signs.items()
     )
     return f'<div class="ev-legend">{"".join(strips)}</div>'
 
 
 def strip(cell: Measure, scale: Scale, color: str, beside: Measure | None = None) -> str:
-    """The interval as a bar, the value as a dot, the floor as a mark; a second, hollow one where given."""
+    """Return one strip: the interval as a bar, the value as a dot, the floor as a mark, `beside` as a hollow mark."""
     parts = []
     if cell.low is not None and cell.high is not None:
         left, right = scale.at(cell.low), scale.at(cell.high)
@@ -83,7 +86,7 @@ def strip(cell: Measure, scale: Scale, color: str, beside: Measure | None = None
 
 
 def dot(look: Style) -> str:
-    """A run's dot: full for a solid line, a ring for a dashed one; or its shape."""
+    """Return a run's dot: filled for a solid line, a ring for a dashed one; or its shape."""
     if look.shape:
         return f'<i class="ev-shape" style="color:{look.color}" aria-hidden="true">{look.dot}</i>'
     fill = look.color if look.dash == "solid" else "transparent"

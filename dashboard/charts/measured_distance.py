@@ -1,4 +1,4 @@
-"""The distance to real images that was measured on the way, as a curve beside the logged ones.
+"""The curve of the distance to real images, measured from the snapshots of a training.
 
 `python -m gan_core evaluate RUN --parts progress` measures it.
 """
@@ -15,14 +15,14 @@ from gan_core import runs
 from gan_core.diagnostics.measured_distance import KEYS, column
 from gan_core.evaluation.results import MEASURES, Evaluation, Progress
 
-TABLE = runs.EVALUATION  # where the curve comes from, as others come from metrics.csv
+TABLE = runs.EVALUATION  # the file of this curve, as metrics.csv is the file of others
 
 
 def chart(library: Library, entries: Sequence[Entry]) -> Chart | None:
-    """The chart of the first distance that all comparable runs have; None where none was measured."""
+    """Return the chart of the first distance that all comparable runs have; None if there is none."""
     found = [one for entry in comparable(library, entries) if (one := progress(library, entry))]
     for key in KEYS if found else ():
-        if all(key in stand.measures for one in found for stand in one.stands):
+        if all(key in snapshot.measures for one in found for snapshot in one.stands):
             first = found[0]
             score = first.stands[-1].measures[key].floor
             real = "" if score is None else f"; real images of other patients score {run_metrics.number(score)}"
@@ -34,37 +34,37 @@ def chart(library: Library, entries: Sequence[Entry]) -> Chart | None:
 
 
 def comparable(library: Library, entries: Sequence[Entry]) -> list[Entry]:
-    """The runs measured as the first of them was: against the same images, by the same features."""
+    """Return the runs that were measured as the first one: against the same images, with the same features."""
     found = [(entry, library.evaluation(entry)) for entry in entries if progress(library, entry)]
     known = [(entry, means(evaluation)) for entry, evaluation in found if isinstance(evaluation, Evaluation)]
     return [entry for entry, own in known if own == known[0][1]]
 
 
 def means(evaluation: Evaluation) -> tuple[object, ...]:
-    """What two runs must share to be held against each other."""
+    """Return the properties of the measurement that comparable runs share."""
     one = evaluation.progress
     assert one
     return evaluation.fingerprint, one.extractor, one.features, one.generated, one.real
 
 
 def curve(library: Library, entry: Entry, chart: Chart) -> Curve:
-    """By epochs, from the first snapshot of a trained network on: an untrained one's would flatten the rest."""
+    """Return the distance by epoch, without epoch 0: the value of untrained networks would flatten the curve."""
     one = progress(library, entry)
     key = chart.columns[0].rpartition("/")[-1]
-    stands = [stand for stand in one.stands if stand.epoch > 0 and key in stand.measures] if one else []
-    x = np.array([stand.epoch for stand in stands], np.float32)
-    y = np.array([stand.measures[key].value for stand in stands], np.float32)
+    snapshots = [snapshot for snapshot in one.stands if snapshot.epoch > 0 and key in snapshot.measures] if one else []
+    x = np.array([snapshot.epoch for snapshot in snapshots], np.float32)
+    y = np.array([snapshot.measures[key].value for snapshot in snapshots], np.float32)
     return Curve(x, y, x, y, float(y[-1]) if len(y) else float("nan"))
 
 
 def floor(library: Library, entry: Entry, chart: Chart) -> float | None:
-    """What real images of other patients score; None where that is not known."""
+    """Return the value of real images of other patients; None if it is unknown."""
     one = progress(library, entry)
     return one.stands[-1].measures[chart.columns[0].rpartition("/")[-1]].floor if one else None
 
 
 def progress(library: Library, entry: Entry) -> Progress | None:
-    """What was measured of a run on its way, if anything."""
+    """Return the measurements of a run's snapshots; None if there are none."""
     found = library.evaluation(entry)
     one = found.progress if isinstance(found, Evaluation) else None
     return one if one and one.stands else None

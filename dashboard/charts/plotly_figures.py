@@ -1,6 +1,6 @@
-"""Plotly figures: what is not compared along epochs, and the curves of a training that goes on.
+"""Plotly figures: the curves of a running training, precision against recall, and distance against cost.
 
-Plotly is imported when the first chart is drawn. Every trace has at most 1000 points, kept as float32.
+Plotly is imported when the first chart is drawn. Every trace has at most 1000 float32 points.
 """
 
 import itertools
@@ -16,7 +16,16 @@ from dashboard.library.curves import Curve
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-SHAPES = ("circle", "square", "diamond", "triangle-up", "x", "star", "cross", "triangle-down")  # of marks on lines
+SHAPES = (
+    "circle",
+    "square",
+    "diamond",
+    "triangle-up",
+    "x",
+    "star",
+    "cross",
+    "triangle-down",
+)  # of markers
 FAINT = "rgba(127,140,155,0.22)"
 LEGEND = {"showlegend": True, "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "title": ""}}
 CONFIG = {"displayModeBar": False, "scrollZoom": False}
@@ -24,7 +33,7 @@ CONFIG = {"displayModeBar": False, "scrollZoom": False}
 
 @dataclass(frozen=True)
 class Line:
-    """A curve with its name and style."""
+    """A curve with its name and its style."""
 
     name: str
     curve: Curve
@@ -40,7 +49,7 @@ def curves(
     smoothed: bool = True,
     legend: bool = False,
 ) -> "Figure":
-    """Curves over epochs, the raw ones pale behind; `end` is the last epoch of the axis."""
+    """Return the curves over epochs, with the raw values pale behind them; `end`: the last epoch of the axis."""
     figure = _figure(height)
     for line in lines:
         if smoothed and len(line.curve.x) > 1:
@@ -79,7 +88,7 @@ def curves(
 
 @dataclass(frozen=True)
 class Point:
-    """A run in a plane, with the reach of its intervals: (low, high) of each axis."""
+    """A run in a plane, with its interval (low, high) on each axis."""
 
     name: str
     x: float
@@ -90,7 +99,7 @@ class Point:
 
 
 def plane(points: Sequence[Point], x: str, y: str, height: int = 380) -> "Figure":
-    """Runs by two shares, from 0 to 1."""
+    """Return the runs as points in a plane of two shares, each in [0, 1]."""
     figure = _figure(height)
     for point in points:
         figure.add_scatter(
@@ -111,7 +120,7 @@ def plane(points: Sequence[Point], x: str, y: str, height: int = 380) -> "Figure
 
 @dataclass(frozen=True, eq=False)
 class Band:
-    """A mean with the lowest and highest of what it is the mean of: float (n,) each."""
+    """A mean curve with the lowest and the highest value at each point: float (n,) each."""
 
     name: str
     style: Style
@@ -122,7 +131,7 @@ class Band:
 
 
 def bands(found: Sequence[Band], x: str, y: str, floor: float | None, height: int = 400) -> "Figure":
-    """Means with their bands over what they cost, the distance logarithmic where all of it is above zero."""
+    """Return mean curves with bands, of a distance against a cost; the y axis is logarithmic if all is above zero."""
     figure = _figure(height)
     for band in found:
         if (band.high > band.low).any():
@@ -161,7 +170,7 @@ def bands(found: Sequence[Band], x: str, y: str, floor: float | None, height: in
 
 
 def _faded(color: str) -> str:
-    """A hex colour, nearly transparent."""
+    """Return a colour #rrggbb with an opacity of 0.16."""
     red, green, blue = (int(color[place : place + 2], 16) for place in (1, 3, 5))
     return f"rgba({red},{green},{blue},0.16)"
 
@@ -193,7 +202,7 @@ def _figure(height: int) -> "Figure":
 
 
 def _span(found: Sequence[Curve]) -> list[float] | None:
-    """A y range that shows the smoothed curves well and the raw ones but for rare spikes."""
+    """Return a y range that holds the smoothed curves and 98 % of the raw values; None without values."""
     parts = [curve.smooth_y for curve in found] + [np.quantile(c.y, [0.01, 0.99]) for c in found if len(c.y)]
     values = np.concatenate(parts) if parts else np.empty(0)
     if not len(values):

@@ -1,6 +1,6 @@
-"""What runs log, as pages show it: the charts that runs are compared by, names of columns, rows of the tables.
+"""The logged metrics of runs for the pages: the charts of a comparison, the titles of columns, the rows of tables.
 
-All of it is read from the metrics that a run carries (`gan_core.metrics`); no family is known here.
+Everything is read from the metrics that a run declares (`gan_core.metrics`). No family is named here.
 """
 
 import math
@@ -18,62 +18,66 @@ from gan_core.metrics import Metric, in_order
 
 @dataclass(frozen=True)
 class Chart:
-    """A quantity that several runs are compared by, over epochs.
+    """A quantity of several runs over epochs.
 
-    columns: of metrics.csv, in any of the runs; of each run, the mean of those that it logs is drawn.
+    columns: columns of a table, in any of the runs. The curve of a run is their mean.
     """
 
     title: str
     columns: tuple[str, ...]
-    meaning: str = ""  # {domains} stands for both domains
+    meaning: str = ""  # {domains} is replaced by the names of both domains
     percent: bool = False
-    by_objective: bool = False  # its size means something else under another objective
-    declared: bool = False  # whether families say that they learn by it; else it is a column that a reader chose
+    by_objective: bool = False  # its values are comparable only under one objective
+    declared: bool = False  # True: families declare it; False: a column that the reader chose
 
 
 ANIMATIONS = {
-    "generate": ("From noise to images", "The same latents in every frame, from before training to the last epoch."),
+    "generate": (
+        "From noise to images",
+        "The same latent vectors in every frame, from before training to the last epoch.",
+    ),
     "translate": (
         "From input to translation",
         "The same inputs at every epoch, from before training to the last one.",
     ),
 }
-# Of epochs.csv, as shares; a run has those that fit its family.
+# Columns of epochs.csv with shares; a run has those of its family.
 CHANGES = tuple(metric.column for metric in metrics.CHANGES)
 CHANGED = "mean absolute differences, in shares of the grey scale"
 NOTES = {
-    "generate": "Diversity is how far two images are apart on average: the samples' should come near the data's.",
-    "translate": "They are means of both directions, before the losses are weighed. Change (of a picture by its "
-    "translation), cycle error (of a picture there and back) and error (of a translation, against its true partner) "
-    f"are {CHANGED}, at the last preview. A run that goes one way has no way back.",
+    "generate": "Diversity is the mean distance between two images. The diversity of the samples should be close to "
+    "that of the data.",
+    "translate": "Losses are means of both directions, before weighting. Change (of an image by its translation), "
+    "cycle error (of an image translated there and back) and error (of a translation against its true partner) "
+    f"are {CHANGED}, at the last preview. A one-way run has no cycle.",
 }
 
 
 def by_task(entries: Sequence[Entry]) -> dict[str, list[Entry]]:
-    """The runs of each task, in their order."""
+    """Return the runs of each task, in their order."""
     return {task: list(group) for task, group in groupby(sorted(entries, key=_task), key=_task)}
 
 
 def domain_names(group: Sequence[Entry]) -> tuple[str, str]:
-    """What to call the two domains of several translators: their own names, or A and B where those differ."""
+    """Return the names of the two domains of several translators, or ("A", "B") if they differ."""
     named = {entry.domains for entry in group if entry.domains}
     return named.pop() if len(named) == 1 else ("A", "B")
 
 
 def meaning(chart: Chart, group: Sequence[Entry]) -> str:
-    """What the chart shows, with the names of the domains where all runs have the same ones."""
+    """Return the meaning of a chart, with the names of the domains if all runs share them."""
     named = {entry.domains for entry in group}
     first = next(iter(named))
     return chart.meaning.replace("{domains}", " and ".join(first) if first and len(named) == 1 else "both domains")
 
 
 def objective(entry: Entry) -> str:
-    """The objective that the run's losses belong to, in words."""
+    """Return the title of the objective of the run's losses."""
     return entry.traits.objective_info.title
 
 
 def usual(group: Sequence[Entry]) -> list[Chart]:
-    """The charts that runs of one task are compared by, in the order of their metrics' roles."""
+    """Return the default charts of runs of one task, in the order of their metrics' roles."""
     found: dict[str, list[Metric]] = {}
     for metric in in_order(metric for entry in group for metric in entry.traits.metrics):
         if metric.chart_title:
@@ -85,7 +89,7 @@ def _chart_of(title: str, drawn: Sequence[Metric]) -> Chart:
     first = drawn[0]
     columns = tuple(dict.fromkeys(metric.column for metric in drawn))
     return Chart(
-        # A title may speak of the domains; those of several runs may differ.
+        # A title may contain the domains, which may differ between the runs.
         _named(title, None),
         columns,
         next((metric.meaning for metric in drawn if metric.meaning), ""),
@@ -96,7 +100,7 @@ def _chart_of(title: str, drawn: Sequence[Metric]) -> Chart:
 
 
 def measured(entry: Entry, chart: Chart) -> bool:
-    """Whether the run learns by what the chart shows; a chart of one chosen column is drawn of every run."""
+    """Whether the run declares the metric of the chart; always True for a column that the reader chose."""
     if not chart.declared:
         return True
     own = [metric for metric in entry.traits.metrics if metric.column in chart.columns]
@@ -104,9 +108,9 @@ def measured(entry: Entry, chart: Chart) -> bool:
 
 
 def growth(entry: Entry) -> list[tuple[str, dict[str, tuple[str, ...]], bool]]:
-    """What is watched while the run trains: a chart's title, its curves by name, and whether they are shares.
+    """Return the charts to watch during training: (title, curve name -> columns, whether the values are shares).
 
-    Metrics of one unit share a chart.
+    Metrics with the same unit share a chart.
     """
     found: dict[str, dict[str, list[Metric]]] = {}
     for metric in in_order(entry.traits.metrics):
@@ -124,7 +128,7 @@ def growth(entry: Entry) -> list[tuple[str, dict[str, tuple[str, ...]], bool]]:
 
 
 def split(chart: Chart, group: Sequence[Entry]) -> list[tuple[str, list[Entry]]]:
-    """(title, runs) of each figure that the chart needs: losses of two objectives are never in one."""
+    """Return (title, runs) of each figure of a chart: losses of different objectives get separate figures."""
     runs = [entry for entry in group if measured(entry, chart)]
     objectives = sorted({objective(entry) for entry in runs})
     if not chart.by_objective or len(objectives) < 2:
@@ -133,23 +137,23 @@ def split(chart: Chart, group: Sequence[Entry]) -> list[tuple[str, list[Entry]]]
 
 
 def titles(entry: Entry) -> dict[str, str]:
-    """What a run's columns are called, in the order to show them; columns that are not named here follow."""
+    """Return column -> title of a run's declared metrics, in display order."""
     return {metric.column: _named(metric.title, entry.domains) for metric in in_order(entry.traits.metrics)}
 
 
 def metric_of(column: str, entries: Sequence[Entry]) -> Metric | None:
-    """What the first run that has such a column says of it."""
+    """Return the metric that the first run with this column declares; None if no run declares it."""
     return next((m for entry in entries for m in entry.traits.metrics if m.column == column), None)
 
 
 def _named(text: str, domains: tuple[str, str] | None) -> str:
-    """A title with the names of the domains put in."""
+    """Return a title with {a} and {b} replaced by the names of the domains."""
     a, b = domains or ("A", "B")
     return text.replace("{a}", "\0").replace("{b}", b).replace("\0", a)
 
 
 def last_values(library: Library, entry: Entry, group: Sequence[Entry]) -> dict[str, str]:
-    """Where a run has come to; the rows are the same for every run of the group."""
+    """Return title -> last value of a run. All runs of the group get the same titles."""
     logged, previews = library.table(entry, store.METRICS), library.table(entry, store.EPOCHS)
     mixed = len({other.objective for other in group}) > 1
     rows = {}
@@ -168,7 +172,7 @@ def last_values(library: Library, entry: Entry, group: Sequence[Entry]) -> dict[
 
 
 def training_images(config: RunConfig) -> str:
-    """How many there are: of each domain of a translator, else in all."""
+    """Return the number of training images as text: for each domain of a translator, else in total."""
     return " and ".join(map(str, config.class_counts)) if config.domains else str(config.train_images)
 
 

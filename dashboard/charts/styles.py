@@ -1,4 +1,4 @@
-"""How runs are told apart: one colour per family on every page, a dash and a shape per run of a family."""
+"""Styles that distinguish runs: one colour per family on every page, a dash and a shape per run of a family."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from dashboard.library.store import Entry
 from gan_core.config import BASELINE
 
-# Of runs whose family declares no colour; those that do chose Okabe and Ito's, and some that the colour-blind tell from
-# them (simulated after Machado 2009), all legible on white and on near black.
+# For families that declare no colour. The declared colours are those of Okabe and Ito and some that the
+# colour-blind can distinguish from them (simulated after Machado 2009). All are legible on white and on near black.
 OTHERS = ("#56B4E9", "#8C6D5B")
 DASHES = ("solid", "dash", "dot", "dashdot")
-# Beyond four runs of a family, shapes on the lines tell them apart: Plotly's names, and a full and a hollow glyph.
+# From the fifth run of a family on, shapes on the lines distinguish the runs: Plotly's name -> filled and hollow glyph.
 GLYPHS = {"": "●○", "square": "■□", "diamond": "◆◇", "triangle-up": "▲△", "triangle-down": "▼▽"}
 HISTOGRAM_STYLES = {"real": ("Training", "#7F8C9B"), "held_out": ("Held out", "#56B4E9")}
 GREY = "#7F8C9B"
@@ -18,7 +18,7 @@ GREY = "#7F8C9B"
 
 @dataclass(frozen=True)
 class Style:
-    """How a run is drawn: its family's colour, and a dash and a shape that tell it from others of the family."""
+    """The style of a run's curves: the colour of its family, and its own dash and shape within the family."""
 
     color: str  # #rrggbb
     dash: str
@@ -26,31 +26,31 @@ class Style:
 
     @property
     def colored_dot(self) -> str:
-        """The dot in the run's colour, as Streamlit's Markdown."""
+        """Return the dot in the run's colour, as Streamlit Markdown."""
         return f':color[{self.dot}]{{foreground="{self.color}"}}'
 
     @property
     def dot(self) -> str:
-        """A full dot (or the run's shape) for a solid line, a hollow one for a dashed one."""
+        """Return a filled dot (or the run's shape) for a solid line, a hollow one for a dashed line."""
         return GLYPHS[self.shape][self.dash != "solid"]
 
     @property
     def symbol(self) -> str:
-        """The same as Plotly's marker."""
+        """Return the name of the same sign as a Plotly marker."""
         return f"{self.shape or 'circle'}{'' if self.dash == 'solid' else '-open'}"
 
 
 def family_color(entry: Entry) -> str:
-    """The colour that the run's family declares, #rrggbb; one of OTHERS, by the family's name, where it has none."""
+    """Return the colour that the run's family declares, #rrggbb; else one of OTHERS, chosen by the family's name."""
     if entry.traits.color:
         return entry.traits.color
     return OTHERS[sum(entry.family.encode()) % len(OTHERS)] if entry.family else GREY
 
 
 def run_styles(entries: Sequence[Entry]) -> dict[str, Style]:
-    """A style for each run by name. The baselines are dashed; further runs of a family get other dashes.
+    """Return run name -> style. Baselines are dashed; further runs of a family get other dashes and shapes.
 
-    Twenty runs of a family look different.
+    Up to twenty runs of a family get different styles.
     """
     found: dict[str, Style] = {}
     used: dict[str, set[tuple[str, int]]] = {}

@@ -1,4 +1,4 @@
-"""Curves as SVG, for pages without scripts: what a chart of the app shows at first sight, in some kilobytes."""
+"""Curves as SVG for pages without scripts: a static version of the app's charts, a few kilobytes each."""
 
 import html
 import math
@@ -13,9 +13,9 @@ from dashboard.library.curves import Curve, reduce
 
 WIDTH, HEIGHT = 560, 270
 LEFT, RIGHT, TOP, BOTTOM = 52, 12, 14, 40
-POINTS = 400  # of each line: more than there are pixels to tell them apart
+POINTS = 400  # per line: the picture has too few pixels to show more
 DASHES = {"solid": "", "dash": "9 5", "dot": "2 4", "dashdot": "9 4 2 4"}
-# Corners of the shapes on lines, about the middle, as the app draws them.
+# Corners of the shapes on lines, relative to the centre, as in components/plots_paint.js.
 SHAPES = {
     "square": ((-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0)),
     "diamond": ((0.0, -1.4), (1.4, 0.0), (0.0, 1.4), (-1.4, 0.0)),
@@ -38,7 +38,7 @@ class Trace:
 
 @dataclass(frozen=True)
 class AxisRanges:
-    """From places along the axis and values to points of the picture."""
+    """The ranges of both axes; `x` and `y` map a position and a value to pixels of the picture."""
 
     end: float
     low: float
@@ -60,10 +60,10 @@ def chart(
     percent: bool = False,
     cursor: float | None = None,
 ) -> str:
-    """The smoothed curves over the raw ones, with axes.
+    """Return the smoothed curves over the raw ones, with axes, as SVG.
 
-    traces: curves with at least one point; end: where the axis ends; along: what is written below it; cursor: a place
-    on it that is marked by a dashed line.
+    traces: curves with at least one point; end: the end of the x axis; along: its title; cursor: a position on it to
+    mark with a dashed line.
     """
     frame = _frame(traces, end, percent)
     names = ", ".join(trace.name for trace in traces)
@@ -87,7 +87,7 @@ def chart(
 
 
 def beyond(traces: Sequence[Trace], end: float, percent: bool = False) -> str:
-    """A sentence about single values that lie outside the picture; empty if none do."""
+    """Return a sentence about values outside the picture; "" if there are none."""
     frame = _frame(traces, end, percent)
     raw = np.concatenate([trace.curve.y for trace in traces])
     outside = raw[(raw < frame.low) | (raw > frame.high)]
@@ -98,7 +98,7 @@ def beyond(traces: Sequence[Trace], end: float, percent: bool = False) -> str:
 
 
 def ticks(low: float, high: float, most: int = 6) -> list[float]:
-    """At most `most` round numbers from low to high."""
+    """Return at most `most` round numbers from low to high."""
     if not high > low:
         return [low]
     size = 10 ** math.floor(math.log10((high - low) / most))
@@ -108,7 +108,7 @@ def ticks(low: float, high: float, most: int = 6) -> list[float]:
 
 
 def _frame(traces: Sequence[Trace], end: float, percent: bool) -> AxisRanges:
-    """Ranges that show the smoothed curves well and the raw ones but for rare spikes."""
+    """Return ranges that hold the smoothed curves and 98 % of the raw values of each curve."""
     smooth = np.concatenate([trace.curve.smooth_y for trace in traces])
     if percent:
         return AxisRanges(max(end, 1e-9), max(min(0.4, float(smooth.min()) - 0.05), 0), 1.02)
@@ -125,7 +125,7 @@ def _line(x: np.ndarray, y: np.ndarray, frame: AxisRanges, color: str, width: st
         return ""
     points = [f"{frame.x(float(a)):.1f} {frame.y(float(b)):.1f}" for a, b in zip(x, y, strict=True)]
     if len(points) == 1:
-        points *= 2  # a line of no length, which a round cap makes a dot
+        points *= 2  # a line of length zero, which its round cap turns into a dot
     dashes = f' stroke-dasharray="{dash}"' if dash else ""
     cap = ' stroke-linecap="round"' if len(x) == 1 else ""
     style = f'stroke="{color}" stroke-width="{"6" if len(x) == 1 else width}" stroke-opacity="{opacity:g}"'
@@ -133,13 +133,13 @@ def _line(x: np.ndarray, y: np.ndarray, frame: AxisRanges, color: str, width: st
 
 
 def shape(name: str, x: float, y: float, color: str) -> str:
-    """A shape of a line, about a point of the picture."""
+    """Return a shape centred at a pixel of the picture, as SVG."""
     corners = " ".join(f"{x + 3.5 * right:.1f},{y + 3.5 * down:.1f}" for right, down in SHAPES[name])
     return f'<polygon points="{corners}" fill="{color}" stroke="none"/>'
 
 
 def _shapes(trace: Trace, frame: AxisRanges, index: int) -> str:
-    """A curve's shape, now and then along it; those of several curves beside each other."""
+    """Return the shapes along a curve, every SHAPE_EVERY pixels, shifted so that those of several curves differ."""
     x = np.array([frame.x(float(place)) for place in trace.curve.smooth_x])
     wanted = np.arange(LEFT + 20 + index * 31 % SHAPE_EVERY, x[-1] + 1, SHAPE_EVERY) if len(x) > 1 else x
     places = np.unique(np.searchsorted(x, wanted).clip(0, len(x) - 1))
@@ -147,7 +147,7 @@ def _shapes(trace: Trace, frame: AxisRanges, index: int) -> str:
 
 
 def _axes(frame: AxisRanges, percent: bool, along: str) -> str:
-    """Lines and numbers of both axes."""
+    """Return the grid lines, numbers and title of the axes."""
     parts = []
     for value in ticks(frame.low, min(frame.high, 1.0) if percent else frame.high, 5):
         y = frame.y(value)
@@ -165,7 +165,7 @@ def _axes(frame: AxisRanges, percent: bool, along: str) -> str:
 
 
 def _short(value: float) -> str:
-    """A place along an axis in few letters: 5000, 20k, 1.5M."""
+    """Return a position on an axis in few characters: 5000, 20k, 1.5M."""
     for size, unit, letter in ((1e6, 1e6, "M"), (1e4, 1e3, "k")):
         if value >= size:
             return f"{value / unit:g}{letter}"

@@ -1,11 +1,11 @@
-// The address holds the whole view: this copies it.
+// The button that copies the page's address, which holds the whole view.
 
 async function copy(text) {
   if (navigator.clipboard && window.isSecureContext) {
     await navigator.clipboard.writeText(text);
     return true;
   }
-  // Browsers keep the clipboard from pages that come over plain HTTP; a selection may still be copied there.
+  // Over plain HTTP browsers block the clipboard API, but they may still copy a selection.
   const field = document.createElement("textarea");
   field.value = text;
   field.style.position = "fixed";
@@ -26,10 +26,10 @@ export default function ({ parentElement }) {
     try {
       done = await copy(window.location.href);
     } catch {
-      done = false; // the reader said no
+      done = false; // the reader refused
     }
     button.focus();
-    status.textContent = done ? "Copied" : "Not copied: copy the address of this page instead";
+    status.textContent = done ? "Copied" : "Not copied: copy this page's address instead";
     clearTimeout(timer);
     timer = setTimeout(() => (status.textContent = ""), 4000);
   };

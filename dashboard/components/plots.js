@@ -1,10 +1,10 @@
-// The charts of several runs: one legend, one axis, one reading for all of them.
+// The charts of several runs, with one legend, one x axis and one cursor for all of them.
 
 class Plots {
   constructor(root) {
     this.root = root.querySelector(".plots");
     this.legend = made("ul", "legend");
-    this.whole = made("button", "whole", "Whole length");
+    this.whole = made("button", "whole", "Whole range");
     this.whole.type = "button";
     this.whole.addEventListener("click", () => this.zoomTo(null));
     const head = made("div", "bar");
@@ -24,14 +24,14 @@ class Plots {
     window.addEventListener("ganray:epoch", ({ detail }) => this.go(detail.epoch), until);
     window.addEventListener("ganray:read", ({ detail }) => this.read(detail), until);
     window.addEventListener("ganray:zoom", ({ detail }) => this.zoomed(detail), until);
-    // The page's colours have changed when the letters have.
+    // The transition of the text colour ends when the page's theme has changed.
     this.root.addEventListener("transitionend", ({ target }) => target === this.root && this.redraw(), until);
     this.sizes = new ResizeObserver(() => this.redraw());
     this.sizes.observe(this.root);
     this.sight = new IntersectionObserver((found) => this.seen(found), { rootMargin: "200px" });
   }
 
-  // dense: many small charts of one run, which need no legend.
+  // dense: many small charts of one run, without a legend.
   update({ view, dense, end, lanes, charts }) {
     const begun = this.view.axis;
     if (begun && view.axis !== begun && this.zoom) {
@@ -43,8 +43,8 @@ class Plots {
     while (this.charts.length < charts.length) this.charts.push(new Chart(this));
     while (this.charts.length > charts.length) for (const panel of this.charts.pop().panels) this.drop(panel);
     if (this.cards.children.length !== charts.length) this.cards.replaceChildren(...this.charts.map(({ root }) => root));
-    const asked = address.get("epoch");
-    const epoch = window.ganrayEpoch ?? (asked === null ? NaN : Number(asked));
+    const requested = address.get("epoch");
+    const epoch = window.ganrayEpoch ?? (requested === null ? NaN : Number(requested));
     this.epoch = Number.isFinite(epoch) ? epoch : (this.epoch ?? null);
     this.legend.hidden = dense;
     this.root.classList.toggle("dense", dense);
@@ -55,7 +55,7 @@ class Plots {
     this.arrange();
   }
 
-  // From the beginning of the first curve to the end of the last, the same for all charts.
+  // The x range of all charts: from the start of the first curve to the end of the last one.
   wholeSpan() {
     const ends = this.charts.filter(({ curves }) => curves.length).map((chart) => chart.reach());
     const high = Math.max(this.end ?? 0, ...ends.map((pair) => pair[1]));
@@ -84,7 +84,7 @@ class Plots {
     return this.charts.flatMap((chart) => chart.panels);
   }
 
-  // Only what can be seen is drawn.
+  // Draws only visible panels.
   seen(found) {
     for (const { target, isIntersecting } of found) {
       const panel = this.panelOf.get(target);
@@ -106,14 +106,14 @@ class Plots {
     for (const panel of this.panels) if (panel.visible) panel.cursor();
   }
 
-  // Where a run is on the axis at an epoch; not-a-number beyond its end.
+  // The position of a run on the axis at an epoch; NaN beyond its end.
   placeOf(lane, epoch) {
     const [epochs, along] = this.lanes[lane].places;
     if (!epochs) return this.view.axis === "epoch" ? epoch : NaN;
     return epochs.length && epoch <= epochs[epochs.length - 1] + 1 ? interpolated(epochs, along, epoch) : NaN;
   }
 
-  // The values at a place are read in all charts, also in those of other tasks.
+  // All charts show the values at the pointer's position, including those of other tasks.
   tell(x, curve) {
     const detail = { x, axis: this.view.axis, curve };
     window.dispatchEvent(new CustomEvent("ganray:read", { detail }));
@@ -130,7 +130,7 @@ class Plots {
     if (Number.isFinite(epoch)) seek(epoch, "curves");
   }
 
-  // A stretch of the axis, or null for all of it, in all charts of the page; it stands in the address.
+  // Sets the x range of all charts of the page, null for the whole range. The address keeps it.
   zoomTo(span) {
     const inside = span && span[1] > span[0] && (span[0] > this.spanX[0] || span[1] < this.spanX[1]);
     const zoom = inside ? span.map((end) => Number(end.toPrecision(6))) : null;
@@ -144,7 +144,7 @@ class Plots {
     this.arrange();
   }
 
-  // A place of the axis in words.
+  // A position on the axis as text.
   written(x) {
     if (this.view.axis === "epoch") return `epoch ${Number(x.toFixed(1))}`;
     if (this.view.axis === "seconds") {
@@ -190,7 +190,7 @@ class Plots {
     if (focused >= 0) items[Math.min(focused, items.length - 1)].focus();
   }
 
-  // The first click shows a run alone, the next ones add others to it or take them away.
+  // The first click shows a run alone; the next clicks add or remove others.
   toggle(name) {
     const only = new Set(this.only ?? []);
     if (only.has(name)) only.delete(name);
@@ -213,7 +213,7 @@ class Plots {
   }
 }
 
-// Two ends of an axis as they stand in the address; null if they are none.
+// The x range in the address; null if there is none or it is not valid.
 function zoomOf(text) {
   const ends = (text ?? "").split("~").map(Number);
   return ends.length === 2 && ends.every(Number.isFinite) && ends[0] < ends[1] && text ? ends : null;

@@ -1,4 +1,4 @@
-// A card with one quantity: a panel, or one for each run, and what is said below.
+// A card with one quantity: one panel, or one for each run, and the texts below.
 
 class Chart {
   constructor(plots) {
@@ -13,8 +13,8 @@ class Chart {
     const head = made("div", "head");
     head.append(this.title, this.tools);
     for (const [name, words, save] of [
-      ["CSV", "the points that are drawn", () => this.saveCsv()],
-      ["PNG", "the chart as a picture", () => this.savePng()],
+      ["CSV", "the points of the curves", () => this.saveCsv()],
+      ["PNG", "the chart as an image", () => this.savePng()],
     ]) {
       const button = made("button", "tool", name);
       button.type = "button";
@@ -48,7 +48,7 @@ class Chart {
     return this.curves.filter(({ lane }) => this.plots.shows(lane));
   }
 
-  // The highest and the lowest place along the axis that any curve has.
+  // The lowest and the highest x of all curves.
   reach() {
     const log = this.plots.view.log_x;
     let [low, high] = [Infinity, -Infinity];
@@ -83,7 +83,7 @@ class Chart {
     this.tools.hidden = !shown.length;
     this.note.textContent = shown.length ? beyond(shown, spanY, plots) : "";
     this.note.hidden = !this.note.textContent;
-    const empty = this.curves.length ? "None of the runs that are shown has it." : this.data.empty;
+    const empty = this.curves.length ? "None of the visible runs has it." : this.data.empty;
     this.words.textContent = shown.length ? this.data.meaning : empty;
     this.words.hidden = !this.words.textContent;
   }
@@ -98,7 +98,7 @@ class Chart {
   }
 }
 
-// The values that the axis shows: all of the smoothed curves, and of the logged values all but rare ones.
+// The y range: it holds the smoothed curves and, without rare spikes, the logged values.
 function spanOf(curves, view, percent) {
   const log = view.log_y && !percent;
   let [low, high] = percent ? [0.45, 0.98] : [Infinity, -Infinity];
@@ -113,7 +113,7 @@ function spanOf(curves, view, percent) {
       if (!all.length) continue;
       const [begin, end] = [all[0], all[all.length - 1]];
       const [usual, most] = [quantile(all, 0.02), quantile(all, 0.98)];
-      // A curve that leaves its usual range by far would press all others flat.
+      // A curve far outside its usual range would flatten all others.
       const far = view.clip ? 2 * (most - usual) : Infinity;
       widen(usual - begin > far ? usual : begin, end - most > far ? most : end);
     }
@@ -133,7 +133,7 @@ function spanOf(curves, view, percent) {
   return percent ? [Math.max(low - 0.05, 0), Math.max(high + 0.04, 1.02)] : [low - margin, high + margin];
 }
 
-// What is logged but lies outside of what is shown, in words.
+// A sentence about logged values outside the y range.
 function beyond(curves, [low, high], plots) {
   const found = [];
   for (const { lane, raw, x, y } of curves) {

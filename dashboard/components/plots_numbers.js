@@ -1,6 +1,6 @@
-// Numbers of charts: unpacked, looked up, spread over an axis, written.
+// Numbers of charts: decoding, look-up, ticks of the axes, formatting.
 
-// float32, little endian, in base64. What is sent again unchanged is unpacked once.
+// Decodes float32, little endian, in base64. Texts that are sent again unchanged are decoded once.
 const unpackedBefore = new Map();
 function unpacked(text) {
   let found = unpackedBefore.get(text);
@@ -15,7 +15,7 @@ function unpacked(text) {
   return found;
 }
 
-// The index of the last entry of an ascending list that is not above a value; -1 where all are.
+// The index of the last entry of an ascending list that is not above a value; -1 if all are.
 function below(list, value) {
   let low = -1;
   let high = list.length;
@@ -27,14 +27,14 @@ function below(list, value) {
   return low;
 }
 
-// The index of the entry of an ascending list that is closest to a value.
+// The index of the closest entry of an ascending list.
 function closest(list, value) {
   const at = below(list, value);
   if (at < 0) return 0;
   return at + 1 < list.length && list[at + 1] - value < value - list[at] ? at + 1 : at;
 }
 
-// ys at a place of ascending xs, along straight lines; the ends beyond them.
+// Interpolates ys linearly at x, for ascending xs; beyond the ends, the first or last y.
 function interpolated(xs, ys, x) {
   const at = below(xs, x);
   if (at < 0) return ys[0];
@@ -43,10 +43,10 @@ function interpolated(xs, ys, x) {
   return ys[at] + share * (ys[at + 1] - ys[at]);
 }
 
-// The value that a share of a sorted list lies below.
+// The quantile of a sorted list.
 const quantile = (sorted, share) => sorted[Math.round(share * (sorted.length - 1))];
 
-// Round numbers between two others, about `count` of them.
+// About `count` round numbers from low to high.
 function ticks([low, high], count) {
   const wide = (high - low) / count;
   if (!(wide > 0) || !Number.isFinite(wide)) return [];
@@ -57,7 +57,7 @@ function ticks([low, high], count) {
   return found;
 }
 
-// Powers of ten between two positive numbers; with 2 and 5 between them, or plain ticks, where that leaves too few.
+// Powers of ten from low to high (both positive), with their 2 and 5 fold in a short range; plain ticks if too few.
 function logTicks([low, high], count) {
   const found = [];
   const begin = Math.floor(Math.log10(low));
@@ -75,7 +75,7 @@ function logTicks([low, high], count) {
 
 const minus = (text) => text.replace("-", "−");
 
-// A number in three figures, or short: 0.0123, 4.56, 1234, 45.6k, 1.2M.
+// A number with three significant digits: 0.0123, 4.56, 1234, 45.6k, 1.2M.
 function written(value, percent) {
   if (!Number.isFinite(value)) return "–";
   if (percent) return `${minus((value * 100).toFixed(0))} %`;
@@ -88,7 +88,7 @@ function written(value, percent) {
   return minus(String(size >= 1000 ? Math.round(value) : Number(value.toPrecision(3))));
 }
 
-// Seconds in the unit that suits the longest of them.
+// [seconds per unit, unit] for the longest time.
 function timeUnit(seconds) {
   if (seconds >= 7200) return [3600, "h"];
   return seconds >= 180 ? [60, "min"] : [1, "s"];

@@ -2,7 +2,7 @@
 
 const EDGES = { left: 46, right: 12, top: 12, bottom: 36 };
 const DASHES = { solid: [], dash: [7, 4], dot: [2, 3], dashdot: [7, 3, 2, 3] };
-// Shapes on the lines of a family's fifth run and further ones: corners about the middle.
+// Shapes on the lines from the fifth run of a family on: corners relative to the centre.
 const SHAPES = {
   square: [[-1, -1], [1, -1], [1, 1], [-1, 1]],
   diamond: [[0, -1.4], [1.4, 0], [0, 1.4], [-1.4, 0]],
@@ -13,14 +13,14 @@ const SHAPE_EVERY = 80; // pixels along the axis
 const GREY = "#7F8C9B";
 const FAINT = "rgba(127, 140, 155, 0.22)";
 
-// The colours and the letters of the page, as they are now.
+// The current colours and font of the page.
 function look(root) {
   const style = getComputedStyle(root);
   const ground = style.getPropertyValue("--st-background-color").trim();
   return { text: style.color, font: style.fontFamily, ground: ground || "#ffffff" };
 }
 
-// A canvas as large as its element, sharp on any screen; returns what draws on it.
+// Clears a canvas, fits its resolution to the screen and returns its context.
 function cleared(canvas) {
   const scale = window.devicePixelRatio || 1;
   const [width, height] = [canvas.clientWidth, canvas.clientHeight];
@@ -32,7 +32,7 @@ function cleared(canvas) {
   return pen;
 }
 
-// From values to pixels and back, within a box.
+// Maps values to pixels and back.
 class Scale {
   constructor(span, [begin, end], log) {
     this.span = span;
@@ -124,7 +124,7 @@ function paintCurves(pen, to, curves, lanes) {
   pen.setLineDash([]);
   pen.lineWidth = 1;
   const count = curves.reduce((sum, { raw }) => sum + raw.length, 0);
-  pen.globalAlpha = within(0.07, 0.5 / count, 0.22); // many of them would hide the smoothed ones
+  pen.globalAlpha = within(0.07, 0.5 / count, 0.22); // many raw curves would hide the smoothed ones
   for (const { lane, raw } of curves) {
     pen.strokeStyle = lanes[lane].colour;
     for (const [x, y] of raw) trace(pen, to, x, y);
@@ -154,7 +154,7 @@ function trace(pen, to, x, y) {
   pen.beginPath();
   let down = false;
   for (let i = 0; i < x.length; i++) {
-    // On a logarithmic axis what is not above nought has no place.
+    // A logarithmic axis has no position for values that are not above zero.
     const there = (!to.x.log || x[i] > 0) && (!to.y.log || y[i] > 0);
     if (there && down) pen.lineTo(to.x.at(x[i]), to.y.at(y[i]));
     else if (there) pen.moveTo(to.x.at(x[i]), to.y.at(y[i]));
@@ -163,7 +163,7 @@ function trace(pen, to, x, y) {
   pen.stroke();
 }
 
-// A curve's shape, now and then along it; those of several lanes beside each other.
+// Draws shapes along a curve, every SHAPE_EVERY pixels, shifted so that those of several lanes differ.
 function placeShapes(pen, to, x, y, shape, lane) {
   pen.setLineDash([]);
   let next = to.box.left + 20 + ((lane * 31) % SHAPE_EVERY);
@@ -201,7 +201,7 @@ function made(kind, name, text) {
   return element;
 }
 
-// A short line of a curve's colour and dashes, and its shape.
+// A legend sign: a short line with the colour, dash and shape of a curve.
 function swatch(colour, dash, shape) {
   const space = "http://www.w3.org/2000/svg";
   const image = document.createElementNS(space, "svg");

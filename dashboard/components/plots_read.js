@@ -8,7 +8,7 @@ class Panel {
     this.root = made("div", "panel");
     this.name = made("p", "name");
     this.canvas = made("canvas");
-    this.canvas.setAttribute("aria-hidden", "true"); // the layer above it speaks for it
+    this.canvas.setAttribute("aria-hidden", "true"); // the slider above it describes it
     this.cursors = made("div", "cursors");
     this.line = made("i", "line");
     this.pins = made("div", "pins");
@@ -40,7 +40,7 @@ class Panel {
       from = null;
       this.selected.hidden = true;
       if (begun === null || !this.to || Math.abs(event.offsetX - begun) <= 6) return;
-      this.dragged = true; // the click that follows is none
+      this.dragged = true; // ignore the click event that follows a drag
       const ends = [begun, event.offsetX].map((at) => this.to.x.value(within(this.to.box.left, at, this.to.box.right)));
       this.plots.zoomTo(ends.sort((a, b) => a - b));
     });
@@ -64,7 +64,7 @@ class Panel {
     this.selected.style.width = `${Math.abs(to - from)}px`;
   }
 
-  // Arrows read along the curves, Enter goes to the epoch there, plus and minus zoom.
+  // Arrow keys move the cursor, Enter goes to its epoch, plus and minus zoom.
   key(event) {
     if (!this.to) return;
     const { box, x } = this.to;
@@ -89,7 +89,7 @@ class Panel {
     event.preventDefault();
   }
 
-  // What is to be drawn: curves, the spans of both axes, signs.
+  // Sets the curves, the ranges of both axes and the signs.
   set(chart, curves, spanX, spanY, pins) {
     Object.assign(this, { chart, curves, spanX, spanY, marks: pins });
     this.stale = true;
@@ -114,7 +114,7 @@ class Panel {
     this.read(this.at ?? null);
   }
 
-  // A line where the page's epoch is; more than one where the runs are at different places then.
+  // Draws a line at the page's epoch; several lines if the runs have different positions at it.
   cursor() {
     const { to, plots } = this;
     if (!to || plots.epoch === null) return;
@@ -135,7 +135,7 @@ class Panel {
     });
   }
 
-  // The curve that is closest to a pixel; undefined where there is none.
+  // The curve closest to a pixel; undefined if there is none.
   nearest(pixelX, pixelY) {
     const x = this.to.x.value(pixelX);
     let best;
@@ -147,7 +147,7 @@ class Panel {
     return best;
   }
 
-  // The values at a place of the axis, or none of them.
+  // Shows the values at a position of the axis; null hides them.
   read(x, bold) {
     this.at = x;
     const { to, line, box, plots } = this;
@@ -186,7 +186,7 @@ class Panel {
     return row;
   }
 
-  // Signs that would lie on each other stand side by side; the bars below them say how long it lasted.
+  // Draws the signs, side by side where they would overlap, with bars below them for the duration.
   drawPins() {
     const { to, plots } = this;
     const focused = [...this.pins.querySelectorAll("button")].findIndex((button) => button.matches(":focus"));
@@ -226,7 +226,7 @@ class Panel {
   }
 }
 
-// What is alike has one sign; the words say the rest.
+// One sign per kind of event; the tooltip says the rest.
 const SIGNS = {
   diverged: "✕",
   saturated: "▲",

@@ -1,4 +1,4 @@
-// A chart to take away: its numbers as CSV, its picture as PNG.
+// Downloads of a chart: its numbers as CSV, its picture as PNG.
 
 function download(name, content, kind) {
   const link = made("a");
@@ -10,14 +10,14 @@ function download(name, content, kind) {
 
 const fileName = (title, end) => `${title.toLowerCase().replace(/[^a-z0-9]+/g, "_").replace(/^_|_$/g, "")}.${end}`;
 
-// A cell as spreadsheets read it, never as a formula.
+// A CSV cell, quoted so that a spreadsheet never reads it as a formula.
 function cell(value) {
   const text = typeof value === "number" ? String(Number(value.toPrecision(7))) : value;
   const safe = typeof value === "string" && /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
   return /[",\n\r]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 
-// Every point that is drawn, one a line.
+// Every drawn point, one per line.
 function toCsv(chart, curves, lanes, view) {
   const lines = [["run", "curve", view.along, chart.title]];
   for (const curve of curves) {
@@ -35,7 +35,7 @@ function toCsv(chart, curves, lanes, view) {
   return lines.map((line) => `${line.map(cell).join(",")}\r\n`).join("");
 }
 
-// The chart with its title and legend on the page's ground, twice as fine as a screen.
+// The chart with its title and legend on the page's background, at twice the screen's resolution.
 function toPng(chart, panels, plots) {
   const colours = look(plots.root);
   const columns = Math.min(panels.length, 3);

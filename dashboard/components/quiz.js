@@ -1,9 +1,9 @@
-// R and G press the buttons of the picture that is shown. Streamlit keeps R for itself, so the keys are caught before it.
+// The keys R and G press the buttons of the current image. Streamlit uses R itself, so the keys are caught before it.
 
 const ANSWERS = { r: "real", g: "generated" };
-const PATIENCE = 3000; // ms: a picture may be there before its buttons are
+const PATIENCE = 3000; // ms: an image may appear before its buttons
 
-let pressed = null; // the picture that was answered last: the second of two quick keys is not for the next one, unseen
+let pressed = null; // the image answered last: the second of two quick keys must not answer the next image unseen
 
 function shown() {
   return document.querySelector(".quiz-one[data-number]")?.dataset.number;
@@ -14,7 +14,7 @@ function press(answer, number, until) {
   const button = document.querySelector(`.st-key-answer-${answer}-${number} button`);
   if (button && !button.disabled) {
     button.click();
-    // Should the click be lost on its way, the keys work again.
+    // If the click is lost, the keys work again.
     setTimeout(() => { if (pressed === number) pressed = null; }, PATIENCE);
   } else if (performance.now() < until) {
     setTimeout(press, 30, answer, number, until);

@@ -1,4 +1,4 @@
-// How real discriminators find images: shares of training, held-out and generated ones by score, at the page's epoch.
+// Histograms of the discriminators' scores of training, held-out and generated images, at the page's epoch.
 
 const STROKES = { real: "solid", held_out: "dash", generated: "solid" };
 
@@ -24,8 +24,8 @@ class Scores {
     this.cards.style.setProperty("--columns", Math.min(Math.max(runs.length, 1), 4));
     this.cards.classList.toggle("alone", runs.length === 1);
     this.title = title;
-    const asked = address.get("epoch");
-    const begun = window.ganrayEpoch ?? (asked === null ? NaN : Number(asked));
+    const requested = address.get("epoch");
+    const begun = window.ganrayEpoch ?? (requested === null ? NaN : Number(requested));
     this.epoch = Number.isFinite(begun) ? begun : Infinity;
     this.draw();
   }
@@ -36,7 +36,8 @@ class Scores {
       const [word, colour] = kinds[kind] ?? [run.word, run.colour];
       return { kind, word, colour, values: unpacked(text) };
     });
-    // One scale for all epochs; an untrained discriminator, to whom all are alike, would press them flat.
+    // One scale for all epochs but epoch 0: an untrained discriminator gives all images one score, whose high bar would
+    // flatten the rest.
     let most = 0;
     const used = new Set();
     run.epochs.forEach((epoch, row) => {
@@ -95,8 +96,8 @@ class Scores {
     const words = there.map(([{ word }, values]) => `${word.toLowerCase()} images ${written(middle(values))} on average`);
     const canvas = card.querySelector("canvas");
     canvas.setAttribute("aria-label", `Scores of ${run.label} at epoch ${epoch}: ${words.join(", ")}`);
-    const patches = run.word === "Translated" ? "The mean of an image's patches, both domains. " : "";
-    card.querySelector(".words").textContent = `${patches}Right of ${run.boundary} it takes an image for real.`;
+    const patches = run.word === "Translated" ? "Means over the patches of an image, both domains. " : "";
+    card.querySelector(".words").textContent = `${patches}Above ${run.boundary} it classifies an image as real.`;
   }
 
   paint(canvas, run, there, colours) {

@@ -33,8 +33,8 @@ class Stage {
     this.stops = [...new Set(this.cards.flatMap((one) => one.epochs))].sort((a, b) => a - b);
     this.columns = columns;
     this.look.update(this.stops, real.length > 0);
-    const asked = address.get("epoch");
-    const begun = window.ganrayEpoch ?? (asked === null ? NaN : Number(asked));
+    const requested = address.get("epoch");
+    const begun = window.ganrayEpoch ?? (requested === null ? NaN : Number(requested));
     this.epoch = Number.isFinite(begun) ? begun : (this.stops.at(-1) ?? 0);
     this.fetch();
     this.draw();
@@ -58,18 +58,18 @@ class Stage {
     this.epoch = epoch;
     if (moved) this.later();
     if (final && moved) this.fetch();
-    // Who follows a link wants to see the samples of that epoch, wherever on the page it stood.
+    // A link to an epoch may be far from the samples: bring them into view.
     if (from === "link") this.find("cards").scrollIntoView({ block: "nearest" });
   }
 
-  // All frames, those nearest to the epoch first.
+  // Requests all frames, those nearest to the epoch first.
   fetch() {
     const found = this.cards.flatMap((card) => card.epochs.map((epoch) => [Math.abs(epoch - this.epoch), card, epoch]));
     found.sort((a, b) => a[0] - b[0]);
     this.frames.plan(found.map(([, card, epoch]) => card.address(epoch)));
   }
 
-  // Once a frame of the screen, however often it is asked for.
+  // Draws at most once per animation frame.
   later() {
     this.due ??= requestAnimationFrame(() => {
       this.due = null;
@@ -83,7 +83,7 @@ class Stage {
     const there = [...grid.children];
     if (there.length !== shown.length || shown.some((card, index) => card.root !== there[index])) {
       grid.replaceChildren(...shown.map((card) => card.root));
-      // Alone, as on the page of one run, a sheet takes all the room there is, beside real images half of it.
+      // On the Run page a single sheet takes the full width, or half of it beside real images.
       const alone = this.columns === 1;
       grid.classList.toggle("alone", alone);
       grid.style.setProperty("--columns", alone ? shown.length : this.columns);

@@ -1,23 +1,23 @@
-// How the parts of a page move together, in the browser alone.
+// The epoch and the address that the elements of a page share, without the server.
 //
-// The scrubber is the only one that decides which epoch it is. It puts it into window.ganrayEpoch and tells it:
+// Only the scrubber sets the epoch. It stores it in window.ganrayEpoch and sends an event on window:
 //
-//     ganray:epoch  {epoch, final, from}   epoch: a whole number; final: false while dragging or playing;
+//     ganray:epoch  {epoch, final, from}   epoch: an integer; final: false while dragging or playing;
 //                                          from: "stage", "curves" or "link"
 //
-// Who wants another epoch asks for it, with a number that need not be whole, and may say who asks:
+// Another element requests an epoch with an event. The number need not be an integer, and `from` is optional:
 //
 //     ganray:seek   {epoch, from}
 //
-// An element with data-epoch-link="12" asks when it is clicked, or when Enter or the space bar is pressed on it.
-// Who is drawn later begins with window.ganrayEpoch. At rest the epoch stands in the page's address; so do the other
-// things a reader has set here: what is opened elsewhere shows the same.
+// An element with data-epoch-link="12" requests its epoch on a click, on Enter and on the space bar.
+// An element that is drawn later starts at window.ganrayEpoch. When the scrubber rests, the page's address holds the
+// epoch. It also holds the reader's other settings, so that the address opens the same view elsewhere.
 
 const address = {
   get(name) {
     return new URLSearchParams(location.search).get(name);
   },
-  // null takes a name away.
+  // null removes a name.
   set(values) {
     const url = new URL(location.href);
     for (const [name, value] of Object.entries(values)) {
@@ -30,13 +30,13 @@ const address = {
 
 const within = (low, value, high) => Math.min(Math.max(value, low), high);
 
-// The entry of an ascending list that is closest, the earlier of two; undefined of an empty one.
+// The closest entry of an ascending list, the earlier of two equally close ones; undefined for an empty list.
 function nearest(list, wanted) {
   const farther = (best, at) => best === undefined || Math.abs(at - wanted) < Math.abs(best - wanted);
   return list.reduce((best, at) => (farther(best, at) ? at : best), undefined);
 }
 
-// The number of a range, and how much of its track is drawn as done.
+// Sets the value of a range input, and the share of its track that is filled.
 function slide(range, value) {
   range.value = String(value);
   range.style.setProperty("--done", (value - range.min) / (range.max - range.min || 1));
@@ -46,8 +46,8 @@ function seek(epoch, from) {
   window.dispatchEvent(new CustomEvent("ganray:seek", { detail: { epoch, from } }));
 }
 
-// An instance for each element, told of every new data. Streamlit runs the cleanup of a run that another has overtaken:
-// only that of the last run may end the instance.
+// Makes one instance per element and updates it with all new data. Streamlit also calls the cleanup of a run that a
+// newer run has replaced, so only the cleanup of the newest run may close the instance.
 function mounted(make) {
   const instances = new WeakMap();
   return ({ data, parentElement }) => {

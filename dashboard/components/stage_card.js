@@ -1,15 +1,16 @@
-// A card: one run's sheet at an epoch, windowed or as the difference from another epoch, at the sheet's own pixels.
+// A card: the sheet of one run at an epoch, with window and level or as the difference from another epoch, drawn at the
+// resolution of the file.
 
 const PADDING = 2; // between and around the pictures of a sheet
 const GENERATED = { columns: 4, rows: 4 };
 const TRANSLATED = { columns: 6, rows: 4 }; // three pictures, in two directions
 
-// From darker through unchanged to brighter, told apart by colour-blind eyes (after ColorBrewer's PuOr, turned round).
+// From darker through unchanged to brighter: ColorBrewer's PuOr reversed, which colour-blind readers can distinguish.
 const COLOURS = [
   [45, 0, 75], [84, 39, 136], [128, 115, 172], [178, 171, 210], [247, 247, 247],
   [253, 184, 99], [224, 130, 20], [179, 88, 6], [127, 59, 8],
 ];
-const STRONGEST = 0.3; // of the grey scale: the strongest colours
+const STRONGEST = 0.3; // difference with the strongest colours, as a share of the grey scale
 
 // 511 colours for a difference of -255 to 255.
 const DIFFERENCE = Array.from({ length: 511 }, (_, index) => {
@@ -32,13 +33,13 @@ class Card {
     this.headings = made("div", "headings");
     this.canvas = document.createElement("canvas");
     this.canvas.setAttribute("role", "img");
-    // Read again and again where it is windowed: kept in memory, not on the graphics card.
+    // The canvas is read often (window, difference), which is faster from memory than from the graphics card.
     this.context = this.canvas.getContext("2d", { willReadFrequently: true });
     this.view = made("div", "view");
     this.view.tabIndex = 0;
     this.view.setAttribute("role", "group");
     this.view.append(this.canvas);
-    this.missing = made("p", "missing", "no picture here (yet)");
+    this.missing = made("p", "missing", "no image yet");
     this.at = made("p", "at");
     this.lock = made("p", "lock");
     this.facts = made("div", "facts");
@@ -47,7 +48,7 @@ class Card {
     this.shown = undefined;
   }
 
-  // run: as stage.py describes it, or real images with one file.
+  // run: the data from grids.describe, or real images with one file.
   update(run) {
     this.run = run;
     this.frames = new Map(run.frames ?? []);
@@ -68,7 +69,7 @@ class Card {
     if (!this.drawn) this.reserve();
   }
 
-  // The two directions of a translator's sheet, and what its six columns show.
+  // Writes the headings of a translator's sheet: its two directions and its six columns.
   write(ways, steps) {
     this.headings.hidden = !ways;
     if (!ways) return;
@@ -76,7 +77,7 @@ class Card {
     this.headings.replaceChildren(...titles, ...[...steps, ...steps].map((word) => made("span", "", word)));
   }
 
-  // The sheet's room before it is there: nothing jumps when it comes.
+  // Reserves the space of the sheet, so that the page does not jump when the sheet arrives.
   reserve() {
     const { columns, rows } = this.layout;
     const pitch = this.run.size + PADDING;
@@ -97,7 +98,7 @@ class Card {
     return epoch === undefined ? undefined : this.run.base + this.frames.get(epoch);
   }
 
-  // Draws the sheet nearest to the epoch if it is there; whether it still has to be waited for.
+  // Draws the sheet nearest to the epoch if it is loaded; returns whether it is still loading.
   draw(epoch, look, frames) {
     const at = this.nearest(epoch);
     const address = this.address(at);
@@ -108,7 +109,7 @@ class Card {
     const waiting = bitmap === undefined || (since !== undefined && before === undefined);
     this.root.setAttribute("aria-busy", String(waiting));
     if (waiting) return true;
-    this.say(at, epoch, since);
+    this.label(at, epoch, since);
     this.missing.hidden = bitmap !== null;
     this.view.hidden = bitmap === null;
     if (bitmap === null) {
@@ -122,7 +123,7 @@ class Card {
     return false;
   }
 
-  say(at, epoch, since) {
+  label(at, epoch, since) {
     const { file, label, ways, steps } = this.run;
     this.root.dataset.epoch = file ? "" : (at ?? "");
     if (file) this.at.textContent = "of every epoch";
@@ -134,25 +135,25 @@ class Card {
     const shows = ways ? `: ${steps[0]}, ${steps[1]} and ${steps[2]}, ${directions}` : "";
     const less = since === undefined ? "" : `, its difference from epoch ${since}`;
     this.canvas.setAttribute("aria-label", what + shows + less);
-    this.count(at);
+    this.writeNumbers(at);
   }
 
-  // The run's numbers at this epoch, where the page gave some.
-  count(at) {
-    const told = this.run.facts;
-    this.facts.hidden = !told;
-    if (!told) return;
-    const column = told.epochs.indexOf(at);
+  // Writes the run's numbers at this epoch, if the page has some.
+  writeNumbers(at) {
+    const numbers = this.run.facts;
+    this.facts.hidden = !numbers;
+    if (!numbers) return;
+    const column = numbers.epochs.indexOf(at);
     const table = made("table");
-    table.append(made("caption", "", `${told.title} at epoch ${at}`));
-    for (const [name, values] of told.rows) {
+    table.append(made("caption", "", `${numbers.title} at epoch ${at}`));
+    for (const [name, values] of numbers.rows) {
       const row = made("tr");
       const head = made("th", "", name);
       head.scope = "row";
       row.append(head, made("td", "", column < 0 ? "–" : values[column]));
       table.append(row);
     }
-    this.facts.replaceChildren(table, made("p", "note", told.note));
+    this.facts.replaceChildren(table, made("p", "note", numbers.note));
   }
 
   paint(bitmap, before, look) {
@@ -169,7 +170,7 @@ class Card {
     else this.context.putImageData(windowed(draw(bitmap), look), 0, 0);
   }
 
-  // Zoom and pan in shares of the sheet, so that sheets of any size move alike.
+  // Zooms and pans in shares of the sheet, so that sheets of any size show the same part.
   place({ zoom, x, y }) {
     const shift = (at) => `${(0.5 - at * zoom) * 100}%`;
     this.canvas.style.transform = zoom === 1 ? "" : `translate(${shift(x)}, ${shift(y)}) scale(${zoom})`;
@@ -179,22 +180,22 @@ class Card {
     this.headings.classList.toggle("zoomed", zoom > 1);
   }
 
-  // The samples of the sheet: of a translator three pictures each.
+  // The number of samples of the sheet; a translator's sample has three pictures.
   get samples() {
     const { columns, rows } = this.layout;
     return columns * rows / (this.run.domains ? 3 : 1);
   }
 
-  // Where a sample is: [left, top, width, height] in pixels of the sheet.
+  // The box of a sample: [left, top, width, height] in pixels of the sheet.
   box(sample) {
     const across = this.run.domains ? 2 : this.layout.columns;
     const pictures = this.run.domains ? 3 : 1;
-    const pitch = Math.floor((this.canvas.width - PADDING) / this.layout.columns); // as the file has it
+    const pitch = Math.floor((this.canvas.width - PADDING) / this.layout.columns); // of the file, not of the config
     const left = PADDING + (sample % across) * pictures * pitch;
     return [left, PADDING + Math.floor(sample / across) * pitch, pictures * pitch - PADDING, pitch - PADDING];
   }
 
-  // The sample at a point of the sheet, in shares of it.
+  // The sample at a point, whose coordinates are shares of the sheet.
   sampleAt(x, y) {
     const { columns, rows } = this.layout;
     const across = this.run.domains ? 2 : columns;
@@ -213,7 +214,7 @@ function windowed(picture, { window, level }) {
   return picture;
 }
 
-// Of the means of the bands, as colours.
+// The difference of the means of the colour channels, as colours.
 function difference(picture, before) {
   const { data } = picture;
   for (let place = 0; place < data.length; place += 4) {

@@ -1,29 +1,29 @@
-// The frames: each is fetched once, those near the epoch first, and decoded once while there is room.
+// The frames: each is fetched once, those near the epoch first. Decoded frames are cached up to a limit.
 
-const blobs = new Map(); // address -> what was fetched; null: there is no such picture
-const bitmaps = new Map(); // address -> ImageBitmap, the ones used last at the end
-const MOST_PIXELS = 40e6; // of decoded frames, four bytes each
-const AT_ONCE = 6; // requests
+const blobs = new Map(); // address -> Blob; null: there is no such image
+const bitmaps = new Map(); // address -> ImageBitmap, the most recently used ones last
+const MOST_PIXELS = 40e6; // pixels of all decoded frames, four bytes each
+const AT_ONCE = 6; // parallel requests
 const TRIES = 4;
 let pixels = 0;
 
 class Frames {
-  // arrived: called when a frame that was asked for can be had.
+  // arrived: called when a requested frame is ready.
   constructor(arrived) {
     this.arrived = arrived;
     this.queue = [];
-    this.asked = new Set(); // being fetched or decoded
+    this.pending = new Set(); // being fetched or decoded
     this.tries = new Map();
     this.ended = false;
   }
 
-  // All frames of the page, the most urgent first.
+  // addresses: all frames of the page, the most urgent first.
   plan(addresses) {
-    this.queue = addresses.filter((address) => !blobs.has(address) && !this.asked.has(address));
+    this.queue = addresses.filter((address) => !blobs.has(address) && !this.pending.has(address));
     this.pump();
   }
 
-  // The frame; null if there is none, undefined while it is on its way.
+  // Returns the frame; null if there is none, undefined while it is loading.
   get(address) {
     const bitmap = bitmaps.get(address);
     if (bitmap) {
@@ -32,7 +32,7 @@ class Frames {
       return bitmap;
     }
     if (blobs.get(address) === null) return null;
-    if (this.asked.has(address)) return undefined;
+    if (this.pending.has(address)) return undefined;
     if (blobs.has(address)) this.decode(address);
     else {
       this.queue = [address, ...this.queue.filter((other) => other !== address)];
@@ -41,17 +41,17 @@ class Frames {
     return undefined;
   }
 
-  // How many are still to come.
+  // The number of frames that are still loading.
   get left() {
-    return this.queue.length + this.asked.size;
+    return this.queue.length + this.pending.size;
   }
 
   pump() {
-    while (!this.ended && this.queue.length && this.asked.size < AT_ONCE) this.fetch(this.queue.shift());
+    while (!this.ended && this.queue.length && this.pending.size < AT_ONCE) this.fetch(this.queue.shift());
   }
 
   async fetch(address) {
-    this.asked.add(address);
+    this.pending.add(address);
     try {
       const answer = await fetch(address);
       if (answer.status >= 500) throw new Error(answer.statusText);
@@ -60,18 +60,18 @@ class Frames {
       this.again(address);
       return;
     }
-    this.asked.delete(address);
+    this.pending.delete(address);
     this.pump();
     if (blobs.get(address) && pixels < 0.8 * MOST_PIXELS) await this.decode(address);
     else this.arrived(address);
   }
 
-  // The server may be starting again: a little later, and not for ever.
+  // Retries later, because the server may be restarting; gives up after TRIES attempts.
   again(address) {
     const tries = (this.tries.get(address) ?? 0) + 1;
     this.tries.set(address, tries);
     setTimeout(() => {
-      this.asked.delete(address);
+      this.pending.delete(address);
       if (this.ended) return;
       if (tries < TRIES) this.queue.push(address);
       else {
@@ -83,9 +83,9 @@ class Frames {
   }
 
   async decode(address) {
-    this.asked.add(address);
+    this.pending.add(address);
     try {
-      // The numbers of the file as they are: no colour management, which would change them.
+      // Colour management would change the pixel values.
       const how = { colorSpaceConversion: "none", premultiplyAlpha: "none" };
       const bitmap = await createImageBitmap(blobs.get(address), how);
       bitmaps.set(address, bitmap);
@@ -94,14 +94,14 @@ class Frames {
     } catch {
       blobs.set(address, null);
     }
-    this.asked.delete(address);
+    this.pending.delete(address);
     if (!this.ended) {
       this.pump();
       this.arrived(address);
     }
   }
 
-  // The frames that were used least recently make room.
+  // Drops the least recently used frames.
   forget(kept) {
     for (const [address, bitmap] of bitmaps) {
       if (pixels <= MOST_PIXELS) return;

@@ -1,4 +1,4 @@
-// One sample of a run large, beside the same one of the other runs: cut out of the cards' canvases.
+// The dialog with one large sample of a run beside the same sample of the other runs, copied from the cards' canvases.
 
 class Large {
   // stage: has cards, epoch and stops.
@@ -6,7 +6,7 @@ class Large {
     this.find = (name) => root.querySelector(`.${name}`);
     this.stage = stage;
     this.dialog = this.find("large");
-    this.first = null; // the large one's card
+    this.first = null; // the card of the large sample
     this.sample = 0;
     const on = (name, hear) => this.find(name).addEventListener("click", hear);
     on("close", () => this.dialog.close());
@@ -20,12 +20,12 @@ class Large {
       this.first = null;
     });
     this.dialog.addEventListener("click", (event) => {
-      if (event.target === this.dialog) this.dialog.close(); // beside it
+      if (event.target === this.dialog) this.dialog.close(); // a click beside the dialog
     });
     this.dialog.addEventListener("keydown", (event) => this.key(event));
   }
 
-  // What the address asks for, once the cards are there.
+  // Opens the sample in the address; called when the cards exist.
   restore() {
     const [sample, name] = [address.get("sample"), address.get("large")];
     if (!/^\d{1,3}$/.test(sample ?? "")) return;
@@ -53,25 +53,25 @@ class Large {
   }
 
   key(event) {
-    const deeds = {
+    const actions = {
       ArrowLeft: () => this.step(-1),
       ArrowRight: () => this.step(1),
       ArrowUp: () => this.turn(-1),
       ArrowDown: () => this.turn(1),
     };
-    if (!deeds[event.key]) return;
+    if (!actions[event.key]) return;
     event.preventDefault();
-    deeds[event.key]();
+    actions[event.key]();
   }
 
-  // Again after every change of the cards.
+  // Called after every change of the cards.
   draw() {
     if (!this.first) return;
     if (!this.stage.cards.includes(this.first)) {
-      this.dialog.close(); // its run was taken from the choice
+      this.dialog.close(); // its run is no longer chosen
       return;
     }
-    this.find("what").textContent = 
+    this.find("what").textContent =
       `Sample ${this.sample + 1} of ${this.first.samples}, epoch ${this.stage.epoch}`;
     const beside = [...this.stage.cards, ...this.stage.realShown].filter((card) => this.comparable(card));
     const others = made("div", "others");
@@ -120,10 +120,10 @@ class Large {
 
   name(card) {
     const { file, label } = card.run;
-    return file ? `the images beside, ${label}` : `${label} at epoch ${card.root.dataset.epoch}`;
+    return file ? `the images of ${label}` : `${label} at epoch ${card.root.dataset.epoch}`;
   }
 
-  // The epoch, the class or direction, and whether it is drawn from the same latent or input as the large one.
+  // The epoch, the class or direction, and whether the latent vector or input is that of the large sample.
   notes(card) {
     const { run } = card;
     if (run.file) return run.title;
@@ -135,7 +135,7 @@ class Large {
     }
     if (card !== this.first) {
       const same = run.inputs === this.first.run.inputs;
-      const what = run.domains ? "input" : "latent";
+      const what = run.domains ? "input" : "latent vector";
       found.push(same ? `the same ${what}` : `another ${what} (seed ${run.seed})`);
     }
     return found.join(", ");

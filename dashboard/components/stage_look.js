@@ -1,5 +1,5 @@
-// The look that all sheets share: zoom and place, window and level, the epoch to take the difference from. It is kept
-// in the address.
+// The view that all sheets share: zoom and position, window and level, the epoch of the difference. The page's address
+// keeps it.
 
 const MOST_ZOOM = 8;
 
@@ -40,7 +40,7 @@ class Look {
     return this.window === 1 && this.level === 0.5;
   }
 
-  // The epochs there are, and whether there are real images to show.
+  // stops: the epochs that have a sheet; real: whether real images are available.
   update(stops, real) {
     this.stops = stops;
     const options = [["", "no epoch"], ...stops.map((stop) => [String(stop), `epoch ${stop}`])];
@@ -52,7 +52,7 @@ class Look {
       }),
     );
     if (this.against !== null && stops.length) this.against = nearest(stops, this.against);
-    // Who has just said where the data is wants to see it.
+    // The reader has just entered the path of the data: show the real images.
     if (real && this.find("beside").hidden && this.known) {
       this.find("look").open = true;
       this.set({ real: true });
@@ -77,7 +77,7 @@ class Look {
     this.y = within(half, y, 1 - half);
   }
 
-  // About a point of the sheet, which stays where it is; the middle of what is seen if none is named.
+  // Zooms about a point of the sheet, which stays fixed; by default the centre of the visible part.
   enlarge(factor, x = this.x, y = this.y) {
     const before = this.zoom;
     const zoom = within(1, this.zoom * factor, MOST_ZOOM);
@@ -85,7 +85,7 @@ class Look {
     this.set({});
   }
 
-  // By shares of what is seen.
+  // x, y: shares of the visible part.
   pan(x, y) {
     this.put(this.zoom, this.x + x / this.zoom, this.y + y / this.zoom);
     this.set({});
@@ -100,7 +100,7 @@ class Look {
     this.find("level-is").textContent = percent(this.level);
     this.find("against").value = this.against === null ? "" : String(this.against);
     this.find("real").checked = this.real;
-    // A difference has colours of its own.
+    // A difference has its own colours.
     for (const name of ["window", "level"]) this.find(name).disabled = this.against !== null;
     this.find("legend").hidden = this.against === null;
     const strongest = Math.round(STRONGEST * 100);
@@ -109,7 +109,7 @@ class Look {
   }
 
   close() {
-    clearTimeout(this.later); // the address is another page's by then
+    clearTimeout(this.later); // by then the address belongs to another page
   }
 
   keep() {
@@ -125,17 +125,17 @@ class Look {
   }
 }
 
-// What the mouse, fingers and keys do on a sheet. open: shows the sample at a point of the sheet.
+// Handles mouse, touch and keys on a sheet. open(card, sample): shows a sample large.
 function handle(card, look, open) {
   const { view } = card;
-  const fingers = new Map(); // what is down: where it was last
-  let moved = false; // a press that went nowhere opens a sample
+  const fingers = new Map(); // pointer id -> its last position
+  let moved = false; // a press without a movement opens a sample
   const point = ({ clientX, clientY }) => {
     const box = view.getBoundingClientRect();
     const at = (share, middle) => middle + (share - 0.5) / look.zoom;
     return [at((clientX - box.left) / box.width, look.x), at((clientY - box.top) / box.height, look.y)];
   };
-  // The middle of two fingers, and how far they are apart.
+  // The midpoint of two fingers and their distance.
   const spread = () => {
     const [one, other] = [...fingers.values()];
     return {
@@ -144,7 +144,7 @@ function handle(card, look, open) {
       wide: Math.hypot(one.clientX - other.clientX, one.clientY - other.clientY) || 1,
     };
   };
-  // What was between the fingers stays between them.
+  // The point between the fingers stays between them.
   const pinch = (finger, { clientX, clientY }) => {
     const before = spread();
     const [x, y] = point(before);

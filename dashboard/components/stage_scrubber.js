@@ -1,4 +1,4 @@
-// The scrubber: decides which epoch the page shows. What it says and hears: see the top of the joined module.
+// The scrubber sets the epoch of the page. stage_address.js documents its events.
 
 class Scrubber {
   constructor(root) {
@@ -30,11 +30,11 @@ class Scrubber {
       if (event.key === "Enter" || event.key === " ") this.linked(event);
     });
     const speed = this.find("speed");
-    const asked = address.get("speed");
-    if ([...speed.options].some((option) => option.value === asked)) speed.value = asked;
+    const requested = address.get("speed");
+    if ([...speed.options].some((option) => option.value === requested)) speed.value = requested;
   }
 
-  // The runs have changed, or one has grown.
+  // Called when the runs change or one of them gets a new sheet.
   update({ stops, last }) {
     const first = this.stops === null;
     const stood = !first && this.epoch === this.last;
@@ -45,14 +45,14 @@ class Scrubber {
     this.find("bar").hidden = last === 0;
     this.find("none").hidden = last !== 0;
     if (first) this.fromAddress();
-    // Who stood at the end stays at the end, others stay where they are.
+    // A reader at the last epoch follows the training; other readers keep their epoch.
     else this.move(stood ? last : this.epoch, pinned, "stage");
   }
 
   fromAddress() {
-    const asked = address.get("epoch");
-    const known = asked !== null && /^\d{1,9}$/.test(asked);
-    this.move(known ? Number(asked) : this.last, known, "stage");
+    const requested = address.get("epoch");
+    const known = requested !== null && /^\d{1,9}$/.test(requested);
+    this.move(known ? Number(requested) : this.last, known, "stage");
   }
 
   move(epoch, final, from) {
@@ -67,7 +67,7 @@ class Scrubber {
     window.dispatchEvent(new CustomEvent("ganray:epoch", { detail: { epoch: this.epoch, final, from } }));
   }
 
-  // While the mouse draws, the epochs that some run has a sheet of are caught; a screen reader's steps are steps.
+  // A drag snaps to epochs that have a sheet. A screen reader changes the value by one: a step to the next sheet.
   dragged(value) {
     this.pause();
     if (!this.pressed && Math.abs(value - this.epoch) === 1) this.step(value - this.epoch);
@@ -86,7 +86,7 @@ class Scrubber {
 
   key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const deeds = {
+    const actions = {
       ArrowRight: () => this.step(1),
       ArrowUp: () => this.step(1),
       ArrowLeft: () => this.step(-1),
@@ -97,12 +97,12 @@ class Scrubber {
       End: () => this.settle(this.last),
       " ": () => this.toggle(),
     };
-    if (!deeds[event.key]) return;
+    if (!actions[event.key]) return;
     event.preventDefault();
-    deeds[event.key]();
+    actions[event.key]();
   }
 
-  // A tenth of the way.
+  // Moves by a tenth of the range.
   leap(way) {
     this.settle(nearest(this.stops, this.epoch + way * Math.max(1, this.last / 10)));
   }
@@ -134,7 +134,7 @@ class Scrubber {
     this.wait(performance.now());
   }
 
-  // A picture that is still on its way is waited for, but not for ever.
+  // Waits for sheets that are still loading, at most four seconds.
   wait(since) {
     const pause = 1000 / Number(this.find("speed").value);
     this.timer = setTimeout(() => {

@@ -1,4 +1,4 @@
-// Tells the server where the reader stands: the epoch of the stage and the address, which scrubbing changes unseen by it.
+// Sends the epoch of the stage and the page's address to the server, which does not notice the scrubber.
 
 export default function ({ data, setStateValue }) {
   const tell = () => {

@@ -1,4 +1,4 @@
-"""What Streamlit starts where only the package is installed, in a folder that holds nothing else.
+"""The script that Streamlit starts in the installed package, alone in its folder.
 
-Streamlit reads .streamlit/config.toml beside the file that it is given, and puts the file's folder on the import path.
+Streamlit reads .streamlit/config.toml beside the script and puts the script's folder on the import path.
 """

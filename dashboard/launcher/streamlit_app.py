@@ -1,4 +1,4 @@
-"""The app of the installed package, as streamlit_app.py at the top of the repository is that of a clone."""
+"""The app of the installed package; in a clone it is streamlit_app.py at the top of the repository."""
 
 import streamlit as st
 

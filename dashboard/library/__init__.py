@@ -1,1 +1,1 @@
-"""What the pages read of run folders, evaluations and data."""
+"""Reading of run folders, evaluations and data for the pages."""

@@ -1,4 +1,4 @@
-"""Where a run's data is on this machine, if it is: nothing is fetched for it."""
+"""Location of a run's data on this machine. Nothing is downloaded."""
 
 import os
 from pathlib import Path
@@ -8,11 +8,11 @@ from gan_core.config import RunConfig
 from gan_core.data.readers import combined
 from gan_core.data.source import COMBINED
 
-DATA_VARIABLE = "GANRAY_DATA"  # names a folder that sources given by a relative path lie in
+DATA_VARIABLE = "GANRAY_DATA"  # the folder that relative paths of sources start from
 
 
 def is_here(source: str) -> bool:
-    """Whether a source can be read without leaving this machine: folders, a zip, or drawn pictures."""
+    """Whether a source can be read without a network: folders, a zip, or a phantom."""
     if source.startswith("phantom:"):
         return True
     if source.startswith(COMBINED):
@@ -24,9 +24,10 @@ def is_here(source: str) -> bool:
 
 
 def locate(config: RunConfig, folder: str = "") -> str:
-    """Where a run's data is on this machine; empty if it is not.
+    """Return the path of a run's data on this machine; "" if it is not here.
 
-    Looked for below `folder`, and in it where it holds the run's classes, below GANRAY_DATA, and where the run says.
+    The places, in order: below `folder`; `folder` itself if it has the run's classes; below GANRAY_DATA; the path in
+    the run's config.
     """
     source, places = config.source, []
     if not source.startswith(("phantom:", "hf:", COMBINED)) and not Path(source).is_absolute():

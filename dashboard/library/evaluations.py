@@ -1,6 +1,6 @@
-"""What evaluations say of several runs, as tables: rows of measures, floors, and who is best where that can be said.
+"""Tables of the evaluations of several runs: rows of measures, their floors, and the best cell where one is certain.
 
-`tables` are what the Evaluate page draws and `exports` writes; nothing here knows how they look.
+The Evaluate page draws these tables and `evaluation_files` writes them. This module does not format them.
 """
 
 import math
@@ -28,31 +28,31 @@ from dashboard.library.store import Entry
 from gan_core.evaluation.results import MEASURES, OWN, Direction, Evaluation, Fidelity, Measure, Scores
 
 ALL = "all"  # the images of every class together
-SECOND = "second opinion"  # the same by another extractor
+SECOND = "second opinion"  # the same measures by another extractor
 EVERYTHING = "everything"
 
 HOW_REAL, HOW_VARIED, HOW_USEFUL, COPIES = "How real?", "How varied?", "How useful?", "Does it copy?"
 TURNS, WHERE, HONEST, NEAR, TRUE = (
-    "Does it turn a classifier?",
-    "Where does it change the picture?",
-    "Is the way back honest?",
-    "How near does it come?",
-    "Is it true?",
+    "Does it flip a classifier?",
+    "Where does it change the image?",
+    "Is the cycle honest?",
+    "How close is it to real images?",
+    "Is it correct?",
 )
-# More is not always better, nor less: real images themselves are the mark.
+# Neither more nor less is always better: the values of real images are the reference.
 UNRANKED = frozenset({"density", "ms_ssim"})
 FIDELITY = {HOW_REAL: ("frechet", "kid", "precision", "density"), HOW_VARIED: ("recall", "coverage", "ms_ssim")}
-UNITS = frozenset({"ssim", "psnr", "both lungs"})  # of what is known to be true; all else there are shares
-UNBOUNDED = frozenset({"frechet", "kid", "density"})  # the others lie between 0 and 1
+UNITS = frozenset({"ssim", "psnr", "both lungs"})  # measures against the known truth that are not shares
+UNBOUNDED = frozenset({"frechet", "kid", "density"})  # all other measures are in [0, 1]
 
 
 @dataclass(frozen=True)
 class EvaluatedRun:
-    """A run with what was measured of it."""
+    """A run with its evaluation."""
 
     entry: Entry
     found: Evaluation
-    label: str  # unlike those of the others on the page
+    label: str  # unique on the page
 
 
 @dataclass(frozen=True)
@@ -63,29 +63,29 @@ class MeasureRow:
     title: str
     meaning: str
     cells: tuple[Measure | None, ...]
-    more: bool | None = None  # whether more is better; None where that cannot be said
-    shows: str = "number"  # number, share (between 0 and 1), percent
-    whole: bool = False  # its strips go from 0 to 1
-    group: str = ""  # rows of one group are drawn to one scale
-    best: int | None = None  # the cell that is better than all others, intervals and all
+    more: bool | None = None  # whether a higher value is better; None where neither is
+    shows: str = "number"  # number, share (in [0, 1]), percent
+    whole: bool = False  # the scale of its strips is [0, 1]
+    group: str = ""  # rows of one group share a scale
+    best: int | None = None  # index of the cell whose interval is better than all others and overlaps none
 
     @property
     def floor(self) -> float | None:
-        """What the cells are to be held against; None where they do not agree on it."""
+        """Return the reference value that all cells share; None where they have different ones."""
         floors = {cell.floor for cell in self.cells if cell}
         return floors.pop() if len(floors) == 1 else None
 
 
 @dataclass(frozen=True)
 class RunColumn:
-    """Whose numbers stand in a column."""
+    """The run of a column, and the direction if the run is a translator."""
 
     run: EvaluatedRun
-    way: Direction | None = None  # of a translator
+    way: Direction | None = None
 
     @property
     def direction(self) -> str:
-        """From where to where; empty of a generator."""
+        """Return "source → target"; "" for a generator."""
         return f"{self.way.source} → {self.way.target}" if self.way else ""
 
 
@@ -113,14 +113,14 @@ class MeasureTable:
 
     @property
     def one_floor(self) -> bool:
-        """Whether the floors of every row can stand in one column, as what real images score."""
+        """Whether each row has one floor, so that one column "Real images" can hold them all."""
         return not any(column.way for column in self.columns) and all(
             len({cell.floor for cell in row.cells if cell}) == 1 for row in self.rows
         )
 
 
 def generators(runs: Sequence[EvaluatedRun], scope: str = ALL) -> MeasureTable:
-    """Fidelity of all images, of a class or by the second opinion; utility and memorisation only of all images."""
+    """Return the table of generators: fidelity in a scope (see `scopes`); for ALL also utility and memorisation."""
     rank = not differences(runs, scope)
     found = [fidelity(run.found, scope) for run in runs]
     sections = []
@@ -130,20 +130,20 @@ def generators(runs: Sequence[EvaluatedRun], scope: str = ALL) -> MeasureTable:
             title, more, meaning = MEASURES[key]
             cells = tuple(one.measures.get(key) if one else None for one in found)
             row = MeasureRow(
-                key, title, meaning, cells, None if key in UNRANKED else more, _shows(key), key not in UNBOUNDED
+                key, title, meaning, cells, None if key in UNRANKED else more, _unit_of(key), key not in UNBOUNDED
             )
             rows.append(marked(row) if rank else row)
         sections.append(MeasureSection(question, tuple(rows)))
     if scope == ALL:
         sections += [
-            MeasureSection(HOW_USEFUL, tuple(_taught(runs, rank))),
-            MeasureSection(COPIES, tuple(_copied(runs))),
+            MeasureSection(HOW_USEFUL, tuple(_utility_rows(runs, rank))),
+            MeasureSection(COPIES, tuple(_memorisation_rows(runs))),
         ]
-    return _table([RunColumn(run) for run in runs], sections)
+    return _nonempty_table([RunColumn(run) for run in runs], sections)
 
 
 def class_rows(run: EvaluatedRun, classes: Sequence[str]) -> list[MeasureRow]:
-    """Precision, recall and coverage of one run, a cell for each class."""
+    """Return precision, recall and coverage of one run, with a cell for each class."""
     found = [run.found.fidelity.get(name) for name in classes]
     rows = []
     for key in ("precision", "recall", "coverage"):
@@ -153,41 +153,44 @@ def class_rows(run: EvaluatedRun, classes: Sequence[str]) -> list[MeasureRow]:
 
 
 def translators(runs: Sequence[EvaluatedRun]) -> MeasureTable:
-    """Audits, a column a direction. None is best: who turns a classifier more often may only cheat better."""
+    """Return the table of audits, with a column for each direction.
+
+    No cell is marked best: a translator that flips a classifier more often may only exploit its shortcuts better.
+    """
     columns = [RunColumn(run, way) for run in runs for way in run.found.audit]
     ways = [column.way for column in columns if column.way]
     judges = dict.fromkeys((flip.classifier, flip.sees) for way in ways for flip in way.flips)
     sections = [
-        MeasureSection(TURNS, tuple(_turned(ways, name, sees) for name, sees in judges if sees == EVERYTHING)),
+        MeasureSection(TURNS, tuple(_flip_row(ways, name, sees) for name, sees in judges if sees == EVERYTHING)),
         MeasureSection(
             WHERE,
-            tuple(_turned(ways, name, sees) for name, sees in judges if sees != EVERYTHING)
-            + _rows([way.change for way in ways], CHANGES, CHANGED, "percent", "change"),
+            tuple(_flip_row(ways, name, sees) for name, sees in judges if sees != EVERYTHING)
+            + _measure_rows([way.change for way in ways], CHANGES, CHANGED, "percent", "change"),
         ),
-        MeasureSection(HONEST, _rows([way.cycle for way in ways], CYCLES, CYCLE, "percent", "cycle")),
+        MeasureSection(HONEST, _measure_rows([way.cycle for way in ways], CYCLES, CYCLE, "percent", "cycle")),
         MeasureSection(
             NEAR,
-            _rows([way.distance for way in ways], DISTANCES, DISTANCE)
-            + _rows([way.untranslated for way in ways], UNTRANSLATED, DISTANCE),
+            _measure_rows([way.distance for way in ways], DISTANCES, DISTANCE)
+            + _measure_rows([way.untranslated for way in ways], UNTRANSLATED, DISTANCE),
         ),
-        MeasureSection(TRUE, _truths(ways)),
+        MeasureSection(TRUE, _truth_rows(ways)),
     ]
-    return _table(columns, sections)
+    return _nonempty_table(columns, sections)
 
 
 def fidelity(found: Evaluation, scope: str) -> Fidelity | None:
-    """Of all images, of a class, or by another extractor; None where that was not measured."""
+    """Return the fidelity of all images, of a class, or by the second extractor; None if it was not measured."""
     return found.second_opinion.get(ALL) if scope == SECOND else found.fidelity.get(scope)
 
 
 def scopes(runs: Sequence[EvaluatedRun]) -> list[str]:
-    """What fidelity was measured of, in any of the runs: all images first, the second opinion last."""
+    """Return the scopes of fidelity in any of the runs: all images first, then the classes, SECOND last."""
     classes = dict.fromkeys(name for run in runs for name in run.found.fidelity if name != ALL)
     return [ALL, *classes, *([SECOND] if any(run.found.second_opinion for run in runs) else [])]
 
 
 def differences(runs: Sequence[EvaluatedRun], scope: str = ALL) -> str:
-    """Why these runs' numbers cannot be held against each other, as a clause; empty if they can."""
+    """Return the reason, as a clause, why the numbers of these runs are not comparable; "" if they are."""
     found = [one for one in (fidelity(run.found, scope) for run in runs) if one]
     if len({run.found.fingerprint for run in runs}) > 1:
         return "they were measured against different real images"
@@ -199,7 +202,10 @@ def differences(runs: Sequence[EvaluatedRun], scope: str = ALL) -> str:
 
 
 def leaders(row: MeasureRow) -> tuple[int, ...]:
-    """The best cell and those whose intervals overlap with its own, the best first; empty where none can be ranked."""
+    """Return the indices of the best cell and of the cells whose intervals overlap its own, the best first.
+
+    Empty if the row has no order, fewer than two cells, or a cell without an interval.
+    """
     known = {index: cell for index, cell in enumerate(row.cells) if cell and _has_interval(cell)}
     if row.more is None or len(known) < 2 or len(known) < sum(cell is not None for cell in row.cells):
         return ()
@@ -210,13 +216,13 @@ def leaders(row: MeasureRow) -> tuple[int, ...]:
 
 
 def marked(row: MeasureRow) -> MeasureRow:
-    """With the one cell marked that is better than all others, if there is one."""
+    """Return the row with its best cell marked, if one cell alone leads."""
     first = leaders(row)
     return replace(row, best=first[0]) if len(first) == 1 else row
 
 
 def scores(found: Evaluation, trained: str, tested: str, classifier: str | None = None) -> Scores | None:
-    """A classifier's report; of any classifier if none is named."""
+    """Return the scores of a classifier, or of the first one if none is named; None if there are none."""
     wanted = (trained, tested)
     return next(
         (s for s in found.utility if (s.trained, s.tested) == wanted and classifier in (None, s.classifier)), None
@@ -224,7 +230,10 @@ def scores(found: Evaluation, trained: str, tested: str, classifier: str | None 
 
 
 def decimals(measures: Iterable[Measure | None], shows: str = "number") -> int:
-    """Digits behind the point that most of them are worth: two of the interval, three where there is none."""
+    """Return the number of decimals to display: two digits of the median interval half-width.
+
+    Without intervals, two digits of a tenth of the median value. At most 4 decimals for numbers, 3 for shares.
+    """
     found = [measure for measure in measures if measure]
     widths = [(m.high - m.low) / 2 for m in found if m.high is not None and m.low is not None and m.high > m.low]
     sizes = widths or [abs(m.value) / 10 for m in found if m.value and math.isfinite(m.value)]
@@ -233,7 +242,7 @@ def decimals(measures: Iterable[Measure | None], shows: str = "number") -> int:
     return min(max(1 - math.floor(math.log10(size)), 0), most) if 0 < size < math.inf else 2
 
 
-def _taught(runs: Sequence[EvaluatedRun], rank: bool) -> list[MeasureRow]:
+def _utility_rows(runs: Sequence[EvaluatedRun], rank: bool) -> list[MeasureRow]:
     rows = []
     classifiers = dict.fromkeys(one.classifier for run in runs for one in run.found.utility)
     for name in classifiers:
@@ -251,15 +260,16 @@ def _taught(runs: Sequence[EvaluatedRun], rank: bool) -> list[MeasureRow]:
 
 
 def comparable(row: MeasureRow, found: Sequence[Scores | None]) -> MeasureRow:
-    """Only the cells of runs that were asked for their classes, as long as there are any: what a classifier has named,
-    it teaches as well.
+    """Return the row with only the cells of runs whose generator was given the labels, if there are any.
+
+    A classifier that labels the generated images also teaches the new classifier, so such runs are not comparable.
     """
     own = [one is not None and one.labels == OWN for one in found]
-    cells = tuple(cell if asked else None for cell, asked in zip(row.cells, own, strict=True))
+    cells = tuple(cell if own_labels else None for cell, own_labels in zip(row.cells, own, strict=True))
     return replace(row, cells=cells) if any(own) else row
 
 
-def _copied(runs: Sequence[EvaluatedRun]) -> list[MeasureRow]:
+def _memorisation_rows(runs: Sequence[EvaluatedRun]) -> list[MeasureRow]:
     found = [run.found.memorisation for run in runs]
     rows = []
     for space, title in SPACES.items():
@@ -269,9 +279,9 @@ def _copied(runs: Sequence[EvaluatedRun]) -> list[MeasureRow]:
     return rows
 
 
-def _turned(ways: Sequence[Direction], name: str, sees: str) -> MeasureRow:
+def _flip_row(ways: Sequence[Direction], name: str, sees: str) -> MeasureRow:
     found = [next((f for f in way.flips if (f.classifier, f.sees) == (name, sees)), None) for way in ways]
-    title = f"Turned: {name}" if sees == EVERYTHING else f"Turned: {name}, sees {sees}"
+    title = f"Flipped: {name}" if sees == EVERYTHING else f"Flipped: {name}, sees {sees}"
     return MeasureRow(
         f"turned {name} {sees}",
         title,
@@ -282,7 +292,7 @@ def _turned(ways: Sequence[Direction], name: str, sees: str) -> MeasureRow:
     )
 
 
-def _rows(
+def _measure_rows(
     found: Sequence[dict[str, Measure]], titles: dict[str, str], meaning: str, shows: str = "number", group: str = ""
 ) -> tuple[MeasureRow, ...]:
     rows = []
@@ -292,18 +302,18 @@ def _rows(
     return tuple(rows)
 
 
-def _truths(ways: Sequence[Direction]) -> tuple[MeasureRow, ...]:
-    rows = _rows([way.truth for way in ways], TRUTH, KNOWN, "percent")
+def _truth_rows(ways: Sequence[Direction]) -> tuple[MeasureRow, ...]:
+    rows = _measure_rows([way.truth for way in ways], TRUTH, KNOWN, "percent")
     return tuple(replace(row, shows="number") if row.group in UNITS else row for row in rows)
 
 
-def _table(columns: Sequence[RunColumn], sections: Sequence[MeasureSection]) -> MeasureTable:
-    """Without rows that nothing was measured for, and without questions that nothing answers."""
+def _nonempty_table(columns: Sequence[RunColumn], sections: Sequence[MeasureSection]) -> MeasureTable:
+    """Return the table without rows that have no measured cell and without sections that have no row."""
     kept = [MeasureSection(s.question, tuple(row for row in s.rows if any(row.cells))) for s in sections]
     return MeasureTable(tuple(columns), tuple(section for section in kept if section.rows))
 
 
-def _shows(key: str) -> str:
+def _unit_of(key: str) -> str:
     return "number" if key in UNBOUNDED else "share"
 
 

@@ -1,4 +1,4 @@
-"""Pictures as bytes and addresses that a page can hold: PNG, marked where it is synthetic, and data URIs."""
+"""Images as PNG bytes, with a mark in synthetic ones, and as data URIs for a page."""
 
 import base64
 import io
@@ -9,7 +9,7 @@ from gan_core import images
 
 
 def png(picture: np.ndarray, synthetic: bool) -> bytes:
-    """A picture (C, H, W) as PNG; a generated one says inside that it is synthetic, a real one must not."""
+    """Return an image uint8 (C, H, W) as PNG bytes. Only a synthetic image carries the notice in its metadata."""
     if synthetic:
         return images.png_bytes(picture.transpose(1, 2, 0))
     buffer = io.BytesIO()
@@ -18,5 +18,5 @@ def png(picture: np.ndarray, synthetic: bool) -> bytes:
 
 
 def data_uri(content: bytes, kind: str = "image/png") -> str:
-    """A file as an address that holds all of it."""
+    """Return the content of a file as a data URI; `kind` is its media type."""
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"

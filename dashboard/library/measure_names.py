@@ -1,73 +1,73 @@
-"""What the measures of an evaluation are called on the pages, with a sentence or two that explain each.
+"""Names of the measures of an evaluation on the pages, with an explanation of each.
 
-The measures of fidelity are explained where they are defined: `gan_core.evaluation.results.MEASURES`.
+The names and explanations of fidelity are in `gan_core.evaluation.results.MEASURES`.
 """
 
 HELD_OUT, TRAINING = "held-out patients", "training images"
 REAL, SYNTHETIC, BOTH = "real", "synthetic", "both"
 
-TAUGHT = {  # (trained, tested) -> name and two sentences
+TAUGHT = {  # (trained, tested) -> name and explanation
     (SYNTHETIC, HELD_OUT): (
-        "Taught by its images",
-        "Accuracy of a classifier that saw generated images only, on real patients that no network met. Real images: "
-        "the same classifier, taught by them.",
+        "Trained on generated images",
+        "Accuracy of a classifier that was trained only on generated images and tested on held-out patients. The value "
+        "of real images is the same classifier, trained on real images.",
     ),
     (BOTH, HELD_OUT): (
-        "Taught by both",
-        "The same after lessons from real and generated images together. Above what real images teach alone, the "
-        "generated ones add something.",
+        "Trained on both",
+        "Accuracy of the classifier after training on real and generated images together. If it is above the value of "
+        "real images alone, the generated images add information.",
     ),
     (SYNTHETIC, TRAINING): (
         "The published protocol",
-        "The classifier taught by generated images, tested on the real images that the generator learned from. It "
-        "flatters: the generator may have handed on what it saw there.",
+        "Accuracy of the classifier that was trained on generated images, tested on the real images that the generator "
+        "learned from. It is too favourable: the generator may have passed on what it saw there.",
     ),
 }
-SPACES = {"pixels": "Suspiciously near, in pixels", "features": "Suspiciously near, in features"}
+SPACES = {"pixels": "Suspiciously close, in pixels", "features": "Suspiciously close, in features"}
 NEARER = (
-    "The share of generated images that stand as near to one single training image as only one in a hundred real "
-    "images of other patients does. Chance gives one in a hundred; copies push it up."
+    "Share of generated images that are as close to one training image as only 1 in 100 real images of other patients "
+    "are. A generator that does not copy scores about 1%. Copies raise it."
 )
 FLIPPED = (
-    "Of the pictures that the classifier took for their own domain, the share that it takes for the other one once "
-    "they are translated. It had no part in the training.",
-    "The same by a control that cannot see the place of the disease. What turns it is not the disease: borders, "
-    "letters, exposure, another hospital.",
+    "Of the images that the classifier assigns to their own domain, the share that it assigns to the other domain "
+    "after translation. The classifier took no part in the training.",
+    "The same share for a control that cannot see the place of the disease. Something other than the disease flips "
+    "it: borders, letters, exposure, another hospital.",
 )
-DISTANCES = {"frechet": "Frechet distance, translated", "kid": "KID, translated"}
-UNTRANSLATED = {"frechet": "Frechet distance, untranslated", "kid": "KID, untranslated"}
+DISTANCES = {"frechet": "Fréchet distance, translated", "kid": "KID, translated"}
+UNTRANSLATED = {"frechet": "Fréchet distance, untranslated", "kid": "KID, untranslated"}
 DISTANCE = (
-    "How far the pictures lie from real ones of the target domain, in a classifier's features. Between what doing "
-    "nothing gives and what real images of the target score among themselves."
+    "Distance of the images from real images of the target domain, in a classifier's features. Compare it with the "
+    "distance of the untranslated images and with that of real images of the target among themselves."
 )
-CHANGES = {"all": "Change of the picture", "inside lungs": "Inside the lungs", "outside lungs": "Outside the lungs"}
+CHANGES = {"all": "Change of the image", "inside lungs": "Inside the lungs", "outside lungs": "Outside the lungs"}
 CHANGED = (
-    "Mean absolute difference of a picture and its translation, in shares of the grey scale. Disease of the lungs "
-    "should change the lungs and little else."
+    "Mean absolute difference between an image and its translation, in shares of the grey scale. A lung disease should "
+    "change the lungs and little else."
 )
 CYCLES = {
-    "from 8 bits": "Error of the way back",
-    "after noise": "The same after a touch of noise",
-    "moved by noise": "Moved by the noise",
+    "from 8 bits": "Cycle error",
+    "after noise": "Cycle error after slight noise",
+    "moved by noise": "Change due to the noise",
 }
 CYCLE = (
-    "Mean absolute error of a picture that was translated there and back, in shares of the grey scale. If noise that "
-    "no eye sees raises it much, the translation hid the way back in invisible detail (Chu 2017). A run that goes "
-    "one way has no way back, and no number here."
+    "Mean absolute error of an image that was translated there and back, in shares of the grey scale. If invisible "
+    "noise raises it much, the translation hides the input in invisible detail (Chu 2017). A one-way run has no cycle "
+    "and no value here."
 )
 TRUTH = {
     "error": "Error against the truth",
     "error inside lungs": "Error inside the lungs",
     "error outside lungs": "Error outside the lungs",
-    "ssim": "Likeness to the truth (SSIM)",
-    "psnr": "Likeness to the truth (PSNR, dB)",
+    "ssim": "Similarity to the truth (SSIM)",
+    "psnr": "Similarity to the truth (PSNR, dB)",
     "change in lungs": "Share of the change in the lungs",
     "brightening": "Brightening of the lungs",
-    "both lungs": "Evenness of both lungs",
+    "both lungs": "Symmetry of the brightening",
     "periphery": "Share in the periphery",
     "base": "Share at the base",
 }
 KNOWN = (
-    "Here the right answer is known: the picture was drawn, or has its pair. The mark is what doing nothing scores; "
-    "for where a disease lies, what the drawing itself scores."
+    "The correct answer is known here: the image is a phantom or has a true partner. The mark is the value of the "
+    "untranslated image; for the place of a disease it is the value of the phantom itself."
 )

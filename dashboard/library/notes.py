@@ -1,13 +1,13 @@
-"""Notes and tags of runs, in one file beside them (`notes.json`): the runs themselves are never written to.
+"""Notes and tags of runs, in one file beside the run folders (`notes.json`). Run folders are never written to.
 
-Every change reads the file, changes one run and replaces the whole under a lock, so that two people who write at once
-lose nothing; where both changed the same note it keeps both.
+Every change takes a lock, reads the file, changes one run and replaces the file. Two people who write at the same time
+lose nothing: if both changed the same note, both texts are kept.
 
-Of runs that are kept elsewhere the notes lie there too, fetched before a change and sent after it; two machines that
-write within the same moment may lose one of the changes, as storages have no lock.
+For runs in remote storage the notes are stored there too. They are fetched before a change and sent after it. Storage
+has no lock: if two machines write at the same moment, one change may be lost.
 
-A note belongs to the run it was written for, told by its name and its config.json: a new run of an old name begins
-without, and the old one's note comes back with it.
+A note belongs to one run, identified by its name and the digest of its config.json. A new run with an old name starts
+without a note. If the old run returns, its note returns too.
 """
 
 import contextlib
@@ -28,18 +28,18 @@ from gan_core.errors import UserError
 from gan_core.runs import CONFIG, remote
 
 FILE = remote.NOTES
-FORMAT = 2  # 1: without what tells a run from another one of its name
+FORMAT = 2  # format 1 had no digest of the run
 MOST_TAGS, LONGEST_TAG, LONGEST_NOTE = 20, 40, 10_000
-_WAIT = 10.0  # seconds for another one's change: each takes milliseconds
+_WAIT = 10.0  # seconds to wait for the lock: a change takes milliseconds
 
 
 @dataclass(frozen=True)
 class Note:
-    """What somebody wrote about a run."""
+    """The note and the tags of a run; false if both are empty."""
 
     note: str = ""
     tags: tuple[str, ...] = ()
-    # Digest of the run's config.json; empty in what was written before it was kept: of any run of that name.
+    # Digest of the run's config.json. Notes of format 1 have none: they belong to any run of that name.
     run: str = field(default="", compare=False)
 
     def __bool__(self) -> bool:
@@ -55,7 +55,7 @@ class _NotesFile:
 
 
 class Notes:
-    """The notes beside the runs below one root, read again when their file has changed."""
+    """The notes of the runs below one root. The file is read again when it has changed."""
 
     def __init__(self, root: Path) -> None:
         self.path = root / FILE
@@ -64,10 +64,10 @@ class Notes:
         self._lock = threading.RLock()
 
     def read(self) -> dict[str, Note]:
-        """Note by name of the run, of replaced runs by name and digest; empty if nothing was written yet.
+        """Return the notes by run name; those of replaced runs by "name digest". Empty if there is no file yet.
 
         Raises:
-            UserError: the file is damaged, or written by a newer version.
+            UserError: the file is damaged, or a newer version wrote it.
         """
         with self._lock:
             try:
@@ -81,51 +81,51 @@ class Notes:
             return dict(self._runs)
 
     def get(self, name: str, run: str = "") -> Note:
-        """The note of a run; run: what `digest` gives for it. Raises UserError like `read`."""
+        """Return the note of the run called `name`; `run` is its digest, see `digest`. Raises UserError like `read`."""
         return _of(self.read(), name, run)
 
     def tags(self) -> list[str]:
-        """Every tag in use. Raises UserError like `read`."""
+        """Return every tag in use, sorted. Raises UserError like `read`."""
         return sorted({tag for note in self.read().values() for tag in note.tags}, key=str.lower)
 
     def writable(self) -> bool:
-        """Whether notes can be kept here, as far as can be told without writing."""
+        """Whether the file system permits writing the notes."""
         return os.access(self.path.parent, os.W_OK) and (not self.path.exists() or os.access(self.path, os.W_OK))
 
     def change_note(self, name: str, before: str, after: str, run: str = "") -> bool:
-        """Put `after` in the place of `before`; False where somebody else's note stands there and both were kept.
+        """Replace the note `before` by `after`. Return False if the note had changed meanwhile and both were kept.
 
         Raises:
-            UserError: too long, or the file cannot be read or written.
+            UserError: the note is too long, or the file cannot be read or written.
         """
         after = after.strip()
         if len(after) > LONGEST_NOTE:
             raise UserError(f"the note of {name} is too long: {len(after)} of {LONGEST_NOTE} characters")
         with self._changing(name, run) as (found, known):
-            alone = known.note in (before.strip(), after)
-            found[name] = replace(known, note=after if alone or not known.note else _both(known.note, after))
-        return alone
+            unchanged = known.note in (before.strip(), after)
+            found[name] = replace(known, note=after if unchanged or not known.note else _both(known.note, after))
+        return unchanged
 
     def change_tags(self, name: str, before: Sequence[str], after: Sequence[str], run: str = "") -> None:
-        """Add and remove what differs; tags that somebody else added meanwhile stay.
+        """Add and remove the tags that differ. Tags that somebody else added meanwhile stay.
 
         Raises:
-            UserError: a bad tag, too many, or the file cannot be read or written.
+            UserError: a tag is invalid, there are too many, or the file cannot be read or written.
         """
-        wanted = [check_tag(tag) for tag in after]
-        gone = {tag.lower() for tag in before} - {tag.lower() for tag in wanted}
+        added = [check_tag(tag) for tag in after]
+        removed = {tag.lower() for tag in before} - {tag.lower() for tag in added}
         with self._changing(name, run) as (found, known):
-            kept = [tag for tag in known.tags if tag.lower() not in gone]
-            tags = tuple({tag.lower(): tag for tag in (*kept, *wanted)}.values())
+            remaining = [tag for tag in known.tags if tag.lower() not in removed]
+            tags = tuple({tag.lower(): tag for tag in (*remaining, *added)}.values())
             if len(tags) > MOST_TAGS:
                 raise UserError(f"{name} has too many tags: {len(tags)} of {MOST_TAGS}")
             found[name] = replace(known, tags=tuple(sorted(tags, key=str.lower)))
 
     @contextlib.contextmanager
     def _changing(self, name: str, run: str) -> Iterator[tuple[dict[str, Note], Note]]:
-        """(all notes, that of the run), to be changed in place; written when the block ends."""
+        """Yield (all notes, the note of the run) to change in place. The file is written when the block ends."""
         if not self.path.parent.is_dir():
-            raise UserError(f"cannot write {self.path}: its folder is gone: it was deleted or moved meanwhile")
+            raise UserError(f"cannot write {self.path}: its folder was deleted or moved meanwhile")
         with self._lock, files.readable_os_errors(self.path):
             try:
                 lock = filelock.FileLock(self.path.with_name(f".{FILE}.lock"), timeout=_WAIT)
@@ -138,7 +138,7 @@ class Notes:
                     known = replace(known, run=run or known.run)
                     found.pop(f"{name} {run}", None)
                     if (other := found.get(name)) and other.run and run and other.run != run:
-                        found[f"{name} {other.run}"] = other  # of a run that had the name before
+                        found[f"{name} {other.run}"] = other  # an earlier run had the name
                     yield found, known
                     kept = {key: note for key, note in sorted(found.items()) if note}
                     files.write_text(
@@ -147,12 +147,15 @@ class Notes:
                     if place:
                         place.send_file(FILE)
             except filelock.Timeout:
-                raise UserError(f"{FILE} is held by another program for {_WAIT:.0f} s: try again") from None
+                raise UserError(f"another program has locked {FILE} for {_WAIT:.0f} s: try again") from None
             self._seen = None
 
 
 def digest(entry: Entry) -> str:
-    """Tells a run from another one that had its name: of its config.json, which is written once."""
+    """Return the digest of a run's config.json, which is written once; "" if it cannot be read.
+
+    It distinguishes runs that had the same name.
+    """
     try:
         values = config.read_json(entry.run.folder / CONFIG)
     except UserError:
@@ -161,16 +164,16 @@ def digest(entry: Entry) -> str:
 
 
 def _of(found: Mapping[str, Note], name: str, run: str) -> Note:
-    """The note under a name if it was written for that run, else what was kept of it when its name was used again."""
+    """Return the run's note: under "name digest" if its name was used again, else under its name; empty if none."""
     note = found.get(f"{name} {run}") or found.get(name, Note())
     return note if not (run and note.run) or note.run == run else Note()
 
 
 def check_tag(tag: str) -> str:
-    """The tag without blanks around it.
+    """Return the tag with its white space normalised.
 
     Raises:
-        UserError: it is empty, too long, or holds what the filter's language needs for itself.
+        UserError: it is empty, too long, or contains a character of the filter syntax.
     """
     tag = " ".join(tag.split())
     if not tag or len(tag) > LONGEST_TAG or set(tag) & set('",*'):
@@ -181,7 +184,7 @@ def check_tag(tag: str) -> str:
 
 
 def _both(theirs: str, ours: str) -> str:
-    """Two notes of one run; neither twice."""
+    """Return both notes of a run, or only one if it contains the other."""
     return theirs if ours in theirs else ours if theirs in ours else f"{theirs}\n\n{ours}"
 
 
@@ -199,12 +202,12 @@ def _notes(root: str) -> Notes:
 
 
 def notes(library: Library) -> Notes:
-    """The notes beside these runs, one object for all sessions."""
+    """Return the notes of these runs, one object for all sessions."""
     return _notes(str(library.root))
 
 
 def known(library: Library) -> tuple[dict[str, Note], str]:
-    """The notes of the runs that are there, and why they cannot be read if that is so."""
+    """Return (notes by run name, problem): the notes of the existing runs, or the reason why they cannot be read."""
     try:
         found = notes(library).read()
     except UserError as error:

@@ -1,7 +1,7 @@
-"""Which runs a line of text asks for: words, `preset:dcgan`, `epochs>50`, `settings.lr=0.0002`, `-tag:bad`.
+"""The filter of runs: words, `preset:dcgan`, `epochs>50`, `settings.lr=0.0002`, `-tag:bad`.
 
-All conditions must hold; a minus before one turns it round; quotation marks hold several words together; commas stand
-between values of which one is enough; `*` stands for anything. `:` and `=` mean the same.
+A run must meet all conditions. A minus negates a condition. Quotation marks join several words. Commas separate
+alternative values. `*` matches any text. `:` and `=` mean the same.
 """
 
 import fnmatch
@@ -15,7 +15,7 @@ from gan_core.errors import UserError, nearest
 Value = str | float | bool | None | tuple[object, ...]
 Facts = Mapping[str, Value]
 
-TEXTS = ("name", "data", "note")  # asked for by a part of them; everything else by the whole of it
+TEXTS = ("name", "data", "note")  # a part of these values matches; of all others the whole value must match
 _CONDITION = re.compile(
     r"""(?P<minus>-?)(?:(?P<key>[A-Za-z_][\w./-]*)\s*(?P<sign>!=|<=|>=|[:=<>])\s*)?(?P<value>"[^"]*"?|[^\s"]+|$)"""
 )
@@ -23,17 +23,17 @@ _CONDITION = re.compile(
 
 @dataclass(frozen=True)
 class Condition:
-    """One thing that is asked; without a key, a text that stands anywhere."""
+    """One condition of a filter. Without a key, `value` is a text that may stand in any text of a run."""
 
     key: str
     sign: str
     value: str
     negated: bool
-    written: str  # as the user wrote it, for what is said about it
+    written: str  # as the user wrote it, for error lines
 
 
 def flatten(values: Mapping[str, object], prefix: str = "") -> dict[str, Value]:
-    """Nested settings under dotted names: settings.lr. Lists become tuples."""
+    """Return nested settings under dotted names, such as settings.lr. Lists become tuples."""
     found: dict[str, Value] = {}
     for key, value in values.items():
         if isinstance(value, Mapping):
@@ -46,38 +46,42 @@ def flatten(values: Mapping[str, object], prefix: str = "") -> dict[str, Value]:
 
 
 def of_config(settings: config.RunConfig) -> dict[str, Value]:
-    """Everything in a run's config.json that can be asked for."""
+    """Return every setting of a run's config.json by its dotted name."""
     return flatten(config.to_dict(settings))
 
 
 def select(text: str, facts: Mapping[str, Facts]) -> list[str]:
-    """The names of the runs that a text asks for, in their order.
+    """Return the names of the runs that meet a filter, in the order of `facts`.
 
-    facts: name -> what is known of the run.
+    facts: run name -> values of the run by their dotted names.
 
     Raises:
-        UserError: the text cannot be read, or asks for something that no run has.
+        UserError: the filter cannot be read, or names a setting that no run has.
     """
-    conditions = [_meant(condition, facts) for condition in parse(text)]
-    return [name for name, known in facts.items() if all(_holds(condition, known) for condition in conditions)]
+    conditions = [_resolved(condition, facts) for condition in parse(text)]
+    return [name for name, known in facts.items() if all(_is_met(condition, known) for condition in conditions)]
 
 
 def parse(text: str) -> list[Condition]:
-    """Raises UserError: a quotation mark that is not closed, a condition without its name or its value."""
+    """Return the conditions of a filter.
+
+    Raises:
+        UserError: a quotation mark is not closed, or a condition has no name or no value.
+    """
     found, at = [], 0
     text = text.strip()
     while at < len(text):
         match = _CONDITION.match(text, at)
         if match is None or match.end() == at:
-            raise UserError(f"{text[at:]} cannot be read: is there a quotation mark too many?")
+            raise UserError(f"{text[at:]} cannot be read: does it have one quotation mark too many?")
         written, value = match[0].strip(), match["value"]
         if value.startswith('"') and (len(value) == 1 or not value.endswith('"')):
             raise UserError(f"{written}: the quotation mark is not closed")
         value = value.strip('"')
         if match["key"] and not value:
-            raise UserError(f"{written} says nothing after the sign: write for example {match['key']}{match['sign']}50")
+            raise UserError(f"{written} has no value after the sign: write for example {match['key']}{match['sign']}50")
         if not match["key"] and value[:1] in set("<>=!:"):
-            raise UserError(f"{written} names no setting before the sign: write for example epochs>50")
+            raise UserError(f"{written} has no setting before the sign: write for example epochs>50")
         if value:
             found.append(Condition(match["key"] or "", match["sign"] or "", value, bool(match["minus"]), written))
         at = match.end()
@@ -86,11 +90,11 @@ def parse(text: str) -> list[Condition]:
     return found
 
 
-def _meant(condition: Condition, facts: Mapping[str, Facts]) -> Condition:
-    """With the full name of what it asks for: lr is settings.lr.
+def _resolved(condition: Condition, facts: Mapping[str, Facts]) -> Condition:
+    """Return the condition with the full name of its setting: lr becomes settings.lr.
 
     Raises:
-        UserError: no run has it, or it has no order.
+        UserError: no run has the setting, or the sign is < or > and the setting is not a number.
     """
     if not condition.key:
         return condition
@@ -106,11 +110,11 @@ def _meant(condition: Condition, facts: Mapping[str, Facts]) -> Condition:
         if _number(condition.value) is None:
             raise UserError(f"{condition.written}: '{condition.value}' is not a number")
         if not any(_is_number(each.get(key)) for each in facts.values()):
-            raise UserError(f"{condition.written}: '{key}' is not a number, so ask for it with = or !=")
+            raise UserError(f"{condition.written}: '{key}' is not a number: use = or != with it")
     return Condition(key, condition.sign, condition.value, condition.negated, condition.written)
 
 
-def _holds(condition: Condition, known: Facts) -> bool:
+def _is_met(condition: Condition, known: Facts) -> bool:
     if not condition.key:
         return condition.negated != _mentions(known, condition.value)
     if condition.key not in known:
@@ -118,8 +122,9 @@ def _holds(condition: Condition, known: Facts) -> bool:
     value = known[condition.key]
     if condition.sign[0] in "<>":
         return condition.negated != (_is_number(value) and _ordered(float(str(value)), condition))
-    same = any(_same(value, wanted, condition.key in TEXTS) for wanted in (condition.value, *_parts(condition.value)))
-    return condition.negated != (same != (condition.sign == "!="))
+    alternatives = (condition.value, *_alternatives(condition.value))
+    matches = any(_matches(value, wanted, condition.key in TEXTS) for wanted in alternatives)
+    return condition.negated != (matches != (condition.sign == "!="))
 
 
 def _anywhere(text: str, facts: Mapping[str, Facts]) -> bool:
@@ -127,7 +132,7 @@ def _anywhere(text: str, facts: Mapping[str, Facts]) -> bool:
 
 
 def _mentions(known: Facts, text: str) -> bool:
-    """Whether a text stands in any of the run's own texts."""
+    """Whether any text value of the run contains a text."""
     texts = (word for key, value in known.items() if not key.startswith("versions.") for word in _words(value))
     return any(text.lower() in word.lower() for word in texts)
 
@@ -138,10 +143,10 @@ def _ordered(value: float, condition: Condition) -> bool:
     return {"<": value < wanted, ">": value > wanted, "<=": value <= wanted, ">=": value >= wanted}[condition.sign]
 
 
-def _same(value: Value, wanted: str, part: bool) -> bool:
-    """Whether a value is what was asked for; of several, one is enough, or all of them with commas between."""
+def _matches(value: Value, wanted: str, part: bool) -> bool:
+    """Whether a value matches the wanted text. A tuple matches by one item, or by all items with commas between."""
     if isinstance(value, tuple):
-        return any(_same(item, wanted, part) for item in value if isinstance(item, str | int | float | None)) or (
+        return any(_matches(item, wanted, part) for item in value if isinstance(item, str | int | float | None)) or (
             len(value) > 1 and ",".join(map(str, value)).lower() == wanted.replace(" ", "").lower()
         )
     number = _number(wanted)
@@ -153,12 +158,12 @@ def _same(value: Value, wanted: str, part: bool) -> bool:
     return (part and wanted in text) or fnmatch.fnmatchcase(text, wanted.replace("[", "[[]").replace("?", "[?]"))
 
 
-def _parts(value: str) -> list[str]:
+def _alternatives(value: str) -> list[str]:
     return [part for part in value.split(",") if part]
 
 
 def _words(value: Value) -> list[str]:
-    """What of a value is text: numbers and settings are asked for by name."""
+    """Return the texts in a value. Numbers match only by the name of their setting."""
     if isinstance(value, tuple):
         return [item for item in value if isinstance(item, str)]
     return [value] if isinstance(value, str) else []

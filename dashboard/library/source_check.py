@@ -1,4 +1,4 @@
-"""What can be said of a training's data while it is being chosen: source, domains, the inputs of previews."""
+"""Checks of a training's data while the user fills in the form: source, domains, preview inputs."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -14,12 +14,15 @@ from gan_core.errors import UserError
 
 HELD_OUT = "held-out"
 _PHANTOMS = ("cxr", "mri", "colour")
-_FIRST = {"normal": 0, "covid": 1}  # domains to begin with
-_MOST = 200  # classes that are looked for
+_FIRST = {"normal": 0, "covid": 1}  # the suggested domains, in order
+_MOST = 200  # classes in a list
 
 
 def problem(source: str) -> str:
-    """What is wrong with a source, as far as it is seen without reading it; the rest the training says."""
+    """Return what is wrong with a source, as far as this shows without reading it; "" if nothing.
+
+    The training reports all other problems.
+    """
     if not source:
         return "name a folder, a zip, a Hugging Face data set or a phantom"
     if source.startswith("phantom:"):
@@ -41,13 +44,19 @@ def problem(source: str) -> str:
 
 
 def hint(source: str, used: tuple[str, ...] = ()) -> str:
-    """What to know about a source whose classes (or those that are used) are trained on, as a sentence, if anything."""
-    said = caution(source, used)
-    return f"{said[:1].upper()}{said[1:]}." if said else ""
+    """Return a warning about a source as a sentence; "" if there is none.
+
+    used: the classes to train on, all if empty.
+    """
+    warning = caution(source, used)
+    return f"{warning[:1].upper()}{warning[1:]}." if warning else ""
 
 
 def classes(source: str) -> tuple[str, ...]:
-    """The classes of a phantom, of a folder with class folders, or as named; sorted; empty if not seen at once."""
+    """Return the classes of a phantom, of a combined source, or of a folder with class folders (sorted, at most 200).
+
+    Empty if they are not known without reading the data.
+    """
     if source.startswith(COMBINED):
         return tuple(combined.origins(source))
     kind, _, rest = source.partition(":")
@@ -63,13 +72,13 @@ def classes(source: str) -> tuple[str, ...]:
 
 
 def suggested(known: Sequence[str]) -> tuple[str | None, str | None]:
-    """Two of the classes as domains, from normal to covid where they are there; none where there are no two."""
+    """Return two of the classes as domains, (normal, covid) if they exist; (None, None) for fewer than two classes."""
     names = sorted(known, key=lambda name: _FIRST.get(name.lower(), len(_FIRST)))
     return (names[0], names[1]) if len(names) > 1 else (None, None)
 
 
 def domain_problem(domains: Sequence[str], known: Sequence[str]) -> str:
-    """What is wrong with the domains that were named; `known` are the source's classes, empty if they are not seen."""
+    """Return what is wrong with the domains; "" if nothing. `known`: the source's classes, empty if unknown."""
     if len(domains) == 1 or (not domains and len(known) > 2):
         return "choose two classes to translate between"
     if domains and len(set(domains)) == 1:
@@ -79,7 +88,7 @@ def domain_problem(domains: Sequence[str], known: Sequence[str]) -> str:
 
 
 def pattern_problem(pattern: str) -> str:
-    """What is wrong with what the names of a pair are said to share; empty is nothing wrong."""
+    """Return what is wrong with the pattern that the file names of a pair share; "" if nothing."""
     try:
         if pattern:
             pairs.shared_by(pattern)
@@ -89,7 +98,10 @@ def pattern_problem(pattern: str) -> str:
 
 
 def preview_inputs(domains: Sequence[str], size: int, entries: Iterable[Entry]) -> list[str]:
-    """Where the inputs of previews can come from: synthetic ones need classes of both domains' names."""
+    """Return the possible sources of preview inputs: held-out images, phantoms, and runs at this image size.
+
+    A phantom or run must have a class for each of the two domains.
+    """
     wanted = {name.lower() for name in domains}
     found = [HELD_OUT]
     if len(wanted) == 2:
@@ -99,13 +111,13 @@ def preview_inputs(domains: Sequence[str], size: int, entries: Iterable[Entry]) 
 
 
 def inputs_name(inputs: str) -> str:
-    """A place that inputs of previews come from, in words."""
+    """Return a source of preview inputs in words."""
     kind, _, name = inputs.partition(":")
     return {"phantom": f"drawn: {inputs}", "run": f"generated: {name}"}.get(kind, "held-out images of the data")
 
 
 def _can_draw(entry: Entry, wanted: set[str], size: int) -> bool:
-    """Whether a run has learned to make such pictures, as far as its config says."""
+    """Whether a run can generate grey images of this size for all wanted classes, according to its config."""
     config = entry.config
     if config is None or entry.task != "generate" or (config.image_size, config.channels) != (size, 1):
         return False
@@ -117,17 +129,17 @@ def _lower(names: Iterable[str]) -> set[str]:
 
 
 def _combined_problem(rest: str) -> str:
-    """What is wrong with classes from several folders, as far as it is seen without listing them."""
+    """Return what is wrong with a combined source, as far as this shows without listing the folders; "" if nothing."""
     try:
         pairs = combined.parse(rest)
     except UserError as error:
         return str(error)
-    away = [pattern for name, pattern in pairs if not combined.is_here(f"{COMBINED}{name}={pattern}")]
-    return f"there is no '{away[0]}' on this machine" if away else ""
+    missing = [pattern for name, pattern in pairs if not combined.is_here(f"{COMBINED}{name}={pattern}")]
+    return f"there is no '{missing[0]}' on this machine" if missing else ""
 
 
 def _class_folders(folder: Path) -> set[str]:
-    """The names of the folders below, or below its train, val and test, or below the one folder that holds all."""
+    """Return the names of the class folders: below `folder`, its train, val and test, or its only subfolder."""
     below = [path for path in folder.iterdir() if path.is_dir() and not path.name.startswith((".", "__MACOSX"))]
     parts = [path for path in below if path.name.lower() in SPLIT_NAMES]
     if not parts and len(below) == 1:

@@ -1,6 +1,6 @@
-"""What the pages read of the run folders, cached for all sessions and read only as far as it is new.
+"""Reading of run folders for the pages, cached for all sessions. Only new rows of tables are read.
 
-Every reader copes with a folder that vanishes, a half-written line or a missing picture: it returns less, never raises.
+Every reader tolerates a deleted folder, a half-written line and a missing image: it returns less and never raises.
 """
 
 import json
@@ -32,23 +32,23 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 METRICS, EPOCHS = runs.METRICS, runs.EPOCHS
-FIRST = ("reference/gan", "reference/dcgan", "reference/cgan", "reference/bigan")  # what a page begins with
+FIRST = ("reference/gan", "reference/dcgan", "reference/cgan", "reference/bigan")  # the runs chosen by default
 ACCURACY = ("accuracy/d_real", "accuracy/d_fake")
 SCORES = ("real", "held_out", "generated")
-SCORE_EDGES = np.linspace(-10, 10, 41)  # of the histograms' 40 bins; the outer ones catch all beyond
+SCORE_EDGES = np.linspace(-10, 10, 41)  # edges of the histograms' 40 bins; the outer bins hold all scores beyond
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
 @dataclass(frozen=True)
 class SheetLayout:
-    """What the sheet of a translator shows: two ways, (from, to) each, and three pictures of each."""
+    """The layout of a translator's sheet: two directions, (source, target) each, and three pictures per direction."""
 
     ways: tuple[tuple[str, str], tuple[str, str]]
     pictures: tuple[str, str, str]
 
 
 class LruCache(Generic[K, V]):
-    """A small store of the values used last."""
+    """A thread-safe cache of the `most` values used last."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -56,14 +56,14 @@ class LruCache(Generic[K, V]):
         self._lock = threading.Lock()
 
     def get(self, key: K, make: Callable[[], V]) -> V:
-        """The value of `key`, made if it is not there."""
+        """Return the cached value of `key`, or make and cache it."""
         with self._lock:
             if key in self._values:
                 self._values.move_to_end(key)
                 return self._values[key]
         value = make()
         with self._lock:
-            # Two sessions may have made it at once: both go on with the same one.
+            # Two sessions may have made it at once: both use the first.
             value = self._values.setdefault(key, value)
             while len(self._values) > self._most:
                 self._values.popitem(last=False)
@@ -72,7 +72,7 @@ class LruCache(Generic[K, V]):
 
 @dataclass(frozen=True)
 class Entry:
-    """A run as the pages show it; `config` is missing where it cannot be read, and `problem` says why."""
+    """A run as the pages display it. If its config cannot be read, `config` is None and `problem` says why."""
 
     run: Run
     status: Status
@@ -81,7 +81,7 @@ class Entry:
 
     @cached_property
     def traits(self) -> FamilyTraits:
-        """What the run's family says of itself: what it can do, and what its columns mean."""
+        """Return the traits of the run's family: its abilities and the meaning of its columns."""
         if self.config is None:
             return FamilyTraits()
         if self.config.traits:
@@ -96,7 +96,7 @@ class Entry:
 
     @property
     def label(self) -> str:
-        """The name without the folder of the shipped runs."""
+        """Return the name without the folder of the reference runs."""
         return self.name.removeprefix(f"{runs.REFERENCE}/")
 
     @property
@@ -109,28 +109,28 @@ class Entry:
 
     @property
     def title(self) -> str:
-        """One line about the preset."""
+        """Return one line about the preset."""
         return about(self.config.preset) if self.config else ""
 
     @property
     def task(self) -> str:
-        """What the run learns: losses of different tasks are not to be compared."""
+        """Return the run's task, "translate" or that of its family. Losses of different tasks are not comparable."""
         return "translate" if self.domains else self.traits.task
 
     @property
     def domains(self) -> tuple[str, str] | None:
-        """The two classes that a translator goes between; None for other runs."""
+        """Return the two domains of a translator; None for other runs."""
         named = self.config.domains if self.config else ()
         return (named[0], named[1]) if len(named) == 2 else None
 
     @property
     def targets(self) -> tuple[str, ...]:
-        """The domains that a translator translates to; empty for other runs."""
+        """Return the target domains of a translator; empty for other runs."""
         return registry.targets(self.config) if self.config else ()
 
     @property
     def sheet(self) -> SheetLayout | None:
-        """What a translator's sheet shows; None for other runs."""
+        """Return the layout of a translator's sheet; None for other runs."""
         if self.config is None or self.domains is None:
             return None
         a, b = self.domains
@@ -140,43 +140,43 @@ class Entry:
 
     @property
     def objective(self) -> str:
-        """The objective that the run's losses belong to: see gan_core.objectives."""
+        """Return the objective of the run's losses: see gan_core.objectives."""
         return self.traits.objective
 
     @property
     def boundary(self) -> float:
-        """The score above which the discriminator takes an image for real."""
+        """Return the score (logit) above which the discriminator classifies an image as real."""
         return self.traits.objective_info.boundary or 0.0
 
     @property
     def light(self) -> bool:
-        """Whether only its numbers were kept: a finished run without pictures and weights."""
+        """Whether the run keeps only its numbers: it is finished and has neither sheets nor weights."""
         return self.status.state == "finished" and not self.sheets and not self.run.weights.is_file()
 
     @property
     def recipe(self) -> Hashable:
-        """The same for runs that differ in nothing but their seed (and in how far they are)."""
+        """Return a key that runs share if they differ only in their seed and their progress."""
         return self.config.recipe if self.config else self.name
 
     @property
     def private(self) -> bool:
-        """Whether what there is to look at shows real images: on this machine only, and nothing to download."""
+        """Whether the run's sheets contain real images: they stay on this machine and cannot be downloaded."""
         return not self.run.samples() and bool(self.run.private_samples())
 
     @property
     def sheets(self) -> dict[int, Path]:
-        """Epoch -> sample grid, in order; those of real inputs where there are no others."""
+        """Return epoch -> sample grid, in order; the private grids (real inputs) if there are no others."""
         return self.run.samples() or self.run.private_samples()
 
     @property
     def gif(self) -> Path | None:
-        """The sheets from first to last epoch, if written."""
+        """Return the path of the animation of the sheets; None if it was not written."""
         path = self.run.folder / runs.PRIVATE / runs.GIF
         return (path if path.is_file() else None) if self.private else self.run.gif
 
 
 class Library:
-    """The runs below one root. One of it serves all sessions."""
+    """The runs below one root. One object serves all sessions."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -189,14 +189,14 @@ class Library:
             place.follow()
 
     def entries(self) -> list[Entry]:
-        """Every run there is, the shipped ones first, then the newest first; also those that cannot be read."""
+        """Return every run, including unreadable ones: the reference runs first, then the newest first."""
         return [self._entry(run) for run in runs.list_runs(self.root)]
 
     def readable(self) -> list[Entry]:
         return [entry for entry in self.entries() if entry.config]
 
     def find(self, name: str) -> Entry | None:
-        """The run of that name, looked up in the list: a name from a URL opens nothing else."""
+        """Return the run of that name. It is looked up in the list, so a name from a URL cannot open another folder."""
         return next((self._entry(run) for run in runs.list_runs(self.root) if run.name == name), None)
 
     def _entry(self, run: Run) -> Entry:
@@ -210,7 +210,10 @@ class Library:
         return Entry(run, self._status(run), config)
 
     def _status(self, run: Run) -> Status:
-        """Where a run stands; read again when its file was replaced, and always while its process may end."""
+        """Return the status of a run, cached until its file is replaced.
+
+        A running run is always read again, because its process may have ended.
+        """
         try:
             stat = (run.folder / runs.STATUS).stat()
         except OSError:
@@ -220,22 +223,22 @@ class Library:
         return run.status() if status.state == "running" else status
 
     def table(self, entry: Entry, name: str) -> FollowedTable:
-        """A table of a run, polled."""
+        """Return a table of a run after polling it."""
         path = entry.run.folder / name
         followed = self._tables.get(path, lambda: FollowedTable(path))
         followed.poll()
         return followed
 
     def curve(self, entry: Entry, columns: tuple[str, ...], smoothing: float, table: str = runs.METRICS) -> Curve:
-        """A curve over epochs; EMPTY where the run has none of it."""
+        """Return the mean of the columns against the epoch; EMPTY if the run lacks one of them."""
         return self.table(entry, table).curve(columns, "epoch", smoothing)
 
     def previews(self, entry: Entry) -> list[int]:
-        """The epochs with a sample grid, in order."""
+        """Return the epochs that have a sample grid, in order."""
         return list(entry.sheets)
 
     def picture(self, path: Path | None) -> bytes | None:
-        """A PNG file as it is; None if it is missing or only partly there."""
+        """Return the bytes of a PNG file; None if it is missing or incomplete."""
         try:
             stat = path.stat() if path else None
         except OSError:
@@ -245,7 +248,7 @@ class Library:
         return self._pictures.get((path, stat.st_mtime_ns, stat.st_size), lambda: _png(path))
 
     def evaluation(self, entry: Entry) -> Evaluation | str | None:
-        """What was measured of a run; a sentence if it cannot be read, None if it was not evaluated."""
+        """Return the evaluation of a run; a sentence if it cannot be read, None if the run was not evaluated."""
         path = entry.run.evaluation
         try:
             stat = path.stat()
@@ -254,7 +257,7 @@ class Library:
         return self._evaluations.get((path, stat.st_mtime_ns, stat.st_size), lambda: _evaluation(path))
 
     def histograms(self, entry: Entry, epoch: int) -> dict[str, np.ndarray]:
-        """Counts (40,) of the discriminator's scores for real, held-out and generated images at a preview."""
+        """Return the histogram counts (40,) of the discriminator's scores at a preview, by the kinds in SCORES."""
         row = self.table(entry, runs.EPOCHS).row("epoch", epoch)
         found = {}
         for kind in SCORES:
@@ -273,30 +276,30 @@ def _library(root: str) -> Library:
 
 
 def library() -> Library:
-    """The runs of this program's own root (GANRAY_RUNS)."""
+    """Return the runs of the program's root (GANRAY_RUNS)."""
     return _library(str(runs.default_root().resolve()))
 
 
 def nearest(epochs: list[int], wanted: int) -> int | None:
-    """The epoch of the list that is closest to the wanted one, the earlier of two; None of an empty list."""
+    """Return the epoch closest to the wanted one, the earlier if two are equally close; None for an empty list."""
     return min(epochs, key=lambda epoch: (abs(epoch - wanted), epoch), default=None)
 
 
 def about(preset: str) -> str:
-    """One line about a preset; empty for one that this version does not have."""
+    """Return one line about a preset; "" if this version does not have it."""
     known = registry.presets().get(preset)
     plain_version = " The baseline that comparisons start from." if preset.endswith(BASELINE) else ""
     return f"{summary(known.title)}{plain_version}" if known else ""
 
 
 def summary(title: str) -> str:
-    """A family's title as a sentence: without its name before the colon and the papers in brackets."""
+    """Return a family's title as a sentence, without the name before the colon and the citations in brackets."""
     words = re.sub(r"\s*\([^()]*(\)|$)", "", title.partition(": ")[2] or title).strip(" .")
     return f"{words[:1].upper()}{words[1:]}." if words else ""
 
 
 def duration(seconds: float | None) -> str:
-    """A length of time in words; empty if unknown."""
+    """Return a duration as text in s, min or h; "" if unknown or negative."""
     if seconds is None or not math.isfinite(seconds) or seconds < 0:
         return ""
     if seconds < 90:
@@ -320,12 +323,12 @@ def _evaluation(path: Path) -> Evaluation | str:
     except UserError as error:
         return str(error).replace(f"{path.parent}/", "")
     except ValueError:
-        return f"{path.name} is damaged: a number in it is not one"
+        return f"{path.name} is damaged: it contains NaN or infinity"
     return found
 
 
 def whole_gif(path: Path) -> bool:
-    """Whether a GIF is there from its first byte to its last."""
+    """Whether a file is a complete GIF, by its first and last bytes."""
     try:
         with path.open("rb") as file:
             first = file.read(6)
@@ -340,5 +343,5 @@ def _png(path: Path) -> bytes | None:
         content = path.read_bytes()
     except OSError:
         return None
-    # A PNG ends with its IEND chunk: without it the file is still being copied.
+    # A PNG ends with its IEND chunk. Without it the file is still being copied.
     return content if content.startswith(PNG) and b"IEND" in content[-12:] else None

@@ -1,1 +1,1 @@
-"""Sample grids and animations, shared by pages."""
+"""Sample grids and animations that several pages share."""

@@ -1,7 +1,7 @@
-"""The fixed inputs of each run from first to last epoch, as GIFs: all of them in one piece of HTML.
+"""Animations of the runs' samples from first to last epoch: GIFs of the same latent vectors or inputs.
 
-Cards of Streamlit's own would be a third of the elements of a page of eight runs. The pictures are fetched when they
-come into sight.
+All cards are one piece of HTML: as Streamlit cards they would be a third of the elements of a page of eight runs. The
+browser loads a GIF when it becomes visible.
 """
 
 import html
@@ -17,12 +17,15 @@ from dashboard.widgets import elements
 from dashboard.widgets.text import STATE_BADGES
 
 NONE_YET = "No animation yet: it is made from the sample grids."
-PRIVATE = "Real inputs: stays on this machine."
+PRIVATE = "Real inputs: this animation stays on this machine."
 
 
-def show(shown: Sequence[Entry], look: dict[str, Style], columns: Callable[[Sequence[Entry]], int]) -> None:
-    """A card for each run; columns: how many cells a row has for these, of which a translator's card takes two."""
-    for task, group in run_metrics.by_task(list(shown)).items():
+def show(entries: Sequence[Entry], look: dict[str, Style], columns: Callable[[Sequence[Entry]], int]) -> None:
+    """Draw a card for each run.
+
+    columns: returns the number of cells per row for the runs of one task. A translator's card takes two cells.
+    """
+    for task, group in run_metrics.by_task(list(entries)).items():
         title, words = run_metrics.ANIMATIONS[task]
         st.subheader(title)
         st.caption(words)
@@ -31,7 +34,7 @@ def show(shown: Sequence[Entry], look: dict[str, Style], columns: Callable[[Sequ
 
 
 def show_one(entry: Entry) -> None:
-    """A run's own, without a frame."""
+    """Draw the animation of one run without a card."""
     st.html(f'<figure class="animation">{_content(entry)}</figure>')
 
 

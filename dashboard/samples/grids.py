@@ -1,7 +1,7 @@
-"""The stage: one epoch of several runs side by side, moved by one scrubber without asking the server.
+"""The stage: the sample grids of several runs at one epoch, which a scrubber changes without a request to the server.
 
-Two elements in the browser: the scrubber decides which epoch it is, the stage draws it; components/stage_address.js
-says how they, the curves and whoever else speak with each other.
+It consists of two elements in the browser: the scrubber chooses the epoch, the stage draws it. The events between them,
+the curves and other elements are documented in components/stage_address.js.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ def _text(*names: str) -> str:
     return "\n".join((HERE / name).read_text(encoding="utf-8") for name in names)
 
 
-# A component is one module of JavaScript: its files are joined, the one that is called comes last.
+# A component is one JavaScript module: its files are joined, and the file with the default export comes last.
 _SCRUBBER = st.components.v2.component(
     "ganray_scrubber",
     html=_text("stage_scrubber.html"),
@@ -42,56 +42,55 @@ _STAGE = st.components.v2.component(
 
 
 def show(library: Library, chosen: list[Entry], look: dict[str, Style]) -> None:
-    """The scrubber, the runs' grids at its epoch, and their animations."""
-    seen = [entry for entry in chosen if not entry.light]
-    shown = seen[:MOST]
-    show_scrubber(shown or chosen)
-    if len(seen) > MOST:
-        st.caption(f"The first {MOST} of the {len(seen)} chosen runs; the curves and the tables show all.")
+    """Draw the scrubber, the runs' grids at its epoch, and their animations."""
+    with_samples = [entry for entry in chosen if not entry.light]
+    first = with_samples[:MOST]
+    show_scrubber(first or chosen)
+    if len(with_samples) > MOST:
+        st.caption(f"The first {MOST} of the {len(with_samples)} chosen runs; the curves and the tables show all.")
     show_light([entry for entry in chosen if entry.light])
-    if shown:
-        show_grids(shown, look)
-        ask_for_data(shown)
-        animations.show(shown, look, columns)
+    if first:
+        show_grids(first, look)
+        ask_for_data(first)
+        animations.show(first, look, columns)
 
 
 def show_light(light: Sequence[Entry]) -> None:
-    """A sentence on the runs that only numbers were kept of."""
+    """Draw a sentence about the runs that keep only their numbers."""
     if light:
         names = ", ".join(f"**{plain(entry.label)}**" for entry in light)
-        they = "it" if len(light) == 1 else "them"
-        words = f"{names}: no samples were kept of {they}. Curves, tables and evaluation show {they}."
-        st.caption(f":material/hide_image: {words}")
+        subject = "this run has" if len(light) == 1 else "these runs have"
+        st.caption(f":material/hide_image: {names}: {subject} no samples, only curves, tables and an evaluation.")
 
 
 def show_scrubber(shown: Sequence[Entry]) -> None:
-    """The one that moves every grid and every cursor; it stays in sight while the page moves below it."""
+    """Draw the scrubber, which moves every grid and every cursor. It stays visible while the page scrolls."""
     stops = sorted({epoch for entry in shown for epoch in entry.sheets})
-    # Without sheets the curves alone have an epoch to move.
+    # Without sheets the scrubber moves only the cursors of the curves.
     last = stops[-1] if stops else max((entry.status.epoch for entry in shown), default=0)
     with st.container(key="scrubber"):
         _SCRUBBER(data={"stops": stops, "last": last}, key="epoch scrubber")
 
 
 def show_grids(shown: Sequence[Entry], look: dict[str, Style]) -> None:
-    """A card for each run with its sheet."""
+    """Draw a card for each run with its sheet."""
     runs = [describe(entry, look[entry.name]) for entry in shown]
     _STAGE(data={"runs": runs, "real": real_images(shown), "columns": columns(shown)}, key="stage")
 
 
 def show_one(entry: Entry, facts: "EpochNumbers | None" = None) -> None:
-    """The sheet of one run in all the room there is, with numbers of its epochs below."""
-    told = {"title": "", "facts": facts.as_data() if facts else None}
-    run = describe(entry, run_styles([entry])[entry.name]) | told
+    """Draw the sheet of one run in the full width, with the numbers of its epoch below."""
+    numbers = {"title": "", "facts": facts.as_data() if facts else None}
+    run = describe(entry, run_styles([entry])[entry.name]) | numbers
     _STAGE(data={"runs": [run], "real": real_images([entry]), "columns": 1}, key="stage")
 
 
 @dataclass(frozen=True)
 class EpochNumbers:
-    """Numbers of a run that belong to its sheets."""
+    """Numbers of a run at the epochs of its sheets."""
 
     title: str
-    rows: dict[str, dict[int, str]]  # name -> epoch -> value, as it is shown
+    rows: dict[str, dict[int, str]]  # name -> epoch -> displayed value
     note: str
 
     def as_data(self) -> dict[str, Any]:
@@ -101,7 +100,7 @@ class EpochNumbers:
 
 
 def describe(entry: Entry, style: Style) -> dict[str, Any]:
-    """A run as the stage's JavaScript draws it; every text in it is shown as it is, never as HTML."""
+    """Return the data of a run for the stage's JavaScript, which displays all texts as plain text, never as HTML."""
     config = entry.config
     assert config is not None
     base, names = frames.sheets(entry)
@@ -128,7 +127,7 @@ def describe(entry: Entry, style: Style) -> dict[str, Any]:
 
 
 def inputs(entry: Entry) -> str:
-    """What a run's sheets are drawn from; equal for runs whose samples can be held against each other."""
+    """Return a key of the inputs of a run's sheets; equal keys mean that the samples are comparable."""
     config = entry.config
     assert config is not None
     if entry.domains:
@@ -137,7 +136,7 @@ def inputs(entry: Entry) -> str:
 
 
 def classes(entry: Entry) -> list[str]:
-    """The class of each sample of a conditional generator's sheet, in order; empty for other runs."""
+    """Return the class of each sample of a conditional generator's sheet, in order; empty for other runs."""
     config = entry.config
     if config is None or not entry.traits.conditional or entry.domains or not config.classes:
         return []
@@ -145,7 +144,7 @@ def classes(entry: Entry) -> list[str]:
 
 
 def real_images(shown: Sequence[Entry]) -> list[dict[str, Any]]:
-    """The data sets of these runs that are on this machine, each once."""
+    """Return the data sets of these runs that are on this machine, each once, for the stage's JavaScript."""
     found: dict[str, dict[str, Any]] = {}
     for entry in shown:
         config = entry.config
@@ -158,7 +157,7 @@ def real_images(shown: Sequence[Entry]) -> list[dict[str, Any]]:
             {
                 "kind": "Drawn" if drawn else "Real",
                 "label": source_name(config.source),
-                "title": "Drawn, as the training images were." if drawn else "Images of the data set, not generated.",
+                "title": "Phantoms, like the training images." if drawn else "Images of the data set, not generated.",
                 "private": not drawn,
                 "runs": [],
                 "size": config.image_size,
@@ -171,7 +170,7 @@ def real_images(shown: Sequence[Entry]) -> list[dict[str, Any]]:
 
 
 def place_of(source: str) -> str:
-    """Where a run's data is on this machine, as its config or the reader says; empty if it is not."""
+    """Return the path of a run's data on this machine, from its config or from the reader; "" if it is not here."""
     if data_here.is_here(source):
         return source
     typed = str(st.session_state.get(f"data {source}", "")).strip()
@@ -179,22 +178,22 @@ def place_of(source: str) -> str:
 
 
 def ask_for_data(shown: Sequence[Entry]) -> None:
-    """Fields for the data sets that are not where their runs name them; what is typed stays in this session."""
+    """Draw a path field for each data set that is not at its run's path. The input stays in this session."""
     named = dict.fromkeys(entry.config.source for entry in shown if entry.config)
-    away = [source for source in named if not data_here.is_here(source)]
-    if not away:
+    missing = [source for source in named if not data_here.is_here(source)]
+    if not missing:
         return
-    with st.popover("Real images beside", icon=":material/compare:", key="data places"):
-        st.caption("Where the data is on this machine. Its images are read here and shown here, and kept nowhere.")
-        for source in away:
-            words = f"the folder or zip of {source_name(source)}"
+    with st.popover("Add real images", icon=":material/compare:", key="data places"):
+        st.caption("The path of the data on this machine. The app reads and displays its images; it stores none.")
+        for source in missing:
+            words = f"folder or zip of {source_name(source)}"
             typed = st.text_input(plain(source_name(source)), key=f"data {source}", placeholder=words)
             if typed.strip() and not data_here.is_here(typed.strip()):
                 st.error(plain(f"There is no folder or zip '{typed.strip()}' on this machine."))
 
 
 def columns(entries: Sequence[Entry]) -> int:
-    """Cells a row: four at most, and at least three, so that one picture alone does not fill the screen.
+    """Return the number of cells per row: 3 or 4, so that a single sheet does not fill the screen.
 
     A translator's card takes two of four.
     """

@@ -1,1 +1,1 @@
-"""What serves the app: security, routes, frames."""
+"""The HTTP side of the app: security, routes, sample sheets."""

@@ -1,11 +1,11 @@
-"""Sample sheets and animations over HTTP: a page fetches each one once, and moves through them without asking again.
+"""Sample sheets and animations over HTTP. A page fetches each one once.
 
     /frames/<signature>/<kind>/<run>/<name>.png
     /frames/<signature>/<kind>/<run>/progress-<version>.gif
 
-The signature is what opens a run's sheets. It is made with a key that this process draws, or with GANRAY_KEY where
-several processes serve one app, and only pages that show the sheets are given it. Generated sheets may be kept by the
-browser for good, since a sheet that is drawn again has another name; those of real images are kept nowhere.
+The signature grants access to a run's sheets. Its key is random per process, or GANRAY_KEY if several processes serve
+one app. Only pages that display the sheets receive the signature. The browser may cache generated sheets for ever,
+because a sheet that is drawn again gets a new name. Sheets of real images are never cached.
 """
 
 import functools
@@ -29,53 +29,53 @@ from gan_core.errors import UserError
 from gan_core.runs import Run
 
 SAMPLES, PRIVATE, REAL = "samples", "private", "real"
-FOR_EVER = "private, max-age=31536000, immutable"  # private: for the browser, not for a proxy on the way
+FOR_EVER = "private, max-age=31536000, immutable"  # private: only the browser may cache it, no proxy
 NEVER = "no-store"
 _COMMON = {"x-content-type-options": "nosniff", "cross-origin-resource-policy": "same-origin"}
 
 
 def base(entry: Entry, kind: str) -> str:
-    """The address that a run's sheets of a kind lie below, with what opens it."""
+    """Return the address prefix of a run's sheets of a kind, with its signature."""
     return f"{paths.below('frames')}/{_signature(kind, entry.name)}/{kind}/{quote(entry.name, safe='/')}/"
 
 
 def sheets(entry: Entry) -> tuple[str, dict[int, str]]:
-    """The address of a run's sheets, and their names below it by epoch, in order."""
+    """Return (address prefix of a run's sheets, epoch -> file name), the epochs in order."""
     return base(entry, PRIVATE if entry.private else SAMPLES), {
         epoch: f"{epoch}-{version}.png" for epoch, path in entry.sheets.items() if (version := _version(path))
     }
 
 
 def animation(entry: Entry) -> str:
-    """The address of a run's sheets as a GIF; empty while there is none, or only a part of one."""
+    """Return the address of a run's animation; "" if the GIF is missing or incomplete."""
     if entry.gif is None or not store.whole_gif(entry.gif):
         return ""
     return f"{base(entry, PRIVATE if entry.private else SAMPLES)}progress-{_version(entry.gif)}.gif"
 
 
 def frame(request: Request) -> Response:
-    """A picture of a run that the library lists; no path is made of what stands in the address."""
+    """Return a sheet or an animation of a run that the library lists. No path is built from the address."""
     kind, name, file = (request.path_params[part] for part in ("kind", "run", "file"))
     if not hmac.compare_digest(_signature(kind, name), request.path_params["signature"]):
-        return _refused("The address of this picture is not, or no longer, valid: reload the page.", 403)
+        return _refused("The address of this image is not valid, or no longer valid: reload the page.", 403)
     run = _run(name)
     if run is None:
-        return _refused("The run of this picture is gone.", 404)
-    asked, _, suffix = file.rpartition(".")
+        return _refused("The run of this image was deleted.", 404)
+    stem, _, suffix = file.rpartition(".")
     if suffix == "gif" and kind != REAL:
-        return _animation(run, kind, asked)
+        return _animation(run, kind, stem)
     if suffix != "png":
-        return _refused("There is no such picture.", 404)
+        return _refused("There is no such image.", 404)
     if kind != REAL:
-        return _sample(run, kind, asked)
+        return _sample(run, kind, stem)
     try:
-        return _answer(real_sheet.sheet(run.config(), asked), NEVER)
+        return _response(real_sheet.sheet(run.config(), stem), NEVER)
     except UserError as error:
         return _refused(str(error), 404)
 
 
 def _run(name: str) -> Run | None:
-    """The run of that name, out of a list that is made again after a moment, or when the name is not in it."""
+    """Return the run of that name from a list that is renewed every 5 s, or when the name is not in it."""
     root = store.library().root
     found = _listed(root).get(name)
     if found is None:
@@ -89,28 +89,28 @@ def _listed(root: Path) -> dict[str, Run]:
     return {run.name: run for run in runs.list_runs(root)}
 
 
-def _sample(run: Run, kind: str, asked: str) -> Response:
+def _sample(run: Run, kind: str, stem: str) -> Response:
     sheets = run.private_samples() if kind == PRIVATE else run.samples()
-    epoch, _, version = asked.partition("-")
+    epoch, _, version = stem.partition("-")
     path = sheets.get(int(epoch)) if epoch.isdecimal() and len(epoch) < 10 else None
     content = store.library().picture(path)
     if path is None or content is None:
-        return _refused("This picture is not there (yet).", 404)
-    # Drawn again since the page was made: true, but not what its name will stand for.
+        return _refused("This image does not exist yet.", 404)
+    # If the sheet was drawn again since the page was made, its content does not belong to this name: do not cache it.
     fresh = version == _version(path)
-    return _answer(content, FOR_EVER if kind == SAMPLES and fresh else NEVER)
+    return _response(content, FOR_EVER if kind == SAMPLES and fresh else NEVER)
 
 
-def _animation(run: Run, kind: str, asked: str) -> Response:
+def _animation(run: Run, kind: str, stem: str) -> Response:
     path = run.folder / runs.PRIVATE / runs.GIF if kind == PRIVATE else run.gif
     if path is None or not store.whole_gif(path):
-        return _refused("This animation is not there (yet).", 404)
-    fresh = asked == f"progress-{_version(path)}"
-    return _answer(path.read_bytes(), FOR_EVER if kind == SAMPLES and fresh else NEVER, "image/gif")
+        return _refused("This animation does not exist yet.", 404)
+    fresh = stem == f"progress-{_version(path)}"
+    return _response(path.read_bytes(), FOR_EVER if kind == SAMPLES and fresh else NEVER, "image/gif")
 
 
-def _answer(content: bytes, keep: str, kind: str = "image/png") -> Response:
-    return Response(content, media_type=kind, headers={**_COMMON, "cache-control": keep})
+def _response(content: bytes, cache_control: str, kind: str = "image/png") -> Response:
+    return Response(content, media_type=kind, headers={**_COMMON, "cache-control": cache_control})
 
 
 def _refused(words: str, status: int) -> Response:
@@ -118,7 +118,7 @@ def _refused(words: str, status: int) -> Response:
 
 
 def _version(path: Path) -> str:
-    """Changes when the file does; empty for one that is gone."""
+    """Return a token that changes with the file; "" if the file is missing."""
     try:
         stat = path.stat()
     except OSError:

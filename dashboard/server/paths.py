@@ -1,14 +1,14 @@
-"""Paths of what this server serves besides its pages, below its own base path if it has one."""
+"""URL paths of everything but the pages, below the server's base path if it has one."""
 
 import streamlit as st
 
 
 def below(name: str) -> str:
-    """The path of something that is called so."""
+    """Return the URL path of `name` below the server's base path."""
     base = str(st.get_option("server.baseUrlPath") or "").strip("/")
     return f"/{base}/{name}" if base else f"/{name}"
 
 
 def live_tab() -> str:
-    """Where the live tab is served. The page around it is /live: the two must not share a name."""
+    """Return the URL path of the live tab. The page that embeds it is /live: the two must have different names."""
     return below("gradio")

@@ -1,4 +1,4 @@
-"""What the dashboard's server serves besides its pages and the live tab: the sample sheets of runs."""
+"""The routes of the dashboard's server besides its pages and the live tab: the sample sheets of runs."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,6 +12,6 @@ def routes() -> list[BaseRoute]:
 
 
 def _frame(request: Request) -> Response:
-    from dashboard.server import frames  # numpy and pandas: the first page needs them, the start of the server does not
+    from dashboard.server import frames  # imported here: it brings numpy and pandas, which would slow the start
 
     return frames.frame(request)

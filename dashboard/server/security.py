@@ -1,7 +1,7 @@
-"""The door of the server: who may ask it, what of Gradio they may ask for, and what a browser may load on its pages.
+"""Access control of the server: allowed hosts and origins, allowed routes of Gradio, content security policy.
 
-A web page of strangers that the visitor has open can send requests to this machine, under a name of its own that it has
-pointed here (DNS rebinding) or from its own origin. Both are turned away before anything is read.
+A foreign web page in the user's browser can send requests to this machine: under its own name that resolves to this
+machine (DNS rebinding), or from its own origin. Both are refused before anything is read.
 """
 
 import re
@@ -22,22 +22,22 @@ _HOST = (
     "--server.allowedHosts {host}\n"
 )
 _ORIGIN = (
-    "A page of another site asked for this: refused. If that site is yours, start the server with "
+    "Refused: the request comes from a page of another site. If that site is yours, start the server with "
     "--server.corsAllowedOrigins {origin}\n"
 )
-# What the live tab's page and gradio_client ask Gradio for. The rest of its addresses proxies, logs in, edits code or
-# shows how the app is used: nothing of it is used here.
+# The routes that the live tab's page and gradio_client use. Gradio's other routes proxy, log in, edit code or show
+# usage data: nothing here needs them.
 _GRADIO = re.compile(
     r"(config|theme\.css|robots\.txt|favicon\.ico|manifest\.json|pwa_icon(/\d+)?|(assets|static|svelte)/.+"
     r"|gradio_api/(info|app_id|startup-events|upload|upload_progress|queue/(join|data|status)|cancel|reset"
     r"|heartbeat/\w+|call(/v2)?/\w+(/\w+)?|file=(?!\w+:/).+))?/?"
 )
 
-_SCHEME = re.compile(r"\s*[a-z][a-z0-9+.-]+:", re.IGNORECASE)  # longer than a drive's letter
+_SCHEME = re.compile(r"\s*[a-z][a-z0-9+.-]+:", re.IGNORECASE)  # two letters or more: one letter is a Windows drive
 
 
 class RequestGuard:
-    """ASGI middleware: turns away foreign hosts and origins, and tells browsers to load nothing from elsewhere."""
+    """ASGI middleware that refuses foreign hosts and origins, and sets the content security policy."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -64,45 +64,45 @@ class RequestGuard:
 
 
 class GradioAllowList:
-    """ASGI middleware around Gradio below `at`: only the addresses that the live tab needs are there."""
+    """ASGI middleware that lets only the routes of the live tab reach the Gradio app below `at`."""
 
     def __init__(self, app: ASGIApp, at: str = "") -> None:
         self.app, self.at = app, at
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        asked = scope["path"].removeprefix(self.at).removeprefix("/") if scope["type"] != "lifespan" else ""
-        if _GRADIO.fullmatch(asked):
+        route = scope["path"].removeprefix(self.at).removeprefix("/") if scope["type"] != "lifespan" else ""
+        if _GRADIO.fullmatch(route):
             await self.app(scope, receive, send)
         else:
             await _refuse(scope, receive, send, "There is nothing at this address.\n", 404)
 
 
 def refusal(headers: Headers) -> str | None:
-    """Why a request is turned away, in a sentence; None where it may come in.
+    """Return the reason, as a sentence, why a request is refused; None if it is allowed.
 
-    Hosts: localhost, this machine's name, an IP address (a name that was pointed here cannot pass for one), and
-    Streamlit's `server.allowedHosts`. Origins: the host itself, and `server.corsAllowedOrigins`.
+    Allowed hosts: localhost, this machine's name, IP addresses (DNS rebinding needs a name), and Streamlit's
+    `server.allowedHosts`. Allowed origins: the host itself, and `server.corsAllowedOrigins`.
     """
     given = headers.get("host", "")
     host = _parts(f"//{given}")
-    if host is None or not _known(host[0]):
+    if host is None or not _is_allowed_host(host[0]):
         return _HOST.format(host=printable(given.rpartition(":")[0] or given, 100))
     origin = headers.get("origin")
     if origin is None:
-        # Pictures and scripts that a foreign page names come without an origin; browsers tell all the same. A link to
-        # this server in another site's page may be followed.
+        # Requests for images and scripts have no origin, but browsers send sec-fetch-site. A foreign page may only link
+        # to this server (mode "navigate").
         site, mode = headers.get("sec-fetch-site", "none"), headers.get("sec-fetch-mode", "navigate")
         foreign = site in ("cross-site", "same-site") and mode != "navigate"
         return _ORIGIN.format(origin="ITS_ORIGIN") if foreign else None
     if origin in (st.get_option("server.corsAllowedOrigins") or ()):
         return None
-    asked = _parts(origin)
-    # A proxy may hand on the host without its port.
-    same = asked is not None and asked[0] == host[0] and (host[1] is None or host[1] == _port(origin))
+    source = _parts(origin)
+    # A proxy may forward the host without its port.
+    same = source is not None and source[0] == host[0] and (host[1] is None or host[1] == _port(origin))
     return None if same else _ORIGIN.format(origin=printable(origin, 100))
 
 
-def _known(name: str) -> bool:
+def _is_allowed_host(name: str) -> bool:
     try:
         ip_address(name)
         return True
@@ -115,7 +115,7 @@ def _known(name: str) -> bool:
 
 
 def _parts(url: str) -> tuple[str, int | None] | None:
-    """Host and port of a URL or of `//host:port`; None where it is more or less than that."""
+    """Return (host, port) of a URL or of `//host:port`; None if it has other parts or no host."""
     try:
         split = urlsplit(url)
         name, port = split.hostname, split.port
@@ -131,11 +131,11 @@ def _port(origin: str) -> int | None:
 
 
 def _policy(host: str) -> str:
-    """The content security policy: everything from here, so that no text of a run can fetch a picture elsewhere."""
+    """Return the content security policy: pages load from this server only, so a run's text cannot fetch an image."""
     framing = " ".join(("'self'", *map(str, st.get_option("server.corsAllowedOrigins") or ())))
     return (
         "default-src 'self' data: blob: 'unsafe-inline' 'unsafe-eval'; "
-        # Not every browser takes a web socket of the same host for 'self'.
+        # In some browsers 'self' does not include web sockets of the same host.
         f"connect-src 'self' data: blob: ws://{host} wss://{host}; "
         f"frame-ancestors {framing}; object-src 'none'; base-uri 'self'; form-action 'self'"
     )
@@ -150,7 +150,7 @@ async def _refuse(scope: Scope, receive: Receive, send: Send, words: str, status
 
 
 def outside(value: Any) -> bool:
-    """Whether what a visitor sent names a file elsewhere, which Gradio would fetch."""
+    """Whether a user's input names a file by URL, which Gradio would fetch."""
     if isinstance(value, dict):
         path = value.get("path")
         return (isinstance(path, str) and _SCHEME.match(path) is not None) or any(map(outside, value.values()))

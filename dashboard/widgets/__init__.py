@@ -1,1 +1,1 @@
-"""Pieces of a page that several pages show."""
+"""Parts of a page that several pages share."""

@@ -1,6 +1,6 @@
-"""What happened here: the events of each run's training, and a paragraph that compares the runs.
+"""The section "What happened here?": the events of each run's training, and a paragraph that compares the runs.
 
-The events come from `gan_core.diagnostics`. Epochs in them are links that the stage follows.
+The events come from `gan_core.diagnostics`. Their epochs are links that move the stage.
 """
 
 import html
@@ -18,7 +18,7 @@ from gan_core import diagnostics
 from gan_core.diagnostics import Diagnosed, Event
 from gan_core.evaluation.results import Evaluation
 
-# Names of Material symbols: the shape says what the colour says.
+# Names of Material symbols: the shape carries the same information as the colour.
 ICONS = {
     "diverged": "crisis_alert",
     "saturated": "trending_up",
@@ -41,9 +41,9 @@ ICONS = {
     "past_best": "history",
 }
 METHOD = (
-    "Found in the curves by fixed rules, tried on small runs whose ailments were known. The rules see losses, "
-    "accuracies, gradients, diversity and, where it was measured on the way, the distance to real images; not the "
-    "pictures."
+    "Fixed rules find these events in the curves. They were tested on small runs with known problems. The rules use "
+    "losses, accuracies, gradients, diversity and, if it was measured during training, the distance to real images. "
+    "They do not use the images."
 )
 
 _Key = tuple[Path, int, int, int, int, str, int]
@@ -51,7 +51,7 @@ _known: LruCache[_Key, Diagnosed] = LruCache(64)
 
 
 def diagnosed(library: Library, entry: Entry) -> Diagnosed | None:
-    """A run with its events; None if its config cannot be read. Looked at again only where its tables have grown."""
+    """Return a run with its events; None if its config cannot be read. Cached until its tables grow."""
     if entry.config is None:
         return None
     try:
@@ -64,21 +64,21 @@ def diagnosed(library: Library, entry: Entry) -> Diagnosed | None:
     with metrics.lock, previews.lock:
         sizes = (metrics.table.version, len(metrics.table), previews.table.version, len(previews.table))
 
-        def look() -> Diagnosed:
+        def diagnose() -> Diagnosed:
             record = diagnostics.record(config, entry.status, metrics.table, previews.table, progress)
             return Diagnosed(entry.label, config, record, diagnostics.diagnose(record))
 
-        return _known.get((entry.run.folder, *sizes, entry.status.state, written), look)
+        return _known.get((entry.run.folder, *sizes, entry.status.state, written), diagnose)
 
 
 def show(library: Library, chosen: list[Entry], look: dict[str, Style]) -> None:
-    """A line for each event, and the comparison."""
+    """Draw a line for each event, and the comparison."""
     with error_boundary.boundary("what happened here"):
         found = [(entry, run) for entry in chosen if (run := diagnosed(library, entry))]
         st.subheader("What happened here?", help=METHOD)
         with st.container(key="happened"):
             st.html("".join(_run(entry, run, look[entry.name]) for entry, run in found))
-        # Of one run it would say the same again.
+        # For one run the paragraph would only repeat the events.
         words = diagnostics.compare([run for _, run in found]) if len(found) > 1 else ""
         if words:
             with st.container(border=True, gap="xsmall", key="notebook"):
@@ -87,7 +87,7 @@ def show(library: Library, chosen: list[Entry], look: dict[str, Style]) -> None:
 
 
 def marks(library: Library, chosen: list[Entry]) -> dict[str, list[EventMarker]]:
-    """The events of each run by its name, as signs on the curves that show them."""
+    """Return run name -> its events as markers on the curves that show them."""
     found = {entry.name: run.events for entry in chosen if (run := diagnosed(library, entry))}
     return {
         name: [
@@ -99,20 +99,20 @@ def marks(library: Library, chosen: list[Entry]) -> dict[str, list[EventMarker]]
 
 
 def _run(entry: Entry, run: Diagnosed, style: Style) -> str:
-    """One run's events as HTML."""
+    """Return the events of one run as HTML."""
     name = f'<h4><span style="color: {style.color}">{style.dot}</span> {html.escape(entry.label)}</h4>'
     if run.events:
         lines = "".join(map(_line, run.events))
     elif run.record.block_count < 5:
-        lines = _plain_line("hourglass_empty", "Too early to tell", "a handful of logged steps say little.")
+        lines = _plain_line("hourglass_empty", "Too early to tell", "too few steps are logged.")
     else:
-        lines = _plain_line("remove", "Nothing to report", "none of the rules found anything.")
+        lines = _plain_line("remove", "Nothing to report", "no rule found anything.")
     return f'<section class="happened-run">{name}<ul>{lines}</ul></section>'
 
 
 def _line(event: Event) -> str:
     kind = "happened-ailment" if event.ailment else "happened-calm"
-    advice = f'<span class="happened-try">One would try: {html.escape(event.advice)}.</span>' if event.advice else ""
+    advice = f'<span class="happened-try">Try: {html.escape(event.advice)}.</span>' if event.advice else ""
     return (
         f'<li class="{kind}"><span class="happened-icon" aria-hidden="true">{ICONS[event.kind]}</span>'
         f"<div><strong>{html.escape(event.title)}</strong> {_epochs(event)}: {html.escape(event.sentence)} {advice}"
@@ -128,7 +128,7 @@ def _plain_line(icon: str, title: str, words: str) -> str:
 
 
 def _epochs(event: Event) -> str:
-    """When it happened; each epoch is a link to the samples of that time."""
+    """Return the epochs of an event as HTML; each epoch links to its samples."""
     if event.until is None and not event.epoch:
         return _link(0, "from the start")
     if event.until is None:

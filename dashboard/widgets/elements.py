@@ -1,4 +1,4 @@
-"""Pieces that several pages share: pictures with their headings, chips, cards, empty states, redrawing on news."""
+"""Small elements that several pages share: images with headings, chips, cards, empty states, redrawing on changes."""
 
 import html
 import re
@@ -24,13 +24,13 @@ SYNTHETIC = f"Generated pictures: {NOTICE}."
 
 
 def picture(content: bytes | None, alt: str, key: str, sheet: SheetLayout | None = None) -> None:
-    """A PNG as it is, enlarged to its column without blur; a quiet line where there is none.
+    """Draw a PNG, enlarged to its column without blur; a caption if there is none.
 
-    sheet: of a translator, which gets headings over its columns.
+    sheet: the layout of a translator's sheet, which gets headings above its columns.
     """
     with st.container(key=f"picture-{_slug(key)}", gap="xxsmall"):
         if content is None:
-            st.caption(":material/hide_image: no picture here (yet)")
+            st.caption(":material/hide_image: no image yet")
             return
         if sheet:
             st.html(headings(sheet))
@@ -38,14 +38,14 @@ def picture(content: bytes | None, alt: str, key: str, sheet: SheetLayout | None
 
 
 def headings(sheet: SheetLayout) -> str:
-    """The two directions of a translator's sheet, and what its six columns show; the style sheet aligns them."""
+    """Return the headings of a translator's sheet as HTML: its two directions and its six columns."""
     ways = "".join(f'<span class="way">{html.escape(a)} → {html.escape(b)}</span>' for a, b in sheet.ways)
     columns = "".join(f"<span>{word}</span>" for word in sheet.pictures * 2)
     return f'<div class="sheet-headings">{ways}{columns}</div>'
 
 
 def described(alt: str, sheet: SheetLayout | None) -> str:
-    """The alternative text of a sheet: of a translator's, what its columns show as well."""
+    """Return the alternative text of a sheet, with the columns of a translator's sheet."""
     if sheet is None:
         return alt
     first, second, third = sheet.pictures
@@ -54,7 +54,7 @@ def described(alt: str, sheet: SheetLayout | None) -> str:
 
 
 def chip_colors(key: str, chosen: list[Entry], look: dict[str, Style]) -> None:
-    """The dots of the chips in the choice of runs of that key; the order of the chips is that of the runs."""
+    """Draw the coloured dots of the chips in the multiselect `key`. The chips have the order of the runs."""
     rules = []
     for index, entry in enumerate(chosen):
         style = look[entry.name]
@@ -68,51 +68,51 @@ def chip_colors(key: str, chosen: list[Entry], look: dict[str, Style]) -> None:
 
 
 def card(grid: "GridContainer", wide: bool) -> "DeltaGenerator":
-    """A bordered card in a grid, as tall as its row; a wide one takes two columns, if there are two."""
+    """Return a bordered card in a grid, as tall as its row. A wide card takes two columns, if there are two."""
     cell = grid.cell(column_span=2) if wide else grid
     return cell.container(border=True, height="stretch", gap="xsmall")
 
 
 def privacy(entry: Entry) -> None:
-    """A badge for pictures of real patients."""
+    """Draw a badge if the run's sheets contain images of real patients."""
     if entry.private:
         st.markdown(":gray-badge[:material/lock: real inputs: stays on this machine]")
 
 
 def smoothing_slider(key: str) -> float:
-    """How much the curves are smoothed, kept in the URL."""
-    words = "Exponential mean over the logged steps; the steps themselves stay pale behind it. 0: no smoothing."
+    """Draw the slider of the smoothing, which the URL keeps, and return its value."""
+    words = "Exponential moving average of the logged values, which stay visible behind it in pale. 0: no smoothing."
     return st.slider("Smoothing", 0.0, 0.99, SMOOTHING, 0.01, key=key, bind="query-params", width=220, help=words)
 
 
 def no_runs() -> None:
-    """The empty state: what this is and where to begin."""
+    """Draw the empty state: what a run is and how to train the first one."""
     with st.container(border=True, horizontal_alignment="center", key="empty"):
         st.space("medium")
         st.markdown("### No runs yet", text_alignment="center", width="content")
         st.markdown(
-            "A run is one training of one GAN. Train the first on X-rays that the program draws itself: "
-            "it needs no data and takes some minutes.",
+            "A run is one training of one GAN. Train the first one on phantom X-rays, which the program draws: "
+            "it needs no data and takes a few minutes.",
             text_alignment="center",
             width=460,
         )
         st.page_link("pages/train/page.py", label="Train a GAN", icon=":material/play_arrow:")
         st.caption(
-            "Trained runs come with GANray's repository: start the app in a clone of it, or name the clone's folder "
-            "`runs`, as in `ganray app --runs FOLDER`. A model of the Hugging Face Hub works on the command line: "
+            "GANray's repository contains trained runs: start the app in a clone of it, or give the clone's folder "
+            "`runs` with `ganray app --runs FOLDER`. To use a model of the Hugging Face Hub, run "
             "`ganray generate hub:owner/name`.",
             text_alignment="center",
             width=460,
         )
-        st.caption(f"Runs are looked for in `{store.library().root}`.", width="content", text_alignment="center")
+        st.caption(f"The app looks for runs in `{store.library().root}`.", width="content", text_alignment="center")
         st.space("medium")
 
 
 def unreadable(entries: list[Entry]) -> None:
-    """The runs that cannot be read, each with its reason."""
+    """Draw the runs that cannot be read, each with the reason."""
     broken = {entry.name: entry.problem for entry in entries if entry.problem}
     broken |= dict.fromkeys(
-        runs.linked(store.library().root), "a link, which is not followed: move the run itself here"
+        runs.linked(store.library().root), "it is a link, which GANray does not follow: move the run itself here"
     )
     if not broken:
         return
@@ -123,7 +123,7 @@ def unreadable(entries: list[Entry]) -> None:
 
 
 def wait_for_news(seen: Callable[[], object], key: str, seconds: float = 3.0) -> None:
-    """Draw the page again when what `seen` returns has changed; put on the page only while something can change."""
+    """Draw the page again when the return value of `seen` changes. Call it only while something can change."""
     first = seen()
 
     @st.fragment(run_every=seconds, key=key)
@@ -136,5 +136,5 @@ def wait_for_news(seen: Callable[[], object], key: str, seconds: float = 3.0) ->
 
 
 def _slug(key: str) -> str:
-    """A key that is a valid CSS class, different for different keys."""
+    """Return a valid CSS class for a key; different keys give different classes."""
     return re.sub(r"[^A-Za-z0-9_-]", lambda match: f"_{ord(match[0]):x}_", key)

@@ -1,4 +1,4 @@
-"""The boundary around a page, a fragment or a click: a person reads a sentence, the log gets the traceback."""
+"""The error boundary of a page, a fragment or a click: the user reads a sentence, the log gets the traceback."""
 
 import contextlib
 import functools
@@ -21,18 +21,18 @@ _log = logging.getLogger("ganray.dashboard")
 
 @contextlib.contextmanager
 def boundary(what: str) -> Iterator[None]:
-    """Show a sentence where something fails, never a traceback; that goes to the log."""
+    """Display a sentence if the block fails. The traceback goes to the log only."""
     try:
         yield
     except UserError as error:
         st.error(plain(str(error)), icon=":material/error:")
     except Exception as error:
         _log.exception("%s failed", what)
-        show_fault(what, "could not be drawn to its end", _details(what, error))
+        show_fault(what, "could not be drawn completely", _details(what, error))
 
 
 def show_fault(what: str, happened: str, details: str) -> None:
-    """What a person is told of a fault of ours, and what they can copy for those who mend it."""
+    """Display an internal error, with details that the user can copy into a bug report."""
     st.error(
         f"**{plain(what)}** {happened}. Reload the page and try again; if it happens again, copy the details below "
         "into a bug report.",
@@ -48,13 +48,13 @@ def _details(what: str, error: Exception) -> str:
 
 
 def script_fault(error: Exception) -> bool:
-    """Streamlit's `on_script_error`: whatever no boundary has caught. Streamlit has logged it."""
-    show_fault("This page", "came to an unexpected end", _details("page", error))
+    """Handle Streamlit's `on_script_error`: an error that no boundary caught. Streamlit has logged it."""
+    show_fault("This page", "ended unexpectedly", _details("page", error))
     return True
 
 
 def action(call: Callable[P, None]) -> Callable[P, None]:
-    """`boundary` around what a click does: the page is drawn all the same, with a sentence at its top."""
+    """Wrap a click handler: if it fails, the page is still drawn, with a sentence at its top."""
 
     @functools.wraps(call)
     def called(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -71,7 +71,7 @@ def action(call: Callable[P, None]) -> Callable[P, None]:
 
 
 def failed_action() -> None:
-    """Show what went wrong with the last click, once."""
+    """Display the error of the last click, once."""
     words, details = st.session_state.pop(_FAILED, (None, None))
     if details:
         show_fault(words, "failed", details)
@@ -80,7 +80,7 @@ def failed_action() -> None:
 
 
 def bounded(draw: Callable[P, None]) -> Callable[P, None]:
-    """`boundary` around a function, for fragments: they run again without their page."""
+    """Wrap a fragment in `boundary`: fragments run again without their page and its boundary."""
 
     @functools.wraps(draw)
     def drawn(*args: P.args, **kwargs: P.kwargs) -> None:

@@ -1,4 +1,4 @@
-"""Notes and tags of runs on a page: what was written, and the fields to write it."""
+"""Notes and tags of runs on a page, and the fields to edit them."""
 
 from collections.abc import Mapping, Sequence
 
@@ -14,17 +14,17 @@ from gan_core.errors import UserError
 
 
 def show(library: Library, chosen: Sequence[Entry], look: Mapping[str, Style]) -> None:
-    """What is written about these runs, and the fields to write it."""
+    """Draw the notes and tags of these runs, and the fields to edit them."""
     found, problem = notes.known(library)
     st.subheader("Notes")
     if problem:
-        st.error(f"{plain_sentence(problem)} Nothing is written to it until then.", icon=":material/broken_image:")
+        st.error(f"{plain_sentence(problem)} Until then no note is saved.", icon=":material/broken_image:")
         return
     for entry in chosen:
         if note := found.get(entry.name):
             st.markdown(f"{name_line(entry, look[entry.name])} {badges(note.tags)}  \n{_lines(note.note)}")
     if not notes.notes(library).writable():
-        st.caption(f"Notes cannot be kept here: {plain(str(library.root))} is read\\-only.")
+        st.caption(f"Notes cannot be saved: {plain(str(library.root))} is read\\-only.")
         return
     writing = st.expander("Write notes and tags", icon=":material/edit_note:", key="writing", on_change="rerun")
     if writing.open:
@@ -34,7 +34,7 @@ def show(library: Library, chosen: Sequence[Entry], look: Mapping[str, Style]) -
 
 
 def badges(tags: Sequence[str]) -> str:
-    """Tags as Markdown."""
+    """Return tags as Markdown badges."""
     return " ".join(f":gray-badge[{plain(tag)}]" for tag in tags)
 
 
@@ -52,13 +52,13 @@ def _draw_fields(names: list[str], look: Mapping[str, Style]) -> None:
             with st.container(border=True, gap="small"):
                 st.markdown(name_line(entry, look[entry.name]))
                 _draw_field(entry.name, notes.digest(entry), found.get(entry.name, Note()), in_use)
-    for said in st.session_state.pop("notes said", []):
-        st.warning(plain_sentence(said), icon=":material/info:")
-    st.caption(f"Kept in {plain(notes.notes(library).path.name)} beside the runs as soon as you leave a field.")
+    for message in st.session_state.pop("notes said", []):
+        st.warning(plain_sentence(message), icon=":material/info:")
+    st.caption(f"Saved in {plain(notes.notes(library).path.name)} beside the runs when you leave a field.")
 
 
 def _draw_field(name: str, run: str, note: Note, in_use: list[str]) -> None:
-    """The two fields of a run; another session's changes appear in them."""
+    """Draw the two fields of a run, updated with the changes of other sessions."""
     seen, tags, text = f"note seen {name}", f"tags {name}", f"note {name}"
     if st.session_state.get(seen) != note or tags not in st.session_state or text not in st.session_state:
         st.session_state[tags], st.session_state[text] = list(note.tags), note.note
@@ -77,16 +77,16 @@ def _draw_field(name: str, run: str, note: Note, in_use: list[str]) -> None:
 
 @error_boundary.action
 def _change(name: str, run: str) -> None:
-    """Write what a field was changed to; what went wrong is said where the fields are."""
+    """Save the change of a field. Problems appear beside the fields, not at the top of the page."""
     before: Note = st.session_state[f"note seen {name}"]
-    kept, said = notes.notes(store.library()), st.session_state.setdefault("notes said", [])
+    saved, messages = notes.notes(store.library()), st.session_state.setdefault("notes said", [])
     try:
-        kept.change_tags(name, before.tags, st.session_state[f"tags {name}"], run)
-        if not kept.change_note(name, before.note, st.session_state[f"note {name}"], run):
-            said.append(f"somebody else wrote about {name} meanwhile: both notes were kept")
+        saved.change_tags(name, before.tags, st.session_state[f"tags {name}"], run)
+        if not saved.change_note(name, before.note, st.session_state[f"note {name}"], run):
+            messages.append(f"somebody else changed the note of {name} meanwhile: both notes were kept")
         st.session_state.pop(f"note seen {name}")
     except UserError as error:
-        said.append(str(error))
+        messages.append(str(error))
 
 
 def _lines(text: str) -> str:

@@ -1,7 +1,7 @@
-"""The curves of runs, how the reader looks at them, and the histograms of what discriminators think.
+"""The curves of runs, the controls of their view, and the histograms of the discriminators' scores.
 
-They are drawn on canvases in one element a task (components/plots*.js): a chart of twenty runs is drawn in some
-milliseconds, and the cursor, the reading of values and the choice of runs need neither the server nor a redraw.
+Each task has one element that draws on canvases (components/plots*.js): a chart of twenty runs takes some milliseconds,
+and the cursor, the values at the pointer and the choice of runs need neither the server nor a redraw.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ AXIS_CHOICES = {
     "Step": "step",
     "Time": "seconds",
     "Images seen": "images",
-}  # the words stand in the URL
+}  # the keys appear in the URL
 
 
 def _text(*names: str) -> str:
@@ -52,17 +52,17 @@ _SCORES = st.components.v2.component(
 
 
 def read_ahead(library: Library, chosen: Sequence[Entry]) -> None:
-    """Read the runs' tables several at once: of a first view of long runs, reading is most of the time."""
+    """Read the runs' tables in parallel: reading takes most of the time of a first view of long runs."""
     with ThreadPoolExecutor(max_workers=4) as pool:
         list(pool.map(lambda entry: library.table(entry, store.METRICS), chosen))
 
 
 def show(chosen: list[Entry], look: dict[str, Style], marks: Mapping[str, Sequence[EventMarker]] | None = None) -> None:
-    """The charts of the chosen runs and how to look at them; marks: by the run's name."""
+    """Draw the charts of the chosen runs with their controls; `marks`: run name -> its events."""
     running = any(entry.running for entry in chosen)
     names = [entry.name for entry in chosen]
-    kept = {name: tuple(found) for name, found in (marks or {}).items()}
-    st.fragment(_draw_curves, key="curves", run_every=2.0 if running else None)(names, look, kept)
+    fixed = {name: tuple(found) for name, found in (marks or {}).items()}
+    st.fragment(_draw_curves, key="curves", run_every=2.0 if running else None)(names, look, fixed)
 
 
 @error_boundary.bounded
@@ -76,13 +76,13 @@ def _draw_curves(names: list[str], look: dict[str, Style], marks: dict[str, tupl
         if len(tasks) > 1:
             st.markdown(f"**Runs that learn to {plain(task)}** (losses of another task are not comparable)")
         _PLOTS(data=curve_payloads.payload(library, group, look, view, marks), key=f"curves-{task}")
-    st.markdown("**What the discriminators think** of training, held-out and generated images, epoch by epoch")
+    st.markdown("**Discriminator scores** of training, held-out and generated images, epoch by epoch")
     if not show_scores(library, chosen[:MOST_SCORES], look):
-        st.caption("No scores were written.")
+        st.caption("No scores were logged.")
 
 
 def choose_view(library: Library, chosen: Sequence[Entry]) -> CurveView:
-    """How to look at the curves; all of it stands in the URL."""
+    """Draw the controls of the curves, which the URL keeps, and return their settings."""
     axis, smoothing, more = _header("Curves", "")
     with more:
         wanted = choose_charts(library, chosen)
@@ -95,17 +95,20 @@ def choose_view(library: Library, chosen: Sequence[Entry]) -> CurveView:
 
 
 def _header(title: str, prefix: str) -> tuple[str, float, "DeltaGenerator"]:
-    """The title with the axis and the smoothing beside it, and where more can be chosen; prefix: of their keys."""
+    """Draw the title with the axis and the smoothing; return both and the popover for more controls.
+
+    prefix: the prefix of the widget keys.
+    """
     with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
         st.subheader(title, width="content")
         with st.container(horizontal=True, vertical_alignment="bottom", width="content"):
             axis = choose_axis(f"{prefix}x")
             smoothing = elements.smoothing_slider(f"{prefix}smoothing")
-            return axis, smoothing, st.popover("CurveView", icon=":material/tune:")
+            return axis, smoothing, st.popover("View", icon=":material/tune:")
 
 
 def choose_axis(key: str) -> str:
-    """What the curves are drawn along."""
+    """Draw the choice of the x axis and return it, a key of curve_payloads.AXIS_LABELS."""
     chosen = st.segmented_control(
         "Along", list(AXIS_CHOICES), default="Epoch", required=True, key=key, bind="query-params"
     )
@@ -113,11 +116,11 @@ def choose_axis(key: str) -> str:
 
 
 def choose_charts(library: Library, chosen: Sequence[Entry]) -> tuple[str, ...] | None:
-    """The charts to draw, by their titles or columns; None for the usual ones."""
+    """Draw the choice of charts and return their titles or columns; None for the usual ones."""
     usual, others = options(library, chosen)
-    # Each mixture of tasks has its own choice: what is usual for one is not for the other.
+    # Each combination of tasks has its own widget, because its usual charts differ.
     key = "_".join(["columns", *(task for task in run_metrics.by_task(chosen) if task != "generate")])
-    # Who has chosen nothing sees what is usual for the runs that are there now.
+    # If the reader has not changed the choice, it follows the usual charts of the current runs.
     before = st.session_state.get(f"{key} usual")
     if before and before != usual and st.session_state.get(key) == before:
         st.session_state[key] = usual
@@ -129,27 +132,27 @@ def choose_charts(library: Library, chosen: Sequence[Entry]) -> tuple[str, ...] 
         key=key,
         bind="query-params",
         format_func=lambda name: others.get(name, name),
-        help="The usual ones, and any column that was logged.",
+        help="The usual charts, and every other logged column.",
     )
     return None if wanted == usual else tuple(wanted)
 
 
 def choose_scale(prefix: str) -> tuple[bool, bool, bool]:
-    """Whether the axis along is logarithmic, whether that of the values is, and whether spikes are left out of it."""
+    """Draw the toggles of the scales; return (log x axis, log y axis, whether the y range ignores rare spikes)."""
     log_y = st.toggle("Logarithmic values", key=f"{prefix}logy", bind="query-params")
-    log_x = st.toggle("Logarithmic along", key=f"{prefix}logx", bind="query-params")
+    log_x = st.toggle("Logarithmic x axis", key=f"{prefix}logx", bind="query-params")
     clip = st.toggle(
         "Leave rare spikes out of the scale",
         value=True,
         key=f"{prefix}clip",
         bind="query-params",
-        help="The scale shows the smoothed curves and most of the logged values; what lies beyond is named.",
+        help="The scale covers the smoothed curves and most of the logged values. A note names the values beyond it.",
     )
     return log_x, log_y, clip
 
 
 def options(library: Library, chosen: Sequence[Entry]) -> tuple[list[str], dict[str, str]]:
-    """The titles of the usual charts, and every other column that is logged with what it is called."""
+    """Return (titles of the usual charts, other logged column -> its title)."""
     of_tasks = [chart for group in run_metrics.by_task(chosen).values() for chart in run_metrics.usual(group)]
     if found := measured_distance.chart(library, chosen):
         of_tasks.append(found)
@@ -165,7 +168,7 @@ def options(library: Library, chosen: Sequence[Entry]) -> tuple[list[str], dict[
 
 
 def every_curve(entry: Entry, marks: Sequence[EventMarker] = ()) -> None:
-    """Every column that a run has logged, and what it would be for real images beside it."""
+    """Draw a chart of every logged column of a run, with the value of real images where it is logged."""
     st.fragment(_draw_run, key="run-curves", run_every=2.0 if entry.running else None)(entry.name, tuple(marks))
 
 
@@ -174,7 +177,7 @@ def _draw_run(name: str, marks: tuple[EventMarker, ...]) -> None:
     library = store.library()
     entry = library.find(name)
     if entry is None or entry.config is None:
-        st.caption("This run is no longer there.")
+        st.caption("This run was deleted.")
         return
     axis, smoothing, more = _header("Every curve", "run_")
     with more:
@@ -184,7 +187,7 @@ def _draw_run(name: str, marks: tuple[EventMarker, ...]) -> None:
 
 
 def show_scores(library: Library, entries: Sequence[Entry], look: dict[str, Style]) -> bool:
-    """How real the discriminators find training, held-out and generated images by epoch; whether any were written."""
+    """Draw the score histograms of training, held-out and generated images; return whether any were logged."""
     found = [made for entry in entries if (made := curve_payloads.score_histograms(library, entry, look[entry.name]))]
     if found:
         several = any(entry.domains for entry in entries)

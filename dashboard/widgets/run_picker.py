@@ -1,4 +1,4 @@
-"""Finding runs: which are there, which to look at."""
+"""The choice of runs, and the filter that finds them."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -18,7 +18,7 @@ EXAMPLES = "preset:dcgan epochs>20 settings.lr=0.0002 tag:good -state:failed"
 
 
 def choose(readable: list[Entry]) -> list[Entry]:
-    """The runs to show: the reference runs at first, else the newest."""
+    """Draw the choice of runs and return the chosen ones. Default: four reference runs, else the four newest runs."""
     by_name = {entry.name: entry for entry in in_order(readable)}
     first = [name for name in store.FIRST if name in by_name] or list(by_name)[:4]
     with st.container(horizontal=True, vertical_alignment="top", key="choice"):
@@ -42,7 +42,7 @@ def choose(readable: list[Entry]) -> list[Entry]:
 
 
 def show_finder(readable: Sequence[Entry], chosen: Sequence[str]) -> None:
-    """A filter, and the table of the runs that pass it; ticking a row chooses its run."""
+    """Draw the filter and the table of matching runs. Ticking a row chooses its run."""
     text = st.text_input(
         "Filter",
         key="find",
@@ -51,9 +51,8 @@ def show_finder(readable: Sequence[Entry], chosen: Sequence[str]) -> None:
         bind="query-params",
         placeholder=EXAMPLES,
         icon=":material/filter_list:",
-        help="Words stand for any text of a run. preset:, data:, state:, tag:, note: and every setting in config.json "
-        "by its name, with = != < > <= >=. A minus turns a condition round, * stands for anything, commas stand "
-        "between values of which one is enough.",
+        help="A word matches any text of a run. Use preset:, data:, state:, tag:, note: or any setting of config.json "
+        "with = != < > <= >=. A minus negates a condition, * matches any text, and commas separate alternative values.",
     )
     written, problem = notes.known(store.library())
     if problem:
@@ -64,11 +63,11 @@ def show_finder(readable: Sequence[Entry], chosen: Sequence[str]) -> None:
         st.caption(f":red[:material/error: {plain(str(error))}]")
         return
     if not found:
-        st.caption(f"None of the {len(readable)} runs is like that.")
+        st.caption(f"None of the {len(readable)} runs matches.")
         return
     rows = folded(found)
     names = [[entry.name for entry in row] for row in rows]
-    # The ticks are those of the chosen runs, whoever changed them last: this table, the chips above or the address.
+    # This table, the chips above and the address can all change the choice: the ticks always follow it.
     key = f"found {st.session_state.get('openings', 0)}"
     ticked = [i for i, row in enumerate(names) if set(row) & set(chosen)]
     st.session_state[key] = {"selection": {"rows": ticked}}
@@ -80,17 +79,17 @@ def show_finder(readable: Sequence[Entry], chosen: Sequence[str]) -> None:
         hide_index=True,
         height=min(38 + 35 * len(rows), 400),
         column_config={"Tags": st.column_config.ListColumn(), "Note": st.column_config.TextColumn(width="medium")},
-        alt=f"The runs that the filter lets through: {len(found)} of {len(readable)}",
+        alt=f"The runs that match the filter: {len(found)} of {len(readable)}",
     )
     st.caption(f"{len(found)} of {len(readable)} runs; {len(chosen)} chosen, {MOST} at most.")
     if len(rows) < len(found):
-        st.caption("Runs of which only the numbers were kept stand in the row of the seed that was kept whole.")
+        st.caption("Runs that keep only their numbers share the row of another seed that keeps its samples or weights.")
     if st.session_state.pop("too many", False):
         st.caption(f":material/warning: Only the first {MOST} were chosen.")
 
 
 def find(readable: Sequence[Entry], text: str, written: Mapping[str, Note]) -> list[Entry]:
-    """The runs that a filter lets through, in their order; see `queries`.
+    """Return the runs that match a filter, in their order; see `queries`.
 
     Raises:
         UserError: the filter cannot be read.
@@ -100,12 +99,12 @@ def find(readable: Sequence[Entry], text: str, written: Mapping[str, Note]) -> l
 
 
 def in_order(readable: Sequence[Entry]) -> list[Entry]:
-    """The runs as lists offer them: those of which only the numbers were kept come last."""
+    """Return the runs in the order of lists: those that keep only their numbers come last."""
     return sorted(readable, key=lambda entry: entry.light)
 
 
 def folded(found: Sequence[Entry]) -> list[list[Entry]]:
-    """The runs in rows: one with only its numbers stands behind another seed of its recipe that was kept whole."""
+    """Return the runs in rows: a run that keeps only its numbers joins the row of a complete run of its recipe."""
     rows = [[entry] for entry in found if not entry.light]
     first = {row[0].recipe: row for row in reversed(rows)}
     for entry in found:
@@ -117,7 +116,7 @@ def folded(found: Sequence[Entry]) -> list[list[Entry]]:
 
 
 def facts(entry: Entry, written: Note | None) -> dict[str, queries.Value]:
-    """What can be asked of a run: its config.json, where it stands, and what was written about it."""
+    """Return the values that a filter can use: config.json, the status, the note and the tags of a run."""
     assert entry.config is not None
     own: dict[str, queries.Value] = {
         "name": entry.name,
@@ -133,7 +132,7 @@ def facts(entry: Entry, written: Note | None) -> dict[str, queries.Value]:
 
 
 def listing(found: Sequence[Sequence[Entry]], written: Mapping[str, Note]) -> pd.DataFrame:
-    """The runs as a table: a row for each one that was kept whole, with its other seeds."""
+    """Return a table with a line for each row of `folded`."""
     rows = []
     several = any(len(members) > 1 for members in found)
     for members in found:
@@ -155,23 +154,23 @@ def listing(found: Sequence[Sequence[Entry]], written: Mapping[str, Note]) -> pd
 
 
 def chosen_by(ticked: Sequence[Sequence[str]], unticked: Sequence[Sequence[str]], before: Sequence[str]) -> list[str]:
-    """The chosen runs after these rows were ticked and these unticked: what no row speaks of stays.
+    """Return the chosen runs after rows were ticked and unticked. Runs in no row stay chosen.
 
-    Of a row that is ticked all seeds are chosen; one with some of them chosen stays as it is.
+    A ticked row adds all its seeds, unless some of them are chosen already.
     """
-    taken = {name for row in unticked for name in row}
-    kept = [name for name in before if name not in taken]
-    return [*kept, *(name for row in ticked if not set(row) & set(kept) for name in row)]
+    removed = {name for row in unticked for name in row}
+    remaining = [name for name in before if name not in removed]
+    return [*remaining, *(name for row in ticked if not set(row) & set(remaining) for name in row)]
 
 
 def _tick(key: str, rows: Sequence[Sequence[str]], drawn: frozenset[int]) -> None:
-    """Choose what was ticked since the table was drawn.
+    """Apply the ticks that changed since the table was drawn.
 
-    Only that: a table that the browser shows again before the server has heard of its closing sends the ticks of its
-    first showing, and a chip may have been taken away meanwhile.
+    Other ticks are ignored: if the browser reopens the table before the server knows that it was closed, it sends old
+    ticks, and a chip may have been removed meanwhile.
     """
     if key not in st.session_state:
-        return  # closed meanwhile
+        return  # the table was closed meanwhile
     now = {row for row in st.session_state[key]["selection"]["rows"] if row < len(rows)}
     ticked, unticked = ([rows[row] for row in sorted(change)] for change in (now - drawn, drawn - now))
     wanted = chosen_by(ticked, unticked, st.session_state.get("runs", []))
@@ -181,5 +180,5 @@ def _tick(key: str, rows: Sequence[Sequence[str]], drawn: frozenset[int]) -> Non
 
 @error_boundary.action
 def _renew() -> None:
-    """A new table for each opening: the browser would tick what it remembers of the last one."""
+    """Give each opening a new table: otherwise the browser would restore the ticks of the last one."""
     st.session_state["openings"] = st.session_state.get("openings", 0) + 1

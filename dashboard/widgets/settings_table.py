@@ -1,4 +1,4 @@
-"""Tables of several runs: in which settings they differ, and where they have come to."""
+"""Tables of several runs: the settings in which they differ, and their last values."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,7 +12,7 @@ from dashboard.library.notes import Note
 from dashboard.library.store import Entry, Library
 from dashboard.widgets.text import plain, source_name
 
-# The names of config.json that people have other words for; the rest are called what they are, without underscores.
+# Titles of settings in config.json. All other settings are shown under their names, without underscores.
 TITLES = {
     "source": "Data",
     "fingerprint": "Fingerprint of the data",
@@ -27,8 +27,8 @@ TITLES = {
     "settings.r1_every": "R1 penalty every, steps",
     "settings.most": "Width, at most",
 }
-LAST = ("fingerprint", "git_commit", "versions.")  # of interest after all that a person chooses
-LEFT_OUT = frozenset({"format", "family", "domains"})  # how the file is written; said by the preset, and by the classes
+LAST = ("fingerprint", "git_commit", "versions.")  # at the end of the table: nobody chooses them
+LEFT_OUT = frozenset({"format", "family", "domains"})  # the preset and the classes imply the last two
 
 
 def show(library: Library, chosen: Sequence[Entry]) -> None:
@@ -47,12 +47,12 @@ def show(library: Library, chosen: Sequence[Entry]) -> None:
                     name: {plain(row): _number(cell) for row, cell in rows.items()} for name, rows in found.items()
                 }
                 st.table(pd.DataFrame(values), border="horizontal", alt="Last values of the chosen runs")
-        at = f"Losses and accuracy are the ends of the curves at smoothing {SMOOTHING}."
+        at = f"Losses and accuracy are the last values of the curves at smoothing {SMOOTHING}."
         st.caption(f"{at} {run_metrics.NOTES[task]}")
 
 
 def show_settings(library: Library, group: Sequence[Entry], names: Mapping[str, str], of: str, task: str) -> None:
-    """The settings in which these runs differ, or all of them."""
+    """Draw the settings in which these runs differ, or all of them."""
     every_row = settings(group, notes.known(library)[0])
     rows = {plain(title): [plain(cell) for cell in cells] for title, cells in every_row.items()}
     unlike = {title: cells for title, cells in rows.items() if differ(cells)}
@@ -70,7 +70,7 @@ def show_settings(library: Library, group: Sequence[Entry], names: Mapping[str, 
 
 
 def settings(group: Sequence[Entry], written: Mapping[str, Note]) -> dict[str, list[str]]:
-    """Title -> a cell for each run, of every setting that any of them has, and of its tags; "–" where it has none."""
+    """Return title -> a cell for each run: every setting of any run, epochs, classes and tags; "–" for none."""
     found = [queries.of_config(entry.config) for entry in group if entry.config]
     keys = [key for key in dict.fromkeys(key for one in found for key in one) if key not in LEFT_OUT]
     keys.sort(key=lambda key: next((i for i, start in enumerate(LAST, 1) if key.startswith(start)), 0))
@@ -84,7 +84,7 @@ def settings(group: Sequence[Entry], written: Mapping[str, Note]) -> dict[str, l
 
 
 def title(key: str) -> str:
-    """What a setting is called: by the words people have for it, else by its own name."""
+    """Return the displayed name of a setting."""
     if key in TITLES:
         return TITLES[key]
     words = key.removeprefix("settings.").replace("_", " ")
@@ -94,7 +94,7 @@ def title(key: str) -> str:
 
 
 def value(found: queries.Value, key: str = "") -> str:
-    """A setting as people read it."""
+    """Return the displayed value of a setting."""
     if key == "source":
         return source_name(str(found))
     if key == "class_counts" and isinstance(found, tuple):
@@ -113,7 +113,7 @@ def value(found: queries.Value, key: str = "") -> str:
 
 
 def _number(cell: str) -> str:
-    """A last value as Markdown: a number as it is, words of a run beside it as they are."""
+    """Return a last value as Markdown: the number as it is, the words after it escaped."""
     number, _, words = cell.partition(" (")
     return f"{number} {plain(f'({words}')}" if words else number
 
@@ -123,7 +123,7 @@ def differ(cells: Sequence[str]) -> bool:
 
 
 def summary(same: Sequence[str], every: bool) -> str:
-    """One line about the settings that are the same."""
+    """Return one line about the settings that all runs share."""
     if not same:
         return "They differ in every setting."
     names = ", ".join(f"{name[:1].lower()}{name[1:]}" for name in same[:6])

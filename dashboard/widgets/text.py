@@ -1,4 +1,4 @@
-"""Texts from runs as the app writes them: escaped, as sentences, names with their dot and state."""
+"""Display of texts from runs: escaped Markdown, sentences, names with their dot and state."""
 
 import re
 from pathlib import Path
@@ -16,24 +16,27 @@ STATE_BADGES = {
 
 
 def plain(text: str) -> str:
-    """Text from a run or a user as Markdown that shows it as it is, on one line."""
+    """Return a text from a run or a user as escaped Markdown on one line."""
     return re.sub(r"([\\`*_{}\[\]()<>#+\-.!|~$:^=&@])", r"\\\1", " ".join(text.split()))
 
 
 def sentence(text: str) -> str:
-    """One line with a capital and a full stop; the name of a file that comes first keeps its letters."""
+    """Return a text on one line with a capital and a full stop. A file name at its start keeps its case."""
     words = " ".join(text.split()).rstrip(".")
     named = any(mark in words.partition(" ")[0] for mark in ".:")
     return f"{words[:1] if named else words[:1].upper()}{words[1:]}."
 
 
 def plain_sentence(text: str) -> str:
-    """`sentence` as Markdown that shows it as it is."""
+    """Return `sentence` of a text as escaped Markdown."""
     return plain(sentence(text))
 
 
 def source_name(source: str) -> str:
-    """A data source in a few words: the last two parts of a path, classes and where they come from, else as it is."""
+    """Return a short name of a data source: the last two parts of a path, or the classes with their origins.
+
+    Other sources are returned unchanged.
+    """
     if found := combined.origins(source):
         origins = sorted({origin for each in found.values() for origin in each})
         return f"{', '.join(found)} from {' and '.join(origins)}"
@@ -43,14 +46,14 @@ def source_name(source: str) -> str:
 
 
 def name_line(entry: Entry, style: Style | None = None) -> str:
-    """A run's dot and name, and its state where it is not finished, as Markdown."""
+    """Return a run's dot and name, and its state unless it is finished, as Markdown."""
     style = style or run_styles([entry])[entry.name]
     line = f"{style.colored_dot} **{plain(entry.label)}**"
     return f"{line} {state_badge(entry)}".strip()
 
 
 def state_badge(entry: Entry) -> str:
-    """A badge as Markdown for a run that is not finished; empty for one that is."""
+    """Return a Markdown badge with the state of a run; "" if it is finished."""
     if entry.status.state not in STATE_BADGES:
         return ""
     icon, color, word = STATE_BADGES[entry.status.state]

@@ -1,4 +1,4 @@
-"""The discriminator's eyes on the Run page: sorted grids, a picture of one's own, runs that can show neither."""
+"""Discriminator scores on the Run page: sorted grids, a picture of one's own, runs that can show neither."""
 
 import base64
 import io
@@ -91,9 +91,9 @@ def test_the_line_lies_where_the_score_crosses_the_boundary() -> None:
     assert before.count("<img") == 2 and after.count("<img") == 1
     assert "+1.500" in before and "\u22120.400" in after
     assert "&lt;b&gt;" in html and "<b>, " not in html
-    assert "score +0.200, taken for real" in before and "taken for generated" in after
+    assert "score +0.200, classified as real" in before and "classified as generated" in after
     assert "eyes-line" not in discriminator_scores.sorted_grid(found[:2], 0.0, "a run")
-    assert "all taken for generated" in discriminator_scores.sorted_grid(found, 2.0, "a run")
+    assert "all classified as generated" in discriminator_scores.sorted_grid(found, 2.0, "a run")
 
 
 def test_generated_pictures_say_inside_that_they_are_synthetic() -> None:
@@ -174,7 +174,7 @@ def test_an_upload_is_scored(full: Path) -> None:
     Image.fromarray(np.random.default_rng(1).integers(0, 256, (40, 40), np.uint8)).save(buffer, "PNG")
     healthy(app.file_uploader[0].set_value(("mine.png", buffer.getvalue(), "image/png")).run())
     assert "as bar: " in texts(app) and "as disc: " in texts(app)
-    assert "of 64 generated pictures" in texts(app)
+    assert "of 64 generated images" in texts(app)
 
 
 @pytest.mark.parametrize(

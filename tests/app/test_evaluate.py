@@ -85,9 +85,9 @@ def test_the_page_over_four_runs(full: Path) -> None:
 
 def test_the_table_changes_with_its_images(full: Path) -> None:
     app = evaluate_page()
-    assert "Taught by its images" in bodies(app)
+    assert "Trained on generated images" in bodies(app)
     app.segmented_control(key="scope").set_value("viral").run()
-    assert "Taught by its images" not in bodies(healthy(app))
+    assert "Trained on generated images" not in bodies(healthy(app))
     assert cards(app)[:4] == ["How real?", "How varied?", "How useful?", "Does it copy?"]  # these are of all images
 
 
@@ -152,7 +152,7 @@ def test_parts_that_were_not_measured_are_left_out(full: Path, missing: str) -> 
 def test_what_is_not_a_number_is_damage(full: Path) -> None:
     path = full / "reference" / "dcgan" / runs.EVALUATION
     path.write_text(path.read_text().replace('"value": 0.', '"value": NaN, "count": 0, "floor": 0.', 1))
-    assert "a number in it is not one" in texts(evaluate_page())
+    assert "contains NaN or infinity" in texts(evaluate_page())
 
 
 def test_a_run_that_was_trained_on_says_so(full: Path) -> None:

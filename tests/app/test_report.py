@@ -122,7 +122,7 @@ def test_pictures_and_charts_have_alternative_text(root: Path) -> None:
 def test_private_pictures_are_left_out_and_it_says_so(root: Path) -> None:
     text = page(root, ["there", "private"])
     assert len(Tags(text).all("img")) == 1
-    assert "left out: its pictures show real images" in text
+    assert "left out: its grids contain real images" in text
     content = (root / "private/private/epoch_0002.png").read_bytes()
     assert base64.b64encode(content).decode() not in text
 
@@ -227,6 +227,6 @@ def test_the_page_offers_the_report(root: Path, monkeypatch: pytest.MonkeyPatch)
     app.session_state["report"] = True
     healthy(app.run())
     shown = texts(app)
-    assert "the grids of epoch 3" in shown and "they are left out" in shown
+    assert "the grids of epoch 3" in shown and "the report leaves them out" in shown
     buttons = [button.proto.label for button in app.get("download_button")]
     assert "Download" in buttons

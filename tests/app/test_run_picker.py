@@ -82,8 +82,8 @@ def test_a_filter_lets_through(text: str, found: str) -> None:
     ("text", "words"),
     [
         ("epoch>5", "no run has 'epoch'. Did you mean 'epochs'?"),
-        ("preset:", "says nothing after the sign"),
-        (">50", "names no setting before the sign"),
+        ("preset:", "has no value after the sign"),
+        (">50", "has no setting before the sign"),
         ("epochs>many", "'many' is not a number"),
         ("preset>5", "'preset' is not a number"),
         ('"open', "the quotation mark is not closed"),

@@ -132,7 +132,7 @@ def test_no_text_of_a_run_is_drawn_as_html(watched: tuple[Page, list[str]], url:
         assert part.evaluate("window.hurt") is None
         assert part.locator("img[src='attack'], svg[onload], a[href^='javascript:']").count() == 0
     assert not wrong
-    assert page.get_by_text("could not be drawn to its end").count() == 0
+    assert page.get_by_text("could not be drawn completely").count() == 0
 
 
 def test_the_watch_sees_an_attack(browser: Browser, url: str) -> None:

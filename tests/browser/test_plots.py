@@ -141,7 +141,7 @@ def test_a_stretch_is_zoomed_to_in_all_charts(page: Page, url: str) -> None:
     expect(opened(elsewhere, page.url).first).to_have_attribute("aria-valuemin", re.compile(r"^(1\.9|2)"))
     elsewhere.close()
     page.bring_to_front()
-    page.get_by_role("button", name="Whole length").click()
+    page.get_by_role("button", name="Whole range").click()
     expect(hits.first).to_have_attribute("aria-valuemax", str(EPOCHS))
 
 

@@ -1,4 +1,4 @@
-"""The quiz in a real browser: keys, reloads, results, at any width; and the discriminator's eyes."""
+"""The quiz in a real browser: keys, reloads, results, at any width; and the discriminator scores."""
 
 import csv
 import re
@@ -85,7 +85,7 @@ def test_buttons_lead_to_results_and_a_table(page: Page, url: str) -> None:
     expect(page.locator(".ev-strips li")).to_have_count(3)  # all, gan, cgan
     expect(page.locator(".ev-strips li").first).to_contain_text("10 of 20, 95% interval 30% to 70%")
     cells = page.locator(".ev-confusion tbody tr")
-    expect(cells.first).to_contain_text("1010")  # real pictures, all of them taken for generated
+    expect(cells.first).to_contain_text("1010")  # real pictures, all of them classified as generated
     with page.expect_download() as waiting:
         page.get_by_role("button", name="Answers (CSV)").click()
     rows = list(csv.DictReader(waiting.value.path().read_text(encoding="utf-8").splitlines()))

@@ -70,7 +70,7 @@ def look_through(report: Page, path: Path, dark: bool) -> None:
     assert [address for address in asked if not address.startswith("data:")] == [path.as_uri()]
     sizes = report.eval_on_selector_all("img", "images => images.map(image => [image.naturalWidth, image.alt])")
     assert [size > 100 and "epoch 2" in alt for size, alt in sizes] == [True, True]
-    expect(report.get_by_text("its pictures show real images")).to_be_visible()
+    expect(report.get_by_text("its grids contain real images")).to_be_visible()
     expect(report.get_by_text("<b>sharper</b> than the other")).to_be_visible()
     for title in ("Samples: epoch 2", "What happened", "Curves", "Settings", "Last values", "Notes"):
         expect(report.get_by_role("heading", name=title, exact=True)).to_be_visible()

@@ -256,7 +256,7 @@ def test_one_sample_large_beside_the_same_of_the_others(page: Page, browser: Bro
     for figure, name in zip(figures.all(), names, strict=True):
         assert np.array_equal(red(figure.locator("canvas")), sheet(root, name, 6)[68:132, 134:198])
     expect(figures.nth(1)).to_contain_text("the same latent")
-    expect(figures.nth(2)).to_contain_text("class covid, another latent (seed 2)")
+    expect(figures.nth(2)).to_contain_text("class covid, another latent vector (seed 2)")
     page.keyboard.press("ArrowRight")
     expect(dialog.get_by_role("heading")).to_have_text("Sample 7 of 16, epoch 7")
     wait_for_epochs(page, 7, 7, 7, 7)
@@ -282,7 +282,7 @@ def test_drawn_images_stand_beside_generated_ones(page: Page, url: str) -> None:
     assert red(real.locator("canvas")).std() > 20
     expect(page.get_by_role("dialog").locator("figure")).to_have_count(2)
     page.keyboard.press("Escape")
-    page.get_by_label("Real images beside").uncheck()
+    page.get_by_label("Show real images").uncheck()
     expect(cards(page)).to_have_count(1)
 
 
@@ -331,7 +331,7 @@ def test_a_torn_sheet_is_said_and_leaves_the_others_alone(page: Page, url: str, 
     path.write_bytes(path.read_bytes()[:500])
     page.goto(f"{url}/?runs=torn&runs=short&epoch=2")
     ready(page, 2)
-    expect(cards(page).first).to_contain_text("no picture")
+    expect(cards(page).first).to_contain_text("no image")
     expect(cards(page).last.locator("canvas")).to_be_visible()
     slider(page).press("ArrowRight")
     wait_for_epochs(page, 3, 2)

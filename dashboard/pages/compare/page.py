@@ -1,4 +1,4 @@
-"""Compare: how do these GANs differ? The same epoch of several runs side by side, their curves, their settings."""
+"""The Compare page: several runs side by side, with their samples at one epoch, their curves and their settings."""
 
 import streamlit as st
 
@@ -25,7 +25,7 @@ def main() -> None:
     with header:
         show_title(chosen)
     if not chosen:
-        st.info("Choose one run or more above to see them side by side.", icon=":material/arrow_upward:")
+        st.info("Choose one or more runs above to see them side by side.", icon=":material/arrow_upward:")
         return
     look = run_styles(chosen)
     elements.chip_colors("runs", chosen, look)
@@ -56,7 +56,7 @@ def show_title(chosen: list[Entry]) -> None:
 
 
 def _progress(library: Library, names: list[str]) -> list[object]:
-    """What the grids and the slider depend on."""
+    """Return the state that the grids and the scrubber depend on."""
     found = [library.find(name) for name in names]
     return [(e.name, e.status.state, library.previews(e)) if e else None for e in found]
 

@@ -1,6 +1,6 @@
-"""A comparison as one HTML file: no script, nothing from a network, light and dark, small enough to be mailed.
+"""A comparison as one HTML file: no script, no network, light and dark colours, small enough for a mail.
 
-Texts from runs and notes are escaped; pictures that show real images are left out, and the file says so.
+Texts from runs and notes are escaped. Sheets with real images are left out, and the file says so.
 """
 
 import base64
@@ -23,7 +23,7 @@ from gan_core import __version__
 from gan_core.evaluation.results import Evaluation
 from gan_core.images import NOTICE
 
-PICTURES = 4_000_000  # bytes of all sample grids: with base64's third and the rest, a file below 6 MB
+PICTURES = 4_000_000  # bytes of all sample grids: base64 adds a third, so the file stays below 6 MB
 _STYLE = Path(__file__).with_name("report.css")
 _HEAD = """<meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -34,33 +34,33 @@ _HEAD = """<meta charset="utf-8">
 
 @dataclass(frozen=True)
 class ReportedEvent:
-    """Something that was seen in a run's training."""
+    """An event of a run's training."""
 
     title: str
     when: str
     sentence: str
-    advice: str  # empty where there is nothing to mend
+    advice: str  # empty if there is nothing to change
     ailment: bool = False
 
 
 @dataclass(frozen=True)
 class ReportOptions:
-    """What the reader asked for, and what the page knew already."""
+    """The reader's choices for the report, and the data of the page."""
 
     title: str
-    made: str  # when
-    epoch: int | None  # of the sample grids; the last ones if None
+    made: str  # date and time
+    epoch: int | None  # of the sample grids; None: the last ones
     smoothing: float
-    view: str  # the address's query, that opens the same view in the app
-    written: Mapping[str, Note]
-    happened: Mapping[str, Sequence[ReportedEvent]]
-    compared: str  # the paragraph about all runs
-    axis: str = "epoch"  # what the curves are drawn along: one of curve_payloads.AXIS_LABELS
+    view: str  # the query of the address, which opens the same view in the app
+    written: Mapping[str, Note]  # by run name
+    happened: Mapping[str, Sequence[ReportedEvent]]  # by run name
+    compared: str  # the paragraph that compares the runs
+    axis: str = "epoch"  # the x axis of the curves: a key of curve_payloads.AXIS_LABELS
 
 
 def page(library: Library, chosen: Sequence[Entry], look: Mapping[str, Style], options: ReportOptions) -> str:
-    """The whole file."""
-    parts_of_it = (
+    """Return the whole report as HTML."""
+    sections = (
         _runs(chosen, look, options),
         _samples(library, chosen, look, options),
         _happened(chosen, look, options),
@@ -72,7 +72,7 @@ def page(library: Library, chosen: Sequence[Entry], look: Mapping[str, Style], o
     )
     style = f"<style>\n{_STYLE.read_text(encoding='utf-8')}</style>\n"
     title = f"<title>{html.escape(options.title)}</title>\n"
-    body = f"<main>\n{_head(chosen, options)}{''.join(parts_of_it)}</main>\n{_foot(options)}"
+    body = f"<main>\n{_head(chosen, options)}{''.join(sections)}</main>\n{_foot(options)}"
     return f'<!doctype html>\n<html lang="en">\n<head>\n{_HEAD}{title}{style}</head>\n<body>\n{body}</body>\n</html>\n'
 
 
@@ -110,7 +110,7 @@ def _runs(chosen: Sequence[Entry], look: Mapping[str, Style], options: ReportOpt
 
 
 def _samples(library: Library, chosen: Sequence[Entry], look: Mapping[str, Style], options: ReportOptions) -> str:
-    """The sample grids of the wanted epoch, of the nearest one where a run has none of it."""
+    """Return the sample grids of the chosen epoch, or of the nearest epoch that a run has."""
     figures, room = [], PICTURES
     for entry in chosen:
         epoch = store.nearest(list(entry.sheets), options.epoch) if options.epoch is not None else None
@@ -118,12 +118,12 @@ def _samples(library: Library, chosen: Sequence[Entry], look: Mapping[str, Style
         content = library.picture(entry.sheets[epoch]) if epoch is not None and not entry.private else None
         words = "no sample grid yet"
         if entry.private:
-            words = "left out: its pictures show real images, which stay on the machine that they are on"
+            words = "left out: its grids contain real images, which stay on their machine"
         elif content and len(content) > room:
             words, content = "left out, to keep this file small enough for a mail", None
         elif epoch is not None:
-            unlike = options.epoch is not None and epoch != options.epoch
-            words = f"epoch {epoch}{f', the nearest this run has to {options.epoch}' if unlike else ''}"
+            other = options.epoch is not None and epoch != options.epoch
+            words = f"epoch {epoch}{f', the nearest this run has to {options.epoch}' if other else ''}"
         room -= len(content or b"")
         figures.append(_figure(entry, look, content, words, epoch))
     at = f"Epoch {options.epoch}" if options.epoch is not None else "The last epochs"
@@ -143,7 +143,7 @@ def _figure(entry: Entry, look: Mapping[str, Style], content: bytes | None, word
 
 
 def _headings(entry: Entry) -> str:
-    """What the six columns of a translator's sheet show."""
+    """Return the headings of the six columns of a translator's sheet."""
     if not entry.sheet:
         return ""
     ways = "".join(f"<b>{html.escape(a)} → {html.escape(b)}</b>" for a, b in entry.sheet.ways)
@@ -155,15 +155,15 @@ def _happened(chosen: Sequence[Entry], look: Mapping[str, Style], options: Repor
     found = []
     for entry in chosen:
         if entry.name in options.happened:
-            lines = "".join(map(_happening, options.happened[entry.name]))
+            lines = "".join(map(_event_line, options.happened[entry.name]))
             found.append(f"<h3>{_name(entry, look)}</h3><ul>{lines or '<li>Nothing to report.</li>'}</ul>")
     paragraph = f"<p>{html.escape(options.compared)}</p>" if options.compared else ""
     return _section("What happened", paragraph + "".join(found)) if found or paragraph else ""
 
 
-def _happening(each: ReportedEvent) -> str:
+def _event_line(each: ReportedEvent) -> str:
     sign = "⚠ " if each.ailment else ""
-    advice = f" <span class='quiet'>One would try: {html.escape(each.advice)}.</span>" if each.advice else ""
+    advice = f" <span class='quiet'>Try: {html.escape(each.advice)}.</span>" if each.advice else ""
     title = f"<b>{sign}{html.escape(each.title)}</b>"
     return f"<li>{title}, {html.escape(each.when)}: {html.escape(each.sentence)}{advice}</li>"
 
@@ -175,23 +175,23 @@ def _curves(library: Library, chosen: Sequence[Entry], look: Mapping[str, Style]
         if len(tasks) > 1:
             drawn.append(f"<h3>Runs that learn to {html.escape(task)}</h3>")
         drawn.append(f"<p class='quiet'>{' &emsp; '.join(_name(entry, look) for entry in group)}</p>")
-        shown = "".join(_cards(library, task, group, look, options))
-        drawn.append(f"<div class='row wide'>{shown}</div>" if shown else "<p>Nothing is logged yet.</p>")
+        parts = "".join(_cards(library, task, group, look, options))
+        drawn.append(f"<div class='row wide'>{parts}</div>" if parts else "<p>Nothing is logged yet.</p>")
     along = "" if options.axis == "epoch" else f", along {curve_payloads.AXIS_LABELS[options.axis]}"
-    note = f"<p class='quiet'>Smoothing {options.smoothing:g}{along}, the logged steps pale behind.</p>"
+    note = f"<p class='quiet'>Smoothing {options.smoothing:g}{along}; the pale curves are the logged values.</p>"
     return _section("Curves", "".join(drawn) + note)
 
 
 def _cards(
     library: Library, task: str, group: Sequence[Entry], look: Mapping[str, Style], options: ReportOptions
 ) -> list[str]:
-    """The charts with their titles and meanings, all of them along one axis; none where nothing of it is logged."""
-    found = [(each, title, runs, _lines_of(library, each, runs, look, options)) for each, title, runs in _charts(group)]
+    """Return the charts with their titles and meanings, all with the same x axis, without charts that have no curve."""
+    found = [(each, title, runs, _traces(library, each, runs, look, options)) for each, title, runs in _charts(group)]
     last = max((float(line.curve.x[-1]) for *_, lines in found for line in lines), default=1.0)
     end = curve_payloads.last_epoch(group, options.axis) or last
     unit, word = _unit(end) if options.axis == "seconds" else (1.0, "")
     along = f"{curve_payloads.AXIS_LABELS[options.axis]} ({word})" if word else curve_payloads.AXIS_LABELS[options.axis]
-    cursor = options.epoch if options.axis == "epoch" else None  # elsewhere each run has the epoch at another place
+    cursor = options.epoch if options.axis == "epoch" else None  # on other axes each run has its own position
     cards = []
     for each, title, runs, lines in found:
         drawn = [replace(line, curve=line.curve.stretched(1 / unit)) for line in lines]
@@ -202,10 +202,10 @@ def _cards(
     return cards
 
 
-def _lines_of(
+def _traces(
     library: Library, each: Chart, runs: Sequence[Entry], look: Mapping[str, Style], options: ReportOptions
 ) -> list[Trace]:
-    """The curves of a chart, of those runs that have logged it."""
+    """Return the curves of a chart, for the runs that logged it."""
     lines = []
     for entry in runs:
         curve, style = (
@@ -218,7 +218,7 @@ def _lines_of(
 
 
 def _unit(seconds: float) -> tuple[float, str]:
-    """The unit that suits the longest time, as on the page."""
+    """Return (seconds per unit, unit) for the longest time, as on the page."""
     if seconds >= 7200:
         return 3600.0, "h"
     return (60.0, "min") if seconds >= 180 else (1.0, "s")
@@ -229,53 +229,53 @@ def _charts(group: Sequence[Entry]) -> list[tuple[Chart, str, list[Entry]]]:
 
 
 def _settings(chosen: Sequence[Entry], options: ReportOptions) -> str:
-    shown = []
+    parts = []
     tasks = run_metrics.by_task(chosen)
     for task, group in tasks.items():
         rows = settings_table.settings(group, options.written)
-        unlike = {title: cells for title, cells in rows.items() if settings_table.differ(cells)}
+        different = {title: cells for title, cells in rows.items() if settings_table.differ(cells)}
         of = f" of runs that {html.escape(task)}" if len(tasks) > 1 else ""
         heads = ("", *(entry.label for entry in group))
         if len(group) > 1:
-            shown.append(_table(heads, _lines(unlike), f"Settings that differ{of}") if unlike else "")
-            same = [title for title in rows if title not in unlike]
-            shown.append(f"<p class='quiet'>{html.escape(settings_table.summary(same, False))}</p>")
+            parts.append(_table(heads, _lines(different), f"Settings that differ{of}") if different else "")
+            same = [title for title in rows if title not in different]
+            parts.append(f"<p class='quiet'>{html.escape(settings_table.summary(same, False))}</p>")
         every = _table(heads, _lines(rows), f"All settings{of}")
-        shown.append(f"<details><summary>All settings{of}</summary>{every}</details>")
-    return _section("Settings", "".join(shown))
+        parts.append(f"<details><summary>All settings{of}</summary>{every}</details>")
+    return _section("Settings", "".join(parts))
 
 
 def _last_values(library: Library, chosen: Sequence[Entry]) -> str:
-    shown = []
+    parts = []
     tasks = run_metrics.by_task(chosen)
     for task, group in tasks.items():
         columns = [run_metrics.last_values(library, entry, group) for entry in group]
         rows = {title: [column.get(title, "–") for column in columns] for title in columns[0]}
         of = f" of runs that {html.escape(task)}" if len(tasks) > 1 else ""
-        shown.append(_table(("", *(entry.label for entry in group)), _lines(rows), f"Last values{of}"))
-        shown.append(f"<p class='quiet'>{html.escape(run_metrics.NOTES[task])}</p>")
-    return _section("Last values", "".join(shown))
+        parts.append(_table(("", *(entry.label for entry in group)), _lines(rows), f"Last values{of}"))
+        parts.append(f"<p class='quiet'>{html.escape(run_metrics.NOTES[task])}</p>")
+    return _section("Last values", "".join(parts))
 
 
 def _evaluations(library: Library, chosen: Sequence[Entry]) -> str:
-    """What was measured of the runs, with intervals and what real images score."""
+    """Return the evaluations of the runs, with intervals and the values of real images."""
     labels = [entry.label for entry in chosen]
     runs = []
     for entry in chosen:
         found = library.evaluation(entry)
         if isinstance(found, Evaluation):
             runs.append(EvaluatedRun(entry, found, entry.label if labels.count(entry.label) == 1 else entry.name))
-    shown = []
+    parts = []
     for task, group in run_metrics.by_task([run.entry for run in runs]).items():
         names = {entry.name for entry in group}
         members = [run for run in runs if run.entry.name in names]
         found_table = evaluations.translators(members) if task == "translate" else evaluations.generators(members)
         if found_table.rows:
-            shown.append(_measures(found_table))
-        if task != "translate" and (unlike := evaluations.differences(members)):
-            shown.append(f"<p class='quiet'>Nothing is marked best: {html.escape(unlike)}.</p>")
+            parts.append(_measures(found_table))
+        if task != "translate" and (reason := evaluations.differences(members)):
+            parts.append(f"<p class='quiet'>Nothing is marked best: {html.escape(reason)}.</p>")
     note = "<p class='quiet'>Small numbers are 95% intervals.</p>"
-    return _section("Evaluation", "".join(shown) + note) if shown else ""
+    return _section("Evaluation", "".join(parts) + note) if parts else ""
 
 
 def _measures(found: MeasureTable) -> str:
@@ -298,17 +298,17 @@ def _measures(found: MeasureTable) -> str:
                 cells.append(f"{evaluation_files.written(cell.value, digits, row.shows)}{best}<small>{reach}</small>")
             body = "".join(f"<td>{cell}</td>" for cell in cells)
             lines.append(f"<tr><th scope='row'>{html.escape(row.title)}</th>{body}</tr>")
-    return _table(heads, "".join(lines), "What was measured of these runs")
+    return _table(heads, "".join(lines), "Evaluations of these runs")
 
 
 def _notes(chosen: Sequence[Entry], look: Mapping[str, Style], options: ReportOptions) -> str:
     found = [(entry, options.written[entry.name].note) for entry in chosen if entry.name in options.written]
-    shown = [f"<h3>{_name(e, look)}</h3><p class='note'>{html.escape(note)}</p>" for e, note in found if note]
-    return _section("Notes", "".join(shown)) if shown else ""
+    parts = [f"<h3>{_name(e, look)}</h3><p class='note'>{html.escape(note)}</p>" for e, note in found if note]
+    return _section("Notes", "".join(parts)) if parts else ""
 
 
 def _name(entry: Entry, look: Mapping[str, Style]) -> str:
-    """A run's name after its line."""
+    """Return a run's name with a sample of its line, as HTML."""
     style = look[entry.name]
     dash = f' stroke-dasharray="{DASHES[style.dash]}"' if DASHES[style.dash] else ""
     line = f'<path d="M0 6H28" stroke="{style.color}" stroke-width="3"{dash}/>'

@@ -1,4 +1,4 @@
-"""To keep and to share: the link to the view, and the comparison as one HTML file that can be mailed."""
+"""Sharing of a comparison: the link to the view, and the report as one HTML file."""
 
 import re
 import time
@@ -28,7 +28,7 @@ _link = st.components.v2.component(
     js=(_COMPONENTS / "link.js").read_text(encoding="utf-8"),
 )
 
-# The browser alone knows where the reader has moved to since the server drew the page.
+# Only the browser knows the epoch and the address that the reader has set since the server drew the page.
 _standing = st.components.v2.component(
     "ganray_standing", js=(_COMPONENTS / "standing.js").read_text(encoding="utf-8"), html="<span hidden></span>\n"
 )
@@ -36,14 +36,14 @@ _standing = st.components.v2.component(
 
 @dataclass(frozen=True)
 class ReaderPosition:
-    """Where the reader stands: the epoch of the grids, the last one if None, and the address's query."""
+    """The reader's view: the epoch of the grids (None: the last one) and the query of the address."""
 
     epoch: int | None
     view: str
 
 
 def show(library: Library, chosen: list[Entry], look: dict[str, Style]) -> None:
-    """What keeps this comparison: the link to it, and the file."""
+    """Draw the button that copies the link, and the form of the report."""
     with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
         st.subheader("Keep this comparison", width="content")
         _link(key="link", width="content")
@@ -60,24 +60,24 @@ def _draw_maker(names: list[str], look: Mapping[str, Style]) -> None:
     first = f"Comparison of {' and '.join(entry.label for entry in chosen[:4])}{' and others' * (len(chosen) > 4)}"
     title = st.text_input("Title", key="report title", placeholder=first, max_chars=LONGEST_TITLE)
     body = st.container()
-    at = reader_position()  # below all that is seen: it takes some room
+    at = reader_position()  # drawn last, because its invisible element takes some room
     grids = "the last epoch" if at.epoch is None else f"epoch {at.epoch}"
     body.caption(
-        f"One HTML file without scripts: the grids of {grids}, what happened, curves, settings, measures and notes of "
+        f"One HTML file without scripts: the grids of {grids}, events, curves, settings, measures and notes of "
         f"{len(chosen)} {'run' if len(chosen) == 1 else 'runs'}. It opens without a network."
     )
     if any(entry.private for entry in chosen):
-        body.caption(":material/lock: Pictures of real patients stay on this machine: they are left out.")
+        body.caption(":material/lock: Images of real patients stay on this machine: the report leaves them out.")
     written, _ = notes.known(library)
     made = time.strftime("%Y-%m-%d %H:%M")
     smoothing = float(st.session_state.get("smoothing", SMOOTHING))
     axis = run_curves.AXIS_CHOICES.get(str(st.session_state.get("x", "")), "epoch")
-    wanted = partial(
+    options = partial(
         ReportOptions, (title or "").strip() or first, made, at.epoch, smoothing, at.view, written, axis=axis
     )
     body.download_button(
         "Download",
-        partial(_made, library, chosen, dict(look), wanted),
+        partial(_report, library, chosen, dict(look), options),
         file_name=f"{_file_name(title or first)}.html",
         mime="text/html",
         icon=":material/download:",
@@ -87,11 +87,11 @@ def _draw_maker(names: list[str], look: Mapping[str, Style]) -> None:
 
 
 def reader_position() -> ReaderPosition:
-    """What the browser says, else what the address said when the page was drawn."""
+    """Return the reader's view as the browser reports it, else from the address when the page was drawn."""
     text = st.query_params.get("epoch", "")
     epoch = int(text) if re.fullmatch(r"\d{1,9}", text) else None
-    told = st.session_state.get("standing")
-    known = told.get("standing") if told else None
+    state = st.session_state.get("standing")
+    known = state.get("standing") if state else None
     found = _standing(key="standing", data=known, height="content", on_standing_change=_nothing).standing or known
     if not isinstance(found, dict):
         return ReaderPosition(epoch, "")
@@ -102,11 +102,11 @@ def reader_position() -> ReaderPosition:
 
 
 def _nothing() -> None:
-    """The value is read where the element is drawn."""
+    """Do nothing: the value is read where the element is drawn."""
 
 
-def _made(library: Library, chosen: list[Entry], look: dict[str, Style], wanted: partial[ReportOptions]) -> bytes:
-    """The file; made when it is asked for."""
+def _report(library: Library, chosen: list[Entry], look: dict[str, Style], options: partial[ReportOptions]) -> bytes:
+    """Return the report as bytes; called when the reader clicks on Download."""
     found = {entry.name: run for entry in chosen if (run := diagnosis.diagnosed(library, entry))}
     events = {
         name: [
@@ -114,10 +114,10 @@ def _made(library: Library, chosen: list[Entry], look: dict[str, Style], wanted:
         ]
         for name, run in found.items()
     }
-    return report.page(library, chosen, look, wanted(events, diagnostics.compare(list(found.values())))).encode()
+    return report.page(library, chosen, look, options(events, diagnostics.compare(list(found.values())))).encode()
 
 
 def _file_name(title: str) -> str:
-    """A title as the name of a file on every system."""
+    """Return a title as a file name that is valid on every system."""
     words = re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:60].strip("-")
     return f"ganray-{words or 'comparison'}"

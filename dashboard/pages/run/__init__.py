@@ -1,1 +1,1 @@
-"""The page Run."""
+"""The Run page."""

@@ -1,7 +1,7 @@
-"""The discriminator's eyes: what it takes for real, of its generator's pictures and of a picture of one's own.
+"""The section "Discriminator scores" of the Run page: scores of generated images and of an uploaded image.
 
-Networks are loaded on demand, once for all sessions. A picture that somebody uploads is decoded in a process of its
-own, scored in memory, and kept nowhere.
+Networks are loaded on demand, once for all sessions. An uploaded image is decoded in a separate process, scored in
+memory and never stored.
 """
 
 import html
@@ -28,65 +28,63 @@ if TYPE_CHECKING:
     from gan_core.inference.discriminator import Discriminator
 
 COUNTS = (16, 36, 64)
-TRANSLATED = (4, 8, 16)  # a translator is slow
+TRANSLATED = (4, 8, 16)  # fewer than COUNTS, because a translator is slow
 LARGEST = 2**31 - 1  # seed
-TELLING = 0.2  # a share is named where the bins of the histogram leave it no more room than this
+TELLING = 0.2  # a share is shown only if the histogram determines it to within this width
 EVERY = "as in the data"
-_FIRST_BODY = 3 * 10**15  # of drawn inputs; no phantom source, preview or quiz reaches so far
+_FIRST_BODY = 3 * 10**15  # index of the first phantom; phantom sources, previews and the quiz stay far below it
 MEANING = (
-    "A score is the discriminator's logit: how much a picture looks like the training images to this one network. It "
-    "is not the chance that a picture is real, not a measure to compare runs by (each has its own scale), and **not a "
-    "chance that a patient is ill**."
+    "A score is the discriminator's logit: how similar an image is to the training images, according to this one "
+    "network. It is not the probability that an image is real. Scores of different runs are not comparable, because "
+    "each run has its own scale. A score is **not a chance that a patient is ill**."
 )
 
 
 @dataclass(frozen=True, eq=False)
 class ScoredPicture:
-    """A generated picture and what the discriminator says of it."""
+    """A generated image and its score."""
 
     pixels: np.ndarray  # uint8 (S, S, C)
-    score: float
-    kind: str  # class or domain, empty where there is none
-    number: int  # of its latent, or of its input
+    score: float  # logit
+    kind: str  # class or domain, empty if there is none
+    number: int  # index of its latent vector or its input
 
 
 @dataclass(frozen=True)
 class ScoringRequest:
-    """What is to be generated and scored."""
+    """A request to generate and score images; the key of their cache."""
 
     folder: str
     root: str
-    changed: tuple[int, int]  # when the two files of weights were written, ns
+    changed: tuple[int, int]  # modification times of the two weight files, ns
     count: int
     seed: int
-    kind: str  # class, or a translator's target; empty for the data's mixture
+    kind: str  # class, or a translator's target; empty for the class frequencies of the data
 
 
 @error_boundary.bounded
 def show(library: Library, entry: Entry) -> None:
-    """The section of the Run page."""
-    st.subheader("The discriminators' eyes" if entry.domains else "The discriminator's eyes")
+    """Draw the section of the Run page."""
+    st.subheader("Discriminator scores")
     if entry.light:
-        st.caption("No weights were kept of this run: there is nothing to ask.")
+        st.caption("This run keeps no weights, so nothing can be scored.")
         return
     if not entry.traits.has_discriminator:
-        st.caption("It was trained without a discriminator: nobody judged its pictures.")
+        st.caption("This run was trained without a discriminator, so it has no scores.")
         return
     if not entry.run.discriminator.is_file():
-        st.caption(
-            "This run keeps no discriminator, so that nothing can be scored: train its preset again to have one."
-        )
+        st.caption("This run keeps no discriminator, so nothing can be scored: train its preset again to get one.")
         return
     if not entry.run.weights.is_file():
-        st.caption("This run has no weights yet: they come when the training ends or stops.")
+        st.caption("This run has no weights yet: they are saved when the training ends or stops.")
         return
     st.markdown(MEANING)
-    _eyes(library, entry)
+    _draw_scores(library, entry)
 
 
 @st.fragment
 @error_boundary.bounded
-def _eyes(library: Library, entry: Entry) -> None:
+def _draw_scores(library: Library, entry: Entry) -> None:
     left, right = st.columns([3, 2], gap="medium")
     with left, st.container(border=True, gap="small", key="eyes-sorted"):
         show_sorted(entry)
@@ -95,40 +93,40 @@ def _eyes(library: Library, entry: Entry) -> None:
 
 
 def show_sorted(entry: Entry) -> None:
-    """Pictures of the run's own, the most real first."""
+    """Draw generated images of the run in descending order of their scores."""
     config, domains = entry.config, entry.domains
     assert config
-    st.markdown("**Translations, the most real first**" if domains else "**Generated pictures, the most real first**")
+    st.markdown(f"**{'Translated' if domains else 'Generated'} images, the highest score first**")
     classes = entry.targets if domains else config.classes if entry.traits.conditional else ()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         counts = TRANSLATED if domains else COUNTS
-        count = st.selectbox("Pictures", counts, 1, key="eyes_count", bind="query-params", width=110)
+        count = st.selectbox("Images", counts, 1, key="eyes_count", bind="query-params", width=110)
         seed = st.number_input("Seed", 0, LARGEST, 0, 1, key="eyes_seed", bind="query-params", width=130)
         kind = ""
         if classes:
             options = [*([] if domains else [EVERY]), *classes]
-            label = "Into" if domains else "Class"
+            label = "Target" if domains else "Class"
             kind = str(st.selectbox(label, options, key="eyes_class", bind="query-params", width=170))
-        wanted = st.toggle("Generate and score", key="eyes", bind="query-params")
-    if not wanted:
-        st.caption("It takes some seconds: the networks are loaded first.")
+        active = st.toggle("Generate and score", key="eyes", bind="query-params")
+    if not active:
+        st.caption("It takes a few seconds to load the networks.")
         return
     kind = "" if kind == EVERY else kind
     request = ScoringRequest(str(entry.run.folder), str(entry.run.root), _changed(entry), count, int(seed), kind)
-    with st.spinner("The generator draws, the discriminator looks…"):
+    with st.spinner("Generating and scoring…"):
         found = generated(request)
     real = sum(one.score > entry.boundary for one in found)
-    beside = "" if len(found) == real or not real else " The line is where it changes its mind."
-    st.markdown(f"It takes **{real} of {len(found)}** for real: those that score above {entry.boundary:g}.{beside}")
+    note = "" if len(found) == real or not real else " The line marks this boundary."
+    st.markdown(f"It classifies **{real} of {len(found)}** as real: those that score above {entry.boundary:g}.{note}")
     st.html(sorted_grid(found, entry.boundary, entry.label))
     if domains:
         st.caption(
-            f"Translations of drawn phantoms, judged by the discriminator of {plain(kind)}: the mean of a picture's "
-            f"patches. {elements.SYNTHETIC}"
+            f"Translations of phantoms, scored by the discriminator of {plain(kind)}: the mean over the patches of an "
+            f"image. {elements.SYNTHETIC}"
         )
     else:
         pair = (
-            "It judges the pair of a picture and its latent, E(x), found by the encoder. "
+            "It scores the pair of an image x and its latent vector E(x) from the encoder. "
             if entry.traits.encodes
             else ""
         )
@@ -136,18 +134,18 @@ def show_sorted(entry: Entry) -> None:
 
 
 def sorted_grid(found: list[ScoredPicture], boundary: float, label: str) -> str:
-    """Pictures with their scores as HTML; a line where the score crosses the boundary."""
+    """Return images with their scores as HTML, with a line where the score crosses the boundary."""
     cells = []
     above = True
     for place, one in enumerate(found, start=1):
         if above and one.score <= boundary:
             above = False
-            word = "from here on taken for generated" if place > 1 else "all taken for generated"
+            word = "from here on classified as generated" if place > 1 else "all classified as generated"
             cells.append(f'<div class="eyes-line" role="separator"><span>{word}</span></div>')
         content = data_uri(images.png_bytes(one.pixels, Run=label, Score=f"{one.score:.3f}"))
-        taken = "real" if one.score > boundary else "generated"
+        verdict = "real" if one.score > boundary else "generated"
         kind = f", {one.kind}" if one.kind else ""
-        alt = html.escape(f"Number {place}, score {one.score:+.3f}, taken for {taken}{kind}; synthetic")
+        alt = html.escape(f"Number {place}, score {one.score:+.3f}, classified as {verdict}{kind}; synthetic")
         below = f"<b>{_signed(one.score)}</b>" + (f" <small>{html.escape(one.kind)}</small>" if one.kind else "")
         cells.append(
             f'<figure class="eyes-one"><img src="{content}" alt="{alt}"><figcaption>{below}</figcaption></figure>'
@@ -156,64 +154,67 @@ def sorted_grid(found: list[ScoredPicture], boundary: float, label: str) -> str:
 
 
 def show_own(library: Library, entry: Entry) -> None:
-    """A picture of one's own before the discriminator."""
+    """Draw the upload of an image and its scores."""
     config = entry.config
     assert config
-    st.markdown("**A picture of your own**")
+    st.markdown("**Your own image**")
     kinds = [suffix.removeprefix(".") for suffix in image_files.SUFFIXES]
     given = st.file_uploader(
-        "Picture", type=kinds, key=f"eyes-file {entry.name}", label_visibility="collapsed", max_upload_size=200
+        "Image", type=kinds, key=f"eyes-file {entry.name}", label_visibility="collapsed", max_upload_size=200
     )
     if given is None:
-        st.caption(f"It is made {config.image_size} px large, scored in memory, and kept nowhere.")
+        st.caption(f"The app resizes it to {config.image_size} px, scores it in memory and does not store it.")
         return
     try:
         picture = decoder().decode(given.getvalue(), given.name)
         if reason := doubt(picture, config):
             st.warning(reason, icon=":material/help:")
-            if not st.checkbox("Score it all the same", key=f"eyes-insist {entry.name}"):
+            if not st.checkbox("Score it anyway", key=f"eyes-insist {entry.name}"):
                 return
         seen = fitted(picture, entry)
-        with st.spinner("The discriminator looks…"):
+        with st.spinner("Scoring…"):
             scores = own(str(entry.run.folder), str(entry.run.root), _changed(entry), seen)
     except UserError as error:
         st.error(plain_sentence(str(error)), icon=":material/error:")
         return
     content = data_uri(png(seen.transpose(2, 0, 1), synthetic=False))
-    alt = f"Your picture as the discriminator sees it, {config.image_size} pixels a side"
+    alt = f"Your image as the discriminator receives it, {config.image_size} pixels a side"
     st.html(f'<figure class="eyes-one eyes-mine"><img src="{content}" alt="{alt}"></figure>')
     for name, score in scores.items():
         show_score(library, entry, name, score)
 
 
 def show_score(library: Library, entry: Entry, name: str, score: float) -> None:
-    """One score, what it is taken for, and where it lies among others."""
+    """Draw a score, its class (real or generated), and its rank among the scores of other images."""
     as_what = f"as {plain(name)}: " if name else ""
-    taken = "real" if score > entry.boundary else "generated"
-    st.markdown(f"{as_what}**{plain(_signed(score))}**, taken for {taken}")
+    verdict = "real" if score > entry.boundary else "generated"
+    st.markdown(f"{as_what}**{plain(_signed(score))}**, classified as {verdict}")
     lines = []
     epochs = library.previews(entry)
     counts = library.histograms(entry, epochs[-1]) if epochs else {}
-    reach = below(counts["held_out"], score) if "held_out" in counts else (0.0, 1.0)
-    if reach[1] - reach[0] <= TELLING:
-        lines.append(f"{_reach(reach)} of the held-out real images of epoch {epochs[-1]}")
+    shares = below(counts["held_out"], score) if "held_out" in counts else (0.0, 1.0)
+    if shares[1] - shares[0] <= TELLING:
+        lines.append(f"{_share_range(shares)} of the held-out real images of epoch {epochs[-1]}")
     if not entry.domains:
         root = str(entry.run.root)
         made = generated(ScoringRequest(str(entry.run.folder), root, _changed(entry), COUNTS[-1], 0, name))
-        lines.append(f"{sum(one.score < score for one in made)} of {len(made)} generated pictures")
+        lines.append(f"{sum(one.score < score for one in made)} of {len(made)} generated images")
     if lines:
         st.caption(f"It scores higher than {' and '.join(lines)}.")
 
 
 def below(counts: np.ndarray, score: float) -> tuple[float, float]:
-    """The least and the most share of a histogram's scores that lie below one: how those of its own bin lie is lost."""
+    """Return bounds (low, high) of the share of a histogram's scores below `score`.
+
+    They differ by the share of the score's own bin, whose scores cannot be distinguished.
+    """
     own_bin = int(np.clip(np.searchsorted(SCORE_EDGES, score, "right") - 1, 0, len(counts) - 1))
     total = max(counts.sum(), 1)
     return float(counts[:own_bin].sum() / total), float(counts[: own_bin + 1].sum() / total)
 
 
 def doubt(picture: np.ndarray, config: RunConfig) -> str:
-    """Why a picture is not what this discriminator has learned to judge, as Markdown; empty where nothing speaks so."""
+    """Return the reason, as Markdown, why an image does not fit the run's training data; "" if it fits."""
     from gan_core.inference import input_check  # its classifier brings torch
 
     verdict = input_check.for_run(picture, config)
@@ -221,7 +222,7 @@ def doubt(picture: np.ndarray, config: RunConfig) -> str:
 
 
 def fitted(picture: np.ndarray, entry: Entry) -> np.ndarray:
-    """A decoded picture float32 (H, W, C) in [0, 1] as the discriminator takes it, uint8 (S, S, C)."""
+    """Return a decoded image float32 (H, W, C) in [0, 1] as the discriminator's input, uint8 (S, S, C)."""
     config = entry.config
     assert config
     square = image_files.resize(image_files.to_channels(picture, config.channels), config.image_size, config.fit)
@@ -235,10 +236,10 @@ def decoder() -> DecodeWorker:
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def judge(folder: str, root: str, changed: tuple[int, int]) -> "Discriminator":
-    """A run's networks, kept for everyone; anew when their files were written anew.
+    """Return a run's networks, cached for all sessions and loaded again when their files change.
 
     Raises:
-        UserError: they are missing, damaged, or do not fit.
+        UserError: the files are missing, damaged, or do not fit the config.
     """
     from gan_core.inference import discriminator
 
@@ -247,32 +248,32 @@ def judge(folder: str, root: str, changed: tuple[int, int]) -> "Discriminator":
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def generated(request: ScoringRequest) -> list[ScoredPicture]:
-    """Generated pictures, or translations of phantoms, the highest score first.
+    """Return generated images, or translations of phantoms, the highest score first.
 
     Raises:
-        UserError: weights that are missing or do not fit, or a class that the run does not have.
+        UserError: the weights are missing or do not fit, or the run does not have the class.
     """
-    eye = judge(request.folder, request.root, request.changed)
-    if eye.model.domains:
-        pictures, kinds = _translations(eye, request), [request.kind] * request.count
+    network = judge(request.folder, request.root, request.changed)
+    if network.model.domains:
+        pictures, kinds = _translations(network, request), [request.kind] * request.count
     else:
-        pictures, kinds = eye.model.generate(request.count, label=request.kind or None, seed=request.seed)
-    scores = eye.score(pictures, kinds if eye.labels else None)
+        pictures, kinds = network.model.generate(request.count, label=request.kind or None, seed=request.seed)
+    scores = network.score(pictures, kinds if network.labels else None)
     found = [ScoredPicture(*one) for one in zip(pictures, scores.tolist(), kinds, range(request.count), strict=True)]
     return sorted(found, key=lambda one: -one.score)
 
 
 def own(folder: str, root: str, changed: tuple[int, int], picture: np.ndarray) -> dict[str, float]:
-    """The scores of one picture uint8 (S, S, C), by what it is judged as; under "" where there is no choice."""
-    eye = judge(folder, root, changed)
-    names = eye.labels or ("",)
-    scores = eye.score(np.repeat(picture[None], len(names), 0), names if eye.labels else None)
+    """Return the scores of an image uint8 (S, S, C) by class or domain; under "" if the discriminator has none."""
+    network = judge(folder, root, changed)
+    names = network.labels or ("",)
+    scores = network.score(np.repeat(picture[None], len(names), 0), names if network.labels else None)
     return dict(zip(names, scores.tolist(), strict=True))
 
 
-def _translations(eye: "Discriminator", request: ScoringRequest) -> np.ndarray:
-    config = eye.config
-    (source,) = (name for name in eye.model.domains if name != request.kind)
+def _translations(network: "Discriminator", request: ScoringRequest) -> np.ndarray:
+    config = network.config
+    (source,) = (name for name in network.model.domains if name != request.kind)
     kind = "colour" if phantom.in_colour(config.source) else "mri" if config.subject == "brain MRI" else "cxr"
     known = tuple(phantom.drawer(kind).CLASSES)
     same = [name for name in known if name.lower() == source.lower()]
@@ -281,7 +282,7 @@ def _translations(eye: "Discriminator", request: ScoringRequest) -> np.ndarray:
     first = _FIRST_BODY + request.seed * max(TRANSLATED)
     size, channels = config.image_size, config.channels
     drawn_ones = [phantom.picture(kind, label, first + number, size, channels) for number in range(request.count)]
-    return eye.model.translate(
+    return network.model.translate(
         np.stack([image_files.quantise(one).transpose(1, 2, 0) for one in drawn_ones]), request.kind
     )
 
@@ -293,11 +294,11 @@ def _changed(entry: Entry) -> tuple[int, int]:
         return 0, 0
 
 
-def _reach(shares: tuple[float, float]) -> str:
+def _share_range(shares: tuple[float, float]) -> str:
     low, high = (f"{share:.0%}" for share in shares)
     return low if low == high else f"{low.removesuffix('%')} to {high}"
 
 
 def _signed(score: float) -> str:
-    # Discriminators with a gradient penalty score within some hundredths.
+    # Three decimals: scores of discriminators with a gradient penalty differ by only some hundredths.
     return f"{score:+.3f}".replace("-", "−")

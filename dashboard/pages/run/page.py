@@ -1,4 +1,4 @@
-"""Run: what happened in this training? Its state, samples, scores, every curve, its settings and files."""
+"""The Run page: one run with its state, samples, scores, events, every curve, settings and files."""
 
 import io
 import math
@@ -35,12 +35,12 @@ def main() -> None:
     entry = choose(entries)
     if entry is None:
         st.title("Run")
-        st.warning("This run is no longer there: its folder was deleted. Choose another.", icon=":material/folder_off:")
+        st.warning("The folder of this run was deleted. Choose another run.", icon=":material/folder_off:")
         return
     show_head(entry)
     if entry.problem or entry.config is None:
         st.error(f"This run cannot be read: {plain(entry.problem or '')}", icon=":material/broken_image:")
-        st.caption(plain(f"Its folder: {entry.run.folder}"))
+        st.caption(plain(f"Folder: {entry.run.folder}"))
         return
     show_figures(library, entry)
     show_samples(library, entry)
@@ -70,20 +70,20 @@ def show_head(entry: Entry) -> None:
         with st.container(horizontal=True, width="content", vertical_alignment="center"):
             show_buttons(entry)
     if entry.status.state == "failed":
-        st.error(plain_sentence(entry.status.reason or "it failed without a word"), icon=":material/error:")
+        st.error(plain_sentence(entry.status.reason or "it failed without a message"), icon=":material/error:")
     elif entry.status.state == "stopped":
         st.warning(plain_sentence(entry.status.reason or "it was stopped"), icon=":material/pause_circle:")
 
 
 def show_buttons(entry: Entry) -> None:
-    """Stop and resume, for the user's own runs; errors stand where the button is."""
+    """Draw the links and the buttons Stop and Resume. Reference runs have no buttons."""
     if entry.config:
         link = {"runs": [entry.name]}
         st.page_link("pages/compare/page.py", label="Compare", icon=":material/grid_view:", query_params=link)
     if entry.run.reference:
         return
     if entry.running and st.button("Stop", icon=":material/stop_circle:", key="stop"):
-        _try(lambda: jobs.stop(entry.run), "Stopping: it writes a checkpoint first.")
+        _try(lambda: jobs.stop(entry.run), "Stopping: the training writes a checkpoint first.")
     if entry.status.state in ("stopped", "failed") and st.button("Resume", icon=":material/play_arrow:", key="resume"):
         _try(lambda: jobs.jobs().resume(entry.run), "Resuming from the last checkpoint.")
 
@@ -97,7 +97,7 @@ def _try(action: Callable[[], object], done: str) -> None:
 
 
 def show_figures(library: Library, entry: Entry) -> None:
-    """The run in five numbers."""
+    """Draw five numbers of the run."""
     metrics, previews = library.table(entry, store.METRICS), library.table(entry, store.EPOCHS)
     status, config = entry.status, entry.config
     assert config is not None
@@ -115,17 +115,17 @@ def show_figures(library: Library, entry: Entry) -> None:
 
 
 def show_samples(library: Library, entry: Entry) -> None:
-    """The grid, the scores and the animation; the scrubber above them moves what belongs to an epoch."""
+    """Draw the grid, the scores and the animation; the scrubber above them sets the epoch of the grid and scores."""
     st.subheader("Samples")
     samples, domains, config = entry.sheets, entry.domains, entry.config
-    if config and (said := source_check.hint(config.source, config.domains or config.classes)):
-        st.warning(plain(said), icon=":material/join_inner:")
+    if config and (hint := source_check.hint(config.source, config.domains or config.classes)):
+        st.warning(plain(hint), icon=":material/join_inner:")
     grids.show_scrubber([entry])
     if not samples:
-        words = "No samples were kept of this run: its curves and its evaluation are here."
+        words = "This run keeps no samples, only its curves and its evaluation."
         st.caption(words if entry.light else "No sample grid yet: the first is drawn before training begins.")
         return
-    # A translator's sheet takes two of three columns; it and the animation are what its numbers stand beside.
+    # A translator's sheet and animation take two of three columns.
     grid = st.grid(3, min_column_width=280, key="samples")
     with grid.cell(column_span=2) if domains else grid, st.container(gap="xsmall", key="sheet"):
         grids.show_one(entry, changes(library, entry) if domains else None)
@@ -150,13 +150,13 @@ def show_samples(library: Library, entry: Entry) -> None:
 
 
 def show_scores(library: Library, entry: Entry) -> None:
-    """How real the discriminator finds images, at the scrubber's epoch."""
+    """Draw the histograms of the discriminator's scores at the scrubber's epoch."""
     if not run_curves.show_scores(library, [entry], run_styles([entry])):
-        st.caption("No scores of the discriminator were written.")
+        st.caption("No discriminator scores were logged.")
 
 
 def changes(library: Library, entry: Entry) -> grids.EpochNumbers:
-    """What the translators change at each epoch, and what of the input does not come back."""
+    """Return the change and the cycle error of a translator at each epoch of its sheets."""
     table, names = library.table(entry, store.EPOCHS), run_metrics.titles(entry)
     columns = [column for column in run_metrics.CHANGES if column in table.numeric()] or run_metrics.CHANGES[:2]
     found: dict[str, dict[int, str]] = {names[column]: {} for column in columns}
@@ -197,7 +197,7 @@ def show_settings(entry: Entry) -> None:
                 if values:
                     st.table(values, border="horizontal", alt=title)
                 else:
-                    st.caption("nothing written")
+                    st.caption("nothing recorded")
     if entry.traits.diagram:
         with st.expander("How its networks work together"):
             show_diagram(entry.traits.diagram)
@@ -253,7 +253,7 @@ def show_files(entry: Entry) -> None:
 
 
 def _content(path: Path) -> bytes:
-    """A file as it is; an evaluation without the names of training images."""
+    """Return the content of a file; an evaluation is returned without the names of training images."""
     return results.shareable(path) if path.name == runs.EVALUATION else path.read_bytes()
 
 
