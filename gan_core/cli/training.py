@@ -126,8 +126,8 @@ def _on_ray(options: argparse.Namespace, jobs: list[many.Job]) -> int | None:
     except KeyboardInterrupt:
         return None
     for name, one in ended.items():
-        if one.words:
-            print(f"error: run '{name}': {one.words}", file=sys.stderr)
+        if one.message:
+            print(f"error: run '{name}': {one.message}", file=sys.stderr)
     return sum(one.code != 0 for one in ended.values())
 
 

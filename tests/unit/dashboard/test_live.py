@@ -177,7 +177,7 @@ def deep() -> bytes:
         ("scan", dicom((xray.draw("normal", 51, 256).image * 4095).astype(np.uint16)), ""),
         ("a.gif", saved("GIF", save_all=True, append_images=[Image.new("L", (256, 256))]), "a.gif: not a picture"),
         ("tiny.png", images.png_bytes(np.full((1, 1, 1), 128, np.uint8)), "tiny.png: 1 x 1 pixels are too few"),
-        ("grey.png", images.png_bytes(np.full((64, 64, 1), 128, np.uint8)), "it shows nothing but one shade"),
+        ("grey.png", images.png_bytes(np.full((64, 64, 1), 128, np.uint8)), "it is blank"),
         ("colour.png", images.png_bytes(np.random.default_rng(0).integers(0, 255, (99, 99, 3), np.uint8)), "colour"),
         ("cut.png", NORMAL.data[:900], "cut.png: damaged or truncated"),
         ("fake.dcm", b"\0" * 128 + b"DICM", "fake.dcm"),

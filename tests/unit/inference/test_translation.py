@@ -219,7 +219,7 @@ def test_what_cannot_begin_is_one_line_and_writes_nothing(
     for words, expected in (
         ([one], f"{one / 'a.jpg'} and {one / 'a.png'} would both be written to {out / 'a.png'}"),
         ([one / "a.png", two], f"{one / 'a.png'} and {two / 'a.png'} would both be written"),
-        ([two, empty], f"{empty}: no pictures in this folder"),
+        ([two, empty], f"{empty}: no images in this folder"),
         ([two, tmp_path / "none"], f"{tmp_path / 'none'}: there is no such file or folder"),
         ([two, "--device", "cuda"], "--device cuda"),
     ):
@@ -266,7 +266,7 @@ def test_what_does_not_look_like_the_runs_pictures_waits_for_insisting(
     holiday.write_bytes(encode(Image.fromarray(rainbow)))
     words = [holiday, "--out", tmp_path / "out"]
     assert command(folder.parent, *words, run="chests") == 2
-    assert f"{holiday}: it is a colour picture" in capsys.readouterr().err
+    assert f"{holiday}: it is a colour image" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
     assert command(folder.parent, *words, "--insist", run="chests") == 0
     assert (tmp_path / "out" / "holiday.png").is_file()

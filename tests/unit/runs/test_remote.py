@@ -87,14 +87,14 @@ def test_a_stopped_run_goes_on_on_another_machine(
     url = "memory://runs"
     assert train(url, pictures, "whole", epochs=3) == 0
     sent: list[str] = []
-    send = remote.Place.send
+    send = remote.RemoteFolder.send
 
-    def stop_after_the_first(place: remote.Place, run: str) -> None:
+    def stop_after_the_first(place: remote.RemoteFolder, run: str) -> None:
         send(place, run)
         sent.append(run)
 
     monkeypatch.setattr(remote, "SEND_SECONDS", 0.05)
-    monkeypatch.setattr(remote.Place, "send", stop_after_the_first)
+    monkeypatch.setattr(remote.RemoteFolder, "send", stop_after_the_first)
     save = RunWriter.save_samples
 
     def save_and_stop(writer: RunWriter, epoch: int, *rest: object) -> None:
