@@ -95,7 +95,7 @@ def _check_length(dataset: pydicom.Dataset) -> None:
     excess = len(pixels) - dataset.Rows * dataset.Columns * pixel * frames
     # A smaller excess is padding; an excess of one row or column means that the header is wrong.
     if excess >= min(dataset.Rows, dataset.Columns) * pixel:
-        raise ValueError(f"it contains more pixels than {dataset.Rows} rows and {dataset.Columns} columns")
+        raise ValueError(f"it contains more pixels than its {dataset.Rows} rows and {dataset.Columns} columns")
 
 
 def _check_frame(dataset: pydicom.Dataset, name: str) -> None:

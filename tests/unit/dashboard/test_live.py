@@ -140,7 +140,7 @@ def test_several_files_become_a_zip_and_bad_ones_are_named(models: ModelCache) -
     ("given", "run", "to", "words"),
     [
         (Upload("a.png", b""), RUN, "covid", "the file is empty"),
-        (Upload("a.png", b"%PDF-1.7"), RUN, "covid", "not a picture that can be read"),
+        (Upload("a.png", b"%PDF-1.7"), RUN, "covid", "not a readable image"),
         (NORMAL, RUN, "pneumonia", "does not translate to &#x27;pneumonia&#x27;"),
         (NORMAL, "reference/cgan", "covid", "does not translate: choose another run"),
         (NORMAL, "none", "covid", "there is no run"),
@@ -175,7 +175,11 @@ def deep() -> bytes:
         ("a.tif", saved("TIFF"), ""),
         ("deep.png", deep(), ""),
         ("scan", dicom((xray.draw("normal", 51, 256).image * 4095).astype(np.uint16)), ""),
-        ("a.gif", saved("GIF", save_all=True, append_images=[Image.new("L", (256, 256))]), "a.gif: not a picture"),
+        (
+            "a.gif",
+            saved("GIF", save_all=True, append_images=[Image.new("L", (256, 256))]),
+            "a.gif: not a readable image",
+        ),
         ("tiny.png", images.png_bytes(np.full((1, 1, 1), 128, np.uint8)), "tiny.png: 1 x 1 pixels are too few"),
         ("grey.png", images.png_bytes(np.full((64, 64, 1), 128, np.uint8)), "it is blank"),
         ("colour.png", images.png_bytes(np.random.default_rng(0).integers(0, 255, (99, 99, 3), np.uint8)), "colour"),

@@ -151,7 +151,7 @@ def test_folders_and_files_become_pngs_of_the_same_names(
     assert command(runs, *inputs, "--out", out) == 0
     names = ["1.2.840.1.png", "1.2.840.2.png", "a.png", "day one/a.png", "day one/b.v2.png"]
     assert sorted(path.relative_to(out).as_posix() for path in out.rglob("*.*")) == names
-    assert capsys.readouterr().out == f"5 pictures in {out}, synthetic, not for diagnosis\n"
+    assert capsys.readouterr().out == f"5 images in {out}, synthetic, not for diagnosis\n"
     with Image.open(out / "a.png") as picture:
         assert (picture.size, picture.mode) == ((32, 32), "L")
     assert command(runs, folder, "--out", tmp_path / "large", "--original-size", run="colour", to="bar") == 0
@@ -199,7 +199,7 @@ def test_a_bad_file_does_not_keep_the_others(runs: Path, tmp_path: Path, capsys:
     assert command(runs, folder, "--out", out) == 2
     assert sorted(path.name for path in out.iterdir()) == ["a.png", "f.png"]
     said = capsys.readouterr()
-    assert said.out.startswith("2 pictures in ")
+    assert said.out.startswith("2 images in ")
     lines = said.err.splitlines()
     assert [line.split(": ")[1] for line in lines] == [
         str(folder / name) for name in ("b.png", "c.png", "d.png", "e.dcm")
