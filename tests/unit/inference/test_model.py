@@ -70,7 +70,7 @@ def test_the_way_between_two_classes_begins_and_ends_at_them(runs: Path) -> None
         inference.load(Run(runs / "gan")).between(3, "disc", "bar", (0,))
 
 
-@pytest.mark.parametrize("preset", [p.name for p in registry.presets().values() if p.conditional])
+@pytest.mark.parametrize("preset", [p.name for p in registry.presets().values() if p.traits.conditional])
 def test_every_conditional_generator_takes_shares_of_classes(preset: str) -> None:
     torch.manual_seed(0)
     entry = registry.find_preset(preset)
