@@ -1,4 +1,4 @@
-"""prepare: decode, split and cache a source."""
+"""The command prepare: decode, split and cache a data source."""
 
 import argparse
 from pathlib import Path
@@ -9,9 +9,9 @@ from gan_core.options import SOURCE_HELP, add_arguments
 
 
 def register(found: arguments.Commands) -> None:
-    command = arguments.command(found, "prepare", prepare, "decode, split by patient and cache a source")
+    command = arguments.command(found, "prepare", prepare, "decode, split by patient and cache a data source")
     command.add_argument("source", metavar="SOURCE", help=SOURCE_HELP)
-    command.add_argument("dest", metavar="DEST", type=Path, nargs="?", help="with --folders: where they go")
+    command.add_argument("dest", metavar="DEST", type=Path, nargs="?", help="with --folders: output folder")
     add_arguments(command, "image_size", "channels", "fit", "patient_pattern", image_size=64)
     command.add_argument("--folders", action="store_true", help="write train/ val/ test/ class folders of PNGs to DEST")
 

@@ -1,4 +1,4 @@
-"""diagnose, evaluate and rank."""
+"""The commands diagnose, evaluate and rank."""
 
 import argparse
 import sys
@@ -8,16 +8,16 @@ from gan_core.errors import UserError
 from gan_core.options import SOURCE_HELP, comma_separated
 from gan_core.runs import find_run, list_runs, remote
 
-_PARTS = """what is measured, and kept in the run's evaluation.json:
-  fidelity      distances to real images, precision, recall, density, coverage, likeness, each beside its floor
+_PARTS = """parts of an evaluation; results are written to the run's evaluation.json:
+  fidelity      distances to real images, precision, recall, density, coverage, likeness, each with its floor
   progress      distances at every snapshot of a run trained with --snapshots: time to quality
-  memorisation  whether training images are copied
-  utility       what a classifier learns from generated images, tested on patients that no generator has seen
-  audit         of a translator: what changes, where, who notices, and the truth where it is known"""
+  memorisation  whether generated images are copies of training images
+  utility       test scores of a classifier trained on generated images, for patients that no generator has seen
+  audit         translators only: size and place of the change, its detection, and the ground truth where known"""
 
 
 def register(found: arguments.Commands) -> None:
-    command = arguments.command(found, "diagnose", diagnose, "say what happened in trainings, and compare them")
+    command = arguments.command(found, "diagnose", diagnose, "diagnose trainings and compare them")
     command.add_argument("names", metavar="RUN", nargs="+", help="names or folders of runs")
     arguments.runs_folder(command)
 
@@ -26,24 +26,31 @@ def register(found: arguments.Commands) -> None:
     arguments.runs_folder(command)
     command.add_argument("--data", metavar="SOURCE", help=f"real images (default: the run's own): {SOURCE_HELP}")
     command.add_argument(
-        "--parts", type=comma_separated, default=(), metavar="A,B", help="what to measure (default: all)"
+        "--parts", type=comma_separated, default=(), metavar="A,B", help="parts to run, see below (default: all)"
     )
-    command.add_argument("--num", type=int, default=1000, metavar="N", help="generated images (default 1000)")
-    command.add_argument("--seed", type=int, default=0, help="of latents, draws and trainings (default 0)")
+    command.add_argument("--num", type=int, default=1000, metavar="N", help="number of generated images (default 1000)")
+    command.add_argument(
+        "--seed", type=int, default=0, help="seed of latent vectors, samples and classifiers (default 0)"
+    )
     command.add_argument(
         "--extractor",
         metavar="NAME",
-        help="of the features that distances are measured in: child-a, child-b, adult-a, adult-b, or "
-        "inception:FILE.safetensors (default: the second of the data that the run resembles)",
+        help="feature extractor of the distances: child-a, child-b, adult-a, adult-b, or "
+        "inception:FILE.safetensors (default: the -b extractor of the data that the run resembles)",
     )
     command.add_argument(
-        "--classifier", choices=("resnet", "vgg16_bn"), default="resnet", help="that learns from generated images"
+        "--classifier",
+        choices=("resnet", "vgg16_bn"),
+        default="resnet",
+        help="classifier to train on generated images (default resnet)",
     )
-    command.add_argument("--trainings", type=int, default=1, metavar="K", help="of it, with seeds (default 1)")
+    command.add_argument(
+        "--trainings", type=int, default=1, metavar="K", help="train the classifier with K seeds (default 1)"
+    )
 
-    command = arguments.command(found, "rank", rank, "hold evaluated generators side by side, seeds together")
+    command = arguments.command(found, "rank", rank, "rank evaluated generators, with the seeds of a preset together")
     command.add_argument(
-        "names", metavar="RUN", nargs="*", help="runs, to which their other seeds are added (default: all)"
+        "names", metavar="RUN", nargs="*", help="runs; other seeds of the same preset are added (default: all runs)"
     )
     arguments.runs_folder(command)
 
@@ -58,10 +65,10 @@ def diagnose(options: argparse.Namespace) -> None:
         for event in run.events:
             print(f"  {event.title}, {event.when}: {event.sentence}")
             if event.advice:
-                print(f"    One would try: {event.advice}.")
+                print(f"    Try: {event.advice}.")
         if not run.events:
             print("  Nothing to report.")
-    print(diagnostics.compare(runs) or "nothing is logged yet")
+    print(diagnostics.compare(runs) or "no run has logged anything yet")
 
 
 def evaluate(options: argparse.Namespace) -> None:
@@ -69,8 +76,8 @@ def evaluate(options: argparse.Namespace) -> None:
 
     runs = [find_run(name, options.runs) for name in options.names]
     if options.num < 1 or options.trainings < 1:
-        raise UserError("--num and --trainings: ask for at least one")
-    order = evaluate.EvaluationRequest(
+        raise UserError("--num and --trainings: use 1 or more")
+    request = evaluate.EvaluationRequest(
         options.parts,
         options.num,
         options.seed,
@@ -81,7 +88,7 @@ def evaluate(options: argparse.Namespace) -> None:
     )
     found = []
     for run in runs:
-        found.append(evaluate.evaluate(run, options.data, order))
+        found.append(evaluate.evaluate(run, options.data, request))
         if place := remote.place_of(run.root):
             place.send(run.name)
     print(ranking.table(found))
@@ -97,7 +104,7 @@ def rank(options: argparse.Namespace) -> int:
     if not chosen:
         found, unreadable = others, more
     found = ranking.with_seeds(found, others)
-    print(ranking.standing(found) or "no generator among them is evaluated: python -m gan_core evaluate RUN")
+    print(ranking.standing(found) or "none of these runs is an evaluated generator: python -m gan_core evaluate RUN")
     for line in unreadable:
         print(f"error: {line}", file=sys.stderr)
     return 2 if unreadable else 0

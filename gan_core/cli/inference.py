@@ -1,4 +1,4 @@
-"""generate and translate: what a trained run is used for."""
+"""The commands generate and translate, which use a trained run."""
 
 import argparse
 import sys
@@ -10,25 +10,25 @@ from gan_core.runs import hub_models
 
 
 def register(found: arguments.Commands) -> None:
-    command = arguments.command(found, "generate", generate, "write pictures made by a trained generator")
+    command = arguments.command(found, "generate", generate, "write images from a trained generator")
     arguments.run(command)
-    command.add_argument("--num", type=int, required=True, metavar="N", help="how many pictures")
-    command.add_argument("--label", help="a class of a conditional run (default: in the data's proportions)")
-    command.add_argument("--seed", type=int, default=0, help="of the latents (default 0)")
+    command.add_argument("--num", type=int, required=True, metavar="N", help="number of images")
+    command.add_argument("--label", help="class of a conditional run (default: in the data's proportions)")
+    command.add_argument("--seed", type=int, default=0, help="seed of the latent vectors (default 0)")
     command.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the PNG files")
 
-    command = arguments.command(found, "translate", translate, "translate pictures into a translator's other domain")
+    command = arguments.command(found, "translate", translate, "translate images into a translator's other domain")
     arguments.run(command)
-    command.add_argument("images", metavar="IMAGE", nargs="+", type=Path, help="files, and folders of them")
+    command.add_argument("images", metavar="IMAGE", nargs="+", type=Path, help="image files, or folders of them")
     command.add_argument("--to", required=True, metavar="DOMAIN", help="the domain to translate to")
     command.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the PNG files")
     command.add_argument(
         "--original-size",
         action="store_true",
-        help="bring the change to each picture's own size, in place of writing the network's size",
+        help="write each image at its original size (default: the network's size)",
     )
     command.add_argument(
-        "--insist", action="store_true", help="also what does not look like the pictures that the run was trained on"
+        "--insist", action="store_true", help="also translate images that do not look like the training images"
     )
     add_arguments(command, "device", device="cpu")
 
@@ -38,7 +38,7 @@ def generate(options: argparse.Namespace) -> None:
 
     model = inference.load(hub_models.find(options.name, options.runs))
     count = model.write(options.out, options.num, label=options.label, seed=options.seed)
-    print(f"{count} pictures in {options.out}")
+    print(f"{count} images in {options.out}")
 
 
 def translate(options: argparse.Namespace) -> int:
@@ -56,10 +56,10 @@ def translate(options: argparse.Namespace) -> int:
         options.out,
         original_size=options.original_size,
         insist=options.insist,
-        progress=lambda files: tqdm(files, desc="translate", unit="picture", disable=None),
+        progress=lambda files: tqdm(files, desc="translate", unit="image", disable=None),
     )
     count = len(done.written)
-    print(f"{count} picture{'' if count == 1 else 's'} in {options.out}, synthetic, not for diagnosis")
+    print(f"{count} image{'' if count == 1 else 's'} in {options.out}, synthetic, not for diagnosis")
     for line in done.refused:
         print(f"error: {line}", file=sys.stderr)
     return 2 if done.refused else 0

@@ -1,4 +1,4 @@
-"""list: the runs and where they stand."""
+"""The command list: the runs and their status."""
 
 import argparse
 
@@ -8,7 +8,7 @@ from gan_core.runs import Run, list_runs, remote
 
 
 def register(found: arguments.Commands) -> None:
-    command = arguments.command(found, "list", show, "list the runs and where they stand")
+    command = arguments.command(found, "list", show, "list the runs and their status")
     arguments.runs_folder(command)
 
 
@@ -22,7 +22,7 @@ def show(options: argparse.Namespace) -> None:
 
 
 def summary(runs: list[Run]) -> str:
-    """A table of runs and their last values."""
+    """Return a text table of runs with their status and last values, and a line for each unreadable run."""
     notes: list[str] = []
     rows: list[tuple[str, ...]] = [
         ("run", "preset", "state", "epoch", "loss/g", "loss/d", "acc. real", "acc. fake", "held out", "diversity")
@@ -38,13 +38,15 @@ def summary(runs: list[Run]) -> str:
             notes.append(str(error))
             continue
         columns = [metrics.column(name) for name in ("loss/g", "loss/d", "accuracy/d_real", "accuracy/d_fake")]
-        looks = [epochs.column(name) for name in ("accuracy/d_held_out", "diversity/samples", "diversity/data")]
+        held_out, samples, data = (
+            epochs.column(name) for name in ("accuracy/d_held_out", "diversity/samples", "diversity/data")
+        )
         last = [f"{column[-1]:.3f}" if len(column) else "-" for column in columns]
-        held = f"{looks[0][-1]:.3f}" if len(looks[0]) else "-"
-        spread = f"{looks[1][-1]:.3f} of {looks[2][-1]:.3f}" if len(looks[1]) and len(looks[2]) else "-"
-        # A file that somebody else wrote may hold what a terminal would obey.
+        held = f"{held_out[-1]:.3f}" if len(held_out) else "-"
+        diversity = f"{samples[-1]:.3f} of {data[-1]:.3f}" if len(samples) and len(data) else "-"
+        # A run from elsewhere may contain terminal control characters.
         preset, state = printable(preset, 40), printable(status.state, 20)
-        rows.append((run.name, preset, state, f"{status.epoch}/{status.epochs}", *last, held, spread))
+        rows.append((run.name, preset, state, f"{status.epoch}/{status.epochs}", *last, held, diversity))
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
     return "\n".join([*(line.rstrip() for line in lines), *notes])

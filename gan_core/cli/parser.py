@@ -1,7 +1,7 @@
-"""Runs one command. An error that the user can mend is one line and exit code 2.
+"""The command-line parser: runs one command. An error that the user can correct gives one line and exit code 2.
 
-Each group of commands is a module here: `register` adds its commands and their options, and the function of a command
-stands beside them. Heavy packages wait until a command needs them.
+Each group of commands is a module in this package, with a function per command; its `register` adds the commands and
+their options. Commands import slow packages only when they run.
 """
 
 import argparse
@@ -19,12 +19,15 @@ GROUPS = (training, listing, inference, evaluation, data, export, app)  # in the
 
 
 def ganray() -> int:
-    """The command `ganray` of the installed package; `python -m gan_core` is the same."""
+    """Run the command `ganray` of the installed package; the same as `python -m gan_core`."""
     return main(prog="ganray")
 
 
 def main(arguments: list[str] | None = None, prog: str = PROGRAM) -> int:
-    """Run one command; returns the exit code: 0 done, 1 the training failed, 2 something to mend in the request."""
+    """Run one command and return its exit code.
+
+    0: success; 1: the training failed, or an internal error; 2: the user can correct the request; 130: stopped.
+    """
     options = _parser(prog).parse_args(arguments)
     try:
         if "runs" in options:
@@ -36,8 +39,8 @@ def main(arguments: list[str] | None = None, prog: str = PROGRAM) -> int:
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # what read our output, such as `head`, has seen enough
-        # Else Python writes what is left on its way out, and says that it cannot.
+    except BrokenPipeError:  # the reader of our output, such as `head`, has closed it
+        # Otherwise Python flushes the rest at exit and reports an error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
@@ -45,7 +48,7 @@ def main(arguments: list[str] | None = None, prog: str = PROGRAM) -> int:
 
 
 def _unexpected(error: Exception) -> int:
-    """Say what a person can do about it; the traceback is for those who can do more."""
+    """Print a message for the user, and a traceback if the error is a bug; return the exit code."""
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         print(
             "error: not enough memory: use a smaller --batch-size or --size, or close other programs", file=sys.stderr
@@ -54,16 +57,16 @@ def _unexpected(error: Exception) -> int:
     if isinstance(error, OSError) and error.filename:
         print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
         return 2
-    if "gan_core.families" in sys.modules:  # else no plug-in has been imported
+    if "gan_core.families" in sys.modules:  # only then can a plug-in be the cause
         from gan_core.families import loading
 
         if line := loading.blamed(error):
             print(f"error: {line}", file=sys.stderr)
             return 1
     traceback.print_exception(error)
-    said = " ".join(str(error).split())
+    message = " ".join(str(error).split())
     print(
-        f"error: a fault of the program ({type(error).__name__}: {said}): please report it with the lines above",
+        f"error: internal error ({type(error).__name__}: {message}): please report it with the lines above",
         file=sys.stderr,
     )
     return 1
@@ -71,7 +74,7 @@ def _unexpected(error: Exception) -> int:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        """One line, as for every other mistake, in place of the whole usage."""
+        """Print one line, as for every other user error, instead of the whole usage text."""
         self.exit(2, f"error: {message}; see {self.prog} --help\n")
 
 

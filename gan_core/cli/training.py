@@ -1,4 +1,4 @@
-"""train, compare and resume."""
+"""The commands train, compare and resume."""
 
 import argparse
 import sys
@@ -20,50 +20,52 @@ def register(found: arguments.Commands) -> None:
     run_options.add_arguments(command, "preset")
     _training_options(command)
     run_options.add_arguments(command, "seed")
-    command.add_argument("--name", help="of the run's folder (default: the preset and a number)")
+    command.add_argument("--name", help="name of the run's folder (default: the preset, with a number if it is taken)")
 
     command = arguments.command(found, "compare", compare, "train several presets on the same data and budget", presets)
-    command.add_argument("presets", metavar="PRESET", nargs="+", help="what to train, see below")
+    command.add_argument("presets", metavar="PRESET", nargs="+", help="presets to train, see below")
     _training_options(command)
     command.add_argument("--seeds", type=int, default=1, metavar="K", help="train each preset with seeds 0 to K - 1")
     command.add_argument(
         "--evaluate",
         action="store_true",
-        help="then measure fidelity, progress and memorisation of all of them, and rank them (keeps snapshots)",
+        help="after training, evaluate fidelity, progress and memorisation of all runs and rank them (keeps snapshots)",
     )
-    command.add_argument("--num", type=int, default=1000, metavar="N", help="generated images of it (default 1000)")
+    command.add_argument(
+        "--num", type=int, default=1000, metavar="N", help="with --evaluate: number of generated images (default 1000)"
+    )
     command.add_argument(
         "--resume",
         action="store_true",
-        help="take up a comparison that was cut short: runs of its names that are finished stay, others go on",
+        help="continue an interrupted comparison: keep its finished runs and resume the others",
     )
 
     command.add_argument(
-        "--on", metavar="ENGINE", help="train all at once: ray (this machine), or ray:ADDRESS (a cluster)"
+        "--on", metavar="ENGINE", help="train all runs at once: ray (this machine), or ray:ADDRESS (a cluster)"
     )
-    command.add_argument("--cpus", type=float, default=1.0, metavar="N", help="with --on: processors a run (default 1)")
-    command.add_argument("--gpus", type=float, metavar="N", help="with --on: graphics cards a run, also parts of one")
+    command.add_argument("--cpus", type=float, default=1.0, metavar="N", help="with --on: CPUs per run (default 1)")
+    command.add_argument("--gpus", type=float, metavar="N", help="with --on: GPUs per run; fractions are allowed")
 
-    command = arguments.command(found, "resume", resume, "go on with a run that was stopped or killed")
+    command = arguments.command(found, "resume", resume, "resume a run that was stopped or killed")
     arguments.run(command)
     run_options.add_arguments(command, "device")
 
 
 def _training_options(command: argparse.ArgumentParser) -> None:
-    """What every run of the command shares: all options but those that each run has for itself."""
+    """Add the options that apply to every run of the command: all but the preset and the seed."""
     run_options.add_arguments(command, *(name for name in run_options.declared() if name not in ("preset", "seed")))
     arguments.runs_folder(command)
 
 
 def _train_one(options: argparse.Namespace, preset: str, seed: int, name: str) -> int:
     from gan_core import data
-    from gan_core.training import plan, trainer  # torch takes a second to import: not for --help
+    from gan_core.training import plan, trainer  # importing torch takes a second, too slow for --help
 
-    settled, prepared = plan.plan(run_options.RunOptions.of(vars(options), preset=preset, seed=seed))
-    if arguments.FIRST and (said := data.caution(settled.source, settled.domains or settled.classes)):
-        print(f"warning: {said}", file=sys.stderr)
+    run_config, prepared = plan.plan(run_options.RunOptions.of(vars(options), preset=preset, seed=seed))
+    if arguments.FIRST and (warning := data.caution(run_config.source, run_config.domains or run_config.classes)):
+        print(f"warning: {warning}", file=sys.stderr)
     try:
-        run = trainer.train(settled, prepared, name, options.runs, options.device)
+        run = trainer.train(run_config, prepared, name, options.runs, options.device)
     except trainer.Diverged as error:
         print(f"error: run '{name}': {error}", file=sys.stderr)
         return 1
@@ -84,7 +86,7 @@ def compare(options: argparse.Namespace) -> int:
     for preset in options.presets:
         registry.find_preset(preset)
     if options.num < 1:
-        raise UserError(f"--num {options.num}: ask for at least one")
+        raise UserError(f"--num {options.num}: use 1 or more")
     options.snapshots |= options.evaluate
     jobs: list[many.Job] = []
     for seed in range(options.seeds):
@@ -93,9 +95,9 @@ def compare(options: argparse.Namespace) -> int:
             taken = options.resume and is_taken(options.runs, stem)
             others = {job.name for job in jobs}
             jobs.append(many.Job(stem if taken else _free_name(stem, options.runs, others), preset, seed))
-    failed = _on_ray(options, jobs) if options.on else _in_turn(options, jobs)
+    failed = _on_ray(options, jobs) if options.on else _one_by_one(options, jobs)
     if failed is None:
-        print("stopped: the same command with --resume goes on from here", file=sys.stderr)
+        print("stopped: run the same command with --resume to continue", file=sys.stderr)
         return 130
     found = [Run(options.runs / job.name, options.runs) for job in jobs if is_taken(options.runs, job.name)]
     print(listing.summary(found))
@@ -104,35 +106,36 @@ def compare(options: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def _in_turn(options: argparse.Namespace, jobs: list[many.Job]) -> int | None:
-    """One run after the other, here; how many failed, or none where one was stopped."""
+def _one_by_one(options: argparse.Namespace, jobs: list[many.Job]) -> int | None:
+    """Train the runs one after the other; return the number that failed, or None if one was stopped."""
     failed = 0
     for job in jobs:
-        failed += _trained(options, job.name, job.preset, job.seed) != 0
+        failed += _train_or_resume(options, job.name, job.preset, job.seed) != 0
         if find_run(job.name, options.runs).status().state == "stopped":
             return None
     return failed
 
 
 def _on_ray(options: argparse.Namespace, jobs: list[many.Job]) -> int | None:
-    """All at once, as far as there is room; how many failed, or none after Ctrl-C."""
+    """Train the runs in parallel with Ray; return the number that failed, or None after Ctrl-C."""
     engine, _, address = options.on.partition(":")
     if engine != "ray":
-        raise UserError(f"--on {options.on}: take ray, or ray:ADDRESS of a cluster")
+        raise UserError(f"--on {options.on}: use ray, or ray:ADDRESS of a cluster")
     if Path(options.source).exists():
         options.source = str(Path(options.source).resolve())  # workers start in other folders
+    ordered = _longest_first(options, jobs)
     try:
-        ended = many.train_all(_longest_first(options, jobs), _trained, options, address, options.cpus, options.gpus)
+        ended = many.train_all(ordered, _train_or_resume, options, address, options.cpus, options.gpus)
     except KeyboardInterrupt:
         return None
     for name, one in ended.items():
-        if one.words:
-            print(f"error: run '{name}': {one.words}", file=sys.stderr)
+        if one.message:
+            print(f"error: run '{name}': {one.message}", file=sys.stderr)
     return sum(one.code != 0 for one in ended.values())
 
 
 def _longest_first(options: argparse.Namespace, jobs: list[many.Job]) -> list[many.Job]:
-    """The order to hand runs out in: one that is long and starts last is waited for alone."""
+    """Return the jobs with the longest first, because a long run that starts last would run alone at the end."""
     from gan_core.training import plan
 
     presets = {job.preset for job in jobs}
@@ -141,44 +144,45 @@ def _longest_first(options: argparse.Namespace, jobs: list[many.Job]) -> list[ma
     return sorted(jobs, key=lambda job: -costs[job.preset])
 
 
-def _trained(options: argparse.Namespace, name: str, preset: str, seed: int) -> int:
-    """A new run, or one of that name that is there, gone on with; the exit code."""
+def _train_or_resume(options: argparse.Namespace, name: str, preset: str, seed: int) -> int:
+    """Train a new run, or resume the one of this name; return the exit code."""
     if is_taken(options.runs, name):
-        return _take_up(options, name, preset, seed)
+        return _resume_job(options, name, preset, seed)
     return _train_one(options, preset, seed, name)
 
 
-def _take_up(options: argparse.Namespace, name: str, preset: str, seed: int) -> int:
-    """A run of the same comparison that is there: left as it is where it is finished, gone on with where it is not."""
+def _resume_job(options: argparse.Namespace, name: str, preset: str, seed: int) -> int:
+    """Resume a run of the same comparison unless it is finished; return the exit code."""
     run = find_run(name, options.runs)
-    settled = run.config()
-    asked = (preset, seed, options.epochs, options.source)
-    if (settled.preset, settled.seed, settled.epochs, settled.source) != asked:
-        raise UserError(f"run '{name}' is there with another preset, seed, budget or source: leave --resume out")
-    return 0 if run.status().state == "finished" else _go_on(run, options.device)
+    run_config = run.config()
+    requested = (preset, seed, options.epochs, options.source)
+    if (run_config.preset, run_config.seed, run_config.epochs, run_config.source) != requested:
+        raise UserError(f"run '{name}' exists with another preset, seed, budget or source: leave --resume out")
+    return 0 if run.status().state == "finished" else _resume(run, options.device)
 
 
 def _evaluate_all(runs: list[Run], source: str, count: int) -> None:
-    """What a ranking rests on, of every run."""
+    """Evaluate every run and print the ranking."""
     from gan_core.evaluation import evaluate, ranking
 
-    order = evaluate.EvaluationRequest(
+    request = evaluate.EvaluationRequest(
         ("fidelity", "progress", "memorisation", "audit"), count, progress=arguments.speak
     )
-    print(ranking.table([evaluate.evaluate(run, source, order) for run in runs]))
+    print(ranking.table([evaluate.evaluate(run, source, request) for run in runs]))
 
 
 def _free_name(stem: str, root: Path, others: Collection[str] = ()) -> str:
-    """The stem itself, or with the first number that neither a run there nor another one to come has."""
+    """Return the stem, or the stem with the first number that no existing or planned run has."""
     names = [stem, *(f"{stem}-{number}" for number in range(2, 10_000))]
     return next(name for name in names if name not in others and not is_taken(root, name))
 
 
 def resume(options: argparse.Namespace) -> int:
-    return _go_on(find_run(options.name, options.runs), options.device)
+    return _resume(find_run(options.name, options.runs), options.device)
 
 
-def _go_on(run: Run, device: str) -> int:
+def _resume(run: Run, device: str) -> int:
+    """Resume a run and print its status; return the exit code."""
     from gan_core.training import trainer
 
     try:

@@ -34,7 +34,7 @@ from gan_core.data.duplicates import difference_hash, digest
 from gan_core.data.prepared import Settings
 from gan_core.data.source import Source
 from gan_core.decode.image_files import decode, quantise, resize, to_channels
-from gan_core.decode.worker import MEMORY, TOO_MUCH, WHOLE, ring, shared
+from gan_core.decode.worker import MEMORY, TOO_MUCH, WHOLE, set_alarm, shared
 from gan_core.errors import UserError
 
 CHUNK = 32
@@ -159,11 +159,11 @@ def _in_separate_process(data: bytes, name: str, channels: int) -> np.ndarray:
 
 def _with_time_limit(data: bytes, name: str, channels: int) -> np.ndarray:
     """Decode in this worker process, which a timer ends where an image takes too long."""
-    ring(math.ceil(SECONDS))
+    set_alarm(math.ceil(SECONDS))
     try:
         return decode(data, channels=channels, name=name)
     finally:
-        ring(0)
+        set_alarm(0)
 
 
 def _cores() -> int:

@@ -1,1 +1,1 @@
-"""Untrusted bytes to arrays: picture files, DICOM, and the processes that decode them."""
+"""Decoding of untrusted image files and DICOM to arrays, in a separate process."""

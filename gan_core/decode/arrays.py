@@ -1,4 +1,4 @@
-"""Decoded pictures, float arrays (H, W, C) in [0, 1]: channels, size, range, and the step to 8 bits."""
+"""Operations on decoded images, float arrays (H, W, C) in [0, 1]: channels, size, range, and 8-bit quantisation."""
 
 import numpy as np
 from PIL import Image
@@ -10,7 +10,7 @@ LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
 
 
 def to_channels(picture: np.ndarray, channels: int) -> np.ndarray:
-    """(H, W, 1 or 3) in [0, 1] -> (H, W, channels): luma of colours, or grey repeated."""
+    """Convert an image (H, W, 1 or 3) in [0, 1] to (H, W, channels): colours become luma, and grey is repeated."""
     if picture.shape[2] == channels:
         return picture
     if channels == 3:
@@ -19,9 +19,12 @@ def to_channels(picture: np.ndarray, channels: int) -> np.ndarray:
 
 
 def resize(picture: np.ndarray, size: int, fit: str = "crop") -> np.ndarray:
-    """(H, W, C) in [0, 1] -> float32 (size, size, C) in [0, 1], antialiased, aspect kept.
+    """Resize an image (H, W, C) in [0, 1] to float32 (size, size, C) in [0, 1], antialiased, with its aspect ratio.
 
-    `crop` fills the square and cuts what stands over at both ends; `pad` keeps everything and adds black.
+    fit: `crop` fills the square and cuts both ends of the longer side; `pad` keeps the whole image and adds black.
+
+    Raises:
+        UserError: fit is not one of `FITS`.
     """
     height, width, channels = picture.shape
     box, (left, top, right, bottom) = placed(height, width, size, fit)
@@ -37,7 +40,12 @@ def resize(picture: np.ndarray, size: int, fit: str = "crop") -> np.ndarray:
 def placed(
     height: int, width: int, size: int, fit: str
 ) -> tuple[tuple[float, float, float, float], tuple[int, int, int, int]]:
-    """What `resize` takes from a picture (left, top, right, bottom), and where in the square of `size` it puts it."""
+    """Return two boxes (left, top, right, bottom) of `resize`: the part of the image that it uses, and its place in the
+    square of side `size`.
+
+    Raises:
+        UserError: fit is not one of `FITS`.
+    """
     if fit not in FITS:
         raise UserError(f"fit must be one of {', '.join(FITS)}, not '{fit}'")
     if fit == "crop":
@@ -51,19 +59,21 @@ def placed(
 
 
 def quantise(picture: np.ndarray) -> np.ndarray:
-    """(H, W, C) in [0, 1] -> uint8 (C, H, W), rounded to the nearest of 256 levels."""
+    """Convert an image (H, W, C) in [0, 1] to uint8 (C, H, W), rounded to the nearest of 256 levels."""
     return np.rint(np.clip(picture, 0.0, 1.0) * 255.0).astype(np.uint8).transpose(2, 0, 1).copy()
 
 
 def stretch(values: np.ndarray, name: str) -> np.ndarray:
-    """Any finite range -> float32 in [0, 1], smallest value black, largest white; a constant picture is black.
+    """Scale values linearly to float32 in [0, 1], from the smallest to the largest; a constant image becomes black.
+
+    NaN and negative infinity become 0, positive infinity becomes 1.
 
     Raises:
         UserError: no value is finite.
     """
     finite = np.isfinite(values)
     if not finite.any():
-        raise UserError(f"{name}: the picture holds no finite value")
+        raise UserError(f"{name}: the image contains no finite value")
     low, high = float(values[finite].min()), float(values[finite].max())
     values = np.nan_to_num(values.astype(np.float64), nan=low, posinf=high, neginf=low)
     return ((values - low) / (high - low if high > low else 1.0)).astype(np.float32)

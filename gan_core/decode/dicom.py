@@ -1,6 +1,6 @@
-"""DICOM bytes -> a float array in [0, 1] that means what the file says: rescale slope, window, MONOCHROME1, bit depth.
+"""DICOM decoding: bytes to a float array in [0, 1], with rescale slope, window, MONOCHROME1 and bit depth applied.
 
-Reached through `gan_core.decode.image_files.decode`. The standard's sections are of PS3.3.
+Call it through `gan_core.decode.image_files.decode`. Section numbers below refer to PS3.3 of the standard.
 """
 
 import io
@@ -28,18 +28,18 @@ _PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 
 
 def decode(data: bytes, name: str) -> np.ndarray:
-    """Read the first frame.
+    """Decode the first frame.
 
     Returns:
-        float32 (H, W, 1 or 3) in [0, 1]. Grey: rescaled, then the first window of the file (or its VOI table), or from
-        smallest to largest value where it has none; MONOCHROME1 is inverted, so that air is black everywhere.
+        float32 (H, W, 1 or 3) in [0, 1]. A grey image is rescaled, then mapped by the first window of the file, or by
+        its VOI table, or else from its smallest to its largest value. MONOCHROME1 is inverted, so that air is black.
 
     Raises:
-        UserError: no picture inside, wrong sizes, damaged, or compressed in a way that cannot be read here.
+        UserError: the file contains no image, is too small or too large, is damaged, or has an unsupported compression.
     """
     if DEFLATED in data:
-        # It would be unpacked as a whole, however large that gets, before its header can be looked at.
-        raise UserError(f"{name}: deflated DICOM is not read, save it uncompressed")
+        # pydicom would decompress the whole file, of any size, before the header can be checked.
+        raise UserError(f"{name}: deflated DICOM is not supported, save it uncompressed")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -48,15 +48,20 @@ def decode(data: bytes, name: str) -> np.ndarray:
             return _picture(dataset, name)
     except (UserError, MemoryError):
         raise
-    # Damaged files make the reader raise whatever the damage leads to: all of it means the same to the user.
+    # A damaged file can make the decoder raise any error; the user needs only one message.
     except Exception as error:
         raise UserError(f"{name}: damaged or unusual DICOM ({first_line(error)})") from error
 
 
 def _check(dataset: pydicom.Dataset, name: str) -> None:
-    """Everything that can be refused by the header."""
+    """Check the header, before pixels are decoded.
+
+    Raises:
+        UserError: a required field is missing, the size is out of range, or the compression is not supported.
+        ValueError: the pixel data does not fit the header.
+    """
     if not any(dataset.get(key) for key in _PIXELS):
-        raise UserError(f"{name}: not a DICOM picture, there is no pixel data in it")
+        raise UserError(f"{name}: not a DICOM image, it contains no pixel data")
     for key in ("Rows", "Columns", "SamplesPerPixel", "PhotometricInterpretation"):
         if dataset.get(key) is None:
             raise UserError(f"{name}: damaged DICOM, {key} is missing")
@@ -71,7 +76,7 @@ def _check(dataset: pydicom.Dataset, name: str) -> None:
         readable = False
     if not readable:
         raise UserError(
-            f"{name}: its compression ({syntax.name}) cannot be read; save it uncompressed, "
+            f"{name}: its compression ({syntax.name}) is not supported; save it uncompressed, "
             "or try `pip install pylibjpeg[all]`"
         )
     if syntax.is_encapsulated:
@@ -81,29 +86,36 @@ def _check(dataset: pydicom.Dataset, name: str) -> None:
 
 
 def _check_length(dataset: pydicom.Dataset) -> None:
-    """Refuse uncompressed pixels that are too many: with rows of the wrong length they would make a slanted picture."""
+    """Raise ValueError if uncompressed pixel data is too long: rows of the wrong length would give a slanted image."""
     pixels = next(filter(None, map(dataset.get, _PIXELS)))
-    # PS3.3 C.7.6.3.1.2: of YBR_FULL_422 two pixels share their colour.
+    # PS3.3 C.7.6.3.1.2: in YBR_FULL_422, two pixels share their chroma.
     samples = 2 if dataset.PhotometricInterpretation == "YBR_FULL_422" else int(dataset.SamplesPerPixel)
     pixel = samples * int(dataset.BitsAllocated) / 8
     frames = int(dataset.get("NumberOfFrames") or 1)
     excess = len(pixels) - dataset.Rows * dataset.Columns * pixel * frames
-    # Less is padding, and one row or column that is not told of is more.
+    # A smaller excess is padding; an excess of one row or column means that the header is wrong.
     if excess >= min(dataset.Rows, dataset.Columns) * pixel:
-        raise ValueError(f"it holds more pixels than its {dataset.Rows} rows and {dataset.Columns} columns")
+        raise ValueError(f"it contains more pixels than its {dataset.Rows} rows and {dataset.Columns} columns")
 
 
 def _check_frame(dataset: pydicom.Dataset, name: str) -> None:
-    """Hold the first compressed frame's own size, where it has one, against what the file says."""
+    """Check that the size inside the first compressed frame, if it has one, equals the size in the header.
+
+    Raises:
+        UserError: the size is out of range.
+        ValueError: the sizes differ.
+    """
     frame = next(generate_frames(dataset.PixelData, number_of_frames=int(dataset.get("NumberOfFrames") or 1)))
     try:
         with Image.open(io.BytesIO(frame), formats=("JPEG", "JPEG2000")) as image:
             size = image.size
     except Image.UnidentifiedImageError:
-        return  # run lengths have none; what is damaged is found by decoding it
+        return  # run-length encoding stores no size; decoding finds the damage
     check_size(*size, name)
     if size != (dataset.Columns, dataset.Rows):
-        raise ValueError(f"{size[1]} rows and {size[0]} columns, not the {dataset.Rows} and {dataset.Columns} it names")
+        raise ValueError(
+            f"{size[1]} rows and {size[0]} columns, but its header says {dataset.Rows} and {dataset.Columns}"
+        )
 
 
 def _picture(dataset: pydicom.Dataset, name: str) -> np.ndarray:
@@ -121,7 +133,7 @@ def _picture(dataset: pydicom.Dataset, name: str) -> np.ndarray:
 
 
 def _gather_groups(dataset: pydicom.Dataset) -> None:
-    """Enhanced files keep rescale and window in groups, shared or of each frame: bring the first frame's to the top."""
+    """Copy the first frame's rescale and window to the top level; enhanced DICOM keeps them in functional groups."""
     for groups in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
         for group in list(dataset.get(groups) or [])[:1]:
             for inner in ("PixelValueTransformationSequence", "FrameVOILUTSequence"):
@@ -130,7 +142,7 @@ def _gather_groups(dataset: pydicom.Dataset) -> None:
 
 
 def _windowed(stored: np.ndarray, dataset: pydicom.Dataset, dark_is_high: bool, name: str) -> np.ndarray:
-    """Stored values (H, W) -> float32 (H, W) in [0, 1], not yet inverted."""
+    """Convert stored values (H, W) to float32 (H, W) in [0, 1], not yet inverted."""
     values = np.asarray(apply_modality_lut(stored, dataset), dtype=np.float64)
     window = _window(dataset)
     if window:
@@ -141,14 +153,14 @@ def _windowed(stored: np.ndarray, dataset: pydicom.Dataset, dark_is_high: bool, 
         return np.clip(table.astype(np.float32) / np.float32(2**bits - 1), 0.0, 1.0)
     padding = stored == dataset.get("PixelPaddingValue")
     if np.any(padding) and not np.all(padding):
-        # What lies around the picture must not take part in its contrast, and shall end black.
+        # Padding around the image must not affect its contrast, and must become black.
         inside = values[~padding]
         values[padding] = inside.max() if dark_is_high else inside.min()
     return stretch(values, name)
 
 
 def _window(dataset: pydicom.Dataset) -> tuple[float, float] | None:
-    """Centre and width of the first window, in rescaled values; None where there is none that makes sense."""
+    """Return the centre and width of the first window, in rescaled values; None if there is no valid one."""
     pair = []
     for key in ("WindowCenter", "WindowWidth"):
         value = dataset.get(key)
@@ -161,7 +173,7 @@ def _window(dataset: pydicom.Dataset) -> tuple[float, float] | None:
 
 
 def _apply_window(values: np.ndarray, centre: float, width: float, function: str) -> np.ndarray:
-    """The three functions of C.11.2.1.2 and C.11.2.1.3, from 0 to 1."""
+    """Apply one of the three VOI functions of C.11.2.1.2 and C.11.2.1.3; return float32 in [0, 1]."""
     if function == "SIGMOID":
         grey = 1.0 / (1.0 + np.exp(np.clip(-4.0 * (values - centre) / width, -700.0, 700.0)))
     elif function == "LINEAR_EXACT":

@@ -1,10 +1,10 @@
-"""Decodes pictures of strangers in a process of its own, kept warm: what a crafted file does, it does to that one.
+"""Decoding of untrusted images in a separate, reused process, so that a malicious file cannot harm the caller.
 
     with DecodeWorker() as worker:
         picture = worker.decode(data, "upload.png")
 
-The other end is `python -m gan_core.decode.worker`: requests on standard input, answers on standard output, each a line
-of JSON and as many bytes as it says.
+The process is `python -m gan_core.decode.worker`. It reads requests from standard input and writes answers to standard
+output. Each is a line of JSON, then the bytes that the line announces.
 """
 
 import contextlib
@@ -26,17 +26,17 @@ from PIL import Image
 from gan_core.decode import image_files
 from gan_core.errors import UserError
 
-SECONDS = 8.0  # that one picture may take: with all that comes before and after, an upload is answered in ten
-MEMORY = 1024**3  # bytes of addresses that the process may use, where the system knows such a limit
-LONGEST = 4096  # pixels a side that come back; larger pictures are shrunk
-WHOLE = image_files.MAX_PIXELS // image_files.MIN_SIDE  # the longest side there is: nothing is shrunk
-IDLE = 30.0  # seconds after which the shared process ends
-TOO_MUCH = "it takes more memory than one picture may use"
-_LINE = 65_536  # characters that an answer may need besides the picture
+SECONDS = 8.0  # per image; with all other steps, an upload gets its answer within ten seconds
+MEMORY = 1024**3  # bytes of address space of the process, on systems that support the limit
+LONGEST = 4096  # pixels per side of a result; larger images are shrunk
+WHOLE = image_files.MAX_PIXELS // image_files.MIN_SIDE  # the longest side possible: nothing is shrunk
+IDLE = 30.0  # seconds without use after which the shared process ends
+TOO_MUCH = "needs more memory than one image may use"
+_LINE = 65_536  # largest length of an answer's JSON line
 
 
 class DecodeWorker:
-    """One warm process that decodes; threads take turns. It is started anew when a picture has brought it down."""
+    """A reusable process that decodes images; threads take turns. It restarts after an image has crashed it."""
 
     def __init__(self, seconds: float = SECONDS, memory: int = MEMORY) -> None:
         self.seconds, self.memory = seconds, memory
@@ -51,11 +51,11 @@ class DecodeWorker:
 
     @property
     def process(self) -> int | None:
-        """The process's number; None while there is none."""
+        """The process ID; None while there is no process."""
         return self._process.pid if self._process else None
 
     def start(self) -> None:
-        """Start the process before it is needed."""
+        """Start the process in advance."""
         with self._lock:
             self._running()
 
@@ -71,18 +71,19 @@ class DecodeWorker:
         channels: int | None = None,
         seconds: float | None = None,
     ) -> np.ndarray:
-        """Read one picture from its file's bytes; see `image_files.decode`. seconds: that it may take, by default the
-        worker's own.
+        """Decode one image from the bytes of its file, see `image_files.decode`.
+
+        longest: largest side in pixels; larger images are shrunk, with their aspect ratio. channels: 1, 3, or None for
+        1 if all colours are grey and 3 otherwise. seconds: time limit, by default the worker's.
 
         Returns:
-            float32 (H, W, C) in [0, 1]; C is as asked for, or 1 where all colours are greys and 3 where they are not. A
-            side longer than `longest` pixels is shrunk to it, aspect kept.
+            float32 (H, W, C) in [0, 1].
 
         Raises:
-            UserError: whatever is wrong with the picture, it took too long or too much memory, or broke the process.
+            UserError: the image is invalid, needed too much time or memory, or crashed the process.
         """
         if len(data) > image_files.MAX_BYTES:
-            raise UserError(f"{name}: larger than the {image_files.MAX_BYTES // 1024**2} MB that are read")
+            raise UserError(f"{name}: larger than the limit of {image_files.MAX_BYTES // 1024**2} MB")
         seconds = seconds or self.seconds
         request = {"name": name, "longest": longest, "channels": channels, "bytes": len(data), "seconds": seconds}
         with self._lock:
@@ -96,9 +97,9 @@ class DecodeWorker:
             except (OSError, ValueError, KeyError, TypeError):
                 self._end()
                 if late.is_set():
-                    line = f"{name}: reading it took more than {seconds:g} seconds: it was given up"
+                    line = f"{name}: decoding was stopped after {seconds:g} seconds"
                 else:
-                    line = f"{name}: damaged in a way that broke the decoder, which was started again"
+                    line = f"{name}: damaged, it crashed the decoder, which will restart"
                 raise UserError(line) from None
             finally:
                 watch.cancel()
@@ -112,7 +113,7 @@ class DecodeWorker:
     def _running(self) -> "subprocess.Popen[bytes]":
         if self._process is None or self._process.poll() is not None:
             self._end()
-            # One thread: pools of mathematics libraries would eat the addresses that pictures may use.
+            # One thread only: thread pools of numerical libraries would use up the address space limit.
             single = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
             above = str(Path(__file__).resolve().parents[2])
             paths = os.pathsep.join(filter(None, (above, os.environ.get("PYTHONPATH"))))
@@ -142,11 +143,11 @@ _shared = DecodeWorker()
 
 @contextlib.contextmanager
 def shared() -> Iterator[DecodeWorker]:
-    """The process that this program's own commands decode in; it ends a while after it was used last."""
+    """The worker that the program's own commands share; its process ends `IDLE` seconds after a use."""
     try:
         yield _shared
     finally:
-        # Who takes it up again meanwhile gets a new process where this one ends.
+        # A caller that uses it again later gets a new process.
         timer = threading.Timer(IDLE, _shared.close)
         timer.daemon = True
         timer.start()
@@ -158,10 +159,11 @@ def _stop(process: "subprocess.Popen[bytes]", late: threading.Event) -> None:
 
 
 def _ask(process: "subprocess.Popen[bytes]", request: dict[str, Any], data: bytes) -> np.ndarray | str:
-    """Send a picture and wait for the answer: the picture, or the line that says what is wrong with it.
+    """Send an image to the process; return the decoded image, or the error message.
 
-    OSError, ValueError, KeyError or TypeError where the worker breaks, or answers what it should not: a file may have
-    taken it over.
+    Raises:
+        OSError, ValueError, KeyError, TypeError: the process crashed, or its answer is invalid: a malicious file may
+            control it.
     """
     assert isinstance(process.stdin, io.BufferedWriter) and isinstance(process.stdout, io.BufferedReader)
     process.stdin.write(json.dumps(request).encode() + b"\n")
@@ -181,11 +183,11 @@ def _ask(process: "subprocess.Popen[bytes]", request: dict[str, Any], data: byte
 
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
-    """Answer requests until there are no more: the worker's side."""
+    """Answer requests until the input ends; runs in the worker process."""
     while line := requests.readline():
         request = json.loads(line)
         data = requests.read(request["bytes"])
-        ring(math.ceil(request["seconds"]) + 1)
+        set_alarm(math.ceil(request["seconds"]) + 1)
         name, picture = request["name"], None
         try:
             picture = _read(data, name, request["longest"], request["channels"])
@@ -198,40 +200,44 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
         if picture is not None:
             answers.write(picture.data)
         answers.flush()
-        ring(0)
+        set_alarm(0)
 
 
 def _read(data: bytes, name: str, longest: int, channels: int | None) -> np.ndarray:
     picture = image_files.decode(data, channels=channels, name=name)
-    return _shrunk(picture if channels else _plain(picture), longest, name)
+    return _shrink(picture if channels else _drop_equal_channels(picture), longest, name)
 
 
-def ring(seconds: int) -> None:
-    """End this process then, 0 for never: the one that asked may itself be gone by that time."""
+def set_alarm(seconds: int) -> None:
+    """End this process after this time, 0 for never; needed in case the caller has died."""
     if hasattr(signal, "alarm"):  # not on Windows
         signal.alarm(seconds)
 
 
-def _plain(picture: np.ndarray) -> np.ndarray:
-    """One channel where all are equal."""
+def _drop_equal_channels(picture: np.ndarray) -> np.ndarray:
+    """Return one channel if all are equal, otherwise the image itself."""
     grey = picture.shape[2] == 3 and _is_grey(picture[::16, ::16]) and _is_grey(picture)
     return picture[..., :1] if grey else picture
 
 
-def _shrunk(picture: np.ndarray, longest: int, name: str) -> np.ndarray:
-    """No side longer than `longest`. Raises UserError: then the other one is too short."""
+def _shrink(picture: np.ndarray, longest: int, name: str) -> np.ndarray:
+    """Shrink an image so that no side is longer than `longest` pixels.
+
+    Raises:
+        UserError: the other side would be shorter than `MIN_SIDE`.
+    """
     height, width, channels = picture.shape
     scale = longest / max(height, width)
     if scale >= 1:
         return np.ascontiguousarray(picture)
     size = (round(width * scale), round(height * scale))
     if min(size) < image_files.MIN_SIDE:
-        raise UserError(f"{name}: {width} x {height} pixels are too long a strip to be a picture")
-    shrunk = np.empty((size[1], size[0], channels), np.float32)
+        raise UserError(f"{name}: {width} x {height} pixels are too narrow for an image")
+    result = np.empty((size[1], size[0], channels), np.float32)
     for channel in range(channels):
         plane = Image.fromarray(np.ascontiguousarray(picture[..., channel]))
-        shrunk[..., channel] = plane.resize(size, Image.Resampling.BOX, reducing_gap=2.0)
-    return np.clip(shrunk, 0.0, 1.0)
+        result[..., channel] = plane.resize(size, Image.Resampling.BOX, reducing_gap=2.0)
+    return np.clip(result, 0.0, 1.0)
 
 
 def _is_grey(picture: np.ndarray) -> bool:
@@ -239,13 +245,13 @@ def _is_grey(picture: np.ndarray) -> bool:
 
 
 def main() -> None:
-    """The worker's process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of a terminal; the caller decides
-    # What a library prints must not get among the answers.
+    """Run the worker process: limit its memory, then answer requests."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of a terminal; the caller handles it
+    # Keep the output of libraries out of the answers.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     with contextlib.suppress(ImportError):
-        import resource  # not on Windows, which goes without the limits
+        import resource  # missing on Windows, where there are no limits
 
         limits = {resource.RLIMIT_AS: int(sys.argv[1]), resource.RLIMIT_CORE: 0, resource.RLIMIT_FSIZE: 0}
         for kind, most in limits.items():

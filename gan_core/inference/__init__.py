@@ -1,4 +1,4 @@
-"""Trained runs at work: load one, then generate, encode, translate, score."""
+"""Use of trained runs: load one, then generate, encode, translate or score images."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +9,7 @@ __all__ = ["Model", "load"]
 
 
 def __getattr__(name: str) -> Any:
-    """`load` and `Model`, imported when the first of them is used: they bring torch, and `translation` does without."""
+    """Import `load` and `Model` on first use: they import torch, which `translation` does not need."""
     if name in __all__:
         from gan_core.inference import model
 

@@ -1,10 +1,10 @@
-"""A trained discriminator on its own: how real does it find a picture?
+"""Scores of a trained discriminator: how real it finds an image.
 
-    judge = discriminator(find_run("dcgan", default_root()))
-    judge.score(pictures)                       # (N,) logits; above judge.boundary it takes a picture for real
+    critic = discriminator(find_run("dcgan", default_root()))
+    critic.score(images)                        # (N,) logits; above critic.boundary an image counts as real
 
-A score says how much a picture looks like the training images to this one network. It is no chance that a picture is
-real, no measure to compare two runs by, and says nothing of the health of a patient.
+A score says how much an image resembles the training images, according to this one network. It is not the probability
+that the image is real, it cannot be compared between two runs, and it says nothing about the health of a patient.
 """
 
 from collections.abc import Sequence
@@ -17,11 +17,11 @@ from gan_core.errors import UserError
 from gan_core.inference import Model
 from gan_core.runs import Run
 
-_BATCH = 64  # pictures a call
+_BATCH = 64  # images per call
 
 
 class Discriminator:
-    """What the discriminator of a run says of pictures; made by `discriminator`."""
+    """The discriminator of a run, for scoring images; made by `discriminator`."""
 
     def __init__(self, model: Model) -> None:
         self.model = model
@@ -32,35 +32,36 @@ class Discriminator:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """As what a picture can be judged: the classes of a conditional run, the domains that a translator
-        translates to; else empty."""
+        """The labels to score an image under: the classes of a conditional run, or the target domains of a translator;
+        empty for other runs.
+        """
         return self.model.classes or self.model.targets
 
     @property
     def boundary(self) -> float:
-        """The score above which it takes a picture for real."""
+        """The score above which an image counts as real."""
         return losses.boundary(self.model.family.objective)
 
     def score(self, images: np.ndarray, labels: str | Sequence[str] | None = None) -> np.ndarray:
-        """Logits, float32 (N,), of pictures uint8 (N, H, W, C) of the run's own size.
+        """Return the logits, float32 (N,), of images uint8 (N, H, W, C) of the run's size.
 
-        A BiGAN judges the pair of a picture and its latent: here always (x, E(x)), whoever made the picture. A
-        translator's score is the mean of the picture's patches, by the discriminator of the domain it is judged as; one
-        that learned from pairs judges the picture beside its translation into the other domain.
+        The discriminator of a BiGAN scores a pair of an image and a latent vector: here always (x, E(x)), for real and
+        generated images alike. A translator's score is the mean over the image's patches, from the discriminator of the
+        label's domain. A translator trained on pairs scores the image beside its translation into the other domain.
 
-        labels: as what to judge them, one for all or one each; needed where `self.labels` are not empty.
+        labels: one label for all images, or one per image; required unless `self.labels` is empty.
 
         Raises:
-            UserError: pictures of another size, no label where one is needed, or one that the run does not have.
+            UserError: the image size is wrong, a required label is missing, or the run does not have the label.
         """
         names = [labels] * len(images) if isinstance(labels, str) else list(labels or ())
         if not names and self.labels:
             raise UserError(
-                f"run '{self.model.run.name}' judges a picture as one of its classes: name one of "
+                f"run '{self.model.run.name}' scores an image as one of its classes: name one of "
                 f"{', '.join(self.labels)}"
             )
         if names and len(names) != len(images):
-            raise UserError(f"{len(names)} labels do not fit {len(images)} pictures")
+            raise UserError(f"{len(names)} labels do not fit {len(images)} images: give one label, or one per image")
         scores = np.empty(len(images), np.float32)
         groups: dict[str | None, list[int]] = {} if names else {None: list(range(len(images)))}
         for number, name in enumerate(names):
@@ -73,18 +74,18 @@ class Discriminator:
 
 
 def discriminator(run: Run, device: str = "cpu") -> Discriminator:
-    """The discriminator of a run, ready to score.
+    """Load the discriminator of a run.
 
     Raises:
-        UserError: its weights, or the run's own, are missing, damaged, or do not fit.
+        UserError: the run has no discriminator, or its weights are missing, damaged, or do not fit.
     """
     model = inference.load(run, device)
     if not model.family.has_discriminator:
         raise UserError(f"run '{run.name}' was trained without a discriminator: choose another run")
     if not run.discriminator.is_file():
-        raise UserError(f"run '{run.name}' keeps no {run.discriminator.name}: train its preset again to have one")
+        raise UserError(f"run '{run.name}' has no {run.discriminator.name}: train its preset again to get one")
     found = Discriminator(model)
     size, channels = model.config.image_size, model.config.channels
-    # What is wrong with the weights is said now and not at the first score.
+    # Score one black image, so that damaged weights raise an error here and not at the first use.
     found.score(np.zeros((1, size, size, channels), np.uint8), found.labels[:1])
     return found

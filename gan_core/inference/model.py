@@ -1,9 +1,9 @@
-"""The public face of a trained run: load it, then generate, encode, reconstruct, interpolate, score.
+"""The public interface of a trained run: load it, then generate, encode, reconstruct, interpolate, translate or score.
 
     model = load(find_run("dcgan", default_root()))
-    pictures, labels = model.generate(16, seed=1)
+    images, labels = model.generate(16, seed=1)
 
-Pictures go in and out as uint8 (N, H, W, C); inside they are float in [-1, 1].
+Inputs and outputs are uint8 (N, H, W, C); the networks use floats in [-1, 1].
 """
 
 import re
@@ -24,68 +24,70 @@ from gan_core.inference.precision import LowPrecision
 from gan_core.runs import Run, hub_models
 
 _BATCH = 64
-_LARGER = 20  # times as many numbers as the weights have bytes: all networks of a run have far fewer
-_SMALL = 10**8  # numbers: 400 MB, which are always tried
-_TRANSLATED = 4  # pictures a call: a translator keeps maps of the whole size
+_PARAMETERS_PER_BYTE = 20  # of the weights file; the networks of any undamaged run have far fewer
+_SMALL = 10**8  # parameters: 400 MB, which is always allowed
+_TRANSLATED = 4  # images per call; a translator's feature maps have the full resolution
 
 
-_DRAWS = {f"{name}_" for name in ("normal", "uniform", "trunc_normal", "kaiming_normal", "kaiming_uniform")}
-_DRAWS |= {f"{name}_" for name in ("xavier_normal", "xavier_uniform", "orthogonal")}
+_INITIALISERS = {f"{name}_" for name in ("normal", "uniform", "trunc_normal", "kaiming_normal", "kaiming_uniform")}
+_INITIALISERS |= {f"{name}_" for name in ("xavier_normal", "xavier_uniform", "orthogonal")}
 
 
 class Model:
-    """The networks of a run, ready to be used; made by `load`."""
+    """The networks of a run, ready for use; made by `load`."""
 
     def __init__(self, run: Run, run_config: RunConfig, family: loading.Family) -> None:
         self.run, self.config, self.family = run, run_config, family
-        self._judged = False  # whether the discriminator's weights are in
-        self._precision: torch.dtype | None = None  # that translates faster here; not known before the first picture
+        self._has_discriminator_weights = False
+        self._precision: torch.dtype | None = None  # for translation; chosen with the first image
         generators = [network for name, network in family.named_children() if name.startswith("generator")]
         self._low_precision = LowPrecision(generators, run.label)
 
     @property
     def task(self) -> str:
-        """generate or translate."""
+        """The task: "generate" or "translate"."""
         return self.family.task
 
     @property
     def domains(self) -> tuple[str, ...]:
-        """The two domains that the run translates between, A first; empty if it does not."""
+        """The two domains of a translator, A first; empty for other runs."""
         return self.config.domains
 
     @property
     def targets(self) -> tuple[str, ...]:
-        """The domains that the run translates to: one of the two where it goes one way."""
+        """The domains that the run translates to: both, or only B for a one-way translator."""
         return self.domains[1:] if self.family.one_way else self.domains
 
     @property
     def encodes(self) -> bool:
-        """Whether pictures can be brought back to latents."""
+        """Whether the run has an encoder from images to latent vectors."""
         return isinstance(self.family, loading.Encodes)
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Of a conditional run; empty where a class cannot be chosen."""
+        """The classes of a conditional run; empty for other runs."""
         return self.config.classes if self.family.conditional else ()
 
     def latents(self, count: int, seed: int = 0, truncation: float = 1.0) -> Tensor:
-        """Normal latents (count, latent_size); number i depends on the seed and i alone.
+        """Return normally distributed latent vectors (count, latent_size); vector i depends on the seed and i only.
 
-        truncation: their standard deviation, at most 1. Below it pictures are more usual and more alike (Brock 2018,
-        arXiv:1809.11096, section 3.1, which cuts the tails off; scaling keeps each latent's direction).
+        truncation: their standard deviation, at most 1. Lower values give more typical, less diverse images (the
+        truncation trick of Brock 2018, arXiv:1809.11096, section 3.1, which cuts off the tails; scaling keeps the
+        direction of each vector).
 
         Raises:
-            UserError: the run translates and has no latents, or truncation is not in (0, 1].
+            UserError: the run translates and has no latent vectors, or truncation is not in (0, 1].
         """
-        self._needs("generate")
+        self._require_task("generate")
         if not 0 < truncation <= 1:
-            raise UserError(f"truncation {truncation:g}: take a number above 0 and up to 1")
+            raise UserError(f"truncation {truncation:g}: use a number above 0, up to 1")
         drawn = [np.random.default_rng((seed, i)).standard_normal(self.family.latent_size) for i in range(count)]
         z = torch.from_numpy(np.array(drawn, np.float32).reshape(count, -1))
         return (z * truncation).to(self.family.device)
 
     def labels(self, count: int, label: str | None = None, seed: int = 0) -> Tensor:
-        """Labels (count,): all of one class (or of a translator's domain), or drawn in the data's proportions.
+        """Return class indices, int64 (count,): all of one class (or of a translator's domain), or drawn in the class
+        proportions of the training data.
 
         Raises:
             UserError: the run is not conditional, or has no such class.
@@ -105,19 +107,22 @@ class Model:
     def generate(
         self, count: int, *, label: str | None = None, seed: int = 0, truncation: float = 1.0
     ) -> tuple[np.ndarray, list[str]]:
-        """Generate `count` pictures: uint8 (count, H, W, C), and the class of each ("" where there is none).
+        """Generate images, uint8 (count, H, W, C), and return them with the class of each ("" if unconditional).
 
         Raises:
-            UserError: no pictures asked for, or a class that cannot be had.
+            UserError: count is below 1, truncation is not in (0, 1], or the run does not generate or has no such class.
         """
         if count < 1:
-            raise UserError(f"--num {count}: ask for at least one picture")
+            raise UserError(f"--num {count}: use 1 or more")
         labels = self.labels(count, label, seed)
         names = [self.classes[i] if self.classes else "" for i in labels.tolist()]
         return np.concatenate(list(self._render(self.latents(count, seed, truncation), labels))), names
 
     def same_latents(self, count: int, *, seed: int = 0, truncation: float = 1.0) -> dict[str, np.ndarray]:
-        """The same latents as each class in turn, uint8 (count, H, W, C) by class: what the class alone changes.
+        """Generate each class from the same latent vectors, so that only the class differs.
+
+        Returns:
+            Class name -> images uint8 (count, H, W, C).
 
         Raises:
             UserError: the run is not conditional.
@@ -129,34 +134,40 @@ class Model:
     def between(
         self, count: int, first: str, second: str, shares: Sequence[float], *, seed: int = 0, truncation: float = 1.0
     ) -> np.ndarray:
-        """The same latents on the way from one class to another: uint8 (shares, count, H, W, C).
+        """Interpolate between two classes with the same latent vectors; return uint8 (len(shares), count, H, W, C).
 
-        shares: of the second class, each from 0 to 1; the generator gets both classes' codes, mixed by them.
+        shares: weights of the second class, each from 0 to 1. The generator gets the weighted mean of the two class
+        codes.
 
         Raises:
-            UserError: the run is not conditional, a class that it does not have, a share outside 0 to 1.
+            UserError: the run is not conditional, it does not have the class, or a share is outside 0 to 1.
         """
         if wrong := [share for share in shares if not 0 <= share <= 1]:
-            raise UserError(f"a share of {wrong[0]:g} of '{second}': take numbers from 0 to 1")
+            raise UserError(f"a share of {wrong[0]:g} of '{second}': use numbers from 0 to 1")
         z = self.latents(count, seed, truncation)
         ends = [int(self.labels(1, name)[0]) for name in (first, second)]
         mixed = torch.zeros(len(shares), count, len(self.classes), device=z.device)
-        for way, share in zip(mixed, shares, strict=True):
-            way[:, ends[0]] += 1 - share
-            way[:, ends[1]] += share
-        drawn = np.concatenate(list(self._render(z.repeat(len(shares), 1), mixed.flatten(0, 1))))
-        return drawn.reshape(len(shares), count, *drawn.shape[1:])
+        for codes, share in zip(mixed, shares, strict=True):
+            codes[:, ends[0]] += 1 - share
+            codes[:, ends[1]] += share
+        generated = np.concatenate(list(self._render(z.repeat(len(shares), 1), mixed.flatten(0, 1))))
+        return generated.reshape(len(shares), count, *generated.shape[1:])
 
     def translate(self, pictures: np.ndarray, to: str) -> np.ndarray:
-        """Pictures of the other domain in domain `to`: uint8 (N, H, W, C) of the run's own size, in and out.
+        """Translate images of the other domain to domain `to`; return uint8 (N, H, W, C).
+
+        pictures: uint8 (N, H, W, C) of the run's size.
 
         Raises:
-            UserError: the run does not translate, or not to there; pictures of another size.
+            UserError: the run does not translate to this domain, or the image size is wrong.
         """
         self.check_direction(to)
-        given, direction = self._take(pictures), self.domains.index(to)
-        with self._low_precision.lock:  # visitors share a model
-            batches = [self._translated(x, direction, self._faster(x[:1], direction)) for x in given.split(_TRANSLATED)]
+        inputs, direction = self._to_tensor(pictures), self.domains.index(to)
+        with self._low_precision.lock:  # visitors of the app share a model
+            batches = [
+                self._translated(x, direction, self._faster_precision(x[:1], direction))
+                for x in inputs.split(_TRANSLATED)
+            ]
         return np.concatenate([images.to_uint8(batch).transpose(0, 2, 3, 1) for batch in batches])
 
     def _translated(self, images: Tensor, direction: int, precision: torch.dtype) -> Tensor:
@@ -166,8 +177,8 @@ class Model:
         with torch.inference_mode(), torch.autocast(images.device.type, torch.bfloat16, enabled=enabled):
             return family.translate(images, direction)
 
-    def _faster(self, image: Tensor, direction: int) -> torch.dtype:
-        """The precision to translate in: chosen with the first picture, see `LowPrecision`."""
+    def _faster_precision(self, image: Tensor, direction: int) -> torch.dtype:
+        """Return the precision for translation; it is chosen with the first image, see `LowPrecision`."""
         if self._precision is None:
             on_cpu = image.device.type == "cpu"
             self._precision = (
@@ -178,8 +189,12 @@ class Model:
         return self._precision
 
     def check_direction(self, to: str) -> None:
-        """Raises UserError: the run does not translate, or not to that domain."""
-        self._needs("translate")
+        """Check that the run translates to domain `to`.
+
+        Raises:
+            UserError: it does not.
+        """
+        self._require_task("translate")
         if to not in self.domains:
             hint = nearest(to, self.domains)
             raise UserError(
@@ -188,22 +203,25 @@ class Model:
         if to not in self.targets:
             a, b = self.domains
             raise UserError(
-                f"run '{self.run.name}' goes one way, from '{a}' to '{b}', and not to '{to}': train its preset with "
-                f"--domains {b},{a} for the other way"
+                f"run '{self.run.name}' translates one way, from '{a}' to '{b}', not to '{to}': train its preset with "
+                f"--domains {b},{a} for the other direction"
             )
 
-    def _needs(self, task: str) -> None:
+    def _require_task(self, task: str) -> None:
         if self.task != task:
-            does = "translates pictures and does not generate any" if task == "generate" else "does not translate"
-            raise UserError(f"run '{self.run.name}' {does}: choose another run")
+            reason = "translates images and does not generate any" if task == "generate" else "does not translate"
+            raise UserError(f"run '{self.run.name}' {reason}: choose another run")
 
     def write(self, folder: Path, count: int, *, label: str | None = None, seed: int = 0) -> int:
-        """Generate PNG files `<label>_<number>.png` into a folder, each saying inside that it is synthetic.
+        """Write generated images to a folder as `<label>_<number>.png`; return how many.
 
-        Returns how many. Raises UserError as `generate`, or where the folder cannot be written.
+        The metadata of each file says that it is synthetic.
+
+        Raises:
+            UserError: as in `generate`, or the folder cannot be written.
         """
         if count < 1:
-            raise UserError(f"--num {count}: ask for at least one picture")
+            raise UserError(f"--num {count}: use 1 or more")
         labels = self.labels(count, label, seed)
         with files.readable_os_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
@@ -218,9 +236,13 @@ class Model:
     def interpolate(
         self, ends: Sequence[int], steps: int, *, label: str | None = None, truncation: float = 1.0
     ) -> np.ndarray:
-        """Pictures uint8 (steps, H, W, C) on the way from the latent of one seed to that of another.
+        """Return images uint8 (steps, H, W, C) that interpolate between the latent vectors of two seeds.
 
-        Latents of many dimensions lie near a sphere, so the way follows it (White 2016, arXiv:1609.04468).
+        High-dimensional normal vectors lie near a sphere, so the interpolation is spherical (White 2016,
+        arXiv:1609.04468).
+
+        Raises:
+            UserError: the run does not generate, has no such class, or truncation is not in (0, 1].
         """
         start, end = (self.latents(1, seed, truncation)[0] for seed in ends)
         cosine = torch.dot(start, end) / (start.norm() * end.norm())
@@ -230,43 +252,53 @@ class Model:
         return np.concatenate(list(self._render(z, self.labels(steps, label))))
 
     def encode(self, pictures: np.ndarray) -> Tensor:
-        """Latents (N, latent_size) of pictures uint8 (N, H, W, C) of the run's own size.
+        """Return the latent vectors (N, latent_size) of images uint8 (N, H, W, C) of the run's size.
 
         Raises:
-            UserError: the run has no encoder.
+            UserError: the run has no encoder, or the image size is wrong.
         """
         if not isinstance(self.family, loading.Encodes):
-            raise UserError(f"run '{self.run.name}' has no encoder: take a bigan or a vae run")
+            raise UserError(f"run '{self.run.name}' has no encoder: use a bigan or a vae run")
         with torch.inference_mode():
-            return self.family.encode(self._take(pictures))
+            return self.family.encode(self._to_tensor(pictures))
 
     def reconstruct(self, pictures: np.ndarray) -> np.ndarray:
-        """What the generator makes of the pictures' latents, uint8 (N, H, W, C)."""
+        """Encode images uint8 (N, H, W, C) and generate them from their latent vectors; return uint8 (N, H, W, C).
+
+        Raises:
+            UserError: the run has no encoder, or the image size is wrong.
+        """
         z = self.encode(pictures)
         return np.concatenate(list(self._render(z, self.labels(len(z)))))
 
     def score(self, pictures: np.ndarray, label: str | None = None) -> np.ndarray:
-        """The discriminator's logits (N,) for pictures uint8 (N, H, W, C) of the run's own size.
+        """Return the discriminator's logits, float32 (N,), of images uint8 (N, H, W, C) of the run's size.
 
         Raises:
-            UserError: the discriminator's weights are missing or do not fit.
+            UserError: the discriminator's weights are missing or do not fit, or the image size or the label is wrong.
         """
-        if not self._judged:
+        if not self._has_discriminator_weights:
             names = [name.split(".")[0] for name in self.family.judging_state()]
             _fill(self.family, dict.fromkeys(names), self.run.discriminator)
-            self._judged = True
-        with torch.inference_mode(), self._low_precision.as_learned():
-            return self.family.score(self._take(pictures), self.labels(len(pictures), label)).float().cpu().numpy()
+            self._has_discriminator_weights = True
+        with torch.inference_mode(), self._low_precision.as_float32():
+            inputs, labels = self._to_tensor(pictures), self.labels(len(pictures), label)
+            return self.family.score(inputs, labels).float().cpu().numpy()
 
-    def _take(self, pictures: np.ndarray) -> Tensor:
+    def _to_tensor(self, pictures: np.ndarray) -> Tensor:
+        """Return images as floats (N, C, H, W) in [-1, 1] on the device.
+
+        Raises:
+            UserError: they are not uint8, or not of the run's size.
+        """
         expected = (self.config.image_size, self.config.image_size, self.config.channels)
         if pictures.dtype != np.uint8 or pictures.shape[1:] != expected:
             found = f"{pictures.dtype} {pictures.shape[1:]}"
-            raise UserError(f"run '{self.run.name}' takes uint8 pictures {expected}, found {found}: resize them")
+            raise UserError(f"run '{self.run.name}' needs uint8 images {expected}, found {found}: resize them")
         return images.to_float(torch.from_numpy(pictures.transpose(0, 3, 1, 2).copy()).to(self.family.device))
 
     def _render(self, z: Tensor, labels: Tensor) -> Iterator[np.ndarray]:
-        """Batches of pictures uint8 (n, H, W, C)."""
+        """Generate in batches; yield images uint8 (n, H, W, C)."""
         for codes, classes in zip(z.split(_BATCH), labels.split(_BATCH), strict=True):
             with torch.inference_mode():
                 pictures = self.family.sample(codes, classes)
@@ -274,13 +306,14 @@ class Model:
 
 
 def load(run: Run | str, device: str = "cpu", epoch: int | None = None) -> Model:
-    """Rebuild a run's networks from its config.json and fill them from its weights.
+    """Build a run's networks from its config.json and load its weights.
 
-    run: one that was found, or what `hub.find` takes: a name, a folder, hub:owner/name.
-    epoch: of one of its snapshots, in place of the weights it ended with.
+    run: a `Run`, or a name that `hub_models.find` accepts: a name, a folder, hub:owner/name.
+    epoch: load the snapshot of this epoch instead of the final weights.
 
     Raises:
-        UserError: config or weights are missing, damaged, from a newer version, or do not fit each other; no such run.
+        UserError: there is no such run, or its config or weights are missing, damaged, from a newer version, or do not
+            fit each other.
     """
     if isinstance(run, str):
         run = hub_models.find(run, runs.default_root())
@@ -289,16 +322,19 @@ def load(run: Run | str, device: str = "cpu", epoch: int | None = None) -> Model
     if path is None:
         raise UserError(f"run '{run.name}' has no snapshot of epoch {epoch}: train it again with --snapshots")
     if not path.is_file():
-        raise UserError(f"run '{run.name}' has no {path.name} yet: it comes when the training ends or stops")
-    family = _built(run, run_config, path)
+        raise UserError(f"run '{run.name}' has no {path.name} yet: it is written when the training ends or stops")
+    family = _build(run, run_config, path)
     _fill(family, dict.fromkeys(family.served), path)
     return Model(run, run_config, family.place(device).eval().requires_grad_(False))
 
 
-def _built(run: Run, run_config: RunConfig, weights: Path) -> loading.Family:
-    """The networks that config.json describes, not yet filled.
+def _build(run: Run, run_config: RunConfig, weights: Path) -> loading.Family:
+    """Build the networks that config.json describes, without weights.
 
-    They are first made without memory, as a damaged file may describe networks of any size.
+    A damaged file may describe networks of any size, so a first build on the meta device uses no memory.
+
+    Raises:
+        UserError: config.json is damaged, or describes networks much larger than the weights file.
     """
 
     def build() -> loading.Family:
@@ -306,30 +342,32 @@ def _built(run: Run, run_config: RunConfig, weights: Path) -> loading.Family:
         return loading.build(run_config.family, run_config.settings, shape, len(run_config.classes), training=False)
 
     try:
-        with torch.device("meta"), _Undrawn():
+        with torch.device("meta"), _SkipInitialisation():
             planned = build()
-        # Half precision has two bytes a number; what is not served, a discriminator, is about as large.
-        if sum(value.numel() for value in planned.parameters()) > max(_LARGER * weights.stat().st_size, _SMALL):
+        # The file has two bytes per parameter (half precision); the discriminator, not in it, is of similar size.
+        largest = max(_PARAMETERS_PER_BYTE * weights.stat().st_size, _SMALL)
+        if sum(value.numel() for value in planned.parameters()) > largest:
             raise UserError(f"{weights} does not fit config.json, which describes far larger networks")
         return build()
     except UserError:
         raise
-    # What a layer says of sizes that it cannot have is as manifold as layers are.
+    # Layers raise many types of errors for invalid sizes.
     except (ArithmeticError, AttributeError, LookupError, MemoryError, RuntimeError, TypeError, ValueError) as error:
         raise UserError(
-            f"{run.folder / runs.CONFIG} is damaged: no networks can be made of it ({first_line(error)})"
+            f"{run.folder / runs.CONFIG} is damaged: no networks can be built from it ({first_line(error)})"
         ) from error
 
 
-class _Undrawn(TorchFunctionMode):
-    """Draws no first weights: for tensors without memory torch would import its compiler, two seconds, to do so."""
+class _SkipInitialisation(TorchFunctionMode):
+    """Skips the initialisation of weights: on the meta device, torch would import its compiler for it (two seconds)."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if getattr(func, "__name__", "") in _DRAWS:
+        if getattr(func, "__name__", "") in _INITIALISERS:
             return (kwargs or {}).get("tensor", args[0] if args else None)
         return func(*args, **(kwargs or {}))
 
 
 def _fill(family: loading.Family, names: dict[str, None], path: Path) -> None:
+    """Load the weights of the named networks from a file."""
     tensors, _ = tensor_files.load(path)
     tensor_files.load_into(nn.ModuleDict({name: family.network(name) for name in names}), tensors, path)

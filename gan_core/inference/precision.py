@@ -1,4 +1,4 @@
-"""Networks that learn no more, made ready to draw: kernels folded once, in the precision that is faster here."""
+"""Faster inference: fold kernels once, and use float32 or bfloat16, whichever is faster on this machine."""
 
 import logging
 import threading
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from gan_core.nets.convolutional import UpConv
 
-GREYS = 4.0  # of 255 that bfloat16 may be off float32
+GREYS = 4.0  # grey levels of 255 by which bfloat16 may differ from float32
 
 _log = logging.getLogger(__name__)
 
@@ -19,10 +19,10 @@ Weights = list[tuple[nn.Parameter, Tensor]]
 
 
 def fold_and_cast(network: nn.Module, dtype: torch.dtype) -> Weights:
-    """Do once what a network that learns no more would do at each call: fold kernels, bring them to a precision.
+    """Fold the kernels of a trained network and cast them, once instead of at each call.
 
-    Under autocast to that precision it draws the same to the bit. Returns the parameters that were changed, with what
-    was in them.
+    Under autocast to `dtype` the network then gives bit-identical results. Returns the changed parameters with their
+    old values.
     """
     changed = []
     for layer in network.modules():
@@ -36,56 +36,61 @@ def fold_and_cast(network: nn.Module, dtype: torch.dtype) -> Weights:
 
 
 class LowPrecision:
-    """Generators in float32 or bfloat16, whichever draws a picture faster on this processor: timed with the first one.
+    """Generators in float32 or bfloat16, whichever is faster on this CPU, measured with the first image.
 
-    bfloat16 is taken where all but a thousandth of the picture's pixels stay within `GREYS` of float32's.
+    bfloat16 is used only if 99.9 % of the image's pixels differ from float32 by at most `GREYS`.
     """
 
     def __init__(self, generators: Sequence[nn.Module], name: str) -> None:
         self._generators, self._name = generators, name
-        self.lock = threading.RLock()  # held by who draws: the weights may be changed under somebody else
-        self._learned: Weights = []  # what is in another precision now, as it was
+        self.lock = threading.RLock()  # hold it while using the generators: another thread may change the weights
+        self._float32: Weights = []  # the original values of the cast parameters
 
     def choose(self, draw: Callable[[torch.dtype], Tensor]) -> torch.dtype:
-        """The precision that the generators are in from now on; `draw` draws in [-1, 1] under autocast to one."""
-        self._learned = self._fold_and_cast(torch.float32)
-        if self._gains(draw):
+        """Choose the precision and bring the generators to it.
+
+        draw: returns an image in [-1, 1], generated under autocast to the given precision.
+        """
+        self._float32 = self._fold_and_cast(torch.float32)
+        if self._use_bfloat16(draw):
             return torch.bfloat16
-        _put(self._learned)
+        _restore(self._float32)
         self._fold_and_cast(torch.float32)
         return torch.float32
 
     @contextmanager
-    def as_learned(self) -> Iterator[None]:
-        """The generators in float32, whatever they draw in."""
+    def as_float32(self) -> Iterator[None]:
+        """Within the block, the generators have their float32 weights."""
         with self.lock:
-            lowered = [(parameter, parameter.data) for parameter, _ in self._learned]
-            _put(self._learned)
+            lowered = [(parameter, parameter.data) for parameter, _ in self._float32]
+            _restore(self._float32)
             try:
                 yield
             finally:
-                _put(lowered)
+                _restore(lowered)
 
-    def _gains(self, draw: Callable[[torch.dtype], Tensor]) -> bool:
-        """Whether bfloat16 is faster and near enough; the generators are in it then."""
-        seconds, drawn = [], []
+    def _use_bfloat16(self, draw: Callable[[torch.dtype], Tensor]) -> bool:
+        """Return whether bfloat16 is faster and close enough; the generators are in bfloat16 afterwards."""
+        seconds, outputs = [], []
         for precision in (torch.float32, torch.bfloat16):
             self._fold_and_cast(precision)
-            for _ in range(2):  # the first one pays for set-up
+            for _ in range(2):  # the first call includes set-up
                 start = time.perf_counter()
-                made = draw(precision)
-                took = time.perf_counter() - start
-            seconds.append(took)
-            drawn.append(made.float())
-        off = float((drawn[1] - drawn[0]).abs().flatten().quantile(0.999)) * 127.5
-        if off > GREYS:
-            _log.warning("%s: bfloat16 is %.1f of 255 greys off float32, which is taken", self._name, off)
-        return seconds[1] < seconds[0] and off <= GREYS
+                output = draw(precision)
+                elapsed = time.perf_counter() - start
+            seconds.append(elapsed)
+            outputs.append(output.float())
+        difference = float((outputs[1] - outputs[0]).abs().flatten().quantile(0.999)) * 127.5
+        if difference > GREYS:
+            _log.warning(
+                "%s: bfloat16 differs from float32 by %.1f of 255 grey levels: float32 is used", self._name, difference
+            )
+        return seconds[1] < seconds[0] and difference <= GREYS
 
     def _fold_and_cast(self, dtype: torch.dtype) -> Weights:
         return [pair for network in self._generators for pair in fold_and_cast(network, dtype)]
 
 
-def _put(weights: Weights) -> None:
+def _restore(weights: Weights) -> None:
     for parameter, data in weights:
         parameter.data = data

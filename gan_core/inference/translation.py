@@ -1,13 +1,13 @@
-"""A picture of one domain into the other: the whole way from a decoded file to a PNG that says what it is.
+"""Translation of image files: from a decoded image to a PNG whose metadata says that it is synthetic.
 
-    translated = translate_picture(inference.load(run), decoding.decode("normal.png"), to="COVID")
+    translated = translate_picture(inference.load(run), image_files.decode("normal.png"), to="COVID")
     Path("covid.png").write_bytes(png(translated.after, translated))
 
-Imports no torch: the networks come in as the model that `inference.load` made.
+This module does not import torch; callers pass the model from `inference.load`.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, floor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,35 +23,35 @@ from gan_core.errors import UserError
 if TYPE_CHECKING:
     from gan_core.inference import Model
 
-NOTICEABLE = 0.05  # of the grey scale: a change that a careful eye sees
+NOTICEABLE = 0.05  # share of the grey scale; a careful viewer sees a change this large
 
 
 @dataclass(frozen=True, eq=False)
 class Translation:
-    """One picture there and back, at the network's own size; uint8 (S, S, C) each."""
+    """One translated image, at the network's size S: uint8 (S, S, C) each."""
 
     before: np.ndarray
     after: np.ndarray
-    cycled: np.ndarray | None  # back in the first domain; None where it was not asked for
+    cycled: np.ndarray | None  # translated back to the source domain; None if not requested
     source: str  # domain
     target: str  # domain
-    run: str
+    run: str  # name of the run
 
     @property
     def change(self) -> np.ndarray:
-        """after - before, float32 (S, S, C) in [-1, 1]: shares of the whole grey scale."""
+        """after - before, float32 (S, S, C) in [-1, 1], as a share of the grey scale."""
         return (self.after.astype(np.float32) - self.before) / 255
 
     @property
     def cycle_error(self) -> np.ndarray:
-        """cycled - before, float32 (S, S, C) in [-1, 1]; zeros without a cycled picture."""
-        back = self.before if self.cycled is None else self.cycled
-        return (back.astype(np.float32) - self.before) / 255
+        """cycled - before, float32 (S, S, C) in [-1, 1]; zeros without a cycled image."""
+        cycled = self.before if self.cycled is None else self.cycled
+        return (cycled.astype(np.float32) - self.before) / 255
 
     def numbers(self, mask: np.ndarray | None = None) -> dict[str, float]:
-        """How much changed, in shares of the grey scale, or of the pixels (`changed`).
+        """Return the size of the change as shares of the grey scale; `changed` is a share of the pixels.
 
-        mask: bool (S, S), such as the lungs; then the mean change inside and outside of it as well.
+        mask: bool (S, S), such as the lungs; adds the mean change inside and outside of it.
         """
         size = np.abs(self.change).mean(2)
         found = {
@@ -67,20 +67,20 @@ class Translation:
 
 
 def other(model: "Model", to: str) -> str:
-    """The domain that pictures come from when they go to `to`.
+    """Return the source domain of a translation to domain `to`.
 
     Raises:
-        UserError: the run does not translate, or not to there.
+        UserError: the run does not translate to this domain.
     """
     model.check_direction(to)
     return next(domain for domain in model.domains if domain != to)
 
 
 def translate_picture(model: "Model", picture: np.ndarray, to: str, *, cycle: bool = True) -> Translation:
-    """Translate one decoded picture, float32 (H, W, C) in [0, 1] of any size.
+    """Translate one decoded image, float32 (H, W, C) in [0, 1] of any size.
 
-    It is made square and brought to the network's size the way the run's training images were. cycle: also translate
-    the result back, which costs as much again, where the run has a way back.
+    The image is made square and resized like the run's training images. cycle: also translate the result back, which
+    doubles the cost; ignored for a one-way translator.
 
     Raises:
         UserError: the run does not translate to domain `to`.
@@ -96,24 +96,24 @@ def translate_picture(model: "Model", picture: np.ndarray, to: str, *, cycle: bo
 
 
 def with_cycle(model: "Model", translated: Translation) -> Translation:
-    """The same translation with its way back; as it was where the run goes one way."""
+    """Return the translation with its cycled image added; unchanged for a one-way translator."""
     if translated.source not in model.targets:
         return translated
-    back = model.translate(translated.after[None], translated.source)[0]
-    return Translation(translated.before, translated.after, back, translated.source, translated.target, translated.run)
+    cycled = model.translate(translated.after[None], translated.source)[0]
+    return replace(translated, cycled=cycled)
 
 
 def at_original_size(picture: np.ndarray, translated: Translation, fit: str) -> np.ndarray:
-    """The translation at the picture's own size, uint8 (H, W, C).
+    """Return the translation at the image's original size, uint8 (H, W, C).
 
-    picture: float32 (H, W, C) in [0, 1], as decoded. The change that the network made is brought to its resolution and
-    added to it, so that its detail stays. With fit `crop` what lay outside the square stays as it was.
+    picture: the decoded image, float32 (H, W, C) in [0, 1]. The network's change is resized to the image's resolution
+    and added to it, which preserves its detail. With fit `crop`, pixels outside the square do not change.
     """
     change = translated.change
     result = image_files.to_channels(picture, change.shape[2]).copy()
     height, width, channels = result.shape
     box, inner = image_files.placed(height, width, len(change), fit)
-    # The square may begin in the middle of a pixel: the whole ones within it, and where they lie in the change.
+    # The square may start in the middle of a pixel: take the whole pixels inside it, and their place in the change.
     left, top, right, bottom = ceil(box[0]), ceil(box[1]), floor(box[2]), floor(box[3])
     across, down = (inner[2] - inner[0]) / (box[2] - box[0]), (inner[3] - inner[1]) / (box[3] - box[1])
     part = (
@@ -130,19 +130,19 @@ def at_original_size(picture: np.ndarray, translated: Translation, fit: str) -> 
 
 
 def png(picture: np.ndarray, translated: Translation) -> bytes:
-    """PNG of uint8 (H, W, C) that says inside what it is: synthetic, by which run, in which direction.
+    """Return a PNG of uint8 (H, W, C) whose metadata says that it is synthetic, and names the run and the direction.
 
-    Nothing of the input's own description goes along: it may name a patient.
+    No metadata of the input is copied, because it may identify a patient.
     """
     return images.png_bytes(picture, Run=translated.run, Direction=f"{translated.source} to {translated.target}")
 
 
 @dataclass(frozen=True)
 class Done:
-    """What became of the files given to `translate_files`."""
+    """The result of `translate_files`."""
 
     written: tuple[Path, ...]
-    refused: tuple[str, ...]  # a line each: the file, and why
+    refused: tuple[str, ...]  # one line per file: its name and the reason
 
 
 def translate_files(
@@ -155,15 +155,16 @@ def translate_files(
     insist: bool = False,
     progress: Callable[[Iterable[Path]], Iterable[Path]] = iter,
 ) -> Done:
-    """Translate files, and folders of them, into PNGs of the same names below `out`; a folder keeps its inner folders.
+    """Translate files and folders into PNGs of the same names below `out`; subfolders are kept.
 
-    One picture that cannot be read, or does not look like what the run was trained on, does not keep the others from
-    being written. insist: translate whatever it looks like. progress: wraps the files as they are gone through.
+    An image that is unreadable, or does not look like the training images, is refused, and the others are still
+    written. insist: translate it anyway. progress: wraps the iteration over the files, such as `tqdm`.
 
     Raises:
-        UserError: no such file or direction, nothing to translate, or two inputs that would share a name.
+        UserError: a file or the direction does not exist, there is nothing to translate, or two inputs have the same
+            output file.
     """
-    from gan_core.inference import input_check  # it brings torch
+    from gan_core.inference import input_check
 
     other(model, to)
     targets = _targets(inputs, out)
@@ -176,14 +177,14 @@ def translate_files(
                 picture = worker.decode(image_files.read(path, name), name, longest=decode_worker.WHOLE)
                 verdict = input_check.for_run(picture, model.config)
                 if not verdict.fits and not insist:
-                    refused.append(f"{path}: {verdict.reason}; --insist translates it all the same")
+                    refused.append(f"{path}: {verdict.reason}; --insist translates it anyway")
                     continue
                 translated = translate_picture(model, picture, to, cycle=False)
             except UserError as error:
                 refused.append(str(error))
                 continue
             except MemoryError:
-                refused.append(f"{path}: it takes more memory than there is")
+                refused.append(f"{path}: not enough memory for this image")
                 continue
             result = at_original_size(picture, translated, model.config.fit) if original_size else translated.after
             target = targets[path]
@@ -195,35 +196,46 @@ def translate_files(
 
 
 def _targets(inputs: Sequence[Path], out: Path) -> dict[Path, Path]:
-    """Input file -> PNG file, for everything that is to be translated."""
+    """Return input file -> PNG file for everything to translate.
+
+    Raises:
+        UserError: an input does not exist, two inputs have the same output, or an output would replace an input.
+    """
     if out.exists() and not out.is_dir():
         raise UserError(f"--out {out}: this is a file, name a folder")
     targets: dict[Path, Path] = {}
-    taken: dict[Path, Path] = {}
+    first_input: dict[Path, Path] = {}
     for given in inputs:
         for path, inner in _walk(given, out):
             target = out / _as_png(inner)
-            first = taken.setdefault(target, path)
+            first = first_input.setdefault(target, path)
             if first.resolve() != path.resolve():
-                raise UserError(f"{first} and {path} would both be written to {target}: translate them apart")
+                raise UserError(
+                    f"{first} and {path} would both be written to {target}: translate them separately, "
+                    "with another --out"
+                )
             targets[first] = target
-    ours = {path.resolve(): path for path in targets}
+    by_resolved = {path.resolve(): path for path in targets}
     for path, target in targets.items():
-        overwritten = ours.get(target.resolve())
+        overwritten = by_resolved.get(target.resolve())
         if overwritten:
             raise UserError(f"{overwritten} would be overwritten by the translation of {path}: choose another --out")
     return targets
 
 
 def _as_png(path: Path) -> Path:
-    # DICOM files are often named by numbers with dots, whose last is no ending.
+    # DICOM files are often named by numbers with dots; the last number is not a suffix.
     return (
         path.with_suffix(".png") if path.suffix.lower() in image_files.SUFFIXES else path.with_name(f"{path.name}.png")
     )
 
 
 def _walk(given: Path, out: Path) -> list[tuple[Path, Path]]:
-    """The pictures of a file or folder, and their names below the output folder."""
+    """Return the image files of a file or folder, each with its relative path below the output folder.
+
+    Raises:
+        UserError: the input does not exist, or the folder has no image files.
+    """
     if not given.exists():
         raise UserError(f"{given}: there is no such file or folder")
     if not given.is_dir():
@@ -233,10 +245,10 @@ def _walk(given: Path, out: Path) -> list[tuple[Path, Path]]:
     for path in sorted(given.rglob("*")):
         inner = path.relative_to(given)
         hidden = any(part.startswith((".", "__MACOSX")) for part in inner.parts)
-        # What an earlier call wrote into a folder of this folder is not to be translated again.
-        earlier = inside and out.resolve() in path.resolve().parents
-        if path.suffix.lower() in image_files.SUFFIXES and path.is_file() and not hidden and not earlier:
+        # Skip the output of an earlier call, if the output folder is inside the input folder.
+        is_output = inside and out.resolve() in path.resolve().parents
+        if path.suffix.lower() in image_files.SUFFIXES and path.is_file() and not hidden and not is_output:
             found.append((path, inner))
     if not found:
-        raise UserError(f"{given}: no pictures in this folder ({', '.join(image_files.SUFFIXES)})")
+        raise UserError(f"{given}: no images in this folder ({', '.join(image_files.SUFFIXES)})")
     return found

@@ -1,4 +1,4 @@
-"""Run folders, the public record of each training: reading, writing, keeping them elsewhere."""
+"""Run folders, the public record of each training: read, write, and synchronise them with remote storage."""
 
 from gan_core.runs.run import (
     CONFIG,

@@ -1,12 +1,12 @@
-"""Folders of runs in a place that is no folder here: an object storage or anything else that fsspec knows.
+"""Folders of runs in remote storage: an object store, or any other storage that fsspec supports.
 
     python -m gan_core train dcgan --data phantom:cxr --runs s3://bucket/runs
     GANRAY_RUNS=s3://bucket/runs streamlit run streamlit_app.py
 
-All work is done in a folder of this machine, the mirror, so that nothing else has to know. A trainer sends what has
-changed every few seconds and at its end; a reader fetches what has changed. Every file there is whole at any moment as
-far as the storage makes it so: object storages replace an object at once, a network disk under `file://` gets a
-temporary file and a rename. A run's status is sent last, its tables before a checkpoint that builds on them.
+All other code works in a local folder, the mirror. A trainer uploads changed files every few seconds and at the end; a
+reader downloads changed files. Uploads are atomic where the storage allows it: an object store replaces an object as a
+whole, and a network disk under `file://` gets a temporary file and a rename. The tables of a run are uploaded before
+the checkpoint that depends on them, and the status last.
 """
 
 import contextlib
@@ -27,36 +27,36 @@ import psutil
 from gan_core import files
 from gan_core.errors import UserError
 
-MARK = ".remote.json"  # in a mirror: of which place
-_KNOWN = ".known.json"  # there: what was the same here and there when it was last brought
-NOTES = "notes.json"  # there, beside the runs: what people wrote about them
-LEASE = ".lease.json"  # there, in a run's folder: who trains it
-LEASE_SECONDS = 120.0  # without a word, after which a trainer is taken for dead
+MARK = ".remote.json"  # in a mirror: the URL of its remote folder
+_KNOWN = ".known.json"  # in a mirror: the file versions at the last synchronisation
+NOTES = "notes.json"  # in the remote folder, beside the runs: people's notes
+LEASE = ".lease.json"  # in a remote run folder: the process that trains it
+LEASE_SECONDS = 120.0  # after this time without an update, a trainer counts as dead
 SEND_SECONDS, FETCH_SECONDS = 10.0, 5.0
-_HEAVY = ("checkpoints/", "snapshots/", "private/")  # what a reader does not need
+_HEAVY = ("checkpoints/", "snapshots/", "private/")  # a reader does not need them
 _LAST = (
     "config.json",
     "metrics.csv",
     "epochs.csv",
     "checkpoints/",
     "status.json",
-)  # sent in this order, after the rest
+)  # uploaded in this order, after all other files
 
 
 def root_of(given: str | Path) -> Path:
-    """A folder of runs by its path, or the mirror of one that is named by a URL.
+    """Return the folder of runs for a path, or the mirror for a URL.
 
     Raises:
-        UserError: the place cannot be reached.
+        UserError: the storage cannot be reached.
     """
     return mirror(str(given)) if "://" in str(given) else Path(given)
 
 
 def mirror(url: str) -> Path:
-    """The folder of this machine that stands for a place elsewhere, with what is there fetched.
+    """Return the local mirror of a remote folder, after one download.
 
     Raises:
-        UserError: the place cannot be reached, or a package is missing to do so.
+        UserError: the storage cannot be reached, or needs a package that is not installed.
     """
     url = url.rstrip("/")
     folder = _cache() / hashlib.sha256(url.encode()).hexdigest()[:16]
@@ -71,10 +71,12 @@ def mirror(url: str) -> Path:
 
 
 def place_of(root: Path) -> "RemoteFolder | None":
-    """What a folder of runs mirrors; None for an ordinary one, whatever it holds: only our own mirrors are believed.
+    """Return the remote folder that a local folder mirrors; None if it is not a mirror.
+
+    Only folders in our own cache count as mirrors. A `MARK` file anywhere else is ignored.
 
     Raises:
-        UserError: a package is missing that the place needs.
+        UserError: the storage needs a package that is not installed.
     """
     root = root.resolve()
     if root.parent != _cache():
@@ -89,31 +91,31 @@ def place_of(root: Path) -> "RemoteFolder | None":
 
 
 def shown(root: Path, run: str = "") -> str:
-    """A folder of runs, or a run in it, as people name it: by its URL where the folder is a mirror."""
+    """Return the name of a folder of runs, or of a run in it, for display: its URL if the folder is a mirror."""
     place = place_of(root)
     return "/".join(filter(None, (place.url, run))) if place else str(root / run)
 
 
 class RemoteFolder:
-    """A folder of runs elsewhere and its mirror here."""
+    """A remote folder of runs and its local mirror."""
 
     def __init__(self, url: str, folder: Path) -> None:
         self.url, self.folder = url, folder
         self._lock = threading.Lock()
         self._following: threading.Thread | None = None
-        # By name: what told a file's version there when it was last the same as here, and its time and size here.
-        self._there: dict[str, list[str]] = {}
-        self._here: dict[str, list[int]] = {}
+        # For each file name, at the last synchronisation: the remote version, and the local time and size.
+        self._remote_versions: dict[str, list[str]] = {}
+        self._local_versions: dict[str, list[int]] = {}
         with contextlib.suppress(OSError, ValueError, KeyError):
             known = json.loads((folder / _KNOWN).read_text())
-            self._there, self._here = known["there"], known["here"]
+            self._remote_versions, self._local_versions = known["there"], known["here"]
         try:
             self.fs, self.base = fsspec.core.url_to_fs(url)
         except (ImportError, ValueError) as error:
             raise UserError(f"--runs {url}: {' '.join(str(error).split())}") from error
 
     def follow(self) -> None:
-        """Fetch what changes every few seconds, for as long as this process lives."""
+        """Download changed files every `FETCH_SECONDS` in a background thread, until this process ends."""
         if self._following is None:
             self._following = threading.Thread(target=self._follow, daemon=True)
             self._following.start()
@@ -121,91 +123,95 @@ class RemoteFolder:
     def _follow(self) -> None:
         while True:
             time.sleep(FETCH_SECONDS)
-            with contextlib.suppress(UserError):  # what does not answer now may answer the next time
+            with contextlib.suppress(UserError):  # the storage may answer the next time
                 self.fetch()
 
     def fetch(self, run: str = "", heavy: bool = False) -> None:
-        """Bring what has changed there. run: of this one only; heavy: its checkpoints and snapshots too.
+        """Download changed files.
+
+        run: of this run only; heavy: include checkpoints, snapshots and private previews.
 
         Raises:
-            UserError: the place cannot be reached.
+            UserError: the storage cannot be reached.
         """
         with self._lock, self._readable():
             self.fs.invalidate_cache()
-            below = f"{self.base}/{run}" if run else self.base
-            found = self.fs.find(below, detail=True) if self.fs.exists(below) else {}
-            for path, about in found.items():
+            source = f"{self.base}/{run}" if run else self.base
+            found = self.fs.find(source, detail=True) if self.fs.exists(source) else {}
+            for path, info in found.items():
                 name = path[len(self.base) :].strip("/")
                 inner = name.partition("/")[2]
                 hidden = any(part.startswith(".") for part in name.split("/"))
-                unwanted = inner.startswith(_HEAVY) and not heavy if inner else name != NOTES
-                if not hidden and not unwanted:
-                    self._get(path, name, about)
-            self._note()
+                skipped = inner.startswith(_HEAVY) and not heavy if inner else name != NOTES
+                if not hidden and not skipped:
+                    self._download(path, name, info)
+            self._save_versions()
 
     def fetch_file(self, name: str) -> None:
-        """Bring one file, where there is one and it has changed.
+        """Download one file if it exists and has changed.
 
         Raises:
-            UserError: the place cannot be reached.
+            UserError: the storage cannot be reached.
         """
         with self._lock, self._readable():
             self.fs.invalidate_cache()
             path = f"{self.base}/{name}"
             if self.fs.exists(path):
-                self._get(path, name, self.fs.info(path))
-                self._note()
+                self._download(path, name, self.fs.info(path))
+                self._save_versions()
 
-    def _get(self, path: str, name: str, about: dict[str, Any]) -> None:
-        if self._there.get(name) == _version(about):
+    def _download(self, path: str, name: str, info: dict[str, Any]) -> None:
+        if self._remote_versions.get(name) == _remote_version(info):
             return
         target = self.folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         with files.replacing(target) as temporary:
             self.fs.get_file(path, str(temporary))
-        self._agree(name, _version(about))
+        self._set_versions(name, _remote_version(info))
 
     def send(self, run: str) -> None:
-        """Bring what has changed here of one run, and remove there the checkpoints that are gone here.
+        """Upload the changed files of one run, and delete the remote checkpoints that no longer exist locally.
 
         Raises:
-            UserError: the place cannot be reached; nothing is lost here.
+            UserError: the storage cannot be reached; the local files stay complete.
         """
         folder = self.folder / run
         with self._lock, self._readable():
-            found = sorted((path for path in folder.rglob("*") if path.is_file()), key=lambda path: _rank(path, folder))
-            for path in found:
+            paths = (path for path in folder.rglob("*") if path.is_file())
+            for path in sorted(paths, key=lambda path: _upload_order(path, folder)):
                 name = path.relative_to(self.folder).as_posix()
                 hidden = any(part.startswith(".") for part in name.split("/"))
-                with contextlib.suppress(FileNotFoundError):  # a trainer drops its old checkpoints
+                with contextlib.suppress(FileNotFoundError):  # the trainer may just have deleted an old checkpoint
                     if not hidden:
-                        self._put(path, name)
-            there = f"{self.base}/{run}/checkpoints"
-            for gone in self.fs.ls(there, detail=False) if self.fs.exists(there) else ():
-                if not (folder / "checkpoints" / gone.rsplit("/", 1)[-1]).exists():
-                    self.fs.rm_file(gone)
-            self._note()
+                        self._upload(path, name)
+            checkpoints = f"{self.base}/{run}/checkpoints"
+            for remote_path in self.fs.ls(checkpoints, detail=False) if self.fs.exists(checkpoints) else ():
+                if not (folder / "checkpoints" / remote_path.rsplit("/", 1)[-1]).exists():
+                    self.fs.rm_file(remote_path)
+            self._save_versions()
 
     def send_file(self, name: str) -> None:
-        """Bring one file that has changed here.
+        """Upload one file if it has changed.
 
         Raises:
-            UserError: the place cannot be reached; the file is kept here.
+            UserError: the storage cannot be reached; the local file stays.
         """
         with self._lock, self._readable():
-            self._put(self.folder / name, name)
-            self._note()
+            self._upload(self.folder / name, name)
+            self._save_versions()
 
-    def _agree(self, name: str, there: list[str], here: list[int] | None = None) -> None:
-        self._there[name], self._here[name] = there, here or _state(self.folder / name)
+    def _set_versions(self, name: str, remote: list[str], local: list[int] | None = None) -> None:
+        self._remote_versions[name] = remote
+        self._local_versions[name] = local or _local_version(self.folder / name)
 
-    def _note(self) -> None:
-        files.write_text(self.folder / _KNOWN, json.dumps({"there": self._there, "here": self._here}))
+    def _save_versions(self) -> None:
+        versions = {"there": self._remote_versions, "here": self._local_versions}
+        files.write_text(self.folder / _KNOWN, json.dumps(versions))
 
-    def _put(self, path: Path, name: str) -> None:
-        """Replace one file there as a whole, if it has changed here."""
-        state = _state(path)
-        if self._here.get(name) == state:
+    def _upload(self, path: Path, name: str) -> None:
+        """Replace one remote file as a whole if the local file has changed."""
+        version = _local_version(path)
+        if self._local_versions.get(name) == version:
             return
         target = f"{self.base}/{name}"
         parent = target.rsplit("/", 1)[0]
@@ -215,23 +221,25 @@ class RemoteFolder:
         else:
             self.fs.makedirs(parent, exist_ok=True)
             self.fs.pipe_file(target, path.read_bytes())
-        self._agree(name, _version(self.fs.info(target)), state)
+        self._set_versions(name, _remote_version(self.fs.info(target)), version)
 
     @contextlib.contextmanager
     def _readable(self) -> Iterator[None]:
-        """What a storage says that does not answer, as one line: each has errors of its own."""
+        """Turn any error of the storage into a one-line UserError; every storage raises errors of its own types."""
         try:
             yield
         except UserError:
             raise
         except Exception as error:
-            said = " ".join(str(error).split()) or type(error).__name__
-            raise UserError(f"{self.url}: {said[:300]}") from error
+            message = " ".join(str(error).split()) or type(error).__name__
+            raise UserError(f"{self.url}: {message[:300]}") from error
 
 
 class Lease:
-    """Says there that a run is trained here. The storage is not asked to decide between two that begin in the same
-    moment: each looks again after it has written, and who finds the other's name steps back.
+    """A file in the remote run folder that names the process which trains the run.
+
+    It needs no locks from the storage: a process writes its name, reads the file again, and gives up if it finds
+    another name.
     """
 
     def __init__(self, place: RemoteFolder, run: str) -> None:
@@ -239,22 +247,36 @@ class Lease:
         self.name = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
 
     def take(self) -> None:
-        """Raises UserError: somebody else trains the run."""
+        """Take the lease.
+
+        Raises:
+            UserError: another process holds it.
+        """
         self._check()
         self.keep()
         self._check()
 
     def wait(self) -> None:
-        """Until nobody holds it, or who does has been silent for too long."""
+        """Wait until no other process holds the lease, or its holder has not renewed it for `LEASE_SECONDS`."""
         while self._other():
             time.sleep(1)
 
     def keep(self) -> None:
+        """Renew the lease.
+
+        Raises:
+            UserError: the storage cannot be reached.
+        """
         with self.place._readable():
             self.place.fs.makedirs(self.path.rsplit("/", 1)[0], exist_ok=True)
             self.place.fs.pipe_file(self.path, json.dumps({"holder": self.name, "time": time.time()}).encode())
 
     def drop(self) -> None:
+        """Release the lease.
+
+        Raises:
+            UserError: the storage cannot be reached.
+        """
         with self.place._readable(), contextlib.suppress(FileNotFoundError):
             self.place.fs.rm_file(self.path)
 
@@ -263,7 +285,7 @@ class Lease:
             raise UserError(f"{self.path} is held by '{host}': another process trains this run; stop that one first")
 
     def _other(self) -> str:
-        """The machine that holds it, if that is not this process."""
+        """Return the host of another process that holds the lease, or ""."""
         with self.place._readable():
             self.place.fs.invalidate_cache()
             if not self.place.fs.exists(self.path):
@@ -276,7 +298,7 @@ class Lease:
 
 
 class Sender:
-    """While a run is trained, brings what changes to the place that its folder mirrors."""
+    """Uploads the changed files of a run while it is trained, in a background thread."""
 
     def __init__(self, place: RemoteFolder, run: str) -> None:
         self.place, self.run, self.lease = place, run, Lease(place, run)
@@ -287,16 +309,16 @@ class Sender:
 
     def _work(self) -> None:
         while not self._ended.wait(SEND_SECONDS):
-            # A storage that does not answer for a while costs nothing: the files are here.
+            # A temporary failure of the storage costs nothing: the files are in the mirror.
             with contextlib.suppress(UserError):
                 self.lease.keep()
                 self.place.send(self.run)
 
     def close(self) -> None:
-        """Send the last of it.
+        """Upload the last changes and release the lease.
 
         Raises:
-            UserError: it cannot be sent; the run is whole in the mirror, and `resume` or `send` goes on from there.
+            UserError: the upload failed; the run is complete in the mirror, so `resume` or `send` can continue there.
         """
         self._ended.set()
         self._thread.join()
@@ -304,32 +326,32 @@ class Sender:
             self.place.send(self.run)
             self.lease.drop()
         except UserError as error:
-            raise UserError(f"{error}; the run is whole in {self.place.folder / self.run}") from error
+            raise UserError(f"{error}; the run is complete in {self.place.folder / self.run}") from error
 
 
 def sender(root: Path, run: str) -> Sender | None:
-    """What brings a run to where its folder of runs is kept, if that is elsewhere.
+    """Start the uploads of a run if its folder of runs is a mirror; otherwise return None.
 
     Raises:
-        UserError: the place cannot be reached, or somebody else trains the run.
+        UserError: the storage cannot be reached, or another process trains the run.
     """
     place = place_of(root)
     return Sender(place, run) if place else None
 
 
-def _rank(path: Path, folder: Path) -> tuple[int, str]:
+def _upload_order(path: Path, folder: Path) -> tuple[int, str]:
     inner = path.relative_to(folder).as_posix()
     return next((i + 1 for i, start in enumerate(_LAST) if inner.startswith(start)), 0), inner
 
 
-def _version(about: dict[str, Any]) -> list[str]:
-    """What tells an object from the one that was there before, whatever the storage calls it."""
-    return [str(about.get(key)) for key in ("size", "ETag", "etag", "mtime", "created", "LastModified")]
+def _remote_version(info: dict[str, Any]) -> list[str]:
+    """Return the fields that change with an object's content; each storage provides some of them."""
+    return [str(info.get(key)) for key in ("size", "ETag", "etag", "mtime", "created", "LastModified")]
 
 
-def _state(path: Path) -> list[int]:
-    about = path.stat()
-    return [about.st_mtime_ns, about.st_size]
+def _local_version(path: Path) -> list[int]:
+    stat = path.stat()
+    return [stat.st_mtime_ns, stat.st_size]
 
 
 def _cache() -> Path:

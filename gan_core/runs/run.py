@@ -1,11 +1,11 @@
-"""The run folder, the public record of one training, for reading; here its file names are decided.
+"""The run folder, the public record of one training: its file names, and reading it.
 
     config.json  status.json  metrics.csv  epochs.csv  samples/epoch_0000.png  private/  progress.gif
     checkpoints/step_00000000.safetensors  snapshots/epoch_0000.safetensors
     weights.safetensors  discriminator.safetensors  evaluation.json
 
-One trainer writes (`writer.RunWriter`, held by a lock). Any number of readers read what was appended (`Run`, `Table`)
-and never lock it out.
+One trainer writes (`writer.RunWriter`, protected by a lock). Any number of readers (`Run`, `Table`) follow without
+blocking it.
 """
 
 import contextlib
@@ -32,7 +32,11 @@ REFERENCE = "reference"  # the folder of shipped runs below the root: read-only
 
 
 def default_root() -> Path:
-    """Where runs are kept: GANRAY_RUNS if set, else `runs/` beside the package, else `runs/` in the current folder."""
+    """Return the folder of runs: GANRAY_RUNS if set, else `runs/` beside the package or, without one, `./runs`.
+
+    Raises:
+        UserError: GANRAY_RUNS is a URL that cannot be reached.
+    """
     if given := os.environ.get("GANRAY_RUNS"):
         return remote.root_of(given)
     beside = Path(__file__).resolve().parents[2] / "runs"
@@ -40,10 +44,10 @@ def default_root() -> Path:
 
 
 def check_name(name: str) -> str:
-    """The name, if it can be a run's folder on every system.
+    """Return the name if it can be a run's folder on every operating system.
 
     Raises:
-        UserError: it is empty, too long, a path, hidden, or a device's name.
+        UserError: the name is empty, too long, a path, hidden, or reserved.
     """
     if not re.fullmatch(_NAME, name) or name.endswith("."):
         raise UserError(
@@ -55,53 +59,57 @@ def check_name(name: str) -> str:
 
 
 class Run:
-    """A run folder, for reading. Nothing here raises because a file is not there yet."""
+    """A run folder, for reading. A file that does not exist yet raises no error, except in `config`."""
 
     def __init__(self, folder: Path, root: Path | None = None, name: str | None = None) -> None:
         self.folder = folder
         self.root = root or folder.parent
-        self.label = name or folder.name  # what its pictures say they are of
+        self.label = name or folder.name  # the run's name in the metadata of its images
         self.name = name or (folder.relative_to(root).as_posix() if root else folder.name)
 
     @property
     def reference(self) -> bool:
-        """Whether this is one of the shipped runs, which the app does not change."""
+        """Whether this is one of the shipped, read-only runs."""
         return self.folder.parent.name == REFERENCE
 
     def config(self) -> RunConfig:
-        """Raises UserError: missing, damaged, from a newer version."""
+        """Return the run's configuration.
+
+        Raises:
+            UserError: config.json is missing, damaged, or from a newer version.
+        """
         return config.read_run_config(self.folder / CONFIG)
 
     def status(self) -> Status:
-        """What status.json says, corrected where the process behind it has died."""
+        """Return the status from status.json; "stopped" if the training process has died."""
         try:
             status = config.from_dict(Status, config.read_json(self.folder / STATUS), str(self.folder / STATUS))
         except UserError as error:
             return Status("unknown", reason=str(error))
         if status.state == "running" and not status.alive():
-            reason = "the training process ended without a word (killed, or the machine went down): resume it"
+            reason = "the training process ended without a message (killed, or the machine went down): resume it"
             return Status(**{**asdict(status), "state": "stopped", "reason": reason, "eta_seconds": None})
         return status
 
     def metrics(self) -> Table:
-        """A row a logged step; `poll()` it to follow a running run."""
+        """Return the table of metrics.csv, one row per logged step; call `poll()` to read new rows."""
         return Table(self.folder / METRICS)
 
     def epochs(self) -> Table:
-        """A row a preview: held-out accuracy, score histograms, diversity."""
+        """Return the table of epochs.csv, one row per preview: held-out accuracy, score histograms, diversity."""
         return Table(self.folder / EPOCHS)
 
     def samples(self) -> dict[int, Path]:
-        """Epoch -> grid of the fixed latents, or of the fixed synthetic inputs, in order."""
+        """Return epoch -> sample grid (fixed latents, or fixed synthetic inputs of a translator), in order."""
         return self._by_epoch(self.folder / SAMPLES)
 
     def private_samples(self) -> dict[int, Path]:
-        """Epoch -> sheet of translated real images, in order: to be looked at here, and not to leave the machine."""
+        """Return epoch -> sheet of translated real images, in order. They must not leave this machine."""
         return self._by_epoch(self.folder / PRIVATE)
 
     @property
     def gif(self) -> Path | None:
-        """The fixed latents from first to last epoch, if written."""
+        """The animation of the sample grids from the first to the last epoch; None if not written."""
         path = self.folder / GIF
         return path if _own(path) else None
 
@@ -115,20 +123,20 @@ class Run:
 
     @property
     def evaluation(self) -> Path:
-        """What `evaluate` measured; `gan_core.evaluation.results` reads it."""
+        """The results of `evaluate`; `gan_core.evaluation.results` reads them."""
         return self.folder / EVALUATION
 
     def checkpoints(self) -> list[Path]:
-        """Complete checkpoints, the newest first."""
+        """Return the complete checkpoints, newest first."""
         found = (self.folder / CHECKPOINTS).glob("step_*.safetensors")
         return sorted((p for p in found if re.fullmatch(r"step_\d+\.safetensors", p.name)), reverse=True)
 
     def snapshots(self) -> dict[int, Path]:
-        """Epoch -> weights of the generators as that preview saw them, in order; only of a run that was asked to."""
+        """Return epoch -> weights of the generators at that preview, in order; empty without --snapshots."""
         return self._by_epoch(self.folder / SNAPSHOTS, "safetensors")
 
     def downloads(self) -> list[Path]:
-        """The files a person may take away: never private previews, never checkpoints."""
+        """Return the files that may be downloaded: no private previews, no checkpoints."""
         names = [CONFIG, STATUS, METRICS, EPOCHS, EVALUATION, GIF, WEIGHTS, DISCRIMINATOR]
         return [self.folder / name for name in names if _own(self.folder / name)] + list(self.samples().values())
 
@@ -141,42 +149,42 @@ class Run:
 
 
 def _own(path: Path) -> bool:
-    """Whether this is a file of the run: one that somebody sent may hold links to files of this machine."""
+    """Return whether the path is a file, not a link: a run from elsewhere may link to other files of this machine."""
     return path.is_file() and not path.is_symlink()
 
 
 def list_runs(root: Path) -> list[Run]:
-    """Every run below `root`, the shipped ones first, then the newest first; links are not followed."""
+    """Return every run below `root`: the shipped ones, then the others, newest first; links are not followed."""
     shipped = sorted((root / REFERENCE).glob(f"*/{CONFIG}"))
     own = []
     for path in root.glob(f"*/{CONFIG}"):
         try:
             own.append((-path.stat().st_mtime, path))
         except FileNotFoundError:
-            continue  # deleted while we looked
+            continue  # deleted meanwhile
     found = [path.parent for path in shipped + [path for _, path in sorted(own)]]
     return [Run(folder, root) for folder in found if not folder.is_symlink()]
 
 
 def linked(root: Path) -> list[str]:
-    """The names below `root` that are links to runs elsewhere."""
+    """Return the names below `root` that are links to runs elsewhere."""
     return sorted(path.parent.name for path in root.glob(f"*/{CONFIG}") if path.parent.is_symlink())
 
 
 def is_taken(root: Path, name: str) -> bool:
-    """Whether a new run cannot have this name. What a trainer left that was killed before it wrote anything is free."""
+    """Return whether a run has this name already. A folder without visible files, from a killed trainer, is free."""
     folder = root / name
     visible = (path for path in folder.rglob("*") if not path.name.startswith(".") and not path.is_dir())
     return folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(True for _ in visible)))
 
 
 def find_run(name: str, root: Path, *, heavy: bool = True) -> Run:
-    """A run by its folder, its name below `root`, or the name of a shipped one.
+    """Return a run by its folder, its name below `root`, or the name of a shipped run.
 
-    heavy: of one that is kept elsewhere, bring checkpoints and snapshots too.
+    heavy: for a remote run, also download checkpoints, snapshots and private previews.
 
     Raises:
-        UserError: there is none of that name.
+        UserError: there is no run of that name.
     """
     place = remote.place_of(root)
     if place and re.fullmatch(_NAME, name):
@@ -192,9 +200,9 @@ def find_run(name: str, root: Path, *, heavy: bool = True) -> Run:
 
 
 def grids(run: Run, private: bool = False) -> dict[int, np.ndarray]:
-    """Epoch -> grid uint8 (height, width, C), in order; the private ones only where that is asked for.
+    """Return epoch -> sample grid, uint8 (height, width, C), in order; the private grids if `private`.
 
-    A damaged grid is left out: a training shall not fail at its end for a picture of its beginning.
+    Damaged grids are left out, so that a training does not fail at its end because of an early image.
 
     Raises:
         UserError: the run has no grids yet.

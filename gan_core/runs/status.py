@@ -1,4 +1,4 @@
-"""Where a run stands, and whether the process that trains it is still there."""
+"""The status of a run, and whether its training process is alive."""
 
 import os
 import socket
@@ -11,7 +11,7 @@ import psutil
 
 @dataclass(frozen=True)
 class Status:
-    """Where a run stands. `state` is running, finished, stopped, failed, or unknown (no status to be read)."""
+    """The status of a run; `state` is running, finished, stopped, failed, or unknown (status.json is unreadable)."""
 
     state: str
     epoch: int = 0
@@ -28,27 +28,27 @@ class Status:
 
     @classmethod
     def now(cls, **values: Any) -> "Status":
-        """That of a run which this process trains: `process`, `host` and `updated` are filled in."""
+        """Return the status of a run that this process trains; fills in `process`, `host` and `updated`."""
         process, host = os.getpid(), socket.gethostname()
         return cls(
             process=process, process_started=_started(process), host=host, updated=round(time.time(), 1), **values
         )
 
     def alive(self) -> bool:
-        """Whether the process that trains is there, as far as this machine can tell."""
+        """Return whether the training process is alive, as far as this machine can tell."""
         if self.state != "running":
             return False
         if self.host != socket.gethostname():
-            return time.time() - self.updated < 300  # another machine's: believed as long as it keeps writing
+            return time.time() - self.updated < 300  # on another machine: alive if it wrote in the last 5 minutes
         return _started(self.process) == self.process_started
 
 
 def _started(process: int | None) -> float | None:
-    """When a process began: process numbers are used again, the pair is not. None of one that has ended."""
+    """Return the start time of a process, None if it has ended. It identifies the process, as its number is reused."""
     try:
         found = psutil.Process(process) if process else None
         if found is None or found.status() == psutil.STATUS_ZOMBIE:
             return None
         return round(found.create_time(), 2)
-    except (psutil.Error, ValueError, OverflowError):  # a damaged file may hold any number
+    except (psutil.Error, ValueError, OverflowError):  # a damaged status.json may contain any number
         return None

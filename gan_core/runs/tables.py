@@ -1,7 +1,7 @@
-"""A growing CSV file, written in whole lines and read as it grows: only what is new since the last look.
+"""Growing CSV files: append whole lines, and read only the lines that are new.
 
-A reader that sees another or a shorter file (a run was resumed) starts over. Following costs what was appended, however
-long the file has become.
+A reader starts over if the file was replaced or became shorter (the run was resumed). The cost of a read depends on the
+appended lines only, not on the length of the file.
 """
 
 import csv
@@ -18,7 +18,7 @@ import pandas as pd
 from gan_core import files
 from gan_core.errors import UserError
 
-_TAIL = 256  # bytes before the place where reading stopped, by which the file is known again
+_TAIL = 256  # last bytes read, by which `poll` recognises the same file
 
 
 class Table:
@@ -26,7 +26,7 @@ class Table:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.version = 0  # raised each time the file was found to be another one
+        self.version = 0  # increased each time the file was replaced
         self._reset()
 
     def _reset(self) -> None:
@@ -35,16 +35,16 @@ class Table:
         self._tail = b""
         self._rows = 0
         self.names: list[str] = []
-        self._numbers: dict[str, np.ndarray] = {}  # with room at their ends
-        self._texts: dict[str, list[str]] = {}  # of the columns that hold words
+        self._numbers: dict[str, np.ndarray] = {}  # longer than the table, see `_append`
+        self._texts: dict[str, list[str]] = {}  # text columns only
 
     def poll(self) -> bool:
-        """Read what was appended; returns whether there is anything new. A missing file is an empty table."""
+        """Read the appended lines; return whether anything changed. A missing file is an empty table."""
         try:
             with self.path.open("rb") as file:
                 inode = os.fstat(file.fileno()).st_ino
                 file.seek(self._offset - len(self._tail))
-                # The number of a file that is gone may have been given to the one in its place.
+                # The system may reuse the inode number of a deleted file, so compare the last bytes as well.
                 same = self._inode in (None, inode) and file.read(len(self._tail)) == self._tail
                 if not same:
                     self._reset()
@@ -73,15 +73,15 @@ class Table:
         for name in self.names:
             column = part[name]
             if not pd.api.types.is_numeric_dtype(column):
-                # Whole numbers that no float holds come as Python's own; an empty cell is no word.
+                # Integers too large for float64 become Python objects; an empty cell is not text.
                 column = column.astype(object).map(str, na_action="ignore").fillna("")
             if name in self._texts or not pd.api.types.is_numeric_dtype(column):
                 self._texts.setdefault(name, [""] * self._rows).extend(map(str, column))
             values = self._numbers.get(name, np.empty(0))
-            if len(values) < rows:  # room for twice as many, so that most appends copy nothing
-                room = np.empty(2 * rows)
-                room[: self._rows] = values[: self._rows]
-                values = self._numbers[name] = room
+            if len(values) < rows:  # double the capacity, so that most appends copy nothing
+                larger = np.empty(2 * rows)
+                larger[: self._rows] = values[: self._rows]
+                values = self._numbers[name] = larger
             values[self._rows : rows] = pd.to_numeric(column, errors="coerce").to_numpy()
         self._rows = rows
 
@@ -89,35 +89,35 @@ class Table:
         return self._rows
 
     def column(self, name: str) -> np.ndarray:
-        """One column as float64 (n,), not-a-number where a cell holds no number; empty if there is no such column.
+        """Return a column as float64 (n,), not-a-number where a cell is not a number; empty if there is no such column.
 
-        A view: it is not to be written to.
+        The array is a view: do not write to it.
         """
         return self._numbers.get(name, np.empty(0))[: self._rows]
 
     def text(self, name: str) -> list[str]:
-        """One column of words; empty if there is no such column or it holds numbers."""
+        """Return a text column; empty if there is no such column or it is numeric."""
         return self._texts.get(name, [])
 
     def numeric(self) -> list[str]:
-        """The columns that hold numbers."""
+        """Return the names of the numeric columns."""
         return [name for name in self._numbers if name not in self._texts]
 
     def frame(self) -> pd.DataFrame:
-        """All rows read so far, a copy."""
+        """Return a copy of all rows read so far."""
         return pd.DataFrame({name: self._texts.get(name) or self.column(name) for name in self.names})
 
 
 def append(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Append rows of the same columns as whole lines, in one write; an empty file is given its header.
+    """Append rows with the same columns as whole lines, in one write; an empty file first gets its header.
 
-    A table that was begun by another version keeps its columns: what it has no column for is left out, and what rows no
-    longer hold is not-a-number.
+    A table that another version started keeps its columns: values without a column are left out, and missing values
+    become not-a-number.
 
     Raises:
-        UserError: no space, no permission; no part of a line is left.
+        UserError: no space left or no permission; no partial line is left behind.
     """
-    new = not path.exists() or not path.stat().st_size  # a trainer may have been killed between making and filling it
+    new = not path.exists() or not path.stat().st_size  # a trainer may have been killed after it created the file
     names = list(rows[0]) if new else _header(path, list(rows[0]))
     lines = [",".join(_cell(row.get(name, np.nan)) for name in names) for row in rows]
     if new:
@@ -125,22 +125,22 @@ def append(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     files.append_bytes(path, ("\n".join(lines) + "\n").encode())
 
 
-def _header(path: Path, wanted: list[str]) -> list[str]:
-    """The columns that a table has; the wanted ones where its first line does not begin as theirs does."""
+def _header(path: Path, default: list[str]) -> list[str]:
+    """Return the columns of an existing table; the default ones if its header is damaged."""
     with path.open("rb") as file:
         names = file.readline().rstrip(b"\r\n").decode(errors="replace").split(",")
-    return names if names[:1] == wanted[:1] else wanted
+    return names if names[:1] == default[:1] else default
 
 
 def keep(path: Path, column: str, last: int) -> None:
-    """Replace a table by its rows up to `column` <= `last`: what a checkpoint knows.
+    """Remove the rows with `column` > `last`, which are newer than the checkpoint.
 
     Raises:
-        UserError: its header is damaged; no space, no permission.
+        UserError: the header is damaged, no space is left, or there is no permission.
     """
     if not path.exists():
         return
-    # No unfinished last line, and nothing parsed and printed again: the rows stay the same to the byte.
+    # Drop an unfinished last line. Work on the bytes, so that the remaining rows stay identical.
     header, *lines = path.read_bytes().split(b"\n")[:-1] or [b""]
     names = header.decode(errors="replace").split(",")
     if header and column not in names:
@@ -151,7 +151,7 @@ def keep(path: Path, column: str, last: int) -> None:
 
 
 def _number(line: bytes, index: int) -> float:
-    """A whole number of a row; infinity where a power cut has left something else than a row."""
+    """Return an integer cell of a line; infinity if the line is damaged, for example by a power cut."""
     try:
         return int(line.split(b",")[index])
     except (IndexError, ValueError):
@@ -159,10 +159,10 @@ def _number(line: bytes, index: int) -> float:
 
 
 def _cell(value: Any) -> str:
-    """A CSV cell: whole numbers as they are, others with seven digits, enough for float32."""
+    """Return the text of a CSV cell: integers in full, other numbers with seven digits, enough for float32."""
     if isinstance(value, str):
         if any(character in value for character in ',"\n'):
-            raise AssertionError(f"a table's text has no commas, quotes or line ends: {value!r}")
+            raise AssertionError(f"text in a table must not contain commas, quotes or line ends: {value!r}")
         return value
     if isinstance(value, bool | int | np.integer):
         return str(int(value))
@@ -170,9 +170,9 @@ def _cell(value: Any) -> str:
 
 
 def _parse(lines: bytes, names: list[str]) -> pd.DataFrame:
-    """Whole lines without the header. A damaged row costs itself and no more."""
+    """Parse whole lines without the header. A damaged row does not affect the others."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", pd.errors.ParserWarning)  # of rows too long, which are cut
+        warnings.simplefilter("ignore", pd.errors.ParserWarning)  # about rows with too many cells, which are cut
         return pd.read_csv(
             io.BytesIO(lines),
             header=None,

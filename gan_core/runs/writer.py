@@ -1,4 +1,4 @@
-"""Writing a run folder: one process at a time, held by a lock."""
+"""Writing a run folder: one process at a time, enforced by a lock."""
 
 import itertools
 import json
@@ -41,7 +41,7 @@ class RunWriter:
         self._lock = filelock.FileLock(run.folder / ".lock")
         with files.readable_os_errors(run.folder):
             try:
-                # The system drops the lock with the process that held it, so that of a dead trainer is free.
+                # The system releases the lock when its process ends, so a dead trainer does not block the run.
                 self._lock.acquire(timeout=0)
             except filelock.Timeout:
                 raise UserError(f"run '{run.name}' is being trained by another process: stop that one first") from None
@@ -54,10 +54,10 @@ class RunWriter:
 
     @classmethod
     def create(cls, root: Path, name: str, settings: RunConfig) -> "RunWriter":
-        """A new run folder with its config.json.
+        """Create a run folder with its config.json.
 
         Raises:
-            UserError: a bad name, a name that is taken, a place that cannot be written.
+            UserError: the name is invalid or taken, or the folder cannot be written.
         """
         folder = root / check_name(name)
         with files.readable_os_errors(folder):
@@ -72,17 +72,21 @@ class RunWriter:
 
     @classmethod
     def reopen(cls, run: Run) -> "RunWriter":
-        """An existing run, to be gone on with.
+        """Open an existing run to resume it.
 
         Raises:
-            UserError: it is shipped, or another process trains it.
+            UserError: the run is a shipped one, or another process trains it.
         """
         if run.reference:
             raise UserError(f"run '{run.name}' is a reference run and stays as it is: train its preset again")
         return cls(run)
 
     def close(self) -> None:
-        """Raises UserError: the run is kept elsewhere and could not be sent; it is whole here."""
+        """Finish the uploads, if any, and release the lock.
+
+        Raises:
+            UserError: the upload of a remote run failed; its local files are complete.
+        """
         try:
             if self._sender:
                 self._sender.close()
@@ -90,7 +94,7 @@ class RunWriter:
             self._lock.release()
 
     def _sweep(self) -> None:
-        """Remove what killed trainers of this run left half written; an evaluation may just be writing its own."""
+        """Delete the temporary files of killed trainers, but not those of an evaluation, which may be running."""
         for path in files.leftovers(self.run.folder):
             if not path.name.startswith(f".{EVALUATION}."):
                 self._remove(path)
@@ -100,37 +104,37 @@ class RunWriter:
             path.unlink(missing_ok=True)
 
     def log(self, rows: Sequence[Mapping[str, Any]], table: str = METRICS) -> None:
-        """Append rows of the same columns as whole lines, in one write."""
+        """Append rows with the same columns as whole lines, in one write."""
         if not rows:
             return
         tables.append(self.run.folder / table, rows)
 
     def keep_rows(self, table: str, column: str, last: int) -> None:
-        """Replace a table by its rows up to `column` <= `last`: what a checkpoint knows."""
+        """Remove the rows with `column` > `last`, which are newer than the checkpoint."""
         tables.keep(self.run.folder / table, column, last)
 
     def sync_tables(self) -> None:
-        """Make the rows survive a power cut: no checkpoint may know more than its tables hold."""
+        """Flush the tables to the disk; call it before a checkpoint, which must not be newer than the tables."""
         for path in (self.run.folder / METRICS, self.run.folder / EPOCHS):
             if path.exists():
                 with files.readable_os_errors(path):
                     files.sync_file(path)
 
     def keep_samples(self, last: int) -> None:
-        """Drop the grids and snapshots of epochs after `last`."""
-        kept = self.run.samples(), self.run.private_samples(), self.run.snapshots()
-        for epoch, path in itertools.chain.from_iterable(found.items() for found in kept):
+        """Delete the grids and snapshots of epochs after `last`."""
+        by_epoch = self.run.samples(), self.run.private_samples(), self.run.snapshots()
+        for epoch, path in itertools.chain.from_iterable(paths.items() for paths in by_epoch):
             if epoch > last:
                 self._remove(path)
 
     def save_samples(self, epoch: int, picture: np.ndarray, private: bool = False) -> None:
-        """Write the grid of an epoch, uint8 (H, W, C); previews of real inputs go to the private folder."""
+        """Write the grid of an epoch, uint8 (H, W, C); with `private`, into the folder for previews of real images."""
         folder = self.run.folder / (PRIVATE if private else SAMPLES)
         folder.mkdir(exist_ok=True)
         images.save_png(folder / f"epoch_{epoch:04d}.png", picture)
 
     def save_gif(self, private: bool = False) -> Path:
-        """Write progress.gif from the grids there are, private ones into their folder; returns its path."""
+        """Write progress.gif from the grids of the run; return its path. The private one goes to the private folder."""
         return write_gif(self.run, self.run.folder / (f"{PRIVATE}/{GIF}" if private else GIF), private)
 
     def checkpoint_path(self, step: int) -> Path:
@@ -142,24 +146,25 @@ class RunWriter:
         return folder / f"epoch_{epoch:04d}.safetensors"
 
     def drop_old_checkpoints(self, keep: int = 2) -> None:
+        """Delete all but the newest `keep` checkpoints."""
         for path in self.run.checkpoints()[keep:]:
             self._remove(path)
 
     def set_aside(self, last: int) -> None:
-        """Rename the checkpoints after step `last`, which are damaged, so that nothing goes on from them again."""
+        """Rename the checkpoints after step `last` to .damaged, so that no later resume uses them."""
         for path in self.run.checkpoints():
             if path > self.checkpoint_path(last):
                 with files.readable_os_errors(path):
                     path.replace(path.with_suffix(".damaged"))
 
     def write_status(self, **values: Any) -> None:
-        """Replace status.json; `process`, `host` and `updated` are filled in."""
+        """Replace status.json; fills in `process`, `host` and `updated`."""
         status = asdict(Status.now(**values))
         files.write_text(self.run.folder / STATUS, json.dumps(status, indent=2) + "\n")
 
 
 def write_gif(run: Run, path: Path, private: bool = False) -> Path:
-    """Join a run's grids to a GIF, first to last epoch; the private ones only where that is asked for.
+    """Write the sample grids of a run as a GIF, first to last epoch; the private grids if `private`. Return the path.
 
     Raises:
         UserError: the run has no grids yet.

@@ -1,1 +1,1 @@
-"""Training: from what a user asks for to a finished run folder."""
+"""Training: from the user's options to a finished run folder."""

@@ -1,12 +1,13 @@
-"""How likely adaptive augmentation is: enough to keep a discriminator from learning its training pictures by heart.
+"""Adaptive augmentation: a controller that adjusts its probability to prevent discriminator overfitting.
 
-Every few steps it scores training pictures beside held-out ones of the same classes, augmented alike. Where it tells
-them apart too surely, augmentation becomes more likely, else less. Nothing else of the held-out pictures reaches a
-training.
+Every few steps, the discriminator scores training images and held-out images of the same classes, with the same
+augmentation. If it separates the two sets too well, augmentation becomes more likely; otherwise less likely. Training
+uses the held-out images for nothing else.
 
-Karras 2020 (arXiv:2006.06676, eq. 1) asks how far held-out logits have moved towards generated ones (r_v), or for the
-mean sign of training ones (r_t). A sign needs logits that know where 0 is: those of a relativistic loss do not, and a
-gradient penalty holds all near 0, whether pictures are learned by heart or not. Ranks need no scale.
+Karras 2020 (arXiv:2006.06676, eq. 1) measures how far the held-out logits have moved towards the generated ones (r_v),
+or the mean sign of the training logits (r_t). A sign is meaningful only if the decision boundary is at 0. A
+relativistic loss fixes no boundary, and a gradient penalty keeps all logits near 0 with or without overfitting.
+This controller compares ranks, which need no scale.
 """
 
 from collections.abc import Callable
@@ -23,97 +24,105 @@ from gan_core.training.previews.statistics import memory
 from gan_core.training.sampler import mix
 
 EVERY = 4  # steps
-LOOKED_AT = 32  # training pictures, and as many held-out ones
-FEWEST = 32  # held-out pictures: with half as many, what knows nothing looks as if it did in one run of twelve
-TARGET = 0.6  # of how surely training pictures are told from held-out ones; 0.5 is chance
-FOLLOW = 0.05  # of the way to a new look at that, which the mean over looks goes
-RISE = 50_000  # training pictures in which the probability could go from 0 to 1
+SCORED_IMAGES = 32  # training images per measurement, and as many held-out ones
+MIN_HELD_OUT = 32  # images; with half as many, one run in twelve measured overfitting where there was none
+TARGET = 0.6  # P(training logit > held-out logit) that the controller aims for; 0.5 is chance
+EMA_WEIGHT = 0.05  # of a new measurement in the moving average
+RISE = 50_000  # training images in which the probability can rise from 0 to 1
 
-_LOOK = 3  # the stream of randomness that chooses pictures and how they are augmented
+_STREAM = 3  # random stream that chooses the images and their augmentations
 
 
 def after_step(
     family: Family, pixels: Tensor, labels: Tensor, held_out: tuple[np.ndarray, np.ndarray], run_config: RunConfig
 ) -> Callable[[], None]:
-    """What to call after each step of a run; it does nothing unless augmentation is adaptive.
+    """Return the function to call after each step of a run; it does nothing unless augmentation is adaptive.
 
-    pixels uint8 (N, C, H, W), labels (N,): the training pictures; held_out: others, alike.
+    pixels: training images, uint8 (N, C, H, W); labels: their classes, (N,); held_out: the same two arrays for the
+    held-out images.
 
     Raises:
-        UserError: too few held-out pictures.
+        UserError: there are too few held-out images.
     """
     if not family.adapts:
         return lambda: None
-    others = torch.from_numpy(held_out[0]), torch.from_numpy(held_out[1])
-    return Controller(family, ((pixels, labels), others), run_config.batch_size, run_config.seed).see
+    held_out_tensors = torch.from_numpy(held_out[0]), torch.from_numpy(held_out[1])
+    controller = Controller(family, ((pixels, labels), held_out_tensors), run_config.batch_size, run_config.seed)
+    return controller.update
 
 
 def eligible(labels: np.ndarray, held_out: np.ndarray, one_way: bool = False) -> np.ndarray:
-    """Which of the held-out pictures can be looked at, by the labels of both: those of a class that is trained on; of a
-    translator of one way only those that it is to look like, as the others have no discriminator.
+    """Return the indices of the held-out images that the controller can score.
+
+    labels: classes of the training images; held_out: classes of the held-out images. A held-out image is eligible if
+    its class is trained on. A one-way translator has a discriminator for domain B only, so only B is eligible.
 
     Raises:
-        UserError: they are too few.
+        UserError: there are fewer than `MIN_HELD_OUT`.
     """
-    places = np.flatnonzero(np.isin(held_out, [1] if one_way else labels))
-    if len(places) < FEWEST:
+    indices = np.flatnonzero(np.isin(held_out, [1] if one_way else labels))
+    if len(indices) < MIN_HELD_OUT:
         raise UserError(
-            f"augment=adaptive is steered by held-out images, of which there are {len(places)} and it takes {FEWEST}: "
-            "take augment=fixed, or more data"
+            f"augment=adaptive needs at least {MIN_HELD_OUT} held-out images, but there are {len(indices)}: "
+            "use augment=fixed, or more data"
         )
-    return places
+    return indices
 
 
 class Controller:
-    """Moves a family's `augment_p`, by (seed, step) and the discriminator alone, so that a resumed run does it again.
+    """Adjusts a family's `augment_p` after each step.
 
-    parts: pictures and labels to train on, and held-out ones.
+    The result depends on (seed, step) and the discriminator only, so a resumed run repeats it.
+
+    parts: (images, labels) of the training set, then of the held-out set.
 
     Raises:
-        UserError: too few held-out pictures.
+        UserError: there are too few held-out images.
     """
 
     def __init__(self, family: Family, parts: tuple[tuple[Tensor, Tensor], ...], batch_size: int, seed: int) -> None:
         self.family, self.parts, self.seed, self.count = family, parts, seed, batch_size * EVERY
         self.labels = [labels.cpu().numpy() for _, labels in parts]
-        self.places = eligible(self.labels[0], self.labels[1], family.one_way)
+        self.eligible = eligible(self.labels[0], self.labels[1], family.one_way)
         self.groups = [[np.flatnonzero(labels == c) for c in range(family.classes)] for labels in self.labels]
 
-    def see(self) -> None:
-        """After a step."""
+    def update(self) -> None:
+        """Measure the overfitting and adjust `augment_p`; call it after each step, it acts on every `EVERY`-th."""
         family = self.family
         if family.step % EVERY:
             return
-        rng = np.random.default_rng(mix(_LOOK, self.seed, family.step))
-        theirs = rng.permutation(self.places)[:LOOKED_AT]
-        labels = self.labels[1][theirs]
-        ours = np.array([rng.choice(self.groups[0][label]) for label in labels])
-        numbers = torch.from_numpy(rng.random((len(theirs), augment.NUMBERS), np.float32)).to(family.device)
+        rng = np.random.default_rng(mix(_STREAM, self.seed, family.step))
+        held_out = rng.permutation(self.eligible)[:SCORED_IMAGES]
+        labels = self.labels[1][held_out]
+        training = np.array([rng.choice(self.groups[0][label]) for label in labels])
+        numbers = torch.from_numpy(rng.random((len(held_out), augment.NUMBERS), np.float32)).to(family.device)
         with family.evaluating():
-            scores = [self._scores(part, chosen, numbers).cpu().numpy() for part, chosen in enumerate((ours, theirs))]
-        sure = torch.full_like(family.augment_p, memory(scores[0], scores[1], labels, labels))
-        if family.reduce is not None:  # all go on with the same number
-            sure = family.reduce(sure)
-        family.augment_known = torch.lerp(family.augment_known, sure, FOLLOW)
+            scores = [
+                self._scores(part, indices, numbers).cpu().numpy() for part, indices in enumerate((training, held_out))
+            ]
+        overfitting = torch.full_like(family.augment_p, memory(scores[0], scores[1], labels, labels))
+        if family.reduce is not None:  # all processes must use the same value
+            overfitting = family.reduce(overfitting)
+        family.augment_known = torch.lerp(family.augment_known, overfitting, EMA_WEIGHT)
         step = (family.augment_known - TARGET).sign() * self.count / RISE
         family.augment_p = (family.augment_p + step).clamp(0, 1)
 
-    def _scores(self, part: int, chosen: np.ndarray, numbers: Tensor) -> Tensor:
-        """The discriminator's logits of pictures of a part, each augmented by its numbers."""
+    def _scores(self, part: int, indices: np.ndarray, numbers: Tensor) -> Tensor:
+        """Return the discriminator's logits, float32 (n,), of images of a part, augmented by their random numbers."""
 
-        def shown(pictures: Tensor) -> Tensor:
+        def augmented(pictures: Tensor) -> Tensor:
             return augment.augment(pictures, numbers, self.family.augment_p)
 
-        labels = torch.from_numpy(self.labels[part][chosen]).to(self.family.device)
-        partners = self._pictures(part, self._partners(part, chosen)) if self.family.paired else None
-        return self.family.score_augmented(self._pictures(part, chosen), labels, partners, shown).float()
+        labels = torch.from_numpy(self.labels[part][indices]).to(self.family.device)
+        partners = self._images(part, self._partners(part, indices)) if self.family.paired else None
+        return self.family.score_augmented(self._images(part, indices), labels, partners, augmented).float()
 
-    def _pictures(self, part: int, chosen: np.ndarray) -> Tensor:
+    def _images(self, part: int, indices: np.ndarray) -> Tensor:
         pixels = self.parts[part][0]
-        return images.to_float(pixels[torch.from_numpy(chosen).to(pixels.device)].to(self.family.device))
+        return images.to_float(pixels[torch.from_numpy(indices).to(pixels.device)].to(self.family.device))
 
-    def _partners(self, part: int, chosen: np.ndarray) -> np.ndarray:
-        """Of paired data, image k of the one domain belongs to image k of the other."""
-        groups, labels = self.groups[part], self.labels[part][chosen]
-        pairs = zip(chosen, labels, strict=True)
+    def _partners(self, part: int, indices: np.ndarray) -> np.ndarray:
+        """Return the index of each image's partner: image k of one domain belongs to image k of the other."""
+        groups, labels = self.groups[part], self.labels[part][indices]
+        pairs = zip(indices, labels, strict=True)
         return np.array([groups[1 - label][np.searchsorted(groups[label], index)] for index, label in pairs])

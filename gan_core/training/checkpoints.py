@@ -1,7 +1,8 @@
-"""The checkpoints of a run: which one a training goes on from.
+"""Checkpoints: choose the one that a resumed training starts from.
 
-A checkpoint is one file: tensors by name, and in its header the step and the optimizers' numbers, so that a kill cannot
-mix two moments. `gan_core.tensor_files` reads and writes it; a run keeps the newest two (`RunWriter`).
+A checkpoint is one file. It holds tensors by name, and in its header the step and the state of the optimizers, so that
+a killed process cannot mix the states of two steps. `gan_core.tensor_files` reads and writes it. `RunWriter` keeps the
+newest two.
 """
 
 from pathlib import Path
@@ -17,23 +18,25 @@ _HEADER = {"step", "seconds", "optimizers", "pending"}
 
 
 def newest(run: Run) -> tuple[Path, dict[str, Tensor], dict[str, Any], list[str]]:
-    """The newest checkpoint that can be gone on from: its path, tensors and header, and a line on each damaged one
-    passed over.
+    """Load the newest undamaged checkpoint.
+
+    Returns:
+        Its path, its tensors, its header, and one line about each damaged checkpoint that was skipped.
 
     Raises:
-        UserError: there is none.
+        UserError: there is no undamaged checkpoint.
     """
     damaged: list[str] = []
     for path in run.checkpoints():
         try:
             tensors, header = tensor_files.load(path)
             if missing := _HEADER - header.keys():
-                raise UserError(f"{path} is no checkpoint: its header has no '{min(missing)}'")
+                raise UserError(f"{path} is not a checkpoint: its header has no '{min(missing)}'")
             if wrong := tensor_files.not_finite(tensors):
-                raise UserError(f"{path} is damaged: '{wrong}' holds what is not a finite number")
+                raise UserError(f"{path} is damaged: '{wrong}' holds values that are not finite")
         except UserError as error:
             damaged.append(str(error))
         else:
             return path, tensors, header, damaged
-    reason = "; ".join(damaged) or "they are gone"
+    reason = "; ".join(damaged) or "all were deleted"
     raise UserError(f"run '{run.name}' has no checkpoint to resume from ({reason}): train it again under another name")

@@ -1,4 +1,4 @@
-"""Devices, precision and processes: what Lightning Fabric is told, and what is measured before a run starts."""
+"""Devices, precision and processes: the set-up of Lightning Fabric, and the choice of the faster precision."""
 
 import ctypes
 import logging
@@ -20,15 +20,15 @@ from gan_core.families.base import Family
 Precision = Literal["32-true", "bf16-mixed"]
 _TIMED_STEPS = 4
 
-# Numbers of glibc's mallopt, from malloc.h.
+# Parameters of glibc's mallopt, from malloc.h.
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX, _ARENA_MAX = -1, -2, -4, -8
 
 
 def keep_freed_memory() -> None:
-    """Let the C library reuse what a step frees instead of handing it back to the system.
+    """Make the C library reuse freed memory instead of returning it to the system.
 
-    It would return each large tensor and have every page of the next one cleared again: a tenth of a plain DCGAN's
-    step. Systems without glibc are left as they are.
+    By default it returns every large tensor, and the system clears each page of the next one again: a tenth of the time
+    of a DCGAN's step. Does nothing on systems without glibc.
     """
     if platform.system() != "Linux" or platform.libc_ver()[0] != "glibc":
         return
@@ -38,28 +38,28 @@ def keep_freed_memory() -> None:
 
 
 def accelerator(device: str) -> str:
-    """cpu or cuda, for what --device says.
+    """Return "cpu" or "cuda" for the value of --device ("auto", "cpu" or "cuda").
 
     Raises:
-        UserError: the device is not there.
+        UserError: the device is not available.
     """
     if device == "cuda" and not torch.cuda.is_available():
-        raise UserError("--device cuda: no CUDA device is usable here; take --device cpu or auto")
+        raise UserError("--device cuda: no CUDA device is usable here; use --device cpu or auto")
     return {"auto": "cuda" if torch.cuda.is_available() else "cpu"}.get(device, device)
 
 
 def processes() -> int:
-    """How many processes train together: one, unless torchrun says more."""
+    """Return the number of processes that train together: 1, or WORLD_SIZE under torchrun."""
     return int(os.environ.get("WORLD_SIZE", 1))
 
 
 def make_fabric(device: str, precision: Precision) -> Fabric:
-    """A launched Fabric; under torchrun one of several processes, else the only one.
+    """Return a launched Fabric: for one of several processes under torchrun, otherwise for a single process.
 
     Raises:
-        UserError: the device is not there.
+        UserError: the device is not available.
     """
-    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # which precision is used stands in config.json
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # config.json already records the precision
     kind = accelerator(device)
     if kind == "cpu":
         keep_freed_memory()
@@ -74,23 +74,25 @@ def make_fabric(device: str, precision: Precision) -> Fabric:
 
 
 def mean(fabric: Fabric, tensor: Tensor) -> Tensor:
-    """The mean of a tensor over the processes, in each of them."""
+    """Return the mean of a tensor over all processes; every process gets the result."""
     reduced = fabric.all_reduce(tensor, reduce_op="mean")
     assert isinstance(reduced, Tensor)
     return reduced
 
 
 def place(pixels: np.ndarray, labels: np.ndarray, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Training images, whole, on the device where they take less than a quarter of the free memory, else in reach."""
+    """Return all training images and labels as tensors, on the device if they need less than a quarter of its free
+    memory, otherwise on the CPU.
+    """
     free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else psutil.virtual_memory().available
-    where = device if pixels.nbytes < free / 4 else torch.device("cpu")
-    return torch.from_numpy(pixels).to(where), torch.from_numpy(labels).to(where)
+    target = device if pixels.nbytes < free / 4 else torch.device("cpu")
+    return torch.from_numpy(pixels).to(target), torch.from_numpy(labels).to(target)
 
 
 def faster_precision(device: str, build: Callable[[], Family], real: Tensor, labels: Tensor) -> Precision:
-    """Time a few steps of a throw-away copy in float32 and in bfloat16 autocast; the faster one.
+    """Return the faster precision, float32 or bfloat16 autocast, measured over a few steps of a throw-away copy.
 
-    build: makes the family on `device`; real: one batch (N, C, H, W) in [-1, 1]; labels: (N,).
+    build: makes the family on `device`; real: one batch (N, C, H, W) in [-1, 1]; labels: its classes, (N,).
     """
     seconds: dict[Precision, float] = {}
     precisions: tuple[Precision, ...] = ("32-true", "bf16-mixed")
@@ -104,6 +106,6 @@ def faster_precision(device: str, build: Callable[[], Family], real: Tensor, lab
             if device == "cuda":
                 torch.cuda.synchronize()
             family.step += 1
-            times.append(time.perf_counter() - start if step else float("inf"))  # the first one pays for set-up
+            times.append(time.perf_counter() - start if step else float("inf"))  # the first step includes set-up
         seconds[precision] = min(times)
     return min(precisions, key=lambda precision: seconds[precision])

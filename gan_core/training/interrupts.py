@@ -1,4 +1,4 @@
-"""What ends a training before its time: numbers that are not finite, a signal to stop, a process that is gone."""
+"""Early ends of a training: values that are not finite, a stop signal, a lost process."""
 
 import os
 import signal
@@ -19,16 +19,16 @@ from torch.nn.modules.module import register_module_forward_pre_hook
 
 from gan_core.errors import UserError
 
-OTHERS_SECONDS = 10.0  # after a signal, that other processes have to answer
-_SHARED = str(Path("torch", "distributed"))  # where a process is that waits for another one
+OTHERS_SECONDS = 10.0  # how long the other processes may take to answer after a signal
+_SHARED = str(Path("torch", "distributed"))  # a thread whose stack is in here waits for another process
 
 
 class Diverged(ArithmeticError):
-    """A loss, a gradient or a weight is no longer a finite number."""
+    """A loss, a gradient or a weight is not finite (NaN or infinity)."""
 
 
 class ProcessLost(UserError):
-    """Another of the processes that train one run together is gone."""
+    """Another process of the same training has ended."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -37,15 +37,15 @@ class ProcessLost(UserError):
 
     @staticmethod
     def is_behind(error: Exception) -> bool:
-        """Whether this is how talking to a process that is gone fails. Gloo's errors have no type of their own."""
+        """Return whether a lost process caused the error. Gloo's errors have no type of their own."""
         return isinstance(error, torch.distributed.DistError) or "gloo" in str(error)
 
 
 class FiniteCheck:
-    """Looks at what each step returns, a row of one value a column.
+    """Checks the values that each step returns, one per column.
 
-    Numbers on a processor are looked at once. To look at those of a graphics card is to wait for it: they are copied
-    while it goes on, and looked at when the next step is on its way.
+    Values on the CPU are checked at once. On a GPU that would force a wait, so the values are copied asynchronously and
+    checked during the next step.
     """
 
     def __init__(self, columns: tuple[str, ...]) -> None:
@@ -53,8 +53,12 @@ class FiniteCheck:
         self._copied: tuple[int, Tensor, torch.cuda.Event] | None = None
 
     def see(self, step: int, values: Tensor) -> None:
-        """Raises Diverged: these values (n,), or on a graphics card those of the step before, are not finite."""
-        earlier, self._copied = self._copied, None
+        """Check the values (n,) of a step; on a GPU, those of the previous step.
+
+        Raises:
+            Diverged: a value is not finite.
+        """
+        previous, self._copied = self._copied, None
         if values.device.type == "cuda":
             copy = values.to("cpu", non_blocking=True)
             arrived = torch.cuda.Event()
@@ -62,53 +66,59 @@ class FiniteCheck:
             self._copied = step, copy, arrived
         else:
             self.check(step, values)
-        if earlier is not None:
-            earlier[2].synchronize()
-            self.check(*earlier[:2])
+        if previous is not None:
+            previous[2].synchronize()
+            self.check(*previous[:2])
 
     def check(self, step: int, values: Tensor) -> None:
-        """Raises Diverged: one of the values (n,) of a step is not finite; the first is named."""
+        """Check the values (n,) of a step now.
+
+        Raises:
+            Diverged: a value is not finite; the message names the first column.
+        """
         if torch.isfinite(values).all():
             return
         first = self.columns[int(torch.isfinite(values).logical_not().nonzero()[0])]
-        raise Diverged(f"{first} is not a finite number at step {step}: try a lower learning rate (--set lr=...)")
+        raise Diverged(f"{first} is not finite at step {step}: try a lower learning rate (--set lr=...)")
 
 
-def exit_if_others_hang(say: Callable[[], None], is_open: Callable[[], bool]) -> None:
-    """After a signal: end this process where the others do not answer any more. say: called before.
+def exit_if_others_hang(report: Callable[[], None], is_open: Callable[[], bool]) -> None:
+    """End this process if the others have not answered for `OTHERS_SECONDS` after a signal.
 
-    A process that is killed mostly ends what the others share with it; one that hangs does not. So the main thread is
-    looked at: whether it has waited for another process all along.
+    report: called before the exit; is_open: whether the training still runs.
+
+    A killed process usually closes its connections, so the others fail at once. A process that hangs does not.
+    Therefore this function inspects the stack of the main thread: has it waited for another process the whole time?
     """
-    begun = time.monotonic()
+    waiting_since = time.monotonic()
     while is_open():
         frame = sys._current_frames().get(threading.main_thread().ident or 0)
         if not any(_SHARED in at.f_code.co_filename for at, _ in traceback.walk_stack(frame)):
-            begun = time.monotonic()
-        elif time.monotonic() - begun > OTHERS_SECONDS:
-            with suppress(UserError):  # a full disk must not keep it
-                say()
+            waiting_since = time.monotonic()
+        elif time.monotonic() - waiting_since > OTHERS_SECONDS:
+            with suppress(UserError):  # a full disk must not prevent the exit
+                report()
             os._exit(1)
         time.sleep(0.1)
 
 
 class Interrupted(Exception):
-    """What networks were computing was left, because it was asked to end."""
+    """The computation of a network was stopped on request."""
 
 
 @contextmanager
-def until(asked: Callable[[], bool]) -> Iterator[None]:
-    """Let networks compute until it is asked to end; a batch may take long, one of their layers does not.
+def until(stop_requested: Callable[[], bool]) -> Iterator[None]:
+    """Run the networks in the block until `stop_requested()` is true; it is checked before every layer.
 
     Raises:
-        Interrupted: it was asked.
+        Interrupted: a stop was requested.
     """
 
-    def look(*_: object) -> None:
-        if asked():
+    def check(*_: object) -> None:
+        if stop_requested():
             raise Interrupted
 
-    hook = register_module_forward_pre_hook(look)
+    hook = register_module_forward_pre_hook(check)
     try:
         yield
     finally:
@@ -116,46 +126,49 @@ def until(asked: Callable[[], bool]) -> Iterator[None]:
 
 
 class StopSignals:
-    """While open, SIGTERM and Ctrl-C ask for a clean end; a second one ends at once.
+    """Within the block, SIGTERM or Ctrl-C requests a clean stop; a second signal stops the process at once.
 
-    watch: called by a thread of its own at the first signal, and told whether this is still open. Python hears a signal
-    only between two operations, and one that waits for a process that is gone never ends.
+    request_stop: called with the reason. watch: called in a separate thread at the first signal; its argument returns
+    whether the block is still open. The thread is needed because Python handles a signal only between two operations,
+    and an operation that waits for a lost process never ends.
     """
 
-    def __init__(self, ask: Callable[[str], None], watch: Callable[[Callable[[], bool]], None] | None = None) -> None:
-        self.ask, self.watch = ask, watch
-        self.before: dict[int, Any] = {}
+    def __init__(
+        self, request_stop: Callable[[str], None], watch: Callable[[Callable[[], bool]], None] | None = None
+    ) -> None:
+        self.request_stop, self.watch = request_stop, watch
+        self.previous_handlers: dict[int, Any] = {}
         self._closing = ExitStack()
         self._open = True
 
     def __enter__(self) -> None:
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGTERM, signal.SIGINT):
-                self.before[number] = signal.signal(number, self._received)
+                self.previous_handlers[number] = signal.signal(number, self._received)
             if self.watch:
                 self._listen(self.watch)
 
     def _listen(self, watch: Callable[[Callable[[], bool]], None]) -> None:
-        here, there = socket.socketpair()
-        there.setblocking(False)
-        self._closing.callback(here.close)
-        self._closing.callback(there.close)
-        before = signal.set_wakeup_fd(there.fileno(), warn_on_full_buffer=False)
-        self._closing.callback(signal.set_wakeup_fd, before)
+        receiver, sender = socket.socketpair()
+        sender.setblocking(False)
+        self._closing.callback(receiver.close)
+        self._closing.callback(sender.close)
+        previous = signal.set_wakeup_fd(sender.fileno(), warn_on_full_buffer=False)
+        self._closing.callback(signal.set_wakeup_fd, previous)
 
         def listen() -> None:
             with suppress(OSError):
-                if here.recv(1):
+                if receiver.recv(1):
                     watch(lambda: self._open)
 
         threading.Thread(target=listen, daemon=True).start()
 
     def _received(self, number: int, frame: FrameType | None) -> None:
-        self.ask(f"stopped by {signal.Signals(number).name}")
-        signal.signal(number, self.before[number])
+        self.request_stop(f"stopped by {signal.Signals(number).name}")
+        signal.signal(number, self.previous_handlers[number])
 
     def __exit__(self, *_: object) -> None:
         self._open = False
         self._closing.close()
-        for number, handler in self.before.items():
+        for number, handler in self.previous_handlers.items():
             signal.signal(number, handler)

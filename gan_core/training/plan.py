@@ -1,4 +1,4 @@
-"""From what a user asks for to everything a run is made of: the data prepared, the settings run_config."""
+"""Plan a run: turn the user's options into a complete `RunConfig` and the prepared data."""
 
 import importlib.metadata
 import subprocess
@@ -28,10 +28,10 @@ from gan_core.version import __version__
 
 
 def plan(options: RunOptions) -> tuple[RunConfig, data.Prepared]:
-    """Prepare the data and write down everything that the run is made of.
+    """Prepare the data and return the run's configuration with it.
 
     Raises:
-        UserError: an unknown preset or setting, sizes that do not fit, data that cannot be read or is too little.
+        UserError: a preset or setting is unknown, sizes do not fit, or the data is unreadable or too small.
     """
     entry = find_preset(options.preset)
     image_size = entry.image_size if options.image_size is None else options.image_size
@@ -59,11 +59,11 @@ def plan(options: RunOptions) -> tuple[RunConfig, data.Prepared]:
         raise UserError(f"{source}: '{preset}' needs at least two classes, found one ({prepared.classes[0]})")
     precision, device = options.precision, options.device
     if precision == "auto" and devices.processes() > 1:
-        # Each would time for itself, and they must agree.
+        # Each process would measure on its own, and all must use the same precision.
         precision = "bf16-mixed" if devices.accelerator(device) == "cuda" else "32-true"
     if precision == "auto":
         precision = _time_precision(entry.family, config.to_dict(own), prepared, batch_size, device, translates)
-    found = {
+    derived = {
         "family": entry.family,
         "fingerprint": prepared.fingerprint,
         "classes": prepared.classes,
@@ -73,76 +73,91 @@ def plan(options: RunOptions) -> tuple[RunConfig, data.Prepared]:
         "traits": loading.traits(definition, own, entry),
         "preset": entry.name,
         "preview_inputs": inputs.check(options.preview_inputs),
-        "subject": input_check.subject(_some(prepared)),
+        "subject": input_check.subject(_sample(prepared)),
         "versions": {name: importlib.metadata.version(name) for name in ("torch", "numpy")} | {"ganray": __version__},
         "git_commit": _git_commit(),
     }
-    run_config = RunConfig(**options.recorded() | found)
+    run_config = RunConfig(**options.recorded() | derived)
     return run_config, prepared
 
 
 def _check(options: RunOptions, entry: Preset) -> None:
-    """Whether the preset can do what is asked; what only the data can tell comes later."""
+    """Check the options against the preset; checks that need the data come later.
+
+    Raises:
+        UserError: an option is out of range or does not apply to the preset.
+    """
     if options.image_size not in IMAGE_SIZES:
         raise UserError(f"--size {options.image_size}: choose one of {', '.join(map(str, IMAGE_SIZES))}")
     translates, known = entry.task == "translate", declared(type(options))
-    # Batch norm needs two pictures, a translator's instance norm one.
-    least = {name: one.least for name, one in known.items() if one.least} | {"batch_size": 1 if translates else 2}
-    for name, smallest in least.items():
-        if getattr(options, name) < smallest:
-            raise UserError(f"{known[name].flag} {getattr(options, name)} is too small: take {smallest} or more")
-    unfit = {"translate": f"'{entry.name}' does not translate", "pairs": f"'{entry.name}' learns from no pairs"}
-    for needs, said in unfit.items():
-        others = {name: one for name, one in known.items() if one.needs == needs}
-        strange = [one for one in others.values() if not serves(one, translates=translates, paired=entry.traits.paired)]
-        if strange and any(getattr(options, name) != one.default for name, one in others.items()):
-            flags = " and ".join(one.flag for one in strange)
-            raise UserError(f"{said}: {flags} {'are' if len(strange) > 1 else 'is'} for presets that do")
+    # Batch norm needs two images, the instance norm of a translator one.
+    minima = {name: one.least for name, one in known.items() if one.least} | {"batch_size": 1 if translates else 2}
+    for name, minimum in minima.items():
+        if getattr(options, name) < minimum:
+            raise UserError(f"{known[name].flag} {getattr(options, name)} is too small: use {minimum} or more")
+    reasons = {"translate": f"'{entry.name}' does not translate", "pairs": f"'{entry.name}' does not train on pairs"}
+    for needs, reason in reasons.items():
+        dependent = {name: one for name, one in known.items() if one.needs == needs}
+        unusable = [
+            one for one in dependent.values() if not serves(one, translates=translates, paired=entry.traits.paired)
+        ]
+        if unusable and any(getattr(options, name) != one.default for name, one in dependent.items()):
+            flags = " and ".join(one.flag for one in unusable)
+            raise UserError(f"{reason}: {flags} {'are' if len(unusable) > 1 else 'is'} for presets that do")
     if entry.traits.paired and options.preview_inputs.startswith("run:"):
         raise UserError(
-            f"--preview-inputs {options.preview_inputs}: '{entry.name}' shows pairs, and generated pictures have no "
-            "partner"
+            f"--preview-inputs {options.preview_inputs}: '{entry.name}' previews pairs, and generated images have no "
+            "partner: use held-out or phantom:"
         )
     if options.channels == 1 and phantom.in_colour(options.source):
         raise UserError(f"{options.source} is drawn in colour: add --channels 3")
 
 
-def _some(prepared: data.Prepared, count: int = 64) -> np.ndarray:
-    """A few training images, uint8 (n, C, S, S), from all over the set."""
+def _sample(prepared: data.Prepared, count: int = 64) -> np.ndarray:
+    """Return about `count` training images, uint8 (n, C, S, S), evenly spaced over the training set."""
     train = prepared.indices("train")
     return prepared.images[train[:: max(1, len(train) // count)]]
 
 
 def _of_domains(prepared: data.Prepared, options: RunOptions, paired: bool) -> data.Prepared:
-    """The images to train on; says how many have no partner, where one is needed."""
-    found = data.of_run(prepared, options, paired)
-    named = [prepared.classes.index(name) for name in options.domains]
-    alone = int(np.isin(prepared.labels, named).sum()) - len(found.names)
-    if alone:
-        print(f"{prepared.source}: {alone} pictures have no partner and are left out", file=sys.stderr)
-    return found
+    """Return the images of the two domains; print how many were left out because they have no partner."""
+    selected = data.of_run(prepared, options, paired)
+    domain_labels = [prepared.classes.index(name) for name in options.domains]
+    unpaired = int(np.isin(prepared.labels, domain_labels).sum()) - len(selected.names)
+    if unpaired:
+        print(f"{prepared.source}: {unpaired} images have no partner and are left out", file=sys.stderr)
+    return selected
 
 
-def _domains(asked: tuple[str, ...], prepared: data.Prepared) -> tuple[str, ...]:
-    """The two classes to translate between, A first."""
-    named = asked or prepared.classes
-    if len(named) != 2 or len(set(named)) != 2:
-        said = f"--domains {','.join(asked)}" if asked else f"{prepared.source} has {len(named)} classes"
-        raise UserError(f"{said}: name two, as in --domains A,B. Classes: {', '.join(prepared.classes)}")
-    return named
+def _domains(requested: tuple[str, ...], prepared: data.Prepared) -> tuple[str, ...]:
+    """Return the two classes to translate between, A first.
+
+    Raises:
+        UserError: there are not exactly two.
+    """
+    domains = requested or prepared.classes
+    if len(domains) != 2 or len(set(domains)) != 2:
+        reason = f"--domains {','.join(requested)}" if requested else f"{prepared.source} has {len(domains)} classes"
+        raise UserError(f"{reason}: name two, as in --domains A,B. Classes: {', '.join(prepared.classes)}")
+    return domains
 
 
 def _check_counts(prepared: data.Prepared, batch_size: int, translates: bool) -> None:
-    """Enough training images for one batch: of each domain where they are paired."""
+    """Check that the training images fill one batch; for a translator, in each domain.
+
+    Raises:
+        UserError: there are too few.
+    """
     counts = prepared.counts()["train"]
-    for where, count in counts.items() if translates else ((prepared.source, sum(counts.values())),):
+    for name, count in counts.items() if translates else ((prepared.source, sum(counts.values())),):
         if count < batch_size:
-            raise UserError(f"{where}: {count} training images are too few for --batch-size {batch_size}: lower it")
+            raise UserError(f"{name}: {count} training images are too few for --batch-size {batch_size}: lower it")
 
 
 def _time_precision(
     family: str, settings: dict[str, Any], prepared: data.Prepared, batch_size: int, device: str, translates: bool
 ) -> devices.Precision:
+    """Return the faster precision for this family, batch size and device."""
     name = devices.accelerator(device)
     shape = (prepared.channels, prepared.size, prepared.size)
     train = prepared.indices("train")
@@ -157,27 +172,30 @@ def _time_precision(
 
 
 def cost(preset: str, image_size: int | None = None, channels: int = 1, settings: Sequence[str] = ()) -> float:
-    """Floating-point operations of a training step, for each of its pictures: what makes one run longer than another.
+    """Return the floating-point operations of a training step per image, the measure of how long a run takes.
 
-    Of a step that pays its gradient penalty, where not every one does; that is up to a fifth more than the mean.
+    If only some steps compute the gradient penalty, the measured step does; its cost is up to a fifth above the mean.
 
     Raises:
-        UserError: an unknown preset or setting, or a size that does not fit.
+        UserError: a preset or setting is unknown, or the image size does not fit.
     """
     entry = find_preset(preset)
     size = entry.image_size if image_size is None else image_size
     definition = loading.load_family(entry.family)
     own = config.to_dict(config.parse_settings(definition.config, definition.presets[entry.name], list(settings)))
-    # One image of each class is a translator's pair. Of more, a penalty that only a part pays has its part.
+    # One image of each class is a translator's pair. Of eight images, a penalty on a part of the batch has its part.
     labels = torch.arange(2).repeat_interleave(1 if entry.task == "translate" else 4)
-    with torch.random.fork_rng(devices=[]), _Counted() as counted:
+    with torch.random.fork_rng(devices=[]), _FlopCounter() as counter:
         family = loading.build(entry.family, own, (channels, size, size), 2).place("cpu")
         family.train_step(torch.rand(len(labels), channels, size, size) * 2 - 1, labels)
-    return counted.operations / len(labels)
+    return counter.operations / len(labels)
 
 
-class _Counted(TorchDispatchMode):
-    """Counts what convolutions and matrix products do. Torch's own counter cannot follow a gradient of a gradient."""
+class _FlopCounter(TorchDispatchMode):
+    """Counts the operations of convolutions and matrix products.
+
+    Torch's own counter does not support the gradient of a gradient.
+    """
 
     operations = 0
 
@@ -189,7 +207,7 @@ class _Counted(TorchDispatchMode):
 
 
 def _git_commit() -> str | None:
-    """The commit of the code that trains, where it lies in a git checkout."""
+    """Return the git commit of this package, or None if it is not in a git checkout."""
     command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False)

@@ -1,23 +1,23 @@
-"""Which images a step trains on: drawn by index from (seed, step) alone, so that a resumed run sees the same ones."""
+"""Batches: the images of each step depend on (seed, step) only, so that a resumed run trains on the same ones."""
 
 import numpy as np
 
 Labelled = tuple[np.ndarray, np.ndarray]  # images uint8 (N, C, H, W), labels (N,)
-_ORDER = 2  # the stream of randomness that orders of images come from
+_ORDER = 2  # random stream of the image orders
 
 
 def mix(stream: int, *numbers: int) -> int:
-    """A 63-bit seed for one stream of randomness at one place."""
+    """Return a 63-bit seed for a random stream, given numbers such as the run's seed and the step."""
     return int(np.random.SeedSequence((stream, *numbers)).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
 class Batches:
-    """Goes through the training images once an epoch, in an order that the seed and the epoch decide.
+    """Visits every training image once per epoch, in an order that depends on the seed and the epoch.
 
-    labels: (N,) int64; count: images a step, over all processes. by_domain: for a translator, `count` images of each of
-    the two domains a step, the first half of a batch from domain 0. An epoch then lasts as long as the larger domain;
-    the smaller one begins again in a new order. paired: image k of the one domain belongs to image k of the other,
-    and both domains are gone through in one order.
+    labels: classes, int64 (N,). count: images per step, over all processes. by_domain: for a translator, `count` images
+    of each of the two domains per step; the first half of a batch comes from domain 0. An epoch then covers the larger
+    domain, and the smaller one repeats in a new order. paired: image k of one domain belongs to image k of the other,
+    and both domains use the same order.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class Batches:
         self._epoch = -1
 
     def choose(self, step: int, rank: int = 0, processes: int = 1) -> np.ndarray:
-        """Indices of the images of a step: this process's share of them, the same number from each domain."""
+        """Return this process's share of the image indices of a step, with the same number from each domain."""
         epoch, place = divmod(step, self.steps_per_epoch)
         if epoch != self._epoch:
             self._orders, self._epoch = [self._order(group, epoch) for group in range(len(self.groups))], epoch

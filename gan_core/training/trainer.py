@@ -1,10 +1,10 @@
-"""The one training loop; it names no family.
+"""The training loop of every family.
 
     python -m gan_core train dcgan --data phantom:cxr
 
-All randomness of a step comes from (seed, step): a run that was killed and resumed from a checkpoint goes through the
-same numbers as one that was not. Reports and checkpoints stand before the step, so that the first and the last share
-the code of all others.
+All randomness of a step comes from (seed, step), so a run resumed from a checkpoint draws the same numbers as an
+uninterrupted one. The loop logs and saves before each step, so that the first and the last step need no code of their
+own.
 """
 
 import contextlib
@@ -38,16 +38,17 @@ from gan_core.training.previews import generators, translators
 from gan_core.training.previews import inputs as preview_inputs
 from gan_core.training.sampler import Batches, Labelled, mix
 
-_INITIAL, _STEP = range(2)  # streams of randomness
-_CHECKPOINT_SECONDS, _STATUS_SECONDS = 120.0, 1.0  # that a run goes on between checkpoints, and words of its status
-_LAST_SECONDS = 3.0  # after a signal, in which more is begun than the checkpoint
+_INITIAL, _STEP = range(2)  # random streams
+_CHECKPOINT_SECONDS, _STATUS_SECONDS = 120.0, 1.0  # between two checkpoints, and between two writes of status.json
+_LAST_SECONDS = 3.0  # after a stop signal, for the final weights; only the checkpoint is always written
 
 
 def train(run_config: RunConfig, prepared: data.Prepared, name: str, root: Path, device: str = "auto") -> Run:
-    """Train a new run from first to last epoch; see `plans.plan` for its config.
+    """Train a new run from the first to the last epoch; `plan.plan` makes its config.
 
     Raises:
-        UserError: the name is taken or the folder cannot be written. Diverged: a loss is no longer finite.
+        UserError: the name is taken, or the folder cannot be written.
+        Diverged: a loss, a gradient or a weight is not finite.
     """
     fabric = devices.make_fabric(device, run_config.precision)
     writer = RunWriter.create(root, name, run_config) if fabric.is_global_zero else None
@@ -60,11 +61,12 @@ def train(run_config: RunConfig, prepared: data.Prepared, name: str, root: Path,
 
 
 def resume(run: Run, device: str = "auto") -> Run:
-    """Go on from a run's newest complete checkpoint; a run that ended before its first one begins again.
+    """Resume a run from its newest undamaged checkpoint; a run without any checkpoint yet starts again.
 
     Raises:
-        UserError: its checkpoints are gone or damaged, its data has changed, it is finished, or another process trains
-            it. Diverged: a loss is no longer finite.
+        UserError: the checkpoints are missing or damaged, the data has changed, the run is finished, or another process
+            trains it.
+        Diverged: a loss, a gradient or a weight is not finite.
     """
     run_config = run.config()
     fabric = devices.make_fabric(device, run_config.precision)
@@ -95,7 +97,7 @@ def resume(run: Run, device: str = "auto") -> Run:
 
 
 class Trainer:
-    """One run: its family, its data on the device, its place in time."""
+    """The training of one run: its family, its data on the device, its progress."""
 
     def __init__(
         self, run_config: RunConfig, prepared: data.Prepared, fabric: Fabric, writer: RunWriter | None, root: Path
@@ -111,7 +113,7 @@ class Trainer:
         )
         if fabric.world_size > 1:
             self.family.join(lambda tensor: devices.mean(fabric, tensor), (fabric.global_rank, fabric.world_size))
-        self.watch = FiniteCheck(self.family.columns)
+        self.finite_check = FiniteCheck(self.family.columns)
         self.pixels, self.labels = devices.place(*_part(prepared, "train"), fabric.device)
         self.preview = self._fix_inputs(prepared, root)
         self.adapt = ada.after_step(self.family, self.pixels, self.labels, _part(prepared, "val"), run_config)
@@ -119,7 +121,7 @@ class Trainer:
         self.batches = Batches(_part(prepared, "train")[1], run_config.batch_size, run_config.seed, *of_domains)
         self.steps_per_epoch = self.batches.steps_per_epoch
         self.last_step = self.family.steps = self.steps_per_epoch * run_config.epochs
-        self.seconds = 0.0  # trained so far, earlier starts counted in
+        self.seconds = 0.0  # trained so far, including the time before a resume
         self.rows: list[tuple[int, float, Tensor]] = []
         self.stop_requested: str | None = None
         self.stop_by = math.inf
@@ -135,11 +137,11 @@ class Trainer:
         return translators.fix_inputs(self.family, train, held_out, seed, inputs)
 
     def restore(self, run: Run) -> None:
-        """Take over the newest complete checkpoint and cut the tables back to what it knows."""
-        if run.checkpoints() or (run.folder / METRICS).exists():  # the first checkpoint stands before the first row
+        """Load the newest undamaged checkpoint, and remove the rows and images of later steps."""
+        if run.checkpoints() or (run.folder / METRICS).exists():  # the first checkpoint is older than the first row
             path, tensors, header, damaged = checkpoints.newest(run)
             for line in damaged:
-                self.fabric.print(f"warning: {line}; going back to {path.name}")
+                self.fabric.print(f"warning: {line}; resuming from {path.name}")
             tensor_files.check_fit(self.family.expected_state(header["step"]), tensors, path)
             with torch.no_grad():
                 self.family.load_training_state(tensors, header["optimizers"])
@@ -156,11 +158,11 @@ class Trainer:
             self.writer.keep_samples(self.family.step // self.steps_per_epoch)
 
     def run(self) -> None:
-        """Train to the end, or until a signal asks to stop; status.json says which."""
+        """Train to the end or until a stop signal; status.json records which."""
         started = time.perf_counter() - self.seconds
         shared = self.writer and self.fabric.world_size > 1
-        watch = partial(exit_if_others_hang, self._say_process_lost) if shared else None
-        with StopSignals(self._ask_to_stop, watch), self._progress() as bar:
+        watch = partial(exit_if_others_hang, self._report_process_lost) if shared else None
+        with StopSignals(self._request_stop, watch), self._progress() as bar:
             self.family.train()
             self.family.averages.eval()
             self._status("running")
@@ -170,13 +172,13 @@ class Trainer:
                     step = self.family.step
                     self.seconds = time.perf_counter() - started
                     done = step == self.last_step
-                    ends = done or self._agree(self.stop_requested is not None)
+                    ends = done or self._any_process(self.stop_requested is not None)
                     at_preview = self._preview_due()
                     if at_preview or done or step % self.config.log_every == 0:
                         self._flush()
                     if at_preview and not self._preview():
                         done, ends = False, True
-                    if at_preview or ends or self._agree(time.perf_counter() - last_saved > _CHECKPOINT_SECONDS):
+                    if at_preview or ends or self._any_process(time.perf_counter() - last_saved > _CHECKPOINT_SECONDS):
                         self._save()
                         last_saved = time.perf_counter()
                     if ends:
@@ -193,14 +195,14 @@ class Trainer:
                 lost = self.family.reduce is not None and ProcessLost.is_behind(error)
                 saved = f"the last complete checkpoint is of step {self.saved_step}"
                 reason = f"{ProcessLost() if lost else error}; {saved if self.saved_step >= 0 else 'no checkpoint yet'}"
-                with contextlib.suppress(UserError):  # a full disk may be why we are here
+                with contextlib.suppress(UserError):  # a full disk may be the cause
                     self._status("stopped" if lost else "failed", reason)
                 if lost:
                     raise ProcessLost from error
                 raise
 
     def _step(self) -> None:
-        """One batch through the family's `train_step`, with the randomness of (seed, step)."""
+        """Run the family's `train_step` on one batch, with the random numbers of (seed, step)."""
         family, run_config = self.family, self.config
         index = torch.from_numpy(self.batches.choose(family.step, *family.share)).to(self.pixels.device)
         real = images.to_float(self.pixels[index].to(self.fabric.device))
@@ -215,10 +217,10 @@ class Trainer:
 
         values = torch.stack([scalars[column] for column in family.columns])
         self.rows.append((family.step, time.perf_counter() - start, values))
-        self.watch.see(family.step, values)
+        self.finite_check.see(family.step, values)
 
     def _flush(self) -> None:
-        """Write one row: the means over the steps since the last one."""
+        """Write one row of metrics.csv: the means over the steps since the last row."""
         if not self.rows:
             return
         self._check_rows()
@@ -236,25 +238,26 @@ class Trainer:
         self.rows.clear()
 
     def _check_rows(self) -> None:
-        """Nothing is written down, and no checkpoint made, before it is known to be finite; all processes agree."""
+        """Check the pending values before they are logged or saved; average them over the processes first."""
         if self.rows and self.family.reduce is not None:
             means = self.family.reduce(torch.stack([row[2] for row in self.rows]))
             self.rows = [(step, time_, mean) for (step, time_, _), mean in zip(self.rows, means, strict=True)]
         for step, _, values in self.rows:
-            self.watch.check(step, values)
+            self.finite_check.check(step, values)
 
     def _preview_due(self) -> bool:
         epoch, place = divmod(self.family.step, self.steps_per_epoch)
         return place == 0 and (epoch % self.config.preview_every == 0 or epoch == self.config.epochs)
 
     def _preview(self) -> bool:
-        """Samples of the fixed latents and a row of epochs.csv; only the writing process looks. Returns whether it was
-        done: one that a signal cuts short is made when the run is resumed.
+        """Save the samples of the fixed latents and a row of epochs.csv; only the writing process does.
+
+        Returns whether the preview is complete. A preview that a signal interrupts is made again on resume.
         """
         if not self.writer:
             return True
         epoch = self.family.step // self.steps_per_epoch
-        # Of several processes, the others would wait for one that leaves a preview.
+        # With several processes, the others would wait for the one that left its preview.
         alone = self.fabric.world_size == 1
         try:
             with self.fabric.autocast(), until(lambda: alone and self.stop_requested is not None):
@@ -275,7 +278,7 @@ class Trainer:
             if wrong := tensor_files.not_finite(tensors):
                 raise Diverged(f"'{wrong}' is not finite at step {step}: try a lower learning rate (--set lr=...)")
             header = {"step": step, "seconds": self.seconds, "optimizers": numbers}
-            # The steps since the last row go along: the next row is the same whether the run was cut here or not.
+            # Save the steps since the last row as well, so that the next row is the same after a resume.
             header["pending"] = [(step, seconds, values.tolist()) for step, seconds, values in self.rows]
             self.writer.sync_tables()
             tensor_files.save(self.writer.checkpoint_path(step), tensors, header)
@@ -283,7 +286,10 @@ class Trainer:
         self.saved_step = step
 
     def _finish(self, done: bool) -> None:
-        """Weights, GIF and the last status; a signal does not wait for weights whose statistics take long."""
+        """Write the weights, the GIF and the final status.
+
+        After a stop signal, weights whose batch-norm statistics take too long are not written.
+        """
         if not self.writer:
             return
         try:
@@ -333,19 +339,21 @@ class Trainer:
             device=str(self.fabric.device),
         )
 
-    def _ask_to_stop(self, reason: str) -> None:
+    def _request_stop(self, reason: str) -> None:
         self.stop_requested, self.stop_by = reason, time.perf_counter() + _LAST_SECONDS
 
-    def _say_process_lost(self) -> None:
+    def _report_process_lost(self) -> None:
         self._status("stopped", f"{ProcessLost()}; the last complete checkpoint is of step {self.saved_step}")
 
-    def _agree(self, wish: bool) -> bool:
-        """Whether a process wishes so. Several ask each other every `log_every` steps: all stop and save together, or
-        one would wait for the others for ever.
+    def _any_process(self, condition: bool) -> bool:
+        """Return whether the condition holds in any process.
+
+        Several processes compare only every `log_every` steps. All must stop and save together, or one would wait for
+        the others forever.
         """
         if self.family.reduce is None or self.family.step % self.config.log_every:
-            return wish and self.family.reduce is None
-        return bool(self.family.reduce(torch.tensor(float(wish), device=self.fabric.device)) > 0)
+            return condition and self.family.reduce is None
+        return bool(self.family.reduce(torch.tensor(float(condition), device=self.fabric.device)) > 0)
 
 
 def _part(prepared: data.Prepared, split: str) -> Labelled:

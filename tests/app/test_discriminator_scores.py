@@ -134,7 +134,7 @@ def test_a_picture_that_shows_something_else_is_doubted() -> None:
 
 
 def test_a_file_that_is_no_picture_is_refused() -> None:
-    with pytest.raises(UserError, match=r"notes\.png: not a picture"):
+    with pytest.raises(UserError, match=r"notes\.png: not a readable image"):
         discriminator_scores.decoder().decode(b"nothing of the kind", "notes.png")
 
 

@@ -42,7 +42,7 @@ def test_a_translation_is_shown_without_a_way_back(models: ModelCache) -> None:
     assert "from disc to bar" in shown.side
     assert not shown.message
     refused = list(translate(models, [Upload("a.png", content.getvalue())], "cut", "disc", insist=True))[-1]
-    assert "goes one way, from &#x27;disc&#x27; to &#x27;bar&#x27;" in refused.message
+    assert "translates one way, from &#x27;disc&#x27; to &#x27;bar&#x27;" in refused.message
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,7 @@ def test_what_does_not_belong_what_is_broken_and_what_is_pasted(page: Page, live
     broken = tmp_path / "report.png"
     broken.write_bytes(b"%PDF-1.7 a report under a picture's name")
     field.set_input_files(broken)
-    expect(frame.get_by_text("not a picture that can be read")).to_be_visible()
+    expect(frame.get_by_text("not a readable image")).to_be_visible()
     expect(frame.locator(".wipe")).to_have_count(0)
     frame.locator(".ganray-examples button").locator("visible=true").first.click()
     expect(frame.locator(".wipe")).to_have_count(1)

@@ -132,7 +132,7 @@ def test_a_fault_of_ours_on_the_command_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for error, words, code in (
-        (RuntimeError("the flux\ncapacitor"), "error: a fault of the program (RuntimeError: the flux capacitor)", 1),
+        (RuntimeError("the flux\ncapacitor"), "error: internal error (RuntimeError: the flux capacitor)", 1),
         (MemoryError(), "error: not enough memory: use a smaller --batch-size", 1),
         (PermissionError(13, "Permission denied", "/x/y"), "error: /x/y: Permission denied", 2),
         (KeyboardInterrupt(), "stopped", 130),

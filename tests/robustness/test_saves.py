@@ -156,7 +156,7 @@ def test_a_run_with_a_damaged_newest_checkpoint_resumes_bit_identical(how: str, 
     code, said = resume(stopped)
     assert code == 0, said
     assert f"{newest} is damaged" in said
-    assert f"going back to {before.name}" in said
+    assert f"resuming from {before.name}" in said
     assert newest.with_suffix(".damaged").exists()
     newest.with_suffix(".damaged").unlink()
     assert_same_run(Run(root / "whole"), stopped)

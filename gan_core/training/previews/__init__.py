@@ -1,1 +1,1 @@
-"""What a training shows every few epochs, and what it measures then."""
+"""Previews: the sample images and measurements of a training, every few epochs."""

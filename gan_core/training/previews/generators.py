@@ -1,6 +1,6 @@
-"""What is looked at every few epochs: the same latents each time, held-out images, and how diverse the samples are.
+"""Previews of a generator: samples of the fixed latents, their diversity, and the discriminator's logits.
 
-Nothing here draws a random number that training would have drawn, or leaves a weight changed.
+A preview uses none of training's random numbers and leaves the weights unchanged.
 """
 
 from dataclasses import dataclass
@@ -16,36 +16,36 @@ from gan_core.training.previews.statistics import diversity, histogram, memory
 from gan_core.training.sampler import Labelled
 
 GRID_IMAGES = 16
-_SCORED_IMAGES = 256  # real, held-out and generated images that are scored and compared
+_SCORED_IMAGES = 256  # real images, and as many held-out and generated ones
 _BATCH = 128
 
 
 @dataclass(frozen=True)
 class GeneratorPreview:
-    """The same inputs for a whole run, on the family's device."""
+    """The fixed inputs of all previews of a run, on the family's device; images are in [-1, 1]."""
 
-    z: Tensor  # (_SCORED_IMAGES, latent_size), the first GRID_IMAGES of them shown
+    z: Tensor  # (_SCORED_IMAGES, latent_size); the grid shows the first GRID_IMAGES
     labels: Tensor  # (_SCORED_IMAGES,)
-    grid_labels: Tensor  # (GRID_IMAGES,) the classes in order, in equal shares
-    real: Tensor  # (n, C, H, W) training images
+    grid_labels: Tensor  # (GRID_IMAGES,), the classes in order, in equal shares
+    real: Tensor  # (n, C, H, W), training images
     real_labels: Tensor
-    held_out: Tensor  # (n, C, H, W) images that no network trains on
+    held_out: Tensor  # (n, C, H, W), images that no network trains on
     held_out_labels: Tensor
-    batch_norm: Tensor  # (BATCH_NORM_IMAGES, C, H, W) training images
+    batch_norm: Tensor  # (BATCH_NORM_IMAGES, C, H, W), training images
     batch_norm_labels: Tensor
 
     def refresh(self, family: Family) -> None:
-        """Bring the averages' batch norms up to date."""
+        """Update the batch-norm statistics of the averaged (EMA) networks."""
         family.refresh_averages(self.batch_norm, self.batch_norm_labels)
 
     def look(self, family: Family) -> tuple[np.ndarray, dict[str, Any]]:
-        """The grid of the fixed latents, uint8 (height, width, C), and the columns of epochs.csv."""
+        """Return the grid of the fixed latents, uint8 (height, width, C), and the values of a row of epochs.csv."""
         self.refresh(family)
         with family.evaluating():
-            shown = family.sample(self.z[:GRID_IMAGES], self.grid_labels)
+            grid = family.sample(self.z[:GRID_IMAGES], self.grid_labels)
             pairs = zip(self.z.split(_BATCH), self.labels.split(_BATCH), strict=True)
             samples = torch.cat([family.sample(z, labels).float() for z, labels in pairs])
-            scores = self._judged(family, samples) if family.has_discriminator else {}
+            scores = self._logits(family, samples) if family.has_discriminator else {}
         row: dict[str, Any] = {"diversity/samples": diversity(samples), "diversity/data": diversity(self.real)}
         if scores:
             held_out = scores["held_out"] > losses.boundary(family.objective)
@@ -54,13 +54,13 @@ class GeneratorPreview:
                 "accuracy/d_held_out": float(held_out.mean()) if len(held_out) else float("nan"),
                 "memory/d": memory(scores["real"], scores["held_out"], *labels),
             } | row
-        return images.grid(images.to_uint8(shown)), row | {f"scores/{k}": histogram(v) for k, v in scores.items()}
+        return images.grid(images.to_uint8(grid)), row | {f"scores/{k}": histogram(v) for k, v in scores.items()}
 
-    def _judged(self, family: Family, samples: Tensor) -> dict[str, np.ndarray]:
-        """The discriminator's logits of real, held-out and generated images.
+    def _logits(self, family: Family, samples: Tensor) -> dict[str, np.ndarray]:
+        """Return the discriminator's logits of the real, held-out and generated images, (n,) each.
 
-        Nothing in a relativistic loss holds logits in place, so that what follows them in training (`r3gan.score`) lags
-        behind: there they are told from half-way between the real and the generated ones of a class.
+        A relativistic loss fixes no absolute level of the logits, and the level that training tracks (`r3gan.score`)
+        lags behind. Such logits are centred, per class, on the midpoint of the real and the generated mean.
         """
         found = {
             "real": _scores(family, self.real, self.real_labels),
@@ -70,18 +70,19 @@ class GeneratorPreview:
         if not objectives.find(family.objective).pairs:
             return found
         labels = {"real": self.real_labels, "held_out": self.held_out_labels, "generated": self.labels}
-        own = {name: each.cpu().numpy() for name, each in labels.items()}
-        middle = np.zeros(family.classes)
+        classes = {name: each.cpu().numpy() for name, each in labels.items()}
+        midpoint = np.zeros(family.classes)
         for label in range(family.classes):
-            sides = [found[name][own[name] == label] for name in ("real", "generated")]
-            middle[label] = np.mean([side.mean() for side in sides]) if all(map(len, sides)) else 0.0
-        return {name: values - middle[own[name]] for name, values in found.items()}
+            sides = [found[name][classes[name] == label] for name in ("real", "generated")]
+            midpoint[label] = np.mean([side.mean() for side in sides]) if all(map(len, sides)) else 0.0
+        return {name: values - midpoint[classes[name]] for name, values in found.items()}
 
 
 def fix_inputs(family: Family, train: Labelled, held_out: Labelled, seed: int) -> GeneratorPreview:
-    """Choose the inputs of all previews from (images uint8 (N, C, H, W), labels (N,)) and the run's seed.
+    """Choose the inputs of all previews of a run.
 
-    The latents depend on the seed alone, so that runs of one seed show the same ones.
+    train, held_out: images uint8 (N, C, H, W) and labels (N,). The latents depend on the seed only, so runs with the
+    same seed use the same ones.
     """
 
     def choose(part: Labelled, count: int, repeat: bool = False) -> tuple[Tensor, Tensor]:
@@ -97,7 +98,7 @@ def fix_inputs(family: Family, train: Labelled, held_out: Labelled, seed: int) -
     real, real_labels = choose(train, _SCORED_IMAGES)
     held, held_labels = choose(held_out, _SCORED_IMAGES)
     many, many_labels = choose(train, BATCH_NORM_IMAGES, repeat=True)
-    drawn = np.random.default_rng(seed).choice(train[1], _SCORED_IMAGES)  # classes in the data's proportions
+    drawn = np.random.default_rng(seed).choice(train[1], _SCORED_IMAGES)  # follows the class proportions of the data
     return GeneratorPreview(
         z=torch.randn(_SCORED_IMAGES, family.latent_size, generator=generator).to(family.device),
         labels=torch.from_numpy(drawn).to(family.device),
@@ -112,6 +113,7 @@ def fix_inputs(family: Family, train: Labelled, held_out: Labelled, seed: int) -
 
 
 def _scores(family: Family, pictures: Tensor, labels: Tensor, z: Tensor | None = None) -> np.ndarray:
+    """Return the discriminator's logits (n,) of images (n, C, H, W), computed in batches."""
     if not len(pictures):
         return np.empty(0)
     codes = [None] * len(labels.split(_BATCH)) if z is None else z.split(_BATCH)

@@ -1,7 +1,7 @@
-"""The pictures that a translator shows its progress on, fixed for the whole run.
+"""The fixed inputs of a translator's previews.
 
-A translated picture is nearly a copy of its input: previews of real images are private to the machine. What may be
-shown around starts from synthetic inputs: drawn ones (`phantom:cxr`) or those of a trained generator (`run:NAME`).
+A translated image is nearly a copy of its input, so previews of real images stay private to the machine. Previews that
+may be shared need synthetic inputs: phantoms (`phantom:cxr`) or images of a trained generator (`run:NAME`).
 """
 
 from pathlib import Path
@@ -15,39 +15,43 @@ from gan_core.errors import UserError
 from gan_core.runs import find_run
 
 HELD_OUT = "held-out"
-_FIRST_SEED = 10**15  # of drawn bodies; no phantom source reaches so far
-_TRUNCATION = 0.7  # of a generator's latents: usual pictures show best what a translator does
+_FIRST_SEED = 10**15  # of the phantoms; no phantom data set uses seeds this large
+_TRUNCATION = 0.7  # of the generator's latents; typical images show best what a translator does
 
 
 def check(text: str) -> str:
-    """The text, if it says where inputs can come from; else UserError."""
+    """Return the text if it names a source of inputs.
+
+    Raises:
+        UserError: it does not.
+    """
     if text == HELD_OUT or text.startswith(("phantom:", "run:")):
         return text
-    raise UserError(f"--preview-inputs '{text}': say {HELD_OUT}, phantom:cxr, phantom:mri, or run:NAME of a generator")
+    raise UserError(f"--preview-inputs '{text}': use {HELD_OUT}, phantom:cxr, phantom:mri, or run:NAME of a generator")
 
 
 def are_private(run_config: RunConfig) -> bool:
-    """Whether the previews show real images, or what a translator made of them."""
+    """Return whether the previews show real images or translations of them."""
     return run_config.preview_inputs == HELD_OUT and not run_config.source.startswith("phantom:")
 
 
 def make(run_config: RunConfig, root: Path, count: int) -> np.ndarray | None:
-    """Synthetic inputs uint8 (2 * count, C, S, S), domain A's first; None where held-out images are the inputs.
+    """Return synthetic inputs, uint8 (2 * count, C, S, S), domain A first; None if held-out images are the inputs.
 
     Raises:
-        UserError: the generator is missing or broken, or what is asked draws no such class as a domain's name.
+        UserError: the generator is missing or damaged, or the source has no class with a domain's name.
     """
     kind, _, rest = run_config.preview_inputs.partition(":")
     if kind == "phantom":
-        drawn = [_drawn(rest, domain, run_config, count) for domain in run_config.domains]
+        parts = [_phantoms(rest, domain, run_config, count) for domain in run_config.domains]
     elif kind == "run":
-        drawn = [_generated(rest, domain, run_config, root, count) for domain in run_config.domains]
+        parts = [_generated(rest, domain, run_config, root, count) for domain in run_config.domains]
     else:
         return None
-    return np.concatenate(drawn)
+    return np.concatenate(parts)
 
 
-def _drawn(kind: str, domain: str, run_config: RunConfig, count: int) -> np.ndarray:
+def _phantoms(kind: str, domain: str, run_config: RunConfig, count: int) -> np.ndarray:
     label = _match(domain, tuple(phantom.drawer(kind).CLASSES), f"phantom:{kind}")
     size, channels = run_config.image_size, run_config.channels
     return np.stack(
@@ -56,14 +60,14 @@ def _drawn(kind: str, domain: str, run_config: RunConfig, count: int) -> np.ndar
 
 
 def _generated(name: str, domain: str, run_config: RunConfig, root: Path, count: int) -> np.ndarray:
-    from gan_core import inference  # torch is not needed for drawn inputs
+    from gan_core import inference  # imports torch, which phantoms do not need
 
     model = inference.load(find_run(name, root))
     config = model.config
     if (config.image_size, config.channels) != (run_config.image_size, run_config.channels):
         raise UserError(
-            f"--preview-inputs run:{name} makes {config.image_size} px pictures of {config.channels} channels, "
-            f"this run takes {run_config.image_size} px and {run_config.channels}: choose another"
+            f"--preview-inputs run:{name} generates images of {config.image_size} px with {config.channels} channels, "
+            f"but this run needs {run_config.image_size} px and {run_config.channels}: choose another"
         )
     label = _match(domain, model.classes, f"run '{name}'")
     pictures, _ = model.generate(count, label=label, seed=run_config.seed, truncation=_TRUNCATION)
@@ -71,8 +75,12 @@ def _generated(name: str, domain: str, run_config: RunConfig, root: Path, count:
 
 
 def _match(domain: str, classes: tuple[str, ...], where: str) -> str:
-    """The class that has the domain's name, in whatever case."""
+    """Return the class with the domain's name, ignoring case.
+
+    Raises:
+        UserError: there is none.
+    """
     for name in classes:
         if name.lower() == domain.lower():
             return name
-    raise UserError(f"--preview-inputs: {where} draws no class '{domain}', only {', '.join(classes) or 'one'}")
+    raise UserError(f"--preview-inputs: {where} has no class '{domain}', only {', '.join(classes) or 'one'}")

@@ -1,6 +1,6 @@
-"""What is looked at every few epochs of a translator: the same inputs each time, and how it does on held-out images.
+"""Previews of a translator: translations of the fixed inputs, and errors and logits on held-out images.
 
-Nothing here draws a random number that training would have drawn, or leaves a weight changed.
+A preview uses none of training's random numbers and leaves the weights unchanged.
 """
 
 from dataclasses import dataclass
@@ -15,52 +15,52 @@ from gan_core.families.base import Family
 from gan_core.training.previews.statistics import histogram, memory
 from gan_core.training.sampler import Labelled
 
-ROWS = 4  # inputs shown of each domain
-_SCORED_IMAGES = 16  # of each domain, training and held-out
+ROWS = 4  # inputs per domain
+_SCORED_IMAGES = 16  # per domain, of the training and of the held-out images
 _BATCH = 4
 
 
 @dataclass(frozen=True)
 class TranslatorPreview:
-    """The same inputs for a whole run, on the family's device; domain A's first, then as many of domain B."""
+    """The fixed inputs of all previews of a run, in [-1, 1] on the family's device; domain A, then as many of B."""
 
-    shown: Tensor  # (2 * ROWS, C, H, W)
-    real: Tensor  # (2 n, C, H, W) training images
-    held_out: Tensor  # (2 m, C, H, W) images that no network trains on; none where a domain has none
+    grid_inputs: Tensor  # (2 * ROWS, C, H, W)
+    real: Tensor  # (2 n, C, H, W), training images
+    held_out: Tensor  # (2 m, C, H, W), images that no network trains on; empty if a domain has none
 
     def refresh(self, family: Family) -> None:
-        """Translators have no batch norm whose statistics an average would need."""
+        """Do nothing: translators have no batch-norm statistics to update."""
 
     def look(self, family: Family) -> tuple[np.ndarray, dict[str, Any]]:
-        """The sheet, uint8 (height, width, C), and the columns of epochs.csv.
+        """Return the sheet, uint8 (height, width, C), and the values of a row of epochs.csv.
 
-        A row of the sheet is input, translation and a third picture, from A to B, then the same from B to A: the way
-        back, or of pairs the true partner. One that goes one way shows what it makes of A and of B, which it should
-        leave alone, and the third picture is what changed.
+        A row of the sheet has three images for A to B, then three for B to A: input, translation, and the
+        reconstruction or, for pairs, the true partner. A one-way translator shows translations of A and of B, which it
+        should not change; its third image is the absolute change.
         """
         with family.evaluating():
-            shown = torch.stack([self.shown, *_made(family, self.shown)], 1)
-            judged = self.held_out if len(self.held_out) else self.real
-            fake, third = _made(family, judged)
-            first = slice(0, len(judged) // 2) if family.one_way else slice(None)  # what is translated
-            targets = 1 - _domains(judged)[first]
+            grid = torch.stack([self.grid_inputs, *_translations(family, self.grid_inputs)], 1)
+            inputs = self.held_out if len(self.held_out) else self.real
+            fake, third = _translations(family, inputs)
+            translated = slice(0, len(inputs) // 2) if family.one_way else slice(None)
+            targets = 1 - _domains(inputs)[translated]
             scores = {
                 "real": _scores(family, self.real),
                 "held_out": _scores(family, self.held_out),
-                "generated": family.score(fake[first], targets, judged[first]).float().cpu().numpy(),
+                "generated": family.score(fake[translated], targets, inputs[translated]).float().cpu().numpy(),
             }
         limit = losses.boundary(family.objective)
-        domains = _judged(self.real, family), _judged(self.held_out, family)
+        domains = _scored_domains(self.real, family), _scored_domains(self.held_out, family)
         row: dict[str, Any] = {
             "accuracy/d_held_out": float((scores["held_out"] > limit).mean()) if len(self.held_out) else float("nan"),
             "memory/d": memory(scores["real"], scores["held_out"], *domains),
         }
-        row |= _means(fake, judged, "change/ab", "change/bb" if family.one_way else "change/ba")
+        row |= _mean_differences(fake, inputs, "change/ab", "change/bb" if family.one_way else "change/ba")
         if family.paired:
-            row |= _means(fake, third, "error/ab", "error/ba")
+            row |= _mean_differences(fake, third, "error/ab", "error/ba")
         elif not family.one_way:
-            row |= _means(third, judged, "cycle_error/a", "cycle_error/b")
-        rows = shown.unflatten(0, (2, -1)).transpose(0, 1).flatten(0, 2)
+            row |= _mean_differences(third, inputs, "cycle_error/a", "cycle_error/b")
+        rows = grid.unflatten(0, (2, -1)).transpose(0, 1).flatten(0, 2)
         sheet = images.grid(images.to_uint8(rows), columns=6)
         return sheet, row | {f"scores/{name}": histogram(values) for name, values in scores.items()}
 
@@ -68,11 +68,11 @@ class TranslatorPreview:
 def fix_inputs(
     family: Family, train: Labelled, held_out: Labelled, seed: int, inputs: np.ndarray | None = None
 ) -> TranslatorPreview:
-    """Choose the inputs of all previews from (images uint8 (N, C, H, W), labels (N,) of 0 and 1) and the run's seed.
+    """Choose the inputs of all previews of a run.
 
-    Both domains are chosen from in one order, so that pairs stay pairs.
-
-    inputs: uint8 (2 * ROWS, C, H, W) to show; held-out images where not given, training images where there are none.
+    train, held_out: images uint8 (N, C, H, W) and labels (N,) of 0 and 1. Both domains use the same order, so that
+    pairs stay pairs. inputs: the images to translate, uint8 (2 * ROWS, C, H, W); by default held-out images, or
+    training images if there are none.
     """
 
     def choose(part: Labelled, count: int) -> Tensor:
@@ -90,14 +90,14 @@ def fix_inputs(
     held = choose(held_out, _SCORED_IMAGES)
     real = choose(train, _SCORED_IMAGES)
     if inputs is None:
-        shown = repeated(held if len(held) else real)
+        grid_inputs = repeated(held if len(held) else real)
     else:
-        shown = images.to_float(torch.from_numpy(inputs).to(family.device))
-    return TranslatorPreview(shown, real, held)
+        grid_inputs = images.to_float(torch.from_numpy(inputs).to(family.device))
+    return TranslatorPreview(grid_inputs, real, held)
 
 
-def _made(family: Any, pictures: Tensor) -> tuple[Tensor, Tensor]:
-    """Translations, and the third pictures of the sheet, of pictures (2 n, C, H, W), the first half of domain A."""
+def _translations(family: Any, pictures: Tensor) -> tuple[Tensor, Tensor]:
+    """Return translations and third images of the sheet, both like the inputs (2 n, C, H, W), domain A first."""
     fakes, thirds = [], []
     for domain, part in enumerate(pictures.chunk(2)):
         for batch in part.split(_BATCH):
@@ -111,7 +111,7 @@ def _made(family: Any, pictures: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _partners(pictures: Tensor) -> Tensor:
-    """Of pairs (2 n, C, H, W), the first half of domain A, each one's other picture."""
+    """Return each image's partner, for pairs (2 n, C, H, W), domain A first."""
     return torch.cat(pictures.chunk(2)[::-1])
 
 
@@ -119,21 +119,20 @@ def _domains(pictures: Tensor) -> Tensor:
     return torch.arange(2, device=pictures.device).repeat_interleave(len(pictures) // 2)
 
 
-def _judged(pictures: Tensor, family: Family) -> np.ndarray:
-    """The domains of the pictures that have a discriminator: of one way only B."""
+def _scored_domains(pictures: Tensor, family: Family) -> np.ndarray:
+    """Return the domains of the images that a discriminator scores; a one-way translator has one for B only."""
     return _domains(pictures)[len(pictures) // 2 if family.one_way else 0 :].cpu().numpy()
 
 
-def _means(made: Tensor, held_against: Tensor, first: str, second: str) -> dict[str, float]:
-    """Mean differences of the first and of the second half, in shares of the grey scale, of which -1 to 1 is the
-    whole.
-    """
-    size = (made - held_against).abs().mean((1, 2, 3)).cpu() / 2
-    half = len(size) // 2
-    return {first: float(size[:half].mean()), second: float(size[half:].mean())}
+def _mean_differences(outputs: Tensor, references: Tensor, first: str, second: str) -> dict[str, float]:
+    """Return the mean absolute difference of each half, as a share of the whole grey scale from -1 to 1."""
+    difference = (outputs - references).abs().mean((1, 2, 3)).cpu() / 2
+    half = len(difference) // 2
+    return {first: float(difference[:half].mean()), second: float(difference[half:].mean())}
 
 
 def _scores(family: Family, pictures: Tensor) -> np.ndarray:
+    """Return the discriminators' logits (n,) of images (2 n, C, H, W), domain A first."""
     if not len(pictures):
         return np.empty(0)
     part = slice(len(pictures) // 2, None) if family.one_way else slice(None)  # only B has a discriminator

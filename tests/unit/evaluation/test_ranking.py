@@ -172,7 +172,7 @@ def test_standing_keeps_what_was_measured_otherwise_apart(tmp_path: Path, capsys
     assert "gan x 2" in (shown := capsys.readouterr().out)
     assert "dcgan" not in shown
     assert cli.main(["rank", "chests", "--runs", str(tmp_path)]) == 0
-    assert capsys.readouterr().out == "no generator among them is evaluated: python -m gan_core evaluate RUN\n"
+    assert capsys.readouterr().out == "none of these runs is an evaluated generator: python -m gan_core evaluate RUN\n"
 
 
 def test_an_evaluation_that_is_missing_or_damaged_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -78,7 +78,7 @@ def test_tensorboard_opens_curves_and_grids(root: Path, tmp_path: Path) -> None:
 
 def test_a_generator_in_onnx_draws_what_torch_draws(root: Path, graph: tuple[Path, str]) -> None:
     path, said = graph
-    assert re.search(rf"at most 0\.0\d* of 255 greys from torch \(allowed: {graphs.BOUND:g}\)", said)
+    assert re.search(rf"differs from torch by at most 0\.0\d* of 255 grey levels \(limit: {graphs.BOUND:g}\)", said)
     found = onnx.load(path)
     onnx.checker.check_model(found, full_check=True)
     notes = {prop.key: prop.value for prop in found.metadata_props}

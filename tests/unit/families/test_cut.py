@@ -122,7 +122,7 @@ def test_a_run_goes_one_way_and_says_so(run: Run, tmp_path: Path, capsys: pytest
     assert (model.domains, model.targets) == (("disc", "bar"), ("bar",))
     pictures = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 1), dtype=np.uint8)
     assert model.translate(pictures, "bar").shape == pictures.shape
-    line = "goes one way, from 'disc' to 'bar', and not to 'disc': train its preset with --domains bar,disc"
+    line = "translates one way, from 'disc' to 'bar', not to 'disc': train its preset with --domains bar,disc"
     with pytest.raises(UserError, match=line):
         model.translate(pictures, "disc")
     done = translation.translate_picture(model, pictures[0] / np.float32(255), "bar")

@@ -330,7 +330,7 @@ def test_a_precision_that_is_too_far_off_is_not_taken(
     picture = np.zeros((1, 32, 32, 1), np.uint8)
     assert np.array_equal(model.translate(picture, "disc"), expected.translate(picture, "disc"))
     assert model._precision == torch.float32
-    assert "255 greys off float32, which is taken" in caplog.text
+    assert "255 grey levels: float32 is used" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -338,8 +338,8 @@ def test_a_precision_that_is_too_far_off_is_not_taken(
     [
         (["--domains", "bar"], "name two, as in --domains A,B"),
         (["--domains", "bar,disk"], "has no class 'disk'. Did you mean 'disc'?"),
-        (["--preview-inputs", "moon"], "say held-out, phantom:cxr"),
-        (["--preview-inputs", "phantom:cxr"], "draws no class 'bar'"),
+        (["--preview-inputs", "moon"], "use held-out, phantom:cxr"),
+        (["--preview-inputs", "phantom:cxr"], "has no class 'bar'"),
         (["--preview-inputs", "run:none"], "no run 'none'"),
         (["--batch-size", "99"], "too few for --batch-size 99"),
         (["--batch-size", "0"], "--batch-size 0 is too small"),

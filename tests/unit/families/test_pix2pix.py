@@ -171,8 +171,8 @@ def test_presets_are_of_the_papers_size() -> None:
         ("pix2pix_light", ["--data", "SHAPES"], "no more alike than others: give --pair-pattern"),
         ("pix2pix_light", ["--data", "phantom:mri?images=8"], "write phantom:mri?bodies=500"),
         ("pix2pix_light", ["--data", "phantom:colour?bodies=4"], "is drawn in colour: add --channels 3"),
-        ("pix2pix_light", ["--data", "SHAPES", "--preview-inputs", "run:x"], "generated pictures have no partner"),
-        ("cyclegan_unet_light", ["--data", "SHAPES", "--pair-pattern", "(.)"], "learns from no pairs"),
+        ("pix2pix_light", ["--data", "SHAPES", "--preview-inputs", "run:x"], "generated images have no partner"),
+        ("cyclegan_unet_light", ["--data", "SHAPES", "--pair-pattern", "(.)"], "does not train on pairs"),
     ],
 )
 def test_what_has_no_pairs_is_one_line(

@@ -102,7 +102,7 @@ def test_weights_that_are_missing_or_of_another_run(runs: Path, tmp_path: Path) 
     folder = tmp_path / "copy"
     shutil.copytree(runs / "gan", folder)
     (folder / "discriminator.safetensors").unlink()
-    with pytest.raises(UserError, match="keeps no discriminator"):
+    with pytest.raises(UserError, match="has no discriminator"):
         discriminator(Run(folder))
     shutil.copy(runs / "bigan" / "discriminator.safetensors", folder)
     with pytest.raises(UserError, match="does not fit"):

@@ -36,7 +36,7 @@ def test_the_other_organ_is_named() -> None:
 def test_turned_and_inverted_x_rays_are_caught(name: str) -> None:
     changed = [pictures.DISGUISES[name](picture) for picture in CHESTS]
     assert share(changed, "chest X-ray") <= 0.05
-    word = "exchanged" if name == "inverted" else "turn it first"
+    word = "invert it first" if name == "inverted" else "rotate it first"
     assert sum(word in input_check.judge(picture, "chest X-ray").reason for picture in changed) >= 0.8 * len(changed)
 
 
@@ -51,7 +51,7 @@ def test_kinds_that_the_gate_never_saw_are_caught(subject: str) -> None:
 
 def test_noise_drawings_and_nothing_are_caught() -> None:
     assert share(list(pictures.none(80, seed=77)), "chest X-ray") <= 0.05
-    assert "one shade" in input_check.judge(np.full((64, 64, 1), 0.4, np.float32), "chest X-ray").reason
+    assert "blank" in input_check.judge(np.full((64, 64, 1), 0.4, np.float32), "chest X-ray").reason
     colour = np.random.default_rng(0).random((40, 40, 3)).astype(np.float32)
     assert "colour" in input_check.judge(colour, "brain MRI").reason
 

@@ -62,7 +62,7 @@ def test_the_way_between_two_classes_begins_and_ends_at_them(runs: Path) -> None
     assert np.abs(way[2] - ends[1]).max() <= 1
     whole = np.abs(ends[0] - ends[1]).mean()
     assert all(0 < np.abs(way[1] - end).mean() < whole for end in ends)
-    with pytest.raises(UserError, match=r"take numbers from 0 to 1"):
+    with pytest.raises(UserError, match=r"use numbers from 0 to 1"):
         model.between(3, "disc", "bar", (0, 1.5))
     with pytest.raises(UserError, match="Did you mean 'disc'"):
         model.between(3, "disk", "bar", (0,))
@@ -70,7 +70,7 @@ def test_the_way_between_two_classes_begins_and_ends_at_them(runs: Path) -> None
         inference.load(Run(runs / "gan")).between(3, "disc", "bar", (0,))
 
 
-@pytest.mark.parametrize("preset", [p.name for p in registry.presets().values() if p.conditional])
+@pytest.mark.parametrize("preset", [p.name for p in registry.presets().values() if p.traits.conditional])
 def test_every_conditional_generator_takes_shares_of_classes(preset: str) -> None:
     torch.manual_seed(0)
     entry = registry.find_preset(preset)

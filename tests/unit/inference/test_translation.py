@@ -151,7 +151,7 @@ def test_folders_and_files_become_pngs_of_the_same_names(
     assert command(runs, *inputs, "--out", out) == 0
     names = ["1.2.840.1.png", "1.2.840.2.png", "a.png", "day one/a.png", "day one/b.v2.png"]
     assert sorted(path.relative_to(out).as_posix() for path in out.rglob("*.*")) == names
-    assert capsys.readouterr().out == f"5 pictures in {out}, synthetic, not for diagnosis\n"
+    assert capsys.readouterr().out == f"5 images in {out}, synthetic, not for diagnosis\n"
     with Image.open(out / "a.png") as picture:
         assert (picture.size, picture.mode) == ((32, 32), "L")
     assert command(runs, folder, "--out", tmp_path / "large", "--original-size", run="colour", to="bar") == 0
@@ -199,7 +199,7 @@ def test_a_bad_file_does_not_keep_the_others(runs: Path, tmp_path: Path, capsys:
     assert command(runs, folder, "--out", out) == 2
     assert sorted(path.name for path in out.iterdir()) == ["a.png", "f.png"]
     said = capsys.readouterr()
-    assert said.out.startswith("2 pictures in ")
+    assert said.out.startswith("2 images in ")
     lines = said.err.splitlines()
     assert [line.split(": ")[1] for line in lines] == [
         str(folder / name) for name in ("b.png", "c.png", "d.png", "e.dcm")
@@ -219,7 +219,7 @@ def test_what_cannot_begin_is_one_line_and_writes_nothing(
     for words, expected in (
         ([one], f"{one / 'a.jpg'} and {one / 'a.png'} would both be written to {out / 'a.png'}"),
         ([one / "a.png", two], f"{one / 'a.png'} and {two / 'a.png'} would both be written"),
-        ([two, empty], f"{empty}: no pictures in this folder"),
+        ([two, empty], f"{empty}: no images in this folder"),
         ([two, tmp_path / "none"], f"{tmp_path / 'none'}: there is no such file or folder"),
         ([two, "--device", "cuda"], "--device cuda"),
     ):
@@ -266,7 +266,7 @@ def test_what_does_not_look_like_the_runs_pictures_waits_for_insisting(
     holiday.write_bytes(encode(Image.fromarray(rainbow)))
     words = [holiday, "--out", tmp_path / "out"]
     assert command(folder.parent, *words, run="chests") == 2
-    assert f"{holiday}: it is a colour picture" in capsys.readouterr().err
+    assert f"{holiday}: it is a colour image" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
     assert command(folder.parent, *words, "--insist", run="chests") == 0
     assert (tmp_path / "out" / "holiday.png").is_file()

@@ -207,5 +207,5 @@ def test_a_damaged_cache_is_one_line(cached: Path) -> None:
     with pytest.raises(UserError, match=r"weights\.safetensors"):
         inference.load("hub:me/drawer")
     (cached / "refs" / "main").write_text("../../..")
-    with pytest.raises(UserError, match="names no commit"):
+    with pytest.raises(UserError, match="does not contain a commit"):
         inference.load(f"hub:{cached}")

@@ -38,7 +38,7 @@ def controller(family: loading.Family, training: list[int], held_out: list[int])
 def steps(one: ada.Controller, count: int) -> None:
     for _ in range(count):
         one.family.step += 1
-        one.see()
+        one.update()
 
 
 BOTH = [0, 1] * 20
@@ -95,7 +95,7 @@ def test_classes_are_compared_with_themselves(monkeypatch: pytest.MonkeyPatch) -
     assert family.augment_known.item() == pytest.approx(0.5)
     monkeypatch.setattr(family, "score", lambda images, labels, z: images.mean((1, 2, 3)) + 50 * labels)
     steps(controller(family, [0] * 5 + [1] * 50, [0] * 20 + [1] * 20), ada.EVERY)
-    assert family.augment_known.item() == pytest.approx(0.5 + 0.5 * ada.FOLLOW)
+    assert family.augment_known.item() == pytest.approx(0.5 + 0.5 * ada.EMA_WEIGHT)
     strange = controller(family, [0] * 20, [0] * 35 + [1] * 5)  # of a class that nobody trains on
     assert strange.places.tolist() == list(range(35))
 
@@ -140,7 +140,7 @@ def test_processes_go_on_with_the_same_number(monkeypatch: pytest.MonkeyPatch) -
     family.share, family.reduce = (0, 2), lambda own: (own + 0.5) / 2  # the other one knows nothing
     monkeypatch.setattr(family, "score", by_brightness)
     steps(controller(family, BOTH, BOTH), ada.EVERY)
-    assert family.augment_known.item() == pytest.approx(0.5 + 0.25 * ada.FOLLOW)
+    assert family.augment_known.item() == pytest.approx(0.5 + 0.25 * ada.EMA_WEIGHT)
 
 
 def test_too_few_held_out_pictures_are_refused_before_anything_is_made(

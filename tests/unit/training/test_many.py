@@ -69,7 +69,8 @@ def test_a_killed_workers_run_goes_on_and_a_bad_one_spoils_no_other(one_class: P
 
 
 @pytest.mark.parametrize(
-    ("on", "said"), [("slurm", "--on slurm: take ray"), ("ray:127.0.0.1:9", "--on ray:127.0.0.1:9: no Ray answers")]
+    ("on", "said"),
+    [("slurm", "--on slurm: use ray"), ("ray:127.0.0.1:9", "--on ray:127.0.0.1:9: Ray does not answer")],
 )
 def test_an_engine_that_is_none_is_one_line(
     on: str, said: str, one_class: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
