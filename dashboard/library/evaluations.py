@@ -1,6 +1,6 @@
-"""What evaluations say of several runs, as tables: rows of measures, floors, and who is best where that can be said.
+"""Tables that compare the evaluations of several runs: rows of measures, their floors, and the best run.
 
-`tables` are what the Evaluate page draws and `exports` writes; nothing here knows how they look.
+The Evaluate page draws these tables; `evaluation_files` writes them to files. Nothing here decides their appearance.
 """
 
 import math
@@ -20,72 +20,72 @@ from dashboard.library.measure_names import (
     NEARER,
     REAL,
     SPACES,
-    TAUGHT,
     TRUTH,
     UNTRANSLATED,
+    UTILITY,
 )
 from dashboard.library.store import Entry
 from gan_core.evaluation.results import MEASURES, OWN, Direction, Evaluation, Fidelity, Measure, Scores
 
 ALL = "all"  # the images of every class together
-SECOND = "second opinion"  # the same by another extractor
+SECOND = "second opinion"  # all images, measured with another feature extractor
 EVERYTHING = "everything"
 
 HOW_REAL, HOW_VARIED, HOW_USEFUL, COPIES = "How real?", "How varied?", "How useful?", "Does it copy?"
 TURNS, WHERE, HONEST, NEAR, TRUE = (
-    "Does it turn a classifier?",
-    "Where does it change the picture?",
-    "Is the way back honest?",
-    "How near does it come?",
-    "Is it true?",
+    "Does it flip a classifier?",
+    "Where does it change the image?",
+    "Does it hide information?",
+    "How close does it come?",
+    "Is it correct?",
 )
-# More is not always better, nor less: real images themselves are the mark.
+# Neither higher nor lower is always better: the value of real images is the target.
 UNRANKED = frozenset({"density", "ms_ssim"})
 FIDELITY = {HOW_REAL: ("frechet", "kid", "precision", "density"), HOW_VARIED: ("recall", "coverage", "ms_ssim")}
-UNITS = frozenset({"ssim", "psnr", "both lungs"})  # of what is known to be true; all else there are shares
+UNITS = frozenset({"ssim", "psnr", "both lungs"})  # ground-truth measures that are no shares
 UNBOUNDED = frozenset({"frechet", "kid", "density"})  # the others lie between 0 and 1
 
 
 @dataclass(frozen=True)
 class EvaluatedRun:
-    """A run with what was measured of it."""
+    """A run and its evaluation."""
 
     entry: Entry
     found: Evaluation
-    label: str  # unlike those of the others on the page
+    label: str  # unique on the page
 
 
 @dataclass(frozen=True)
 class MeasureRow:
-    """One measure of several runs, or of several directions of translators."""
+    """One measure, with a cell for each run or each translation direction."""
 
     key: str
     title: str
     meaning: str
     cells: tuple[Measure | None, ...]
-    more: bool | None = None  # whether more is better; None where that cannot be said
-    shows: str = "number"  # number, share (between 0 and 1), percent
-    whole: bool = False  # its strips go from 0 to 1
-    group: str = ""  # rows of one group are drawn to one scale
-    best: int | None = None  # the cell that is better than all others, intervals and all
+    more: bool | None = None  # whether higher is better; None where neither is
+    shows: str = "number"  # format: number, share (between 0 and 1) or percent
+    whole: bool = False  # whether its strips span 0 to 1
+    group: str = ""  # rows of one group share a scale
+    best: int | None = None  # index of the cell whose interval is better than all others
 
     @property
     def floor(self) -> float | None:
-        """What the cells are to be held against; None where they do not agree on it."""
+        """The reference value of all cells; None where the cells have different ones."""
         floors = {cell.floor for cell in self.cells if cell}
         return floors.pop() if len(floors) == 1 else None
 
 
 @dataclass(frozen=True)
 class RunColumn:
-    """Whose numbers stand in a column."""
+    """The run, and for a translator the direction, of one column."""
 
     run: EvaluatedRun
-    way: Direction | None = None  # of a translator
+    way: Direction | None = None  # only for a translator
 
     @property
     def direction(self) -> str:
-        """From where to where; empty of a generator."""
+        """'source → target' of a translator; empty for a generator."""
         return f"{self.way.source} → {self.way.target}" if self.way else ""
 
 
@@ -99,7 +99,7 @@ class MeasureSection:
 
 @dataclass(frozen=True)
 class MeasureTable:
-    """Runs side by side."""
+    """Sections of rows, one column for each run or direction."""
 
     columns: tuple[RunColumn, ...]
     sections: tuple[MeasureSection, ...]
@@ -113,14 +113,18 @@ class MeasureTable:
 
     @property
     def one_floor(self) -> bool:
-        """Whether the floors of every row can stand in one column, as what real images score."""
+        """Whether every row has a single floor, so that one column of real images can show them."""
         return not any(column.way for column in self.columns) and all(
             len({cell.floor for cell in row.cells if cell}) == 1 for row in self.rows
         )
 
 
 def generators(runs: Sequence[EvaluatedRun], scope: str = ALL) -> MeasureTable:
-    """Fidelity of all images, of a class or by the second opinion; utility and memorisation only of all images."""
+    """Return the table of generators for a scope; utility and memorisation are included only for all images.
+
+    Args:
+        scope: ALL, the name of a class, or SECOND.
+    """
     rank = not differences(runs, scope)
     found = [fidelity(run.found, scope) for run in runs]
     sections = []
@@ -136,14 +140,14 @@ def generators(runs: Sequence[EvaluatedRun], scope: str = ALL) -> MeasureTable:
         sections.append(MeasureSection(question, tuple(rows)))
     if scope == ALL:
         sections += [
-            MeasureSection(HOW_USEFUL, tuple(_taught(runs, rank))),
-            MeasureSection(COPIES, tuple(_copied(runs))),
+            MeasureSection(HOW_USEFUL, tuple(_utility(runs, rank))),
+            MeasureSection(COPIES, tuple(_memorisation(runs))),
         ]
     return _table([RunColumn(run) for run in runs], sections)
 
 
 def class_rows(run: EvaluatedRun, classes: Sequence[str]) -> list[MeasureRow]:
-    """Precision, recall and coverage of one run, a cell for each class."""
+    """Return precision, recall and coverage of one run, with a cell for each class."""
     found = [run.found.fidelity.get(name) for name in classes]
     rows = []
     for key in ("precision", "recall", "coverage"):
@@ -153,41 +157,46 @@ def class_rows(run: EvaluatedRun, classes: Sequence[str]) -> list[MeasureRow]:
 
 
 def translators(runs: Sequence[EvaluatedRun]) -> MeasureTable:
-    """Audits, a column a direction. None is best: who turns a classifier more often may only cheat better."""
-    columns = [RunColumn(run, way) for run in runs for way in run.found.audit]
-    ways = [column.way for column in columns if column.way]
-    judges = dict.fromkeys((flip.classifier, flip.sees) for way in ways for flip in way.flips)
+    """Return the table of audits, one column for each direction.
+
+    No cell is marked best: a translator that flips a classifier more often may only be exploiting artefacts.
+    """
+    columns = [RunColumn(run, direction) for run in runs for direction in run.found.audit]
+    directions = [column.way for column in columns if column.way]
+    classifiers = dict.fromkeys((flip.classifier, flip.sees) for direction in directions for flip in direction.flips)
     sections = [
-        MeasureSection(TURNS, tuple(_turned(ways, name, sees) for name, sees in judges if sees == EVERYTHING)),
+        MeasureSection(
+            TURNS, tuple(_flipped(directions, name, sees) for name, sees in classifiers if sees == EVERYTHING)
+        ),
         MeasureSection(
             WHERE,
-            tuple(_turned(ways, name, sees) for name, sees in judges if sees != EVERYTHING)
-            + _rows([way.change for way in ways], CHANGES, CHANGED, "percent", "change"),
+            tuple(_flipped(directions, name, sees) for name, sees in classifiers if sees != EVERYTHING)
+            + _rows([direction.change for direction in directions], CHANGES, CHANGED, "percent", "change"),
         ),
-        MeasureSection(HONEST, _rows([way.cycle for way in ways], CYCLES, CYCLE, "percent", "cycle")),
+        MeasureSection(HONEST, _rows([direction.cycle for direction in directions], CYCLES, CYCLE, "percent", "cycle")),
         MeasureSection(
             NEAR,
-            _rows([way.distance for way in ways], DISTANCES, DISTANCE)
-            + _rows([way.untranslated for way in ways], UNTRANSLATED, DISTANCE),
+            _rows([direction.distance for direction in directions], DISTANCES, DISTANCE)
+            + _rows([direction.untranslated for direction in directions], UNTRANSLATED, DISTANCE),
         ),
-        MeasureSection(TRUE, _truths(ways)),
+        MeasureSection(TRUE, _ground_truth(directions)),
     ]
     return _table(columns, sections)
 
 
 def fidelity(found: Evaluation, scope: str) -> Fidelity | None:
-    """Of all images, of a class, or by another extractor; None where that was not measured."""
+    """Return the fidelity of a scope (ALL, a class or SECOND); None where it was not measured."""
     return found.second_opinion.get(ALL) if scope == SECOND else found.fidelity.get(scope)
 
 
 def scopes(runs: Sequence[EvaluatedRun]) -> list[str]:
-    """What fidelity was measured of, in any of the runs: all images first, the second opinion last."""
+    """Return the scopes that fidelity was measured for in any run: ALL first, then classes, SECOND last."""
     classes = dict.fromkeys(name for run in runs for name in run.found.fidelity if name != ALL)
     return [ALL, *classes, *([SECOND] if any(run.found.second_opinion for run in runs) else [])]
 
 
 def differences(runs: Sequence[EvaluatedRun], scope: str = ALL) -> str:
-    """Why these runs' numbers cannot be held against each other, as a clause; empty if they can."""
+    """Return a clause that says why the runs cannot be compared; empty if they can."""
     found = [one for one in (fidelity(run.found, scope) for run in runs) if one]
     if len({run.found.fingerprint for run in runs}) > 1:
         return "they were measured against different real images"
@@ -199,7 +208,7 @@ def differences(runs: Sequence[EvaluatedRun], scope: str = ALL) -> str:
 
 
 def leaders(row: MeasureRow) -> tuple[int, ...]:
-    """The best cell and those whose intervals overlap with its own, the best first; empty where none can be ranked."""
+    """Return the best cell and all cells whose intervals overlap it, best first; empty where ranking is impossible."""
     known = {index: cell for index, cell in enumerate(row.cells) if cell and _has_interval(cell)}
     if row.more is None or len(known) < 2 or len(known) < sum(cell is not None for cell in row.cells):
         return ()
@@ -210,21 +219,24 @@ def leaders(row: MeasureRow) -> tuple[int, ...]:
 
 
 def marked(row: MeasureRow) -> MeasureRow:
-    """With the one cell marked that is better than all others, if there is one."""
+    """Return the row with its best cell marked, if one cell is better than all others."""
     first = leaders(row)
     return replace(row, best=first[0]) if len(first) == 1 else row
 
 
 def scores(found: Evaluation, trained: str, tested: str, classifier: str | None = None) -> Scores | None:
-    """A classifier's report; of any classifier if none is named."""
-    wanted = (trained, tested)
+    """Return the scores of a classifier, or of any classifier if none is named; None where not measured."""
+    protocol = (trained, tested)
     return next(
-        (s for s in found.utility if (s.trained, s.tested) == wanted and classifier in (None, s.classifier)), None
+        (s for s in found.utility if (s.trained, s.tested) == protocol and classifier in (None, s.classifier)), None
     )
 
 
 def decimals(measures: Iterable[Measure | None], shows: str = "number") -> int:
-    """Digits behind the point that most of them are worth: two of the interval, three where there is none."""
+    """Return the number of decimals for a row of cells.
+
+    The median half-width of the intervals is shown with two digits. Without intervals, the median value gets three.
+    """
     found = [measure for measure in measures if measure]
     widths = [(m.high - m.low) / 2 for m in found if m.high is not None and m.low is not None and m.high > m.low]
     sizes = widths or [abs(m.value) / 10 for m in found if m.value and math.isfinite(m.value)]
@@ -233,33 +245,34 @@ def decimals(measures: Iterable[Measure | None], shows: str = "number") -> int:
     return min(max(1 - math.floor(math.log10(size)), 0), most) if 0 < size < math.inf else 2
 
 
-def _taught(runs: Sequence[EvaluatedRun], rank: bool) -> list[MeasureRow]:
+def _utility(runs: Sequence[EvaluatedRun], rank: bool) -> list[MeasureRow]:
     rows = []
     classifiers = dict.fromkeys(one.classifier for run in runs for one in run.found.utility)
     for name in classifiers:
-        for (trained, tested), (title, meaning) in TAUGHT.items():
+        for (trained, tested), (title, meaning) in UTILITY.items():
             found = [scores(run.found, trained, tested, name) for run in runs]
             real = [scores(run.found, REAL, tested, name) for run in runs]
             cells = tuple(
                 replace(one.accuracy, floor=beside.accuracy.value if beside else None) if one else None
                 for one, beside in zip(found, real, strict=True)
             )
-            of = f", {name}" if len(classifiers) > 1 else ""
-            row = MeasureRow(f"{trained} {tested} {name}", title + of, meaning, cells, True, "share", True)
+            suffix = f", {name}" if len(classifiers) > 1 else ""
+            row = MeasureRow(f"{trained} {tested} {name}", title + suffix, meaning, cells, True, "share", True)
             rows.append(replace(row, best=marked(comparable(row, found)).best) if rank else row)
     return rows
 
 
 def comparable(row: MeasureRow, found: Sequence[Scores | None]) -> MeasureRow:
-    """Only the cells of runs that were asked for their classes, as long as there are any: what a classifier has named,
-    it teaches as well.
+    """Return the row with only the cells of runs that generate by class, if there are any.
+
+    Where a classifier assigned the labels, its own knowledge enters the score, so such runs are not comparable.
     """
     own = [one is not None and one.labels == OWN for one in found]
-    cells = tuple(cell if asked else None for cell, asked in zip(row.cells, own, strict=True))
+    cells = tuple(cell if conditional else None for cell, conditional in zip(row.cells, own, strict=True))
     return replace(row, cells=cells) if any(own) else row
 
 
-def _copied(runs: Sequence[EvaluatedRun]) -> list[MeasureRow]:
+def _memorisation(runs: Sequence[EvaluatedRun]) -> list[MeasureRow]:
     found = [run.found.memorisation for run in runs]
     rows = []
     for space, title in SPACES.items():
@@ -269,9 +282,11 @@ def _copied(runs: Sequence[EvaluatedRun]) -> list[MeasureRow]:
     return rows
 
 
-def _turned(ways: Sequence[Direction], name: str, sees: str) -> MeasureRow:
-    found = [next((f for f in way.flips if (f.classifier, f.sees) == (name, sees)), None) for way in ways]
-    title = f"Turned: {name}" if sees == EVERYTHING else f"Turned: {name}, sees {sees}"
+def _flipped(directions: Sequence[Direction], name: str, sees: str) -> MeasureRow:
+    found = [
+        next((f for f in direction.flips if (f.classifier, f.sees) == (name, sees)), None) for direction in directions
+    ]
+    title = f"Flipped: {name}" if sees == EVERYTHING else f"Flipped: {name}, sees {sees}"
     return MeasureRow(
         f"turned {name} {sees}",
         title,
@@ -292,15 +307,15 @@ def _rows(
     return tuple(rows)
 
 
-def _truths(ways: Sequence[Direction]) -> tuple[MeasureRow, ...]:
-    rows = _rows([way.truth for way in ways], TRUTH, KNOWN, "percent")
+def _ground_truth(directions: Sequence[Direction]) -> tuple[MeasureRow, ...]:
+    rows = _rows([direction.truth for direction in directions], TRUTH, KNOWN, "percent")
     return tuple(replace(row, shows="number") if row.group in UNITS else row for row in rows)
 
 
 def _table(columns: Sequence[RunColumn], sections: Sequence[MeasureSection]) -> MeasureTable:
-    """Without rows that nothing was measured for, and without questions that nothing answers."""
-    kept = [MeasureSection(s.question, tuple(row for row in s.rows if any(row.cells))) for s in sections]
-    return MeasureTable(tuple(columns), tuple(section for section in kept if section.rows))
+    """Return a table without empty rows and empty sections."""
+    nonempty = [MeasureSection(s.question, tuple(row for row in s.rows if any(row.cells))) for s in sections]
+    return MeasureTable(tuple(columns), tuple(section for section in nonempty if section.rows))
 
 
 def _shows(key: str) -> str:

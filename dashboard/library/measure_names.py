@@ -1,4 +1,4 @@
-"""What the measures of an evaluation are called on the pages, with a sentence or two that explain each.
+"""Titles of the evaluation measures in the app, each with an explanation of a sentence or two.
 
 The measures of fidelity are explained where they are defined: `gan_core.evaluation.results.MEASURES`.
 """
@@ -6,68 +6,68 @@ The measures of fidelity are explained where they are defined: `gan_core.evaluat
 HELD_OUT, TRAINING = "held-out patients", "training images"
 REAL, SYNTHETIC, BOTH = "real", "synthetic", "both"
 
-TAUGHT = {  # (trained, tested) -> name and two sentences
+UTILITY = {  # (trained on, tested on) -> title and explanation
     (SYNTHETIC, HELD_OUT): (
-        "Taught by its images",
-        "Accuracy of a classifier that saw generated images only, on real patients that no network met. Real images: "
-        "the same classifier, taught by them.",
+        "Trained on generated images",
+        "Accuracy of a classifier that was trained on generated images only, on real images of held-out patients. "
+        "Compare with the same classifier trained on real images.",
     ),
     (BOTH, HELD_OUT): (
-        "Taught by both",
-        "The same after lessons from real and generated images together. Above what real images teach alone, the "
-        "generated ones add something.",
+        "Trained on both",
+        "The same accuracy after training on real and generated images together. If it exceeds that of training on "
+        "real images alone, the generated images add something.",
     ),
     (SYNTHETIC, TRAINING): (
         "The published protocol",
-        "The classifier taught by generated images, tested on the real images that the generator learned from. It "
-        "flatters: the generator may have handed on what it saw there.",
+        "A classifier trained on generated images, tested on the real images that the generator learned from. This "
+        "overestimates utility: the generator may have reproduced what it saw there.",
     ),
 }
-SPACES = {"pixels": "Suspiciously near, in pixels", "features": "Suspiciously near, in features"}
+SPACES = {"pixels": "Suspiciously close, in pixels", "features": "Suspiciously close, in features"}
 NEARER = (
-    "The share of generated images that stand as near to one single training image as only one in a hundred real "
-    "images of other patients does. Chance gives one in a hundred; copies push it up."
+    "Share of generated images that lie as close to one single training image as only one in a hundred real images "
+    "of other patients does. One in a hundred is expected by chance; copies raise the share."
 )
 FLIPPED = (
-    "Of the pictures that the classifier took for their own domain, the share that it takes for the other one once "
-    "they are translated. It had no part in the training.",
-    "The same by a control that cannot see the place of the disease. What turns it is not the disease: borders, "
-    "letters, exposure, another hospital.",
+    "Of the images that the classifier assigned to their own domain, the share that it assigns to the other domain "
+    "after translation. The classifier took no part in the training.",
+    "The same share for a control classifier that cannot see the location of the disease. What flips it is not the "
+    "disease: borders, letters, exposure, another hospital.",
 )
-DISTANCES = {"frechet": "Frechet distance, translated", "kid": "KID, translated"}
-UNTRANSLATED = {"frechet": "Frechet distance, untranslated", "kid": "KID, untranslated"}
+DISTANCES = {"frechet": "Fréchet distance, translated", "kid": "KID, translated"}
+UNTRANSLATED = {"frechet": "Fréchet distance, untranslated", "kid": "KID, untranslated"}
 DISTANCE = (
-    "How far the pictures lie from real ones of the target domain, in a classifier's features. Between what doing "
-    "nothing gives and what real images of the target score among themselves."
+    "Distance from the images to real images of the target domain, in a classifier's features. Compare with the "
+    "distance of untranslated images, and with the distance of real target images among themselves."
 )
-CHANGES = {"all": "Change of the picture", "inside lungs": "Inside the lungs", "outside lungs": "Outside the lungs"}
+CHANGES = {"all": "Change of the image", "inside lungs": "Inside the lungs", "outside lungs": "Outside the lungs"}
 CHANGED = (
-    "Mean absolute difference of a picture and its translation, in shares of the grey scale. Disease of the lungs "
-    "should change the lungs and little else."
+    "Mean absolute difference between an image and its translation, as a share of the grey scale. Disease of the "
+    "lungs should change the lungs and little else."
 )
 CYCLES = {
-    "from 8 bits": "Error of the way back",
-    "after noise": "The same after a touch of noise",
-    "moved by noise": "Moved by the noise",
+    "from 8 bits": "Cycle reconstruction error",
+    "after noise": "Cycle reconstruction error, after slight noise",
+    "moved by noise": "Effect of the noise on the reconstruction",
 }
 CYCLE = (
-    "Mean absolute error of a picture that was translated there and back, in shares of the grey scale. If noise that "
-    "no eye sees raises it much, the translation hid the way back in invisible detail (Chu 2017). A run that goes "
-    "one way has no way back, and no number here."
+    "Mean absolute error of an image that was translated there and back, as a share of the grey scale. If invisible "
+    "noise raises the error much, the translation hides the information for the way back in invisible detail (Chu "
+    "2017). A one-way run has no way back, and no number here."
 )
 TRUTH = {
-    "error": "Error against the truth",
+    "error": "Error against the ground truth",
     "error inside lungs": "Error inside the lungs",
     "error outside lungs": "Error outside the lungs",
-    "ssim": "Likeness to the truth (SSIM)",
-    "psnr": "Likeness to the truth (PSNR, dB)",
+    "ssim": "Similarity to the ground truth (SSIM)",
+    "psnr": "Similarity to the ground truth (PSNR, dB)",
     "change in lungs": "Share of the change in the lungs",
     "brightening": "Brightening of the lungs",
-    "both lungs": "Evenness of both lungs",
+    "both lungs": "Symmetry of both lungs",
     "periphery": "Share in the periphery",
     "base": "Share at the base",
 }
 KNOWN = (
-    "Here the right answer is known: the picture was drawn, or has its pair. The mark is what doing nothing scores; "
-    "for where a disease lies, what the drawing itself scores."
+    "Here the ground truth is known: the program drew the image, or the data holds its pair. The mark is the score of "
+    "the untranslated image; for the location of the disease, it is the score of the drawn disease."
 )

@@ -130,7 +130,7 @@ def test_phantoms_stand_in_where_the_data_is_not_here(full: Path) -> None:
     real = [picture for picture in made.pictures if picture.truth == REAL]
     assert len(real) == COUNT // 2 and len({picture.pixels.tobytes() for picture in real}) == COUNT // 2
     assert {picture.pixels.shape for picture in made.pictures} == {(1, 32, 32)}
-    assert display.told(real[0], "") == "drawn phantom, in place of a real image"
+    assert display.describe(real[0], "") == "drawn phantom in place of a real image"
 
 
 def test_data_is_looked_for_where_it_may_be(full: Path, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,7 +197,7 @@ def test_a_class_that_a_spreadsheet_would_run_is_quoted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("right", "words"), [(19, "You see more than chance"), (12, "does not show"), (2, "worse than guessing")]
+    ("right", "words"), [(19, "better than guessing"), (12, "does not show"), (2, "worse than guessing")]
 )
 def test_the_verdict_follows_the_interval(right: int, words: str) -> None:
     assert words in display.verdict(classification_report.share(right, 20))
@@ -255,7 +255,7 @@ def test_the_page_says_where_real_pictures_come_from(full: Path) -> None:
     app = opened(quiz=["gan", "cgan"])
     assert "held-out images" in texts(app)
     assert "rawn phantoms" in texts(app)
-    assert "Beside cgan" in texts(app)
+    assert "Runs: cgan" in texts(app)
 
 
 def test_weights_that_are_damaged(full: Path) -> None:
