@@ -203,7 +203,7 @@ def test_an_audit_is_told_direction_by_direction(made: Path) -> None:
     assert "**52%** of the way" in said[evaluations.NEAR]
     assert evaluations.TRUE not in said
     both = told(made, "chests", "heads")
-    assert both[evaluations.TURNS].startswith("**70 to 80** of 100 pictures")
+    assert both[evaluations.TURNS].startswith("**70 to 80** of 100 images")
     assert "**36% to 52%**" in both[evaluations.NEAR]
 
 

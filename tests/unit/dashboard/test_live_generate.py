@@ -144,7 +144,7 @@ def test_opinions_follow_the_class_in_the_hand(models: ModelCache) -> None:
 
 def test_where_nothing_was_asked_for_classes_are_counted(models: ModelCache) -> None:
     shown = drawn(models, GenerateRequest("new", DCGAN, count=6, opinions=True))
-    normal, ill = map(int, re.findall(r"<b>child-b</b> takes (\d+) for NORMAL, (\d+) for PNEUMONIA", shown.opinion)[0])
+    normal, ill = map(int, re.findall(r"<b>child-b</b> predicts NORMAL for (\d+), PNEUMONIA for (\d+)", shown.opinion)[0])
     assert normal + ill == 6
     assert "1" not in re.findall(r'data-differs="([^"]*)"', shown.opinion)[0]
 
@@ -157,7 +157,7 @@ def test_a_control_that_sees_no_lungs_is_named_where_there_is_one(models: ModelC
     assert "adult-hull, trained without the lungs, is right for 94%, too" in predictions.disclaimer(settled)
     said = predictions.per_image(found, ("COVID", "COVID"))
     assert 'data-differs="01"' in said
-    assert "takes 1 of 2" in said
+    assert "predicts the requested class for 1 of 2" in said
 
 
 def test_names_of_classes_cannot_draw_on_the_page(models: ModelCache) -> None:
