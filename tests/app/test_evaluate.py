@@ -74,7 +74,7 @@ def test_the_page_over_four_runs(full: Path) -> None:
     assert all(words in shown for _, _, words in (results.MEASURES[key] for key in ("kid", "recall")))
     assert shown.count("<table class='ev-confusion'>") == 4
     assert len(app.get("plotly_chart")) == 1
-    assert "child\\-b \\(256\\)\\, 1000 generated".replace("\\,", ",") in texts(app)
+    assert "child\\-b \\(256 features\\)\\, 1000 generated".replace("\\,", ",") in texts(app)
     assert [button.label for button in app.get("download_button")] == [
         "Every number (CSV)",
         "LaTeX table",

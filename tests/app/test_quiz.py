@@ -169,7 +169,7 @@ def test_data_with_too_few_images_other_classes_or_none(full: Path, tmp_path: Pa
 @pytest.mark.parametrize(("name", "kinds"), [("NORMAL half 2", {"normal"}), ("COVID", {"covid"}), ("PNEUMONIA", None)])
 def test_the_likest_phantom(name: str, kinds: set[str] | None) -> None:
     classes = ("bacterial", "covid", "normal", "viral")
-    found = {questions._likest(name, classes, np.random.default_rng(seed)) for seed in range(30)}
+    found = {questions._phantom_class(name, classes, np.random.default_rng(seed)) for seed in range(30)}
     assert found == (kinds or {"bacterial", "covid", "viral"})
 
 
