@@ -56,7 +56,7 @@ def translate_an_example(page: Page) -> None:
     """Translate the first example with the run that the live tab selects first."""
     frame = page.frame_locator("iframe")
     frame.locator(".ganray-examples button").locator("visible=true").first.click(timeout=60_000)
-    expect(frame.get_by_text("And back to")).to_be_visible(timeout=60_000)
+    expect(frame.get_by_text("Back to")).to_be_visible(timeout=60_000)
 
 
 def every_class(page: Page, run: str) -> None:

@@ -1,4 +1,4 @@
-"""Evaluations as files: every number as CSV, and the table of the page as LaTeX or Markdown."""
+"""Evaluations as files: every number as CSV, the tables of the page as LaTeX or Markdown."""
 
 import csv
 import io
@@ -20,16 +20,20 @@ _LATEX = {
 
 
 def written(value: float, digits: int, shows: str = "number") -> str:
-    """Return a number as displayed text: with a minus sign (U+2212), and in per cent where `shows` is "percent"."""
+    """Return a number as text, with a true minus sign; `shows="percent"` formats a share as per cent.
+
+    Args:
+        digits: Decimals of the value; a percentage gets two fewer.
+    """
     if not math.isfinite(value):
         return "–"
     text = f"{value * 100:.{max(digits - 2, 0)}f}%" if shows == "percent" else f"{value:.{digits}f}"
-    # A number that rounds to zero has no sign.
+    # A value that rounds to zero gets no sign.
     return text.replace("-", "−" if re.search("[1-9]", text) else "")
 
 
 def interval(cell: Measure, digits: int, shows: str = "number") -> str:
-    """Return the ends of a 95 % interval as text; "" if there is none."""
+    """Return the bounds of the 95 % interval as text; empty where there is none."""
     if cell.low is None or cell.high is None:
         return ""
     low, high = (written(end, digits, shows).removesuffix("%") for end in (cell.low, cell.high))
@@ -37,20 +41,20 @@ def interval(cell: Measure, digits: int, shows: str = "number") -> str:
 
 
 def to_csv(runs: Sequence[EvaluatedRun]) -> str:
-    """Return every number of these runs as CSV, one number per line."""
+    """Return every measure of these runs as CSV, one per line."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(HEADER)
     for run in runs:
         found = run.found
-        for part, of, by, name, cell in _all_numbers(found):
+        for part, of, by, name, cell in _all_measures(found):
             numbers = (cell.value, cell.low, cell.high, cell.floor, cell.count)
             writer.writerow((run.entry.name, found.preset, found.epoch, part, of, by, name, *map(as_text, numbers)))
     return buffer.getvalue()
 
 
 def to_markdown(table: MeasureTable) -> str:
-    """Return a GitHub Markdown table; the best cell of a row, if any, is bold."""
+    """Return the table in GitHub's Markdown; the best cell of a row is bold."""
     lines = [["Measure", *(["Real images"] if table.one_floor else []), *map(_heading, table.columns)]]
     lines.append(["---", *["---:"] * (len(lines[0]) - 1)])
     for row in table.rows:
@@ -60,7 +64,7 @@ def to_markdown(table: MeasureTable) -> str:
 
 
 def to_latex(table: MeasureTable) -> str:
-    """Return a LaTeX `tabular` for the package booktabs; the best cell of a row, if any, is bold."""
+    """Return the table as a `tabular` that needs the package booktabs; the best cell of a row is bold."""
     heads = ["Measure", *(["Real images"] if table.one_floor else []), *map(_heading, table.columns)]
     lines = [rf"\begin{{tabular}}{{l{'r' * (len(heads) - 1)}}}", r"\toprule", _latex_line(map(_latex, heads))]
     for section in table.sections:
@@ -73,16 +77,16 @@ def to_latex(table: MeasureTable) -> str:
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
 
 
-def _all_numbers(found: Evaluation) -> Iterator[tuple[str, str, str, str, Measure]]:
-    """Yield (part, of, by, measure, numbers), as the columns of HEADER."""
+def _all_measures(found: Evaluation) -> Iterator[tuple[str, str, str, str, Measure]]:
+    """Yield (part, object, extractor or classifier, measure, value) for every number of an evaluation."""
     for part, groups in (("fidelity", found.fidelity), ("second opinion", found.second_opinion)):
         for of, one in groups.items():
             yield from ((part, of, _extractor(one), name, cell) for name, cell in one.measures.items())
     if found.progress:
         by = _extractor(found.progress)
-        for snapshot in found.progress.stands:
-            of = f"epoch {snapshot.epoch}, {snapshot.images} images, {snapshot.seconds:g} s"
-            yield from (("progress", of, by, name, cell) for name, cell in snapshot.measures.items())
+        for point in found.progress.stands:
+            of = f"epoch {point.epoch}, {point.images} images, {point.seconds:g} s"
+            yield from (("progress", of, by, name, cell) for name, cell in point.measures.items())
     for score in found.utility:
         of = f"trained on {score.trained}, tested on {score.tested}"
         numbers = {name: getattr(score, name) for name in ("balanced_accuracy", "precision", "recall", "f1", "roc_auc")}
@@ -101,9 +105,9 @@ def _all_numbers(found: Evaluation) -> Iterator[tuple[str, str, str, str, Measur
                 Measure(near.generated_median, floor=near.held_out_median),
             )
             yield "memorisation", space, "", "p-value", Measure(near.p_value)
-    for direction in found.audit:
-        of = f"{direction.source} to {direction.target}"
-        for flip in direction.flips:
+    for way in found.audit:
+        of = f"{way.source} to {way.target}"
+        for flip in way.flips:
             by = flip.classifier if flip.sees == EVERYTHING else f"{flip.classifier}, sees {flip.sees}"
             yield "audit", of, by, "turned", flip.flipped
             yield (
@@ -113,8 +117,8 @@ def _all_numbers(found: Evaluation) -> Iterator[tuple[str, str, str, str, Measur
                 "mean chance of the target",
                 Measure(flip.confidence_after, floor=flip.confidence_before),
             )
-        measured = {"change": direction.change, "cycle": direction.cycle, "distance": direction.distance}
-        for what, group in {**measured, "untranslated": direction.untranslated, "truth": direction.truth}.items():
+        measured = {"change": way.change, "cycle": way.cycle, "distance": way.distance}
+        for what, group in {**measured, "untranslated": way.untranslated, "truth": way.truth}.items():
             yield from (("audit", of, "", f"{what}: {name}", cell) for name, cell in group.items())
 
 
@@ -123,12 +127,12 @@ def _extractor(one: Fidelity | Progress) -> str:
 
 
 def as_text(value: float | None) -> str:
-    """Return a number with seven digits, enough for float32; "" for None and for values that are not finite."""
+    """Return a number with seven significant digits, enough for float32; empty where it is missing or not finite."""
     return "" if value is None or not math.isfinite(value) else f"{value:.7g}"
 
 
 def _heading(column: RunColumn) -> str:
-    return f"{column.run.label}, {column.direction}" if column.direction else column.run.label
+    return f"{column.run.label}, {column.direction}" if column.way else column.run.label
 
 
 def _floor(row: MeasureRow, table: MeasureTable) -> list[str]:
@@ -138,7 +142,7 @@ def _floor(row: MeasureRow, table: MeasureTable) -> list[str]:
 
 
 def _cells(row: MeasureRow, one_floor: bool) -> Iterator[tuple[str, bool]]:
-    """Yield the text of each cell, and whether the cell is the best of its row."""
+    """Yield the text of each cell and whether it is the best."""
     digits = decimals(row.cells, row.shows)
     for index, cell in enumerate(row.cells):
         if cell is None:

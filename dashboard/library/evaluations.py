@@ -1,6 +1,6 @@
-"""Tables of the evaluations of several runs: rows of measures, their floors, and the best cell where one is certain.
+"""Tables that compare the evaluations of several runs: rows of measures, their floors, and the best run.
 
-The Evaluate page draws these tables and `evaluation_files` writes them. This module does not format them.
+The Evaluate page draws these tables; `evaluation_files` writes them to files. Nothing here decides their appearance.
 """
 
 import math
@@ -20,35 +20,35 @@ from dashboard.library.measure_names import (
     NEARER,
     REAL,
     SPACES,
-    TAUGHT,
     TRUTH,
     UNTRANSLATED,
+    UTILITY,
 )
 from dashboard.library.store import Entry
 from gan_core.evaluation.results import MEASURES, OWN, Direction, Evaluation, Fidelity, Measure, Scores
 
 ALL = "all"  # the images of every class together
-SECOND = "second opinion"  # the same measures by another extractor
+SECOND = "second opinion"  # all images, measured with another feature extractor
 EVERYTHING = "everything"
 
 HOW_REAL, HOW_VARIED, HOW_USEFUL, COPIES = "How real?", "How varied?", "How useful?", "Does it copy?"
 TURNS, WHERE, HONEST, NEAR, TRUE = (
     "Does it flip a classifier?",
     "Where does it change the image?",
-    "Is the cycle honest?",
-    "How close is it to real images?",
+    "Does it hide information?",
+    "How close does it come?",
     "Is it correct?",
 )
-# Neither more nor less is always better: the values of real images are the reference.
+# Neither higher nor lower is always better: the value of real images is the target.
 UNRANKED = frozenset({"density", "ms_ssim"})
 FIDELITY = {HOW_REAL: ("frechet", "kid", "precision", "density"), HOW_VARIED: ("recall", "coverage", "ms_ssim")}
-UNITS = frozenset({"ssim", "psnr", "both lungs"})  # measures against the known truth that are not shares
-UNBOUNDED = frozenset({"frechet", "kid", "density"})  # all other measures are in [0, 1]
+UNITS = frozenset({"ssim", "psnr", "both lungs"})  # ground-truth measures that are no shares
+UNBOUNDED = frozenset({"frechet", "kid", "density"})  # the others lie between 0 and 1
 
 
 @dataclass(frozen=True)
 class EvaluatedRun:
-    """A run with its evaluation."""
+    """A run and its evaluation."""
 
     entry: Entry
     found: Evaluation
@@ -57,35 +57,35 @@ class EvaluatedRun:
 
 @dataclass(frozen=True)
 class MeasureRow:
-    """One measure of several runs, or of several directions of translators."""
+    """One measure, with a cell for each run or each translation direction."""
 
     key: str
     title: str
     meaning: str
     cells: tuple[Measure | None, ...]
-    more: bool | None = None  # whether a higher value is better; None where neither is
-    shows: str = "number"  # number, share (in [0, 1]), percent
-    whole: bool = False  # the scale of its strips is [0, 1]
+    more: bool | None = None  # whether higher is better; None where neither is
+    shows: str = "number"  # format: number, share (between 0 and 1) or percent
+    whole: bool = False  # whether its strips span 0 to 1
     group: str = ""  # rows of one group share a scale
-    best: int | None = None  # index of the cell whose interval is better than all others and overlaps none
+    best: int | None = None  # index of the cell whose interval is better than all others
 
     @property
     def floor(self) -> float | None:
-        """Return the reference value that all cells share; None where they have different ones."""
+        """The reference value of all cells; None where the cells have different ones."""
         floors = {cell.floor for cell in self.cells if cell}
         return floors.pop() if len(floors) == 1 else None
 
 
 @dataclass(frozen=True)
 class RunColumn:
-    """The run of a column, and the direction if the run is a translator."""
+    """The run, and for a translator the direction, of one column."""
 
     run: EvaluatedRun
-    way: Direction | None = None
+    way: Direction | None = None  # only for a translator
 
     @property
     def direction(self) -> str:
-        """Return "source → target"; "" for a generator."""
+        """'source → target' of a translator; empty for a generator."""
         return f"{self.way.source} → {self.way.target}" if self.way else ""
 
 
@@ -99,7 +99,7 @@ class MeasureSection:
 
 @dataclass(frozen=True)
 class MeasureTable:
-    """Runs side by side."""
+    """Sections of rows, one column for each run or direction."""
 
     columns: tuple[RunColumn, ...]
     sections: tuple[MeasureSection, ...]
@@ -113,14 +113,18 @@ class MeasureTable:
 
     @property
     def one_floor(self) -> bool:
-        """Whether each row has one floor, so that one column "Real images" can hold them all."""
+        """Whether every row has a single floor, so that one column of real images can show them."""
         return not any(column.way for column in self.columns) and all(
             len({cell.floor for cell in row.cells if cell}) == 1 for row in self.rows
         )
 
 
 def generators(runs: Sequence[EvaluatedRun], scope: str = ALL) -> MeasureTable:
-    """Return the table of generators: fidelity in a scope (see `scopes`); for ALL also utility and memorisation."""
+    """Return the table of generators for a scope; utility and memorisation are included only for all images.
+
+    Args:
+        scope: ALL, the name of a class, or SECOND.
+    """
     rank = not differences(runs, scope)
     found = [fidelity(run.found, scope) for run in runs]
     sections = []
@@ -130,16 +134,16 @@ def generators(runs: Sequence[EvaluatedRun], scope: str = ALL) -> MeasureTable:
             title, more, meaning = MEASURES[key]
             cells = tuple(one.measures.get(key) if one else None for one in found)
             row = MeasureRow(
-                key, title, meaning, cells, None if key in UNRANKED else more, _unit_of(key), key not in UNBOUNDED
+                key, title, meaning, cells, None if key in UNRANKED else more, _shows(key), key not in UNBOUNDED
             )
             rows.append(marked(row) if rank else row)
         sections.append(MeasureSection(question, tuple(rows)))
     if scope == ALL:
         sections += [
-            MeasureSection(HOW_USEFUL, tuple(_utility_rows(runs, rank))),
-            MeasureSection(COPIES, tuple(_memorisation_rows(runs))),
+            MeasureSection(HOW_USEFUL, tuple(_utility(runs, rank))),
+            MeasureSection(COPIES, tuple(_memorisation(runs))),
         ]
-    return _nonempty_table([RunColumn(run) for run in runs], sections)
+    return _table([RunColumn(run) for run in runs], sections)
 
 
 def class_rows(run: EvaluatedRun, classes: Sequence[str]) -> list[MeasureRow]:
@@ -153,44 +157,46 @@ def class_rows(run: EvaluatedRun, classes: Sequence[str]) -> list[MeasureRow]:
 
 
 def translators(runs: Sequence[EvaluatedRun]) -> MeasureTable:
-    """Return the table of audits, with a column for each direction.
+    """Return the table of audits, one column for each direction.
 
-    No cell is marked best: a translator that flips a classifier more often may only exploit its shortcuts better.
+    No cell is marked best: a translator that flips a classifier more often may only be exploiting artefacts.
     """
-    columns = [RunColumn(run, way) for run in runs for way in run.found.audit]
-    ways = [column.way for column in columns if column.way]
-    judges = dict.fromkeys((flip.classifier, flip.sees) for way in ways for flip in way.flips)
+    columns = [RunColumn(run, direction) for run in runs for direction in run.found.audit]
+    directions = [column.way for column in columns if column.way]
+    classifiers = dict.fromkeys((flip.classifier, flip.sees) for direction in directions for flip in direction.flips)
     sections = [
-        MeasureSection(TURNS, tuple(_flip_row(ways, name, sees) for name, sees in judges if sees == EVERYTHING)),
+        MeasureSection(
+            TURNS, tuple(_flipped(directions, name, sees) for name, sees in classifiers if sees == EVERYTHING)
+        ),
         MeasureSection(
             WHERE,
-            tuple(_flip_row(ways, name, sees) for name, sees in judges if sees != EVERYTHING)
-            + _measure_rows([way.change for way in ways], CHANGES, CHANGED, "percent", "change"),
+            tuple(_flipped(directions, name, sees) for name, sees in classifiers if sees != EVERYTHING)
+            + _rows([direction.change for direction in directions], CHANGES, CHANGED, "percent", "change"),
         ),
-        MeasureSection(HONEST, _measure_rows([way.cycle for way in ways], CYCLES, CYCLE, "percent", "cycle")),
+        MeasureSection(HONEST, _rows([direction.cycle for direction in directions], CYCLES, CYCLE, "percent", "cycle")),
         MeasureSection(
             NEAR,
-            _measure_rows([way.distance for way in ways], DISTANCES, DISTANCE)
-            + _measure_rows([way.untranslated for way in ways], UNTRANSLATED, DISTANCE),
+            _rows([direction.distance for direction in directions], DISTANCES, DISTANCE)
+            + _rows([direction.untranslated for direction in directions], UNTRANSLATED, DISTANCE),
         ),
-        MeasureSection(TRUE, _truth_rows(ways)),
+        MeasureSection(TRUE, _ground_truth(directions)),
     ]
-    return _nonempty_table(columns, sections)
+    return _table(columns, sections)
 
 
 def fidelity(found: Evaluation, scope: str) -> Fidelity | None:
-    """Return the fidelity of all images, of a class, or by the second extractor; None if it was not measured."""
+    """Return the fidelity of a scope (ALL, a class or SECOND); None where it was not measured."""
     return found.second_opinion.get(ALL) if scope == SECOND else found.fidelity.get(scope)
 
 
 def scopes(runs: Sequence[EvaluatedRun]) -> list[str]:
-    """Return the scopes of fidelity in any of the runs: all images first, then the classes, SECOND last."""
+    """Return the scopes that fidelity was measured for in any run: ALL first, then classes, SECOND last."""
     classes = dict.fromkeys(name for run in runs for name in run.found.fidelity if name != ALL)
     return [ALL, *classes, *([SECOND] if any(run.found.second_opinion for run in runs) else [])]
 
 
 def differences(runs: Sequence[EvaluatedRun], scope: str = ALL) -> str:
-    """Return the reason, as a clause, why the numbers of these runs are not comparable; "" if they are."""
+    """Return a clause that says why the runs cannot be compared; empty if they can."""
     found = [one for one in (fidelity(run.found, scope) for run in runs) if one]
     if len({run.found.fingerprint for run in runs}) > 1:
         return "they were measured against different real images"
@@ -202,10 +208,7 @@ def differences(runs: Sequence[EvaluatedRun], scope: str = ALL) -> str:
 
 
 def leaders(row: MeasureRow) -> tuple[int, ...]:
-    """Return the indices of the best cell and of the cells whose intervals overlap its own, the best first.
-
-    Empty if the row has no order, fewer than two cells, or a cell without an interval.
-    """
+    """Return the best cell and all cells whose intervals overlap it, best first; empty where ranking is impossible."""
     known = {index: cell for index, cell in enumerate(row.cells) if cell and _has_interval(cell)}
     if row.more is None or len(known) < 2 or len(known) < sum(cell is not None for cell in row.cells):
         return ()
@@ -216,23 +219,23 @@ def leaders(row: MeasureRow) -> tuple[int, ...]:
 
 
 def marked(row: MeasureRow) -> MeasureRow:
-    """Return the row with its best cell marked, if one cell alone leads."""
+    """Return the row with its best cell marked, if one cell is better than all others."""
     first = leaders(row)
     return replace(row, best=first[0]) if len(first) == 1 else row
 
 
 def scores(found: Evaluation, trained: str, tested: str, classifier: str | None = None) -> Scores | None:
-    """Return the scores of a classifier, or of the first one if none is named; None if there are none."""
-    wanted = (trained, tested)
+    """Return the scores of a classifier, or of any classifier if none is named; None where not measured."""
+    protocol = (trained, tested)
     return next(
-        (s for s in found.utility if (s.trained, s.tested) == wanted and classifier in (None, s.classifier)), None
+        (s for s in found.utility if (s.trained, s.tested) == protocol and classifier in (None, s.classifier)), None
     )
 
 
 def decimals(measures: Iterable[Measure | None], shows: str = "number") -> int:
-    """Return the number of decimals to display: two digits of the median interval half-width.
+    """Return the number of decimals for a row of cells.
 
-    Without intervals, two digits of a tenth of the median value. At most 4 decimals for numbers, 3 for shares.
+    The median half-width of the intervals is shown with two digits. Without intervals, the median value gets three.
     """
     found = [measure for measure in measures if measure]
     widths = [(m.high - m.low) / 2 for m in found if m.high is not None and m.low is not None and m.high > m.low]
@@ -242,34 +245,34 @@ def decimals(measures: Iterable[Measure | None], shows: str = "number") -> int:
     return min(max(1 - math.floor(math.log10(size)), 0), most) if 0 < size < math.inf else 2
 
 
-def _utility_rows(runs: Sequence[EvaluatedRun], rank: bool) -> list[MeasureRow]:
+def _utility(runs: Sequence[EvaluatedRun], rank: bool) -> list[MeasureRow]:
     rows = []
     classifiers = dict.fromkeys(one.classifier for run in runs for one in run.found.utility)
     for name in classifiers:
-        for (trained, tested), (title, meaning) in TAUGHT.items():
+        for (trained, tested), (title, meaning) in UTILITY.items():
             found = [scores(run.found, trained, tested, name) for run in runs]
             real = [scores(run.found, REAL, tested, name) for run in runs]
             cells = tuple(
                 replace(one.accuracy, floor=beside.accuracy.value if beside else None) if one else None
                 for one, beside in zip(found, real, strict=True)
             )
-            of = f", {name}" if len(classifiers) > 1 else ""
-            row = MeasureRow(f"{trained} {tested} {name}", title + of, meaning, cells, True, "share", True)
+            suffix = f", {name}" if len(classifiers) > 1 else ""
+            row = MeasureRow(f"{trained} {tested} {name}", title + suffix, meaning, cells, True, "share", True)
             rows.append(replace(row, best=marked(comparable(row, found)).best) if rank else row)
     return rows
 
 
 def comparable(row: MeasureRow, found: Sequence[Scores | None]) -> MeasureRow:
-    """Return the row with only the cells of runs whose generator was given the labels, if there are any.
+    """Return the row with only the cells of runs that generate by class, if there are any.
 
-    A classifier that labels the generated images also teaches the new classifier, so such runs are not comparable.
+    Where a classifier assigned the labels, its own knowledge enters the score, so such runs are not comparable.
     """
     own = [one is not None and one.labels == OWN for one in found]
-    cells = tuple(cell if own_labels else None for cell, own_labels in zip(row.cells, own, strict=True))
+    cells = tuple(cell if conditional else None for cell, conditional in zip(row.cells, own, strict=True))
     return replace(row, cells=cells) if any(own) else row
 
 
-def _memorisation_rows(runs: Sequence[EvaluatedRun]) -> list[MeasureRow]:
+def _memorisation(runs: Sequence[EvaluatedRun]) -> list[MeasureRow]:
     found = [run.found.memorisation for run in runs]
     rows = []
     for space, title in SPACES.items():
@@ -279,8 +282,10 @@ def _memorisation_rows(runs: Sequence[EvaluatedRun]) -> list[MeasureRow]:
     return rows
 
 
-def _flip_row(ways: Sequence[Direction], name: str, sees: str) -> MeasureRow:
-    found = [next((f for f in way.flips if (f.classifier, f.sees) == (name, sees)), None) for way in ways]
+def _flipped(directions: Sequence[Direction], name: str, sees: str) -> MeasureRow:
+    found = [
+        next((f for f in direction.flips if (f.classifier, f.sees) == (name, sees)), None) for direction in directions
+    ]
     title = f"Flipped: {name}" if sees == EVERYTHING else f"Flipped: {name}, sees {sees}"
     return MeasureRow(
         f"turned {name} {sees}",
@@ -292,7 +297,7 @@ def _flip_row(ways: Sequence[Direction], name: str, sees: str) -> MeasureRow:
     )
 
 
-def _measure_rows(
+def _rows(
     found: Sequence[dict[str, Measure]], titles: dict[str, str], meaning: str, shows: str = "number", group: str = ""
 ) -> tuple[MeasureRow, ...]:
     rows = []
@@ -302,18 +307,18 @@ def _measure_rows(
     return tuple(rows)
 
 
-def _truth_rows(ways: Sequence[Direction]) -> tuple[MeasureRow, ...]:
-    rows = _measure_rows([way.truth for way in ways], TRUTH, KNOWN, "percent")
+def _ground_truth(directions: Sequence[Direction]) -> tuple[MeasureRow, ...]:
+    rows = _rows([direction.truth for direction in directions], TRUTH, KNOWN, "percent")
     return tuple(replace(row, shows="number") if row.group in UNITS else row for row in rows)
 
 
-def _nonempty_table(columns: Sequence[RunColumn], sections: Sequence[MeasureSection]) -> MeasureTable:
-    """Return the table without rows that have no measured cell and without sections that have no row."""
-    kept = [MeasureSection(s.question, tuple(row for row in s.rows if any(row.cells))) for s in sections]
-    return MeasureTable(tuple(columns), tuple(section for section in kept if section.rows))
+def _table(columns: Sequence[RunColumn], sections: Sequence[MeasureSection]) -> MeasureTable:
+    """Return a table without empty rows and empty sections."""
+    nonempty = [MeasureSection(s.question, tuple(row for row in s.rows if any(row.cells))) for s in sections]
+    return MeasureTable(tuple(columns), tuple(section for section in nonempty if section.rows))
 
 
-def _unit_of(key: str) -> str:
+def _shows(key: str) -> str:
     return "number" if key in UNBOUNDED else "share"
 
 

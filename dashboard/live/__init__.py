@@ -1,8 +1,9 @@
-"""The live tab: trained runs at work on a visitor's pictures. `python -m dashboard.live` starts it alone."""
+"""The live tab: trained runs on a visitor's images. `python -m dashboard.live` starts it alone."""
 
 import os
 
-# Read by Gradio when it is imported: nothing is reported to anybody.
+# Gradio reads this on import: it sends no usage data.
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
-# Read when torch is: threads that wait shall not spin, or a training beside the app slows translations tenfold.
+# OpenMP reads this when torch is imported. Spinning threads would make translations ten times slower beside a
+# training.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")

@@ -1,4 +1,4 @@
-"""The live tab alone: `python -m dashboard.live [--port 7860]`."""
+"""Serve the live tab alone: `python -m dashboard.live [--port 7860]`."""
 
 import argparse
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What Gradio does for editors, kept from the start of the live tab."""
+"""A faster import of Gradio, without the stubs that it writes for editors."""
 
 import contextlib
 import inspect
@@ -8,9 +8,10 @@ from typing import Any
 
 @contextlib.contextmanager
 def without_stubs() -> Iterator[None]:
-    """Import Gradio without what it does for editors whenever it is imported: it reads the source of each of its
-    components and writes a stub beside it, two fifths of the time that it takes. A class whose file cannot be told gets
-    none.
+    """Keep Gradio from writing editor stubs while it is imported inside this context.
+
+    On every import Gradio reads the source of each component and writes a stub beside it, which takes two fifths of
+    the import time. It writes none for a class whose file is unknown.
     """
     getfile = inspect.getfile
 

@@ -1,4 +1,4 @@
-"""Encode: a picture through a run's encoder and back, and what the model could not explain."""
+"""Encode: an image through a run's encoder and back, and the part that the model cannot represent."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -18,24 +18,24 @@ if TYPE_CHECKING:
 
 
 def empty() -> str:
-    """The places of what is to come."""
-    titles = ("The picture", "Drawn again from its latent", "What the model could not explain")
+    """Return HTML with placeholders for the three images."""
+    titles = ("Input", "Reconstruction", "Difference")
     return f'<div class="three">{"".join(picture_html.ghost(title) for title in titles)}</div>'
 
 
-def encode(models: ModelCache, given: Upload | None, run: str, insist: bool = False) -> Iterator[tuple[str, bool]]:
-    """(HTML, whether it waits for the visitor to insist); what is wrong becomes a message."""
+def encode(models: ModelCache, upload: Upload | None, run: str, insist: bool = False) -> Iterator[tuple[str, bool]]:
+    """Yield (HTML, whether the visitor must insist); an error becomes a message in the HTML."""
     try:
         if not run:
             raise UserError("no run here has an encoder yet: train bigan or vae")
-        if given is None:
+        if upload is None:
             yield empty(), False
             return
         if not models.is_loaded(run):
             words = f"Loading the networks of {run}. This happens once."
             yield picture_html.message(words, "wait") + empty(), False
         model = models.get(run)
-        picture = models.decoder.decode(given.data, given.name)
+        picture = models.decoder.decode(upload.data, upload.name)
         if not insist and (reason := doubt(picture, model, "encoded")):
             yield picture_html.message(reason) + empty(), True
             return
@@ -45,9 +45,10 @@ def encode(models: ModelCache, given: Upload | None, run: str, insist: bool = Fa
 
 
 def reconstruct(model: "Model", picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The picture as the run takes it and what the generator makes of its latent, uint8 (S, S, C) both.
+    """Return an image at the size of the run and its reconstruction, uint8 (S, S, C) both.
 
-    picture: float32 (H, W, C) in [0, 1].
+    Args:
+        picture: float32 (H, W, C) in [0, 1].
     """
     config = model.config
     fitted = image_files.resize(image_files.to_channels(picture, config.channels), config.image_size, config.fit)
@@ -56,29 +57,29 @@ def reconstruct(model: "Model", picture: np.ndarray) -> tuple[np.ndarray, np.nda
 
 
 def page(model: "Model", before: np.ndarray, after: np.ndarray) -> str:
-    missing = (before.astype(np.float32) - after) / 255
+    difference = (before.astype(np.float32) - after) / 255
     z = model.encode(before[None])[0]
     run = model.run.folder.name
     drawn = images.png_bytes(after, Run=run)
-    heat = images.png_bytes(picture_html.heat(missing), Run=run)
+    heat = images.png_bytes(picture_html.heat(difference), Run=run)
     shown = [
-        picture_html.figure(picture_html.image(picture_html.quick_png(before), "the picture"), "The picture"),
+        picture_html.figure(picture_html.image(picture_html.quick_png(before), "the input"), "Input"),
         picture_html.figure(
-            picture_html.image(drawn, "its reconstruction, synthetic"), "Drawn again from its latent", images.NOTICE
+            picture_html.image(drawn, "its reconstruction, synthetic"), "Reconstruction", images.NOTICE
         ),
         picture_html.figure(
-            picture_html.image(heat, "what is missing"),
-            "What the model could not explain",
-            picture_html.scale_bar("darker than drawn", "brighter than drawn"),
+            picture_html.image(heat, "difference"),
+            "Difference",
+            picture_html.scale_bar("darker than its reconstruction", "brighter"),
         ),
     ]
     figures = {
-        "Mean difference": f"{np.abs(missing).mean():.1%}",
-        "Length of the latent": f"{float(z.norm()):.1f}",
-        "Length that is usual": f"{len(z) ** 0.5:.1f}",
+        "Mean difference": f"{np.abs(difference).mean():.1%}",
+        "Norm of the latent vector": f"{float(z.norm()):.1f}",
+        "Expected norm": f"{len(z) ** 0.5:.1f}",
     }
     found = [
         picture_html.link(drawn, f"{run}_reconstruction.png", "Reconstruction"),
-        picture_html.link(heat, f"{run}_unexplained.png", "What is missing"),
+        picture_html.link(heat, f"{run}_unexplained.png", "Difference"),
     ]
     return f'<div class="three">{"".join(shown)}</div>{picture_html.table(figures)}{picture_html.links(found)}'

@@ -1,6 +1,6 @@
-"""What programs call by name with `gradio_client`: runs, translate, generate, between, opinions, encode.
+"""The endpoints for `gradio_client`: runs, translate, generate, between, opinions, encode.
 
-A mistake arrives as its line.
+A caller receives an error as its one-line message.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ from gan_core.inference import translation
 
 
 class TemporaryFiles:
-    """Files handed to programs that call by name; the last few are kept."""
+    """Result files for the callers of the endpoints; only the newest are kept."""
 
     def __init__(self, most: int = 4 * generate.MOST) -> None:
         self.folder = tempfile.TemporaryDirectory(prefix="ganray-live-")
@@ -30,7 +30,7 @@ class TemporaryFiles:
         self.most, self._numbers = most, itertools.count()
 
     def write(self, name: str, content: bytes) -> str:
-        # Counting by one call keeps two threads from one number.
+        # next() is atomic: two threads never get the same number.
         path = Path(self.folder.name) / str(next(self._numbers)) / Path(name).name
         path.parent.mkdir()
         path.write_bytes(content)
@@ -42,7 +42,7 @@ class TemporaryFiles:
 
 @contextlib.contextmanager
 def _errors_for_callers() -> Iterator[None]:
-    """Hand a mistake's line to the caller: of all exceptions, Gradio passes on its own kind alone."""
+    """Turn a UserError into a gr.Error: Gradio passes the message of no other exception to the caller."""
     try:
         yield
     except UserError as error:
@@ -53,7 +53,7 @@ def add(models: ModelCache, temporary_files: TemporaryFiles) -> None:
     """Add the endpoints to the Blocks that are being built."""
 
     def runs() -> dict[str, Any]:
-        """The runs that can translate, with the domains they translate to, generate, with classes, and encode."""
+        """Return the runs that translate, with target domains; that generate, with classes; and that encode."""
         return {
             "translate": {name: list(models.directions(name)[1]) for name in models.names("translate")},
             "generate": {name: list(models.classes(name)) for name in models.names("generate")},
@@ -61,18 +61,18 @@ def add(models: ModelCache, temporary_files: TemporaryFiles) -> None:
         }
 
     def translate_file(file: str, run: str, to: str, insist: bool) -> str:
-        """Translate one picture to the domain `to`; the PNG's file."""
+        """Translate an image to the domain `to`; return the path of the PNG."""
         with _errors_for_callers():
             upload, model = translate.uploads([file])[0], models.get(run)
             translation.other(model, to)
             picture = models.decoder.decode(upload.data, upload.name)
             if not insist and (reason := translate.doubt(picture, model)):
-                raise UserError(f"{reason} Call with insist=True to translate it all the same.")
+                raise UserError(f"{reason} Call with insist=True to translate it anyway.")
             done = translation.translate_picture(model, picture, to, cycle=False)
         return temporary_files.write(translate.download(done), translation.png(done.after, done))
 
     def generate_files(run: str, label: str, seed: float, count: float, truncation: float) -> list[str]:
-        """Generate pictures; their PNG files. label: a class, or empty."""
+        """Generate images of a class (`label`, empty for any); return the paths of the PNGs."""
         with _errors_for_callers():
             model = models.get(run)
             made = generate.make(model, GenerateRequest("new", run, label, None, seed, None, count, truncation))
@@ -82,18 +82,16 @@ def add(models: ModelCache, temporary_files: TemporaryFiles) -> None:
     def between_files(
         run: str, first: str, second: str, share: float, seed: float, count: float, truncation: float
     ) -> list[str]:
-        """Latents on the way from one class to another, at a share of the second; their PNG files."""
+        """Generate images between two classes, at a share of the second; return the paths of the PNGs."""
         with _errors_for_callers():
-            model, asked = (
-                models.get(run),
-                GenerateRequest("between", run, first, second, seed, None, count, truncation),
-            )
-            drawn = generate.on_the_way(model, asked, (share,))
-            found = generate.files_between(model, asked, drawn, (share,))
+            model = models.get(run)
+            request = GenerateRequest("between", run, first, second, seed, None, count, truncation)
+            drawn = generate.interpolate_classes(model, request, (share,))
+            found = generate.files_between(model, request, drawn, (share,))
         return [temporary_files.write(name, content) for name, content in found.items()]
 
     def opinions_of(run: str, label: str, seed: float, count: float, truncation: float) -> dict[str, Any]:
-        """What the classifiers take the pictures of `generate` for: by classifier, a list of chances by class."""
+        """Return the opinions on the images of `generate`: classifier -> one {class: probability} per image."""
         from gan_core.evaluation import predicted_classes
 
         with _errors_for_callers():
@@ -101,17 +99,17 @@ def add(models: ModelCache, temporary_files: TemporaryFiles) -> None:
             if refused := predicted_classes.refusal(model.config):
                 raise UserError(refused)
             made, _ = generate.make(model, GenerateRequest("new", run, label, None, seed, None, count, truncation))
-            asked = [
+            opinions = [
                 predicted_classes.ask(name, model.config.classes, made)
                 for name in predicted_classes.fitting(model.config)
             ]
         return {
             one.judge.name: [dict(zip(one.names, row, strict=True)) for row in one.chances.round(4).tolist()]
-            for one in asked
+            for one in opinions
         }
 
     def reconstruct_file(file: str, run: str) -> str:
-        """What a run with an encoder draws from a picture's latent; the PNG's file."""
+        """Encode an image and reconstruct it; return the path of the PNG."""
         with _errors_for_callers():
             upload, model = translate.uploads([file])[0], models.get(run)
             _, after = encode.reconstruct(model, models.decoder.decode(upload.data, upload.name))
@@ -129,8 +127,8 @@ def add(models: ModelCache, temporary_files: TemporaryFiles) -> None:
     button.click(runs, None, gr.JSON(visible=False), api_name="runs")
     button.click(translate_file, [file, run, to, insist], output, api_name="translate", concurrency_id="translate")
     chosen = [run, label, seed, count, truncation]
-    way = [run, first, second, share, seed, count, truncation]
+    interpolation = [run, first, second, share, seed, count, truncation]
     button.click(generate_files, chosen, outputs, api_name="generate", concurrency_id="generate")
-    button.click(between_files, way, outputs, api_name="between", concurrency_id="generate")
+    button.click(between_files, interpolation, outputs, api_name="between", concurrency_id="generate")
     button.click(opinions_of, chosen, gr.JSON(visible=False), api_name="opinions", concurrency_id="generate")
     button.click(reconstruct_file, [file, run], output, api_name="encode", concurrency_id="encode")

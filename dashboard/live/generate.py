@@ -1,5 +1,6 @@
-"""Generate: new pictures of a chosen class and seed, the same latents in every class or from one class to another, a
-walk between two seeds; and what classifiers make of them.
+"""Generate: new images, the same latent vectors in every class, interpolations between two classes or two seeds.
+
+Classifiers can give a second opinion on the images.
 """
 
 import html
@@ -19,40 +20,40 @@ from gan_core.errors import UserError
 if TYPE_CHECKING:
     from gan_core.inference import Model
 
-MOST = 64  # pictures
-LARGEST = 2**53  # seed: the largest that a browser's numbers hold
-STEPS = 24  # of a walk
-COLUMNS = 6  # latents that are compared over the classes: more would be too small to see
-SHARES = tuple(step / 10 for step in range(11))  # of the second class, on the way to it
-LARGE = 256  # pixels a side from which half as many latents go the way: their pictures are all sent at once
+MOST = 64  # images
+LARGEST = 2**53  # seed: the largest integer that JavaScript numbers hold exactly
+STEPS = 24  # of an interpolation between seeds
+COLUMNS = 6  # latent vectors compared across classes: more images would be too small
+SHARES = tuple(step / 10 for step in range(11))  # of the second class in an interpolation
+LARGE = 256  # image size from which half as many latent vectors are interpolated: all images are sent at once
 ANY = "any class"
 
-Given = float | None  # of a field, which a visitor may have emptied
+FieldValue = float | None  # None where the visitor emptied the field
 
 
 @dataclass(frozen=True)
 class GenerateRequest:
-    """What a visitor asks for; `kind` is one of KINDS."""
+    """What a visitor asks for; `kind` is a key of KINDS."""
 
     kind: str
     run: str
     label: str = ANY
-    second: str | None = None  # the class at the end of the way; the next one where none is named
-    seed: Given = 0
-    other: Given = 1  # the seed at the end of the walk
-    count: Given = 16
-    truncation: Given = 1.0
+    second: str | None = None  # the class at the end of the interpolation; None for the next one
+    seed: FieldValue = 0
+    other: FieldValue = 1  # the seed at the end of the interpolation
+    count: FieldValue = 16
+    truncation: FieldValue = 1.0
     opinions: bool = False
 
 
 @dataclass(frozen=True)
 class PageSection:
-    """A part of the page, and what classifiers can be asked about it."""
+    """A part of the page, with the images that classifiers can label."""
 
     page: str
-    pictures: np.ndarray | None = None  # uint8 (N, H, W, C), in the order of their places
-    classes: tuple[str, ...] = ()  # that each was asked for, "" where none was
-    way: tuple[str, str] | None = None  # the two classes that they lie between, by share, then latent
+    pictures: np.ndarray | None = None  # uint8 (N, H, W, C), in the order on the page
+    classes: tuple[str, ...] = ()  # requested class of each image, "" where none
+    between: tuple[str, str] | None = None  # classes of an interpolation; images ordered by share, then latent
 
 
 @dataclass(frozen=True)
@@ -61,77 +62,75 @@ class GenerationUpdate:
 
     page: str
     opinion: str = ""
-    standing: str = ""  # whose opinion it is, and what it is worth
+    disclaimer: str = ""  # which classifiers these are, and how reliable
 
 
 def draw(models: ModelCache, request: GenerateRequest) -> Iterator[GenerationUpdate]:
-    """First the pictures, then what is said of them; preceded by a line while the networks load. What is wrong becomes
-    a message.
-    """
+    """Yield a line while the networks load, then the images, then the opinions; an error becomes a message."""
     try:
         if not request.run:
-            raise UserError("no run here generates pictures yet: train one, for example dcgan")
+            raise UserError("no run here generates images yet: train one, for example dcgan")
         if not models.is_loaded(request.run):
             yield GenerationUpdate(picture_html.ghost("", f"Loading the networks of {request.run}. This happens once."))
         model = models.get(request.run)
-        refused = predictions.none(model.config) if request.opinions else ""
+        refused = predictions.refusal(model.config) if request.opinions else ""
         drawn = KINDS[request.kind](model, replace(request, opinions=request.opinions and not refused))
         if refused or not request.opinions or drawn.pictures is None:
             yield GenerationUpdate(drawn.page, refused)
             return
-        standing = predictions.standing(model.config)
-        yield GenerationUpdate(drawn.page, predictions.waiting(model.config), standing)
-        for found in predictions.asked(model.config, drawn.pictures):
-            said = (
-                predictions.on_the_way(found, *drawn.way, SHARES)
-                if drawn.way
-                else predictions.about(found, drawn.classes)
+        disclaimer = predictions.disclaimer(model.config)
+        yield GenerationUpdate(drawn.page, predictions.waiting(model.config), disclaimer)
+        for found in predictions.ask_classifiers(model.config, drawn.pictures):
+            opinion = (
+                predictions.along_interpolation(found, *drawn.between, SHARES)
+                if drawn.between
+                else predictions.per_image(found, drawn.classes)
             )
-            yield GenerationUpdate(drawn.page, said, standing)
+            yield GenerationUpdate(drawn.page, opinion, disclaimer)
     except UserError as error:
         yield GenerationUpdate(picture_html.message(sentence(str(error)), "error"))
 
 
-def seed_of(value: Given) -> int:
-    """Raises UserError: empty, or out of range."""
-    number = real(value)
+def checked_seed(value: FieldValue) -> int:
+    """Return the seed as int. Raises UserError: The field is empty or out of range."""
+    number = checked_number(value)
     if not 0 <= number <= LARGEST:
         raise UserError(f"seed {number:g}: take a whole number from 0 to {LARGEST}")
     return int(number)
 
 
-def count_of(value: Given) -> int:
-    """Raises UserError: empty, or out of range."""
-    number = real(value)
+def checked_count(value: FieldValue) -> int:
+    """Return the number of images. Raises UserError: The field is empty or out of range."""
+    number = checked_number(value)
     if not 1 <= number <= MOST:
-        raise UserError(f"{number:g} pictures: ask for 1 to {MOST}")
+        raise UserError(f"{number:g} images: ask for 1 to {MOST}")
     return int(number)
 
 
-def real(value: Given) -> float:
-    """Raises UserError: the field is empty."""
+def checked_number(value: FieldValue) -> float:
+    """Return the number. Raises UserError: The field is empty."""
     if value is None:
-        raise UserError("a field is empty: fill it in")
+        raise UserError("a field is empty: enter a number")
     return float(value)
 
 
 def make(model: "Model", request: GenerateRequest) -> tuple[np.ndarray, list[str]]:
-    """Pictures uint8 (N, H, W, C) with the class of each.
+    """Generate images uint8 (N, H, W, C) and the class of each.
 
     Raises:
-        UserError: a class that the run does not have, or numbers that are missing or out of range.
+        UserError: The run does not have the class, or a number is missing or out of range.
     """
     return model.generate(
-        count_of(request.count),
+        checked_count(request.count),
         label=None if request.label in ("", ANY) else request.label,
-        seed=seed_of(request.seed),
-        truncation=real(request.truncation),
+        seed=checked_seed(request.seed),
+        truncation=checked_number(request.truncation),
     )
 
 
-def files(model: "Model", made: np.ndarray, labels: list[str], seed: Given) -> dict[str, bytes]:
-    """PNG files by name."""
-    notes = {"Run": model.run.folder.name, "Seed": str(seed_of(seed))}
+def files(model: "Model", made: np.ndarray, labels: list[str], seed: FieldValue) -> dict[str, bytes]:
+    """Return the images as PNG: file name -> content."""
+    notes = {"Run": model.run.folder.name, "Seed": str(checked_seed(seed))}
     return {
         picture_html.file_name(name or "generated", f"{number:03d}"): images.png_bytes(picture, **notes)
         for number, (picture, name) in enumerate(zip(made, labels, strict=True))
@@ -144,8 +143,8 @@ def grid(model: "Model", request: GenerateRequest) -> PageSection:
     cells = []
     found = files(model, made, labels, request.seed)
     for number, (name, content) in enumerate(found.items()):
-        asked = "asked for " if request.opinions else ""
-        words = f"<small>{asked}{html.escape(labels[number])}</small>" if mixed else ""
+        prefix = "requested: " if request.opinions else ""
+        words = f"<small>{prefix}{html.escape(labels[number])}</small>" if mixed else ""
         cells.append(_cell(picture_html.image(content, f"synthetic, {name}"), request, number, words))
     size = "few" if len(made) <= 4 else "some" if len(made) <= 16 else "lots"
     page = _head(model, found, request.label, request) + f'<div class="grid {size}">{"".join(cells)}</div>'
@@ -153,9 +152,9 @@ def grid(model: "Model", request: GenerateRequest) -> PageSection:
 
 
 def rows(model: "Model", request: GenerateRequest) -> PageSection:
-    """A row a class, all of the same latents."""
-    count, seed = min(count_of(request.count), COLUMNS), seed_of(request.seed)
-    drawn = model.same_latents(count, seed=seed, truncation=real(request.truncation))
+    """Return a section with one row per class, all from the same latent vectors."""
+    count, seed = min(checked_count(request.count), COLUMNS), checked_seed(request.seed)
+    drawn = model.same_latents(count, seed=seed, truncation=checked_number(request.truncation))
     files: dict[str, bytes] = {}
     lines = []
     for name, row in drawn.items():
@@ -168,27 +167,31 @@ def rows(model: "Model", request: GenerateRequest) -> PageSection:
         cells = "".join(_cell(one, request, len(files) + number) for number, one in enumerate(shown))
         lines.append(f'<b>{html.escape(name)}</b><div class="row-of" style="--count: {count}">{cells}</div>')
         files |= found
-    words = "The same latents in the same order for every class: what changes is the class alone."
+    words = "Every row has the same latent vectors in the same order: only the class changes."
     page = _head(model, files, "", request) + f'<div class="rows">{"".join(lines)}</div><p class="below">{words}</p>'
     return PageSection(page, np.concatenate(list(drawn.values())), tuple(name for name in drawn for _ in range(count)))
 
 
-def on_the_way(model: "Model", request: GenerateRequest, shares: Sequence[float] = SHARES) -> np.ndarray:
-    """Pictures uint8 (shares, count, H, W, C).
+def interpolate_classes(model: "Model", request: GenerateRequest, shares: Sequence[float] = SHARES) -> np.ndarray:
+    """Interpolate between two classes: images uint8 (shares, count, H, W, C).
 
     Raises:
-        UserError: the run has no two classes, or numbers that are missing or out of range.
+        UserError: The run has fewer than two classes, or a number is missing or out of range.
     """
-    count, seed, truncation = count_of(request.count), seed_of(request.seed), real(request.truncation)
+    count, seed, truncation = (
+        checked_count(request.count),
+        checked_seed(request.seed),
+        checked_number(request.truncation),
+    )
     return model.between(count, *ends(model, request), shares, seed=seed, truncation=truncation)
 
 
 def files_between(
     model: "Model", request: GenerateRequest, drawn: np.ndarray, shares: Sequence[float]
 ) -> dict[str, bytes]:
-    """PNG files by name, in the order of `drawn`; each says inside how much of each class it was made from."""
+    """Return the images as PNG, in the order of `drawn`: file name -> content, with the class shares as metadata."""
     (first, second), found = ends(model, request), {}
-    notes = {"Run": model.run.folder.name, "Seed": str(seed_of(request.seed))}
+    notes = {"Run": model.run.folder.name, "Seed": str(checked_seed(request.seed))}
     for share, row in zip(shares, drawn, strict=True):
         name, mixture = f"{first}_to_{second}_{share * 100:03.0f}", f"{1 - share:.0%} {first}, {share:.0%} {second}"
         for number, picture in enumerate(row):
@@ -197,50 +200,52 @@ def files_between(
 
 
 def between(model: "Model", request: GenerateRequest) -> PageSection:
-    """The same latents on the way from one class to another, all of it on the page: its slider asks for nothing."""
+    """Return a section with an interpolation between two classes.
+
+    The page holds every image, so that its slider needs no request.
+    """
     most = COLUMNS if model.config.image_size < LARGE else COLUMNS // 2
-    request = replace(request, count=min(count_of(request.count), most))
-    drawn = on_the_way(model, request)
+    request = replace(request, count=min(checked_count(request.count), most))
+    drawn = interpolate_classes(model, request)
     found = files_between(model, request, drawn, SHARES)
     shown = [picture_html.image(content, f"synthetic, {name}") for name, content in found.items()]
     count = drawn.shape[1]
-    ways = [f'<div class="frames">{"".join(shown[number::count])}</div>' for number in range(count)]
-    cells = "".join(_cell(way, request, number) for number, way in enumerate(ways))
-    ends_of_it = ends(model, request)
-    first, second = map(html.escape, ends_of_it)
+    series = [f'<div class="frames">{"".join(shown[number::count])}</div>' for number in range(count)]
+    cells = "".join(_cell(frames, request, number) for number, frames in enumerate(series))
+    both_ends = ends(model, request)
+    first, second = map(html.escape, both_ends)
     page = (
-        f'{_head(model, found, " to ".join(ends_of_it), request)}<div class="hold" data-count="{count}">'
+        f'{_head(model, found, " to ".join(both_ends), request)}<div class="hold" data-count="{count}">'
         f'<label class="hand"><b>{first}</b><input type="range" min="0" max="{len(SHARES) - 1}" step="1" value="0" '
         f'aria-label="From {first} to {second}" data-first="{first}" data-second="{second}" oninput="ganrayHold(this)">'
         f"<b>{second}</b></label><output></output>"
         f'<div class="row-of" style="--count: {count}">{cells}</div></div>'
-        '<p class="below">The slider mixes the codes by which the generator is told the class. Nothing that it learned '
-        "from lies between them.</p>"
+        '<p class="below">The slider mixes the class codes of the generator. No training image has a mixed class.</p>'
     )
-    return PageSection(page, drawn.reshape(-1, *drawn.shape[2:]), way=ends_of_it)
+    return PageSection(page, drawn.reshape(-1, *drawn.shape[2:]), between=both_ends)
 
 
 def ends(model: "Model", request: GenerateRequest) -> tuple[str, str]:
-    """The two classes of the way. Raises UserError: the run has not two, or one stands at both ends."""
+    """Return the two classes. Raises UserError: The run has fewer than two, or both are the same."""
     if len(model.classes) < 2:
-        raise UserError(f"run '{model.run.name}' has no two classes to choose from: take a conditional one")
+        raise UserError(f"run '{model.run.name}' has no two classes to choose from: take a conditional run")
     first = model.classes[0] if request.label in ("", ANY) else request.label
     second = request.second or next(name for name in model.classes if name != first)
     if first == second:
-        raise UserError(f"from {first} to {second} is no way: choose two classes")
+        raise UserError(f"both classes are {first}: choose two different ones")
     return first, second
 
 
 def walk(model: "Model", request: GenerateRequest) -> PageSection:
-    """The way from one seed to another as a GIF."""
-    label, seed, other = request.label, seed_of(request.seed), seed_of(request.other)
+    """Return a section with the interpolation between two seeds as a GIF."""
+    label, seed, other = request.label, checked_seed(request.seed), checked_seed(request.other)
     chosen = (model.classes[0] if label in ("", ANY) else label) if model.classes else ""
-    truncation = real(request.truncation)
+    truncation = checked_number(request.truncation)
     frames = list(model.interpolate((seed, other), STEPS, label=chosen or None, truncation=truncation))
     gif = images.gif_bytes([*frames, *frames[-2:0:-1]], milliseconds=90, last=90)
     name = f"{model.run.folder.name}_{seed}_to_{other}.gif"
     shown = picture_html.image(gif, f"synthetic, from seed {seed} to {other}", "image/gif")
-    words = _about(model, chosen, f"seed {seed} to {other} and back", _cut(request))
+    words = _caption(model, chosen, f"seed {seed} to {other} and back", _truncation_note(request))
     download = picture_html.links([picture_html.link(gif, name, "GIF", "image/gif")], words)
     return PageSection(f'{download}<div class="walk">{shown}</div>')
 
@@ -255,7 +260,7 @@ CONDITIONAL = ("classes", "between")
 
 
 def fitted(models: ModelCache, request: GenerateRequest) -> GenerateRequest:
-    """What can be done of it where fields still stand as they were for another run or class."""
+    """Return the request adapted to its run, where fields still hold values of another run or class."""
     try:
         classes = models.classes(request.run)
     except UserError:
@@ -268,27 +273,27 @@ def fitted(models: ModelCache, request: GenerateRequest) -> GenerateRequest:
 
 
 def _cell(picture: str, request: GenerateRequest, number: int, words: str = "") -> str:
-    said = predictions.place(number) if request.opinions else ""
-    return f"<figure>{picture}{words}{said}</figure>"
+    opinion = predictions.placeholder(number) if request.opinions else ""
+    return f"<figure>{picture}{words}{opinion}</figure>"
 
 
 def _head(model: "Model", made: Mapping[str, bytes], label: str, request: GenerateRequest) -> str:
-    """What follows, in a line, and all of it to take along; and what else may tell the classes apart."""
-    seed = seed_of(request.seed)
+    """Return a caption, a link to all images as zip, and a warning where classes differ in more than the disease."""
+    seed = checked_seed(request.seed)
     archive = picture_html.link(
         *(picture_html.zipped(made), f"{model.run.folder.name}_seed{seed}.zip", f"All {len(made)} as zip"),
         kind="application/zip",
     )
-    said = hint(model.config.source, model.config.classes)
-    beware = f'<p class="beware">{html.escape(said)}</p>' if said else ""
-    return picture_html.links([archive], _about(model, label, f"seed {seed}", _cut(request))) + beware
+    warning = hint(model.config.source, model.config.classes)
+    beware = f'<p class="beware">{html.escape(warning)}</p>' if warning else ""
+    return picture_html.links([archive], _caption(model, label, f"seed {seed}", _truncation_note(request))) + beware
 
 
-def _about(model: "Model", label: str, *settings: str) -> str:
+def _caption(model: "Model", label: str, *settings: str) -> str:
     kind = "" if label == ANY else label
     return f"{', '.join(filter(None, (model.run.folder.name, kind, *settings)))}: {images.NOTICE}"
 
 
-def _cut(request: GenerateRequest) -> str:
-    truncation = real(request.truncation)
+def _truncation_note(request: GenerateRequest) -> str:
+    truncation = checked_number(request.truncation)
     return "" if truncation == 1 else f"truncation {truncation:g}"

@@ -1,4 +1,4 @@
-"""What a visitor chooses from, the same in every tab: runs, directions, classes, pictures of ours."""
+"""The input fields that the tabs share: runs, directions, classes and example images."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -13,7 +13,7 @@ from gan_core.runs import REFERENCE
 
 
 def upload(label: str, several: bool) -> gr.File:
-    """A place to drop a file of any kind on: the decoder looks at what is inside, and DICOM needs no ending."""
+    """Return an upload field for files of any name: the decoder detects the format, and DICOM needs no suffix."""
     count: Literal["multiple", "single"] = "multiple" if several else "single"
     return gr.File(label=label, file_count=count, height=120, elem_classes="ganray-upload")
 
@@ -23,7 +23,7 @@ def run(models: ModelCache, ability: str) -> gr.Dropdown:
 
 
 def runs(models: ModelCache, ability: str, chosen: str | None = None) -> dict[str, Any]:
-    """Runs by their names, without the folder of the shipped ones where that leaves no doubt."""
+    """Return the choices of runs; shipped runs lose their folder where the short name is unique."""
     names = models.names(ability)
     short = [name.removeprefix(f"{REFERENCE}/") for name in names]
     labels = [brief if short.count(brief) == 1 else name for brief, name in zip(short, names, strict=True)]
@@ -32,24 +32,24 @@ def runs(models: ModelCache, ability: str, chosen: str | None = None) -> dict[st
 
 
 def known_runs(models: ModelCache, ability: str, chosen: str | None) -> gr.Dropdown:
-    """The field with the runs there are now. A choice that still stands is not sent: there may be a newer one."""
+    """Return the field with the current runs; a valid value is not sent, as it could overwrite a newer one."""
     found = runs(models, ability, chosen)
     return gr.Dropdown(choices=found["choices"]) if found["value"] == chosen else gr.Dropdown(**found)
 
 
 def directions(models: ModelCache, name: str | None) -> dict[str, Any]:
-    """Choices of a direction that the run goes, each named by both domains, its value the target."""
+    """Return the choices of directions, each labelled with both domains; its value is the target."""
     try:
         domains, targets = models.directions(name) if name else ((), ())
     except UserError:
         domains, targets = (), ()
-    ways = (domains, domains[::-1]) if domains else ()
-    choices = [(f"{other} → {to}", to) for other, to in ways if to in targets]
+    pairs = (domains, domains[::-1]) if domains else ()
+    choices = [(f"{other} → {to}", to) for other, to in pairs if to in targets]
     return {"choices": choices, "value": choices[0][1] if choices else None}
 
 
 def classes(models: ModelCache, name: str | None) -> dict[str, Any]:
-    """Choices of a class, where the run can be asked for one."""
+    """Return the choices of classes; the field is inactive for an unconditional run."""
     try:
         found = models.classes(name) if name else ()
     except UserError:
@@ -58,7 +58,7 @@ def classes(models: ModelCache, name: str | None) -> dict[str, Any]:
 
 
 def seconds(models: ModelCache, name: str | None, label: str | None = None) -> dict[str, Any]:
-    """Choices of the class at the other end of the way; of two classes it is the other one, without asking."""
+    """Return the choices of the second class; hidden where only one other class remains."""
     found = classes(models, name)["choices"][1:]
     first = label if label in found else next(iter(found), None)
     others = [one for one in found if one != first]
@@ -66,7 +66,7 @@ def seconds(models: ModelCache, name: str | None, label: str | None = None) -> d
 
 
 def can_be_judged(models: ModelCache, name: str | None) -> bool:
-    """Whether classifiers can be asked about a run's pictures."""
+    """Return whether a classifier fits the classes of the run."""
     from gan_core.evaluation import predicted_classes
 
     try:
@@ -76,9 +76,9 @@ def can_be_judged(models: ModelCache, name: str | None) -> bool:
 
 
 def gallery() -> gr.Gallery:
-    """Examples to click on; filled when a visitor comes, not when the server starts."""
+    """Return an empty gallery of examples; it is filled when a visitor arrives, not when the server starts."""
     return gr.Gallery(
-        label="Or click a picture of ours",
+        label="Or click an example",
         format="png",
         columns=3,
         allow_preview=False,
@@ -89,7 +89,7 @@ def gallery() -> gr.Gallery:
 
 
 def shown(models: ModelCache, name: str | None, to: str | None = None) -> Iterator[gr.Gallery]:
-    """The gallery with pictures that the run can take, none of them selected; what has to be generated comes later."""
+    """Yield the gallery with examples for the run, none selected; those that must be generated come later."""
     found: list[Any] = []
     for pair in offered(models, name, to):
         found.append(examples.as_picture(pair))
@@ -100,18 +100,18 @@ def shown(models: ModelCache, name: str | None, to: str | None = None) -> Iterat
 
 
 def example(models: ModelCache, name: str | None, number: int, to: str | None = None) -> bytes:
-    """PNG of the gallery's picture of that number.
+    """Return an example of the gallery as PNG, by its number.
 
     Raises:
-        UserError: there are fewer by now.
+        UserError: The gallery has fewer examples by now.
     """
     for content, _ in islice(offered(models, name, to), number, None):
         return content
-    raise UserError("this picture is not there any more: load the page again")
+    raise UserError("this example is not there any more: reload the page")
 
 
 def offered(models: ModelCache, name: str | None, to: str | None = None) -> Iterator[tuple[bytes, str]]:
-    """PNGs with captions of what the run can take, to be translated to domain `to`."""
+    """Return an iterator of (PNG, caption) of examples that the run can translate to domain `to`, or encode."""
     try:
         config = models.config(name or "")
     except UserError:
@@ -121,10 +121,10 @@ def offered(models: ModelCache, name: str | None, to: str | None = None) -> Iter
 
 
 def private(kind: str, **more: Any) -> dict[str, Any]:
-    """Of an event that only the page uses; events of one kind share their places in the queue."""
+    """Return the settings of an event that only the page uses; events of one kind share a concurrency limit."""
     return {"api_visibility": "private", "show_progress": "hidden", "concurrency_id": kind, **more}
 
 
 def in_turn(kind: str) -> dict[str, Any]:
-    """Of events that fill in choices: one after the other, so that the answer to an older click never comes last."""
+    """Return the settings of an event that fills choices: one at a time, so that the newest click is answered last."""
     return private(f"{kind} choices", concurrency_limit=1)

@@ -1,4 +1,4 @@
-// Window and level of what is shown: out = (in - level) / window + 1/2, by the picture's SVG filter.
+// Apply window and level with the SVG filter of the picture: out = (in - level) / window + 1/2.
 function ganrayWindow(input) {
   const place = input.closest(".large");
   const read = (role) => Number(place.querySelector(`[data-role=${role}]`).value);
@@ -17,7 +17,7 @@ function ganrayReset(button) {
   }
 }
 
-// The class in hand: every picture on the way is on the page, the slider says which are to be seen.
+// Interpolation between classes: the page holds every image, the slider selects the visible ones.
 function ganrayHold(input) {
   const place = input.closest(".generation");
   const share = Number(input.value) / Number(input.max);
@@ -33,7 +33,7 @@ function ganrayHold(input) {
   ganraySay(place);
 }
 
-// What classifiers say comes after the pictures, as one list, and is put below them here.
+// The opinions of the classifiers arrive after the images, as one list: put each below its image.
 function ganraySay(place) {
   const said = place.querySelector(".opinion");
   const words = said ? JSON.parse(said.dataset.words) : [];
@@ -48,7 +48,7 @@ function ganraySay(place) {
   }
 }
 
-// What stands already is not written again: writing is what wakes ganrayHeld.
+// Do not write unchanged text: each write triggers ganrayHeld.
 function ganrayWrite(place, words) {
   if (place.textContent !== words) place.textContent = words;
 }
@@ -61,7 +61,7 @@ function ganrayHeld() {
   }
 }
 
-// A picture that is pasted goes where a dropped one goes: into the file field of the tab that is open.
+// Put a pasted image into the file field of the open tab, as if it were dropped there.
 function ganrayPaste(event) {
   const files = event.clipboardData ? [...event.clipboardData.files] : [];
   const places = [...document.querySelectorAll(".ganray-upload")];
@@ -69,11 +69,11 @@ function ganrayPaste(event) {
   if (!files.length || !place) return;
   event.preventDefault();
   const clear = place.querySelector("button[aria-label='Clear']");
-  if (clear) clear.click();  // or it would join the picture before it
+  if (clear) clear.click();  // otherwise it would be added to the previous image
   ganrayGive(place, files, performance.now() + 2000);
 }
 
-// The field comes back a moment after it was cleared.
+// The field reappears a moment after it was cleared.
 function ganrayGive(place, files, latest) {
   const field = place.querySelector("input[type=file]");
   const full = place.querySelector("button[aria-label='Clear']");
@@ -89,7 +89,7 @@ function ganrayGive(place, files, latest) {
 }
 document.addEventListener("paste", ganrayPaste);
 
-// Inside the dashboard a picture may be pasted wherever the focus is.
+// Inside the dashboard, accept a paste wherever the focus is.
 const ganrayOuter = window.frameElement ? window.frameElement.ownerDocument : document;
 if (window.frameElement) {
   ganrayOuter.addEventListener("paste", ganrayPaste);
@@ -98,7 +98,7 @@ if (window.frameElement) {
   document.documentElement.classList.add("alone");
 }
 
-// The frame is as tall as what is in it, so that one page scrolls; and pictures know how much of it can be seen at once.
+// Make the frame as tall as its content, so that only one page scrolls; --room is the visible height for pictures.
 function ganrayFit() {
   const frame = window.frameElement;
   const view = ganrayOuter.defaultView;

@@ -1,4 +1,4 @@
-"""The runs that can do something live, and their networks, loaded once for everyone."""
+"""The runs that the live tab can use, and a cache of their networks."""
 
 import threading
 from collections import OrderedDict
@@ -19,7 +19,7 @@ MOST = 4  # models kept in memory
 
 
 class ModelCache:
-    """Models by run name, the last few used; two visitors of one run share it."""
+    """The most recently used models by run name, shared by all visitors."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -28,23 +28,23 @@ class ModelCache:
         self._lock = threading.Lock()
 
     def names(self, ability: str) -> list[str]:
-        """Runs with weights that can `translate`, `generate` or `encode`; the best to begin with first."""
+        """Return the runs with weights that can `translate`, `generate` or `encode`, best default first."""
         found = [(run, config) for run, config in self._usable() if _can(config, ability)]
-        # A baseline is for comparing; who comes to see something wants the other one, and the larger picture.
+        # A baseline is for comparison: other presets come first, then larger images, then real data.
         found.sort(key=lambda pair: (pair[1].preset.endswith(BASELINE), -pair[1].image_size, _synthetic(pair[1])))
         return [run.name for run, _ in found]
 
     def config(self, name: str) -> RunConfig:
-        """Raises UserError: no such run, or its config.json cannot be read."""
+        """Return the config of a run. Raises UserError: There is no such run, or its config.json cannot be read."""
         return self._find(name).config()
 
     def classes(self, name: str) -> tuple[str, ...]:
-        """The classes that a run can be asked for. Raises UserError: no such run, or it cannot be read."""
+        """Return the classes of a conditional run, else (). Raises UserError: as `config`."""
         config = self.config(name)
         return config.classes if registry.traits_of(config).conditional else ()
 
     def directions(self, name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """A translator's domains, and those of them that it translates to. Raises UserError: as `config`."""
+        """Return the domains of a translator and its target domains. Raises UserError: as `config`."""
         config = self.config(name)
         return config.domains, registry.targets(config)
 
@@ -52,17 +52,21 @@ class ModelCache:
         return any(name in (known, known.removeprefix(f"{runs.REFERENCE}/")) for known, _ in list(self._models))
 
     def get(self, name: str) -> "Model":
-        """The run's networks. Raises UserError: no such run, weights missing, damaged or of another shape."""
+        """Return the model of a run, loaded if needed.
+
+        Raises:
+            UserError: There is no such run, or its weights are missing, damaged or of another shape.
+        """
         run = self._find(name)
         try:
             changed = run.weights.stat().st_mtime_ns
         except OSError:
             changed = 0
-        # One at a time: two visitors who ask for the same run at once shall not load it twice.
+        # Under the lock, so that two visitors of the same run do not load it twice.
         with self._lock:
             key = (run.name, changed)
             if key not in self._models:
-                from gan_core import inference  # torch: not before somebody wants a picture
+                from gan_core import inference  # imports torch: only when a visitor needs it
 
                 self._models[key] = inference.load(run)
                 while len(self._models) > MOST:
@@ -71,7 +75,7 @@ class ModelCache:
             return self._models[key]
 
     def _find(self, name: str) -> Run:
-        # Looked up in the list: a name from a request opens nothing else.
+        # The name comes from a request: only listed runs are opened.
         for run in runs.list_runs(self.root):
             if name in (run.name, run.name.removeprefix(f"{runs.REFERENCE}/")):
                 return run
@@ -84,7 +88,7 @@ class ModelCache:
                 if run.weights.is_file():
                     found.append((run, run.config()))
             except UserError:
-                continue  # the Compare page says what is wrong with it
+                continue  # the Compare page shows the error
         return found
 
 

@@ -1,6 +1,6 @@
-"""The live tab in the dashboard's server: mounted below it, on its port.
+"""The live tab in the dashboard's server, on the same port.
 
-Gradio takes seconds to import, so that it is built when the first visitor asks for it.
+Gradio takes seconds to import, so the tab is built when the first visitor needs it.
 """
 
 import asyncio
@@ -25,29 +25,29 @@ from dashboard.server.security import GradioAllowList
 
 
 class LazyApp:
-    """An ASGI application that is made by the first request."""
+    """An ASGI application that the first request builds."""
 
     def __init__(self) -> None:
         self._made: Any = None
         self._lock = asyncio.Lock()
         self._streams: set[asyncio.Task[None]] = set()
         self._running = contextlib.AsyncExitStack()
-        self._begun: asyncio.Task[None] | None = None
+        self._start_task: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self._made is None and _is_page(scope):
-            # What the page asks for next makes the application, and is answered when that is done.
-            await HTMLResponse(_WAITING, headers={"cache-control": "no-store"})(scope, receive, send)
+            # The next request of this page builds the application and is answered afterwards.
+            await HTMLResponse(_STARTING_PAGE, headers={"cache-control": "no-store"})(scope, receive, send)
             return
         await self._make()
-        whole = False
+        complete = False
 
         async def pass_on(message: Message) -> None:
-            nonlocal whole
-            whole = message["type"] == "http.response.body" and not message.get("more_body")
+            nonlocal complete
+            complete = message["type"] == "http.response.body" and not message.get("more_body")
             if message["type"] == "http.response.start" and _streams(message):
                 self._streams.add(answer)
-                # A proxy must hand on each step of an answer as it comes.
+                # A proxy must not buffer the steps of an answer.
                 message = {**message, "headers": [*message["headers"], (b"x-accel-buffering", b"no")]}
             await send(message)
 
@@ -56,9 +56,9 @@ class LazyApp:
         try:
             await answer
         except asyncio.CancelledError:
-            if answer in self._streams:  # else it was ended by leave
+            if answer in self._streams:  # else leave() ended it
                 raise
-            if not whole:
+            if not complete:
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             self._streams.discard(answer)
@@ -67,19 +67,19 @@ class LazyApp:
         async with self._lock:
             if self._made is None:
                 made = await asyncio.to_thread(application, paths.live_tab())
-                # Without its lifespan Gradio's queue never starts, and every call waits for ever.
+                # Without its lifespan, Gradio's queue never starts and every call hangs.
                 await self._running.enter_async_context(made.router.lifespan_context(made))
                 self._made = made
-                # What the first picture needs, while the browser loads the page: torch takes seconds.
+                # Import torch, which takes seconds, while the browser loads the page.
                 threading.Thread(target=_import_torch, daemon=True).start()
 
     def begin(self) -> None:
-        """Make the application now, ahead of its first request."""
-        if self._made is None and self._begun is None:
-            self._begun = asyncio.create_task(self._make())
+        """Build the application now, ahead of its first request."""
+        if self._made is None and self._start_task is None:
+            self._start_task = asyncio.create_task(self._make())
 
     def leave(self) -> None:
-        """End the streams of the pages that are open. The server that stops waits for them, and they never end."""
+        """Cancel the streams of open pages: a stopping server would wait for them forever."""
         while self._streams:
             self._streams.pop().cancel()
 
@@ -92,7 +92,7 @@ def _import_torch() -> None:
 
 
 class PrepareLiveTab:
-    """ASGI middleware: whoever asks for the page Live will want the live tab, which is made meanwhile."""
+    """ASGI middleware that starts building the live tab when a browser requests the page Live."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -104,7 +104,7 @@ class PrepareLiveTab:
 
 
 def application(at: str) -> Any:
-    """A FastAPI application with the live tab at a path."""
+    """Return a FastAPI application that serves the live tab at a path."""
     with without_stubs():
         import gradio as gr
     from fastapi import FastAPI
@@ -120,13 +120,13 @@ def application(at: str) -> Any:
 
 
 def _is_page(scope: Scope) -> bool:
-    """Whether a browser asks for the page itself."""
+    """Return whether a browser requests the page itself."""
     if scope["type"] != "http" or scope["method"] != "GET" or scope["path"].rstrip("/") != paths.live_tab():
         return False
     return b"text/html" in dict(scope["headers"]).get(b"accept", b"")
 
 
-_WAITING = """<!doctype html>
+_STARTING_PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="color-scheme" content="light dark"><title>GANray live</title>
 <style>
   body { margin: 0; padding: 3rem 0; font: 1.05rem/1.5 "Source Sans 3", system-ui, sans-serif; text-align: center;
@@ -157,7 +157,7 @@ _live = LazyApp()
 
 
 def routes() -> list[BaseRoute]:
-    """What the dashboard's server has to serve besides its pages."""
+    """Return the routes of the live tab for the dashboard's server."""
 
     async def with_slash(request: Request) -> RedirectResponse:
         query = f"?{request.url.query}" if request.url.query else ""
@@ -178,18 +178,18 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
 
 @contextlib.contextmanager
 def _on_stop(do: Callable[[], object]) -> Iterator[None]:
-    """Do something when the server is told to stop, besides what is done then anyway."""
+    """Call `do` on SIGINT and SIGTERM, before the existing handler."""
     if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread hears signals
+        yield  # only the main thread can set signal handlers
         return
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
-    def told(number: int, frame: FrameType | None) -> None:
+    def on_signal(number: int, frame: FrameType | None) -> None:
         do()
         then = before[signal.Signals(number)]
         if callable(then):
             then(number, frame)
 
     for number in before:
-        signal.signal(number, told)
+        signal.signal(number, on_signal)
     yield

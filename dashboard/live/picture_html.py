@@ -1,4 +1,4 @@
-"""Pictures as HTML: the wipe, the heat map of a change with its scale, grids. Everything lossless, nothing on disk."""
+"""Images as HTML: the wipe, the heat map with its scale, figures and links. All PNGs are lossless, none is on disk."""
 
 import html
 import io
@@ -11,8 +11,8 @@ import numpy as np
 from dashboard.library.image_encoding import data_uri
 from gan_core import images
 
-SCALE = 0.3  # of the grey scale, where the heat map has its strongest colours
-# From darker through unchanged to brighter, told apart by colour-blind eyes (after ColorBrewer's PuOr, turned round).
+SCALE = 0.3  # change, as a share of the grey scale, that gets the strongest colour
+# Darker, unchanged, brighter: a colour-blind safe palette (ColorBrewer's PuOr, reversed).
 _COLOURS = np.array(
     [
         *((45, 0, 75), (84, 39, 136), (128, 115, 172), (178, 171, 210), (247, 247, 247)),
@@ -23,7 +23,7 @@ _COLOURS = np.array(
 
 
 def heat(change: np.ndarray) -> np.ndarray:
-    """Signed change float32 (S, S, C), in shares of the grey scale, as colours: uint8 (S, S, 3)."""
+    """Colour a signed change float32 (S, S, C), in shares of the grey scale: uint8 (S, S, 3)."""
     place = (np.clip(change.mean(2) / SCALE, -1, 1) + 1) / 2 * (len(_COLOURS) - 1)
     low = np.minimum(place.astype(int), len(_COLOURS) - 2)
     share = (place - low)[..., None]
@@ -31,7 +31,7 @@ def heat(change: np.ndarray) -> np.ndarray:
 
 
 def quick_png(picture: np.ndarray) -> bytes:
-    """PNG of an upload for the page alone, encoded for speed; what is synthetic comes from `gan_core.images`."""
+    """Return an upload as PNG, encoded for speed; synthetic images use `gan_core.images` instead, which marks them."""
     buffer = io.BytesIO()
     images.to_pil(picture).save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
@@ -42,7 +42,7 @@ def image(content: bytes, alt: str, kind: str = "image/png") -> str:
 
 
 def wipe(before: bytes, after: bytes, left: str, right: str) -> str:
-    """Two pictures of one size over each other, a slider that uncovers the second from the right, and a window."""
+    """Return two images of one size on top of each other, with a wipe slider and window and level controls."""
     return (
         '<div class="large"><div class="wipe" style="--at: 50%">'
         f'<div>{image(before, f"before: {left}")}<span class="tag">{html.escape(left)}</span></div>'
@@ -54,7 +54,7 @@ def wipe(before: bytes, after: bytes, left: str, right: str) -> str:
     )
 
 
-# Window and level act on what is shown, through a filter of the page: the files stay as they are.
+# Window and level act through a CSS filter of the page: the files do not change.
 _WINDOW = """
 <svg width="0" height="0" aria-hidden="true"><filter id="ganray-window" color-interpolation-filters="sRGB">
 <feComponentTransfer><feFuncR type="linear" slope="1" intercept="0"/><feFuncG type="linear" slope="1" intercept="0"/>
@@ -62,13 +62,13 @@ _WINDOW = """
 <div class="window"><label>Window <input type="range" min="0.1" max="1" step="0.01" value="1" data-role="window"
 oninput="ganrayWindow(this)"></label><label>Level <input type="range" min="0" max="1" step="0.01" value="0.5"
 data-role="level" oninput="ganrayWindow(this)"></label><button type="button" onclick="ganrayReset(this)">Reset</button>
-<label class="tick" title="The network's own pixels, not smoothed"><input type="checkbox"
+<label class="tick" title="The network's own pixels, without smoothing"><input type="checkbox"
 onchange="this.closest('.large').classList.toggle('crisp', this.checked)"> Pixels</label></div>
 """
 
 
 def ghost(title: str, words: str = "") -> str:
-    """The place of a picture that is not there yet, and what will be in it or is awaited."""
+    """Return a placeholder for an image, with its title and a status."""
     heading = f"<figcaption>{html.escape(title)}</figcaption>" if title else ""
     return f'<figure>{heading}<div class="ghost" role="status">{html.escape(words)}</div></figure>'
 
@@ -79,7 +79,7 @@ def figure(picture: str, title: str, below: str = "") -> str:
 
 
 def scale_bar(darker: str = "darker", brighter: str = "brighter") -> str:
-    """The heat map's colours with their numbers."""
+    """Return the colour scale of the heat map."""
     stops = ", ".join(f"rgb({', '.join(str(int(c)) for c in colour)})" for colour in _COLOURS)
     ends = f"{SCALE:.0%}"
     return (
@@ -89,19 +89,19 @@ def scale_bar(darker: str = "darker", brighter: str = "brighter") -> str:
 
 
 def file_name(*parts: str, suffix: str = ".png") -> str:
-    """A name for what is taken away: of letters, digits, '.', '_' and '-', whatever a class or a run is called."""
+    """Join parts to a safe file name of letters, digits, '.', '_' and '-'."""
     return re.sub(r"[^\w.-]", "_", "_".join(parts)).lstrip(".") + suffix
 
 
 def link(content: bytes, name: str, words: str, kind: str = "image/png") -> str:
-    """A link that downloads: the file is inside the page, and nothing of it stays on the server."""
+    """Return a download link; the page itself holds the file, so nothing stays on the server."""
     return f'<a class="get" download="{html.escape(name)}" href="{data_uri(content, kind)}">{html.escape(words)}</a>'
 
 
 def links(found: list[str], words: str = "") -> str:
-    """A line of links, behind a sentence about what they hold."""
-    said = f"<span>{html.escape(words)}</span>" if words else ""
-    return f'<p class="links">{said}{"".join(found)}</p>'
+    """Return a line of links after a sentence that describes them."""
+    sentence = f"<span>{html.escape(words)}</span>" if words else ""
+    return f'<p class="links">{sentence}{"".join(found)}</p>'
 
 
 def zipped(members: Mapping[str, bytes]) -> bytes:
@@ -113,7 +113,7 @@ def zipped(members: Mapping[str, bytes]) -> bytes:
 
 
 def message(words: str, kind: str = "note") -> str:
-    """A sentence for the visitor; kind: note, wait, or error."""
+    """Return a message for the visitor; `kind` is note, wait or error."""
     return f'<div class="message {kind}" role="status">{html.escape(words)}</div>'
 
 

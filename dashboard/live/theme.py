@@ -1,4 +1,4 @@
-"""The live tab in the dashboard's colours and letters: see .streamlit/config.toml and dashboard/styles."""
+"""The theme of the live tab, like the dashboard: see .streamlit/config.toml and dashboard/styles."""
 
 from pathlib import Path
 from typing import Any
@@ -9,13 +9,13 @@ HERE = Path(__file__).resolve().parent
 
 
 def look() -> dict[str, Any]:
-    """Theme, style and script, for whoever serves the tab."""
+    """Return the theme, the CSS and the script as keyword arguments for Gradio."""
     script = f"<script>{(HERE / 'live.js').read_text(encoding='utf-8')}</script>"
     return {"theme": _theme(), "css": (HERE / "live.css").read_text(encoding="utf-8"), "head": script}
 
 
 def _theme() -> gr.themes.Base:
-    """Streamlit's grounds, fields and buttons, in light and in dark."""
+    """Return a theme with Streamlit's backgrounds, fields and buttons, light and dark."""
     pairs = {
         "body_background_fill": ("#ffffff", "#171614"),
         "background_fill_primary": ("#ffffff", "#171614"),
@@ -54,7 +54,7 @@ def _theme() -> gr.themes.Base:
     pairs |= dict.fromkeys(("input_border_width", "button_border_width", "checkbox_label_border_width"), ("1px", "1px"))
     settings = {name: light for name, (light, _) in pairs.items()}
     settings |= {f"{name}_dark": dark for name, (_, dark) in pairs.items()}
-    # Gradio brings this font whole in two weights, and of its successor, which Streamlit has, a few letters only.
+    # Gradio ships this font complete in two weights, but only a few letters of its successor, which Streamlit uses.
     letters = (gr.themes.LocalFont("Source Sans Pro", (400, 700)), "system-ui", "sans-serif")
     theme = gr.themes.Base(
         primary_hue="blue", neutral_hue="stone", radius_size="md", font=letters, font_mono=("monospace",)

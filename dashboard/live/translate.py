@@ -1,6 +1,6 @@
-"""Translate: one picture, or many, into a run's other domain; first the result, then what can be said about it.
+"""Translate: one or many images into the other domain of a run; first the result, then its measures.
 
-What is taken away is named by its number and its domain: the name of an upload often holds that of a patient.
+Downloads are named by number and domain, because the file name of an upload often holds a patient's name.
 """
 
 import contextlib
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
     from gan_core.inference import Model
 
 MOST_FILES = 50
-LIMIT = 50 * 1024**2  # bytes of one file
+LIMIT = 50 * 1024**2  # bytes per file
 CHEST = input_check.SUBJECTS[0]
-_SHOWN = 12  # of several translations
+_MOST_SHOWN = 12  # most translations on the page
 
 
 @dataclass(frozen=True)
 class Upload:
-    """A file as it came: its own name, which stays on the page, and its bytes or where they are.
+    """An uploaded file: its name, which stays on the page, and its content or path.
 
-    Fifty large files are not read at once.
+    A path is read on demand, so that fifty large files are never in memory at once.
     """
 
     name: str
@@ -41,68 +41,70 @@ class Upload:
 
     @property
     def data(self) -> bytes:
-        """Raises UserError: the file was cleared away meanwhile."""
+        """The content. Raises UserError: The server has deleted the file meanwhile."""
         if isinstance(self.content, bytes):
             return self.content
-        with _kept():
+        with _missing_file_as_user_error():
             return self.content.read_bytes()
 
 
 @dataclass(frozen=True)
 class TranslationUpdate:
-    """What the page shows after a step, as HTML; `doubted`: it waits for the visitor to insist."""
+    """What the page shows after a step, as HTML; `doubted` means that the visitor must insist."""
 
     picture: str = picture_html.ghost("", "Before and after")
     below: str = ""  # the picture
-    side: str = picture_html.ghost("What changed") + picture_html.ghost("And back again")
+    side: str = picture_html.ghost("What changed") + picture_html.ghost("Cycle reconstruction")
     message: str = ""
     doubted: bool = False
 
 
 def uploads(paths: Sequence[str | Path]) -> list[Upload]:
-    """The files behind an upload. Raises UserError: too many, one too large, or one that was cleared away."""
+    """Return the uploaded files. Raises UserError: There are too many, or one is too large or already deleted."""
     if len(paths) > MOST_FILES:
-        raise UserError(f"{len(paths)} files are too many at once: take {MOST_FILES} or fewer")
+        raise UserError(f"{len(paths)} files are too many at once: upload {MOST_FILES} or fewer")
     for path in map(Path, paths):
-        with _kept():
+        with _missing_file_as_user_error():
             size = path.stat().st_size
         if size > LIMIT:
-            raise UserError(f"{path.name}: larger than the {LIMIT // 1024**2} MB that are taken")
+            raise UserError(f"{path.name}: larger than {LIMIT // 1024**2} MB: upload a smaller file")
     return [Upload(path.name, path) for path in map(Path, paths)]
 
 
 @contextlib.contextmanager
-def _kept() -> Iterator[None]:
-    """Uploads are deleted after a while, under a page that is still open."""
+def _missing_file_as_user_error() -> Iterator[None]:
+    """Turn an OSError into a UserError: the server deletes uploads after a while, even if their page is still open."""
     try:
         yield
     except OSError as error:
-        raise UserError("the picture was cleared away after a while: upload it again") from error
+        raise UserError("the server has deleted this upload after a while: upload it again") from error
 
 
 def translate(
-    models: ModelCache, given: Sequence[Upload], run: str, to: str, insist: bool = False
+    models: ModelCache, files: Sequence[Upload], run: str, to: str, insist: bool = False
 ) -> Iterator[TranslationUpdate]:
-    """Translate what was given, step by step: whatever is wrong becomes the last step's message, never an exception."""
+    """Translate uploads and yield the page after each step; an error becomes the message of the last step."""
     try:
         if not run:
             raise UserError("no run here translates yet: train one, for example cyclegan_resnet_light")
-        if not given:
+        if not files:
             yield TranslationUpdate()
             return
         if not models.is_loaded(run):
             yield TranslationUpdate(picture_html.ghost("", f"Loading the networks of {run}. This happens once."))
         model = models.get(run)
         translation.other(model, to)
-        if len(given) == 1:
-            yield from _one(models, given[0], model, to, insist)
+        if len(files) == 1:
+            yield from _translate_one(models, files[0], model, to, insist)
         else:
-            yield from _many(models, given, model, to, insist)
+            yield from _translate_many(models, files, model, to, insist)
     except UserError as error:
         yield TranslationUpdate(message=picture_html.message(sentence(str(error)), "error"))
 
 
-def _one(models: ModelCache, upload: Upload, model: "Model", to: str, insist: bool) -> Iterator[TranslationUpdate]:
+def _translate_one(
+    models: ModelCache, upload: Upload, model: "Model", to: str, insist: bool
+) -> Iterator[TranslationUpdate]:
     picture = models.decoder.decode(upload.data, upload.name)
     if not insist and (reason := doubt(picture, model)):
         yield TranslationUpdate(message=picture_html.message(reason), doubted=True)
@@ -114,44 +116,44 @@ def _one(models: ModelCache, upload: Upload, model: "Model", to: str, insist: bo
 
     done = translation.with_cycle(model, done)
     heat = translation.png(picture_html.heat(done.change), done)
-    found = [
+    links = [
         picture_html.link(after, download(done), f"Translation, {model.config.image_size} px"),
         picture_html.link(heat, download(done, "change"), "What changed"),
     ]
     figures = picture_html.table(numbers(done, _lungs(done, model)))
-    shown = replace(shown, side=_side(done, heat), below=figures + _files(found))
+    shown = replace(shown, side=_side(done, heat), below=figures + _download_links(links))
     yield shown
 
     if picture.shape[:2] != done.after.shape[:2]:
-        # Last: of a large X-ray it takes as long as all the rest.
+        # Last, because for a large X-ray it takes as long as all other steps together.
         own = translation.png(translation.at_original_size(picture, done, model.config.fit), done)
         size = f"{picture.shape[1]} x {picture.shape[0]} px"
-        found.insert(1, picture_html.link(own, download(done, "original_size"), f"In its own size, {size}"))
-        yield replace(shown, below=figures + _files(found))
+        links.insert(1, picture_html.link(own, download(done, "original_size"), f"Original size, {size}"))
+        yield replace(shown, below=figures + _download_links(links))
 
 
 def _side(done: Translation, heat: bytes) -> str:
     change = picture_html.figure(picture_html.image(heat, "what changed"), "What changed", picture_html.scale_bar())
     if done.cycled is None:
         return change + picture_html.ghost(
-            "And back again", f"This run goes one way, from {done.source} to {done.target}."
+            "Cycle reconstruction", f"This run has one direction, from {done.source} to {done.target}."
         )
     error = np.abs(done.cycle_error).mean()
     there = f"{done.source} to {done.target} and back"
     content = images.png_bytes(done.cycled, Run=done.run, Direction=there)
     back = picture_html.image(content, "translated back, synthetic")
-    title = f"And back to {html.escape(done.source)}"
-    return change + picture_html.figure(back, title, f"synthetic; {error:.1%} of the grey scale off, on average")
+    title = f"Back to {html.escape(done.source)}"
+    return change + picture_html.figure(back, title, f"synthetic; mean error {error:.1%} of the grey scale")
 
 
-def _many(
-    models: ModelCache, given: Sequence[Upload], model: "Model", to: str, insist: bool
+def _translate_many(
+    models: ModelCache, files: Sequence[Upload], model: "Model", to: str, insist: bool
 ) -> Iterator[TranslationUpdate]:
     members: dict[str, bytes] = {}
     cards: list[str] = []
     refused: list[str] = []
-    for number, upload in enumerate(given, start=1):
-        yield TranslationUpdate(picture_html.ghost("", f"Picture {number} of {len(given)}: {upload.name}"), side="")
+    for number, upload in enumerate(files, start=1):
+        yield TranslationUpdate(picture_html.ghost("", f"Image {number} of {len(files)}: {upload.name}"), side="")
         try:
             picture = models.decoder.decode(upload.data, upload.name)
             if not insist and (reason := doubt(picture, model)):
@@ -162,7 +164,7 @@ def _many(
             refused.append(str(error))
             continue
         members[download(done, f"{number:03d}")] = content = translation.png(done.after, done)
-        if len(cards) < _SHOWN:
+        if len(cards) < _MOST_SHOWN:
             pair = picture_html.image(picture_html.quick_png(done.before), "before") + picture_html.image(
                 content, "synthetic"
             )
@@ -175,25 +177,25 @@ def _many(
         *(picture_html.zipped(members), picture_html.file_name("to", to, suffix=".zip"), f"All {len(members)} as zip"),
         kind="application/zip",
     )
-    hidden = f" The first {_SHOWN} are shown." if len(members) > _SHOWN else ""
-    words = f"Left as it came, right {to}: {images.NOTICE}.{hidden}"
+    hidden = f" The first {_MOST_SHOWN} are shown." if len(members) > _MOST_SHOWN else ""
+    words = f"Left: upload, right: {to}, {images.NOTICE}.{hidden}"
     grid = f'{picture_html.links([archive], words)}<div class="many">{"".join(cards)}</div>'
     yield TranslationUpdate(grid, side="", message=listed, doubted=bool(refused) and not insist)
 
 
 def download(done: Translation, *more: str) -> str:
-    """What a translation is called when it is taken away."""
+    """Return the file name of a downloaded translation."""
     return picture_html.file_name("translated", done.target, *more)
 
 
 def doubt(picture: np.ndarray, model: "Model", deed: str = "translated") -> str:
-    """Why a picture should not go through this run, as a sentence; empty where nothing speaks against it."""
+    """Return a sentence that says why this run should not process an image; empty where it may."""
     verdict = input_check.for_run(picture, model.config)
-    return "" if verdict.fits else sentence(f"this picture is not {deed}: {verdict.reason}")
+    return "" if verdict.fits else sentence(f"this image is not {deed}: {verdict.reason}")
 
 
 def _lungs(done: Translation, model: "Model") -> np.ndarray | None:
-    """Where the lungs are in the picture as it came, bool (S, S); None where none can be right."""
+    """Return the lung mask of the input, bool (S, S); None where the mask is implausible or the subject is no chest."""
     if model.config.subject != CHEST:
         return None
     from gan_core.anatomy import lungs
@@ -203,7 +205,7 @@ def _lungs(done: Translation, model: "Model") -> np.ndarray | None:
 
 
 def numbers(done: Translation, inside: np.ndarray | None = None) -> dict[str, str]:
-    """How much changed, in words and shares of the grey scale; inside: the lungs, bool (S, S)."""
+    """Return the change in shares of the grey scale: title -> text; `inside` is the lung mask, bool (S, S)."""
     found = done.numbers(inside)
     shown = {"Mean change": f"{found['mean']:.1%}"}
     if inside is not None:
@@ -214,5 +216,5 @@ def numbers(done: Translation, inside: np.ndarray | None = None) -> dict[str, st
     }
 
 
-def _files(found: list[str]) -> str:
-    return picture_html.links(found, f"{images.NOTICE[:1].upper()}{images.NOTICE[1:]}:")
+def _download_links(links: list[str]) -> str:
+    return picture_html.links(links, f"{images.NOTICE[:1].upper()}{images.NOTICE[1:]}:")

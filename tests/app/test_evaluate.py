@@ -74,7 +74,7 @@ def test_the_page_over_four_runs(full: Path) -> None:
     assert all(words in shown for _, _, words in (results.MEASURES[key] for key in ("kid", "recall")))
     assert shown.count("<table class='ev-confusion'>") == 4
     assert len(app.get("plotly_chart")) == 1
-    assert "child\\-b \\(256\\)\\, 1000 generated".replace("\\,", ",") in texts(app)
+    assert "child\\-b \\(256 features\\)\\, 1000 generated".replace("\\,", ",") in texts(app)
     assert [button.label for button in app.get("download_button")] == [
         "Every number (CSV)",
         "LaTeX table",
@@ -93,10 +93,10 @@ def test_the_table_changes_with_its_images(full: Path) -> None:
 
 def test_the_page_over_one_run_shows_every_lesson(full: Path) -> None:
     app = evaluate_page(evaluated="reference/dcgan")
-    assert [text for text in texts(app).splitlines() if text.startswith("**Taught by")] == [
-        "**Taught by real images**",
-        "**Taught by its images**",
-        "**Taught by both**",
+    assert [text for text in texts(app).splitlines() if text.startswith("**Trained on")] == [
+        "**Trained on real images**",
+        "**Trained on generated images**",
+        "**Trained on both**",
     ]
 
 
@@ -117,7 +117,7 @@ def test_eight_runs_side_by_side(full: Path) -> None:
         made_evaluations.write(run, QUALITY[preset] - 0.1)
         names.append(run.name)
     app = evaluate_page(evaluated=names)
-    assert "Trained more than once" in texts(app)
+    assert "Several seeds" in texts(app)
     spread = next(table.value for table in app.table if any("seeds" in column for column in table.value.columns))
     assert list(spread.columns) == [f"{preset}, 2 seeds" for preset in QUALITY]
     assert spread.loc["Precision", "gan, 2 seeds"] == "0.382 ± 0.052"

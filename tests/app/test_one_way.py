@@ -72,4 +72,4 @@ def test_sheets_and_charts_are_the_familys(
 
 def test_an_audit_without_a_way_back_says_so() -> None:
     way = Direction("A", "B", 5, (), {"all": Measure(0.1)}, {}, {}, {})
-    assert "from A to B" in translator_answers._honest(way)
+    assert "from A to B" in translator_answers._hiding_answer(way)

@@ -132,7 +132,7 @@ def test_phantoms_stand_in_where_the_data_is_not_here(full: Path) -> None:
     real = [picture for picture in made.pictures if picture.truth == REAL]
     assert len(real) == COUNT // 2 and len({picture.pixels.tobytes() for picture in real}) == COUNT // 2
     assert {picture.pixels.shape for picture in made.pictures} == {(1, 32, 32)}
-    assert display.told(real[0], "") == "drawn phantom, in place of a real image"
+    assert display.describe(real[0], "") == "drawn phantom in place of a real image"
 
 
 def test_data_is_looked_for_where_it_may_be(full: Path, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,7 +171,7 @@ def test_data_with_too_few_images_other_classes_or_none(full: Path, tmp_path: Pa
 @pytest.mark.parametrize(("name", "kinds"), [("NORMAL half 2", {"normal"}), ("COVID", {"covid"}), ("PNEUMONIA", None)])
 def test_the_likest_phantom(name: str, kinds: set[str] | None) -> None:
     classes = ("bacterial", "covid", "normal", "viral")
-    found = {questions._likest(name, classes, np.random.default_rng(seed)) for seed in range(30)}
+    found = {questions._phantom_class(name, classes, np.random.default_rng(seed)) for seed in range(30)}
     assert found == (kinds or {"bacterial", "covid", "viral"})
 
 
@@ -199,7 +199,7 @@ def test_a_class_that_a_spreadsheet_would_run_is_quoted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("right", "words"), [(19, "You see more than chance"), (12, "does not show"), (2, "worse than guessing")]
+    ("right", "words"), [(19, "better than guessing"), (12, "does not show"), (2, "worse than guessing")]
 )
 def test_the_verdict_follows_the_interval(right: int, words: str) -> None:
     assert words in display.verdict(classification_report.share(right, 20))
@@ -257,7 +257,7 @@ def test_the_page_says_where_real_pictures_come_from(full: Path) -> None:
     app = opened(quiz=["gan", "cgan"])
     assert "held-out images" in texts(app)
     assert "rawn phantoms" in texts(app)
-    assert "Beside cgan" in texts(app)
+    assert "Runs: cgan" in texts(app)
 
 
 def test_weights_that_are_damaged(full: Path) -> None:

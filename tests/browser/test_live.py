@@ -62,7 +62,7 @@ def test_a_normal_x_ray_is_translated_and_wiped(page: Page, live_url: str, tmp_p
     expect(frame.locator(".wipe img")).to_have_count(2)
     expect(frame.locator(".wipe .over .tag")).to_have_text("covid, synthetic")
     expect(frame.get_by_role("figure", name="What changed")).to_be_visible()
-    expect(frame.get_by_text("And back to normal", exact=True)).to_be_visible()
+    expect(frame.get_by_text("Back to normal", exact=True)).to_be_visible()
     expect(frame.get_by_text("What this is, and is not.").first).to_be_visible()
 
     wipe = frame.get_by_role("slider", name="Wipe between before and after")
@@ -108,7 +108,7 @@ def test_what_does_not_belong_what_is_broken_and_what_is_pasted(page: Page, live
     field.set_input_files(written(tmp_path, "brain.png", mri.draw("T1", 71, 128).image))
     expect(frame.get_by_text("it looks like a brain MRI, not a chest X-ray")).to_be_visible()
     expect(frame.locator(".wipe")).to_have_count(0)
-    frame.get_by_role("button", name="Translate it all the same").click()
+    frame.get_by_role("button", name="Translate anyway").click()
     expect(frame.locator(".wipe")).to_have_count(1)
 
     broken = tmp_path / "report.png"
@@ -148,7 +148,7 @@ def test_pictures_are_generated_in_every_class(page: Page, live_url: str) -> Non
     assert heights[0] > heights[1] + 100
     frame.get_by_role("button", name="Same latents, every class").click()
     expect(frame.locator(".rows .row-of")).to_have_count(2)
-    frame.get_by_role("button", name="Walk between the seeds").click()
+    frame.get_by_role("button", name="Interpolate seeds").click()
     expect(frame.locator(".walk img")).to_be_visible()
 
 
@@ -158,7 +158,7 @@ def test_a_class_is_held_in_the_hand(page: Page, live_url: str) -> None:
     frame.get_by_role("tab", name="Generate").click()
     choose(frame, "cgan")
     frame.get_by_label("How many").locator("visible=true").first.fill("2")
-    frame.get_by_role("button", name="From class to class").click()
+    frame.get_by_role("button", name="Interpolate classes").click()
     hand = frame.get_by_role("slider", name="From NORMAL to PNEUMONIA")
     expect(frame.locator(".frames img.now")).to_have_count(2)
     expect(frame.locator(".said").first).to_contain_text("PNEUMONIA")

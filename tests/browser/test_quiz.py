@@ -38,14 +38,14 @@ def keys_are_there(page: Page) -> None:
 
 def test_the_keys_answer_and_a_reload_goes_on(page: Page, url: str) -> None:
     begun(page, url)
-    page.get_by_text("What is asked").click()
-    page.get_by_role("textbox", name="Where the real images are").press_sequentially("rg")  # a letter in a field
+    page.get_by_text("Settings").click()
+    page.get_by_role("textbox", name="Folder of the real images").press_sequentially("rg")  # a letter in a field
     page.get_by_role("heading", name="Quiz").click()
     page.keyboard.press("Control+g")  # the browser's own
     page.wait_for_timeout(1000)  # what must not happen would have happened by now
     expect(page.locator(".st-key-answer-real-1")).to_be_visible()
     expect(page).to_have_url(re.compile("answers=[0-9a-f]{6}-$"))
-    expect(page.get_by_role("img", name="Picture 1 of 20")).to_be_visible()
+    expect(page.get_by_role("img", name="Image 1 of 20")).to_be_visible()
     first = page.locator(".quiz-one img").get_attribute("src")
     page.keyboard.press("r")
     expect(page.locator(".st-key-answer-real-2")).to_be_visible()

@@ -1,4 +1,4 @@
-"""What an answer to one of the page's questions is, and how numbers are said in it."""
+"""An answer to one of the page's questions, and the format of the numbers in it."""
 
 from dataclasses import dataclass
 
@@ -8,17 +8,17 @@ from gan_core.evaluation.results import Measure
 
 @dataclass(frozen=True)
 class Answer:
-    """One question answered: in words, and by the row of the table that the words rest on."""
+    """The answer to one question: a sentence and the row of the table that supports it."""
 
     question: str
     words: str
     row: MeasureRow | None = None
-    scale: str = ""  # what the row shows, in a few words
+    scale: str = ""  # caption of the row
     beside: tuple[Measure | None, ...] = ()  # a second mark for each cell
 
 
 def of_hundred(share: float) -> str:
-    """A share as people count: 82, or less than 1."""
+    """Return a share as a count out of 100: '82', or 'less than 1'."""
     count = round(share * 100)
     return str(count) if count or share == 0 else "less than 1"
 

@@ -1,4 +1,4 @@
-"""Details of the Evaluate page: planes, seeds, classifiers, nearest neighbours, notes, and tables to take away."""
+"""Details of the Evaluate page: precision and recall, classes, classifiers, nearest neighbours, notes and downloads."""
 
 from collections.abc import Sequence
 
@@ -19,17 +19,17 @@ from dashboard.widgets.text import name_line, plain, plain_sentence, source_name
 from gan_core.errors import UserError
 from gan_core.evaluation.results import Measure, Memorisation, Neighbour, Scores
 
-LESSONS = {"real": "real images", "synthetic": "its images", "both": "both"}
+TRAINING_SETS = {"real": "real images", "synthetic": "generated images", "both": "both"}
 SPACES = {"pixels": "in pixels", "features": "in a classifier's features"}
 
 
 def show_plane(table: MeasureTable, look: dict[str, Style]) -> None:
-    """Precision against recall."""
+    """Show recall over precision."""
     precision, recall = table.row("precision"), table.row("recall")
     if precision is None or recall is None:
         return
     points = [
-        Point(column.run.label, x.value, y.value, look[column.run.entry.name], _reach(x), _reach(y))
+        Point(column.run.label, x.value, y.value, look[column.run.entry.name], _bounds(x), _bounds(y))
         for column, x, y in zip(table.columns, precision.cells, recall.cells, strict=True)
         if x and y
     ]
@@ -42,13 +42,13 @@ def show_plane(table: MeasureTable, look: dict[str, Style]) -> None:
         alt = f"Recall over precision of {', '.join(point.name for point in points)}"
         st.plotly_chart(figure, key="plane", config=plotly_figures.CONFIG, alt=alt)
         st.caption(
-            "To the right: more of what it draws looks real. Up: more of what is real is drawn. Bottom right: a few "
-            "things, well drawn."
+            "Right: more of the generated images look real. Up: more of the real images are covered. Bottom right: "
+            "realistic images with little variety."
         )
 
 
 def show_classes(runs: Sequence[EvaluatedRun], look: dict[str, Style]) -> None:
-    """How near and how varied class by class: a generator may forget one."""
+    """Show the measures class by class: a generator may neglect one class."""
     classes = [scope for scope in evaluations.scopes(runs) if scope not in (ALL, evaluations.SECOND)]
     if not classes:
         return
@@ -59,44 +59,44 @@ def show_classes(runs: Sequence[EvaluatedRun], look: dict[str, Style]) -> None:
             for row in evaluations.class_rows(runs[0], classes):
                 st.markdown(f":small[{row.title}]")
                 st.html(interval_strips.strips(row, classes, styles * len(classes)))
-            st.caption("A generator that neglects a class shows it here.")
+            st.caption("A neglected class has low values here.")
             return
         for name in classes:
             if covered := evaluations.generators(runs, name).row("coverage"):
                 st.markdown(f":small[{plain(name)}]")
                 st.html(interval_strips.strips(covered, [run.label for run in runs], styles))
-        st.caption("Coverage: the share of a class's real images that generated ones of the class reach.")
+        st.caption("Coverage: the share of the real images of a class that have a generated image of the class nearby.")
 
 
 def show_utility(runs: Sequence[EvaluatedRun], look: dict[str, Style]) -> None:
-    """Confusion matrices and reports of one lesson and one test."""
+    """Show confusion matrices and classification reports for one training set and one test set."""
     found = [score for run in runs for score in run.found.utility]
     if not found:
         return
     st.subheader("Classifiers in detail")
     classifiers = list(dict.fromkeys(score.classifier for score in found))
-    lessons = list(dict.fromkeys(score.trained for score in found))
+    training_sets = list(dict.fromkeys(score.trained for score in found))
     with st.container(horizontal=True):
         tested = _pick("Tested on", list(dict.fromkeys(s.tested for s in found)), HELD_OUT, "tested")
-        if len(runs) > 1:  # of one run every lesson is shown
-            lessons = [_pick("Taught by", lessons, SYNTHETIC, "trained")]
+        if len(runs) > 1:  # a single run shows every training set
+            training_sets = [_pick("Trained on", training_sets, SYNTHETIC, "trained")]
         classifier = _pick("Classifier", classifiers, classifiers[0], "classifier") if len(classifiers) > 1 else None
     with st.grid(4 if len(runs) > 3 else 3, min_column_width=260, key="confusions"):
         for run in runs:
-            for lesson in lessons:
+            for training_set in training_sets:
                 with st.container(border=True, height="stretch", gap="small"):
                     if len(runs) > 1:
                         st.markdown(name_line(run.entry, look[run.entry.name]))
                     else:
-                        st.markdown(f"**Taught by {LESSONS.get(lesson, plain(lesson))}**")
-                    score = evaluations.scores(run.found, lesson, tested, classifier)
+                        st.markdown(f"**Trained on {TRAINING_SETS.get(training_set, plain(training_set))}**")
+                    score = evaluations.scores(run.found, training_set, tested, classifier)
                     if score:
                         show_scores(score, run.label)
                     else:
-                        st.caption("This was not measured.")
+                        st.caption("Not measured.")
     st.caption(
-        "Of two classes the last is the positive one. Rows are what an image is, columns what it is taken for; a row's "
-        "shades are shares of that class."
+        "With two classes, the last is the positive class. Rows are true classes, columns are predicted classes; the "
+        "shade of a cell is its share of the row."
     )
 
 
@@ -123,14 +123,14 @@ def show_scores(score: Scores, label: str) -> None:
 
 
 def show_neighbours(runs: Sequence[EvaluatedRun], look: dict[str, Style]) -> None:
-    """What generated images lie nearest to, drawn again on a click."""
+    """Show the distances of generated images to their nearest training images; a toggle draws the closest pairs."""
     found = [(run, run.found.memorisation) for run in runs if run.found.memorisation]
     if not found:
         return
     st.subheader("Nearest neighbours")
     st.caption(
-        "Each generated image is held against every training image. A copy stands out: it is far nearer to one of them "
-        "than to all others, as real images of other patients seldom are."
+        "Each generated image is compared with every training image. A copy is far closer to one of them than to all "
+        "others; real images of other patients seldom are."
     )
     columns = {plain(run.label): _distances(one) for run, one in found}
     with st.container(key="settings-neighbours"):
@@ -144,34 +144,34 @@ def show_neighbours(runs: Sequence[EvaluatedRun], look: dict[str, Style]) -> Non
         assert one
         spaces = [space for space in one.space if neighbours.nearest(one, space)]
         space = _pick("Nearest in", spaces, spaces[0], "space") if len(spaces) > 1 else "".join(spaces)
-        kept = run.entry.run.weights.is_file()
-        wanted = bool(space) and kept and st.toggle("Draw the pairs that stand out most", key="pairs")
+        has_weights = run.entry.run.weights.is_file()
+        draw_pairs = bool(space) and has_weights and st.toggle("Show the closest pairs", key="pairs")
     st.markdown(f"{name_line(run.entry, look[run.entry.name])} {generator_answers.verdict_badge(run)}")
     st.caption(plain_sentence(one.reason))
-    if wanted:
+    if draw_pairs:
         show_pairs(run, neighbours.nearest(one, space))
 
 
 def show_pairs(run: EvaluatedRun, near: Sequence[Neighbour]) -> None:
-    """Generated images, drawn again, beside the real ones that they are nearest to where the data is here."""
+    """Show regenerated images beside their nearest training images, if the data is on this machine."""
     config = run.entry.config
     assert config
     source = st.text_input(
-        "Where the training images are",
+        "Training images",
         config.source if data_here.is_here(config.source) else "",
         key=f"data {run.entry.name}",
         placeholder=f"the folder or zip '{source_name(config.source)}' on this machine",
-        help="They are read here and shown here, and kept nowhere.",
+        help="The app reads and shows these images. It stores none of them.",
     )
     real = {}
     try:
         if source:
             real = neighbours.training(source.strip(), config, [pair.training for pair in near])
             if not real:
-                st.warning("None of the nearest training images is there: is it another data set?")
+                st.warning("None of the nearest training images is there. Check that this is the data set of the run.")
     except UserError as error:
         st.error(plain(str(error)), icon=":material/error:")
-    with st.spinner("The run draws them again…"):
+    with st.spinner("Generating the images again…"):
         made = neighbours.generated(run.entry.run, run.found.seed, [pair.generated for pair in near])
     if real:
         st.markdown(":gray-badge[:material/lock: real images: they stay on this machine]")
@@ -190,25 +190,25 @@ def show_pairs(run: EvaluatedRun, near: Sequence[Neighbour]) -> None:
 
 def show_real(picture: np.ndarray | None, number: int) -> None:
     if picture is None:
-        st.caption(":material/visibility_off: its training image is not shown: the data is not here")
+        st.caption(":material/visibility_off: training image not shown: the data is not on this machine")
         return
     elements.picture(png(picture, False), "The nearest training image", f"real-{number}")
     st.caption("training image")
 
 
 def show_notes(runs: Sequence[EvaluatedRun]) -> None:
-    """What is stale or could not be measured, and how all of it was made."""
+    """Show which evaluations are out of date, what could not be measured, and how each evaluation was made."""
     for run in runs:
-        reached = run.entry.status.epoch
-        if reached > run.found.epoch:
-            words = f"measured at epoch {run.found.epoch}, and trained on to epoch {reached} since: evaluate it again."
+        trained = run.entry.status.epoch
+        if trained > run.found.epoch:
+            words = f"measured at epoch {run.found.epoch}, but has since trained to epoch {trained}: evaluate it again."
             st.warning(f"**{plain(run.label)}** was {words}", icon=":material/history:")
     noted: dict[str, list[str]] = {}
     for run in runs:
         for note in run.found.notes:
             noted.setdefault(note, []).append(run.label)
     if noted:
-        st.subheader("What to bear in mind")
+        st.subheader("Limitations")
         st.markdown("\n".join(f"- **{plain(', '.join(names))}**: {plain(note)}" for note, names in noted.items()))
     with st.expander("How this was measured"), st.container(key="settings-made"):
         columns = {plain(run.label): _made(run) for run in runs}
@@ -216,8 +216,8 @@ def show_notes(runs: Sequence[EvaluatedRun]) -> None:
 
 
 def show_exports(runs: Sequence[EvaluatedRun]) -> None:
-    """Everything as CSV, the tables for a paper."""
-    st.subheader("Take away")
+    """Offer every number as CSV, and the tables as LaTeX and Markdown."""
+    st.subheader("Download")
     generate = [run for run in runs if not run.found.audit and run.entry.task != "translate"]
     translate = [run for run in runs if run not in generate]
     tables = [evaluations.generators(generate)] if generate else []
@@ -231,14 +231,14 @@ def show_exports(runs: Sequence[EvaluatedRun]) -> None:
     with st.container(horizontal=True):
         for label, (name, text) in zip(names, files.items(), strict=True):
             st.download_button(label, text, name, icon=":material/download:", on_click="ignore", key=f"file {name}")
-    with st.expander("To copy"):
+    with st.expander("Copy as text"):
         latex, markdown = st.tabs(["LaTeX", "Markdown"])
         latex.code(files["evaluations.tex"], language="latex")
         markdown.code(files["evaluations.md"], language="markdown")
 
 
 def _pick(label: str, options: list[str], first: str, key: str) -> str:
-    """One of a few; the first one where the wanted is not there."""
+    """Return the option that the user picks. The default is `first`, or the first option where `first` is missing."""
     default = first if first in options else options[0]
     return str(st.segmented_control(label, options, default=default, required=True, key=key) or default)
 
@@ -248,8 +248,8 @@ def _distances(found: Memorisation) -> dict[str, str]:
     for space, words in SPACES.items():
         if near := found.space.get(space):
             rows[f"Median distance, {words}"] = run_metrics.number(near.generated_median)
-            rows[f"The same of held-out images, {words}"] = run_metrics.number(near.held_out_median)
-            rows[f"Suspiciously near, {words}"] = _with_interval(near.share_nearer, "percent")
+            rows[f"Median distance of held-out images, {words}"] = run_metrics.number(near.held_out_median)
+            rows[f"Suspiciously close, {words}"] = _with_interval(near.share_nearer, "percent")
             rows[f"p-value, {words}"] = f"{near.p_value:.2g}"
     return {plain(key): plain(value) for key, value in rows.items()}
 
@@ -261,8 +261,8 @@ def _made(run: EvaluatedRun) -> dict[str, str]:
         rows[f"Images, {split}"] = ", ".join(f"{name} {count}" for name, count in counts.items())
     for scope, title in ((ALL, "Features"), (evaluations.SECOND, "Second opinion")):
         if one := evaluations.fidelity(found, scope):
-            rows[title] = f"{one.extractor}, {one.features} numbers"
-    rows |= {"Seed": str(found.seed), "Data's fingerprint": found.fingerprint, "Weights": found.weights}
+            rows[title] = f"{one.extractor}, {one.features} features"
+    rows |= {"Seed": str(found.seed), "Fingerprint of the data": found.fingerprint, "Weights": found.weights}
     rows["Time"] = ", ".join(f"{part} {store.duration(seconds)}" for part, seconds in found.seconds.items()) or "–"
     rows["Made with"] = ", ".join(f"{name} {version}" for name, version in found.versions.items()) or "–"
     return {plain(key): plain(value) for key, value in rows.items()}
@@ -270,13 +270,13 @@ def _made(run: EvaluatedRun) -> dict[str, str]:
 
 def _with_interval(cell: Measure, shows: str = "share") -> str:
     digits = evaluations.decimals([cell], shows)
-    reach = evaluation_files.interval(cell, digits, shows)
+    bounds = evaluation_files.interval(cell, digits, shows)
     return (
-        f"{evaluation_files.written(cell.value, digits, shows)} ({reach})"
-        if reach
+        f"{evaluation_files.written(cell.value, digits, shows)} ({bounds})"
+        if bounds
         else evaluation_files.written(cell.value, digits, shows)
     )
 
 
-def _reach(cell: Measure) -> tuple[float, float] | None:
+def _bounds(cell: Measure) -> tuple[float, float] | None:
     return None if cell.low is None or cell.high is None else (cell.low, cell.high)

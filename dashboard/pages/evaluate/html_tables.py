@@ -1,4 +1,4 @@
-"""The page's tables as HTML that styles/ lays out: of all measures, confusion matrices, audits as a picture.
+"""The page's tables as HTML: all measures, confusion matrices, and audits as a drawing; dashboard/styles lays them out.
 
 Every text from a run is escaped.
 """
@@ -13,32 +13,32 @@ from dashboard.library.evaluations import EVERYTHING, MeasureRow, MeasureTable, 
 from gan_core.evaluation.results import Direction, Flip, Scores
 
 ARROWS = {True: "higher is better", False: "lower is better", None: ""}
-_FULL = 0.15  # of the grey scale: a change that is drawn in full colour
+_FULL = 0.15  # change, as a share of the grey scale, that gets full colour
 
 
-def table(found: MeasureTable, looks: dict[str, Style], caption: str) -> str:
-    """Measures down, runs across; a measure's name opens its explanation."""
+def table(found: MeasureTable, styles: dict[str, Style], caption: str) -> str:
+    """Return the table as HTML: measures are rows, runs are columns, and a click on a measure opens its explanation."""
     heads = ["<th scope='col'>Measure</th>"]
     heads += ["<th scope='col' class='ev-floor'>Real images</th>"] if found.one_floor else []
-    heads += [_heading(column, looks) for column in found.columns]
+    heads += [_heading(column, styles) for column in found.columns]
     lines = []
     for section in found.sections:
         lines.append(f"<tr class='ev-section'><th colspan='{len(heads)}'>{html.escape(section.question)}</th></tr>")
-        lines += [_line(row, found, looks) for row in section.rows]
+        lines += [_line(row, found, styles) for row in section.rows]
     body = f"<thead><tr>{''.join(heads)}</tr></thead><tbody>{''.join(lines)}</tbody>"
     frame = f'<div class="ev-scroll" tabindex="0" role="region" aria-label="{html.escape(caption)}">'
     return f'{frame}<table class="ev-table">{body}</table></div>'
 
 
-def _heading(column: RunColumn, looks: dict[str, Style]) -> str:
+def _heading(column: RunColumn, styles: dict[str, Style]) -> str:
     way = f"<small>{html.escape(column.direction)}</small>" if column.way else ""
-    return f"<th scope='col'>{dot(looks[column.run.entry.name])}{html.escape(column.run.label)}{way}</th>"
+    return f"<th scope='col'>{dot(styles[column.run.entry.name])}{html.escape(column.run.label)}{way}</th>"
 
 
-def _line(row: MeasureRow, found: MeasureTable, looks: dict[str, Style]) -> str:
+def _line(row: MeasureRow, found: MeasureTable, styles: dict[str, Style]) -> str:
     digits = decimals(row.cells, row.shows)
-    kin = [cell for other in found.rows if row.group and other.group == row.group for cell in other.cells]
-    scale = scale_of(row, kin)
+    group_cells = [cell for other in found.rows if row.group and other.group == row.group for cell in other.cells]
+    scale = scale_of(row, group_cells)
     cells = []
     if found.one_floor:
         floor = "–" if row.floor is None else written(row.floor, digits, row.shows)
@@ -49,23 +49,23 @@ def _line(row: MeasureRow, found: MeasureTable, looks: dict[str, Style]) -> str:
             continue
         best = index == row.best
         value = written(cell.value, digits, row.shows)
-        reach = interval(cell, digits, row.shows)
+        bounds = interval(cell, digits, row.shows)
         if not found.one_floor and cell.floor is not None:
-            reach = (
-                f"{reach} · beside {written(cell.floor, digits, row.shows)}"
-                if reach
-                else f"beside {written(cell.floor, digits, row.shows)}"
+            bounds = (
+                f"{bounds} · reference {written(cell.floor, digits, row.shows)}"
+                if bounds
+                else f"reference {written(cell.floor, digits, row.shows)}"
             )
-        drawn = strip(cell, scale, looks[column.run.entry.name].color)
+        drawn = strip(cell, scale, styles[column.run.entry.name].color)
         badge = "<span class='ev-badge'>best</span>" if best else ""
-        cells.append(f"<td{' class=ev-best' if best else ''}><b>{value}</b>{badge}<small>{reach}</small>{drawn}</td>")
+        cells.append(f"<td{' class=ev-best' if best else ''}><b>{value}</b>{badge}<small>{bounds}</small>{drawn}</td>")
     way = f" <small>{ARROWS[row.more]}</small>" if row.more is not None else ""
     name = f"<details><summary>{html.escape(row.title)}{way}</summary><p>{html.escape(row.meaning)}</p></details>"
     return f"<tr><th scope='row'>{name}</th>{''.join(cells)}</tr>"
 
 
 def confusion(found: Scores) -> str:
-    """A confusion matrix, each row shaded by the shares of its class."""
+    """Return a confusion matrix as HTML, each cell shaded by its share of the row."""
     names = [html.escape(name) for name in found.classes]
     heads = "".join(f"<th scope='col'>{name}</th>" for name in names)
     lines = []
@@ -76,23 +76,21 @@ def confusion(found: Scores) -> str:
             for count in row
         )
         lines.append(f"<tr><th scope='row'>{name}</th>{cells}</tr>")
-    corner = "<th class='ev-corner'><small>is \\ taken for</small></th>"
+    corner = "<th class='ev-corner'><small>true \\ predicted</small></th>"
     return f"<table class='ev-confusion'><thead><tr>{corner}{heads}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
 
 
 def audit(way: Direction, color: str) -> str:
-    """One direction as one picture: where it changes, and whom it turns."""
-    judged = "".join(_judged(flip, color) for flip in way.flips)
-    who = (
-        f"<ul class='ev-judges'>{judged}</ul>"
-        if judged
-        else "<p class='ev-none'>No classifier knows these domains.</p>"
+    """Return one direction as a drawing: where the images change, and which classifiers are flipped."""
+    flips = "".join(_flip_line(flip, color) for flip in way.flips)
+    classifiers = (
+        f"<ul class='ev-judges'>{flips}</ul>" if flips else "<p class='ev-none'>No classifier knows these domains.</p>"
     )
-    return f"<div class='ev-audit' style='--run:{color}'>{_place(way)}{who}</div>"
+    return f"<div class='ev-audit' style='--run:{color}'>{_chest(way)}{classifiers}</div>"
 
 
-def _place(way: Direction) -> str:
-    """A chest, its lungs and what surrounds them as strongly coloured as they are changed; a plain square without."""
+def _chest(way: Direction) -> str:
+    """Return a chest as HTML, lungs and surroundings coloured by their change; a plain square without lungs."""
     change = {key: cell.value for key, cell in way.change.items() if math.isfinite(cell.value)}
     inside, outside = change.get("inside lungs"), change.get("outside lungs")
     around = outside if outside is not None else change.get("all")
@@ -109,12 +107,12 @@ def _place(way: Direction) -> str:
     )
 
 
-def _judged(flip: Flip, color: str) -> str:
+def _flip_line(flip: Flip, color: str) -> str:
     cell = flip.flipped
     kind = "ev-all" if flip.sees == EVERYTHING else "ev-hull" if "lungs" in flip.sees else "ev-box"
     name = f"sees {html.escape(flip.sees)}"
-    of = f"{html.escape(flip.classifier)}, right for {flip.held_out_accuracy:.0%} of real pictures"
-    sure = f"mean chance of the target {flip.confidence_before:.0%} → {flip.confidence_after:.0%}"
+    of = f"{html.escape(flip.classifier)}, right for {flip.held_out_accuracy:.0%} of real images"
+    sure = f"mean probability of the target {flip.confidence_before:.0%} → {flip.confidence_after:.0%}"
     return (
         f"<li><i class='ev-eye {kind}'><i></i><i></i></i><span><b>{name}</b><small>{of}; {sure}</small>"
         f"{strip(cell, Scale(0, 1), color)}</span><b class='ev-number'>{written(cell.value, 2, 'percent')}</b></li>"

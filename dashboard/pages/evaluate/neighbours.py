@@ -1,7 +1,7 @@
 """Generated images beside their nearest training images.
 
-The generated ones are drawn again by the run, from the evaluation's seed; that needs torch, so only on a click. The
-training images are read where the data is on this machine, and go nowhere else.
+The run generates its images again from the seed of the evaluation. This needs torch, so it waits for a click. The
+training images are read from this machine and stay on it.
 """
 
 from collections.abc import Sequence
@@ -20,20 +20,20 @@ from gan_core.errors import UserError
 from gan_core.evaluation.results import Memorisation, Neighbour
 from gan_core.runs import Run
 
-MOST = 8  # pairs of a space
+MOST = 8  # pairs for one space
 
 
 def nearest(found: Memorisation, space: str) -> list[Neighbour]:
-    """The pairs of a space that stand out most, as the evaluation has put them in order."""
+    """Return up to MOST pairs of a space, in the order of the evaluation: the most suspicious first."""
     near = found.space.get(space)
     return list(near.examples[:MOST]) if near else []
 
 
 def generated(run: Run, seed: int, numbers: Sequence[int]) -> dict[int, np.ndarray]:
-    """Images of a run by their number, uint8 (C, H, W).
+    """Generate images of a run again: number -> uint8 (C, H, W).
 
     Raises:
-        UserError: the weights are missing or damaged, or the run does not generate.
+        UserError: The weights are missing or damaged, or the run does not generate.
     """
     try:
         changed = run.weights.stat().st_mtime_ns
@@ -44,21 +44,21 @@ def generated(run: Run, seed: int, numbers: Sequence[int]) -> dict[int, np.ndarr
 
 
 def training(source: str, config: RunConfig, names: Sequence[str]) -> dict[str, np.ndarray]:
-    """Images of a source by name, as the training saw them, uint8 (C, H, W); what is not there is left out.
+    """Return images of a source as the training saw them: name -> uint8 (C, H, W), without names that are missing.
 
     Raises:
-        UserError: the source is not on this machine, or cannot be read.
+        UserError: The source is not on this machine, or cannot be read.
     """
     if not data_here.is_here(source):
-        raise UserError(f"there is no folder or zip '{source}' on this machine: name the one that holds the images")
+        raise UserError(f"there is no folder or zip '{source}' on this machine: name the one with the training images")
     opened = open_source(str(source))
     settings = Settings(config.image_size, config.channels, config.fit, config.patient_pattern, config.split_seed)
-    # Looked up among the pictures that the source lists: a name from a file opens nothing else.
-    wanted = set(names)
+    # Names come from a file: only those that the source lists are opened.
+    requested = set(names)
     found = {
         entry.name: decode_one(opened, index, settings).pixels
         for index, entry in enumerate(opened.entries)
-        if entry.name in wanted
+        if entry.name in requested
     }
     return {name: pixels for name, pixels in found.items() if pixels is not None}
 

@@ -1,4 +1,4 @@
-"""Evaluate: which GAN is better, and how surely? Four questions answered, the table they rest on, the details."""
+"""The page Evaluate: answers to four questions about the chosen runs, the table behind them, and details."""
 
 from collections.abc import Sequence
 
@@ -18,17 +18,17 @@ from gan_core.evaluation.results import Evaluation
 MOST = 8  # runs side by side
 COMMAND = "python -m gan_core evaluate"
 RANKED = (
-    "**Best** is marked only where the interval lies apart from all others; density and MS-SSIM are never ranked, as "
-    "real images are their mark."
+    "**Best** is marked only where an interval overlaps no other. Density and MS-SSIM are never ranked: their target "
+    "is the value of real images."
 )
 INTERVALS = (
-    "Small numbers are 95% intervals. They hold for these weights: train again with another seed to see what training "
-    "adds."
+    "Small numbers are 95% intervals. They hold for these weights: train with other seeds to see the variation between "
+    "trainings."
 )
 AUDITS = (
-    "Small numbers are 95% intervals, and what a number is to be held against: real images of the target for a "
-    "distance, the noise itself for what it moves, doing nothing or the drawing itself for the truth. None is marked "
-    "best: who turns a classifier more often may only cheat better, as the controls tell."
+    "Small numbers are 95% intervals and reference values: real target images for a distance, the noise itself for its "
+    "effect, the untranslated image or the drawn disease for the ground truth. No run is marked best: one that flips a "
+    "classifier more often may only exploit artefacts, as the controls show."
 )
 
 
@@ -38,14 +38,14 @@ def main() -> None:
     readable = [entry for entry in entries if entry.config]
     with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
         st.title("Evaluate", width="content")
-        st.caption("What these GANs are worth, and how surely that can be said.", width="content")
+        st.caption("How good these GANs are, and how certain the numbers are.", width="content")
     if not readable:
         elements.no_runs()
         elements.unreadable(entries)
         return
     chosen = choose(library, readable)
     if not chosen:
-        st.info("Choose one run or more above to see what they are worth.", icon=":material/arrow_upward:")
+        st.info("Choose one run or more above to see their evaluation.", icon=":material/arrow_upward:")
         return
     look = run_styles(chosen)
     elements.chip_colors("evaluated", chosen, look)
@@ -73,7 +73,7 @@ def main() -> None:
 
 
 def choose(library: Library, readable: list[Entry]) -> list[Entry]:
-    """The runs to show: the reference runs at first, else the newest; of these the evaluated ones."""
+    """Return the runs that the user picks. The default: evaluated reference runs, else evaluated runs, else any."""
     by_name = {entry.name: entry for entry in run_picker.in_order(readable)}
     done = [name for name, entry in by_name.items() if entry.run.evaluation.is_file()]
     first = (
@@ -93,7 +93,7 @@ def choose(library: Library, readable: list[Entry]) -> list[Entry]:
 
 
 def evaluated(library: Library, chosen: list[Entry]) -> list[EvaluatedRun]:
-    """Those of the chosen runs that were evaluated."""
+    """Return the chosen runs that have an evaluation."""
     labels = [entry.label for entry in chosen]
     found = []
     for entry in chosen:
@@ -104,7 +104,7 @@ def evaluated(library: Library, chosen: list[Entry]) -> list[EvaluatedRun]:
 
 
 def show_missing(library: Library, chosen: list[Entry]) -> None:
-    """Which runs were not evaluated, and how that is done; which evaluations cannot be read."""
+    """Show the command for each run without an evaluation, and each evaluation that cannot be read."""
     found = [(entry, library.evaluation(entry)) for entry in chosen]
     for entry, one in found:
         if isinstance(one, str):
@@ -115,12 +115,12 @@ def show_missing(library: Library, chosen: list[Entry]) -> None:
     with st.container(border=True, gap="xsmall", key="missing"):
         names = ", ".join(f"**{plain(entry.label)}**" for entry in missing)
         verb = "is" if len(missing) == 1 else "are"
-        st.markdown(f":material/pending: {names} {verb} not evaluated yet. In a terminal, a minute or two for each:")
+        st.markdown(f":material/pending: {names} {verb} not evaluated yet. Run in a terminal (a minute or two each):")
         st.code("\n".join(f"{COMMAND} {entry.name}" for entry in missing), language="bash")
 
 
 def show_generators(runs: Sequence[EvaluatedRun], twins: Sequence[EvaluatedRun], look: dict[str, Style]) -> None:
-    """twins: the runs' other seeds, which stand in no column of their own."""
+    """Show the evaluation of generators; `twins` are other seeds of these runs, without a column of their own."""
     table = evaluations.generators(runs)
     show_answers(generator_answers.of_generators(runs, table), table, look, "generate")
     scope = show_scopes(runs)
@@ -145,8 +145,8 @@ def show_translators(runs: Sequence[EvaluatedRun], look: dict[str, Style]) -> No
         st.info("No translation was audited yet: evaluate these runs with `--parts audit`.", icon=":material/info:")
         return
     show_answers(translator_answers.of_translators(table), table, look, "translate")
-    st.subheader("The audit as a picture")
-    st.caption("The stronger a place is coloured, the more it changes. The icons show what each classifier can see.")
+    st.subheader("The audit at a glance")
+    st.caption("A stronger colour means a larger change. The icons show which part each classifier sees.")
     with st.grid(2, min_column_width=340, key="audits"):
         for column in table.columns:
             with st.container(border=True, height="stretch", gap="small"):
@@ -154,12 +154,12 @@ def show_translators(runs: Sequence[EvaluatedRun], look: dict[str, Style]) -> No
                 assert way
                 st.markdown(f"{name_line(run.entry, look[run.entry.name])} {plain(column.direction)}")
                 st.html(html_tables.audit(way, look[run.entry.name].color))
-                st.caption(f"{way.images} held-out pictures of {plain(way.source)}")
+                st.caption(f"{way.images} held-out images of {plain(way.source)}")
     show_table(table, look, "Audits of the chosen runs", AUDITS, "translate")
 
 
 def show_answers(answers: Sequence[Answer], table: MeasureTable, look: dict[str, Style], key: str) -> None:
-    """A card for each question."""
+    """Show a card for each answer."""
     names = [f"{c.run.label}, {c.direction}" if c.way else c.run.label for c in table.columns]
     if len({column.run.label for column in table.columns}) == 1 and table.columns[0].way:
         names = [column.direction for column in table.columns]
@@ -175,7 +175,7 @@ def show_answers(answers: Sequence[Answer], table: MeasureTable, look: dict[str,
 
 
 def show_scopes(runs: Sequence[EvaluatedRun]) -> str:
-    """The heading of the table, and which images it is about."""
+    """Show the heading of the table and return the scope that the user picks."""
     found = evaluations.scopes(runs)
     with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
         st.subheader("Every measure", width="content")
@@ -198,26 +198,26 @@ def show_table(table: MeasureTable, look: dict[str, Style], caption: str, words:
     if key == "translate":
         st.subheader("Every measure")
     if not table.rows:
-        st.caption("Nothing was measured of these images.")
+        st.caption("Nothing was measured for these images.")
         return
     with st.container(key=f"evaluation-{key}", gap="xsmall"):
         st.html(html_tables.table(table, look, caption))
-        st.caption(f"Press a measure's name to read what it is. {words}")
+        st.caption(f"Click a measure's name to read its definition. {words}")
 
 
 def _basis(runs: Sequence[EvaluatedRun], scope: str) -> str:
-    """What the distances were measured with: it stands beside every one of them."""
+    """Return the extractors, image counts and data behind the distances, as Markdown; empty where there are none."""
     found = [one for run in runs if (one := evaluations.fidelity(run.found, scope))]
     lines = {
-        f"features of {one.extractor} ({one.features}), {one.generated} generated against {one.real} real images"
+        f"{one.extractor} ({one.features} features), {one.generated} generated and {one.real} real images"
         for one in found
     }
     sources = " and ".join(sorted({source_name(run.found.source) for run in runs}))
-    return plain(f"Measured by {'; '.join(sorted(lines))} of {sources}.") if lines else ""
+    return plain(f"Measured with {'; '.join(sorted(lines))} of {sources}.") if lines else ""
 
 
 def _stamps(library: Library, names: list[str]) -> list[object]:
-    """What changes when a run is evaluated, or trained on."""
+    """Return values that change when a run is evaluated or trained further."""
     found = [library.find(name) for name in names]
     return [(e.name, e.status.epoch, library.evaluation(e)) if e else None for e in found]
 

@@ -1,4 +1,4 @@
-"""Trainings that differ in their seed alone: a ranking of what they have in common, and how far they lie apart."""
+"""Runs of one recipe with several seeds: the recipes ranked by their means, and the spread between seeds."""
 
 import statistics
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ RANKED = ("frechet", "recall")
 
 
 def beside(library: Library, readable: Sequence[Entry], runs: Sequence[EvaluatedRun]) -> list[EvaluatedRun]:
-    """The other seeds of the chosen runs, as far as they are evaluated on the same images: they need no choosing."""
+    """Return the other seeds of the chosen runs that were evaluated on the same images."""
     chosen = {run.entry.name for run in runs}
     recipes = {(run.entry.recipe, run.found.fingerprint) for run in runs}
     seeds = {(run.entry.recipe, _seed(run.entry)) for run in runs}
@@ -36,7 +36,7 @@ def beside(library: Library, readable: Sequence[Entry], runs: Sequence[Evaluated
 
 
 def together(runs: Sequence[EvaluatedRun]) -> list[list[EvaluatedRun]]:
-    """The runs by recipe and images, in the order of the first of each."""
+    """Group runs by recipe and evaluation images, in the order of the first run of each group."""
     groups: dict[object, list[EvaluatedRun]] = {}
     for run in runs:
         groups.setdefault((run.entry.recipe, run.found.fingerprint), []).append(run)
@@ -44,13 +44,13 @@ def together(runs: Sequence[EvaluatedRun]) -> list[list[EvaluatedRun]]:
 
 
 def show(runs: Sequence[EvaluatedRun], look: dict[str, Style]) -> None:
-    """Mean, interval and spread over the seeds of each recipe that was trained more than once."""
+    """Show mean, interval and spread over the seeds of each recipe that was trained more than once."""
     groups = [group for group in together(runs) if len({_seed(run.entry) for run in group}) > 1]
     if not groups:
         return
     names = labels(groups)
     styles = [look[group[0].entry.name] for group in groups]
-    st.subheader("Trained more than once")
+    st.subheader("Several seeds")
     rows = [found for key in RANKED if (found := over_seeds(groups, key))] if len(groups) > 1 else []
     with st.grid(2, min_column_width=340, key="seeds-ranked"):
         for row, first in rows:
@@ -60,8 +60,8 @@ def show(runs: Sequence[EvaluatedRun], look: dict[str, Style]) -> None:
                 st.html(interval_strips.strips(row, names, styles))
     if rows:
         st.caption(
-            "Means over seeds with the 95% interval of the mean (Student). Ahead are the best and those that Welch's "
-            "test at 5% cannot tell from it, pair by pair."
+            "Mean over seeds with its 95% interval (Student's t). The recipes ahead are the best one and those that "
+            "do not differ from it significantly (pairwise Welch's t-test at 5%)."
         )
     if budget := ranking.budgets([run.found for group in groups for run in group]):
         st.caption(f":material/warning: {plain(budget)}")
@@ -71,11 +71,11 @@ def show(runs: Sequence[EvaluatedRun], look: dict[str, Style]) -> None:
         columns[plain(name)] = {plain(title): spread(found) for title, found in cells.items()}
     with st.container(key="settings-seeds"):
         st.table(pd.DataFrame(columns), border="horizontal", alt="Mean and standard deviation over seeds")
-    st.caption("Mean ± standard deviation over trainings: what a difference between presets has to exceed.")
+    st.caption("Mean ± standard deviation over trainings. A difference between presets must exceed this spread.")
 
 
 def labels(groups: Sequence[Sequence[EvaluatedRun]]) -> list[str]:
-    """What to call several runs of one recipe: the preset with the number of seeds, or the first run of them."""
+    """Return a label for each group: its preset, or its first run where presets repeat, with the number of seeds."""
     presets = [group[0].found.preset for group in groups]
     return [
         f"{preset if presets.count(preset) == 1 else group[0].label}, {len(group)} seeds"
@@ -84,39 +84,42 @@ def labels(groups: Sequence[Sequence[EvaluatedRun]]) -> list[str]:
 
 
 def verdict(row: MeasureRow, first: Sequence[int], names: Sequence[str]) -> str:
-    """Who is ahead, as far as the spread over seeds allows, as a clause in Markdown; first: the cells that are."""
+    """Return a clause in Markdown about which recipe is ahead; `first` holds the indices of the leading cells."""
     ahead = [f"**{plain(names[index])}**" for index in first]
     if not ahead:
-        return "cannot be ranked."
+        return "these recipes cannot be ranked."
     if len(ahead) == 1:
         return f"{ahead[0]} is ahead of all others."
     if len(ahead) == sum(cell is not None for cell in row.cells):
-        return "none can be told from the best."
-    return f"{', '.join(ahead[:-1])} and {ahead[-1]} are ahead; which of them is best cannot be said."
+        return "no recipe differs significantly from the best."
+    return f"{', '.join(ahead[:-1])} and {ahead[-1]} are ahead, without a significant difference between them."
 
 
 def second_opinion(
     groups: Sequence[Sequence[EvaluatedRun]], key: str, first: Sequence[int], names: Sequence[str]
 ) -> str:
-    """What another extractor's features say of a verdict, in Markdown; empty where not all were measured by them."""
+    """Return whether a second extractor agrees with a verdict, as Markdown.
+
+    Empty where not all runs were measured with the same second extractor.
+    """
     members = [run.found for group in groups for run in group]
-    eyes = {one.second_opinion[evaluations.ALL].extractor if one.second_opinion else "" for one in members}
-    first_eyes = {one.fidelity[evaluations.ALL].extractor for one in members if one.fidelity}
+    extractors = {one.second_opinion[evaluations.ALL].extractor if one.second_opinion else "" for one in members}
+    first_extractors = {one.fidelity[evaluations.ALL].extractor for one in members if one.fidelity}
     found = over_seeds(groups, key, evaluations.SECOND)
-    if len(eyes) > 1 or "" in eyes or eyes & first_eyes or found is None or not found[1]:
+    if len(extractors) > 1 or "" in extractors or extractors & first_extractors or found is None or not found[1]:
         return ""
     row, ahead = found
     if set(ahead) == set(first):
-        return f" The features of {plain(*eyes)} say the same."
-    return f" By the features of {plain(*eyes)} {verdict(row, ahead, names)}"
+        return f" The features of {plain(*extractors)} give the same ranking."
+    return f" With the features of {plain(*extractors)}: {verdict(row, ahead, names)}"
 
 
 def over_seeds(
     groups: Sequence[Sequence[EvaluatedRun]], key: str, scope: str = evaluations.ALL
 ) -> tuple[MeasureRow, tuple[int, ...]] | None:
-    """A measure of each recipe, and the cells that are ahead, the best first; None where it was not measured.
+    """Return the means of a measure over seeds and the indices of the leading cells, best first.
 
-    None is ahead where the runs cannot be held against each other.
+    None where it was not measured; no cell leads where the runs cannot be compared.
     """
     measured = [[cell for run in group if (cell := _cell(run, key, scope))] for group in groups]
     cells = [ranking.mean_of(found, key) if len(found) > 1 else None for found in measured]
@@ -140,7 +143,7 @@ def _cell(run: EvaluatedRun, key: str, scope: str) -> Measure | None:
 
 
 def spread(cells: Sequence[Measure | None]) -> str:
-    """Mean ± standard deviation."""
+    """Return 'mean ± standard deviation' of the cells; a dash for fewer than two."""
     values = [cell.value for cell in cells if cell]
     if len(values) < 2:
         return "–"

@@ -1,4 +1,4 @@
-"""What a quiz shows: pictures, keys, and at the end accuracy by GAN with its interval, who is taken for what."""
+"""The parts of the quiz: the image with its keys, and at the end the accuracy by GAN and the confusion matrix."""
 
 import html
 from collections.abc import Mapping
@@ -17,21 +17,24 @@ from dashboard.pages.quiz.questions import GENERATED, REAL, PictureSet, Quiz, Qu
 from dashboard.widgets import elements
 from gan_core.evaluation.results import Measure
 
-ALL = Style(GREY, "solid")
-_KEYS = st.components.v2.component(
+ALL = Style(GREY, "solid")  # of the line for all GANs
+_KEY_LISTENER = st.components.v2.component(
     "ganray_quiz", js=(Path(__file__).resolve().parents[2] / "components" / "quiz.js").read_text(encoding="utf-8")
 )
 TAKEN = {REAL: "taken for real", GENERATED: "taken for generated"}
 
 
 def listen() -> None:
-    """Let the keys R and G press the buttons of the picture that is shown."""
-    _KEYS(key="quiz-keys", height=1)
+    """Let the keys R and G press the answer buttons of the current image."""
+    _KEY_LISTENER(key="quiz-keys", height=1)
 
 
 def question(picture: QuizPicture, number: int, total: int) -> str:
-    """The picture that is asked about, as HTML. All are encoded alike: nothing in the file tells what they are."""
-    alt = f"Picture {number} of {total}: is it real or generated?"
+    """Return the current image as HTML.
+
+    Real and generated images are encoded alike, so that the file does not give the answer away.
+    """
+    alt = f"Image {number} of {total}: is it real or generated?"
     return f'<figure class="quiz-one" data-number="{number}">{_image(picture, alt, synthetic=False)}</figure>'
 
 
@@ -43,7 +46,7 @@ def _image(picture: QuizPicture, alt: str, synthetic: bool) -> str:
 def show_results(
     found: Quiz, made: PictureSet, answers: str, look: Mapping[str, Style], by_label: Mapping[str, Entry]
 ) -> None:
-    """Everything at the end; look: by the run's name."""
+    """Show the results; `look` holds styles by run name, `by_label` the runs by label."""
     right, count = questions.accuracy(made, answers)
     measure = _share(right, count)
     st.subheader(f"{right} of {count} right: {measure.value:.0%}", anchor=False)
@@ -51,16 +54,16 @@ def show_results(
     styles = {label: look[entry.name] for label, entry in by_label.items()}
     with st.grid(2, min_column_width=340, key="quiz-results"):
         with st.container(border=True, height="stretch", gap="small"):
-            st.markdown("**How often you were right, GAN by GAN**")
+            st.markdown("**Your accuracy for each GAN**")
             st.html(accuracies(made, answers, styles))
             st.caption(
-                "Of a GAN's pictures and as many real ones of its data; bars are 95% intervals (Wilson). The line in "
-                "the middle is guessing."
+                "Over the images of a GAN and as many real images of its data. Bars are 95% intervals (Wilson). The "
+                "middle line marks guessing (50%)."
             )
         with st.container(border=True, height="stretch", gap="small"):
-            st.markdown("**What you took them for**")
+            st.markdown("**Your answers**")
             st.html(confusion(made, answers, list(styles)))
-            st.caption("Rows are what the pictures are, columns what you took them for.")
+            st.caption("Rows are the truth, columns your answers.")
     name = f"quiz_seed{found.seed}.csv"
     st.download_button(
         "Answers (CSV)",
@@ -76,32 +79,32 @@ def show_results(
 
 
 def verdict(measure: Measure) -> str:
-    """What an accuracy says, with its interval, in a sentence or two."""
+    """Return a sentence or two that interpret an accuracy and its 95% interval."""
     assert measure.low is not None and measure.high is not None
-    reach = f"With {measure.count} pictures the truth lies between {measure.low:.0%} and {measure.high:.0%} (95%)."
+    interval = f"With {measure.count} images, the 95% interval is {measure.low:.0%} to {measure.high:.0%}."
     if measure.low > 0.5:
-        return f"{reach} You see more than chance does: guessing would reach 50%."
+        return f"{interval} You do better than guessing (50%)."
     if measure.high < 0.5:
-        return f"{reach} That is worse than guessing: what these GANs draw looks more real to you than the real images."
-    return f"{reach} Guessing would reach 50%: this does not show that you can tell them apart."
+        return f"{interval} That is worse than guessing (50%): to you, generated images look more real."
+    return f"{interval} It includes guessing (50%): this does not show that you can tell them apart."
 
 
 def accuracies(made: PictureSet, answers: str, styles: Mapping[str, Style]) -> str:
-    """A line for all, and one for each GAN: right answers, interval, guessing as the mark."""
+    """Return HTML with a line for all GANs and one for each: accuracy, its interval, and a mark at guessing."""
     scale = Scale(0, 1)
     lines = []
     for run in (None, *styles):
         right, count = questions.accuracy(made, answers, run)
         measure, look = _share(right, count), styles[run] if run else ALL
-        reach = f"{right} of {count}, 95% interval {measure.low:.0%} to {measure.high:.0%}"
-        name = f'{interval_strips.dot(look)}{html.escape(run or "All")}<small class="quiz-reach">{reach}</small>'
+        interval = f"{right} of {count}, 95% interval {measure.low:.0%} to {measure.high:.0%}"
+        name = f'{interval_strips.dot(look)}{html.escape(run or "All")}<small class="quiz-reach">{interval}</small>'
         bar = interval_strips.strip(measure, scale, look.color)
         lines.append(f'<li><span class="ev-name">{name}</span>{bar}<b>{measure.value:.0%}</b></li>')
     return f'<ul class="ev-strips">{"".join(lines)}</ul>'
 
 
 def confusion(made: PictureSet, answers: str, runs: list[str]) -> str:
-    """Rows: real pictures, generated ones, and of these each GAN's; columns: the answers."""
+    """Return the confusion matrix as HTML: rows are real, generated and each GAN's images; columns are the answers."""
     rows = [
         ("real", questions.confusion(made, answers, REAL)),
         ("generated", questions.confusion(made, answers, GENERATED)),
@@ -122,37 +125,37 @@ def confusion(made: PictureSet, answers: str, runs: list[str]) -> str:
 
 
 def show_pictures(found: Quiz, made: PictureSet, answers: str) -> None:
-    """Each picture with the truth and the answer."""
-    st.subheader("The pictures")
+    """Show each image with the truth and the answer."""
+    st.subheader("The images")
     here = {part.label: part.source for part in found.parts}
     if any(here[p.run] and not here[p.run].startswith("phantom:") for p in made.pictures):
         st.markdown(":gray-badge[:material/lock: real images: they stay on this machine]")
     cards = []
     for number, (picture, answer) in enumerate(zip(made.pictures, answers, strict=True), start=1):
         right = picture.truth == answer
-        what = told(picture, here[picture.run])
+        what = describe(picture, here[picture.run])
         sign = "✓ right" if right else "✗ wrong"
         kind = f", {html.escape(picture.kind)}" if picture.kind else ""
         below = (
             f"<b>{number}. {html.escape(what)}</b>{kind}<small>{TAKEN[answer]}: "
             f"<span class='{'quiz-right' if right else 'quiz-wrong'}'>{sign}</span></small>"
         )
-        alt = f"Picture {number}: {what}, {TAKEN[answer]}"
+        alt = f"Image {number}: {what}, {TAKEN[answer]}"
         image = _image(picture, alt, synthetic=picture.truth == GENERATED)
         cards.append(f'<figure class="quiz-told">{image}<figcaption>{below}</figcaption></figure>')
     st.html(f'<div class="quiz-grid">{"".join(cards)}</div>')
 
 
-def told(picture: QuizPicture, source: str) -> str:
-    """What a picture is, in a few words."""
+def describe(picture: QuizPicture, source: str) -> str:
+    """Return the origin of an image in a few words."""
     if picture.truth == GENERATED:
         return f"generated by {picture.run}"
     if not source:
-        return "drawn phantom, in place of a real image"
+        return "drawn phantom in place of a real image"
     return "drawn phantom" if source.startswith("phantom:") else "real"
 
 
 def _share(hits: int, count: int) -> Measure:
-    from gan_core.evaluation import classification_report  # it brings scikit-learn, which the other pages do without
+    from gan_core.evaluation import classification_report  # it imports scikit-learn, which other pages do not need
 
     return replace(classification_report.share(hits, count), floor=0.5)

@@ -1,4 +1,4 @@
-"""Quiz: real or generated? Twenty pictures, one at a time; the truth, and what the answers are worth, at the end."""
+"""The page Quiz: real or generated? Twenty images, one at a time; the truth and the accuracy come at the end."""
 
 from urllib.parse import urlencode
 
@@ -15,8 +15,8 @@ from gan_core.errors import UserError
 
 LARGEST = 2**31 - 1  # seed
 AT_THE_END = (
-    "The truth comes at the end. Who is told after each picture learns the habits of these GANs on the way, and the "
-    "last answers are no longer worth what the first ones are."
+    "The truth comes at the end. If it came after each image, you would learn the habits of these GANs on the way, and "
+    "the last answers could not be compared with the first."
 )
 
 
@@ -32,7 +32,9 @@ def main() -> None:
         return
     usable = questions.usable(entries)
     if not usable:
-        st.info("No run here has weights yet: they come when a training ends or stops.", icon=":material/hourglass:")
+        st.info(
+            "No run here has weights yet. A training writes them when it ends or stops.", icon=":material/hourglass:"
+        )
         elements.unreadable(entries)
         return
     setup = st.container()
@@ -41,24 +43,27 @@ def main() -> None:
         found, chosen = choose(usable)
     with stage:
         if found is None:
-            st.info("Choose one run or more to be asked about.", icon=":material/arrow_upward:")
+            st.info("Choose one run or more for the quiz.", icon=":material/arrow_upward:")
         else:
             play(found, chosen)
-    # Mounted before the first picture is: its script has come by then.
+    # Mounted before the quiz starts, so that its script is loaded by the first image.
     display.listen()
     elements.unreadable(entries)
 
 
 def choose(usable: list[Entry]) -> tuple[Quiz | None, list[Entry]]:
-    """What the quiz is about; it folds away once the quiz runs, and stays on the page, or the address would lose it."""
+    """Return the quiz and its runs that the user sets up.
+
+    The form folds during the quiz but stays on the page, because the address would lose its values otherwise.
+    """
     by_name = {entry.name: entry for entry in usable}
     first = [name for name in store.FIRST if name in by_name] or list(by_name)[:4]
     begun = "answers" in st.query_params
-    # Another key, or an expander that was open stays so.
+    # A new key, because an expander keeps its open state.
     key = "quiz-setup-folded" if begun else "quiz-setup"
-    with st.expander("What is asked", expanded=not begun, icon=":material/tune:", key=key):
+    with st.expander("Settings", expanded=not begun, icon=":material/tune:", key=key):
         names = st.multiselect(
-            "GANs whose pictures are shown",
+            "GANs",
             list(by_name),
             default=first,
             key="quiz",
@@ -67,16 +72,16 @@ def choose(usable: list[Entry]) -> tuple[Quiz | None, list[Entry]]:
             placeholder=f"Choose up to {MOST} runs",
         )
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            words = "Everyone who opens the quiz with the same runs and seed gets the same pictures in the same order."
+            words = "The same runs and the same seed give everyone the same images in the same order."
             seed = st.number_input(
                 "Seed", 0, LARGEST, 1, 1, key="quiz_seed", bind="query-params", width=160, help=words
             )
             words = (
-                "A folder on the machine that runs this app, with the data of the runs in it. It is read here and goes "
-                f"nowhere. For a whole class, set {data_here.DATA_VARIABLE} for the app instead: then everyone gets "
-                "the same quiz."
+                "A folder on the machine that runs this app, with the data of the runs. Its images stay there. "
+                f"For a whole class, set {data_here.DATA_VARIABLE} for the app instead: then everyone gets the same "
+                "quiz."
             )
-            folder = st.text_input("Where the real images are", key="quiz_data", placeholder="a folder", help=words)
+            folder = st.text_input("Folder of the real images", key="quiz_data", placeholder="a folder", help=words)
         chosen = [by_name[name] for name in names if name in by_name]
         elements.chip_colors("quiz", chosen, run_styles(chosen))
         if not chosen:
@@ -88,44 +93,44 @@ def choose(usable: list[Entry]) -> tuple[Quiz | None, list[Entry]]:
 
 
 def show_sources(found: Quiz, chosen: list[Entry]) -> None:
-    """Where the real pictures come from, run by run."""
+    """Show where the real images of each run come from."""
     origins: dict[str, list[str]] = {}
     for part, entry in zip(found.parts, chosen, strict=True):
         assert entry.config
         origins.setdefault(origin(part.source, entry.config.source), []).append(entry.label)
     for words, labels in origins.items():
-        st.caption(f"{words} Beside {plain(', '.join(labels))}.")
+        st.caption(f"{words} Runs: {plain(', '.join(labels))}.")
 
 
 def origin(here: str, source: str) -> str:
-    """What the real pictures beside a run's are, as Markdown."""
+    """Return the origin of the real images of a run, as Markdown."""
     name = plain(source_name(source))
     if here.startswith("phantom:"):
-        return f":material/draw: **Real** means drawn phantoms here: the data is {name}. None was in a training."
+        return f":material/draw: **Real** means drawn phantoms here: the data is {name}. No training saw them."
     if here:
-        return f":material/lock: Real pictures: held-out images of {name}, which stay on this machine."
+        return f":material/lock: Real images: held-out images of {name}. They stay on this machine."
     return (
-        f":material/warning: **Drawn phantoms stand in for the real images**: {name} is not on this machine. Generated "
-        "pictures look like the real ones, not like phantoms: take the result as practice."
+        f":material/warning: **Drawn phantoms replace the real images**: {name} is not on this machine. Generated "
+        "images look like the real ones, not like phantoms, so the result is only practice."
     )
 
 
 def show_link(found: Quiz) -> None:
-    """The address that starts this quiz, for others."""
+    """Show the address that starts this quiz, to share it."""
     query = urlencode([*(("quiz", part.run) for part in found.parts), ("quiz_seed", found.seed)])
     base = str(st.context.url or "").partition("?")[0]
-    st.caption("For a whole class: this address starts the same quiz.")
+    st.caption("This address starts the same quiz, for example for a whole class.")
     st.code(f"{base}?{query}", language=None, wrap_lines=True)
 
 
 def play(found: Quiz, chosen: list[Entry]) -> None:
-    """The quiz as far as it has come; the answers so far are in the address, so that a reload goes on with them."""
-    answers = given(found)
+    """Show the current state of the quiz; the address holds the answers, so that a reload continues."""
+    answers = answers_in_address(found)
     if answers is None:
         show_start(found)
         return
     try:
-        with st.spinner("The networks draw, the real images are laid beside…"):
+        with st.spinner("Generating images and reading real ones…"):
             made = questions.make(found)
     except UserError as error:
         st.error(plain_sentence(str(error)), icon=":material/error:")
@@ -138,12 +143,12 @@ def play(found: Quiz, chosen: list[Entry]) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button("Next quiz", on_click=_next, type="primary", icon=":material/skip_next:", key="quiz-next")
-        st.button("Again from the start", on_click=_start, args=(found,), icon=":material/replay:", key="quiz-again")
+        st.button("Restart", on_click=_start, args=(found,), icon=":material/replay:", key="quiz-again")
     display.show_results(found, made, answers, run_styles(chosen), {entry.label: entry for entry in chosen})
 
 
-def given(found: Quiz) -> str | None:
-    """The answers in the address, if they are those of this quiz; None where it has not begun."""
+def answers_in_address(found: Quiz) -> str | None:
+    """Return the answers in the address if they belong to this quiz; None where it has not begun."""
     key, dash, answers = str(st.query_params.get("answers", "")).partition("-")
     if not dash or key != found.key or len(answers) > COUNT or set(answers) - {REAL, GENERATED}:
         return None
@@ -153,21 +158,21 @@ def given(found: Quiz) -> str | None:
 def show_start(found: Quiz) -> None:
     with st.container(border=True, horizontal_alignment="center", key="quiz-start"):
         st.space("small")
-        st.markdown(f"### {COUNT} pictures, half of them real", text_alignment="center", width="content")
-        words = "Press **R** for real and **G** for generated, or the buttons."
+        st.markdown(f"### {COUNT} images, half of them real", text_alignment="center", width="content")
+        words = "Press **R** for real and **G** for generated, or use the buttons."
         st.markdown(f"{words} {AT_THE_END}", text_alignment="center", width=520)
         st.button("Start", on_click=_start, args=(found,), type="primary", icon=":material/play_arrow:", key="quiz-go")
         st.space("small")
 
 
 def ask(found: Quiz, made: PictureSet, answers: str) -> None:
-    """One picture, and the two answers."""
+    """Show the current image and the two answer buttons."""
     number = len(answers) + 1
     total = len(made.pictures)
     with st.container(horizontal_alignment="center", key="quiz-question"):
-        st.progress((number - 1) / total, f"Picture {number} of {total}", width=420)
+        st.progress((number - 1) / total, f"Image {number} of {total}", width=420)
         st.html(display.question(made.pictures[number - 1], number, total))
-        # Cells stay where they are while their buttons are exchanged: a quick hand does not miss.
+        # The grid keeps its cells while the buttons change, so that a quick click does not miss.
         with st.container(width=420), st.grid(2, min_column_width=130) as grid:
             for answer, icon in ((REAL, ":material/person:"), (GENERATED, ":material/auto_awesome:")):
                 word = questions.WORDS[answer]
@@ -177,7 +182,7 @@ def ask(found: Quiz, made: PictureSet, answers: str) -> None:
                     args=(found, number, answer),
                     icon=icon,
                     width="stretch",
-                    # A press that comes late must not answer a picture that nobody has seen.
+                    # The number in the key keeps a late click from answering the next image.
                     key=f"answer-{word}-{number}",
                 )
         st.caption("The truth comes at the end.", width="content")
@@ -185,7 +190,7 @@ def ask(found: Quiz, made: PictureSet, answers: str) -> None:
 
 @error_boundary.action
 def _answer(found: Quiz, number: int, answer: str) -> None:
-    answers = given(found)
+    answers = answers_in_address(found)
     if answers is not None and len(answers) == number - 1:
         st.query_params["answers"] = f"{found.key}-{answers}{answer}"
 

@@ -1,7 +1,7 @@
-"""Real or generated? The pictures of a quiz, drawn from the runs' weights and their data, and what the answers say.
+"""The images of a quiz, from the weights and the data of its runs, and the statistics of the answers.
 
-Its runs and its seed decide a quiz: who opens the same address gets the same pictures in the same order. A real
-picture goes the way of a generated one (the run's own size, 8 bits, the same PNG), so that only what it shows can tell.
+The runs and the seed determine a quiz: the same address gives the same images in the same order. Real images are
+encoded like generated ones (the size of the run, 8 bits, the same PNG), so that only the content can tell them apart.
 """
 
 import csv
@@ -28,66 +28,66 @@ from gan_core.errors import UserError
 from gan_core.families import registry
 from gan_core.runs import Run
 
-COUNT = 20  # pictures, half of them real
-MOST = 5  # runs: two generated pictures of each at least
+COUNT = 20  # images, half of them real
+MOST = 5  # runs, so that each gives at least two generated images
 REAL, GENERATED = "R", "G"
 WORDS = {REAL: "real", GENERATED: "generated"}
 HEADER = ("seed", "number", "run", "class", "truth", "answer", "right")
-_FIRST_SEED = 10**9  # of latents: far from the ones that previews and other pages show
-_FIRST_BODY = 2 * 10**15  # of drawn pictures: no phantom source reaches so far, and previews begin at half of it
+_FIRST_SEED = 10**9  # of latent vectors: far from the seeds of previews and of other pages
+_FIRST_BODY = 2 * 10**15  # of phantoms: beyond those of phantom data and of previews, which begin at half of it
 _PREPARE_SECONDS = 3600
 
 
 @dataclass(frozen=True)
 class QuizRun:
-    """A run that takes part, as far as it settles the pictures."""
+    """A run of the quiz, with everything that determines its images."""
 
     run: str  # name
     label: str
     folder: str
     root: str
-    changed: int  # when its weights were written, ns
-    source: str  # where its real images are on this machine; empty where drawn pictures stand in for them
+    changed: int  # modification time of the weights, ns
+    source: str  # its real images on this machine; empty where phantoms replace them
 
 
 @dataclass(frozen=True)
 class Quiz:
-    """What settles the pictures and their order."""
+    """The runs and the seed, which determine the images and their order."""
 
     parts: tuple[QuizRun, ...]
     seed: int
 
     @property
     def key(self) -> str:
-        """Six hex digits that tell this quiz from others."""
+        """Six hex digits that identify this quiz."""
         return blake2b(repr(self).encode(), digest_size=3).hexdigest()
 
 
 @dataclass(frozen=True, eq=False)
 class QuizPicture:
-    """One question with its truth."""
+    """One question: an image and the truth about it."""
 
     pixels: np.ndarray  # uint8 (C, S, S)
     truth: str  # REAL or GENERATED
-    run: str  # label: a real picture is one of this run's data, and goes in beside its generated ones
-    kind: str  # class, empty where there is none
+    run: str  # label of the run; a real image comes from the data of this run
+    kind: str  # class; empty where there is none
 
 
 @dataclass(frozen=True, eq=False)
 class PictureSet:
-    """The pictures of a quiz in their order, and what a reader must know of them."""
+    """The images of a quiz in their order, with notes for the user."""
 
     pictures: tuple[QuizPicture, ...]
     notes: tuple[str, ...]
 
 
 def usable(entries: Sequence[Entry]) -> list[Entry]:
-    """The runs that can take part, as far as is seen without opening their weights."""
+    """Return the runs that have weights; the weights are not opened."""
     return [entry for entry in entries if entry.config and entry.run.weights.is_file()]
 
 
 def compose(chosen: Sequence[Entry], seed: int, folder: str = "") -> Quiz:
-    """The quiz of these runs; folder: where real images are looked for first."""
+    """Return the quiz of these runs; real images are searched in `folder` first."""
     parts = []
     for entry in chosen:
         try:
@@ -101,10 +101,10 @@ def compose(chosen: Sequence[Entry], seed: int, folder: str = "") -> Quiz:
 
 @st.cache_resource(max_entries=32, show_spinner=False)
 def make(quiz: Quiz) -> PictureSet:
-    """The pictures of a quiz, kept for everyone who takes it.
+    """Return the images of a quiz, cached for everyone who takes it.
 
     Raises:
-        UserError: weights or data that are missing, damaged, or do not fit.
+        UserError: Weights or data are missing, damaged, or do not fit.
     """
     pictures: list[QuizPicture] = []
     notes: list[str] = []
@@ -114,33 +114,33 @@ def make(quiz: Quiz) -> PictureSet:
         run = Run(Path(part.folder), Path(part.root))
         config = run.config()
         real = _held_out(part, config, rng, taken, notes.append) if _is_data(part.source) else _drawn(config, rng)
-        wanted = _wanted(config, count, rng)
-        pictures += [QuizPicture(real(kind), REAL, part.label, kind) for kind in wanted]
-        made = _translated(run, wanted, real) if config.domains else _generated(run, count, quiz.seed)
+        classes = _classes_to_show(config, count, rng)
+        pictures += [QuizPicture(real(kind), REAL, part.label, kind) for kind in classes]
+        made = _translated(run, classes, real) if config.domains else _generated(run, count, quiz.seed)
         pictures += [QuizPicture(pixels, GENERATED, part.label, kind) for pixels, kind in made]
     order = np.random.default_rng([quiz.seed, len(quiz.parts), 1]).permutation(len(pictures))
     return PictureSet(tuple(pictures[index] for index in order), tuple(dict.fromkeys(notes)))
 
 
 def accuracy(made: PictureSet, answers: str, run: str | None = None) -> tuple[int, int]:
-    """(right answers, pictures): of all, or of one run's generated pictures and the real ones shown beside them."""
-    asked = [(p.truth, a) for p, a in zip(made.pictures, answers, strict=True) if run in (None, p.run)]
-    return sum(truth == answer for truth, answer in asked), len(asked)
+    """Return (right answers, images), over all images or over the generated and real images of one run."""
+    pairs = [(p.truth, a) for p, a in zip(made.pictures, answers, strict=True) if run in (None, p.run)]
+    return sum(truth == answer for truth, answer in pairs), len(pairs)
 
 
 def confusion(made: PictureSet, answers: str, truth: str, run: str | None = None) -> tuple[int, int]:
-    """How many pictures of that truth were taken for (real, generated): of all, or of one run's."""
-    given = [a for p, a in zip(made.pictures, answers, strict=True) if p.truth == truth and run in (None, p.run)]
-    return given.count(REAL), given.count(GENERATED)
+    """Return how often images of that truth were answered (real, generated), over all runs or one."""
+    chosen = [a for p, a in zip(made.pictures, answers, strict=True) if p.truth == truth and run in (None, p.run)]
+    return chosen.count(REAL), chosen.count(GENERATED)
 
 
 def to_csv(quiz: Quiz, made: PictureSet, answers: str) -> str:
-    """A line for each picture."""
+    """Return the quiz and its answers as CSV, one line per image."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(HEADER)
     for number, (picture, answer) in enumerate(zip(made.pictures, answers, strict=True), start=1):
-        # A spreadsheet takes a cell that begins like a formula for one; a class is a folder's name.
+        # A class is a folder name: quote it where a spreadsheet would read it as a formula.
         kind = f"'{picture.kind}" if picture.kind[:1] in "=+-@" and picture.kind else picture.kind
         right = int(picture.truth == answer)
         writer.writerow((quiz.seed, number, picture.run, kind, WORDS[picture.truth], WORDS[answer], right))
@@ -148,14 +148,14 @@ def to_csv(quiz: Quiz, made: PictureSet, answers: str) -> str:
 
 
 def _shares(quiz: Quiz) -> list[int]:
-    """How many generated pictures each run gives, and as many real ones: equal but for one; the seed says to whom."""
+    """Return the number of generated (and of real) images for each run; the seed assigns the remainder."""
     least, more = divmod(COUNT // 2, len(quiz.parts))
     first = set(np.random.default_rng([quiz.seed, 2]).permutation(len(quiz.parts))[:more].tolist())
     return [least + (number in first) for number in range(len(quiz.parts))]
 
 
-def _wanted(config: RunConfig, count: int, rng: np.random.Generator) -> list[str]:
-    """The class of each real picture: as often as in the training; what a translator translates to, in turn."""
+def _classes_to_show(config: RunConfig, count: int, rng: np.random.Generator) -> list[str]:
+    """Return the class of each real image: drawn with the training frequencies, or a translator's targets in turn."""
     if config.domains:
         targets = registry.targets(config)
         return [targets[(number + 1) % len(targets)] for number in range(count)]
@@ -167,7 +167,7 @@ def _is_data(source: str) -> bool:
     return bool(source) and not source.startswith("phantom:")
 
 
-TakePicture = Callable[[str], np.ndarray]  # a picture of a class that was not taken before, uint8 (C, S, S)
+TakePicture = Callable[[str], np.ndarray]  # class -> a new image of it, uint8 (C, S, S)
 
 
 def _held_out(
@@ -179,10 +179,10 @@ def _held_out(
 ) -> TakePicture:
     prepared = prepare(part.source, config)
     if prepared.fingerprint != config.fingerprint:
-        note(f"{part.label} learned from other images than those in {part.source}: some may have been in its training")
+        note(f"{part.label} learned from other images than those in {part.source}: its training may have seen some")
     index = np.flatnonzero(prepared.splits != "train")
     if not len(index):
-        note(f"nothing of {part.source} was held out: {part.label} has seen its real images in training")
+        note(f"{part.source} has no held-out images: {part.label} saw its real images in training")
         index = np.arange(len(prepared.names))
     used = taken.setdefault(str(prepared.folder), set())
 
@@ -191,7 +191,7 @@ def _held_out(
         left = [i for i in index if int(i) not in used]
         same = [i for i in left if prepared.labels[i] == label]
         if not left:
-            raise UserError(f"{part.source} holds too few images for a quiz of {COUNT} pictures")
+            raise UserError(f"{part.source} holds too few images for a quiz of {COUNT} images")
         chosen = int(rng.choice(same or left))
         used.add(chosen)
         return np.array(prepared.images[chosen])
@@ -200,21 +200,21 @@ def _held_out(
 
 
 def _drawn(config: RunConfig, rng: np.random.Generator) -> TakePicture:
-    """Phantoms of what the run's images show, none of which was in a training."""
+    """Return a function that draws phantoms of the run's subject; no training saw them."""
     kind = config.source.removeprefix("phantom:").partition("?")[0] if config.source.startswith("phantom:") else ""
     kind = kind or ("mri" if config.subject == "brain MRI" else "cxr")
     classes = tuple(phantom.drawer(kind).CLASSES)
     bodies = iter(_FIRST_BODY + rng.permutation(100_000))
 
     def take(name: str) -> np.ndarray:
-        label, size = _likest(name, classes, rng), config.image_size
+        label, size = _phantom_class(name, classes, rng), config.image_size
         return quantise(phantom.picture(kind, label, int(next(bodies)), size, config.channels))
 
     return take
 
 
-def _likest(name: str, classes: Sequence[str], rng: np.random.Generator) -> str:
-    """The phantoms' class for a class of other data: of that name, named in it, else any that is not healthy."""
+def _phantom_class(name: str, classes: Sequence[str], rng: np.random.Generator) -> str:
+    """Return the phantom class for a class of real data: one whose name it contains, else any that is not healthy."""
     lower = name.lower()
     named = [one for one in classes if one.lower() in lower]
     others = [one for one in classes if one != "normal"]
@@ -222,14 +222,14 @@ def _likest(name: str, classes: Sequence[str], rng: np.random.Generator) -> str:
 
 
 def _generated(run: Run, count: int, seed: int) -> list[tuple[np.ndarray, str]]:
-    from gan_core import inference  # it brings torch
+    from gan_core import inference  # it imports torch
 
     pictures, kinds = inference.load(run).generate(count, seed=_FIRST_SEED + seed)
     return [(picture.transpose(2, 0, 1), kind) for picture, kind in zip(pictures, kinds, strict=True)]
 
 
 def _translated(run: Run, targets: Sequence[str], real: TakePicture) -> list[tuple[np.ndarray, str]]:
-    """Translations into each of the targets, of real pictures that the quiz does not show."""
+    """Return a translation into each target, of real images that the quiz does not show."""
     from gan_core import inference
 
     model = inference.load(run)
@@ -242,25 +242,25 @@ def _translated(run: Run, targets: Sequence[str], real: TakePicture) -> list[tup
 
 
 def prepare(source: str, config: RunConfig) -> Prepared:
-    """The images of a source as the run takes them: prepared once, then opened from the user's cache folder.
+    """Return the images of a source as the run needs them: prepared once, then read from the user's cache folder.
 
     Raises:
-        UserError: it cannot be read, or lacks the run's classes.
+        UserError: The source cannot be read, or lacks the classes of the run.
     """
     size, channels, fit = config.image_size, config.channels, config.fit
     prepared = _prepared(source, size, channels, fit, config.patient_pattern, config.split_seed)
-    wanted = config.domains or config.classes
-    if len(wanted) > 1 and not set(wanted) <= set(prepared.classes):
+    classes = config.domains or config.classes
+    if len(classes) > 1 and not set(classes) <= set(prepared.classes):
         raise UserError(
-            f"{source} has the classes {', '.join(prepared.classes)}, the run learned {', '.join(wanted)}: name a "
-            "folder that has those"
+            f"{source} has the classes {', '.join(prepared.classes)}, the run learned {', '.join(classes)}: name a "
+            "folder with those classes"
         )
     return prepared
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _prepared(source: str, size: int, channels: int, fit: str, pattern: str | None, split_seed: int) -> Prepared:
-    # In a process of its own at first: workers started from a page would begin by running the page.
+    # A separate process prepares the data: workers started from a page would run the page first.
     command = [sys.executable, "-m", "gan_core", "prepare", "--size", str(size), "--channels", str(channels)]
     command += ["--fit", fit, *(["--patient-pattern", pattern] if pattern else []), "--", source]
     above = str(Path(runs.__file__).resolve().parents[2])
@@ -276,9 +276,11 @@ def _prepared(source: str, size: int, channels: int, fit: str, pattern: str | No
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise UserError(f"{source}: preparing its images took more than an hour: do it on the command line") from None
+        raise UserError(
+            f"{source}: preparing its images took more than an hour: prepare them on the command line"
+        ) from None
     if done.returncode:
-        lines = done.stderr.strip().splitlines() or ["it ended without a word"]
+        lines = done.stderr.strip().splitlines() or ["the process ended without a message"]
         raise UserError(f"{source} cannot be prepared: {lines[-1].removeprefix('error: ')}")
     return data.prepare(
         source,

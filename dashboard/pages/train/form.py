@@ -1,4 +1,4 @@
-"""What to train: the form of the page Train, and what it orders."""
+"""The form of the page Train, and the training that it starts."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,36 +19,38 @@ from gan_core.options import Option, RunOptions, comma_separated, declared, serv
 
 PHANTOM = "phantom:cxr"
 DRAWN = {
-    PHANTOM: "Chest X-rays drawn by the program: no data needed.",
-    "phantom:mri": "Slices of heads drawn by the program: no data needed.",
-    "phantom:colour": "Grey X-rays and their twins in the colours of tissue, drawn by the program: no data needed.",
+    PHANTOM: "The program draws chest X-rays: no data needed.",
+    "phantom:mri": "The program draws brain MRI slices: no data needed.",
+    "phantom:colour": "The program draws X-rays in grey and in the colours of tissue: no data needed.",
 }
-# The options that have a place of their own in the form; all others are drawn by `show_more`.
+# Options with their own place in the form; `show_more` shows all others.
 PLACED = frozenset(
     {"preset", "source", "epochs", "image_size", "batch_size", "seed", "domains", "preview_inputs", "pair_pattern"}
 )
 DATA_HELP = """
-- `phantom:cxr` are chest X-rays that the program draws itself; `phantom:cxr?images=200` draws fewer
-- `phantom:mri` are slices of heads, `phantom:colour` X-rays beside the same in the colours of tissue
-- `phantom:mri?bodies=200` draws pairs: the same head in both weightings
+- `phantom:cxr`: chest X-rays that the program draws; `phantom:cxr?images=200` draws fewer
+- `phantom:mri`: brain MRI slices; `phantom:colour`: X-rays in grey and in the colours of tissue
+- `phantom:mri?bodies=200`: pairs, the same head in both weightings
 - a folder with one sub-folder per class, or a flat folder of images
 - a zip file of either
-- `hf:owner/name` for a data set from Hugging Face
-- `classes:normal=a/NORMAL;covid=b/*/COVID` for classes from several folders
+- `hf:owner/name`: a data set from Hugging Face
+- `classes:normal=a/NORMAL;covid=b/*/COVID`: classes from several folders
 """
-DOMAIN_HELP = "One of the data's classes: the name of its folder. Both may stay empty where the data has just two."
+DOMAIN_HELP = (
+    "A class of the data: the name of its folder. Both fields may stay empty if the data has exactly two classes."
+)
 PAIRS_HELP = r"""
-What the two pictures of a pair share in their names, as a regular expression with one group: `slice_(\d+)` makes a pair
-of `t1/slice_12.png` and `t2/slice_12_b.png`. Left empty, the names themselves are held against each other.
+A regular expression with one group, for the part that the names of a pair share: `slice_(\d+)` pairs
+`t1/slice_12.png` with `t2/slice_12_b.png`. If the field is empty, the names themselves must match.
 """
 INPUTS_HELP = """
-The pictures that the previews translate, the same at every epoch. A translation is nearly a copy of its input:
-previews of real images stay on this machine; drawn and generated inputs may be shown around.
+The images that the previews translate, the same at every epoch. A translation is nearly a copy of its input, so
+previews of real images stay on this machine. Previews of drawn and generated images may be shared.
 """
 
 
 def show() -> None:
-    """What to train; each mistake is named below the field where it was made."""
+    """Show the form; each error appears below its field."""
     presets = registry.presets()
     form = st.session_state
     form.setdefault("preset", registry.suggested_preset().name)
@@ -73,7 +75,9 @@ def show() -> None:
             st.number_input("Batch size", 1 if translates else 2, 4096, key="batch_size")
             st.number_input("Seed", 0, 2**31 - 1, 0, key="seed")
             suggested = jobs.jobs().free_name(preset.name)
-            typed = st.text_input("Name", placeholder=suggested, key="name", help="Left empty, the name shown is used.")
+            typed = st.text_input(
+                "Name", placeholder=suggested, key="name", help="If empty, the name shown in grey is used."
+            )
         domain_problem = show_domains(source) if translates and not problem else ""
         pairs_problem = show_pairs(source) if preset.traits.paired else ""
         show_more(preset)
@@ -93,7 +97,7 @@ def show() -> None:
 
 
 def show_domains(source: str) -> str:
-    """The two classes to translate between and the inputs of the previews; returns what is wrong with them."""
+    """Show the two domains and the inputs of the previews; return what is wrong with them, or an empty text."""
     form = st.session_state
     classes = source_check.classes(source)
     if form.get("domains of") != source or "domain_a" not in form:
@@ -114,25 +118,25 @@ def show_domains(source: str) -> str:
         if form.get("preview_inputs") not in inputs:
             form["preview_inputs"] = source_check.HELD_OUT
         named = source_check.inputs_name
-        st.selectbox("Previews show", inputs, format_func=named, key="preview_inputs", help=INPUTS_HELP)
+        st.selectbox("Preview inputs", inputs, format_func=named, key="preview_inputs", help=INPUTS_HELP)
     problem = source_check.domain_problem(_domains(), classes)
     private = form["preview_inputs"] == source_check.HELD_OUT and not source.startswith("phantom:")
-    _note(problem, "Previews of real images stay in a private folder of the run, on this machine." if private else "")
+    _note(problem, "Previews of real images stay on this machine, in a private folder of the run." if private else "")
     return problem
 
 
 def show_pairs(source: str) -> str:
-    """What the names of a pair share; returns what is wrong with it."""
+    """Show the pattern that pairs images by name; return what is wrong with it, or an empty text."""
     if source.startswith("phantom:"):
-        return ""  # it knows its pairs
-    typed = st.text_input("Pairs", key="pair_pattern", placeholder="by their names", help=PAIRS_HELP)
+        return ""  # phantoms come in pairs
+    typed = st.text_input("Pairs", key="pair_pattern", placeholder="matched by name", help=PAIRS_HELP)
     problem = source_check.pattern_problem(typed.strip())
-    _note(problem, "Only pictures that have a partner are trained on.")
+    _note(problem, "The training uses only images that have a partner.")
     return problem
 
 
 def show_more(preset: Preset) -> None:
-    """A field for every option that has no place of its own above, folded away."""
+    """Show an expander with a field for every option that has no place of its own."""
     translates = preset.task == "translate"
     rest = {name: one for name, one in declared().items() if name not in PLACED}
     with st.expander("More options"), st.grid(4, min_column_width=160):
@@ -142,7 +146,7 @@ def show_more(preset: Preset) -> None:
 
 
 def _field(name: str, one: Option) -> None:
-    """The widget that fits an option's type; its key is the option's name."""
+    """Show the widget for the type of an option; its key is the name of the option."""
     label = name.replace("_", " ").capitalize()
     words = plain(f"{one.description[:1].upper()}{one.description[1:]}. {one.more}".lstrip(". ").rstrip())
     if one.choices:
@@ -157,7 +161,7 @@ def _field(name: str, one: Option) -> None:
 
 
 def _set_defaults(preset: Preset, put: Callable[[str, int], object]) -> None:
-    """The numbers that a preset is trained with where the user names none."""
+    """Put the default epochs, image size and batch size of a preset."""
     put("epochs", 10 if preset.task == "translate" else 50)  # a translator's epoch has many more steps
     put("image_size", preset.image_size)
     put("batch_size", preset.batch_size)
@@ -165,7 +169,7 @@ def _set_defaults(preset: Preset, put: Callable[[str, int], object]) -> None:
 
 @error_boundary.action
 def _preset_chosen() -> None:
-    """Another task has other numbers; another preset of the same task keeps what was typed."""
+    """Reset the numbers if the task changed; a preset of the same task keeps what was typed."""
     form, presets = st.session_state, registry.presets()
     before = presets.get(form.get("preset before", ""))
     chosen = presets[form["preset"]]
@@ -174,14 +178,14 @@ def _preset_chosen() -> None:
 
 
 def _domains() -> tuple[str, ...]:
-    """What stands in the two fields; one alone stays one, for the complaint about it."""
+    """Return the non-empty domain fields; a single one is kept, so that `domain_problem` can reject it."""
     fields = (st.session_state.get(key) for key in ("domain_a", "domain_b"))
     return tuple(str(field).strip() for field in fields if field and str(field).strip())
 
 
 @error_boundary.action
 def _start() -> None:
-    """Start what the form says now; what was typed just before the click is known only here."""
+    """Start the training with the current values: text typed just before the click is known only here."""
     form = st.session_state
     try:
         options = _options()
@@ -197,19 +201,22 @@ def _start() -> None:
 
 
 def _options() -> RunOptions:
-    """What the form says: a widget has the name of its option. An option that the preset has no use for is left out."""
+    """Return the options of the form, without those that do not apply to the preset.
+
+    The key of a widget is the name of its option.
+    """
     form = st.session_state
     preset, known = registry.find_preset(str(form["preset"])), declared()
     values = {name: _value(form[name], known[name]) for name in known if name in form} | {"domains": _domains()}
     translates, source = preset.task == "translate", str(form["source"]).strip()
     fitting = {n: v for n, v in values.items() if serves(known[n], translates=translates, paired=preset.traits.paired)}
     if source.startswith("phantom:"):
-        fitting.pop("pair_pattern", None)  # it knows its pairs
+        fitting.pop("pair_pattern", None)  # phantoms come in pairs
     return RunOptions.of(fitting, channels=3 if phantom.in_colour(source) else fitting.get("channels"))
 
 
 def _value(typed: Any, one: Option) -> Any:
-    """What a widget holds, as the option takes it; None where it was left empty."""
+    """Convert the value of a widget to the type of its option; None where the field is empty."""
     if not isinstance(typed, str):
         return typed
     if one.kind is tuple:

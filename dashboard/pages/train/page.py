@@ -1,4 +1,4 @@
-"""Train: start a training and follow it. It runs in a process of its own, which closing this page does not end."""
+"""The page Train: start a training and follow it. It runs in its own process, which outlives this page."""
 
 from collections.abc import Callable
 
@@ -17,7 +17,7 @@ from dashboard.widgets import elements, error_boundary
 from dashboard.widgets.text import name_line, plain, plain_sentence
 from gan_core.errors import UserError
 
-EARLIER = 6  # runs listed below those in training
+EARLIER = 6  # most runs listed under "Earlier runs"
 
 
 def main() -> None:
@@ -30,33 +30,33 @@ def main() -> None:
 
 @error_boundary.bounded
 def _follow() -> None:
-    """The trainings, drawn again every second while one of them goes on."""
+    """Show the trainings; redrawn every second while one is active."""
     library = store.library()
     started = jobs.jobs().all()
     entries = {entry.name: entry for entry in library.entries() if not entry.run.reference}
     waiting = [job for name, job in reversed(started.items()) if name not in entries]
-    # What this app started stays on show when it has ended, so that its end is seen.
-    shown = [e for e in entries.values() if e.running or e.name in started]
-    if waiting or shown:
+    # A training started by this app stays visible after it ends, so that the user sees the result.
+    visible = [e for e in entries.values() if e.running or e.name in started]
+    if waiting or visible:
         st.subheader("Trainings")
     for job in waiting:
         show_waiting(job)
-    for entry in shown:
+    for entry in visible:
         show_training(library, entry, started.get(entry.name))
-    earlier = [entry for entry in entries.values() if entry not in shown][:EARLIER]
+    earlier = [entry for entry in entries.values() if entry not in visible][:EARLIER]
     if earlier:
         st.subheader("Earlier runs")
         with st.container(border=True, key="earlier", gap="xsmall"):
             for entry in earlier:
                 show_earlier(entry)
-    was, now = st.session_state.get("training before"), _active(library)
-    st.session_state["training before"] = now
-    if was is not None and was != now:
-        st.rerun()  # begin or end drawing every second
+    before, active = st.session_state.get("training before"), _active(library)
+    st.session_state["training before"] = active
+    if before is not None and before != active:
+        st.rerun()  # start or stop the redraw every second
 
 
 def show_waiting(job: Job) -> None:
-    """A training without a run folder: its data is being prepared, or it ended before it began."""
+    """Show a training without a run folder: its data is being prepared, or it failed before the first step."""
     with st.container(border=True, key=f"job-{job.name}"):
         st.markdown(f"**{plain(job.name)}**")
         if job.over:
@@ -98,7 +98,7 @@ def show_training(library: Library, entry: Entry, job: Job | None) -> None:
 
 
 def show_growth(library: Library, entry: Entry) -> None:
-    """The newest samples and the curves so far."""
+    """Show the newest samples and the curves so far."""
     solid, beside = Style(family_color(entry), "solid"), Style(GREY, "solid")
     samples = entry.sheets
     end = entry.config.epochs if entry.config else None
@@ -109,7 +109,9 @@ def show_growth(library: Library, entry: Entry) -> None:
             content = library.picture(samples[newest]) if newest is not None else None
             elements.picture(content, f"Newest samples of {entry.label}", f"newest-{entry.name}", entry.sheet)
             elements.privacy(entry)
-            st.caption(f"Samples at epoch {newest}" if newest is not None else "Samples come after the first epoch.")
+            st.caption(
+                f"Samples at epoch {newest}" if newest is not None else "The first samples appear after epoch 1."
+            )
         for title, columns, percent in run_metrics.growth(entry):
             pairs = zip(columns.items(), (solid, beside), strict=False)
             lines = [Line(name, library.curve(entry, of, SMOOTHING), style) for (name, of), style in pairs]
@@ -117,7 +119,7 @@ def show_growth(library: Library, entry: Entry) -> None:
             with st.container(gap="xsmall"):
                 st.markdown(f"**{title}**")
                 if not lines:
-                    st.caption("Nothing is logged yet.")
+                    st.caption("No values logged yet.")
                     continue
                 figure = plotly_figures.curves(lines, height=250, end=end, percent=percent, legend=len(lines) > 1)
                 alt = f"{title} of {entry.label} over epochs"
@@ -125,7 +127,7 @@ def show_growth(library: Library, entry: Entry) -> None:
 
 
 def show_actions(entry: Entry, job: Job | None = None) -> None:
-    """What can be done with a run; an error stands beside its button."""
+    """Show the actions of a run; an error appears beside its button."""
     state = entry.status.state
     if entry.running:
         _button("Stop", ":material/stop_circle:", entry, lambda: jobs.stop(entry.run))
@@ -181,9 +183,9 @@ def _progress_text(entry: Entry, job: Job | None) -> str:
 
 
 def _active(library: Library) -> list[str]:
-    """What is going on, by name: running runs and processes that have no run yet."""
-    going = {name for name, job in jobs.jobs().all().items() if not job.over}
-    return sorted(going | {entry.name for entry in library.entries() if entry.running})
+    """Return the names of running runs and of processes that have no run yet."""
+    processes = {name for name, job in jobs.jobs().all().items() if not job.over}
+    return sorted(processes | {entry.name for entry in library.entries() if entry.running})
 
 
 main()

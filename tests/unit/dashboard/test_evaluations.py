@@ -120,8 +120,8 @@ def test_real_images_stand_beside_every_measure(made: Path) -> None:
     ]
     assert all(one.floor is not None and one.meaning.count(".") >= 1 for one in table.rows)
     real = evaluations.scores(four(made)[0].found, "real", "held-out patients")
-    taught = table.row("synthetic held-out patients resnet")
-    assert real and taught and taught.floor == real.accuracy.value
+    trained = table.row("synthetic held-out patients resnet")
+    assert real and trained and trained.floor == real.accuracy.value
 
 
 def test_scopes_are_classes_and_the_second_opinion(made: Path) -> None:
@@ -203,7 +203,7 @@ def test_an_audit_is_told_direction_by_direction(made: Path) -> None:
     assert "**52%** of the way" in said[evaluations.NEAR]
     assert evaluations.TRUE not in said
     both = told(made, "chests", "heads")
-    assert both[evaluations.TURNS].startswith("**70 to 80** of 100 pictures")
+    assert both[evaluations.TURNS].startswith("**70 to 80** of 100 images")
     assert "**36% to 52%**" in both[evaluations.NEAR]
 
 
@@ -214,7 +214,7 @@ def test_a_control_that_is_turned_as_often_is_spoken_of(full: Path) -> None:
 
 def test_a_translation_that_comes_no_nearer_is_called_so(full: Path) -> None:
     made_evaluations.write(runs.find_run("chests", full), -0.7)
-    assert "come no nearer to real COVID" in told(full, "chests")[evaluations.NEAR]
+    assert "come no closer to real COVID" in told(full, "chests")[evaluations.NEAR]
 
 
 @pytest.mark.parametrize(
@@ -296,7 +296,7 @@ def test_two_halves_of_one_domain_are_turned_into_nothing(full: Path) -> None:
     said = told(full, "halves")
     assert "**0** of 100" in said[evaluations.TURNS]
     assert said[evaluations.WHERE].count("No control") == 2
-    assert "come no nearer" in said[evaluations.NEAR]
+    assert "come no closer" in said[evaluations.NEAR]
 
 
 def test_the_truth_is_told_where_it_is_known(full: Path) -> None:
@@ -308,5 +308,5 @@ def test_the_truth_is_told_where_it_is_known(full: Path) -> None:
         one.question: one for one in translator_answers.of_translators(evaluations.translators(chosen(full, "drawn")))
     }
     true = answers[evaluations.TRUE]
-    assert "**84.0%**; of drawn disease 90.0%" in true.words and "**2.1%**; of doing nothing 3.4%" in true.words
+    assert "**84.0%**; drawn disease 90.0%" in true.words and "**2.1%**; untranslated image 3.4%" in true.words
     assert true.row is None  # a share and an error have no scale in common

@@ -74,7 +74,7 @@ def test_what_else_tells_the_classes_apart_is_said_above_the_pictures(models: Mo
         (GenerateRequest("new", DCGAN, "NORMAL"), "not conditional"),
         (GenerateRequest("classes", DCGAN), "no classes to compare"),
         (GenerateRequest("between", DCGAN), "no two classes"),
-        (GenerateRequest("between", CGAN, "NORMAL", "NORMAL"), "is no way: choose two classes"),
+        (GenerateRequest("between", CGAN, "NORMAL", "NORMAL"), "both classes are NORMAL: choose two"),
         (GenerateRequest("between", CGAN, "NORMAL", "viral"), "no class &#x27;viral&#x27;"),
         (GenerateRequest("new", CGAN, count=1000), "ask for 1 to 64"),
         (GenerateRequest("new", CGAN, seed=-1), "take a whole number from 0"),
@@ -123,10 +123,10 @@ def test_opinions_come_after_the_pictures(models: ModelCache) -> None:
     assert bare.page.count('class="said"') == 12
     assert (words(bare), len(words(first)), len(words(both))) == ([], 12, 12)
     assert "child-b" in first.opinion and "child-a" not in first.opinion
-    assert re.search(r"<b>child-b</b> takes \d+ of 12 for the class that was asked for", both.opinion)
+    assert re.search(r"<b>child-b</b> predicts the requested class for \d+ of 12", both.opinion)
     assert re.search(r"they agree on \d+ of 12", both.opinion)
-    for said in ("no generator was trained against", "4,199 real X-rays of children", "What they say is no diagnosis"):
-        assert said in both.standing
+    for said in ("no generator was trained against", "4,199 real X-rays of children", "prediction is no diagnosis"):
+        assert said in both.disclaimer
     (marks,) = re.findall(r'data-differs="([^"]*)"', both.opinion)
     assert [mark == "1" for mark in marks] == [not one.startswith("PNEUMONIA") for one in words(both)]
 
@@ -139,12 +139,14 @@ def test_opinions_follow_the_class_in_the_hand(models: ModelCache) -> None:
     assert way[0] < 25
     assert way[-1] > 75
     assert shown.opinion.count("<polyline") == 4 + 2
-    assert "Chance of PNEUMONIA by share. child-b: 0%" in shown.opinion
+    assert "Probability of PNEUMONIA by share. child-b: 0%" in shown.opinion
 
 
 def test_where_nothing_was_asked_for_classes_are_counted(models: ModelCache) -> None:
     shown = drawn(models, GenerateRequest("new", DCGAN, count=6, opinions=True))
-    normal, ill = map(int, re.findall(r"<b>child-b</b> takes (\d+) for NORMAL, (\d+) for PNEUMONIA", shown.opinion)[0])
+    normal, ill = map(
+        int, re.findall(r"<b>child-b</b> predicts NORMAL for (\d+), PNEUMONIA for (\d+)", shown.opinion)[0]
+    )
     assert normal + ill == 6
     assert "1" not in re.findall(r'data-differs="([^"]*)"', shown.opinion)[0]
 
@@ -154,22 +156,25 @@ def test_a_control_that_sees_no_lungs_is_named_where_there_is_one(models: ModelC
     assert classified.fitting(settled) == ("adult-b", "adult-a")
     card = classifiers.shipped("adult-b").card
     found = [classified.Opinion(card, names, np.array([[0.9, 0.1], [0.2, 0.8]], np.float32))]
-    assert "adult-hull, taught without the lungs, is right about 94% as well" in predictions.standing(settled)
-    said = predictions.about(found, ("COVID", "COVID"))
+    assert "adult-hull, trained without the lungs, is right for 94%, too" in predictions.disclaimer(settled)
+    said = predictions.per_image(found, ("COVID", "COVID"))
     assert 'data-differs="01"' in said
-    assert "takes 1 of 2" in said
+    assert "predicts the requested class for 1 of 2" in said
 
 
 def test_names_of_classes_cannot_draw_on_the_page(models: ModelCache) -> None:
     names = ('"><img src=x onerror=alert(1)>', "b")
     chances = np.tile(np.array([[0.9, 0.1]], np.float32), (len(SHARES), 1))
     found = [classified.Opinion(classifiers.shipped("child-b").card, names, chances)]
-    ways = [predictions.on_the_way(found, names[0], "b", SHARES), predictions.on_the_way(found, "b", names[0], SHARES)]
-    for page in [predictions.about(found, [""] * len(SHARES)), *ways]:
+    ways = [
+        predictions.along_interpolation(found, names[0], "b", SHARES),
+        predictions.along_interpolation(found, "b", names[0], SHARES),
+    ]
+    for page in [predictions.per_image(found, [""] * len(SHARES)), *ways]:
         assert "<img" not in page
     settled = replace(models.config(CGAN), classes=names)
-    assert "<img" not in predictions.none(settled)
-    assert "No second opinion: no classifier here knows all of these classes" in predictions.none(settled)
+    assert "<img" not in predictions.refusal(settled)
+    assert "No second opinion: no classifier here knows all of these classes" in predictions.refusal(settled)
 
 
 def test_what_stands_from_another_run_is_fitted_to_this_one(models: ModelCache) -> None:
