@@ -25,9 +25,9 @@ from torch import Tensor
 
 from gan_core import losses
 from gan_core.families.base import Family, Scalars
-from gan_core.options import RunOptions
+from gan_core.run_options import RunOptions
 from gan_core.runs import RunWriter
-from gan_core.training import devices, plan, trainer
+from gan_core.training import devices, run_plan, trainer
 from tests.helpers import ailing
 
 Twist = Callable[[Family], None]
@@ -107,7 +107,7 @@ def train(root: Path, name: str, seed: int) -> None:
     batch, kind = (4, "mri") if translates else (16, "cxr")
     per_epoch = case.images // (2 if translates else 1) // batch
     epochs = case.steps // per_epoch
-    config, prepared = plan.plan(
+    config, prepared = run_plan.plan(
         RunOptions(
             case.preset,
             f"phantom:{kind}?images={IMAGES}&seed={seed // 5}",

@@ -19,9 +19,9 @@ from torch import nn
 
 from gan_core import inference
 from gan_core.families import loading, registry
-from gan_core.options import RunOptions
+from gan_core.run_options import RunOptions
 from gan_core.runs import Run
-from gan_core.training import plan, trainer
+from gan_core.training import run_plan, trainer
 
 IMAGES, BATCH, SIZE, SAMPLES = 4077, 32, 64, 64
 EPOCHS = 1_000_000  # never reached: the clock ends a measurement
@@ -89,7 +89,7 @@ def measure(preset: str, root: Path, seconds: float) -> tuple[np.ndarray, Run]:
     """Train a preset; return images a second of each logged row, and the run, which names the faster precision."""
     Timed.budget = seconds
     trainer.Trainer = Timed
-    config, prepared = plan.plan(
+    config, prepared = run_plan.plan(
         RunOptions(preset, "phantom:cxr?images=5200", epochs=EPOCHS, preview_every=EPOCHS, device="cpu")
     )
     run = trainer.train(config, prepared, preset, root, "cpu")

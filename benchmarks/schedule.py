@@ -74,7 +74,7 @@ def start_seconds() -> float:
     for _ in range(3):
         begun = time.perf_counter()
         subprocess.run(
-            [sys.executable, "-c", "import gan_core.training.trainer, gan_core.training.plan"], cwd=ROOT, check=True
+            [sys.executable, "-c", "import gan_core.training.trainer, gan_core.training.run_plan"], cwd=ROOT, check=True
         )
         times.append(time.perf_counter() - begun)
     return statistics.median(times)

@@ -20,7 +20,7 @@ import streamlit as st
 
 from gan_core import files, runs
 from gan_core.errors import UserError
-from gan_core.options import RunOptions
+from gan_core.run_options import RunOptions
 from gan_core.runs import Run
 
 PACKAGE_ROOT = Path(__file__).resolve().parent.parent

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from gan_core.errors import UserError, nearest, printable
-from gan_core.traits import FamilyTraits
+from gan_core.family_traits import FamilyTraits
 
 FORMAT = 2  # of the run folder; increased when an older GANray can no longer read a new run
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from dashboard.charts import measured_distance, run_metrics
+from dashboard.charts import distance_chart, run_metrics
 from dashboard.charts.run_metrics import Chart
 from dashboard.charts.styles import GREY, Style, run_styles
 from dashboard.library import store
@@ -83,7 +83,7 @@ def payload(
     mixed = len({entry.objective for entry in group}) > 1
     charts = []
     for chart, table in _chosen_charts(library, group, view.wanted):
-        known = measured_distance.comparable(library, group) if table == measured_distance.TABLE else group
+        known = distance_chart.comparable(library, group) if table == distance_chart.TABLE else group
         for title, runs in run_metrics.split(chart, known):
             names = {entry.name for entry in runs}
             # A series of several seeds contains only the runs that have this chart.
@@ -129,8 +129,8 @@ def _chart(
 def _chosen_charts(library: Library, group: Sequence[Entry], wanted: tuple[str, ...] | None) -> list[tuple[Chart, str]]:
     """Return the charts to draw, each with its table."""
     usual = {chart.title: (chart, store.METRICS) for chart in run_metrics.usual(group)}
-    if distance := measured_distance.chart(library, group):
-        usual[distance.title] = distance, measured_distance.TABLE
+    if distance := distance_chart.chart(library, group):
+        usual[distance.title] = distance, distance_chart.TABLE
     if wanted is None:
         return list(usual.values())
     found = []
@@ -196,15 +196,13 @@ def _distance_chart(
     library: Library, entry: Entry, series: CurveSeries, view: CurveView, marks: Sequence[EventMarker]
 ) -> Iterator[dict[str, Any]]:
     """Yield the chart of the distance to real images with the level of real images, if it was measured."""
-    chart = measured_distance.chart(library, [entry])
+    chart = distance_chart.chart(library, [entry])
     if chart is None:
         return
-    one = _chart(
-        library, chart, measured_distance.TABLE, chart.title, [entry], [(0, series)], view, {entry.name: marks}
-    )
-    score = measured_distance.floor(library, entry, chart)
+    one = _chart(library, chart, distance_chart.TABLE, chart.title, [entry], [(0, series)], view, {entry.name: marks})
+    score = distance_chart.floor(library, entry, chart)
     if score is not None and one["curves"]:
-        x = run_curve(library, entry, chart, measured_distance.TABLE, view.axis, 0.0).x[[0, -1]]
+        x = run_curve(library, entry, chart, distance_chart.TABLE, view.axis, 0.0).x[[0, -1]]
         level = packed(np.full(2, score))
         one["title"] += ", real images dotted"
         one["curves"].append({"lane": 1, "raw": [], "x": packed(x), "y": level})
@@ -253,8 +251,8 @@ def run_curve(library: Library, entry: Entry, chart: Chart, table: str, axis: st
     if table == store.METRICS:
         curve = library.table(entry, table).curve(chart.columns, _COLUMN.get(axis, axis), smoothing)
         return curve.stretched(_axis_factor(entry, axis))
-    if table == measured_distance.TABLE:
-        curve = measured_distance.curve(library, entry, chart)
+    if table == distance_chart.TABLE:
+        curve = distance_chart.curve(library, entry, chart)
     else:
         curve = library.table(entry, table).curve(chart.columns, "epoch", 0.0)
     if axis == "epoch" or not len(curve.x):

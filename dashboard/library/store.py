@@ -25,8 +25,8 @@ from gan_core.errors import UserError
 from gan_core.evaluation import results
 from gan_core.evaluation.results import Evaluation
 from gan_core.families import registry
+from gan_core.family_traits import FamilyTraits
 from gan_core.runs import Run, Status, remote
-from gan_core.traits import FamilyTraits
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from dashboard.charts import curve_payloads, measured_distance, run_metrics
+from dashboard.charts import curve_payloads, distance_chart, run_metrics
 from dashboard.charts.curve_payloads import CurveView, EventMarker
 from dashboard.charts.styles import HISTOGRAM_STYLES, Style, run_styles
 from dashboard.library import store
@@ -154,7 +154,7 @@ def choose_scale(prefix: str) -> tuple[bool, bool, bool]:
 def options(library: Library, chosen: Sequence[Entry]) -> tuple[list[str], dict[str, str]]:
     """Return (titles of the usual charts, other logged column -> its title)."""
     of_tasks = [chart for group in run_metrics.by_task(chosen).values() for chart in run_metrics.usual(group)]
-    if found := measured_distance.chart(library, chosen):
+    if found := distance_chart.chart(library, chosen):
         of_tasks.append(found)
     usual = list(dict.fromkeys(chart.title for chart in of_tasks))
     alone = {chart.columns[0] for chart in of_tasks if len(chart.columns) == 1}

@@ -1,4 +1,4 @@
-"""Arguments and helpers that several commands share. The options of a run are in `gan_core.options`."""
+"""Arguments and helpers that several commands share. The options of a run are in `gan_core.run_options`."""
 
 import argparse
 import os

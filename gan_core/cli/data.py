@@ -5,7 +5,7 @@ from pathlib import Path
 
 from gan_core.cli import arguments
 from gan_core.errors import UserError
-from gan_core.options import SOURCE_HELP, add_arguments
+from gan_core.run_options import SOURCE_HELP, add_arguments
 
 
 def register(found: arguments.Commands) -> None:

@@ -5,7 +5,7 @@ import sys
 
 from gan_core.cli import arguments
 from gan_core.errors import UserError
-from gan_core.options import SOURCE_HELP, comma_separated
+from gan_core.run_options import SOURCE_HELP, comma_separated
 from gan_core.runs import find_run, list_runs, remote
 
 _PARTS = """parts of an evaluation; results are written to the run's evaluation.json:

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from gan_core.cli import arguments
-from gan_core.options import add_arguments
+from gan_core.run_options import add_arguments
 from gan_core.runs import hub_models
 
 

@@ -5,12 +5,12 @@ import sys
 from collections.abc import Collection
 from pathlib import Path
 
-from gan_core import options as run_options
+from gan_core import run_options
 from gan_core.cli import arguments, listing
 from gan_core.errors import UserError
 from gan_core.families import registry
 from gan_core.runs import Run, check_name, find_run, is_taken, remote
-from gan_core.training import many
+from gan_core.training import ray_cluster
 
 
 def register(found: arguments.Commands) -> None:
@@ -59,9 +59,9 @@ def _training_options(command: argparse.ArgumentParser) -> None:
 
 def _train_one(options: argparse.Namespace, preset: str, seed: int, name: str) -> int:
     from gan_core import data
-    from gan_core.training import plan, trainer  # importing torch takes a second, too slow for --help
+    from gan_core.training import run_plan, trainer  # importing torch takes a second, too slow for --help
 
-    run_config, prepared = plan.plan(run_options.RunOptions.of(vars(options), preset=preset, seed=seed))
+    run_config, prepared = run_plan.plan(run_options.RunOptions.of(vars(options), preset=preset, seed=seed))
     if arguments.FIRST and (warning := data.caution(run_config.source, run_config.domains or run_config.classes)):
         print(f"warning: {warning}", file=sys.stderr)
     try:
@@ -88,13 +88,13 @@ def compare(options: argparse.Namespace) -> int:
     if options.num < 1:
         raise UserError(f"--num {options.num}: use 1 or more")
     options.snapshots |= options.evaluate
-    jobs: list[many.Job] = []
+    jobs: list[ray_cluster.Job] = []
     for seed in range(options.seeds):
         for preset in options.presets:
             stem = f"{preset}-s{seed}" if options.seeds > 1 else preset
             taken = options.resume and is_taken(options.runs, stem)
             others = {job.name for job in jobs}
-            jobs.append(many.Job(stem if taken else _free_name(stem, options.runs, others), preset, seed))
+            jobs.append(ray_cluster.Job(stem if taken else _free_name(stem, options.runs, others), preset, seed))
     failed = _on_ray(options, jobs) if options.on else _one_by_one(options, jobs)
     if failed is None:
         print("stopped: run the same command with --resume to continue", file=sys.stderr)
@@ -106,7 +106,7 @@ def compare(options: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def _one_by_one(options: argparse.Namespace, jobs: list[many.Job]) -> int | None:
+def _one_by_one(options: argparse.Namespace, jobs: list[ray_cluster.Job]) -> int | None:
     """Train the runs one after the other; return the number that failed, or None if one was stopped."""
     failed = 0
     for job in jobs:
@@ -116,7 +116,7 @@ def _one_by_one(options: argparse.Namespace, jobs: list[many.Job]) -> int | None
     return failed
 
 
-def _on_ray(options: argparse.Namespace, jobs: list[many.Job]) -> int | None:
+def _on_ray(options: argparse.Namespace, jobs: list[ray_cluster.Job]) -> int | None:
     """Train the runs in parallel with Ray; return the number that failed, or None after Ctrl-C."""
     engine, _, address = options.on.partition(":")
     if engine != "ray":
@@ -125,7 +125,7 @@ def _on_ray(options: argparse.Namespace, jobs: list[many.Job]) -> int | None:
         options.source = str(Path(options.source).resolve())  # workers start in other folders
     ordered = _longest_first(options, jobs)
     try:
-        ended = many.train_all(ordered, _train_or_resume, options, address, options.cpus, options.gpus)
+        ended = ray_cluster.train_all(ordered, _train_or_resume, options, address, options.cpus, options.gpus)
     except KeyboardInterrupt:
         return None
     for name, one in ended.items():
@@ -134,13 +134,13 @@ def _on_ray(options: argparse.Namespace, jobs: list[many.Job]) -> int | None:
     return sum(one.code != 0 for one in ended.values())
 
 
-def _longest_first(options: argparse.Namespace, jobs: list[many.Job]) -> list[many.Job]:
+def _longest_first(options: argparse.Namespace, jobs: list[ray_cluster.Job]) -> list[ray_cluster.Job]:
     """Return the jobs with the longest first, because a long run that starts last would run alone at the end."""
-    from gan_core.training import plan
+    from gan_core.training import run_plan
 
     presets = {job.preset for job in jobs}
     shape, settings = (options.image_size, options.channels), options.settings or ()
-    costs = {preset: plan.cost(preset, *shape, settings) for preset in sorted(presets)}
+    costs = {preset: run_plan.cost(preset, *shape, settings) for preset in sorted(presets)}
     return sorted(jobs, key=lambda job: -costs[job.preset])
 
 

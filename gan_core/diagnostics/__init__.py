@@ -6,7 +6,7 @@ python -m gan_core diagnose RUN
 from gan_core.diagnostics import ailments, measured_distance, observations
 from gan_core.diagnostics.events import KINDS, Event
 from gan_core.diagnostics.history import Record, read, record
-from gan_core.diagnostics.paragraph import Diagnosed, compare
+from gan_core.diagnostics.summary_paragraph import Diagnosed, compare
 from gan_core.runs import Run
 
 __all__ = ["KINDS", "Diagnosed", "Event", "Record", "compare", "diagnose", "examine", "read", "record"]

@@ -13,10 +13,10 @@ from gan_core.errors import UserError
 from gan_core.evaluation import results
 from gan_core.evaluation.results import Progress
 from gan_core.families import registry
+from gan_core.family_traits import FamilyTraits
 from gan_core.objectives import Objective
 from gan_core.runs import Run, Status
 from gan_core.runs.tables import Table
-from gan_core.traits import FamilyTraits
 
 BINS = 40  # bins of the score histograms, from -10 to 10
 BIN_WIDTH = 0.5

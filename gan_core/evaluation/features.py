@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from gan_core.errors import UserError, nearest
 from gan_core.evaluation import classifiers
-from gan_core.extras import need
+from gan_core.optional_dependencies import need
 
 INCEPTION = (
     "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth"

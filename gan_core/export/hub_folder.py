@@ -20,7 +20,7 @@ from gan_core.data.source import COMBINED
 from gan_core.errors import UserError, first_line
 from gan_core.evaluation import results
 from gan_core.export import model_card
-from gan_core.extras import need
+from gan_core.optional_dependencies import need
 from gan_core.runs import (
     CONFIG,
     DISCRIMINATOR,

@@ -11,8 +11,8 @@ from gan_core import images
 from gan_core.config import RunConfig
 from gan_core.errors import UserError, printable
 from gan_core.evaluation.results import MEASURES, Evaluation, Measure
-from gan_core.extras import need
 from gan_core.families import registry
+from gan_core.optional_dependencies import need
 from gan_core.runs import GIF, Run
 from gan_core.version import __version__
 

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gan_core import export, extras, files, images, inference
+from gan_core import export, files, images, inference, optional_dependencies
 from gan_core.errors import UserError, first_line
 from gan_core.families import loading
 from gan_core.inference import Model
@@ -65,7 +65,7 @@ def write(run: Run, out: Path | None = None, overwrite: bool = False) -> list[Wr
         UserError: a package is missing, the run cannot be loaded, a layer has no ONNX operator, the graph's output
             differs from torch, or a file cannot be written.
     """
-    onnx, runtime, _ = extras.need("--onnx", "onnx", "onnx", "onnxruntime", "onnxscript")
+    onnx, runtime, _ = optional_dependencies.need("--onnx", "onnx", "onnx", "onnxruntime", "onnxscript")
     out = out or export.default(run, ".onnx")
     model = inference.load(run)
     targets = _targets(model, out)

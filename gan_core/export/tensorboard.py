@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from gan_core import export, extras, files, runs
+from gan_core import export, files, optional_dependencies, runs
 from gan_core.errors import UserError
 from gan_core.runs import Run
 from gan_core.runs.tables import Table
@@ -28,7 +28,7 @@ def write(run: Run, out: Path | None = None, overwrite: bool = False) -> Path:
     Raises:
         UserError: the run has logged nothing yet, a package is missing, or the file cannot be written.
     """
-    record, events, summaries = extras.need(
+    record, events, summaries = optional_dependencies.need(
         "--tensorboard",
         "tensorboard",
         "tensorboard.summary.writer.record_writer",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gan_core import export, extras, files, images
+from gan_core import export, files, images, optional_dependencies
 from gan_core.runs import Run, grids
 from gan_core.version import __version__
 
@@ -23,7 +23,7 @@ def write(run: Run, out: Path | None = None, overwrite: bool = False) -> Path:
     Raises:
         UserError: the run has no sample grids yet, a package is missing, or the file cannot be written.
     """
-    (av,) = extras.need("--mp4", "mp4", "av")
+    (av,) = optional_dependencies.need("--mp4", "mp4", "av")
     path = export.free(out or export.default(run, ".mp4"), overwrite)
     found = list(grids(run).values())
     frames = [_even(frame) for frame in found if frame.shape == found[-1].shape]

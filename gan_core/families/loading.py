@@ -17,7 +17,7 @@ from gan_core import config, metrics
 from gan_core.errors import UserError
 from gan_core.families import registry
 from gan_core.families.base import Family
-from gan_core.traits import FamilyTraits
+from gan_core.family_traits import FamilyTraits
 
 __all__ = ["Definition", "Encodes", "Family", "Translates", "blamed", "build", "load_family", "traits"]
 

@@ -19,8 +19,8 @@ from typing import Any
 from gan_core import metrics
 from gan_core.config import RunConfig, current_preset
 from gan_core.errors import UserError, nearest, printable
+from gan_core.family_traits import FamilyTraits
 from gan_core.metrics import Metric
-from gan_core.traits import FamilyTraits
 
 GROUP = "gan_core.families"
 _FAMILIES = Path(__file__).parent

@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 from gan_core.errors import UserError, first_line
-from gan_core.extras import need
+from gan_core.optional_dependencies import need
 from gan_core.runs import CONFIG, DISCRIMINATOR, WEIGHTS, Run, find_run
 
 PREFIX = "hub:"

@@ -12,7 +12,7 @@ from dashboard.library import store
 from dashboard.live import input_fields
 from dashboard.live.models import ModelCache
 from dashboard.live.translate import Upload, translate
-from dashboard.pages.evaluate import translator_answers
+from dashboard.pages.evaluate import translator_verdicts
 from dashboard.widgets import elements
 from gan_core.evaluation.results import Direction, Measure
 from gan_core.families import registry
@@ -72,4 +72,4 @@ def test_sheets_and_charts_are_the_familys(
 
 def test_an_audit_without_a_way_back_says_so() -> None:
     way = Direction("A", "B", 5, (), {"all": Measure(0.1)}, {}, {}, {})
-    assert "from A to B" in translator_answers._hiding_answer(way)
+    assert "from A to B" in translator_verdicts._hiding_answer(way)

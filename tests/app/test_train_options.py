@@ -8,8 +8,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.jobs import Jobs
-from gan_core import options
-from gan_core.options import RunOptions, declared, option
+from gan_core import run_options
+from gan_core.run_options import RunOptions, declared, option
 from tests.conftest import ROOT
 
 
@@ -36,7 +36,7 @@ def test_the_form_begins_with_the_options_defaults(started: list[RunOptions]) ->
 def test_every_option_has_a_field_and_is_passed_on(started: list[RunOptions], monkeypatch: pytest.MonkeyPatch) -> None:
     fields: list[Any] = [("contrast", float, option(1.0, "how far greys are spread"))]
     more = dataclasses.make_dataclass("More", fields, bases=(RunOptions,), frozen=True)
-    monkeypatch.setattr(options, "RunOptions", more)
+    monkeypatch.setattr(run_options, "RunOptions", more)
     monkeypatch.setattr("dashboard.pages.train.form.RunOptions", more)
     app = open_train()
     app.selectbox(key="preset").set_value("gan").run()

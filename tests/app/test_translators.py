@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.jobs import Jobs
 from gan_core import runs
-from gan_core.options import RunOptions
+from gan_core.run_options import RunOptions
 from tests.helpers.pages import PAGES, animated, healthy, open_page, plotted, staged, texts
 from tests.helpers.run_folders import make_run
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from gan_core.families import registry
-from gan_core.traits import FamilyTraits
+from gan_core.family_traits import FamilyTraits
 
 
 def of_preset(preset: str, **settings: Any) -> FamilyTraits:

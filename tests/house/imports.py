@@ -15,7 +15,18 @@ TORCH = frozenset({"torch", "torchvision", "lightning_fabric", "safetensors.torc
 
 # The ground floor of gan_core: its modules use each other and nothing else of ours, and every room may use them.
 GROUND = frozenset(
-    {"version", "errors", "extras", "files", "images", "objectives", "metrics", "traits", "config", "options"}
+    {
+        "version",
+        "errors",
+        "optional_dependencies",
+        "files",
+        "images",
+        "objectives",
+        "metrics",
+        "family_traits",
+        "config",
+        "run_options",
+    }
     | {"tensor_files", "losses", "augment"}
 )
 
@@ -68,7 +79,19 @@ DASHBOARD = {
 
 # The public faces of gan_core: all that the dashboard may use. torch is met through `inference` and `evaluation` only.
 FACES = frozenset(
-    {"", "version", "errors", "files", "images", "config", "options", "metrics", "traits", "families.registry", "runs"}
+    {
+        "",
+        "version",
+        "errors",
+        "files",
+        "images",
+        "config",
+        "run_options",
+        "metrics",
+        "family_traits",
+        "families.registry",
+        "runs",
+    }
     | {"data", "decode"}
     | {"anatomy", "inference", "evaluation", "diagnostics"}
 )

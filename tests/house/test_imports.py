@@ -110,7 +110,7 @@ def test_no_room_may_use_a_family_or_a_page() -> None:
         ("gan_core.families.base", "from gan_core.families.gan import GAN"),
         ("gan_core.training.trainer", "from gan_core.families.dcgan import DCGAN"),
         ("gan_core.training.trainer", "from gan_core.evaluation import evaluate"),
-        ("gan_core.inference.model", "from gan_core.training import checkpoints"),
+        ("gan_core.inference.loaded_model", "from gan_core.training import checkpoints"),
         ("gan_core.cli", "import torch"),
         ("gan_core.cli.training", "from gan_core.families.dcgan import DCGAN"),
         ("gan_core.inference", "import plotly.express"),

@@ -12,7 +12,7 @@ from dashboard.live.models import ModelCache
 from dashboard.server import frames
 from gan_core import cli, runs
 from gan_core.errors import UserError
-from gan_core.options import RunOptions
+from gan_core.run_options import RunOptions
 from gan_core.runs import Run
 from tests.conftest import ROOT
 from tests.helpers.run_folders import make_run

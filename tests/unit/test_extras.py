@@ -9,9 +9,9 @@ import pytest
 from gan_core.data.readers import hub
 from gan_core.errors import UserError
 from gan_core.evaluation import features
-from gan_core.extras import need
+from gan_core.optional_dependencies import need
 from gan_core.runs import hub_models
-from gan_core.training import many
+from gan_core.training import ray_cluster
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,7 @@ from gan_core.training import many
     [
         ("datasets", "hub", lambda: hub.open_hub("owner/name")),
         ("huggingface_hub", "hub", lambda: hub_models.find("hub:owner/name", Path("runs"))),
-        ("ray", "ray", lambda: many._started("")),
+        ("ray", "ray", lambda: ray_cluster._started("")),
         ("torch_fidelity", "inception", lambda: features.inception(Path(__file__))),
         ("nothing_like_it", "x", lambda: need("it", "x", "nothing_like_it.inner", "json")),
     ],

@@ -13,7 +13,7 @@ from dashboard.library import data_here, evaluation_files, evaluations, store
 from dashboard.library.evaluations import ALL, EvaluatedRun, MeasureTable
 from dashboard.library.image_encoding import png
 from dashboard.library.measure_names import HELD_OUT, REAL, SYNTHETIC
-from dashboard.pages.evaluate import generator_answers, html_tables, neighbours
+from dashboard.pages.evaluate import generator_verdicts, html_tables, neighbours
 from dashboard.widgets import elements
 from dashboard.widgets.text import name_line, plain, plain_sentence, source_name
 from gan_core.errors import UserError
@@ -146,7 +146,7 @@ def show_neighbours(runs: Sequence[EvaluatedRun], look: dict[str, Style]) -> Non
         space = _pick("Nearest in", spaces, spaces[0], "space") if len(spaces) > 1 else "".join(spaces)
         has_weights = run.entry.run.weights.is_file()
         draw_pairs = bool(space) and has_weights and st.toggle("Show the closest pairs", key="pairs")
-    st.markdown(f"{name_line(run.entry, look[run.entry.name])} {generator_answers.verdict_badge(run)}")
+    st.markdown(f"{name_line(run.entry, look[run.entry.name])} {generator_verdicts.verdict_badge(run)}")
     st.caption(plain_sentence(one.reason))
     if draw_pairs:
         show_pairs(run, neighbours.nearest(one, space))

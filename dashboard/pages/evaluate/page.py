@@ -9,8 +9,15 @@ from dashboard.charts.styles import Style, run_styles
 from dashboard.library import evaluations, store
 from dashboard.library.evaluations import ALL, SECOND, EvaluatedRun, MeasureTable
 from dashboard.library.store import Entry, Library
-from dashboard.pages.evaluate import details, generator_answers, html_tables, seeds, time_to_quality, translator_answers
-from dashboard.pages.evaluate.answers import Answer
+from dashboard.pages.evaluate import (
+    details,
+    generator_verdicts,
+    html_tables,
+    seeds,
+    time_to_quality,
+    translator_verdicts,
+)
+from dashboard.pages.evaluate.verdicts import Answer
 from dashboard.widgets import elements, run_picker
 from dashboard.widgets.text import name_line, plain, source_name
 from gan_core.evaluation.results import Evaluation
@@ -122,7 +129,7 @@ def show_missing(library: Library, chosen: list[Entry]) -> None:
 def show_generators(runs: Sequence[EvaluatedRun], twins: Sequence[EvaluatedRun], look: dict[str, Style]) -> None:
     """Show the evaluation of generators; `twins` are other seeds of these runs, without a column of their own."""
     table = evaluations.generators(runs)
-    show_answers(generator_answers.of_generators(runs, table), table, look, "generate")
+    show_answers(generator_verdicts.of_generators(runs, table), table, look, "generate")
     scope = show_scopes(runs)
     shown = table if scope == ALL else evaluations.generators(runs, scope)
     words = f"{INTERVALS} {RANKED}" if len(runs) > 1 else INTERVALS
@@ -144,7 +151,7 @@ def show_translators(runs: Sequence[EvaluatedRun], look: dict[str, Style]) -> No
     if not table.columns:
         st.info("No translation was audited yet: evaluate these runs with `--parts audit`.", icon=":material/info:")
         return
-    show_answers(translator_answers.of_translators(table), table, look, "translate")
+    show_answers(translator_verdicts.of_translators(table), table, look, "translate")
     st.subheader("The audit at a glance")
     st.caption("A stronger colour means a larger change. The icons show which part each classifier sees.")
     with st.grid(2, min_column_width=340, key="audits"):

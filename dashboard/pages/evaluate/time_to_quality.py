@@ -14,7 +14,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.charts import plotly_figures, run_metrics
-from dashboard.charts.measured_distance import means
+from dashboard.charts.distance_chart import means
 from dashboard.charts.plotly_figures import Band
 from dashboard.charts.styles import Style
 from dashboard.library import evaluation_files

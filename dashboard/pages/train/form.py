@@ -15,7 +15,7 @@ from gan_core.data.readers import phantom
 from gan_core.errors import UserError
 from gan_core.families import registry
 from gan_core.families.registry import Preset
-from gan_core.options import Option, RunOptions, comma_separated, declared, serves
+from gan_core.run_options import Option, RunOptions, comma_separated, declared, serves
 
 PHANTOM = "phantom:cxr"
 DRAWN = {

@@ -13,7 +13,7 @@ from typing import Any
 from gan_core.data.layout import SPLIT_NAMES, LabelledPath, check_class_names
 from gan_core.data.source import Entry
 from gan_core.errors import UserError, nearest
-from gan_core.extras import need
+from gan_core.optional_dependencies import need
 
 CONVERTED = "refs/convert/parquet"
 LABELS = ("labels", "label", "class", "category", "target")

@@ -14,7 +14,7 @@ from dashboard.charts import interval_strips
 from dashboard.library import evaluation_files, evaluations
 from dashboard.library.evaluations import ALL, SECOND, EvaluatedRun, MeasureRow
 from dashboard.library.store import Library
-from dashboard.pages.evaluate import generator_answers, translator_answers
+from dashboard.pages.evaluate import generator_verdicts, translator_verdicts
 from gan_core import runs
 from gan_core.evaluation import results
 from gan_core.evaluation.results import Measure
@@ -106,7 +106,7 @@ def test_nothing_is_ranked_that_was_measured_differently(full: Path, change: dic
     assert reason in evaluations.differences(found)
     table = evaluations.generators(found)
     assert {one.best for one in table.rows} == {None}
-    assert reason in generator_answers.of_generators(found, table)[0].words
+    assert reason in generator_verdicts.of_generators(found, table)[0].words
 
 
 def test_real_images_stand_beside_every_measure(made: Path) -> None:
@@ -134,7 +134,7 @@ def test_scopes_are_classes_and_the_second_opinion(made: Path) -> None:
 
 def answers(root: Path, *names: str) -> dict[str, str]:
     found = chosen(root, *names)
-    return {one.question: one.words for one in generator_answers.of_generators(found, evaluations.generators(found))}
+    return {one.question: one.words for one in generator_verdicts.of_generators(found, evaluations.generators(found))}
 
 
 def test_one_run_is_told_in_plain_numbers(made: Path) -> None:
@@ -188,7 +188,7 @@ def test_what_a_classifier_named_is_not_held_against_what_a_run_was_asked_for(fu
 def told(root: Path, *names: str) -> dict[str, str]:
     return {
         one.question: one.words
-        for one in translator_answers.of_translators(evaluations.translators(chosen(root, *names)))
+        for one in translator_verdicts.of_translators(evaluations.translators(chosen(root, *names)))
     }
 
 
@@ -305,7 +305,7 @@ def test_the_truth_is_told_where_it_is_known(full: Path) -> None:
     there = replace(there, truth={"change in lungs": Measure(0.84, 0.83, 0.85, 0.9)})
     made_evaluations.write(run, audit=(there, back))
     answers = {
-        one.question: one for one in translator_answers.of_translators(evaluations.translators(chosen(full, "drawn")))
+        one.question: one for one in translator_verdicts.of_translators(evaluations.translators(chosen(full, "drawn")))
     }
     true = answers[evaluations.TRUE]
     assert "**84.0%**; drawn disease 90.0%" in true.words and "**2.1%**; untranslated image 3.4%" in true.words

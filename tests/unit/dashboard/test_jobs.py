@@ -14,7 +14,7 @@ from dashboard import jobs
 from dashboard.jobs import Job, Jobs
 from gan_core import config, runs
 from gan_core.errors import UserError
-from gan_core.options import RunOptions
+from gan_core.run_options import RunOptions
 from gan_core.runs import Run
 from tests.helpers.run_folders import make_run, settings
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from gan_core import cli, options
+from gan_core import cli, run_options
 from gan_core.cli import parser
 from gan_core.config import RunConfig
 from gan_core.errors import UserError
-from gan_core.options import RunOptions, declared, option
-from gan_core.training import plan
-from tools import document_options
+from gan_core.run_options import RunOptions, declared, option
+from gan_core.training import run_plan
+from tools import document_run_options
 
 EVERY = RunOptions(
     "pix2pix",
@@ -62,26 +62,26 @@ def test_an_option_that_is_declared_needs_no_further_code(tmp_path: Path, monkey
         ("mirrors", tuple[str, ...], option((), "axes to mirror", metavar="A,B", recorded=False)),
     ]
     more = dataclasses.make_dataclass("More", fields, bases=(RunOptions,), frozen=True)
-    monkeypatch.setattr(options, "RunOptions", more)
+    monkeypatch.setattr(run_options, "RunOptions", more)
     planned: list[Any] = []
 
     def stop(asked: Any) -> None:
         planned.append(asked)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(plan, "plan", stop)
+    monkeypatch.setattr(run_plan, "plan", stop)
     command = ["train", "gan", "--data", "phantom:cxr", "--contrast", "0.5", "--mirrors", "x,y"]
     assert cli.main([*command, "--runs", str(tmp_path)]) == 130
     (asked,) = planned
     assert (asked.contrast, asked.mirrors) == (0.5, ("x", "y"))
     assert asked.words()[-4:] == ["--contrast", "0.5", "--mirrors", "x,y"]
     assert asked.recorded()["contrast"] == 0.5 and "mirrors" not in asked.recorded()
-    assert "| `--contrast CONTRAST` | How far greys are spread (default 1.0). |" in document_options.table()
+    assert "| `--contrast CONTRAST` | How far greys are spread (default 1.0). |" in document_run_options.table()
 
 
 def test_the_documents_list_the_options_as_they_are() -> None:
-    text = document_options.PAGE.read_text(encoding="utf-8")
-    assert document_options.replaced(text) == text, "write the table anew: python -m tools.document_options"
+    text = document_run_options.PAGE.read_text(encoding="utf-8")
+    assert document_run_options.replaced(text) == text, "write the table anew: python -m tools.document_run_options"
 
 
 @pytest.mark.parametrize(
@@ -95,4 +95,4 @@ def test_the_documents_list_the_options_as_they_are() -> None:
 )
 def test_what_a_preset_cannot_do_is_said_before_data_is_read(asked: RunOptions, words: str) -> None:
     with pytest.raises(UserError, match=words):
-        plan.plan(asked)
+        run_plan.plan(asked)

@@ -16,7 +16,7 @@ from dashboard.library.evaluations import (
     MeasureTable,
 )
 from dashboard.library.measure_names import BOTH, HELD_OUT, SYNTHETIC
-from dashboard.pages.evaluate.answers import Answer, of_hundred, times
+from dashboard.pages.evaluate.verdicts import Answer, of_hundred, times
 from dashboard.widgets.text import plain, plain_sentence
 from gan_core.evaluation.results import OWN, Measure
 

@@ -18,7 +18,7 @@ from typing import Any
 from tqdm import tqdm
 
 from gan_core.errors import UserError
-from gan_core.extras import need
+from gan_core.optional_dependencies import need
 from gan_core.runs import Run, remote
 
 RETRIES = 5  # of a task whose process or machine died

@@ -16,8 +16,8 @@ import torch
 from gan_core import cli
 from gan_core.cli import training
 from gan_core.runs import Run
-from gan_core.training import plan
-from gan_core.training.many import Job
+from gan_core.training import run_plan
+from gan_core.training.ray_cluster import Job
 from tests.conftest import ROOT
 from tests.helpers.training import SMALL, make_pictures
 
@@ -88,4 +88,4 @@ def test_what_costs_more_is_handed_out_first() -> None:
     handed = training._longest_first(options, jobs)
     assert [job.name for job in handed] == ["r3gan-s0", "r3gan-s1", "dcgan-s0", "dcgan-s1", "gan-s0", "gan-s1"]
     assert torch.equal(before, torch.random.get_rng_state())
-    assert plan.cost("dcgan_unet", 32) > plan.cost("dcgan", 32) > 50 * plan.cost("gan", 32)
+    assert run_plan.cost("dcgan_unet", 32) > run_plan.cost("dcgan", 32) > 50 * run_plan.cost("gan", 32)

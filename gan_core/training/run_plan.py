@@ -20,7 +20,7 @@ from gan_core.errors import UserError
 from gan_core.families import loading
 from gan_core.families.registry import Preset, find_preset
 from gan_core.inference import input_check
-from gan_core.options import RunOptions, declared, serves
+from gan_core.run_options import RunOptions, declared, serves
 from gan_core.training import ada, devices
 from gan_core.training.previews import inputs
 from gan_core.training.sampler import Batches

@@ -1,15 +1,15 @@
-"""Writes the table of a run's options in docs/training.md from `gan_core.options`.
+"""Writes the table of a run's options in docs/training.md from `gan_core.run_options`.
 
-python -m tools.document_options
+python -m tools.document_run_options
 """
 
 import sys
 from pathlib import Path
 
-from gan_core.options import Option, declared
+from gan_core.run_options import Option, declared
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "training.md"
-BEGIN = "<!-- the options: written by `python -m tools.document_options` -->"
+BEGIN = "<!-- the options: written by `python -m tools.document_run_options` -->"
 END = "<!-- the end of the options -->"
 
 

@@ -6,7 +6,7 @@ They are used by
     `training.plan`       takes a `RunOptions`
     config.json           `RunOptions.recorded`; each of these options is a field of `config.RunConfig` too
     the Train page        shows a field for each, and starts a process with `RunOptions.words`
-    docs/training.md      a table that `python -m tools.document_options` writes
+    docs/training.md      a table that `python -m tools.document_run_options` writes
 
 To add an option, add a field here and a field to `RunConfig`; the default there must be the value that older runs were
 trained with. Code reads `options.NAME` in `training.plan`, and `config.NAME` everywhere after it.

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dashboard.charts import curve_payloads, measured_distance
+from dashboard.charts import curve_payloads, distance_chart
 from dashboard.charts.curve_payloads import CurveView
 from dashboard.charts.run_metrics import Chart
 from dashboard.library.store import Entry, Library
@@ -43,7 +43,7 @@ def test_runs_that_were_measured_alike_have_a_chart_more(library: Library) -> No
     curve = made["curves"][0]
     assert numbers(curve["x"]).tolist() == list(range(5, 51, 5)), "an untrained network's distance is left out"
     [entry] = entries(library, "dcgan")  # drawn behind "plain", whose settings it has
-    way = measured_distance.progress(library, entry)
+    way = distance_chart.progress(library, entry)
     assert way
     assert numbers(curve["y"]) == pytest.approx([stand.measures["frechet"].value for stand in way.stands[1:]])
     assert TITLE not in [chart["title"] for chart in told(library, ["plain"])["charts"]]
@@ -61,9 +61,7 @@ def test_of_several_seeds_those_that_were_measured_make_the_line(tmp_path: Path)
     assert data["lanes"][0]["members"] == ["s0", "s1", "s2", "s3"]
     [curve] = data["charts"][-1]["curves"]
     ends = [
-        measured_distance.curve(own, entry, chart).last
-        for entry in entries(own, "s1", "s2")
-        if (chart := of(own, entry))
+        distance_chart.curve(own, entry, chart).last for entry in entries(own, "s1", "s2") if (chart := of(own, entry))
     ]
     assert numbers(curve["y"])[-1] == pytest.approx(np.mean(ends))
     assert (numbers(curve["low"])[-1], numbers(curve["high"])[-1]) == pytest.approx(ends)
@@ -72,7 +70,7 @@ def test_of_several_seeds_those_that_were_measured_make_the_line(tmp_path: Path)
 
 
 def of(library: Library, entry: Entry) -> Chart | None:
-    return measured_distance.chart(library, [entry])
+    return distance_chart.chart(library, [entry])
 
 
 def test_it_is_drawn_along_every_axis_and_can_be_left_out(library: Library) -> None:
