@@ -97,7 +97,7 @@ def test_classes_are_compared_with_themselves(monkeypatch: pytest.MonkeyPatch) -
     steps(controller(family, [0] * 5 + [1] * 50, [0] * 20 + [1] * 20), ada.EVERY)
     assert family.augment_known.item() == pytest.approx(0.5 + 0.5 * ada.EMA_WEIGHT)
     strange = controller(family, [0] * 20, [0] * 35 + [1] * 5)  # of a class that nobody trains on
-    assert strange.places.tolist() == list(range(35))
+    assert strange.eligible.tolist() == list(range(35))
 
 
 def test_a_pair_is_looked_at_together(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,7 +132,7 @@ def test_a_bigan_is_asked_with_the_code_that_it_learns_with(monkeypatch: pytest.
 
 def test_of_one_way_only_the_domain_that_is_judged() -> None:
     one = controller(build("cut"), [0] * 8 + [1] * 8, [0] * 40 + [1] * 40)
-    assert one.places.tolist() == list(range(40, 80))
+    assert one.eligible.tolist() == list(range(40, 80))
 
 
 def test_processes_go_on_with_the_same_number(monkeypatch: pytest.MonkeyPatch) -> None:
