@@ -8,6 +8,7 @@ import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from dashboard.library.leaders import leaders
 from dashboard.library.measure_names import (
     CHANGED,
     CHANGES,
@@ -207,20 +208,9 @@ def differences(runs: Sequence[EvaluatedRun], scope: str = ALL) -> str:
     return ""
 
 
-def leaders(row: MeasureRow) -> tuple[int, ...]:
-    """Return the best cell and all cells whose intervals overlap it, best first; empty where ranking is impossible."""
-    known = {index: cell for index, cell in enumerate(row.cells) if cell and _has_interval(cell)}
-    if row.more is None or len(known) < 2 or len(known) < sum(cell is not None for cell in row.cells):
-        return ()
-    sign = 1 if row.more else -1
-    order = sorted(known, key=lambda index: -sign * known[index].value)
-    best = known[order[0]]
-    return tuple(index for index in order if _overlap(known[index], best))
-
-
 def marked(row: MeasureRow) -> MeasureRow:
     """Return the row with its best cell marked, if one cell is better than all others."""
-    first = leaders(row)
+    first = leaders(row.cells, row.more)
     return replace(row, best=first[0]) if len(first) == 1 else row
 
 
@@ -320,12 +310,3 @@ def _table(columns: Sequence[RunColumn], sections: Sequence[MeasureSection]) -> 
 
 def _shows(key: str) -> str:
     return "number" if key in UNBOUNDED else "share"
-
-
-def _has_interval(cell: Measure) -> bool:
-    return cell.low is not None and cell.high is not None
-
-
-def _overlap(a: Measure, b: Measure) -> bool:
-    assert a.low is not None and a.high is not None and b.low is not None and b.high is not None
-    return a.low <= b.high and b.low <= a.high

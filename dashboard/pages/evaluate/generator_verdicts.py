@@ -15,6 +15,7 @@ from dashboard.library.evaluations import (
     MeasureRow,
     MeasureTable,
 )
+from dashboard.library.leaders import leaders
 from dashboard.library.measure_names import BOTH, HELD_OUT, SYNTHETIC
 from dashboard.pages.evaluate.verdicts import Answer, of_hundred, times
 from dashboard.widgets.text import plain, plain_sentence
@@ -61,7 +62,7 @@ def _ranked(runs: Sequence[EvaluatedRun], table: MeasureTable, row: MeasureRow, 
     if unlike := evaluations.differences(runs):
         return f"These runs cannot be ranked: {unlike}. Compare each with its own real images."
     names = [f"**{plain(column.run.label)}**" for column in table.columns]
-    first = evaluations.leaders(row)
+    first = leaders(row.cells, row.more)
     measured = sum(cell is not None for cell in row.cells)
     if measured < 2:
         return "Only one of these runs has this measure." if measured else ""

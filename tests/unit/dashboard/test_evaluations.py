@@ -13,6 +13,7 @@ import pytest
 from dashboard.charts import interval_strips
 from dashboard.library import evaluation_files, evaluations
 from dashboard.library.evaluations import ALL, SECOND, EvaluatedRun, MeasureRow
+from dashboard.library.leaders import leaders
 from dashboard.library.store import Library
 from dashboard.pages.evaluate import generator_verdicts, translator_verdicts
 from gan_core import runs
@@ -75,7 +76,7 @@ def around(value: float, reach: float = 0.1) -> Measure:
     ],
 )
 def test_only_intervals_decide_who_is_ahead(cells: tuple[Measure | None, ...], more: bool | None, first: tuple) -> None:
-    assert evaluations.leaders(row(*cells, more=more)) == first
+    assert leaders(row(*cells, more=more).cells, more) == first
     assert evaluations.marked(row(*cells, more=more)).best == (first[0] if len(first) == 1 else None)
 
 
