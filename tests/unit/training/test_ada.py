@@ -146,12 +146,12 @@ def test_processes_go_on_with_the_same_number(monkeypatch: pytest.MonkeyPatch) -
 def test_too_few_held_out_pictures_are_refused_before_anything_is_made(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(UserError, match=r"there are 3 and it takes 32: take augment=fixed"):
+    with pytest.raises(UserError, match=r"needs at least 32 held-out images, but there are 3: use augment=fixed"):
         controller(build(), BOTH, [0, 1, 0])
     source = training.make_pictures(tmp_path / "shapes")
     options = ["--set", "augment=adaptive", *training.small("dcgan")[1]]
     assert cli.main(training.arguments("dcgan", source, tmp_path / "runs", "run", 1, *options)) == 2
-    assert "it takes 32: take augment=fixed, or more data" in capsys.readouterr().err
+    assert "use augment=fixed, or more data" in capsys.readouterr().err
     assert not (tmp_path / "runs" / "run").exists()
 
 
