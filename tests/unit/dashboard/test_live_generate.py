@@ -144,7 +144,9 @@ def test_opinions_follow_the_class_in_the_hand(models: ModelCache) -> None:
 
 def test_where_nothing_was_asked_for_classes_are_counted(models: ModelCache) -> None:
     shown = drawn(models, GenerateRequest("new", DCGAN, count=6, opinions=True))
-    normal, ill = map(int, re.findall(r"<b>child-b</b> predicts NORMAL for (\d+), PNEUMONIA for (\d+)", shown.opinion)[0])
+    normal, ill = map(
+        int, re.findall(r"<b>child-b</b> predicts NORMAL for (\d+), PNEUMONIA for (\d+)", shown.opinion)[0]
+    )
     assert normal + ill == 6
     assert "1" not in re.findall(r'data-differs="([^"]*)"', shown.opinion)[0]
 
