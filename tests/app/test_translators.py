@@ -231,10 +231,10 @@ def test_domains_follow_the_data(full: Path, tmp_path: Path) -> None:
     app = choose(open_page("train"), preset=UNET, source=str(tmp_path / "slices"))
     assert (app.selectbox(key="domain_a").value, app.selectbox(key="domain_b").value) == ("T1", "T2")
     assert app.selectbox(key="domain_a").options == ["T1", "T2"]
-    assert "stay in a private folder" in texts(app)
+    assert "in a private folder" in texts(app)
     assert app.selectbox(key="preview_inputs").options == ["held-out images of the data", "drawn: phantom:mri"]
     choose(app, preview_inputs="phantom:mri")
-    assert "stay in a private folder" not in texts(app)
+    assert "in a private folder" not in texts(app)
     choose(app, source="hf:owner/name")  # whose classes are not known: the fields may stay empty
     assert app.selectbox(key="domain_a").value is None
     assert not app.button(key="start").disabled
