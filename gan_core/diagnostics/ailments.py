@@ -51,7 +51,7 @@ STILL_SAMPLES = 0.1  # the same for the samples' diversity
 def diverged(record: Record) -> Iterator[Event]:
     """Yield an event where a loss is not a finite number, or explodes."""
     columns = (*record.columns("discriminator_loss"), *record.columns("generator_loss"))
-    step = re.search(r"not a finite number at step (\d+)", record.reason or "")
+    step = re.search(r"not (?:a )?finite (?:number )?at step (\d+)", record.reason or "")
     values = {name: record.metrics[name] for name in columns}
     broken = [(int(np.flatnonzero(~np.isfinite(v))[0]), name) for name, v in values.items() if not np.isfinite(v).all()]
     if broken:
