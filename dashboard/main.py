@@ -19,37 +19,37 @@ def main() -> None:
     page = st.navigation(
         [
             st.Page(
-                "pages/compare/page.py",
+                "views/compare/page.py",
                 url_path="compare",
                 title="Compare",
                 default=True,
                 help="Several runs side by side.",
             ),
             st.Page(
-                "pages/run/page.py",
+                "views/run/page.py",
                 url_path="run",
                 title="Run",
                 help="One run in depth: curves, grids, settings, files.",
             ),
             st.Page(
-                "pages/evaluate/page.py",
+                "views/evaluate/page.py",
                 url_path="evaluate",
                 title="Evaluate",
                 help="How real, how varied and how useful are the images? Are they copies?",
             ),
             st.Page(
-                "pages/live/page.py",
+                "views/live/page.py",
                 url_path="live",
                 title="Live",
                 help="Translate, generate and encode images with the trained runs.",
             ),
             st.Page(
-                "pages/quiz/page.py",
+                "views/quiz/page.py",
                 url_path="quiz",
                 title="Quiz",
                 help="Real or generated? Twenty images, one at a time.",
             ),
-            st.Page("pages/train/page.py", url_path="train", title="Train", help="Start a training and follow it."),
+            st.Page("views/train/page.py", url_path="train", title="Train", help="Start a training and follow it."),
         ],
         position="top",
     )

@@ -170,7 +170,8 @@ def run_payload(library: Library, entry: Entry, view: CurveView, marks: Sequence
     floor = CurveSeries("the data's", Style(GREY, "dot"), (entry,))
     found = {c: table for table in (store.METRICS, store.EPOCHS) for c in library.table(entry, table).numeric()}
     names = run_metrics.titles(entry)
-    columns = [column for column in names if column in found] + sorted(found.keys() - NOT_DRAWN - names.keys())
+    columns = [column for column in names if column in found.keys() - NOT_DRAWN]
+    columns += sorted(found.keys() - NOT_DRAWN - names.keys())
     charts = []
     for column in columns:
         chart, table = of_column(column, [entry]), found[column]
@@ -181,6 +182,7 @@ def run_payload(library: Library, entry: Entry, view: CurveView, marks: Sequence
         if beside != column and beside in found:
             data = series_payload(library, floor, 1, of_column(beside, [entry]), table, view.axis, 0.0)
             one["curves"] += [data] if data else []
+            one["title"] += ", the data's dotted" if data else ""
         charts.append(one)
     charts = [*_distance_chart(library, entry, series, view, marks), *charts]
     return {

@@ -96,7 +96,7 @@ def no_runs() -> None:
             text_alignment="center",
             width=460,
         )
-        st.page_link("pages/train/page.py", label="Train a GAN", icon=":material/play_arrow:")
+        st.page_link("views/train/page.py", label="Train a GAN", icon=":material/play_arrow:")
         st.caption(
             "GANray's repository contains trained runs: start the app in a clone of it, or give the clone's folder "
             "`runs` with `ganray app --runs FOLDER`. To use a model of the Hugging Face Hub, run "

@@ -13,8 +13,8 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from dashboard.library.store import Entry, Library
-from dashboard.pages.run import discriminator_scores
-from dashboard.pages.run.discriminator_scores import ScoredPicture, ScoringRequest
+from dashboard.views.run import discriminator_scores
+from dashboard.views.run.discriminator_scores import ScoredPicture, ScoringRequest
 from gan_core.errors import UserError
 from gan_core.inference.discriminator import discriminator
 from gan_core.runs import Run
@@ -143,7 +143,7 @@ def opened(name: str, **query: str) -> AppTest:
     for key, value in {"run": name, **query}.items():
         app.query_params[key] = value
     app.run()
-    return healthy(app.switch_page("pages/run/page.py").run())
+    return healthy(app.switch_page("views/run/page.py").run())
 
 
 def texts(app: AppTest) -> str:

@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.library import data_here
 from dashboard.library.image_encoding import png
-from dashboard.pages.evaluate import neighbours
+from dashboard.views.evaluate import neighbours
 from gan_core import images, runs
 from gan_core.data.readers import open_source
 from gan_core.errors import UserError
@@ -241,7 +241,7 @@ def test_the_page_imports_no_torch(full: Path) -> None:
     code = f"""
 import sys
 from streamlit.testing.v1 import AppTest
-app = AppTest.from_file({MAIN!r}, default_timeout=60).run().switch_page("pages/evaluate/page.py").run()
+app = AppTest.from_file({MAIN!r}, default_timeout=60).run().switch_page("views/evaluate/page.py").run()
 assert not app.exception and app.subheader
 print(sorted({{"torch", "gradio", "lightning", "datasets", "scipy", "sklearn"}} & set(sys.modules)))
 """

@@ -45,7 +45,7 @@ def brain(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_page_frames_the_tab_in_its_own_theme() -> None:
     page = AppTest.from_file(str(ROOT / "dashboard" / "main.py"), default_timeout=30).run()
-    page.switch_page("pages/live/page.py").run()
+    page.switch_page("views/live/page.py").run()
     assert not page.exception
     frames = [element for element in page.main if element.type == "iframe"]
     assert len(frames) == 1

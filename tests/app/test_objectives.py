@@ -7,7 +7,7 @@ import pytest
 from dashboard.charts import curve_payloads, run_metrics
 from dashboard.charts.styles import run_styles
 from dashboard.library.store import Entry, Library
-from dashboard.pages.run import discriminator_scores
+from dashboard.views.run import discriminator_scores
 from tests.helpers.pages import open_page, plotted, texts
 from tests.helpers.run_folders import make_run
 

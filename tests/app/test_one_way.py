@@ -12,7 +12,7 @@ from dashboard.library import store
 from dashboard.live import input_fields
 from dashboard.live.models import ModelCache
 from dashboard.live.translate import Upload, translate
-from dashboard.pages.evaluate import translator_verdicts
+from dashboard.views.evaluate import translator_verdicts
 from dashboard.widgets import elements
 from gan_core.evaluation.results import Direction, Measure
 from gan_core.families import registry

@@ -92,7 +92,7 @@ def test_compare_without_a_choice_says_what_to_do(full: Path) -> None:
 
 def test_eight_runs_side_by_side(full: Path) -> None:
     for preset in FOUR:
-        make_run(full, f"reference/{preset}_seed", f"{preset}_seed", 3, 5)
+        make_run(full, f"reference/{preset}_seed", f"{preset}_baseline", 3, 5)
     names = [f"reference/{preset}{end}" for preset in FOUR for end in ("", "_seed")]
     app = open_page(runs=names)
     assert app.multiselect(key="runs").value == names
@@ -137,7 +137,7 @@ def test_damaged_files_do_not_stop_a_page(full: Path, file: str, harm: str) -> N
             torn = content[: len(content) * 2 // 3 - 1]
             each.write_bytes({"empty": b"", "torn": torn, "noise": b"\x00\xff,\n,,,\n"}[harm])
     app = open_page("compare", run="reference/gan")
-    healthy(app.switch_page("pages/run/page.py").run())
+    healthy(app.switch_page("views/run/page.py").run())
 
 
 def test_run_shows_everything_of_a_run(full: Path) -> None:
@@ -247,7 +247,7 @@ import sys
 from streamlit.testing.v1 import AppTest
 app = AppTest.from_file({MAIN!r}, default_timeout=60).run()
 for page in ("run", "train"):
-    app.switch_page(f"pages/{{page}}/page.py").run()
+    app.switch_page(f"views/{{page}}/page.py").run()
     assert not app.exception
 print(sorted({{"torch", "gradio", "lightning", "datasets", "scipy"}} & set(sys.modules)))
 """

@@ -15,8 +15,8 @@ from streamlit.testing.v1 import AppTest
 from dashboard.library import data_here
 from dashboard.library.image_encoding import png
 from dashboard.library.store import Entry, Library
-from dashboard.pages.quiz import display, questions
-from dashboard.pages.quiz.questions import COUNT, GENERATED, REAL, PictureSet, Quiz
+from dashboard.views.quiz import display, questions
+from dashboard.views.quiz.questions import COUNT, GENERATED, REAL, PictureSet, Quiz
 from gan_core import data
 from gan_core.errors import UserError
 from gan_core.evaluation import classification_report
@@ -210,7 +210,7 @@ def opened(**query: str | list[str]) -> AppTest:
     for key, value in query.items():
         app.query_params[key] = value
     app.run()
-    return healthy(app.switch_page("pages/quiz/page.py").run())
+    return healthy(app.switch_page("views/quiz/page.py").run())
 
 
 def texts(app: AppTest) -> str:

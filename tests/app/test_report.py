@@ -15,8 +15,8 @@ from dashboard.charts.svg import Trace
 from dashboard.library.curves import Curve
 from dashboard.library.notes import Note
 from dashboard.library.store import Library
-from dashboard.pages.compare import report
-from dashboard.pages.compare.report import ReportedEvent, ReportOptions
+from dashboard.views.compare import report
+from dashboard.views.compare.report import ReportedEvent, ReportOptions
 from tests.helpers.pages import healthy, open_page, texts
 from tests.helpers.run_folders import make_run
 

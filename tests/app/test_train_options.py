@@ -23,7 +23,7 @@ def started(runs_root: Path, monkeypatch: pytest.MonkeyPatch) -> list[RunOptions
 
 def open_train() -> AppTest:
     app = AppTest.from_file(str(ROOT / "dashboard" / "main.py"), default_timeout=30).run()
-    app.switch_page("pages/train/page.py").run()
+    app.switch_page("views/train/page.py").run()
     assert not app.exception
     return app
 
@@ -37,7 +37,7 @@ def test_every_option_has_a_field_and_is_passed_on(started: list[RunOptions], mo
     fields: list[Any] = [("contrast", float, option(1.0, "how far greys are spread"))]
     more = dataclasses.make_dataclass("More", fields, bases=(RunOptions,), frozen=True)
     monkeypatch.setattr(run_options, "RunOptions", more)
-    monkeypatch.setattr("dashboard.pages.train.form.RunOptions", more)
+    monkeypatch.setattr("dashboard.views.train.form.RunOptions", more)
     app = open_train()
     app.selectbox(key="preset").set_value("gan").run()
     widgets = (*app.selectbox, *app.number_input, *app.text_input, *app.checkbox)

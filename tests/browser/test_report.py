@@ -41,7 +41,7 @@ def test_a_report_is_whole_without_a_network(page: Page, browser: Browser, url: 
     page.goto(f"{url}/?{VIEW}")
     open_maker(page)
     expect(page.get_by_text("the grids of epoch 2")).to_be_visible()
-    expect(page.get_by_text("left out")).to_be_visible()
+    expect(page.get_by_text("leaves them out")).to_be_visible()
     page.get_by_label("Title", exact=True).fill("Two & a half GANs")
     page.keyboard.press("Enter")
     page.wait_for_timeout(1500)

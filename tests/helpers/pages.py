@@ -17,7 +17,7 @@ def open_page(page: str = "compare", **query: str | list[str]) -> AppTest:
         app.query_params[key] = value
     app.run()
     if page != "compare":
-        app.switch_page(f"pages/{page}/page.py").run()
+        app.switch_page(f"views/{page}/page.py").run()
     return healthy(app)
 
 
@@ -55,7 +55,7 @@ def staged(app: AppTest, element: str = "ganray_stage") -> dict[str, Any]:
 
 def evaluate_page(**query: str | list[str]) -> AppTest:
     app = AppTest.from_file(MAIN, default_timeout=60).run()
-    app.switch_page("pages/evaluate/page.py")
+    app.switch_page("views/evaluate/page.py")
     for key, value in query.items():
         app.query_params[key] = value
     return healthy(app.run())

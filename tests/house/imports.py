@@ -68,7 +68,7 @@ DASHBOARD = {
     "charts": "library",
     "widgets": "charts library",
     "samples": "charts library server widgets",
-    "pages.<page>": "charts jobs library samples server widgets",
+    "views.<page>": "charts jobs library samples server widgets",
     "live": "library server widgets",
     "main": "widgets",
     "app": "live server widgets",
@@ -105,15 +105,15 @@ def room_of(module: str) -> str:
     if names[:1] == ["families"] and len(names) > 1:
         own = f"families.{names[1]}"
         return own if own in FAMILIES else "families.<name>"
-    if names[:1] == ["pages"] and len(names) > 1:
-        return f"pages.{names[1]}"
+    if names[:1] == ["views"] and len(names) > 1:
+        return f"views.{names[1]}"
     return names[0] if names else ""
 
 
 def allowed_to(package: str, room: str) -> frozenset[str] | None:
     """The rooms of its own package that this one may use besides itself; None if the table does not know it."""
     if package != "gan_core":
-        row = DASHBOARD.get("pages.<page>" if room.startswith("pages.") else room)
+        row = DASHBOARD.get("views.<page>" if room.startswith("views.") else room)
         return None if row is None else frozenset(row.split())
     if room in GROUND:
         return GROUND
@@ -165,7 +165,7 @@ def _within(package: str, room: str, used: str) -> str:
     allowed = allowed_to(package, room)
     if allowed is None:
         return "the table in tests/house/imports.py does not know this room: add what it may use"
-    if used in ("", "pages") and package == "dashboard":
+    if used in ("", "views") and package == "dashboard":
         return ""
     return "" if used in allowed else "the table in tests/house/imports.py does not allow it"
 

@@ -79,7 +79,7 @@ def test_a_circle_is_found(sources: dict[str, str]) -> None:
 
 def test_every_room_is_there() -> None:
     rooms = {(name.split(".")[0], room_of(name.removesuffix(".__init__"))) for name in SOURCES}
-    known = {"families.<name>", "pages.<page>", "options", "app", "launcher", "__main__", "streamlit_app"}
+    known = {"families.<name>", "views.<page>", "options", "app", "launcher", "__main__", "streamlit_app"}
     assert {room for room in (*GROUND, *GAN_CORE) if ("gan_core", room) not in rooms} <= known
     assert {room for room in DASHBOARD if ("dashboard", room) not in rooms} <= known
 
@@ -121,9 +121,9 @@ def test_no_room_may_use_a_family_or_a_page() -> None:
         ("dashboard.library.store", "from gan_core import nets"),
         ("dashboard.library.store", "import torch"),
         ("dashboard.library.store", "from dashboard.charts import traces"),
-        ("dashboard.charts.traces", "from dashboard.pages.compare import page"),
-        ("dashboard.pages.compare.page", "from dashboard.pages.evaluate import seeds"),
-        ("dashboard.pages.compare.page", "from dashboard.live.theme import CSS"),
+        ("dashboard.charts.traces", "from dashboard.views.compare import page"),
+        ("dashboard.views.compare.page", "from dashboard.views.evaluate import seeds"),
+        ("dashboard.views.compare.page", "from dashboard.live.theme import CSS"),
         ("dashboard.server.routes", "from dashboard.live import server"),
         ("dashboard.somewhere_new.a", "from dashboard.library import store"),
         ("streamlit_app", "from gan_core import training"),
@@ -144,7 +144,7 @@ def test_a_breach_is_found(module: str, source: str) -> None:
         ("gan_core.__main__", "def main():\n    from gan_core import cli"),
         ("gan_core", "from gan_core import api\nfrom gan_core.version import __version__"),
         ("dashboard.library.store", "from gan_core import runs\nfrom gan_core.errors import UserError\nimport plotly"),
-        ("dashboard.pages.compare.page", "from dashboard import charts\nfrom dashboard.pages.compare import report"),
+        ("dashboard.views.compare.page", "from dashboard import charts\nfrom dashboard.views.compare import report"),
     ],
 )
 def test_what_is_allowed_passes(module: str, source: str) -> None:

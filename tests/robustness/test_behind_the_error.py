@@ -39,7 +39,7 @@ def test_a_fault_of_ours_on_a_page(
     """Something that every page calls is broken, and mended for the next click."""
     with monkeypatch.context() as patched, caplog.at_level(logging.ERROR):
         patched.setattr(error_boundary, "failed_action", broken)
-        page.switch_page(f"pages/{view}/page.py").run()
+        page.switch_page(f"views/{view}/page.py").run()
     assert not page.exception
     (error,) = page.error
     assert "copy the details" in error.value
@@ -80,6 +80,7 @@ def test_a_fault_of_ours_behind_a_click(error: Exception, words: str, caplog: py
 
 
 def _faulty() -> None:
+    from dashboard.widgets import error_boundary
 
     error_boundary.script_fault(RuntimeError("empty"))
 
@@ -87,7 +88,7 @@ def _faulty() -> None:
 def test_a_fault_that_no_page_has_caught() -> None:
     """What `st.App` is given for it draws a sentence and the details."""
     page = AppTest.from_function(_faulty, default_timeout=30).run()
-    assert "unexpected end" in page.error[0].value
+    assert "ended unexpectedly" in page.error[0].value
     assert page.code[0].value.endswith("RuntimeError: empty")
 
 
@@ -122,7 +123,7 @@ def test_a_fault_of_ours_in_the_live_tab(monkeypatch: pytest.MonkeyPatch, caplog
             patched.setattr(ModelCache, "get", broken)
             said = call()
         assert "event: error" in said
-        assert "a reason that is ours" in said
+        assert "an error in the app, not in your input" in said
         assert "capacitor" not in said
         assert "capacitor" in caplog.text
         assert "event: complete" in call()

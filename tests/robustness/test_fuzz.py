@@ -148,7 +148,7 @@ def test_any_evaluation_gives_tables_or_one_line(root: Path, name: str, examples
         told(lambda: results.read(run.evaluation))
         found = Library(root).evaluation(entry)
         if isinstance(found, results.Evaluation):
-            one = [evaluations.Evaluated(entry, found, name)] * 2
+            one = [evaluations.EvaluatedRun(entry, found, name)] * 2
             for made in (evaluations.generators(one), evaluations.translators(one)):
                 evaluation_files.to_markdown(made)
                 evaluation_files.to_latex(made)
@@ -274,5 +274,5 @@ def test_pages_over_damaged_runs_show_sentences(tmp_path: Path, monkeypatch: pyt
         app.query_params["run"] = names[0]
         app.run()
         if page != "compare":
-            app.switch_page(f"pages/{page}/page.py").run()
+            app.switch_page(f"views/{page}/page.py").run()
         assert not app.exception, (number, page)

@@ -117,7 +117,7 @@ def own_root(root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_pages_and_pictures_know_no_hostile_name(own_root: Path) -> None:
     page = AppTest.from_file(str(ROOT / "dashboard" / "main.py"), default_timeout=30)
     for name in ("../x", "%2e%2e/x", "/etc/passwd", "x\0", "C:\\x", "x" * 300):
-        for view in ("pages/run/page.py", "pages/compare/page.py", "pages/evaluate/page.py"):
+        for view in ("views/run/page.py", "views/compare/page.py", "views/evaluate/page.py"):
             page.query_params["run"] = page.query_params["runs"] = name
             page.switch_page(view).run()
             assert not page.exception, (name, view)

@@ -190,7 +190,7 @@ def test_a_file_that_cannot_grow_keeps_what_was_there(limit: int, stopped: Run, 
     before = {path: path.read_bytes() for path in stopped.checkpoints()}
     code, said = resume(stopped, before=(injections.limit_files,), given={"limit": limit})
     assert code == 2, said
-    assert "larger than is allowed" in said.splitlines()[-1]
+    assert "would exceed the size limit" in said.splitlines()[-1]
     assert "Traceback" not in said
     assert {path: path.read_bytes() for path in stopped.checkpoints()} == before
     assert not list(stopped.folder.rglob("*.tmp*"))
@@ -282,7 +282,7 @@ def test_a_run_whose_checkpoints_are_gone_does_not_begin_again(
     for path in stopped.checkpoints():
         path.unlink()
     assert cli.main(["resume", stopped.name, "--runs", str(stopped.root), "--device", "cpu"]) == 2
-    assert "no checkpoint to resume from (they are gone)" in capsys.readouterr().err
+    assert "no checkpoint to resume from (all were deleted)" in capsys.readouterr().err
 
 
 def test_a_file_of_weights_is_no_checkpoint(stopped: Run) -> None:

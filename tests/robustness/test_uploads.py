@@ -229,7 +229,7 @@ def test_the_uploader_shows_a_picture_or_a_line(
     app = AppTest.from_file(str(ROOT / "dashboard" / "main.py"), default_timeout=60)
     app.query_params["run"] = "reference/dcgan"  # whose discriminator is shipped
     app.run()
-    app.switch_page("pages/run/page.py").run()
+    app.switch_page("views/run/page.py").run()
     suffixes = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".dcm")
     given = some([file for file in files if file.name.lower().endswith(suffixes)], count)
     slowest, refused = 0.0, 0

@@ -19,7 +19,7 @@ from gan_core.training import ray_cluster
     [
         ("datasets", "hub", lambda: hub.open_hub("owner/name")),
         ("huggingface_hub", "hub", lambda: hub_models.find("hub:owner/name", Path("runs"))),
-        ("ray", "ray", lambda: ray_cluster._started("")),
+        ("ray", "ray", lambda: ray_cluster._connect("")),
         ("torch_fidelity", "inception", lambda: features.inception(Path(__file__))),
         ("nothing_like_it", "x", lambda: need("it", "x", "nothing_like_it.inner", "json")),
     ],

@@ -15,7 +15,7 @@ from dashboard.library import evaluation_files, evaluations
 from dashboard.library.evaluations import ALL, SECOND, EvaluatedRun, MeasureRow
 from dashboard.library.leaders import leaders
 from dashboard.library.store import Library
-from dashboard.pages.evaluate import generator_verdicts, translator_verdicts
+from dashboard.views.evaluate import generator_verdicts, translator_verdicts
 from gan_core import runs
 from gan_core.evaluation import results
 from gan_core.evaluation.results import Measure

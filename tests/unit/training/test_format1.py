@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from gan_core import cli
+from gan_core import cli, tensor_files
 from gan_core.config import read_json
 from gan_core.families import loading, registry
 from gan_core.runs import Run, list_runs
@@ -47,15 +47,15 @@ def test_what_was_loaded_is_saved_again_to_the_bit(case: str, tmp_path: Path) ->
     assert (path.name, damaged) == ("step_00000016.safetensors", [])
     shape = (config.channels, config.image_size, config.image_size)
     family = loading.build(config.family, config.settings, shape, len(config.classes))
-    checkpoints.check_fit(family.expected_state(header["step"]), tensors, path)
+    tensor_files.check_fit(family.expected_state(header["step"]), tensors, path)
     with torch.no_grad():
         family.load_training_state(tensors, header["optimizers"])
     family.step = header["step"]
     again, numbers = family.training_state()
     saved = tmp_path / "again.safetensors"
-    checkpoints.save(saved, again, {**header, "optimizers": numbers})
+    tensor_files.save(saved, again, {**header, "optimizers": numbers})
     assert_same_checkpoint(path, saved)
-    assert checkpoints.load(saved)[1] == header
+    assert tensor_files.load(saved)[1] == header
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -67,7 +67,7 @@ def test_a_stopped_run_is_resumed_to_the_same_end(
     run = Run(copy_run(case, place / "runs"), place / "runs")
     assert cli.main(["resume", case, "--runs", "runs", "--device", "cpu"]) == 0
     assert run.status().state == "finished"
-    tensors, header = checkpoints.load(run.checkpoints()[0])
+    tensors, header = tensor_files.load(run.checkpoints()[0])
     end = json.loads((FOLDER / case / "end.json").read_text(encoding="utf-8"))
     assert header["step"] == end["step"]
     norms = {name: tensor.double().norm().item() for name, tensor in tensors.items()}

@@ -7,8 +7,8 @@ import streamlit as st
 from dashboard.charts.styles import run_styles
 from dashboard.library import data_here, store
 from dashboard.library.store import Entry
-from dashboard.pages.quiz import display, questions
-from dashboard.pages.quiz.questions import COUNT, GENERATED, MOST, REAL, PictureSet, Quiz
+from dashboard.views.quiz import display, questions
+from dashboard.views.quiz.questions import COUNT, GENERATED, MOST, REAL, PictureSet, Quiz
 from dashboard.widgets import elements, error_boundary
 from dashboard.widgets.text import plain, plain_sentence, source_name
 from gan_core.errors import UserError

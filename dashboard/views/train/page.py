@@ -12,7 +12,7 @@ from dashboard.jobs import Job
 from dashboard.library import store
 from dashboard.library.curves import SMOOTHING
 from dashboard.library.store import Entry, Library
-from dashboard.pages.train import form
+from dashboard.views.train import form
 from dashboard.widgets import elements, error_boundary
 from dashboard.widgets.text import name_line, plain, plain_sentence
 from gan_core.errors import UserError
@@ -135,9 +135,9 @@ def show_actions(entry: Entry, job: Job | None = None) -> None:
         _button("Resume", ":material/play_arrow:", entry, lambda: jobs.jobs().resume(entry.run))
     if entry.config:
         link = {"runs": [entry.name]}
-        st.page_link("pages/compare/page.py", label="Compare", icon=":material/grid_view:", query_params=link)
+        st.page_link("views/compare/page.py", label="Compare", icon=":material/grid_view:", query_params=link)
         st.page_link(
-            "pages/run/page.py", label="Details", icon=":material/monitoring:", query_params={"run": entry.name}
+            "views/run/page.py", label="Details", icon=":material/monitoring:", query_params={"run": entry.name}
         )
 
 

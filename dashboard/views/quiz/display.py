@@ -12,8 +12,8 @@ from dashboard.charts.interval_strips import Scale
 from dashboard.charts.styles import GREY, Style
 from dashboard.library.image_encoding import data_uri, png
 from dashboard.library.store import Entry
-from dashboard.pages.quiz import questions
-from dashboard.pages.quiz.questions import GENERATED, REAL, PictureSet, Quiz, QuizPicture
+from dashboard.views.quiz import questions
+from dashboard.views.quiz.questions import GENERATED, REAL, PictureSet, Quiz, QuizPicture
 from dashboard.widgets import elements
 from gan_core.evaluation.results import Measure
 

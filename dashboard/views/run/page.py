@@ -15,8 +15,8 @@ from dashboard.charts import run_metrics
 from dashboard.charts.styles import GREY, run_styles
 from dashboard.library import queries, source_check, store
 from dashboard.library.store import Entry, Library
-from dashboard.pages.run import discriminator_scores
 from dashboard.samples import animations, grids
+from dashboard.views.run import discriminator_scores
 from dashboard.widgets import diagnosis, elements, notes_editor, run_curves, settings_table
 from dashboard.widgets.text import name_line, plain, plain_sentence
 from gan_core import config as configs
@@ -79,7 +79,7 @@ def show_buttons(entry: Entry) -> None:
     """Draw the links and the buttons Stop and Resume. Reference runs have no buttons."""
     if entry.config:
         link = {"runs": [entry.name]}
-        st.page_link("pages/compare/page.py", label="Compare", icon=":material/grid_view:", query_params=link)
+        st.page_link("views/compare/page.py", label="Compare", icon=":material/grid_view:", query_params=link)
     if entry.run.reference:
         return
     if entry.running and st.button("Stop", icon=":material/stop_circle:", key="stop"):

@@ -17,7 +17,7 @@ from dashboard.library.evaluations import (
     RunColumn,
 )
 from dashboard.library.measure_names import TRUTH
-from dashboard.pages.evaluate.verdicts import Answer, of_hundred, times
+from dashboard.views.evaluate.verdicts import Answer, of_hundred, times
 from dashboard.widgets.text import plain
 from gan_core.evaluation.results import Direction, Flip, Measure
 

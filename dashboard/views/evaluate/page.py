@@ -9,7 +9,7 @@ from dashboard.charts.styles import Style, run_styles
 from dashboard.library import evaluations, store
 from dashboard.library.evaluations import ALL, SECOND, EvaluatedRun, MeasureTable
 from dashboard.library.store import Entry, Library
-from dashboard.pages.evaluate import (
+from dashboard.views.evaluate import (
     details,
     generator_verdicts,
     html_tables,
@@ -17,7 +17,7 @@ from dashboard.pages.evaluate import (
     time_to_quality,
     translator_verdicts,
 )
-from dashboard.pages.evaluate.verdicts import Answer
+from dashboard.views.evaluate.verdicts import Answer
 from dashboard.widgets import elements, run_picker
 from dashboard.widgets.text import name_line, plain, source_name
 from gan_core.evaluation.results import Evaluation

@@ -13,8 +13,8 @@ from dashboard.charts.styles import Style
 from dashboard.library import notes, store
 from dashboard.library.curves import SMOOTHING
 from dashboard.library.store import Entry, Library
-from dashboard.pages.compare import report
-from dashboard.pages.compare.report import ReportedEvent, ReportOptions
+from dashboard.views.compare import report
+from dashboard.views.compare.report import ReportedEvent, ReportOptions
 from dashboard.widgets import diagnosis, error_boundary, run_curves
 from gan_core import diagnostics
 

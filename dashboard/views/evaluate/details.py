@@ -13,7 +13,7 @@ from dashboard.library import data_here, evaluation_files, evaluations, store
 from dashboard.library.evaluations import ALL, EvaluatedRun, MeasureTable
 from dashboard.library.image_encoding import png
 from dashboard.library.measure_names import HELD_OUT, REAL, SYNTHETIC
-from dashboard.pages.evaluate import generator_verdicts, html_tables, neighbours
+from dashboard.views.evaluate import generator_verdicts, html_tables, neighbours
 from dashboard.widgets import elements
 from dashboard.widgets.text import name_line, plain, plain_sentence, source_name
 from gan_core.errors import UserError

@@ -17,7 +17,7 @@ from dashboard.library.evaluations import (
 )
 from dashboard.library.leaders import leaders
 from dashboard.library.measure_names import BOTH, HELD_OUT, SYNTHETIC
-from dashboard.pages.evaluate.verdicts import Answer, of_hundred, times
+from dashboard.views.evaluate.verdicts import Answer, of_hundred, times
 from dashboard.widgets.text import plain, plain_sentence
 from gan_core.evaluation.results import OWN, Measure
 

@@ -5,8 +5,8 @@ import streamlit as st
 from dashboard.charts.styles import run_styles
 from dashboard.library import store
 from dashboard.library.store import Entry, Library
-from dashboard.pages.compare import sharing
 from dashboard.samples import grids
+from dashboard.views.compare import sharing
 from dashboard.widgets import diagnosis, elements, notes_editor, run_curves, run_picker, settings_table
 from dashboard.widgets.text import plain, source_name
 
