@@ -38,7 +38,7 @@ def keys_are_there(page: Page) -> None:
 
 def test_the_keys_answer_and_a_reload_goes_on(page: Page, url: str) -> None:
     begun(page, url)
-    page.get_by_text("Settings").click()
+    page.get_by_test_id("stExpander").get_by_text("Settings").click()
     page.get_by_role("textbox", name="Folder of the real images").press_sequentially("rg")  # a letter in a field
     page.get_by_role("heading", name="Quiz").click()
     page.keyboard.press("Control+g")  # the browser's own
