@@ -123,6 +123,8 @@ def _is_met(condition: Condition, known: Facts) -> bool:
     if condition.sign[0] in "<>":
         return condition.negated != (_is_number(value) and _ordered(float(str(value)), condition))
     alternatives = (condition.value, *_alternatives(condition.value))
+    if condition.key == "preset":  # a link may hold the name that a preset had before
+        alternatives = tuple(map(config.current_preset, alternatives))
     matches = any(_matches(value, wanted, condition.key in TEXTS) for wanted in alternatives)
     return condition.negated != (matches != (condition.sign == "!="))
 

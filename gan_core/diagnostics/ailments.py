@@ -135,6 +135,8 @@ def saturated(record: Record) -> Iterator[Event]:
 def fooled(record: Record) -> Iterator[Event]:
     """Yield an event where the discriminator calls nearly every generated image real."""
     accuracy, loss = record.blocks(record.mean("accuracy_fake")), record.blocks(record.mean("discriminator_loss"))
+    if not len(accuracy):
+        return  # a critic has no accuracy
     first, last = longest((accuracy <= record.accuracy(FOOLED)) & (loss >= FOOLED_LOSS * record.chance))
     if last - first < max(AHEAD_FOR * len(accuracy), 2):
         yield from _uninformative(record)

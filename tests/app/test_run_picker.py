@@ -40,6 +40,7 @@ FACTS: dict[str, dict[str, queries.Value]] = {
         ("preset:dcgan", "b"),
         ("preset:dcgan*", "bc"),
         ("preset:gan,dcgan_baseline", "ac"),
+        ("preset:dcgan_seed", "c"),
         ("preset=GAN", "a"),
         ("-preset:gan", "bc"),
         ("preset!=gan", "bc"),

@@ -62,3 +62,41 @@ def test_whole_numbers_may_stand_for_floats() -> None:
         rate: float = 0.5
 
     assert config.from_dict(Small, {"rate": 2}, "here") == Small(2.0)
+
+
+def test_settings_and_presets_of_format_1_are_read_under_their_names_of_today(tmp_path: Path) -> None:
+    old = {"format": 1, "preset": "dcgan_seed", "settings": {"most": 96, "average": 0.0, "lr": 1e-3}}
+    found = config.read_run_config(write(tmp_path / "config.json", **old))
+    assert (found.preset, found.traits) == ("dcgan_baseline", None)
+    assert found.settings == {"max_width": 96, "ema_decay": 0.0, "lr": 1e-3}
+    today = write(tmp_path / "today.json", preset="dcgan_baseline", settings=found.settings)
+    assert found.recipe == config.read_run_config(today).recipe  # seeds of both are seeds of one training
+
+
+@dataclasses.dataclass(frozen=True)
+class Renamed:
+    max_width: int = 96
+    average: int = 3  # a family that uses the old name keeps it
+
+
+def test_an_old_name_of_a_setting_is_understood_and_the_new_one_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert config.parse_settings(Renamed, Renamed(), ["most=8", "average=4"]) == Renamed(8, 4)
+    assert capsys.readouterr().err == "note: --set most: this setting is now called max_width\n"
+    assert config.fitting_settings(Renamed, {"most": 8, "ema_decay": 4}) == {"max_width": 8, "average": 4}
+
+
+@pytest.mark.parametrize(
+    ("traits", "message"),
+    [
+        ({"color": "red; background: url(x)"}, "not of the form #rrggbb"),
+        ({"diagram": 'a [URL="javascript:alert(1)"]'}, "more than names, arrows and braces"),
+        ({"task": "dream"}, "it must be generate or translate"),
+        ({"metrics": [{"column": "a", "title": "b" * 600}]}, "longer than 500 characters"),
+        ({"metrics": [{"column": str(n), "title": "t"} for n in range(201)]}, "'metrics' holds 201 entries"),
+        ({"metrics": [{"column": "a"}]}, "'title' is missing"),
+    ],
+)
+def test_traits_that_a_page_must_not_show_are_damage(traits: dict[str, Any], message: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        config.read_run_config(write(tmp_path / "config.json", traits=traits))
+    assert message in str(caught.value)

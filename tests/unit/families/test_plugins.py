@@ -8,16 +8,22 @@ import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from gan_core import cli, inference
+from dashboard.charts import run_metrics
+from dashboard.charts.styles import run_styles
+from dashboard.library.store import Library
+from gan_core import cli, diagnostics, inference
 from gan_core.errors import UserError
 from gan_core.families import loading, registry
 from gan_core.runs import Run
 from tests.conftest import ROOT
+from tests.helpers.run_folders import make_run
 from tests.helpers.training import SMALL, make_pictures
+from tests.helpers.traits import of_preset
 
 Install = Callable[[str, str], None]
 PAGE = (ROOT / "docs" / "adding-a-gan.md").read_text(encoding="utf-8")
@@ -130,6 +136,62 @@ def test_the_penalty_of_the_page_is_the_papers(install: Install) -> None:
     assert float(penalty.detach()) == pytest.approx((3 - 1) ** 2, rel=1e-4)
 
 
+def test_its_runs_say_what_a_page_and_a_diagnosis_need(install: Install, tmp_path: Path, runs_root: Path) -> None:
+    """Its own batch size, colour and charts; and a run that carries them is read where the file is not installed."""
+    install("wgan_gp", block("python"))
+    preset = registry.find_preset("wgan_gp")
+    assert (preset.batch_size, preset.image_size, preset.traits.color) == (160, 64, "#8A5A00")
+    narrow = ("--set", "width=4", "--set", "max_width=8", "--batch-size", "10")
+    assert train("wgan_gp", runs_root, make_pictures(tmp_path / "pictures"), *narrow) == 0
+    make_run(runs_root, "dcgan", "dcgan", 2, 3)
+    (Path(sys.modules["wgan_gp"].__file__ or "")).unlink()
+    registry.presets.cache_clear()
+    assert "wgan_gp" not in registry.presets()
+    entries = {entry.name: entry for entry in Library(runs_root).entries()}
+    run = entries["run"]
+    assert (run.objective, run.traits.color, run_styles([run])["run"].color) == ("wasserstein", "#8A5A00", "#8A5A00")
+    charts = {
+        title: [entry.name for entry in group]
+        for chart in run_metrics.usual(list(entries.values()))
+        for title, group in run_metrics.split(chart, list(entries.values()))
+    }
+    assert charts["Generator loss, Wasserstein"] == charts["Wasserstein distance, the critic's estimate"] == ["run"]
+    assert charts["Generator loss, cross entropy"] == charts["Discriminator accuracy"] == ["dcgan"]
+    assert not diagnostics.diagnose(diagnostics.read(run.run))  # a handful of rows
+
+
+@pytest.mark.parametrize(
+    ("estimate", "kind"), [(lambda t: 8 * np.exp(-3 * t) + 1, "critic_follows"), (lambda t: 1 + 4 * t, "critic_ahead")]
+)
+def test_a_critic_is_diagnosed_by_its_estimate(
+    estimate: Callable[[np.ndarray], np.ndarray], kind: str, install: Install
+) -> None:
+    install("wgan_gp", block("python"))
+    t = np.linspace(0, 1, 400)
+    noise = np.random.default_rng(0).normal(size=(2, 400))
+    traits = of_preset("wgan_gp")
+    drifting = 40 * t - 20 + noise[0]  # a critic's scores may drift by any number: no ailment
+    metrics = {"epoch": 50 * t, "loss/d": noise[1] - estimate(t), "loss/g": drifting, "distance": estimate(t)}
+    events = {event.kind for event in diagnostics.diagnose(diagnostics.Record(metrics, traits=traits))}
+    assert kind in events
+    assert not events & {"diverged", "saturated", "fooled", "balance", "guessing"}
+
+
+def test_only_what_the_family_itself_declares_counts(install: Install) -> None:
+    """A function called `encode`, a variable called `task`: neither is the family's."""
+    beside = "\n\ndef encode(text):\n    task = 'translate'\n    conditional = True\n    return task\n"
+    inside = "        task = 'translate'\n        raise RuntimeError"
+    install("broken", BROKEN.replace("        raise RuntimeError", inside) + beside)
+    traits = registry.find_preset("broken").traits
+    assert (traits.task, traits.encodes, traits.conditional, traits.has_discriminator) == (
+        "generate",
+        False,
+        False,
+        False,
+    )
+    assert traits.objective == "broken"  # never another one's
+
+
 def test_the_apps_list_has_it(install: Install) -> None:
     from dashboard.library import store
 
@@ -174,6 +236,9 @@ def test_a_plug_in_that_cannot_be_imported_is_a_line(
         ("broken", BROKEN.replace('"broken"', '"../up"'), "is no valid preset name"),
         ("dcgan", BROKEN, "another family has that name"),
         ("broken", BROKEN.replace('"broken"', '"cgan"'), "another preset is called 'cgan'"),
+        ("broken", BROKEN + "\n\nclass Second(Family):\n    pass\n", "2 families (Broken, Second)"),
+        ("broken", BROKEN.replace("(Family)", "").replace("train_step", "step"), "no class that derives from Family"),
+        ("broken", BROKEN.replace("judges", "metrics = made()\n    judges"), "write metrics with plain values"),
     ],
 )
 def test_a_plug_in_that_cannot_be_read_is_left_out(
