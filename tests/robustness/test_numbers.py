@@ -17,7 +17,7 @@ from gan_core.families import registry
 from gan_core.runs import Run
 from gan_core.training.interrupts import Diverged, FiniteCheck
 from tests.helpers.records import assert_complete, assert_same_run
-from tests.helpers.training import arguments, make_pictures, small
+from tests.helpers.training import arguments, make_pairs, make_pictures, small
 from tests.robustness import children, injections
 from tests.robustness.children import Order
 
@@ -36,7 +36,15 @@ CASES = [(family, place, value) for family in FAMILIES for place in PLACES for v
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_pictures(tmp_path_factory.mktemp("source") / "shapes")
+    root = tmp_path_factory.mktemp("source")
+    make_pairs(root / "pairs")
+    return make_pictures(root / "shapes")
+
+
+def source(family: str, pictures: Path) -> Path:
+    """A family that learns from pairs needs pairs."""
+    preset, _ = small(family)
+    return pictures.with_name("pairs") if registry.find_preset(preset).traits.paired else pictures
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +54,7 @@ def undisturbed(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Cal
 
     def trained(family: str) -> Run:
         preset, options = small(family)
-        command = tuple(arguments(preset, pictures, root, family, 1, *options))
+        command = tuple(arguments(preset, source(family, pictures), root, family, 1, *options))
         if not (root / family).exists():
             assert children.run(Order(command, root / family, root / "log")) == 0
         return Run(root / family)
@@ -70,7 +78,7 @@ def test_what_is_not_a_number_stops_the_run_within_a_step(
     """The status names the step, the last checkpoint is of the step before, and from there it goes on as it should."""
     preset, options = small(family)
     log, run = tmp_path / "log", Run(tmp_path / "wild")
-    command = tuple(arguments(preset, pictures, tmp_path, run.name, 1, *options))
+    command = tuple(arguments(preset, source(family, pictures), tmp_path, run.name, 1, *options))
     given = {"at": STEP, "place": place, "value": value}
     assert children.run(Order(command, run.folder, log, before=(injections.poison,), given=given)) == 1
     said, status = log.read_text(), run.status()
