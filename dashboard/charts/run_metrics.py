@@ -112,11 +112,11 @@ def growth(entry: Entry) -> list[tuple[str, dict[str, tuple[str, ...]], bool]]:
 
     Metrics with the same unit share a chart.
     """
-    found: dict[str, dict[str, list[Metric]]] = {}
+    found: dict[tuple[str, bool], dict[str, list[Metric]]] = {}
     for metric in in_order(entry.traits.metrics):
         if metric.watch:
             curve = metric.name or _named(metric.chart_title or metric.title, entry.domains)
-            found.setdefault(metric.unit, {}).setdefault(curve, []).append(metric)
+            found.setdefault((metric.unit, metric.role == "critic_distance"), {}).setdefault(curve, []).append(metric)
     charts = []
     for curves in found.values():
         drawn = [metric for group in curves.values() for metric in group]

@@ -12,7 +12,7 @@ import numpy as np
 
 from gan_core.diagnostics.events import Event
 from gan_core.diagnostics.history import Record
-from gan_core.diagnostics.series import bridged, diversity, longest, swings, until
+from gan_core.diagnostics.series import bridged, diversity, longest, smoothed, swings, until
 
 EXPLODED = 6.0  # times chance: a discriminator's loss
 EXPLODED_G = 40.0  # times chance: a generator's loss
@@ -20,6 +20,7 @@ EXPLODED_UNBOUNDED = 1000.0  # times their own median: losses of an objective wi
 
 AHEAD = 0.9  # accuracy of a discriminator that is almost always right
 AHEAD_FOR = 0.3  # share of the run
+WARM_UP = 1000  # steps
 GROWN = 1.1  # factor by which the critic's distance grows in that last part of the run
 FOOLED = 0.1  # accuracy on generated images
 FOOLED_LOSS = 1.1  # times chance: the loss of a fooled discriminator is higher, worse than guessing
@@ -323,12 +324,15 @@ def critic_runs_away(record: Record) -> Iterator[Event]:
     Source: Arjovsky 2017, arXiv:1701.07875, section 4: the estimate falls as samples get better.
     """
     blocks = record.blocks(record.mean("critic_distance"))
-    if len(blocks) < 10 or not np.isfinite(blocks).all():
+    steps = record.metrics.get("step", np.empty(0))
+    # A critic learns first, and its estimate grows: that is no ailment of the first thousand steps.
+    if len(blocks) < 10 or not np.isfinite(blocks).all() or (len(steps) and steps[-1] < WARM_UP):
         return
+    blocks, noise = smoothed(blocks)
     late = math.ceil(AHEAD_FOR * len(blocks))
     before, end = float(blocks[-late]), float(blocks[-1])
-    grows = end >= blocks.max() - 0.02 * np.ptp(blocks) and end > GROWN * max(before, 1e-6)
-    if not grows:
+    largest = end >= blocks.max() - 0.02 * np.ptp(blocks)
+    if not largest or end < GROWN * max(before, 1e-6) or end - before < noise:
         return
     yield Event(
         "critic_ahead",

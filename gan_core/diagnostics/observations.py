@@ -7,7 +7,7 @@ import numpy as np
 from gan_core.diagnostics.ailments import AHEAD
 from gan_core.diagnostics.events import Event
 from gan_core.diagnostics.history import Record
-from gan_core.diagnostics.series import bridged, diversity, longest, until
+from gan_core.diagnostics.series import bridged, diversity, longest, smoothed, until
 
 UNCHANGED = 0.002  # of the grey scale: a smaller change counts as none
 
@@ -155,8 +155,9 @@ def critic_follows(record: Record) -> Iterator[Event]:
     blocks = record.blocks(record.mean("critic_distance"))
     if len(blocks) < 10 or not np.isfinite(blocks).all():
         return
-    top, end = int(np.argmax(blocks)), float(blocks[-max(len(blocks) // 10, 1) :].mean())
-    if end > FALLEN * blocks[top]:
+    blocks, noise = smoothed(blocks)
+    top, end = int(np.argmax(blocks)), float(blocks[-1])
+    if end > FALLEN * blocks[top] or blocks[top] - end < noise:
         return
     yield Event(
         "critic_follows",

@@ -59,3 +59,13 @@ def swings(values: np.ndarray) -> tuple[int, float, float]:
             side, turns = int(np.sign(value)), turns + 1
             first = index if turns == 1 else first
     return turns, float(np.abs(rest[start:]).max(initial=0.0)), first / count
+
+
+def smoothed(blocks: np.ndarray) -> tuple[np.ndarray, float]:
+    """Return the running mean of five blocks (b,), same shape, and how far two of its values may differ by noise alone.
+
+    That is six standard errors of the mean, since the highest of many values is compared. They are estimated from the
+    differences of neighbouring blocks, which a slow trend hardly changes.
+    """
+    mean = np.convolve(np.pad(blocks, 2, mode="edge"), np.ones(5) / 5, "valid")
+    return mean, float(6 * np.std(np.diff(blocks)) / np.sqrt(2 * 5))

@@ -65,7 +65,7 @@ def test_the_pages_show_them(runs_root: Path) -> None:
     for preset in PRESETS:
         make_run(runs_root, preset, preset, 3, 5)
     app = open_page("run", run="vae")
-    assert "trained without a discriminator" in texts(app)
+    assert "no discriminator that scores single images" in texts(app)
     assert discriminator_scores.MEANING not in texts(app)
     titles = [chart["title"] for chart in plotted(open_page(runs=list(PRESETS)))]
     assert {"Pairwise accuracy", *LIKELIHOOD} <= set(titles)

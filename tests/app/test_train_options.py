@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.jobs import Jobs
 from gan_core import run_options
+from gan_core.families import registry
 from gan_core.run_options import RunOptions, declared, option
 from tests.conftest import ROOT
 
@@ -60,3 +61,17 @@ def test_colour_is_asked_for_where_the_phantom_is_in_colour(started: list[RunOpt
     app.text_input(key="source").set_value("phantom:colour").run()
     app.button(key="start").click().run()
     assert started[0].channels == 3
+
+
+def test_a_number_that_nobody_typed_follows_the_preset(runs_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Presets of one task may differ in their defaults; what a user typed stays."""
+    presets = dict(registry.presets())
+    presets["cgan"] = dataclasses.replace(presets["cgan"], batch_size=160, image_size=128)
+    monkeypatch.setattr(registry, "presets", lambda: presets)
+    app = open_train()
+    app.number_input(key="epochs").set_value(7).run()
+    assert not app.selectbox(key="preset").set_value("cgan").run().exception
+    assert (app.number_input(key="batch_size").value, app.selectbox(key="image_size").value) == (160, 128)
+    assert app.number_input(key="epochs").value == 7
+    assert not app.selectbox(key="preset").set_value("dcgan").run().exception
+    assert (app.number_input(key="batch_size").value, app.selectbox(key="image_size").value) == (32, 64)

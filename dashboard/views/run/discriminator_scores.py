@@ -70,7 +70,7 @@ def show(library: Library, entry: Entry) -> None:
         st.caption("This run keeps no weights, so nothing can be scored.")
         return
     if not entry.traits.has_discriminator:
-        st.caption("This run was trained without a discriminator, so it has no scores.")
+        st.caption("This GAN has no discriminator that scores single images, so there are no scores to show.")
         return
     if not entry.run.discriminator.is_file():
         st.caption("This run keeps no discriminator, so nothing can be scored: train its preset again to get one.")

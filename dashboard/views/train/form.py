@@ -169,12 +169,19 @@ def _set_defaults(preset: Preset, put: Callable[[str, int], object]) -> None:
 
 @error_boundary.action
 def _preset_chosen() -> None:
-    """Reset the numbers if the task changed; a preset of the same task keeps what was typed."""
+    """Set the numbers to the preset's defaults. A preset of the same task keeps the numbers that a user typed."""
     form, presets = st.session_state, registry.presets()
     before = presets.get(form.get("preset before", ""))
     chosen = presets[form["preset"]]
-    if before is None or before.task != chosen.task:
-        _set_defaults(chosen, form.__setitem__)
+    old: dict[str, int] = {}
+    if before is not None and before.task == chosen.task:
+        _set_defaults(before, old.__setitem__)
+
+    def put(key: str, value: int) -> None:
+        if key not in old or form.get(key) == old[key]:
+            form[key] = value
+
+    _set_defaults(chosen, put)
 
 
 def _domains() -> tuple[str, ...]:

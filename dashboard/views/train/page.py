@@ -1,13 +1,15 @@
 """The page Train: start a training and follow it. It runs in its own process, which outlives this page."""
 
+import itertools
 from collections.abc import Callable
+from dataclasses import replace
 
 import streamlit as st
 
 from dashboard import jobs
 from dashboard.charts import plotly_figures, run_metrics
 from dashboard.charts.plotly_figures import Line
-from dashboard.charts.styles import GREY, Style, family_color
+from dashboard.charts.styles import DASHES, GREY, Style, family_color
 from dashboard.jobs import Job
 from dashboard.library import store
 from dashboard.library.curves import SMOOTHING
@@ -113,7 +115,8 @@ def show_growth(library: Library, entry: Entry) -> None:
                 f"Samples at epoch {newest}" if newest is not None else "The first samples appear after epoch 1."
             )
         for title, columns, percent in run_metrics.growth(entry):
-            pairs = zip(columns.items(), (solid, beside), strict=False)
+            styles = itertools.chain((solid, beside), (replace(beside, dash=dash) for dash in DASHES[1:]))
+            pairs = zip(columns.items(), styles, strict=False)
             lines = [Line(name, library.curve(entry, of, SMOOTHING), style) for (name, of), style in pairs]
             lines = [line for line in lines if len(line.curve.x)]
             with st.container(gap="xsmall"):
