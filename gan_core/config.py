@@ -31,6 +31,7 @@ IMAGE_SIZES = (32, 64, 128, 256)  # pixels per side that the networks support
 _LARGEST = 4096  # pixels per side
 _MOST_METRICS = 200
 _LONGEST_TEXT = 500  # characters
+_LONGEST_DIAGRAM = 5000  # characters
 # Statements of Graphviz' DOT language without attributes: those could hold links.
 _DIAGRAM = re.compile(r"[\w \n\"{};,().?'*+→>-]*")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # a lone surrogate cannot be encoded as UTF-8
@@ -216,6 +217,18 @@ def _problem(found: RunConfig) -> str:
     return _problem_of_traits(found.traits) if found.traits else ""
 
 
+def checked_traits(traits: FamilyTraits) -> FamilyTraits:
+    """Return the traits if a run that stores them can be read again.
+
+    Raises:
+        UserError: a value has the wrong type, or a page could not or must not display it.
+    """
+    found = from_dict(FamilyTraits, to_dict(traits), "what the family declares")
+    if problem := _problem_of_traits(found):
+        raise UserError(f"what the family declares: {problem}")
+    return found
+
+
 def _problem_of_traits(traits: FamilyTraits) -> str:
     """The first property that a page cannot or must not display, as text; empty if there is none."""
     if traits.task not in ("generate", "translate"):
@@ -224,10 +237,12 @@ def _problem_of_traits(traits: FamilyTraits) -> str:
         return f"'color' is {_short(traits.color)}, not of the form #rrggbb"
     if not _DIAGRAM.fullmatch(traits.diagram):
         return "'diagram' holds more than names, arrows and braces"
+    if len(traits.diagram) > _LONGEST_DIAGRAM:
+        return f"'diagram' is longer than {_LONGEST_DIAGRAM} characters"
     if len(traits.metrics) > _MOST_METRICS:
         return f"'metrics' holds {len(traits.metrics)} entries, more than {_MOST_METRICS}"
     texts = (text for metric in traits.metrics for text in dataclasses.astuple(metric) if isinstance(text, str))
-    if max(map(len, (traits.title, *texts)), default=0) > _LONGEST_TEXT:
+    if max(map(len, (traits.title, traits.objective, *texts)), default=0) > _LONGEST_TEXT:
         return f"a text of 'traits' is longer than {_LONGEST_TEXT} characters"
     return ""
 

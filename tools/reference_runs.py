@@ -183,7 +183,7 @@ def check(root: Path = REFERENCE) -> int:
     discriminators = size(run.discriminator for run in twins)
     print(
         f"Possible savings: sheets beyond {FEW} a run and their frames, about {savings / MB:.1f} MB; "
-        f"discriminators of the _seed twins, {discriminators / MB:.1f} MB"
+        f"discriminators of the baselines, {discriminators / MB:.1f} MB"
     )
     if total > ALL_RUNS or classics > CLASSIC_RUNS:
         wrong.append("the runs are too large: thin them")

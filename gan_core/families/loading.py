@@ -86,7 +86,8 @@ def traits(definition: Definition, settings: Any, preset: registry.Preset) -> Fa
     family = definition.family
     logged = family.metrics or tuple(map(metrics.of_column, family.columns))
     known = replace(preset.traits, metrics=logged, has_discriminator=family.has_discriminator)
-    return registry.brought_to(known, str(getattr(settings, "objective", "")), config.to_dict(settings))
+    objective = str(getattr(settings, "objective", ""))
+    return config.checked_traits(registry.brought_to(known, objective, config.to_dict(settings)))
 
 
 def blamed(error: BaseException) -> str:

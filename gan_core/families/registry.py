@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from gan_core import metrics
-from gan_core.config import RunConfig, current_preset
+from gan_core.config import RunConfig, checked_traits, current_preset
 from gan_core.errors import UserError, nearest, printable
 from gan_core.family_traits import FamilyTraits
 from gan_core.metrics import Metric
@@ -62,13 +62,9 @@ class Preset:
 def presets() -> dict[str, Preset]:
     """Every preset by name, in the order of the families' files."""
     found: dict[str, Preset] = {}
-    for path in sorted(_FAMILIES.glob("*.py")):
-        for preset in _read(path, path.stem) if path.stem not in _NO_FAMILIES else ():
-            assert preset.name not in found, f"two families have a preset '{preset.name}'"
-            found[preset.name] = preset
-    for preset in _plugin_presets({preset.family for preset in found.values()} | {"base"}):
+    for kind, preset in (*_own_presets(), *_plugin_presets()):
         if preset.name in found:
-            _log.warning("plug-in '%s' left out: another preset is called '%s'", preset.family, preset.name)
+            _log.warning("%s '%s' left out: another preset is called '%s'", kind, preset.family, preset.name)
         else:
             found[preset.name] = preset
     return found
@@ -134,8 +130,22 @@ def targets(run: RunConfig) -> tuple[str, ...]:
     return run.domains[1:] if traits_of(run).one_way else run.domains
 
 
-def _plugin_presets(taken: set[str]) -> Iterator[Preset]:
+def _own_presets() -> Iterator[tuple[str, Preset]]:
+    """Presets of the files beside this one. A file that cannot be read is skipped with a warning in the log."""
+    for path in sorted(_FAMILIES.glob("*.py")):
+        if path.stem in _NO_FAMILIES:
+            continue
+        try:
+            found = _read(path, path.stem)
+        except (UserError, SyntaxError, ValueError) as error:
+            _log.warning("family '%s' left out: %s", path.stem, printable(str(error), 300))
+            continue
+        yield from (("family", preset) for preset in found)
+
+
+def _plugin_presets() -> Iterator[tuple[str, Preset]]:
     """Presets of plug-ins. A plug-in that cannot be read is skipped with a warning in the log."""
+    taken = {path.stem for path in _FAMILIES.glob("*.py")}
     for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
         try:
             if entry.name in taken:
@@ -148,7 +158,7 @@ def _plugin_presets(taken: set[str]) -> Iterator[Preset]:
             _log.warning("plug-in '%s' left out: %s", printable(entry.name, 60), printable(str(error), 300))
             continue
         taken.add(entry.name)
-        yield from found
+        yield from (("plug-in", preset) for preset in found)
 
 
 def _source(entry: EntryPoint) -> Path:
@@ -203,6 +213,7 @@ def _read(path: Path, family: str, module: str = "") -> list[Preset]:
         diagram=str(found.get("diagram") or ""),
         metrics=logged,
     )
+    traits = checked_traits(traits)
     size = int(found.get("image_size") or _IMAGE_SIZES[task])
     batch = int(found.get("batch_size") or _BATCH_SIZES[task])
     suggested = names[0] if found.get("suggested") else ""

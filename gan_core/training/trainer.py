@@ -215,6 +215,11 @@ class Trainer:
             family.step += 1
             self.adapt()
 
+        if missing := [column for column in family.columns if column not in scalars]:
+            raise UserError(
+                f"family '{run_config.family}': train_step returns no value for {', '.join(missing)}: return "
+                "self.scalars({...}) with a value for each of its metrics"
+            )
         values = torch.stack([scalars[column] for column in family.columns])
         self.rows.append((family.step, time.perf_counter() - start, values))
         self.finite_check.see(family.step, values)

@@ -159,6 +159,7 @@ def changes(library: Library, entry: Entry) -> grids.EpochNumbers:
     """Return the change and the cycle error of a translator at each epoch of its sheets."""
     table, names = library.table(entry, store.EPOCHS), run_metrics.titles(entry)
     columns = [column for column in run_metrics.CHANGES if column in table.numeric()] or run_metrics.CHANGES[:2]
+    names |= {column: column for column in columns if column not in names}  # a run from elsewhere may not name them
     found: dict[str, dict[int, str]] = {names[column]: {} for column in columns}
     held_out = False
     for epoch in entry.sheets:

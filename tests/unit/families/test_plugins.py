@@ -204,6 +204,32 @@ def test_only_what_the_family_itself_declares_counts(install: Install) -> None:
     assert traits.objective == "broken"  # never another one's
 
 
+def test_a_step_that_returns_too_little_is_named(
+    install: Install, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    install("broken", BROKEN.replace('raise RuntimeError("no such layer")', "return {}"))
+    assert train("broken", tmp_path, make_pictures(tmp_path / "pictures")) == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.startswith("error: family 'broken': train_step returns no value for loss/g: return self.scalars")
+
+
+def test_a_file_of_ours_that_cannot_be_read_leaves_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "good.py").write_text(BROKEN)
+    (tmp_path / "torn.py").write_text("def (")
+    (tmp_path / "two.py").write_text(BROKEN.replace('"broken"', '"two"') + "\n\nclass Second(Family):\n    pass\n")
+    monkeypatch.setattr(registry, "_FAMILIES", tmp_path)
+    registry.presets.cache_clear()
+    with caplog.at_level(logging.WARNING):
+        assert list(registry.presets()) == ["broken"]
+    registry.presets.cache_clear()
+    assert [record.getMessage().partition(":")[0] for record in caplog.records] == [
+        "family 'torn' left out",
+        "family 'two' left out",
+    ]
+
+
 def test_the_apps_list_has_it(install: Install) -> None:
     from dashboard.library import store
 
@@ -251,6 +277,9 @@ def test_a_plug_in_that_cannot_be_imported_is_a_line(
         ("broken", BROKEN + "\n\nclass Second(Family):\n    pass\n", "2 families (Broken, Second)"),
         ("broken", BROKEN.replace("(Family)", "").replace("train_step", "step"), "no class that derives from Family"),
         ("broken", BROKEN.replace("judges", "metrics = made()\n    judges"), "write metrics with plain values"),
+        ("broken", BROKEN.replace("judges", "color = 'red'\n    judges"), "not of the form #rrggbb"),
+        ("broken", BROKEN.replace("judges", "diagram = 'a [label=x]'\n    judges"), "names, arrows and braces"),
+        ("broken", block("python").replace('"wgan_gp"', '"w"').replace("critic_distance", "far"), "'role' is 'far'"),
     ],
 )
 def test_a_plug_in_that_cannot_be_read_is_left_out(
