@@ -6,6 +6,7 @@ a file of a newer version raises an error that names it.
 
 import dataclasses
 import json
+import math
 import re
 import reprlib
 import sys
@@ -30,6 +31,7 @@ IMAGE_SIZES = (32, 64, 128, 256)  # pixels per side that the networks support
 
 _LARGEST = 4096  # pixels per side
 _MOST_METRICS = 200
+_MOST_WARNINGS = 100
 _LONGEST_TEXT = 500  # characters
 _LONGEST_DIAGRAM = 5000  # characters
 # Statements of Graphviz' DOT language without attributes: those could hold links.
@@ -37,6 +39,17 @@ _DIAGRAM = re.compile(r"[\w \n\"{};,().?'*+→>-]*")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # a lone surrogate cannot be encoded as UTF-8
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class DataSummary:
+    """What a run keeps of its data beside the fingerprint: what was known and doubted when it was prepared."""
+
+    patients: int
+    patients_from: str  # how the patients were found; empty where every image counts as a patient of its own
+    skipped: int  # images that could not be read
+    warnings: tuple[str, ...]
+    scale: tuple[float, float] | None = None  # stored values that became black and white, of images beyond 8 bits
 
 
 @dataclass(frozen=True)
@@ -68,6 +81,7 @@ class RunConfig:
     split_seed: int = 0
     versions: dict[str, str] = field(default_factory=dict)
     git_commit: str | None = None
+    data: DataSummary | None = None  # None in a run of an older GANray
     traits: FamilyTraits | None = None  # the family's declared properties; None in a run of format 1
     format: int = FORMAT
 
@@ -214,7 +228,23 @@ def _problem(found: RunConfig) -> str:
         return "'class_counts' does not hold one count for each of 'classes'"
     if len(found.domains) not in (0, 2):
         return f"'domains' holds {len(found.domains)} names, not two"
+    if found.data and (problem := _problem_of_data(found.data)):
+        return problem
     return _problem_of_traits(found.traits) if found.traits else ""
+
+
+def _problem_of_data(summary: DataSummary) -> str:
+    """The first value of the data summary that is out of range, as text; empty if there is none."""
+    if summary.patients < 0 or summary.skipped < 0:
+        return "'data' counts fewer than zero patients or images"
+    if (
+        len(summary.warnings) > _MOST_WARNINGS
+        or max(map(len, (summary.patients_from, *summary.warnings))) > _LONGEST_DIAGRAM
+    ):
+        return "'data' holds too many or too long warnings"
+    if summary.scale and not (len(summary.scale) == 2 and -math.inf < summary.scale[0] < summary.scale[1] < math.inf):
+        return f"'scale' is {_short(summary.scale)}, not a range of two numbers"
+    return ""
 
 
 def checked_traits(traits: FamilyTraits) -> FamilyTraits:

@@ -22,7 +22,15 @@ from gan_core import files
 from gan_core.data import cache as caching
 from gan_core.data.decode_pool import Picture, decode_all
 from gan_core.data.duplicates import near_in_other_splits, same_elsewhere
-from gan_core.data.prepared import FORMAT, Prepared, Settings, index_text, open_prepared, skipped_line
+from gan_core.data.prepared import (
+    FINGERPRINT_FORMAT,
+    FORMAT,
+    Prepared,
+    Settings,
+    index_text,
+    open_prepared,
+    skipped_line,
+)
 from gan_core.data.readers import open_source
 from gan_core.data.source import Entry, Source
 from gan_core.data.splits import compile_pattern, on_both_sides, patient_of, split, tells_patient, union
@@ -83,13 +91,13 @@ def _check(size: int, channels: int, fit: str) -> None:
 
 
 def _stamp(source: Source, settings: Settings) -> str:
-    entries = [[entry.name, entry.label, entry.split, entry.stamp] for entry in source.entries]
-    text = json.dumps([source.identity, entries, _table(settings)])
+    entries = [[entry.name, entry.label, entry.split, entry.stamp, entry.patient] for entry in source.entries]
+    text = json.dumps([FORMAT, source.identity, entries, _table(settings)])
     return blake2b(text.encode("utf-8", "surrogateescape"), digest_size=12).hexdigest()
 
 
 def _table(settings: Settings) -> dict[str, object]:
-    return {"format": FORMAT, **asdict(settings)}
+    return {"format": FINGERPRINT_FORMAT, **asdict(settings)}
 
 
 def _write(folder: Path, text: str, source: Source, settings: Settings, progress: bool) -> None:
@@ -125,7 +133,7 @@ def _index(text: str, source: Source, settings: Settings, kept: list[tuple[Entry
     digests = [picture.digest for _, picture in kept]
     names, labels = [entry.name for entry in entries], [entry.label for entry in entries]
     pattern = compile_pattern(settings.patient_pattern)
-    own_patients = [patient_of(name, pattern) for name in names]
+    own_patients = [(None if pattern else entry.patient) or patient_of(entry.name, pattern) for entry in entries]
     splits = _splits(entries, own_patients, digests, settings.split_seed)
     patients = [
         f"{entry.origin}/{name}" if entry.origin else name for entry, name in zip(entries, own_patients, strict=True)
@@ -154,6 +162,8 @@ def _index(text: str, source: Source, settings: Settings, kept: list[tuple[Entry
         "patients": patients,
         "splits": splits,
         "warnings": warnings,
+        "patients_from": "",
+        "scale": None,
     }
 
 

@@ -10,23 +10,28 @@
     names         file names inside the source, in the order of the images
     labels        index into classes, for each image
     patients      for each image
+    patients_from how the patients were found, for people; empty where every image counts as a patient of its own
     splits        "train", "val" or "test", for each image
     skipped       [file, reason] for each image that could not be read
     warnings      one line each, for the user
+    scale         [low, high]: stored values that became black and white, where images have more than 8 bits; or null
 """
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from gan_core.config import DataSummary
 from gan_core.data.layout import SPLITS
 from gan_core.decode.image_files import FITS
 from gan_core.errors import UserError, nearest
 
-FORMAT = 1
+FORMAT = 2  # of index.json
+FINGERPRINT_FORMAT = 1  # part of every fingerprint, so it only changes when equal data must no longer count as equal
 IMAGES = "images.npy"
 INDEX = "index.json"
 
@@ -60,6 +65,18 @@ class Prepared:
     splits: np.ndarray  # (N,) of "train", "val", "test"
     skipped: tuple[tuple[str, str], ...]
     warnings: tuple[str, ...]
+    patients_from: str = ""
+    scale: tuple[float, float] | None = None
+
+    def summary(self) -> DataSummary:
+        """Return what a run keeps of its data beside the fingerprint."""
+        return DataSummary(
+            patients=len(set(self.patients)),
+            patients_from=self.patients_from,
+            skipped=len(self.skipped),
+            warnings=self.warnings,
+            scale=self.scale,
+        )
 
     def indices(self, split: str) -> np.ndarray:
         """Return the indices of the images of one split, int64 (n,), ascending.
@@ -168,6 +185,8 @@ def open_prepared(folder: Path) -> Prepared:
         splits=np.array(index["splits"], dtype="<U5"),
         skipped=tuple((name, reason) for name, reason in index["skipped"]),
         warnings=tuple(index["warnings"]),
+        patients_from=index["patients_from"],
+        scale=tuple(index["scale"]) if index["scale"] else None,
     )
 
 
@@ -189,12 +208,13 @@ def _read_index(folder: Path) -> dict:
 
 def _problem(index: dict) -> str | None:
     """Return what is wrong with the values of an index, or None."""
-    texts, numbers, lists = ("source", "fingerprint", "fit"), ("size", "channels"), ("names", "patients", "splits")
-    known = {"format", *texts, *numbers, *lists, "classes", "labels", "skipped", "warnings"}
+    texts, numbers = ("source", "fingerprint", "fit", "patients_from"), ("size", "channels")
+    lists = ("names", "patients", "splits")
+    known = {"format", *texts, *numbers, *lists, "classes", "labels", "skipped", "warnings", "scale"}
     if set(index) != known:
         return f"missing or unknown keys: {', '.join(sorted(set(index) ^ known))}"
     if not all(isinstance(index[key], str) for key in texts) or index["fit"] not in FITS:
-        return "source, fingerprint or fit is wrong"
+        return "source, fingerprint, fit or patients_from is wrong"
     if not all(type(index[key]) is int and index[key] > 0 for key in numbers):
         return "size or channels is wrong"
     for key in (*lists, "classes", "warnings"):
@@ -212,4 +232,12 @@ def _problem(index: dict) -> str | None:
         isinstance(pair, list) and len(pair) == 2 and all(isinstance(text, str) for text in pair) for pair in pairs
     ):
         return "skipped is not a list of pairs"
+    if index["scale"] is not None and not _is_range(index["scale"]):
+        return "scale is not a pair of numbers"
     return None
+
+
+def _is_range(value: object) -> bool:
+    if not isinstance(value, list) or len(value) != 2 or not all(type(one) in (int, float) for one in value):
+        return False
+    return math.isfinite(value[0]) and math.isfinite(value[1]) and value[0] < value[1]

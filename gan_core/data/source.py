@@ -17,6 +17,7 @@ class Entry:
     split: str | None  # None where the source has no splits
     stamp: str  # changes when the image changes, and is cheap to compute
     origin: str = ""  # the data set, where a source combines several; patients of two data sets differ
+    patient: str | None = None  # as the source states it, in a table or as the subject of a volume; None: see the path
 
 
 class Source(Protocol):

@@ -72,6 +72,7 @@ def plan(options: RunOptions) -> tuple[RunConfig, data.Prepared]:
         "settings": config.to_dict(own),
         "traits": loading.traits(definition, own, entry),
         "preset": entry.name,
+        "data": prepared.summary(),
         "preview_inputs": inputs.check(options.preview_inputs),
         "subject": input_check.subject(_sample(prepared)),
         "versions": {name: importlib.metadata.version(name) for name in ("torch", "numpy")} | {"ganray": __version__},
