@@ -112,14 +112,21 @@ def to_dict(config: Any) -> dict[str, Any]:
 
 
 def shareable(config: RunConfig) -> RunConfig:
-    """Return a configuration without the names of training images and patients, which its warnings hold at their ends.
-
-    "3 images lie in more than one class: a/1.png = b/4.png" becomes "3 images lie in more than one class".
-    """
+    """Return a configuration without the names of training images and patients, which its warnings hold."""
     if config.data is None:
         return config
-    warnings = tuple(re.split(r": |, for example ", line, maxsplit=1)[0] for line in config.data.warnings)
+    warnings = tuple(nameless(line) for line in config.data.warnings)
     return dataclasses.replace(config, data=dataclasses.replace(config.data, warnings=warnings))
+
+
+def nameless(warning: str) -> str:
+    """Return a warning about data without the names at its end, behind a colon or "for example".
+
+    "3 images lie in more than one class: a/1.png = b/4.png" becomes "3 images lie in more than one class". Plain words
+    behind a colon stay.
+    """
+    head, mark, tail = re.fullmatch(r"(.*?)(?:(: |, for example )(.*))?", warning, re.DOTALL).groups("")  # type: ignore[union-attr]
+    return warning if mark == ": " and re.fullmatch(r"[a-z, ]+", tail) else head
 
 
 def from_dict(kind: type[T], values: Any, where: str) -> T:

@@ -1,7 +1,7 @@
 """What a user should know of a data set before trusting a number: short lines with counts.
 
-`prepare` collects them; a run keeps them. Names of files stand at the end of a line, behind a colon or "for example":
-`config.shareable` cuts them off there, since they may identify patients.
+`prepare` collects them; a run keeps them. Names of files and patients stand at the end of a line, behind a colon or
+"for example": `config.nameless` cuts them off there, where a line goes elsewhere.
 """
 
 from collections import Counter

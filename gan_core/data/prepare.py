@@ -236,16 +236,17 @@ def _patient_warning(of_images: list[str], splits: list[str], found: patients.Pa
     return warnings
 
 
-def _some(texts: list[str], separator: str = ", ") -> str:
-    """Join the first five texts."""
-    return separator.join([*texts[:5], *(["..."] if len(texts) > 5 else [])])
+def _some(texts: list[str], separator: str = ", ", count: int | None = None) -> str:
+    """Join the first five texts and say how many more there are, of `count` if not all are given."""
+    more = (len(texts) if count is None else count) - 5
+    return separator.join([*texts[:5], *([f"and {more} more"] if more > 0 else [])])
 
 
 def _split_warning(patients: list[str], splits: list[str]) -> list[str]:
     if "val" in splits or "test" in splits:
         return []
     if len(set(patients)) == 1:
-        return [f"all images show one patient, {patients[0]}: nothing can be held out"]
+        return [f"all images show one patient, so nothing can be held out: {patients[0]}"]
     return ["nothing is held out"]
 
 
@@ -255,12 +256,15 @@ def _same_warning(names: list[str], groups: list[tuple[int, ...]], place: str) -
 
 def _equal(names: list[str], groups: list[tuple[int, ...]]) -> str:
     """Name the first groups of equal images, and the first images of each."""
-    return _some([_some([names[index] for index in group[:6]], " = ") for group in groups[:6]], "; ")
+    shown = [
+        " = ".join(names[index] for index in group[:3]) + (f" ({len(group)} in all)" if len(group) > 3 else "")
+        for group in groups[:5]
+    ]
+    return _some(shown, "; ", len(groups))
 
 
 def _near_warning(names: list[str], near: NearPairs) -> list[str]:
     if not near.count:
         return []
-    more = "; ..." if near.count > len(near.first) else ""
-    shown = "; ".join(f"{names[a]} ~ {names[b]}" for a, b in near.first)
-    return [f"{near.count} pairs of nearly equal images ({near.images} images) lie in two splits: {shown}{more}"]
+    shown = _some([f"{names[a]} ~ {names[b]}" for a, b in near.first], "; ", near.count)
+    return [f"{near.count} pairs of nearly equal images ({near.images} images) lie in two splits: {shown}"]

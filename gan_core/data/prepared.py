@@ -141,8 +141,9 @@ def describe(prepared: Prepared) -> str:
     counts = prepared.counts()
     width = max(len(name) for name in (*prepared.classes, "total"))
     kind = "grey" if prepared.channels == 1 else "colour"
+    patients = f"of {len(set(prepared.patients))} patients" if prepared.patients_from else "of patients not known"
     lines = [
-        f"{prepared.source}: {len(prepared.names)} images of {len(set(prepared.patients))} patients, "
+        f"{prepared.source}: {len(prepared.names)} images {patients}, "
         f"{prepared.size} x {prepared.size} {kind}, fingerprint {prepared.fingerprint}",
         "  ".join([" " * width, *(f"{split:>6}" for split in SPLITS)]),
     ]

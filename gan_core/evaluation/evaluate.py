@@ -67,6 +67,8 @@ def _evaluate(run: Run, source: str | None, request: EvaluationRequest) -> Evalu
     found = _with_earlier_results(run, found, request)
     if model.config.fingerprint != prepared.fingerprint:
         found = parts.noted(found, "The run was trained on other images than those of this evaluation")
+    elif not model.config.domains and tuple(found.counts["train"].values()) != model.config.class_counts:
+        found = parts.noted(found, "These images are now split in another way: the run may have seen held-out ones")
     if warning := data.caution(prepared.source, model.config.domains or model.config.classes):
         found = parts.noted(found, warning[:1].upper() + warning[1:])
     if doubt := patients.doubt_in(prepared.warnings):

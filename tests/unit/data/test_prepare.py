@@ -238,7 +238,9 @@ def test_one_picture_in_two_classes_is_reported(tmp_path: Path) -> None:
 def test_one_patient_only_holds_nothing_out_and_says_so(tmp_path: Path) -> None:
     fill(tmp_path / "set", [f"a/person1_virus_{n}.png" for n in range(5)])
     prepared = ready(tmp_path / "set", tmp_path / "cache")
-    assert set(prepared.splits) == {"train"} and "one patient, person1" in prepared.warnings[0]
+    assert (
+        set(prepared.splits) == {"train"} and "one patient, so nothing can be held out: person1" in prepared.warnings[0]
+    )
 
 
 def test_open_without_anything(tmp_path: Path) -> None:
