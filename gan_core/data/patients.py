@@ -17,7 +17,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from statistics import median
 
 from gan_core.data.layout import SPLIT_NAMES
@@ -32,7 +32,9 @@ MAY_SHARE = "pictures of one person may stand in train and test"
 STATED = "the source"  # who states `Entry.patient`, unless the source has an attribute `patients_from`
 
 # A folder that belongs to one person: a word and a number, as in p001, Patient_12 or sub-control01.
-_SURE = re.compile(r"(?:patient|person|subject|subj|participant|volunteer)[-_ ]?\w*\d\w*|sub-\w+", re.IGNORECASE)
+_SURE = re.compile(
+    r"\w*(?:patient|person|subject|subj|participant|volunteer)[-_ ]?\(?\w*\d\w*\)?|sub-\w+", re.IGNORECASE
+)
 _LIKELY = re.compile(r"(?:p|pt|pat|sub|case|id)[-_ ]?\d+(?:[-_ ]?[a-z])?", re.IGNORECASE)
 # Folders that are numbered too, and hold pictures of many people.
 _OTHER = re.compile(
@@ -41,8 +43,8 @@ _OTHER = re.compile(
     re.IGNORECASE,
 )
 _IDENTIFIERS = 10  # folders at least, where only the likeness of their names says that they are patients
-_CLASSES = 20  # classes at least, where only the likeness of their names says that they are patients
-_FEW = 20  # images of a patient at most, in the middle of the data set, where the classes are numbers
+# Classes at least, and images of the middle one at most, that are taken for patients: with names of one form, and any.
+_NUMBERED, _NAMED = (20, 20), (50, 5)
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ class Scheme:
 
     example: str  # for people
     pattern: re.Pattern[str]  # with one group
+    letters: str  # lower case, in every name that the pattern finds: most names are told from others by them alone
     in_path: bool = False  # searched in the whole path; else in the file's name
     # A number without a word for a person: other programs write the same for a series of pictures.
     bare: bool = False
@@ -58,29 +61,37 @@ class Scheme:
     least: float = 0.0
 
 
-def _scheme(example: str, pattern: str, *, in_path: bool = False, bare: bool = False, least: float = 0.0) -> Scheme:
-    return Scheme(example, re.compile(pattern, re.IGNORECASE), in_path, bare, least)
+def _scheme(
+    example: str, letters: str, pattern: str, *, in_path: bool = False, bare: bool = False, least: float = 0.0
+) -> Scheme:
+    return Scheme(example, re.compile(pattern, re.IGNORECASE), letters, in_path, bare, least)
 
 
 _START = r"(?:^|[^A-Za-z0-9])"
 _SCHEMES = (
     # Kermany's pneumonia images: person12_bacteria_47.jpeg and person12_virus_3.jpeg are one child.
-    _scheme("person12_...", rf"{_START}(person\d+)"),
+    _scheme("person12_...", "person", rf"{_START}(person\d+)"),
     # NORMAL2-IM-0115-0001.jpeg and IM-0115-0001.jpeg may be one, so they are kept together. OsiriX exports the pictures
     # of one person under such names too, with the number of the series: there, most images share their number.
-    _scheme("IM-0115-...", rf"{_START}(IM-\d+)", bare=True, least=0.5),
-    _scheme("00000001_000", r"(?:^|[^0-9])(000[0-3]\d{4})_\d{3}(?!\d)", bare=True),  # NIH ChestX-ray14
-    _scheme("patient00001/study1", r"(?:^|/)(patient\d+)/study\d+(?:/|$)", in_path=True),  # CheXpert
-    _scheme("p10000032/s50414267", r"(?:^|/)(p1\d{7})/s5\d{7}(?:[/.]|$)", in_path=True),  # MIMIC-CXR
-    _scheme("sub-01", r"(?:^|[/_])(sub-[A-Za-z0-9]+)(?=[/_.]|$)", in_path=True),  # BIDS
-    _scheme("IXI002-...", rf"{_START}(IXI\d{{3}})(?=-)"),
+    _scheme("IM-0115-...", "im-", rf"{_START}(IM-\d+)", bare=True, least=0.5),
+    _scheme("00000001_000", "000", r"(?:^|[^0-9])(000[0-3]\d{4})_\d{3}(?!\d)", bare=True),  # NIH ChestX-ray14
+    _scheme("patient00001/study1", "/study", r"(?:^|/)(patient\d+)/study\d+(?:/|$)", in_path=True),  # CheXpert
+    _scheme("p10000032/s50414267", "/s5", r"(?:^|/)(p1\d{7})/s5\d{7}(?:[/.]|$)", in_path=True),  # MIMIC-CXR
+    _scheme("sub-01", "sub-", r"(?:^|[/_])(sub-[A-Za-z0-9]+)(?=[/_.]|$)", in_path=True),  # BIDS
+    _scheme("IXI002-...", "ixi", rf"{_START}(IXI\d{{3}})(?=-)"),
     # The last number of BraTS-GLI-00000-000 is the visit, not the person.
-    _scheme("BraTS-GLI-00000-...", rf"{_START}(BraTS-[A-Z]+-\d{{5}})(?!\d)", in_path=True),
-    _scheme("BraTS2021_00000", rf"{_START}(BraTS20\d\d_\d{{5}})(?!\d)", in_path=True),
-    _scheme("BraTS20_Training_001", rf"{_START}(BraTS20_(?:Training|Validation|Test)\w*?_\d{{3}})(?!\d)", in_path=True),
-    _scheme("Brats18_CBICA_AAB_1", rf"{_START}(Brats1[789]_[A-Z0-9]+_[A-Z0-9]+)(?=_\d)", in_path=True),
-    _scheme("137covid_patient1_...", rf"{_START}((?:\d*covid\d*|\d*normal\d*)_patient\d+)"),  # COVID-CTset
-    _scheme("patient12", rf"{_START}((?:patient|subject)[-_ ]?\d+)"),
+    _scheme("BraTS-GLI-00000-...", "brats-", rf"{_START}(BraTS-[A-Z]+-\d{{5}})(?!\d)", in_path=True),
+    _scheme("BraTS2021_00000", "brats20", rf"{_START}(BraTS20\d\d_\d{{5}})(?!\d)", in_path=True),
+    _scheme(
+        "BraTS20_Training_001",
+        "brats20_",
+        rf"{_START}(BraTS20_(?:Training|Validation|Test)\w*?_\d{{3}})(?!\d)",
+        in_path=True,
+    ),
+    _scheme("Brats18_CBICA_AAB_1", "brats1", rf"{_START}(Brats1[789]_[A-Z0-9]+_[A-Z0-9]+)(?=_\d)", in_path=True),
+    _scheme("137covid_patient1_...", "_patient", rf"{_START}((?:\d*covid\d*|\d*normal\d*)_patient\d+)"),  # COVID-CTset
+    _scheme("patient12", "patient", rf"{_START}(patient[-_ ]?\d+)"),
+    _scheme("subject12", "subject", rf"{_START}(subject[-_ ]?\d+)"),
 )
 
 
@@ -172,21 +183,34 @@ def in_path(name: str, pattern: re.Pattern[str]) -> str | None:
     A pattern that finds nothing in the path is searched in the file's name alone, so that ^ may stand for the start of
     either.
     """
-    match = pattern.search(name) or pattern.search(PurePosixPath(name).name)
+    match = pattern.search(name) or pattern.search(_file(name))
     return (match.group(1) if match else None) or None
+
+
+def _file(name: str) -> str:
+    return name.rpartition("/")[2]
+
+
+def _stem(name: str) -> str:
+    """Return a file's name without folders and suffix; a path object would take seconds for a large data set."""
+    file = _file(name)
+    dot = file.rfind(".")
+    return file[:dot] if 0 < dot < len(file) - 1 else file
 
 
 def _own_names(entries: list[Entry]) -> list[str]:
     """Return the names of the files without suffix; the whole paths where all files have one name."""
-    stems = [PurePosixPath(entry.name).stem for entry in entries]
+    stems = [_stem(entry.name) for entry in entries]
     return stems if len(set(stems)) > 1 else [entry.name for entry in entries]
 
 
 def _by_header(entries: list[Entry], headers: list[str]) -> tuple[_Found, str]:
     """Return PatientID, where it tells people apart: an anonymised data set has one for all, or for each class."""
     found: _Found = [header or None for header in headers]
+    if not any(found):
+        return found, ""
     # Some data sets put the name of the file there, which differs for two pictures of a person.
-    if all(header in (None, PurePosixPath(entry.name).stem) for entry, header in zip(entries, found, strict=True)):
+    if all(header in (None, _stem(entry.name)) for entry, header in zip(entries, found, strict=True)):
         found = [None] * len(found)
     if len(set(filter(None, found))) < 2:
         found = [None] * len(found)
@@ -199,10 +223,14 @@ def _by_names(entries: list[Entry], _: list[str]) -> tuple[_Found, str]:
     """Return what well-known names tell, if they do so for at least half of the images of a class."""
     found: _Found = [None] * len(entries)
     by: list[Scheme | None] = [None] * len(entries)
+    lower = [entry.name.lower() for entry in entries]
     for scheme in _SCHEMES:
         matches: _Found = [
-            None if known else _match(entry.name, scheme) for entry, known in zip(entries, found, strict=True)
+            _match(entry.name, scheme) if known is None and scheme.letters in name else None
+            for entry, name, known in zip(entries, lower, found, strict=True)
         ]
+        if not any(matches):
+            continue
         if scheme.bare:
             matches = _of_persons(entries, matches, scheme)
         for index, patient in enumerate(matches):
@@ -223,7 +251,7 @@ def _of_persons(entries: list[Entry], found: _Found, scheme: Scheme) -> _Found:
         return [None] * len(found)
     if scheme.least:
         # Where every folder numbers its files anew, the numbers belong to the folder.
-        again = Counter((entry.label, entry.split, PurePosixPath(entry.name).name) for entry in matched)
+        again = Counter((entry.label, entry.split, _file(entry.name)) for entry in matched)
         if sum(count for count in again.values() if count > 1) > 0.1 * len(matched):
             return [None] * len(found)
     of_class = _class_patients(entries, found)
@@ -231,7 +259,7 @@ def _of_persons(entries: list[Entry], found: _Found, scheme: Scheme) -> _Found:
 
 
 def _match(name: str, scheme: Scheme) -> str | None:
-    match = scheme.pattern.search(name if scheme.in_path else PurePosixPath(name).name)
+    match = scheme.pattern.search(name if scheme.in_path else _file(name))
     return match.group(1) if match else None
 
 
@@ -244,7 +272,7 @@ def _by_folders(entries: list[Entry], _: list[str]) -> tuple[_Found, str]:
         sizes = Counter(filter(None, found))
         if 2 * sizes.total() < len(entries) or _only_classes(entries, found):
             continue
-        if _are_patients({PurePosixPath(folder).name for folder in sizes}, list(sizes.values())):
+        if _are_patients({_file(folder) for folder in sizes}, list(sizes.values())):
             return found, "one folder per patient"
     return [None] * len(entries), ""
 
@@ -272,8 +300,7 @@ def _form(name: str) -> str:
 def _below_classes(entries: list[Entry]) -> list[tuple[str, ...]]:
     """Return the folders of each image below its class folder, without those of the splits."""
     folders = [
-        tuple(part for part in PurePosixPath(entry.name).parts[:-1] if part.lower() not in SPLIT_NAMES)
-        for entry in entries
+        tuple(part for part in entry.name.split("/")[:-1] if part.lower() not in SPLIT_NAMES) for entry in entries
     ]
     by_class: dict[str, list[tuple[str, ...]]] = defaultdict(list)
     for entry, parts in zip(entries, folders, strict=True):
@@ -323,7 +350,7 @@ def refuse_patients_as_classes(entries: Sequence[Entry], source: str) -> None:
         UserError: the classes are named like patients, or are many numbers of one form with few images each.
     """
     sizes = Counter(entry.label for entry in entries)
-    in_folders = all(entry.label in PurePosixPath(entry.name).parts[:-1] for entry in entries)
+    in_folders = all(entry.label in entry.name.split("/")[:-1] for entry in entries)
     if not in_folders or not _classes_are_patients(sizes):
         return
     alone = f"; or write 'classes:chest={source}' to train on all of them as one class" if Path(source).is_dir() else ""
@@ -342,7 +369,10 @@ def _classes_are_patients(sizes: Counter[str]) -> bool:
         return True
     if len(names) >= 5 and sure + likely >= 0.9 * len(names):
         return True
-    return len(names) >= _CLASSES and _are_identifiers(names) and median(sizes.values()) <= _FEW
+    middle = median(sizes.values())
+    if len(names) >= _NUMBERED[0] and middle <= _NUMBERED[1] and _are_identifiers(names):
+        return True
+    return len(names) >= _NAMED[0] and middle <= _NAMED[1]
 
 
 def _is_known(name: str) -> bool:

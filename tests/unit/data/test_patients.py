@@ -255,6 +255,7 @@ def test_each_data_set_has_its_own_rule() -> None:
         [f"BraTS20_Training_{n:03}" for n in range(3)],
         [f"{n:06}" for n in range(30)],
         [f"LIDC-IDRI-{n:04}" for n in range(30)],
+        sorted({f"{first}_{last}" for first in "abcdefgh" for last in "stuvwxyz"}),
     ],
 )
 def test_patients_as_classes_are_refused(labels: list[str]) -> None:
