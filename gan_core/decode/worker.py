@@ -24,7 +24,8 @@ import numpy as np
 from PIL import Image
 
 from gan_core.decode import image_files
-from gan_core.errors import UserError
+from gan_core.decode.unscaled import SAMPLE
+from gan_core.errors import UserError, printable
 
 SECONDS = 8.0  # per image; with all other steps, an upload gets its answer within ten seconds
 MEMORY = 1024**3  # bytes of address space of the process, on systems that support the limit
@@ -32,6 +33,8 @@ LONGEST = 4096  # pixels per side of a result; larger images are shrunk
 WHOLE = image_files.MAX_PIXELS // image_files.MIN_SIDE  # the longest side possible: nothing is shrunk
 IDLE = 30.0  # seconds without use after which the shared process ends
 TOO_MUCH = "needs more memory than one image may use"
+_MOST_VALUES = 3 * SAMPLE**2  # of a sample
+_LONGEST_KIND = 60  # characters
 _LINE = 65_536  # largest length of an answer's JSON line
 
 
@@ -70,11 +73,13 @@ class DecodeWorker:
         longest: int = LONGEST,
         channels: int | None = None,
         seconds: float | None = None,
+        scale: image_files.Scale | None = None,
     ) -> np.ndarray:
         """Decode one image from the bytes of its file, see `image_files.decode`.
 
         longest: largest side in pixels; larger images are shrunk, with their aspect ratio. channels: 1, 3, or None for
-        1 if all colours are grey and 3 otherwise. seconds: time limit, by default the worker's.
+        1 if all colours are grey and 3 otherwise. seconds: time limit, by default the worker's. scale: the scale of the
+        run that the image is for, `RunConfig.scale`.
 
         Returns:
             float32 (H, W, C) in [0, 1].
@@ -82,10 +87,24 @@ class DecodeWorker:
         Raises:
             UserError: the image is invalid, needed too much time or memory, or crashed the process.
         """
+        request = {"name": name, "longest": longest, "channels": channels, "scale": scale}
+        return self._answer(request, data, seconds or self.seconds)[0]
+
+    def sample(self, data: bytes, name: str, seconds: float | None = None) -> image_files.Sample:
+        """Return what one image tells of its data set's scale, see `image_files.sample`.
+
+        Raises:
+            UserError: as `decode`.
+        """
+        values, kind = self._answer({"name": name, "longest": _MOST_VALUES}, data, seconds or self.seconds)
+        return image_files.Sample(kind, values.ravel())
+
+    def _answer(self, request: dict[str, Any], data: bytes, seconds: float) -> tuple[np.ndarray, str]:
+        """Send a request to the process; return the array of its answer, and its text."""
+        name = request["name"]
         if len(data) > image_files.MAX_BYTES:
             raise UserError(f"{name}: larger than the limit of {image_files.MAX_BYTES // 1024**2} MB")
-        seconds = seconds or self.seconds
-        request = {"name": name, "longest": longest, "channels": channels, "bytes": len(data), "seconds": seconds}
+        request |= {"bytes": len(data), "seconds": seconds}
         with self._lock:
             process = self._running()
             late = threading.Event()
@@ -158,8 +177,8 @@ def _stop(process: "subprocess.Popen[bytes]", late: threading.Event) -> None:
     process.kill()
 
 
-def _ask(process: "subprocess.Popen[bytes]", request: dict[str, Any], data: bytes) -> np.ndarray | str:
-    """Send an image to the process; return the decoded image, or the error message.
+def _ask(process: "subprocess.Popen[bytes]", request: dict[str, Any], data: bytes) -> tuple[np.ndarray, str] | str:
+    """Send an image to the process; return the decoded image or its sample, and its kind; or the error message.
 
     Raises:
         OSError, ValueError, KeyError, TypeError: the process crashed, or its answer is invalid: a malicious file may
@@ -173,13 +192,14 @@ def _ask(process: "subprocess.Popen[bytes]", request: dict[str, Any], data: byte
     if "error" in answer:
         return " ".join(str(answer["error"]).split())
     height, width, channels = (int(side) for side in answer["shape"])
-    sides = 0 < height <= request["longest"] and 0 < width <= request["longest"]
+    least = 1 if "channels" in request else 0  # a sample may be empty
+    sides = least <= height <= request["longest"] and least <= width <= request["longest"]
     if not (sides and height * width <= image_files.MAX_PIXELS and channels in (1, 3)):
         raise ValueError
     picture = np.empty((height, width, channels), np.float32)
-    if process.stdout.readinto(picture.data) != picture.nbytes:
+    if picture.nbytes and process.stdout.readinto(picture.data) != picture.nbytes:
         raise ValueError
-    return picture
+    return picture, printable(str(answer.get("kind", "")), _LONGEST_KIND)
 
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
@@ -190,22 +210,28 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
         set_alarm(math.ceil(request["seconds"]) + 1)
         name, picture = request["name"], None
         try:
-            picture = _read(data, name, request["longest"], request["channels"])
-            answer: dict[str, Any] = {"shape": picture.shape}
+            kind, picture = _read(data, request)
+            answer: dict[str, Any] = {"shape": picture.shape, "kind": kind}
         except UserError as error:
             answer = {"error": str(error)}
         except MemoryError:
             answer = {"error": f"{name}: {TOO_MUCH}"}
         answers.write(json.dumps(answer).encode() + b"\n")
         if picture is not None:
-            answers.write(picture.data)
+            answers.write(picture.tobytes() if not picture.size else picture.data)
         answers.flush()
         set_alarm(0)
 
 
-def _read(data: bytes, name: str, longest: int, channels: int | None) -> np.ndarray:
-    picture = image_files.decode(data, channels=channels, name=name)
-    return _shrink(picture if channels else _drop_equal_channels(picture), longest, name)
+def _read(data: bytes, request: dict[str, Any]) -> tuple[str, np.ndarray]:
+    """Return the kind and the values (1, n, 1) of a sample, or an empty text and the decoded image (H, W, C)."""
+    name = request["name"]
+    if "channels" not in request:
+        kind, values = image_files.sample(data, name)
+        return kind, values[None, :, None]
+    channels, scale = request["channels"], request["scale"]
+    picture = image_files.decode(data, channels=channels, name=name, scale=tuple(scale) if scale else None)
+    return "", _shrink(picture if channels else _drop_equal_channels(picture), request["longest"], name)
 
 
 def set_alarm(seconds: int) -> None:
