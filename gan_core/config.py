@@ -27,6 +27,7 @@ RENAMED = {"average": "ema_decay", "most": "max_width"}
 # Suffix of the baseline presets in format 1 and today; the old one has nothing to do with random seeds.
 OLD_BASELINE, BASELINE = "_seed", "_baseline"
 
+SCALE_RULE = 1  # version of the rule that finds and applies the scale of images beyond 8 bits
 IMAGE_SIZES = (32, 64, 128, 256)  # pixels per side that the networks support
 
 _LARGEST = 4096  # pixels per side
@@ -50,6 +51,7 @@ class DataSummary:
     skipped: int  # images that could not be read
     warnings: tuple[str, ...]
     scale: tuple[float, float] | None = None  # stored values that became black and white, of images beyond 8 bits
+    scale_rule: int = SCALE_RULE  # version of the rule behind `scale`
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,14 @@ class RunConfig:
     data: DataSummary | None = None  # None in a run of an older GANray
     traits: FamilyTraits | None = None  # the family's declared properties; None in a run of format 1
     format: int = FORMAT
+
+    @property
+    def scale(self) -> tuple[float, float] | None:
+        """The values that become black and white in images which do not say so themselves; see `decode.image_files`.
+
+        None scales each image by its own values: in runs of 8-bit images and in those of an older GANray.
+        """
+        return self.data.scale if self.data else None
 
     @property
     def settings_on(self) -> dict[str, Any]:
@@ -242,6 +252,8 @@ def _problem_of_data(summary: DataSummary) -> str:
         or max(map(len, (summary.patients_from, *summary.warnings))) > _LONGEST_DIAGRAM
     ):
         return "'data' holds too many or too long warnings"
+    if summary.scale and not 1 <= summary.scale_rule <= SCALE_RULE:
+        return f"its greys were scaled by rule {summary.scale_rule}, which this GANray does not know"
     if summary.scale and not (len(summary.scale) == 2 and -math.inf < summary.scale[0] < summary.scale[1] < math.inf):
         return f"'scale' is {_short(summary.scale)}, not a range of two numbers"
     return ""

@@ -1,6 +1,7 @@
 """The command prepare: decode, split and cache a data source."""
 
 import argparse
+import math
 from pathlib import Path
 
 from gan_core.cli import arguments
@@ -13,6 +14,14 @@ def register(found: arguments.Commands) -> None:
     command.add_argument("source", metavar="SOURCE", help=SOURCE_HELP)
     command.add_argument("dest", metavar="DEST", type=Path, nargs="?", help="with --folders: output folder")
     add_arguments(command, "image_size", "channels", "fit", "patient_pattern", image_size=64)
+    command.add_argument(
+        "--scale",
+        type=_scale,
+        default="measured",
+        metavar="LOW,HIGH",
+        help="stored values that become black and white in images of more than 8 bits without a window, or `own` to "
+        "scale each image by its own values (default: one scale, from a sample of the images)",
+    )
     command.add_argument("--folders", action="store_true", help="write train/ val/ test/ class folders of PNGs to DEST")
 
 
@@ -27,8 +36,23 @@ def prepare(options: argparse.Namespace) -> None:
         channels=options.channels,
         fit=options.fit,
         patient_pattern=options.patient_pattern,
+        scale=options.scale,
     )
     print(data.describe(prepared))
     if options.folders:
         data.export_folders(prepared, options.dest)
         print(f"written to {options.dest}")
+
+
+def _scale(text: str) -> tuple[float, float] | None:
+    """Return the scale that `--scale` names, None for `own`."""
+    if text == "own":
+        return None
+    low, comma, high = text.partition(",")
+    try:
+        found = float(low), float(high)
+    except ValueError:
+        found = (math.nan, math.nan)
+    if not (comma and -math.inf < found[0] < found[1] < math.inf):
+        raise argparse.ArgumentTypeError(f"'{text}': write two numbers, the smaller one first, as in 0,4095, or own")
+    return found

@@ -15,6 +15,7 @@
     skipped       [file, reason] for each image that could not be read
     warnings      one line each, for the user
     scale         [low, high]: stored values that became black and white, where images have more than 8 bits; or null
+    scale_rule    version of the rule behind the scale
 """
 
 import json
@@ -25,7 +26,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gan_core.config import DataSummary
+from gan_core.config import SCALE_RULE, DataSummary
 from gan_core.data.layout import SPLITS
 from gan_core.decode.image_files import FITS
 from gan_core.errors import UserError, nearest
@@ -67,6 +68,7 @@ class Prepared:
     warnings: tuple[str, ...]
     patients_from: str = ""
     scale: tuple[float, float] | None = None
+    scale_rule: int = SCALE_RULE
 
     def summary(self) -> DataSummary:
         """Return what a run keeps of its data beside the fingerprint."""
@@ -76,6 +78,7 @@ class Prepared:
             skipped=len(self.skipped),
             warnings=self.warnings,
             scale=self.scale,
+            scale_rule=self.scale_rule,
         )
 
     def indices(self, split: str) -> np.ndarray:
@@ -138,6 +141,9 @@ def describe(prepared: Prepared) -> str:
     ]
     if len(prepared.classes) > 1:
         lines.append("  ".join([f"{'total':<{width}}", *(f"{sum(counts[split].values()):>6}" for split in SPLITS)]))
+    if prepared.scale:
+        low, high = prepared.scale
+        lines.append(f"greys: {low:g} is black and {high:g} is white, in images that do not say so themselves")
     if prepared.skipped:
         lines.append(skipped_line(prepared.skipped, len(prepared.names)))
     return "\n".join(lines + [f"warning: {warning}" for warning in prepared.warnings])
@@ -187,6 +193,7 @@ def open_prepared(folder: Path) -> Prepared:
         warnings=tuple(index["warnings"]),
         patients_from=index["patients_from"],
         scale=tuple(index["scale"]) if index["scale"] else None,
+        scale_rule=index["scale_rule"],
     )
 
 
@@ -210,7 +217,7 @@ def _problem(index: dict) -> str | None:
     """Return what is wrong with the values of an index, or None."""
     texts, numbers = ("source", "fingerprint", "fit", "patients_from"), ("size", "channels")
     lists = ("names", "patients", "splits")
-    known = {"format", *texts, *numbers, *lists, "classes", "labels", "skipped", "warnings", "scale"}
+    known = {"format", *texts, *numbers, *lists, "classes", "labels", "skipped", "warnings", "scale", "scale_rule"}
     if set(index) != known:
         return f"missing or unknown keys: {', '.join(sorted(set(index) ^ known))}"
     if not all(isinstance(index[key], str) for key in texts) or index["fit"] not in FITS:
@@ -234,6 +241,8 @@ def _problem(index: dict) -> str | None:
         return "skipped is not a list of pairs"
     if index["scale"] is not None and not _is_range(index["scale"]):
         return "scale is not a pair of numbers"
+    if index["scale_rule"] != SCALE_RULE:
+        return "scale_rule is of another version"
     return None
 
 
