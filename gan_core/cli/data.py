@@ -3,6 +3,7 @@
 import argparse
 import math
 from pathlib import Path
+from typing import Literal
 
 from gan_core.cli import arguments
 from gan_core.errors import UserError
@@ -44,8 +45,10 @@ def prepare(options: argparse.Namespace) -> None:
         print(f"written to {options.dest}")
 
 
-def _scale(text: str) -> tuple[float, float] | None:
+def _scale(text: str) -> "tuple[float, float] | Literal['measured'] | None":
     """Return the scale that `--scale` names, None for `own`."""
+    if text == "measured":
+        return "measured"
     if text == "own":
         return None
     low, comma, high = text.partition(",")

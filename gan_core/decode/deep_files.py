@@ -19,7 +19,7 @@ from gan_core.errors import UserError
 _BITS, _COMPRESSION, _PHOTOMETRIC, _PLANES, _EXTRA, _FORMAT = 258, 259, 262, 284, 338, 339  # tags of TIFF
 _WHITE_IS_ZERO, _SEPARATE, _SIGNED, _FLOAT, _OPACITY = 0, 2, 2, 3, 2
 _WIDE = {1: "u8", 2: "i8", 3: "f8"}  # kinds of values of 64 bits
-_FORMATS = {1: "integers", 2: "signed integers", 3: "floats", 4: "values of no stated kind", 5: "complex numbers"}
+_FORMATS = {1: "integers", 2: "signed integers", 3: "floats", 5: "complex integers", 6: "complex floats"}
 
 
 def _extend_pillow() -> None:
@@ -104,8 +104,7 @@ def unsupported(data: bytes) -> str:
         return ""
     if compression not in TiffImagePlugin.COMPRESSION_INFO:
         return f"a TIFF of compression {compression}"
-    values = f"{len(bits)} {_FORMATS.get(kind, 'values')} of {max(bits)} bits a pixel"
-    return f"a TIFF with {values}"
+    return f"a TIFF of {len(bits)} x {max(bits)}-bit {_FORMATS.get(kind, 'values')} a pixel" if _BITS in header else ""
 
 
 def _tag(image: ImageFile.ImageFile, number: int, default: tuple) -> tuple:

@@ -23,6 +23,7 @@ from gan_core.decode.reasons import in_words
 from gan_core.decode.unscaled import Unscaled
 from gan_core.errors import UserError
 
+_SENSELESS = "its header and its pixels do not fit together"
 DEFLATED = b"1.2.840.10008.1.2.1.99"
 _PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 # In these, a value means the same whatever the number of bits that the machine stores; a rescale brings its unit.
@@ -62,7 +63,7 @@ def decode(data: bytes, name: str, only_unscaled: bool = False) -> np.ndarray | 
         raise
     # A damaged file can make the decoder raise any error; the user needs only one message.
     except Exception as error:
-        raise UserError(f"{name}: damaged or unusual DICOM{in_words(error)}") from error
+        raise UserError(f"{name}: damaged or unusual DICOM{in_words(error, _SENSELESS)}") from error
 
 
 def _check(dataset: pydicom.Dataset, name: str) -> None:
@@ -79,6 +80,8 @@ def _check(dataset: pydicom.Dataset, name: str) -> None:
             raise UserError(f"{name}: damaged DICOM, {key} is missing")
     check_size(int(dataset.Columns), int(dataset.Rows), name)
     _fill_in(dataset, name)
+    if dataset.PhotometricInterpretation == "PALETTE COLOR" and not dataset.get("RedPaletteColorLookupTableDescriptor"):
+        raise UserError(f"{name}: damaged DICOM, its palette is missing")
     if "TransferSyntaxUID" not in dataset.file_meta:
         implicit = dataset.original_encoding[0]
         dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian

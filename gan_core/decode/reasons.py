@@ -9,13 +9,13 @@ _INSIDES = (TypeError, AttributeError, LookupError, ArithmeticError, AssertionEr
 # Words of Python and of numpy, and of no file.
 _PYTHON = re.compile(
     r"NoneType|\bobjects?\b|\bliteral\b|\bdtype\b|\barrays?\b|\bbytes-like\b|\boperands?\b|\barguments?\b|\battribute\b"
-    r"|\bstr\b|\bint\b|\bfloat\b|\bbuffer\b|\bunpack\b|\btuple\b|\biterable\b|<[\w.]+|\w+Error\b|\w+Exception\b"
+    r"|\bplugins\b|\bstruct\b|\bb['\"]|\bstr\b|\bint\b|\bfloat\b|\bbuffer\b|\bunpack\b|\btuple\b|\biterable\b|<[\w.]+|\w+Error\b|\w+Exception\b"
 )
 
 
-def in_words(error: BaseException) -> str:
-    """Return " (REASON)" if the error's message tells a reader something of the file, else an empty text."""
+def in_words(error: BaseException, otherwise: str = "") -> str:
+    """Return " (REASON)" if the error's message tells a reader something of the file, else `otherwise` in brackets."""
     words = first_line(error)
     if isinstance(error, _INSIDES) or not str(error).strip() or _PYTHON.search(words):
-        return ""
-    return f" ({words})"
+        words = otherwise
+    return f" ({words})" if words else ""
