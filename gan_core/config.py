@@ -51,6 +51,7 @@ class DataSummary:
     skipped: int  # images that could not be read
     warnings: tuple[str, ...]
     scale: tuple[float, float] | None = None  # stored values that became black and white, of images beyond 8 bits
+    float_scale: tuple[float, float] | None = None  # the same of files of floats, if the data has any
     scale_rule: int = SCALE_RULE  # version of the rule behind `scale`
 
 
@@ -88,12 +89,15 @@ class RunConfig:
     format: int = FORMAT
 
     @property
-    def scale(self) -> tuple[float, float] | None:
+    def scale(self) -> tuple[float, ...] | None:
         """The values that become black and white in images which do not say so themselves; see `decode.image_files`.
 
-        None scales each image by its own values: in runs of 8-bit images and in those of an older GANray.
+        Two more numbers are those of files of floats, if the data has any. None scales each image by its own values: in
+        runs of 8-bit images and in those of an older GANray.
         """
-        return self.data.scale if self.data else None
+        if self.data is None or self.data.scale is None:
+            return None
+        return (*self.data.scale, *(self.data.float_scale or ()))
 
     @property
     def settings_on(self) -> dict[str, Any]:
@@ -254,8 +258,9 @@ def _problem_of_data(summary: DataSummary) -> str:
         return "'data' holds too many or too long warnings"
     if summary.scale and not 1 <= summary.scale_rule <= SCALE_RULE:
         return f"its greys were scaled by rule {summary.scale_rule}, which this GANray does not know"
-    if summary.scale and not (len(summary.scale) == 2 and -math.inf < summary.scale[0] < summary.scale[1] < math.inf):
-        return f"'scale' is {_short(summary.scale)}, not a range of two numbers"
+    for scale in filter(None, (summary.scale, summary.float_scale)):
+        if not (len(scale) == 2 and -math.inf < scale[0] < scale[1] < math.inf):
+            return f"'scale' is {_short(scale)}, not a range of two numbers"
     return ""
 
 

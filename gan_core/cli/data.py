@@ -20,8 +20,8 @@ def register(found: arguments.Commands) -> None:
         type=_scale,
         default="measured",
         metavar="LOW,HIGH",
-        help="stored values that become black and white in images of more than 8 bits without a window, or `own` to "
-        "scale each image by its own values (default: one scale, from a sample of the images)",
+        help="stored values that become black and white in images of more than 8 bits without a window, two more "
+        "for files of floats; or `own` to scale each image by its own values (default: one scale, from a sample)",
     )
     command.add_argument("--folders", action="store_true", help="write train/ val/ test/ class folders of PNGs to DEST")
 
@@ -45,17 +45,17 @@ def prepare(options: argparse.Namespace) -> None:
         print(f"written to {options.dest}")
 
 
-def _scale(text: str) -> "tuple[float, float] | Literal['measured'] | None":
+def _scale(text: str) -> "tuple[float, ...] | Literal['measured'] | None":
     """Return the scale that `--scale` names, None for `own`."""
     if text == "measured":
         return "measured"
     if text == "own":
         return None
-    low, comma, high = text.partition(",")
     try:
-        found = float(low), float(high)
+        found = tuple(float(number) for number in text.split(","))
     except ValueError:
-        found = (math.nan, math.nan)
-    if not (comma and -math.inf < found[0] < found[1] < math.inf):
+        found = ()
+    pairs = list(zip(found[::2], found[1::2], strict=False))
+    if len(found) not in (2, 4) or not all(-math.inf < low < high < math.inf for low, high in pairs):
         raise argparse.ArgumentTypeError(f"'{text}': write two numbers, the smaller one first, as in 0,4095, or own")
     return found

@@ -4,8 +4,8 @@ Such images have more than 8 bits, or floats, or are DICOM without a window. One
 value the same grey in every image; the largest value of each image would not, as one hot pixel makes an image dark.
 
 Rule 1 (`config.SCALE_RULE`): of at most `FILES` images, evenly spaced in the order of their names, values at regular
-distances are put together. The smallest `SHARE` of them become black, the largest white. Values that all lie in
-[0, 1] are floats that were scaled before, and stay as they are.
+distances are put together. The smallest `SHARE` of them become black, the largest white. Files of floats have a scale
+of their own, as another program wrote them; floats that all lie in [0, 1] were scaled before, and stay as they are.
 """
 
 from collections import Counter
@@ -15,7 +15,7 @@ import numpy as np
 
 from gan_core.data.decode_pool import sample_some
 from gan_core.data.source import Source
-from gan_core.decode.image_files import Sample, Scale
+from gan_core.decode.image_files import FLOATS, Sample, Scale
 
 FILES = 200
 SHARE = 0.001
@@ -42,20 +42,27 @@ def measure(source: Source) -> Greys:
     found = [(place, sample) for place, sample in samples if sample.values.size]
     if not found:
         return Greys(None)
-    scale = _scale([sample for _, sample in found])
-    if scale is None:
+    floats = [sample.values for _, sample in found if sample.kind == FLOATS]
+    others = [sample.values for _, sample in found if sample.kind != FLOATS]
+    own, other = _unit(floats) or _pair(floats), _pair(others)
+    if not own and not other:
         return Greys(None)
+    scale: Scale = (*(other or own or ()), *(own or ()))
     kinds = Counter(sample.kind or "8 bits, or with a window" for _, sample in samples)
     return Greys(scale, (*_mixed(kinds), *_dark(source, found, scale)))
 
 
-def _scale(samples: list[Sample]) -> Scale | None:
-    values = np.concatenate([sample.values for sample in samples])
+def _unit(images: list[np.ndarray]) -> tuple[float, float] | None:
+    within = all(values.min() >= 0 and values.max() <= 1 for values in images)
+    return (0.0, 1.0) if images and within else None
+
+
+def _pair(images: list[np.ndarray]) -> tuple[float, float] | None:
+    """Return which of the values of all images become black and white; None if all are equal."""
+    values = np.concatenate(images) if images else np.empty(0, np.float32)
     values = np.sort(values[np.isfinite(values)])
     if not values.size:
         return None
-    if values[0] >= 0 and values[-1] <= 1 and all(sample.kind == "floating point" for sample in samples):
-        return 0.0, 1.0
     # Whole steps inwards, never a value between two: a single hot pixel must not reach into the scale.
     cut = min(int(np.ceil(SHARE * values.size)), (values.size - 1) // 2)
     low, high = values[cut], values[values.size - 1 - cut]
@@ -72,13 +79,15 @@ def _mixed(kinds: Counter[str]) -> list[str]:
 
 
 def _dark(source: Source, samples: list[tuple[int, Sample]], scale: Scale) -> list[str]:
-    low, high = scale
-    limit = low + _DARK * (high - low)
-    dark = [place for place, sample in samples if np.quantile(sample.values, _NEAR_WHITE) < limit]
+    dark = []
+    for place, sample in samples:
+        low, high = scale[-2:] if sample.kind == FLOATS else scale[:2]
+        if np.quantile(sample.values, _NEAR_WHITE) < low + _DARK * (high - low):
+            dark.append(place)
     if len(dark) < max(2, 0.05 * len(samples)):
         return []
     return [
         f"{len(dark)} of {len(samples)} images looked at use less than an eighth of the common scale of greys, "
-        f"{low:g} to {high:g}, for example {source.entries[dark[0]].name}: "
+        f"for example {source.entries[dark[0]].name}: "
         "bring all to one bit depth if they come from different machines"
     ]

@@ -81,9 +81,9 @@ def prepare(
     root = files.cache_folder(cache)
     target = root / _stamp(opened, settings, "measured")
     ready = caching.open_cached(target, source)
-    if ready and scale in ("measured", ready.scale):
+    if ready and scale in ("measured", ready.scales):
         return ready
-    greys = Greys(ready.scale) if ready else measure(opened)
+    greys = Greys(ready.scales) if ready else measure(opened)
     if scale != "measured" and scale != greys.scale:
         # The data of a run whose scale is not what this source gives.
         greys = Greys(scale)
@@ -182,7 +182,8 @@ def _index(
         "splits": splits,
         "warnings": warnings,
         "patients_from": "",
-        "scale": greys.scale,
+        "scale": greys.scale[:2] if greys.scale else None,
+        "float_scale": greys.scale[2:] or None if greys.scale else None,
         "scale_rule": SCALE_RULE,
     }
 

@@ -15,6 +15,7 @@
     skipped       [file, reason] for each image that could not be read
     warnings      one line each, for the user
     scale         [low, high]: stored values that became black and white, where images have more than 8 bits; or null
+    float_scale   the same of files of floats, if there are any; or null
     scale_rule    version of the rule behind the scale
 """
 
@@ -68,6 +69,7 @@ class Prepared:
     warnings: tuple[str, ...]
     patients_from: str = ""
     scale: tuple[float, float] | None = None
+    float_scale: tuple[float, float] | None = None
     scale_rule: int = SCALE_RULE
 
     def summary(self) -> DataSummary:
@@ -78,8 +80,14 @@ class Prepared:
             skipped=len(self.skipped),
             warnings=self.warnings,
             scale=self.scale,
+            float_scale=self.float_scale,
             scale_rule=self.scale_rule,
         )
+
+    @property
+    def scales(self) -> tuple[float, ...] | None:
+        """The scale as `prepare` and `RunConfig.scale` have it: with two more numbers where there are floats."""
+        return (*self.scale, *(self.float_scale or ())) if self.scale else None
 
     def indices(self, split: str) -> np.ndarray:
         """Return the indices of the images of one split, int64 (n,), ascending.
@@ -142,8 +150,9 @@ def describe(prepared: Prepared) -> str:
     if len(prepared.classes) > 1:
         lines.append("  ".join([f"{'total':<{width}}", *(f"{sum(counts[split].values()):>6}" for split in SPLITS)]))
     if prepared.scale:
-        low, high = prepared.scale
-        lines.append(f"greys: {low:g} is black and {high:g} is white, in images that do not say so themselves")
+        pairs = dict.fromkeys(filter(None, (prepared.scale, prepared.float_scale)))
+        shown = "; of floats, ".join(f"{low:g} is black and {high:g} is white" for low, high in pairs)
+        lines.append(f"greys of images that do not say so themselves: {shown}")
     if prepared.skipped:
         lines.append(skipped_line(prepared.skipped, len(prepared.names)))
     return "\n".join(lines + [f"warning: {warning}" for warning in prepared.warnings])
@@ -193,6 +202,7 @@ def open_prepared(folder: Path) -> Prepared:
         warnings=tuple(index["warnings"]),
         patients_from=index["patients_from"],
         scale=tuple(index["scale"]) if index["scale"] else None,
+        float_scale=tuple(index["float_scale"]) if index["float_scale"] else None,
         scale_rule=index["scale_rule"],
     )
 
@@ -217,7 +227,19 @@ def _problem(index: dict) -> str | None:
     """Return what is wrong with the values of an index, or None."""
     texts, numbers = ("source", "fingerprint", "fit", "patients_from"), ("size", "channels")
     lists = ("names", "patients", "splits")
-    known = {"format", *texts, *numbers, *lists, "classes", "labels", "skipped", "warnings", "scale", "scale_rule"}
+    known = {
+        "format",
+        *texts,
+        *numbers,
+        *lists,
+        "classes",
+        "labels",
+        "skipped",
+        "warnings",
+        "scale",
+        "float_scale",
+        "scale_rule",
+    }
     if set(index) != known:
         return f"missing or unknown keys: {', '.join(sorted(set(index) ^ known))}"
     if not all(isinstance(index[key], str) for key in texts) or index["fit"] not in FITS:
@@ -239,8 +261,8 @@ def _problem(index: dict) -> str | None:
         isinstance(pair, list) and len(pair) == 2 and all(isinstance(text, str) for text in pair) for pair in pairs
     ):
         return "skipped is not a list of pairs"
-    if index["scale"] is not None and not _is_range(index["scale"]):
-        return "scale is not a pair of numbers"
+    if not all(index[key] is None or _is_range(index[key]) for key in ("scale", "float_scale")):
+        return "scale or float_scale is not a pair of numbers"
     if index["scale_rule"] != SCALE_RULE:
         return "scale_rule is of another version"
     return None

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageFile, ImageOps, TiffImagePlugin
 
-from gan_core.decode.unscaled import Unscaled, usual_share
+from gan_core.decode.unscaled import FLOATS, Unscaled, usual_share
 from gan_core.errors import UserError
 
 _BITS, _COMPRESSION, _PHOTOMETRIC, _PLANES, _EXTRA, _FORMAT = 258, 259, 262, 284, 338, 339  # tags of TIFF
@@ -71,7 +71,7 @@ def read(image: ImageFile.ImageFile, data: bytes, name: str) -> Unscaled:
         raise UserError(f"{name}: its 16-bit colours lie in separate planes: save them pixel by pixel")
     transparent = image.info.get("transparency")
     if _tag(image, _BITS, (16,)) == (64,):
-        values, kind = _wide(image, data), "floating point" if _sample_format(image) == _FLOAT else "64 bits"
+        values, kind = _wide(image, data), FLOATS if _sample_format(image) == _FLOAT else "64 bits"
     elif image.mode in ("RGB", "RGBA"):
         values, kind = _bands(image, data), "16 bits"
     else:
@@ -148,7 +148,7 @@ def _grey(image: ImageFile.ImageFile) -> tuple[np.ndarray, str]:
     bits, kind = max(_tag(image, _BITS, (16,))), _sample_format(image)
     if kind == _FLOAT:
         floats = values.view(values.dtype.str.replace("u", "f")) if bits == 16 else values
-        return floats[..., None], "floating point"
+        return floats[..., None], FLOATS
     if bits == 32 and kind != _SIGNED:
         values = values.view(np.uint32)
     if bits == 8:

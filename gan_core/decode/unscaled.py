@@ -14,7 +14,10 @@ SAMPLE = 128  # values of an image along each side, at most, that take part in f
 _BLOCK = 1 << 20  # values that are scaled at once, to save memory
 _DEPTHS = (8, 10, 12, 14, 16)  # usual bits of a detector
 
-Scale = tuple[float, float]
+# The values that become black and white. Files of floats count in units of their own: where a data set has some, two
+# more numbers are theirs.
+Scale = tuple[float, ...]
+FLOATS = "floating point"  # the kind of files of floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,12 +45,12 @@ class Unscaled:
     def picture(self, scale: Scale | None, name: str) -> np.ndarray:
         """Return float32 (H, W, 1 or 3) in [0, 1].
 
-        scale: the values that become black and white; None takes them from the image's own values.
+        scale: the data set's; None takes black and white from the image's own values.
 
         Raises:
             UserError: no value is finite.
         """
-        low, high = (scale[0] / self.factor, scale[1] / self.factor) if scale else self._own_scale(name)
+        low, high = self._in_own_units(scale) if scale else self._own_scale(name)
         result = np.empty(self.values.shape, np.float32)
         # Up to 16 bits, float32 is exact; beyond, values may differ by less than it resolves.
         small = self.values.dtype.itemsize <= 2 or (not scale and self.by_depth and low == 0 and high <= 65535)
@@ -84,7 +87,16 @@ class Unscaled:
             found = (values[used].ravel() * self.factor).astype(np.float32)
         return found[np.isfinite(found)]
 
-    def _own_scale(self, name: str) -> Scale:
+    def _in_own_units(self, scale: Scale) -> tuple[float, float]:
+        if self.kind != FLOATS:
+            return scale[0] / self.factor, scale[1] / self.factor
+        if len(scale) == 4:
+            return scale[2], scale[3]
+        # The data set has no floats. Those in [0, 1] were scaled before; others are its values in another format.
+        unit = bool(np.all((self.values >= 0) & (self.values <= 1)))
+        return (0.0, 1.0) if unit else (scale[0], scale[1])
+
+    def _own_scale(self, name: str) -> tuple[float, float]:
         values = self.values if self.outside is None else self.values[~self.outside]
         if values.dtype.kind == "f":
             values = values[np.isfinite(values)]

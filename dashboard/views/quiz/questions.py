@@ -266,7 +266,7 @@ def _prepared(
     fit: str,
     pattern: str | None,
     split_seed: int,
-    scale: tuple[float, float] | None,
+    scale: tuple[float, ...] | None,
 ) -> Prepared:
     # A separate process prepares the data: workers started from a page would run the page first.
     command = [sys.executable, "-m", "gan_core", "prepare", "--size", str(size), "--channels", str(channels)]

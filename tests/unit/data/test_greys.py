@@ -75,7 +75,7 @@ def test_the_same_value_is_the_same_grey_in_every_image(tmp_path: Path) -> None:
     assert prepared.scale
     for name, image in zip(prepared.names, prepared.images, strict=True):
         assert np.abs(image.astype(int) - as_prepared(pictures[name], prepared.scale)).max() <= 1
-    assert "greys: " in describe(prepared) and "is white" in describe(prepared)
+    assert "greys of" in describe(prepared) and "is white" in describe(prepared)
     assert prepared.summary().scale == prepared.scale and prepared.summary().scale_rule == 1
 
 
@@ -91,10 +91,30 @@ def test_colour_counts_in_the_same_scale_as_grey(tmp_path: Path) -> None:
 
 def test_floats_that_were_scaled_before_stay_as_they_are(tmp_path: Path) -> None:
     unit = {f"{number}.tif": tiff((0.2 + 0.5 * deep(number) / 4095).astype(np.float32)) for number in range(4)}
-    assert measure(open_source(str(write(tmp_path / "unit", unit)))).scale == (0.0, 1.0)
+    assert measure(open_source(str(write(tmp_path / "unit", unit)))).scale == (0.0, 1.0, 0.0, 1.0)
     wide = {f"{number}.tif": tiff((deep(number) - 1000.0).astype(np.float16)) for number in range(4)}
-    low, high = measure(open_source(str(write(tmp_path / "wide", wide)))).scale or (0, 0)
+    low, high, *_ = measure(open_source(str(write(tmp_path / "wide", wide)))).scale or (0, 0)
     assert -1000 <= low < -990 and 3080 < high <= 3096
+
+
+def test_floats_and_integers_of_one_set_have_a_scale_each(tmp_path: Path) -> None:
+    files: dict[str, np.ndarray | bytes] = {f"a/{number}.png": deep(number) for number in range(4)}
+    files |= {f"b/{number}.tif": tiff((deep(number) / 4095).astype(np.float32)) for number in range(4)}
+    prepared = ready(write(tmp_path / "set", files), tmp_path / "cache")
+    assert prepared.float_scale == (0.0, 1.0) and prepared.scale and prepared.scale[1] > 4080
+    config = replace(CONFIG, data=prepared.summary())
+    assert config.scale == prepared.scales == (*prepared.scale, 0.0, 1.0)
+    for number in range(4):
+        assert np.abs(prepared.images[number].astype(int) - prepared.images[4 + number]).max() <= 2
+    assert ready(tmp_path / "set", tmp_path / "cache", scale=config.scale).folder == prepared.folder
+    assert "; of floats, 0 is black and 1 is white" in describe(prepared)
+
+
+def test_floats_for_a_run_of_integers_are_its_values_or_scaled_before() -> None:
+    values = deep(0).astype(np.float32)
+    expected = decode(tiff(deep(0)), scale=(0.0, 4095.0))
+    for picture in (values, values / 4095):
+        np.testing.assert_allclose(decode(tiff(picture), scale=(0.0, 4095.0)), expected, atol=1e-6)
 
 
 def test_ct_without_a_window_is_scaled_in_its_unit(tmp_path: Path) -> None:
@@ -267,12 +287,12 @@ def test_prepare_takes_a_scale(
     monkeypatch.setenv("GANRAY_CACHE", str(tmp_path / "cache"))
     root = write(tmp_path / "set", {f"{number}.png": deep(number) for number in range(4)})
     assert cli.main(["prepare", str(root), "--size", "16", "--scale=-100,4000"]) == 0
-    assert "greys: -100 is black and 4000 is white" in capsys.readouterr().out
+    assert "do not say so themselves: -100 is black and 4000 is white" in capsys.readouterr().out
     assert cli.main(["prepare", str(root), "--size", "16", "--scale", "own"]) == 0
-    assert "greys: " not in capsys.readouterr().out
+    assert "greys of" not in capsys.readouterr().out
     assert cli.main(["prepare", str(root), "--size", "16"]) == 0
-    assert "greys: " in capsys.readouterr().out
-    for wrong in ("5", "5,5", "a,b", "1,inf", "nan,3"):
+    assert "greys of" in capsys.readouterr().out
+    for wrong in ("5", "5,5", "1,2,3", "a,b", "1,inf", "nan,3"):
         with pytest.raises(SystemExit) as caught:
             cli.main(["prepare", str(root), "--scale", wrong])
         assert caught.value.code == 2
