@@ -54,7 +54,8 @@ def is_deep(image: ImageFile.ImageFile) -> bool:
     """Return whether an opened image, not yet loaded, has values that do not say what is black and what is white."""
     if image.format == "PNG":
         return _raw_mode(image).endswith("16B")
-    if image.format != "TIFF":
+    # Pillow converts inks of 16 bits, and these say what is black and white.
+    if image.format != "TIFF" or image.mode in ("CMYK", "LAB", "YCbCr", "P", "PA", "1"):
         return False
     return max(_tag(image, _BITS, (1,))) > 8 or _sample_format(image) in (_SIGNED, _FLOAT)
 

@@ -145,7 +145,7 @@ def is_dicom_file(path: Path) -> bool:
     try:
         if not path.is_file():
             return False
-        with path.open("rb") as file:
+        with path.open("rb", buffering=0) as file:
             return is_dicom_head(file.read(HEAD))
     except OSError:
         return False

@@ -47,27 +47,29 @@ def png16(values: np.ndarray, extra: bytes = b"") -> bytes:
     return PNG + header + extra + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
-def tiff(values: np.ndarray, order: str = "<", white: int = 1, extra: int | None = None, packed: bool = False) -> bytes:
+def tiff(
+    values: np.ndarray, order: str = "<", kind: int | None = None, extra: int | None = None, packed: bool = False
+) -> bytes:
     """A TIFF of any kind of numbers, (H, W) or (H, W, bands), in either order of bytes.
 
-    white: tag PhotometricInterpretation of grey, 0 if zero is white. extra: tag ExtraSamples. packed: deflated.
+    kind: tag PhotometricInterpretation, 0 if zero is white, 5 for inks. extra: tag ExtraSamples. packed: deflated.
     """
     bands = values.shape[2] if values.ndim == 3 else 1
     pixels = values.astype(values.dtype.newbyteorder(order)).tobytes()
     pixels = zlib.compress(pixels) if packed else pixels
-    kind = {"u": 1, "i": 2, "f": 3, "c": 6}[values.dtype.kind]
+    numbers_are = {"u": 1, "i": 2, "f": 3, "c": 6}[values.dtype.kind]
     tags: dict[int, list[int]] = {
         256: [values.shape[1]],
         257: [values.shape[0]],
         258: [8 * values.dtype.itemsize] * bands,
         259: [8 if packed else 1],
-        262: [2 if bands > 2 else white],
+        262: [kind if kind is not None else 2 if bands > 2 else 1],
         273: [8],
         277: [bands],
         278: [values.shape[0]],
         279: [len(pixels)],
         **({338: [extra]} if extra is not None else {}),
-        339: [kind] * bands,
+        339: [numbers_are] * bands,
     }
     at = 8 + len(pixels) + len(pixels) % 2
     beyond, entries = b"", b""

@@ -249,6 +249,13 @@ def test_the_scale_of_a_run_holds_for_its_data_and_for_uploads(tmp_path: Path) -
     own = ready(root, tmp_path / "cache", scale=None)
     other = ready(root, tmp_path / "cache", scale=(0.0, 8190.0))
     assert len({measured.fingerprint, own.fingerprint, other.fingerprint}) == 3
+    # The fingerprint of an older GANray: nothing of a scale is in it.
+    contents = [
+        (f"{number}.png", "set", None, blake2b((root / f"{number}.png").read_bytes(), digest_size=16).hexdigest())
+        for number in range(4)
+    ]
+    table = {"format": 1, "size": 16, "channels": 1, "fit": "crop", "patient_pattern": None, "split_seed": 0}
+    assert own.fingerprint == blake2b(json.dumps([contents, table]).encode(), digest_size=8).hexdigest()
     assert own.scale is None and other.scale == (0.0, 8190.0)
     assert np.abs(own.images[0].astype(int) - as_prepared(deep(0), (0, 4095))).max() == 0
     assert np.abs(other.images[0].astype(int) - as_prepared(deep(0), (0, 8190))).max() == 0

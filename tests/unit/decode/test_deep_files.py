@@ -31,7 +31,7 @@ def test_every_kind_of_tiff_keeps_its_values(kind: str, order: str, packed: bool
     data = tiff(values, order, packed=packed)
     found = decode(data, scale=(low, high))[..., 0]
     np.testing.assert_allclose(found, expected, atol=1e-4)
-    inverted = decode(tiff(values, order, white=0, packed=packed), scale=(low, high))[..., 0]
+    inverted = decode(tiff(values, order, kind=0, packed=packed), scale=(low, high))[..., 0]
     np.testing.assert_allclose(inverted, 1 - expected, atol=1e-4)
 
 
@@ -107,6 +107,14 @@ def test_values_outside_the_scale_are_black_and_white() -> None:
     values[3, 3] = values[4, 4] = values[5, 5] = 0
     values[5, 5], values[4, 4] = -1, 2000
     np.testing.assert_allclose(found, np.clip(values / 1000, 0, 1), atol=1e-6)
+
+
+def test_inks_of_16_bits_say_what_is_black() -> None:
+    inks = np.zeros((16, 16, 4), np.uint16)
+    inks[:, 8:, 3] = 65535
+    data = tiff(inks, kind=5)
+    assert sample(data, "x") is SCALED
+    np.testing.assert_allclose(decode(data, scale=(0, 10))[..., 0], [[1] * 8 + [0] * 8] * 16, atol=0.01)
 
 
 def test_pil_images_of_more_than_8_bits_keep_their_values() -> None:
