@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from gan_core.decode.image_files import SUFFIXES
+from gan_core.decode.image_files import SUFFIXES, may_be_dicom
 from gan_core.errors import UserError
 
 SPLITS = ("train", "val", "test")
@@ -30,9 +30,16 @@ class LabelledPath:
 
 def is_picture_name(path: str) -> bool:
     """Return whether a path has an image suffix; hidden files and the files that macOS adds to zips do not count."""
-    pure = PurePosixPath(path)
-    hidden = any(part.startswith((".", "__MACOSX")) for part in pure.parts)
-    return pure.suffix.lower() in SUFFIXES and not hidden
+    return PurePosixPath(path).suffix.lower() in SUFFIXES and not _is_hidden(path)
+
+
+def is_unclear_name(path: str) -> bool:
+    """Return whether a path may be that of a DICOM image, which only its first bytes tell."""
+    return may_be_dicom(path) and not _is_hidden(path)
+
+
+def _is_hidden(path: str) -> bool:
+    return any(part.startswith((".", "__MACOSX")) for part in PurePosixPath(path).parts)
 
 
 def arrange(paths: list[str], title: str) -> tuple[list[LabelledPath], list[str]]:

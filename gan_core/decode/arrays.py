@@ -1,4 +1,4 @@
-"""Operations on decoded images, float arrays (H, W, C) in [0, 1]: channels, size, range, and 8-bit quantisation."""
+"""Operations on decoded images, float arrays (H, W, C) in [0, 1]: channels, size, and 8-bit quantisation."""
 
 import numpy as np
 from PIL import Image
@@ -61,19 +61,3 @@ def placed(
 def quantise(picture: np.ndarray) -> np.ndarray:
     """Convert an image (H, W, C) in [0, 1] to uint8 (C, H, W), rounded to the nearest of 256 levels."""
     return np.rint(np.clip(picture, 0.0, 1.0) * 255.0).astype(np.uint8).transpose(2, 0, 1).copy()
-
-
-def stretch(values: np.ndarray, name: str) -> np.ndarray:
-    """Scale values linearly to float32 in [0, 1], from the smallest to the largest; a constant image becomes black.
-
-    NaN and negative infinity become 0, positive infinity becomes 1.
-
-    Raises:
-        UserError: no value is finite.
-    """
-    finite = np.isfinite(values)
-    if not finite.any():
-        raise UserError(f"{name}: the image contains no finite value")
-    low, high = float(values[finite].min()), float(values[finite].max())
-    values = np.nan_to_num(values.astype(np.float64), nan=low, posinf=high, neginf=low)
-    return ((values - low) / (high - low if high > low else 1.0)).astype(np.float32)

@@ -108,6 +108,7 @@ def prepare(run_config: RunConfig, source: str | None) -> Prepared:
         fit=run_config.fit,
         patient_pattern=run_config.patient_pattern,
         split_seed=run_config.split_seed,
+        scale=run_config.scale,
     )
     names = run_config.domains or run_config.classes
     if not set(names) <= set(prepared.classes) and (run_config.domains or len(names) > 1):

@@ -174,7 +174,8 @@ def translate_files(
         for path in progress(list(targets)):
             try:
                 name = str(path)
-                picture = worker.decode(image_files.read(path, name), name, longest=decode_worker.WHOLE)
+                data = image_files.read(path, name)
+                picture = worker.decode(data, name, longest=decode_worker.WHOLE, scale=model.config.scale)
                 verdict = input_check.for_run(picture, model.config)
                 if not verdict.fits and not insist:
                     refused.append(f"{path}: {verdict.reason}; --insist translates it anyway")
@@ -247,7 +248,10 @@ def _walk(given: Path, out: Path) -> list[tuple[Path, Path]]:
         hidden = any(part.startswith((".", "__MACOSX")) for part in inner.parts)
         # Skip the output of an earlier call, if the output folder is inside the input folder.
         is_output = inside and out.resolve() in path.resolve().parents
-        if path.suffix.lower() in image_files.SUFFIXES and path.is_file() and not hidden and not is_output:
+        if hidden or is_output or not path.is_file():
+            continue
+        unclear = image_files.may_be_dicom(path.name)
+        if path.suffix.lower() in image_files.SUFFIXES or (unclear and image_files.is_dicom_file(path)):
             found.append((path, inner))
     if not found:
         raise UserError(f"{given}: no images in this folder ({', '.join(image_files.SUFFIXES)})")

@@ -81,6 +81,7 @@ def resume(run: Run, device: str = "auto") -> Run:
             fit=run_config.fit,
             patient_pattern=run_config.patient_pattern,
             split_seed=run_config.split_seed,
+            scale=run_config.scale,
         )
         if prepared.fingerprint != run_config.fingerprint:
             raise UserError(f"run '{run.name}': {run_config.source} has changed since it began; train a new run")

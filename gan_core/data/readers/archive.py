@@ -7,13 +7,14 @@ The archive is refused if its directory names a path outside it, overlapping mem
 import re
 import stat
 import zipfile
+import zlib
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-from gan_core.data.layout import arrange, check_class_names, is_picture_name
+from gan_core.data.layout import arrange, check_class_names, is_picture_name, is_unclear_name
 from gan_core.data.source import Entry
-from gan_core.decode.image_files import MAX_BYTES
+from gan_core.decode.image_files import HEAD, MAX_BYTES, is_dicom_head
 from gan_core.errors import UserError
 
 MAX_MEMBERS = 1_000_000
@@ -72,15 +73,17 @@ def open_archive(path: Path) -> ZipSource:
     try:
         with zipfile.ZipFile(path) as opened:
             infos = opened.infolist()
+            _check(path, infos)
+            pictures = [info for info in infos if _is_picture(opened, info)]
+    except UserError:
+        raise
     # A damaged directory may raise any of these.
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError) as error:
         raise UserError(f"the zip '{path.name}' cannot be opened: {error}") from error
-    _check(path, infos)
     members: dict[str, zipfile.ZipInfo] = {}
-    for info in infos:
+    for info in pictures:
+        _check_picture(f"the zip '{path.name}'", info)
         name = _plain(info.filename)
-        if info.is_dir() or not is_picture_name(name):
-            continue
         if name in members:
             raise UserError(f"the zip '{path.name}' has two members named '{name}': pack it again")
         members[name] = info
@@ -94,6 +97,22 @@ def open_archive(path: Path) -> ZipSource:
     )
     names = tuple(members[place.path].filename for place in places)
     return ZipSource(path, entries, names, tuple(warnings))
+
+
+def _is_picture(opened: zipfile.ZipFile, info: zipfile.ZipInfo) -> bool:
+    """Return whether a member is an image, by its name or, where that says nothing, as DICOM by its first bytes."""
+    name = _plain(info.filename)
+    if info.is_dir():
+        return False
+    if is_picture_name(name):
+        return True
+    if not is_unclear_name(name) or info.compress_type not in PACKINGS:
+        return False
+    try:
+        with opened.open(info) as member:
+            return is_dicom_head(member.read(HEAD))
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError):
+        return False
 
 
 def _plain(name: str) -> str:
@@ -123,8 +142,9 @@ def _check_member(title: str, info: zipfile.ZipInfo) -> None:
         raise UserError(f"{title} is refused: its member '{info.filename}' is a link")
     if info.flag_bits & 0x1:
         raise UserError(f"{title} is encrypted: unpack it and give the folder")
-    if not is_picture_name(_plain(info.filename)):
-        return
+
+
+def _check_picture(title: str, info: zipfile.ZipInfo) -> None:
     if info.compress_type not in PACKINGS:
         raise UserError(f"{title}: '{info.filename}' is packed in an unusual way: pack it again with deflate")
     if info.file_size > MAX_BYTES:

@@ -4,9 +4,9 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gan_core.data.layout import arrange, check_class_names, is_picture_name
+from gan_core.data.layout import arrange, check_class_names, is_picture_name, is_unclear_name
 from gan_core.data.source import Entry
-from gan_core.decode.image_files import MAX_BYTES
+from gan_core.decode.image_files import MAX_BYTES, is_dicom_file
 from gan_core.errors import UserError
 
 
@@ -68,7 +68,7 @@ def list_pictures(root: Path) -> dict[str, str]:
         for file in files:
             path = Path(folder) / file
             name = path.relative_to(root).as_posix()
-            if is_picture_name(name):
+            if is_picture_name(name) or (is_unclear_name(name) and is_dicom_file(path)):
                 stamps[name] = stamp(path)
     return stamps
 
