@@ -6,6 +6,7 @@ from typing import Protocol
 import numpy as np
 
 COMBINED = "classes:"  # prefix of a source that combines several folders
+TABLE = "table:"  # prefix of a source whose labels stand in a table
 
 
 @dataclass(frozen=True)
