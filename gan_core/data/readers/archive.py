@@ -33,6 +33,7 @@ class ZipSource:
     entries: tuple[Entry, ...]
     members: tuple[str, ...]  # the member names in the zip, one for each entry
     warnings: tuple[str, ...]
+    patients_from: str = ""  # who states the patients of the entries, for people
 
     @property
     def identity(self) -> str:

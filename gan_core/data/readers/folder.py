@@ -17,6 +17,7 @@ class FolderSource:
     root: Path
     entries: tuple[Entry, ...]
     warnings: tuple[str, ...]
+    patients_from: str = ""  # who states the patients of the entries, for people
 
     @property
     def identity(self) -> str:

@@ -146,14 +146,14 @@ def _opened(shelf: TableShelf, known: Known, options: Options, text: str) -> Fol
     base = shelf.pictures()
     names = [entry.name for entry in base.entries]
     pictures = PictureNames(names, shelf.folder, shelf.prefix, known.files[0])
-    found, warnings = label_pictures(known, options, pictures, text)
+    found = label_pictures(known, options, pictures, text)
     entries = tuple(
-        replace(base.entries[one.index], label=one.label, split=one.split, patient=one.patient) for one in found
+        replace(base.entries[one.index], label=one.label, split=one.split, patient=one.patient)
+        for one in found.pictures
     )
     if isinstance(base, ZipSource):
-        members = tuple(base.members[one.index] for one in found)
-        return replace(base, entries=entries, members=members, warnings=warnings)
-    return replace(base, entries=entries, warnings=warnings)
+        base = replace(base, members=tuple(base.members[one.index] for one in found.pictures))
+    return replace(base, entries=entries, warnings=found.warnings, patients_from=found.patients_from)
 
 
 def _unknown(shelf: TableShelf, name: str, place: Path) -> str:

@@ -35,10 +35,17 @@ class Labelled:
     patient: str | None
 
 
-def label_pictures(
-    known: Known, options: Options, pictures: PictureNames, text: str
-) -> tuple[list[Labelled], tuple[str, ...]]:
-    """Return the pictures that get one class from a table, in their order, and warnings about all others.
+@dataclass(frozen=True)
+class Labelling:
+    """The pictures that get one class from a table, in their order."""
+
+    pictures: list[Labelled]
+    patients_from: str  # who states the patients, for people
+    warnings: tuple[str, ...]  # about all that is left out
+
+
+def label_pictures(known: Known, options: Options, pictures: PictureNames, text: str) -> Labelling:
+    """Return what a table says of pictures.
 
     Args:
         known: the table and what its columns mean.
@@ -75,7 +82,10 @@ def label_pictures(
         *patient_lines,
         *_kind_lines(rows.pictures, kept, meaning, {column for column, _ in where}),
     )
-    return found, warnings
+    # A name in parentheses is of no column, but found in the names of the files.
+    by_name = meaning.patient.startswith("(") or not meaning.patient
+    patients_from = f"the names in {title}" if by_name else f"the column '{meaning.patient}' of {title}"
+    return Labelling(found, patients_from, warnings)
 
 
 @dataclass

@@ -226,8 +226,8 @@ def test_a_table_that_nobody_was_told_about(tmp_path: Path) -> None:
     (tmp_path / "labels.csv").write_text("no,image,sex\n1,1.png,F\n")
     (line,) = open_source(str(tmp_path)).warnings
     assert line == (
-        f"labels.csv may hold labels and patients, and is not used: 'table:{tmp_path}/labels.csv?file=image&label=COLUMN' "
-        "uses it; its columns are no, image, sex"
+        f"labels.csv may hold labels and patients, and is not used: 'table:{tmp_path}/labels.csv?file=image&label="
+        "COLUMN' uses it; its columns are no, image, sex"
     )
     (tmp_path / "labels.csv").write_text("age,sex\n41,F\n")
     (line,) = open_source(str(tmp_path)).warnings
