@@ -21,8 +21,8 @@ from typing import Any, Literal, Self, Union, get_args, get_origin, get_type_hin
 
 SOURCE_HELP = (
     "a folder with one sub-folder per class, a zip of one, hf:owner/name, phantom:cxr, phantom:mri or "
-    "phantom:colour, 'classes:NAME=FOLDER;NAME=FOLDER' for classes from several folders, or a table of labels: its path "
-    "or 'table:FILE?file=COLUMN&label=COLUMN'"
+    "phantom:colour, 'classes:NAME=FOLDER;NAME=FOLDER' for classes from several folders, or a table of labels: its "
+    "path or 'table:FILE?file=COLUMN&label=COLUMN'"
 )
 
 Needs = Literal["", "translate", "pairs"]
@@ -112,7 +112,7 @@ class RunOptions:
     )
     patient_pattern: str | None = option(
         None,
-        "regular expression with one group that finds the patient in a file's name",
+        "regular expression with one group that finds the patient in a path inside the source",
         metavar="REGEX",
         more="All images of a patient are in the same split.",
     )
