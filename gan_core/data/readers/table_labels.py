@@ -25,7 +25,7 @@ _MARKS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Labelled:
     """One picture with what a table says of it."""
 
@@ -88,7 +88,7 @@ def label_pictures(known: Known, options: Options, pictures: PictureNames, text:
     return Labelling(found, patients_from, warnings)
 
 
-@dataclass
+@dataclass(slots=True)
 class _Found:
     """What the rows say of one picture."""
 
@@ -109,7 +109,7 @@ class _Rows:
     left: int = 0  # rows that `where` leaves out
     named: set[int] = field(default_factory=set)  # pictures that any row names
     missing: list[str] = field(default_factory=list)  # cells that name no picture
-    ambiguous: dict[str, list[int]] = field(default_factory=dict)
+    ambiguous: dict[str, Sequence[int]] = field(default_factory=dict)
 
 
 def _meaning(known: Known, options: Options, title: str) -> Meaning:
@@ -147,16 +147,13 @@ def _read(
     kinds, filters = [at[name] for name in meaning.kinds], [(at[name], cells) for name, cells in wanted.items()]
     values: dict[int, Counter[str]] = {place: Counter() for place, _ in filters}
     labels = _label_reader(meaning, options, at, title)
-    found, places = _Rows(), {}
+    found = _Rows()
     for row in known.table.rows(columns):
         cell, split = row[0], row[part] if part >= 0 else ""
         found.count += 1
         if split and split.lower() not in SPLITS:
             raise UserError(f"the column '{meaning.split}' of '{title}' holds '{split}': a split is train, val or test")
-        key = (cell, split)
-        if key not in places:
-            places[key] = pictures.find(cell, SPLITS.get(split.lower())) if cell else []
-        indices = places[key]
+        indices = pictures.find(cell, SPLITS[split.lower()] if split else None) if cell else ()
         found.named.update(indices)
         for place, _ in filters:
             values[place][row[place]] += 1

@@ -3,8 +3,7 @@
 A cell is compared with the names of pictures that were listed before; no path of a table is ever opened.
 """
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
@@ -22,15 +21,12 @@ class PictureNames:
         prefix: the table's folder inside the source, "" or ending in a slash. table: the table's name, for errors.
         """
         self.names = names
-        self._folder = f"{folder.as_posix().rstrip('/')}/" if folder else None
         self.prefix = prefix
+        self._folder = f"{folder.as_posix().rstrip('/')}/" if folder else None
         self._table = table
-        self._exact = {name: index for index, name in enumerate(names)}
-        self._by_file: defaultdict[str, list[int]] = defaultdict(list)
-        for index, name in enumerate(names):
-            self._by_file[name.rpartition("/")[2]].append(index)
+        self._paths = _Paths(names)
 
-    def find(self, cell: str, split: str | None = None) -> list[int]:
+    def find(self, cell: str, split: str | None = None) -> Sequence[int]:
         """Return the pictures that a cell may mean: none, one, or several where the name is ambiguous.
 
         A path may start above the pictures' folder (CheXpert-v1.0-small/train/...), or be only the end of theirs. A
@@ -41,12 +37,8 @@ class PictureNames:
             UserError: the path leads out of the folder.
         """
         path = self._inside(cell)
-        if (index := self._exact.get(self.prefix + path)) is not None:
-            return [index]
-        found = self._related(path, self._by_file.get(path.rpartition("/")[2], ()), self.names)
-        if not found:
-            bare = _bare(path)
-            found = self._related(bare, self._by_stem.get(bare.rpartition("/")[2], ()), self._bare_names)
+        found = self._paths.whole.get(f"{self.prefix}{path}") or self._paths.find(path)
+        found = found or self._bare_paths.find(_bare(path))
         if len(found) > 1 and split:
             inside = [index for index in found if split in _splits_in(self.names[index])]
             found = inside if len(inside) == 1 else found
@@ -68,26 +60,56 @@ class PictureNames:
             path = path[2:]
         return path
 
-    def _related(self, path: str, found: Sequence[int], names: Sequence[str]) -> list[int]:
-        """Return those, all with the path's last part, whose name ends in the path or is the end of it."""
-        if "/" not in path:
-            return list(found)
-        return [
-            index
-            for index in found
-            if (name := names[index]) == path or name.endswith(f"/{path}") or path.endswith(f"/{name}")
-        ]
+    @cached_property
+    def _bare_paths(self) -> "_Paths":
+        return _Paths([_bare(name) for name in self.names])
+
+
+class _Paths:
+    """Paths that are found by their end, without looking at each: a data set has a hundred thousand."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = names
+        self._by_end: dict[int, _Groups] = {}  # number of last parts -> those parts -> indices
 
     @cached_property
-    def _bare_names(self) -> list[str]:
-        return [_bare(name) for name in self.names]
+    def whole(self) -> "_Groups":
+        return _Groups(self._names)
 
-    @cached_property
-    def _by_stem(self) -> dict[str, list[int]]:
-        found: defaultdict[str, list[int]] = defaultdict(list)
-        for index, name in enumerate(self._bare_names):
-            found[name.rpartition("/")[2]].append(index)
+    def find(self, path: str) -> Sequence[int]:
+        """Return the names that end in the path; if there are none, those that are the longest end of the path."""
+        parts = path.count("/") + 1
+        if parts not in self._by_end:
+            self._by_end[parts] = _Groups(_end(name, parts) for name in self._names)
+        found = self._by_end[parts].get(path)
+        while not found and "/" in path:
+            path = path.partition("/")[2]
+            found = self.whole.get(path)
         return found
+
+
+class _Groups:
+    """Texts -> the places where each occurs; most occur once."""
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        self._first: dict[str, int] = {}
+        self._all: dict[str, list[int]] = {}
+        for index, text in enumerate(texts):
+            first = self._first.setdefault(text, index)
+            if first != index:
+                self._all.setdefault(text, [first]).append(index)
+
+    def get(self, text: str) -> Sequence[int]:
+        if text in self._all:
+            return self._all[text]
+        return (self._first[text],) if text in self._first else ()
+
+
+def _end(name: str, parts: int) -> str:
+    """Return the last parts of a path."""
+    if parts == 1:
+        return name[name.rfind("/") + 1 :]
+    return "/".join(name.rsplit("/", parts)[-parts:])
 
 
 def _bare(path: str) -> str:
