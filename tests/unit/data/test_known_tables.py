@@ -62,7 +62,7 @@ def test_the_covid_chestxray_dataset(tmp_path: Path) -> None:
     ]
     assert listed(open_source(f"{tmp_path}/metadata.csv")) == listed(source)
     assert source.warnings == (
-        "the labels come from metadata.csv, the tables of covid-chestxray-dataset, and not from folders",
+        "the labels come from metadata.csv of covid-chestxray-dataset, and not from folders",
         "1 of 5 rows of 'metadata.csv' name pictures that are not there: e.nii.gz",
         "1 pictures have no row in 'metadata.csv' and are left out: images/stray.png",
         "the pictures differ in 'modality': X-ray (3), CT (1); where=modality=X-ray keeps one kind",
