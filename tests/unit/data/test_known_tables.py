@@ -281,7 +281,10 @@ def test_figure1_names_files_in_place_of_patients(tmp_path: Path) -> None:
         ("images/COVID-00003b.png", "COVID-19", "COVID-00003", None),
         ("images/COVID-00031.jpg", "Pneumonia", "COVID-00031", None),
     ]
-    assert "1 pictures are left out, because they have no label" in source.warnings
+    assert source.warnings[1:] == (
+        "1 pictures are left out, because they have no label",
+        "the pictures differ in 'view': AP erect (2), (empty) (1); where=view=AP%20erect keeps one kind",
+    )
 
 
 def test_actualmed(tmp_path: Path) -> None:
