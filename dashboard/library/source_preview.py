@@ -23,6 +23,7 @@ from gan_core.data.prepared import Settings
 from gan_core.data.readers import combined
 from gan_core.data.source import COMBINED, location
 from gan_core.data.survey import unknown
+from gan_core.decode.worker import shared
 from gan_core.errors import UserError
 
 THUMBNAILS = 8
@@ -130,6 +131,8 @@ def _run(wanted: Request, found: Look) -> None:
 
 
 def _look(wanted: Request, found: Look) -> None:
+    with shared() as decoder:
+        decoder.start()  # it takes longer to start than a folder takes to be listed
     seen = survey(wanted.source, fit=wanted.fit, patient_pattern=wanted.pattern)
     found.summary = Summary(
         seen.images, seen.counts, seen.patients, seen.patients_from, seen.has_splits, seen.warnings, unknown(seen)
