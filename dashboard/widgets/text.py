@@ -6,6 +6,7 @@ from pathlib import Path
 from dashboard.charts.styles import Style, run_styles
 from dashboard.library.store import Entry
 from gan_core.data.readers import combined
+from gan_core.data.source import location
 
 STATE_BADGES = {
     "running": (":material/sync:", "blue", "running"),
@@ -21,15 +22,14 @@ def plain(text: str) -> str:
 
 
 def sentence(text: str) -> str:
-    """Return a text on one line with a capital and a full stop, or with the three that it ends in.
+    """Return a text on one line with a capital and a full stop. A file name at its start keeps its case.
 
-    A file name at its start keeps its case.
+    Three dots at the end stay: they say that a list goes on.
     """
     words = " ".join(text.split())
-    end = "" if words.endswith("...") else "."
-    words = words if words.endswith("...") else words.rstrip(".")
-    named = any(mark in words.partition(" ")[0] for mark in ".:")
-    return f"{words[:1] if named else words[:1].upper()}{words[1:]}{end}"
+    words = words if words.endswith("...") else f"{words.rstrip('.')}."
+    named = any(mark in words.removesuffix(".").partition(" ")[0] for mark in ".:")
+    return f"{words[:1] if named else words[:1].upper()}{words[1:]}"
 
 
 def plain_sentence(text: str) -> str:
@@ -45,9 +45,10 @@ def source_name(source: str) -> str:
     if found := combined.origins(source):
         origins = sorted({origin for each in found.values() for origin in each})
         return f"{', '.join(found)} from {' and '.join(origins)}"
-    if ":" in source and not Path(source).exists():
+    place = location(source)
+    if place == source and ":" in source and not Path(source).exists():
         return source
-    return "/".join(Path(source).parts[-2:])
+    return "/".join(Path(place).parts[-2:])
 
 
 def name_line(entry: Entry, style: Style | None = None) -> str:

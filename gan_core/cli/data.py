@@ -23,6 +23,9 @@ def register(found: arguments.Commands) -> None:
         help="stored values that become black and white in images of more than 8 bits without a window, two more "
         "for files of floats; or `own` to scale each image by its own values (default: one scale, from a sample)",
     )
+    command.add_argument(
+        "--dry-run", action="store_true", help="decode nothing: print classes, patients, split and warnings, and stop"
+    )
     command.add_argument("--folders", action="store_true", help="write train/ val/ test/ class folders of PNGs to DEST")
 
 
@@ -31,6 +34,16 @@ def prepare(options: argparse.Namespace) -> None:
 
     if options.folders and options.dest is None:
         raise UserError("--folders needs DEST: python -m gan_core prepare SOURCE DEST --folders")
+    if options.dry_run:
+        found = data.survey(
+            options.source,
+            size=options.image_size,
+            channels=options.channels,
+            fit=options.fit,
+            patient_pattern=options.patient_pattern,
+        )
+        print(data.describe_survey(found))
+        return
     prepared = data.prepare(
         options.source,
         size=options.image_size,
