@@ -5,7 +5,10 @@ from typing import Protocol
 
 import numpy as np
 
+from gan_core.decode.volume_names import PREFIX
+
 COMBINED = "classes:"  # prefix of a source that combines several folders
+VOLUMES = PREFIX  # of a source that is a folder of volumes, with options
 
 
 @dataclass(frozen=True)
@@ -18,6 +21,7 @@ class Entry:
     stamp: str  # changes when the image changes, and is cheap to compute
     origin: str = ""  # the data set, where a source combines several; patients of two data sets differ
     patient: str | None = None  # as the source states it, in a table or as the subject of a volume; None: see the path
+    volume: str | None = None  # the file that holds this image and others; they are loaded one after the other
 
 
 class Source(Protocol):

@@ -3,13 +3,17 @@
 `open_source` selects the reader from the text that the user gives.
 """
 
+import os
+from dataclasses import replace
 from pathlib import Path
 
-from gan_core.data.source import COMBINED, Source
+from gan_core.data.source import COMBINED, VOLUMES, Source
+from gan_core.decode.nifti import is_volume_name
 from gan_core.errors import UserError, nearest
 
 KINDS = (
     "a folder with one sub-folder per class, a flat folder of images, a zip of either, "
+    "a folder of NIfTI volumes or volumes:FOLDER?plane=axial&every=2&middle=0.6, "
     "hf:owner/name[:config] for a Hugging Face data set, phantom:cxr[?images=1000&seed=0], phantom:mri or "
     "phantom:colour for drawn images, or classes:NAME=FOLDER;NAME=FOLDER for classes from several folders"
 )
@@ -43,18 +47,51 @@ def open_source(text: str) -> Source:
         from gan_core.data.readers.combined import open_combined
 
         return open_combined(rest)
+    if text.startswith(VOLUMES):
+        return _open_volumes(text)
     path = Path(text).expanduser()
     if text and path.is_dir():
-        from gan_core.data.readers.folder import open_folder
-
-        return open_folder(path)
+        return _open_folder(path)
     if path.is_file():
+        if is_volume_name(path.name):
+            from gan_core.data.readers.volumes import open_volumes
+
+            return open_volumes(path)
         from gan_core.data.readers.archive import is_archive, open_archive
 
         if is_archive(path):
             return open_archive(path)
         raise UserError(f"'{text}' is a file, but not a zip: a source is {KINDS}")
     raise UserError(_unknown(text))
+
+
+def _open_volumes(text: str) -> Source:
+    from gan_core.data.readers.volumes import open_volumes
+    from gan_core.decode.volumes import split_source
+
+    folder, options = split_source(text)
+    path = Path(folder).expanduser()
+    if not folder or not path.exists():
+        raise UserError(
+            f"{VOLUMES} needs a folder of NIfTI files, as in {VOLUMES}FOLDER?plane=axial; there is no '{folder}'"
+        )
+    return open_volumes(path, options)
+
+
+def _open_folder(path: Path) -> Source:
+    """Return a folder of pictures, or of volumes where it holds more of them."""
+    from gan_core.data.readers.folder import list_pictures, open_folder
+
+    if not any(is_volume_name(name) for _, _, names in os.walk(path, followlinks=False) for name in names):
+        return open_folder(path)
+    from gan_core.data.readers.volumes import list_volumes, open_volumes
+
+    volumes, pictures = len(list_volumes(path)), len(list_pictures(path))
+    if volumes >= pictures:
+        return open_volumes(path, pictures=pictures)
+    found = open_folder(path)
+    line = f"{volumes} volumes lie beside the pictures and are left out: {VOLUMES}{path} takes them instead"
+    return replace(found, warnings=(*found.warnings, line))
 
 
 def _unknown(text: str) -> str:
