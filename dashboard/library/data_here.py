@@ -6,7 +6,7 @@ from pathlib import Path
 from dashboard.library import source_check
 from gan_core.config import RunConfig
 from gan_core.data.readers import combined
-from gan_core.data.source import COMBINED
+from gan_core.data.source import COMBINED, VOLUMES
 
 DATA_VARIABLE = "GANRAY_DATA"  # the folder that relative paths of sources start from
 
@@ -17,6 +17,7 @@ def is_here(source: str) -> bool:
         return True
     if source.startswith(COMBINED):
         return combined.is_here(source)
+    source = source.removeprefix(VOLUMES).partition("?")[0] if source.startswith(VOLUMES) else source
     try:
         return bool(source) and not source.startswith("hf:") and Path(source).expanduser().exists()
     except (OSError, ValueError):
@@ -30,8 +31,11 @@ def locate(config: RunConfig, folder: str = "") -> str:
     the run's config.
     """
     source, places = config.source, []
-    if not source.startswith(("phantom:", "hf:", COMBINED)) and not Path(source).is_absolute():
-        places = [str(Path(base).expanduser() / source) for base in (folder, os.environ.get(DATA_VARIABLE, "")) if base]
+    prefix = VOLUMES if source.startswith(VOLUMES) else ""
+    path = source.removeprefix(prefix)
+    if not source.startswith(("phantom:", "hf:", COMBINED)) and not Path(path).is_absolute():
+        bases = [base for base in (folder, os.environ.get(DATA_VARIABLE, "")) if base]
+        places = [f"{prefix}{Path(base).expanduser() / path}" for base in bases]
         if folder and set(config.classes) <= set(source_check.classes(folder)):
             places.insert(1, folder)
     return next((place for place in (*places, source) if is_here(place)), "")

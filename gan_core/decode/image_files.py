@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from gan_core.decode.arrays import FITS, placed, quantise, resize, stretch, to_channels
+from gan_core.decode.arrays import FITS, enlarged, placed, quantise, resize, stretch, to_channels
 from gan_core.decode.limits import MAX_BYTES, MAX_PIXELS, MIN_SIDE, check_size
 from gan_core.errors import UserError, first_line
 
@@ -24,6 +24,7 @@ __all__ = [
     "MIN_SIDE",
     "SUFFIXES",
     "decode",
+    "enlarged",
     "placed",
     "quantise",
     "read",

@@ -104,15 +104,14 @@ def read(path: Path, name: str) -> tuple[Header, np.ndarray]:
     return header, stored.T
 
 
-def write(path: Path, values: np.ndarray, like: Path, description: str) -> None:
-    """Write a volume, uint8 (x, y, z), as a NIfTI file that lies in the patient like the file `like`.
+def to_bytes(values: np.ndarray, like: Path, description: str) -> bytes:
+    """Return a volume, uint8 (x, y, z), as a packed NIfTI file (.nii.gz) that lies in the patient like the file `like`.
 
     The geometry of its header is taken over (shape, voxel sizes, sform, qform, units), and nothing else of it: its
     texts and extensions may name the patient. description: at most 79 ASCII characters.
 
     Raises:
         UserError: `like` cannot be read, see `read_header`.
-        OSError: the file cannot be written.
     """
     assert values.dtype == np.uint8 and len(description) <= _DESCRIPTION and description.isascii()
     nib = _nibabel()
@@ -123,7 +122,7 @@ def write(path: Path, values: np.ndarray, like: Path, description: str) -> None:
     result.set_data_shape(values.shape)
     result.set_data_dtype(np.uint8)
     result["pixdim"] = source["pixdim"]
-    result["pixdim"][4:] = 0
+    result["pixdim"][4:] = 1
     for key in ("qform_code", "sform_code", "quatern_b", "quatern_c", "quatern_d", "xyzt_units"):
         result[key] = source[key]
     for key in ("qoffset_x", "qoffset_y", "qoffset_z", "srow_x", "srow_y", "srow_z"):
@@ -132,9 +131,8 @@ def write(path: Path, values: np.ndarray, like: Path, description: str) -> None:
     result["cal_min"], result["cal_max"] = 0, 255
     result.set_slope_inter(1, 0)
     kind = nib.Nifti2Image if len(result.binaryblock) == 540 else nib.Nifti1Image
-    data = kind(values, None, result).to_bytes()
-    # mtime 0 and no name: equal volumes are equal files.
-    path.write_bytes(gzip.compress(data, 6, mtime=0) if path.name.lower().endswith(".gz") else data)
+    # No time and no name: equal volumes are equal files.
+    return gzip.compress(kind(values, None, result).to_bytes(), 6, mtime=0)
 
 
 def _nibabel() -> Any:

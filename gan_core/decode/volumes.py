@@ -154,6 +154,7 @@ class Volume:
     stored: np.ndarray  # (x, y, z) along the patient's axes; a view of what was read
     slope: float
     intercept: float
+    volumes: int = 1  # in the file, of which this is the first
 
     @cached_property
     def scale(self) -> tuple[float, float]:
@@ -225,7 +226,7 @@ def read(path: Path, name: str) -> Volume:
     """
     header, stored = nifti.read(path, name)
     found = grid(header)
-    return Volume(name, found, _turn(stored, found), header.slope, header.intercept)
+    return Volume(name, found, _turn(stored, found), header.slope, header.intercept, header.volumes)
 
 
 def read_grid(path: Path, name: str) -> Grid:

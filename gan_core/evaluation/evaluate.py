@@ -16,7 +16,7 @@ import torch
 from gan_core import data, inference
 from gan_core.config import RunConfig
 from gan_core.data import Prepared
-from gan_core.data.source import COMBINED
+from gan_core.data.source import COMBINED, VOLUMES
 from gan_core.errors import UserError
 from gan_core.evaluation import parts, results, time_to_quality
 from gan_core.evaluation.parts import EvaluationRequest
@@ -114,6 +114,9 @@ def prepare(run_config: RunConfig, source: str | None) -> Prepared:
 
 def _source_name(source: str) -> str:
     """Return a source as evaluation.json names it: a path loses its folders, which belong to this machine."""
+    if source.startswith(VOLUMES):
+        path, mark, options = source.removeprefix(VOLUMES).partition("?")
+        return f"{VOLUMES}{Path(path).name}{mark}{options}"
     is_name = source.startswith(COMBINED) or not Path(source).exists()
     return source if is_name else Path(source).name
 
