@@ -7,9 +7,10 @@ from pathlib import Path
 from dashboard.library.store import Entry
 from gan_core.data import caution, pairs
 from gan_core.data.layout import SPLIT_NAMES
-from gan_core.data.readers import combined
+from gan_core.data.readers import combined, volumes
 from gan_core.data.readers.phantom import drawer
-from gan_core.data.source import COMBINED
+from gan_core.data.source import COMBINED, VOLUMES
+from gan_core.decode.volumes import split_source
 from gan_core.errors import UserError
 
 HELD_OUT = "held-out"
@@ -35,7 +36,7 @@ def problem(source: str) -> str:
         return "" if re.match(r"hf:[^/\s]+/[^/\s]+$", source) else "write it as hf:owner/name"
     if source.startswith(COMBINED):
         return _combined_problem(source.removeprefix(COMBINED))
-    path = Path(source).expanduser()
+    path = Path(_folder(source)).expanduser()
     try:
         found = path.is_dir() or path.is_file()
     except (OSError, ValueError):
@@ -66,9 +67,17 @@ def classes(source: str) -> tuple[str, ...]:
         except UserError:
             return ()
     try:
-        return tuple(sorted(_class_folders(Path(source).expanduser()))[:_MOST]) if source else ()
+        path = Path(_folder(source)).expanduser()
+        if source and (source.startswith(VOLUMES) or volumes.holds_volumes(path)):
+            return volumes.classes(path, split_source(source)[1] if source.startswith(VOLUMES) else None)[:_MOST]
+        return tuple(sorted(_class_folders(path))[:_MOST]) if source else ()
     except (OSError, ValueError):
         return ()
+
+
+def _folder(source: str) -> str:
+    """Return the folder of a source that is one, with or without options."""
+    return source.removeprefix(VOLUMES).partition("?")[0] if source.startswith(VOLUMES) else source
 
 
 def suggested(known: Sequence[str]) -> tuple[str | None, str | None]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from dashboard.charts.styles import Style, run_styles
 from dashboard.library.store import Entry
 from gan_core.data.readers import combined
+from gan_core.data.source import VOLUMES
 
 STATE_BADGES = {
     "running": (":material/sync:", "blue", "running"),
@@ -40,6 +41,9 @@ def source_name(source: str) -> str:
     if found := combined.origins(source):
         origins = sorted({origin for each in found.values() for origin in each})
         return f"{', '.join(found)} from {' and '.join(origins)}"
+    if source.startswith(VOLUMES):
+        path, mark, options = source.removeprefix(VOLUMES).partition("?")
+        return "/".join(Path(path).parts[-2:]) + mark + options
     if ":" in source and not Path(source).exists():
         return source
     return "/".join(Path(source).parts[-2:])

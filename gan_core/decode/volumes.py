@@ -20,7 +20,6 @@ from urllib.parse import unquote
 
 import numpy as np
 from PIL import Image
-from scipy import ndimage
 
 from gan_core.decode import nifti
 from gan_core.decode.volume_names import PREFIX
@@ -198,6 +197,8 @@ class Volume:
 
     def _resampled(self, target: Grid, axis: int, place: int, outside: float) -> np.ndarray:
         """Return the values (u, v) at the voxels of a slice of another grid."""
+        from scipy import ndimage  # slow to import, and only pairs need it
+
         to_here = np.linalg.inv(self.grid.affine) @ target.affine
         shape = list(target.shape)
         shape[axis] = 1

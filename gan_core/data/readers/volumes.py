@@ -9,6 +9,7 @@ import os
 from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from gan_core.decode.volumes import Grid, Slicing, Volume
 from gan_core.errors import UserError, nearest
 
 OPTIONS = ("plane", "every", "middle", "classes", "only", "grid")
+_LOOK = 1000  # files
 _DERIVED = ("derivatives", "sourcedata", "code")  # folders of a BIDS data set that hold no scan as it was taken
 
 
@@ -107,12 +109,7 @@ def open_volumes(root: Path, options: dict[str, str] | None = None, pictures: in
         raise UserError(f"there are no volumes in '{root}' (.nii or .nii.gz)")
     base = root if root.is_dir() else root.parent
     warnings: list[str] = []
-    paths = _scans(paths, warnings)
-    if not paths:
-        raise UserError(f"'{root}' holds no scan: {warnings[0]}")
-    if only := options.get("only"):
-        paths = _of_contrasts(paths, only.split(","), warnings)
-    places = _arranged(paths, options.get("classes"), root, warnings)
+    places = _labelled(root, paths, options, warnings)
     files = _headers(base, places, warnings)
     if pictures:
         warnings.append(f"{pictures} pictures lie beside the volumes and are left out")
@@ -124,6 +121,32 @@ def open_volumes(root: Path, options: dict[str, str] | None = None, pictures: in
         )
     entries, slices = _slices(files, slicing, options.get("grid", "shared"), warnings)
     return VolumeSource(base, slicing, entries, slices, tuple(warnings))
+
+
+def classes(root: Path, options: dict[str, str] | None = None) -> tuple[str, ...]:
+    """Return the classes of a folder of volumes from its names alone, sorted; empty where it holds no volume.
+
+    Raises:
+        UserError: see `open_volumes`.
+    """
+    root = root.expanduser().resolve()
+    paths = list_volumes(root)
+    return tuple(sorted({place.label for place in _labelled(root, paths, options or {}, [])})) if paths else ()
+
+
+def holds_volumes(root: Path) -> bool:
+    """Return whether one of the first files below a folder is a volume: a look, for a form that is drawn often."""
+    names = (name for _, _, files in os.walk(root) for name in files)
+    return any(nifti.is_volume_name(name) for name in islice(names, _LOOK))
+
+
+def _labelled(root: Path, paths: list[str], options: dict[str, str], warnings: list[str]) -> list[LabelledPath]:
+    paths = _scans(paths, warnings)
+    if not paths:
+        raise UserError(f"'{root}' holds no scan: {warnings[0]}")
+    if only := options.get("only"):
+        paths = _of_contrasts(paths, only.split(","), warnings)
+    return _arranged(paths, options.get("classes"), root, warnings)
 
 
 def list_volumes(root: Path) -> list[str]:
