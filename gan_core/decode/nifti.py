@@ -209,7 +209,8 @@ def _header(raw: bytes, name: str) -> "tuple[Header, nibabel.Nifti1Header]":
             raise UserError(f"{name}: {pair if magic.startswith(b'ni') else 'not a NIfTI file'}")
         # nibabel mends harmless values, such as a sign of zero, and complains of others by logging.
         header.check_fix(logger=_quiet, error_level=40)
-        return _checked(header, name), header
+        with np.errstate(all="ignore"):
+            return _checked(header, name), header
     except UserError:
         raise
     # A damaged header can make nibabel raise any error; the user needs only one message.

@@ -45,6 +45,11 @@ _MASKS = re.compile(
 _MASK_FOLDERS = re.compile(r"(?:masks?|labels?(?:tr|ts)?|seg(?:mentations?)?|manual[_-]?masks?|rois?)", re.IGNORECASE)
 # A subject at the start of a file's or a folder's name: BIDS, IXI, OASIS, ADNI.
 _SUBJECTS = re.compile(r"(?:^|_)(sub-[A-Za-z0-9]+|IXI\d{3}|OAS\d_\d{4}|\d{3}_S_\d{4})(?![A-Za-z0-9])")
+_KINDS = re.compile(r"anat|nii|nifti|mri?|dicom", re.IGNORECASE)  # folders that tell nothing
+_VISITS = re.compile(
+    r"(?:ses|session|visit|baseline|follow[-_]?up|tp|time[-_]?point)[-_ ]?\d*|\d{4}[-_]?\d\d[-_]?\d\d.*",
+    re.IGNORECASE,
+)
 _VISIT = re.compile(r"(BraTS-[A-Za-z]+-\d+)-\d{3}", re.IGNORECASE)  # BraTS since 2023 adds the number of a visit
 BIDS_OTHERS = ("func", "dwi", "fmap", "perf", "meg", "eeg", "ieeg", "beh", "pet", "mrs")  # folders beside anat
 
@@ -74,15 +79,18 @@ def about(path: str) -> VolumeName:
     words = re.split(r"([_.-])", name)
     contrast = contrast_of(words[-1])
     group = "".join(words[:-2]) if contrast else name
+    own = group
     if not group:
-        # T1.nii.gz: the folder tells the subject, and BIDS' anat does not.
-        group = next((part for part in reversed(folders) if part.lower() not in ("anat", "nifti", "mri")), name)
+        # T1.nii.gz: a folder above tells the subject, and one between may tell the visit.
+        inner = [part for part in folders if not _KINDS.fullmatch(part)]
+        own = next((part for part in reversed(inner) if not _VISITS.fullmatch(part)), (inner or [name])[-1])
+        group = "_".join(inner[inner.index(own) :]) if inner else name
     subject = _subject(group, name, folders)
     if contrast and subject and subject.startswith("sub-"):
         # Only subject and session pair the volumes of BIDS: acq- and others differ between contrasts.
         group = "_".join(re.findall(r"(?:sub|ses)-[A-Za-z0-9]+", name)) or group
     mask = bool(_MASKS.search(name)) or any(_MASK_FOLDERS.fullmatch(part) for part in folders)
-    return VolumeName(group, subject or group, subject is not None, contrast, mask)
+    return VolumeName(group, subject or own, subject is not None, contrast, mask)
 
 
 def contrast_of(word: str) -> str | None:

@@ -163,8 +163,9 @@ class Volume:
             UserError: the volume shows nothing.
         """
         step = max(1, round((self.stored.size / _SAMPLES) ** (1 / 3)))
-        values = self._values(self.stored[::step, ::step, ::step])
-        values = values[np.isfinite(values)]
+        with np.errstate(all="ignore"):  # sums of absurd values; the range is checked below
+            values = self._values(self.stored[::step, ::step, ::step])
+            values = values[np.isfinite(values)]
         bright = values[values > values.mean()] if values.size else values
         low, high = (
             (float(np.percentile(values, BLACK)), float(np.percentile(bright, WHITE))) if bright.size else (0, 0)
@@ -190,7 +191,7 @@ class Volume:
             else self._values(np.moveaxis(self.stored, axis, 0)[place])
         )
         grey = np.clip((np.nan_to_num(values, nan=low, posinf=high, neginf=low) - low) / (high - low), 0.0, 1.0)
-        return _square(grey.astype(np.float32)[::-1, ::-1].T, target, axis)
+        return _square(grey.astype(np.float32)[::-1, ::-1].T, target, axis, self.name)
 
     def _values(self, stored: np.ndarray) -> np.ndarray:
         return stored * np.float64(self.slope) + self.intercept
@@ -272,16 +273,15 @@ def _voxels(target: Grid, axis: int) -> tuple[int, int]:
     return down, across
 
 
-def _square(picture: np.ndarray, target: Grid, axis: int) -> np.ndarray:
+def _square(picture: np.ndarray, target: Grid, axis: int, name: str) -> np.ndarray:
     """Return a slice with pixels as wide as high: the longer side of its voxels becomes as short as the other."""
     across, down = (target.spacing[other] for other in range(3) if other != axis)
     height, width = picture.shape
     pixel = min(across, down)
     rows, columns = round(height * down / pixel), round(width * across / pixel)
     if max(rows, columns) > nifti.MAX_SIDE:
-        raise UserError(
-            f"voxels of {across:.3g} x {down:.3g} mm make a slice of {columns} x {rows} square pixels: too many"
-        )
+        sides = f"{across:.3g} x {down:.3g} mm"
+        raise UserError(f"{name}: voxels of {sides} make a slice of {columns} x {rows} square pixels: too many")
     return _resized(picture, rows, columns)
 
 

@@ -198,7 +198,7 @@ def _of_contrasts(paths: list[str], wanted: list[str], warnings: list[str]) -> l
                 f"only={name}: no volume's name ends in {name}.{nearest(name, there)} Found: {', '.join(there)}"
             )
     kept = [path for path in paths if contrasts[path] in wanted]
-    warnings += _left_out([path for path in paths if path not in kept], f"are not {' or '.join(wanted)}")
+    warnings += _left_out(sorted(set(paths) - set(kept)), f"are not {' or '.join(wanted)}")
     return kept
 
 
@@ -253,7 +253,8 @@ def _by_contrast(paths: list[str], contrasts: dict[str, str | None]) -> list[Lab
 def _folder_per_subject(places: list[LabelledPath]) -> bool:
     """Return whether the class folders are subjects, by name, or since none holds two volumes of one contrast."""
     own = [volume_names.about(place.path) for place in places]
-    if len({place.label for place in places}) < 2:
+    labels = {place.label for place in places}
+    if len(labels) < 2 or all(volume_names.contrast_of(label) for label in labels):
         return False
     if all(
         place.label in (name.subject, name.group) or place.label.startswith("sub-")
@@ -356,7 +357,9 @@ def _partners(files: list[_File], titles: dict[str, str]) -> dict[str, _File]:
     """
     groups: dict[tuple[str, str, str | None], list[_File]] = defaultdict(list)
     for file in files:
-        groups[titles[file.path], file.about.subject, file.split].append(file)
+        # Without a contrast, two names that are equal in two folders may be two people.
+        if file.about.contrast or volume_names.contrast_of(file.label):
+            groups[titles[file.path], file.about.subject, file.split].append(file)
     found = {}
     for members in groups.values():
         first = min(members, key=lambda file: (not file.label.upper().startswith("T1"), file.label, file.path))

@@ -139,6 +139,11 @@ LAYOUTS = {
         ["p1/T1", "p1/T2", "p1/brain_mask", "p2/T1", "p2/T2", "p3/T1"],
         {("T1", "p1"), ("T2", "p1"), ("T1", "p2"), ("T2", "p2"), ("T1", "p3")},
     ),
+    "visits": (
+        ["p1/visit1/T1", "p1/visit2/T1", "p1/2020-01-31/anat/T1", "p2/visit1/T1"],
+        {("T1", "p1"), ("T1", "p2")},
+    ),
+    "contrast-folders": (["T1/a", "T2/a", "FLAIR/a"], {("T1", "a"), ("T2", "a"), ("FLAIR", "a")}),
     "one": (["x/sub-01/anat/sub-01_T1w", "x/sub-02/anat/sub-02_T1w"], {("T1w", "sub-01"), ("T1w", "sub-02")}),
     "flat": (["scan1", "scan2"], {("flat", "scan1"), ("flat", "scan2")}),
 }
@@ -152,12 +157,14 @@ def test_the_layouts_of_collections(tmp_path: Path, layout: str) -> None:
     source = opened(tmp_path / layout)
     assert {(entry.label, entry.patient) for entry in source.entries} == expected
     names = [entry.name for entry in source.entries]
-    assert len(set(names)) == len(names) == 12 * len(expected)
+    used = [file for file in files if not volume_names.about(f"{file}.nii").mask and "func" not in file]
+    used = [file for file in used if not file.startswith("derivatives")]
+    assert len(set(names)) == len(names) == 12 * len(used)
     masks = sum(volume_names.about(f"{file}.nii").mask for file in files)
     assert (f"{masks} volumes are segmentations by their names or folders and are left out" in said(source)) == (
         masks > 0
     )
-    unknown = layout in ("classes", "subjects", "flat")
+    unknown = layout in ("classes", "subjects", "flat", "visits", "contrast-folders")
     assert ("each counts as a patient of its own" in said(source)) == unknown
     if layout == "bids":
         assert "1 volumes are derived from others" in said(source)
@@ -256,6 +263,12 @@ def test_two_contrasts_on_other_grids_show_the_same_place(tmp_path: Path) -> Non
     assert {own.load(i, 64).shape for i, entry in enumerate(own.entries) if entry.label == "T2"} != {(48, 40)}
 
 
+def test_equal_names_in_folders_of_diagnoses_keep_their_own_grids(tmp_path: Path) -> None:
+    for number, folder in enumerate(("AD", "AD", "CN", "CN")):
+        write(tmp_path / folder / f"scan{number % 2}.nii", head, tilted(grid(), 2 * number))
+    assert {one.onto for one in opened(tmp_path).slices} == {None}
+
+
 def test_they_are_pairs(tmp_path: Path) -> None:
     for number in range(8):
         texture = np.random.default_rng(number).normal(0, 1, (8, 8, 8)).repeat(5, 0).repeat(6, 1).repeat(5, 2)
@@ -324,6 +337,26 @@ def test_a_bad_file_is_one_line_and_costs_itself_alone(tmp_path: Path) -> None:
         (tmp_path / name).unlink()
     with pytest.raises(UserError, match=r"none of the 13 volumes can be read; the first: "):
         open_source(str(tmp_path))
+
+
+def test_whatever_a_header_holds_it_is_a_volume_or_one_line(tmp_path: Path) -> None:
+    good = np.frombuffer(write(tmp_path / "good.nii").read_bytes(), np.uint8)
+    rng = np.random.default_rng(5)
+    read = 0
+    for number in range(400):
+        bad = good.copy()
+        for place in rng.integers(0, 352, rng.integers(1, 12)):
+            bad[place] = rng.choice([0, 1, 127, 128, 255, int(rng.integers(256))])
+        path = tmp_path / "bad.nii"
+        path.write_bytes(bad.tobytes())
+        try:
+            volume = volumes.read(path, f"bad {number}")
+            picture = volume.picture("axial", volume.grid.shape[2] // 2)
+            assert picture.dtype == np.float32 and 0 <= picture.min() <= picture.max() <= 1
+            read += 1
+        except UserError as error:
+            assert str(error).startswith(f"bad {number}: ")
+    assert 40 < read < 390
 
 
 def test_of_a_series_over_time_the_first_volume_is_used_and_it_is_said(tmp_path: Path) -> None:
