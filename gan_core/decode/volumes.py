@@ -226,7 +226,11 @@ def read(path: Path, name: str) -> Volume:
     Raises:
         UserError: see `nifti.read`.
     """
-    header, stored = nifti.read(path, name)
+    return along_patient(name, *nifti.read(path, name))
+
+
+def along_patient(name: str, header: nifti.Header, stored: np.ndarray) -> Volume:
+    """Return voxels (x, y, z), in the order that a header says, as a volume along the patient's axes."""
     found = grid(header)
     return Volume(name, found, _turn(stored, found), header.slope, header.intercept, header.volumes)
 

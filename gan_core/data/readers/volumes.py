@@ -1,4 +1,6 @@
-"""Slices of NIfTI volumes as a source: a folder of them, `volumes:FOLDER?plane=axial&every=2&middle=0.6`, or one file.
+"""Slices of volumes as a source: a folder of NIfTI, `volumes:FOLDER?plane=axial&every=2&middle=0.6`, or one file.
+
+With `volumes:FOLDER`, a folder without NIfTI is read as DICOM series.
 
 Classes are the folders, or the contrasts that the names end in (IXI, BraTS, BIDS). The patient is the subject, so that
 slices of one never straddle a split. Volumes of one subject and visit are brought onto one grid, so that slice k of
@@ -6,11 +8,14 @@ each is the same place, and equal slices are pairs by name.
 """
 
 import os
+import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from hashlib import blake2b
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,6 +25,9 @@ from gan_core.data.source import Entry
 from gan_core.decode import nifti, volume_names, volumes
 from gan_core.decode.volumes import Grid, Slicing, Volume
 from gan_core.errors import UserError, nearest
+
+if TYPE_CHECKING:
+    from gan_core.decode.dicom_series import Series
 
 OPTIONS = ("plane", "every", "middle", "classes", "only", "grid")
 _LOOK = 1000  # files
@@ -33,6 +41,7 @@ class Slice:
     file: str  # inside the root
     place: int  # the slice's number along the plane's axis
     onto: str | None  # the file whose grid gives the places; None: its own
+    grid: Grid | None = None  # that grid
 
 
 @dataclass(frozen=True)
@@ -44,6 +53,7 @@ class VolumeSource:
     entries: tuple[Entry, ...]
     slices: tuple[Slice, ...]  # one for each entry
     warnings: tuple[str, ...]
+    series: "dict[str, Series]"  # name of a DICOM series, in place of a file -> its files
 
     @property
     def identity(self) -> str:
@@ -52,24 +62,29 @@ class VolumeSource:
     def load(self, index: int, size: int) -> np.ndarray:
         """Return a slice, float32 (H, W) in [0, 1]; see `volumes.Volume.picture`."""
         chosen = self.slices[index]
-        volume = _read(self.root / chosen.file, chosen.file, self.entries[index].stamp)
+        volume = _read(self.root, chosen.file, self.series.get(chosen.file), self.entries[index].stamp)
         if isinstance(volume, str):
             raise UserError(volume)
-        onto = volumes.read_grid(self.root / chosen.onto, chosen.onto) if chosen.onto else None
-        picture = volume.picture(self.slicing.plane, chosen.place, onto)
+        picture = volume.picture(self.slicing.plane, chosen.place, chosen.grid)
         if volumes.shows_nothing(picture):
             raise UserError(f"blank: less than {volumes.BLANK:.0%} of the slice is brighter than the background")
         return picture
 
     def part(self, start: int, stop: int) -> "VolumeSource":
-        return replace(self, entries=self.entries[start:stop], slices=self.slices[start:stop], warnings=())
+        slices = self.slices[start:stop]
+        series = {one.file: self.series[one.file] for one in slices if one.file in self.series}
+        return replace(self, entries=self.entries[start:stop], slices=slices, warnings=(), series=series)
 
 
 @lru_cache(maxsize=1)
-def _read(path: Path, name: str, changed: str) -> Volume | str:
+def _read(root: Path, name: str, series: "Series | None", changed: str) -> Volume | str:
     """Read a volume once for all of its slices; of one that cannot be read, the reason."""
     try:
-        return volumes.read(path, name)
+        if series is None:
+            return volumes.read(root / name, name)
+        from gan_core.decode import dicom_series
+
+        return volumes.along_patient(name, series.header, dicom_series.read(root, series.files))
     except UserError as error:
         return str(error)
 
@@ -104,13 +119,16 @@ def open_volumes(root: Path, options: dict[str, str] | None = None, pictures: in
             raise UserError(f"volumes have no option '{key}'.{nearest(key, OPTIONS)} Choose from {', '.join(OPTIONS)}")
     slicing = volumes.slicing(options)
     root = root.expanduser().resolve()
-    paths = list_volumes(root)
-    if not paths:
-        raise UserError(f"there are no volumes in '{root}' (.nii or .nii.gz)")
     base = root if root.is_dir() else root.parent
     warnings: list[str] = []
-    places = _labelled(root, paths, options, warnings)
-    files = _headers(base, places, warnings)
+    paths = list_volumes(root)
+    series = {} if paths else _series(root, warnings)
+    if not paths and not series:
+        reason = f": {warnings[0]}" if warnings else " (.nii or .nii.gz, or DICOM series)"
+        raise UserError(f"there are no volumes in '{root}'{reason}")
+    places = _labelled(root, paths or list(series), options, warnings)
+    files = _of_series(base, places, series) if series else _headers(base, places, warnings)
+    _doubts(files, warnings)
     if pictures:
         warnings.append(f"{pictures} pictures lie beside the volumes and are left out")
     unknown = sorted({file.about.group for file in files if not file.about.known})
@@ -120,7 +138,7 @@ def open_volumes(root: Path, options: dict[str, str] | None = None, pictures: in
             "each counts as a patient of its own, so that scans of one person may stand in train and test"
         )
     entries, slices = _slices(files, slicing, options.get("grid", "shared"), warnings)
-    return VolumeSource(base, slicing, entries, slices, tuple(warnings))
+    return VolumeSource(base, slicing, entries, slices, tuple(warnings), series)
 
 
 def classes(root: Path, options: dict[str, str] | None = None) -> tuple[str, ...]:
@@ -266,8 +284,59 @@ def _folder_per_subject(places: list[LabelledPath]) -> bool:
     return max(single.values()) == 1 and len(per_folder) > 2
 
 
+def _series(root: Path, warnings: list[str]) -> "dict[str, Series]":
+    """Return the DICOM series below a folder, by folder and description, as if each were one file."""
+    from gan_core.decode import dicom_series  # pydicom is slow to import
+
+    found, reasons = dicom_series.find(root, [path for path in _files(root) if _is_dicom(root / path)])
+    if reasons:
+        shown = "; ".join(sorted(reasons.values())[:3])
+        warnings.append(f"{len(reasons)} DICOM files or series are no volume and are left out: {shown}")
+    named: dict[str, Series] = {}
+    for one in found:
+        words = re.sub(r"[^\w+-]+", "_", one.description).strip("_") or "series"
+        name = (PurePosixPath(one.files[0]).parent / words).as_posix()
+        while name in named:
+            name = (PurePosixPath(name).parent / f"again_{PurePosixPath(name).name}").as_posix()
+        named[name] = one
+    return named
+
+
+def _files(root: Path) -> list[str]:
+    return sorted(
+        (Path(folder) / name).relative_to(root).as_posix()
+        for folder, _, names in os.walk(root)
+        for name in names
+        if not name.startswith(".")
+    )
+
+
+def _is_dicom(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(132)[128:] == b"DICM" or path.suffix.lower() in (".dcm", ".dicom", ".ima")
+    except OSError:
+        return False
+
+
+def _of_series(base: Path, places: list[LabelledPath], series: "dict[str, Series]") -> list[_File]:
+    """Return the series that are used; the patient is the PatientID where it differs between series."""
+    told = len({one.patient for one in series.values()}) > 1
+    files = []
+    for place in places:
+        one, about = series[place.path], volume_names.about(place.path)
+        if told and one.patient:
+            group = one.patient if about.contrast else f"{one.patient}_{PurePosixPath(place.path).name}"
+            about = replace(about, subject=one.patient, known=True, group=re.sub(r"[^\w+-]+", "_", group))
+        stamps = " ".join(stamp(base / file) for file in one.files)
+        changed = blake2b(stamps.encode(), digest_size=16).hexdigest()
+        found = volumes.grid(one.header)
+        files.append(_File(place.path, place.label, place.split, about, one.header, found, changed))
+    return files
+
+
 def _headers(base: Path, places: list[LabelledPath], warnings: list[str]) -> list[_File]:
-    """Read the headers, and say which volumes cannot be read or are used in part.
+    """Read the headers, and say which volumes cannot be read.
 
     Raises:
         UserError: none can be read.
@@ -289,6 +358,11 @@ def _headers(base: Path, places: list[LabelledPath], warnings: list[str]) -> lis
         warnings.append(
             f"{len(unread)} of {len(places)} volumes cannot be read and are left out: {'; '.join(unread[:3])}"
         )
+    return files
+
+
+def _doubts(files: list[_File], warnings: list[str]) -> None:
+    """Say which volumes are used in part, or do not say how they lie."""
     series = [file.path for file in files if file.header.volumes > 1]
     if series:
         warnings.append(f"of {len(series)} series over time (4-D) only the first volume is used: {_some(series)}")
@@ -298,7 +372,6 @@ def _headers(base: Path, places: list[LabelledPath], warnings: list[str]) -> lis
             f"{len(adrift)} volumes do not say how they lie in the patient (neither sform nor qform), so that left and "
             f"right may be exchanged: {_some(adrift)}"
         )
-    return files
 
 
 def _slices(
@@ -322,7 +395,8 @@ def _slices(
             name = f"{folder}/{titles[file.path]}_{slicing.plane}_{place:03}.png"
             entry = Entry(name, file.label, file.split, changed, patient=file.about.subject, volume=file.path)
             entries.append(entry)
-            slices.append(Slice(file.path, place, partner.path if partner else None))
+            shared_grid = partner.grid if partner else None
+            slices.append(Slice(file.path, place, partner.path if partner else None, shared_grid))
     if onto:
         warnings.append(
             f"{len(onto)} volumes are brought onto the grid of another contrast of their subject, by both affines, so "

@@ -12,10 +12,12 @@ from gan_core import data
 from gan_core.data import decode_pool
 from gan_core.data.readers import open_source
 from gan_core.data.readers.volumes import VolumeSource
+from gan_core.decode import dicom as decoded_dicom
 from gan_core.decode import nifti, volume_names, volumes
 from gan_core.errors import UserError
+from tests.helpers.dicom_files import compressed, dicom
 from tests.helpers.pictures import fill, ready
-from tests.helpers.volume_files import grid, head, sample, tilted, wave, write
+from tests.helpers.volume_files import Shown, grid, head, sample, tilted, wave, write
 
 SHAPE = (40, 48, 40)
 EVERY = {"RAS": (40, 48, 40), "LAS": (40, 48, 40), "LPI": (40, 48, 40), "PIR": (48, 40, 40), "SRA": (40, 40, 48)}
@@ -438,3 +440,75 @@ def test_a_folder_of_masks_alone_is_refused(tmp_path: Path) -> None:
     write(tmp_path / "labelsTr" / "p1.nii")
     with pytest.raises(UserError, match="holds no scan: 1 volumes are segmentations"):
         open_source(str(tmp_path))
+
+
+def dicom_series(
+    folder: Path, shown: Shown, codes: str, uid: str, patient: str, description: str, **tags: object
+) -> np.ndarray:
+    """Write a series whose file names and numbers are in no order; returns its affine."""
+    shape = (40, 48, 20)
+    affine = tilted(grid(codes, shape, (1, 1, 2)), 5)
+    values = np.rint(sample(shown, affine, shape)).astype(np.uint16)
+    lps = np.diag([-1, -1, 1, 1]) @ affine
+    spacing = np.linalg.norm(affine[:3, :3], axis=0)
+    folder.mkdir(parents=True, exist_ok=True)
+    for place in range(shape[2]):
+        position = lps @ [0, 0, place, 1]
+        own: dict[str, object] = {
+            "SeriesInstanceUID": uid,
+            "PatientID": patient,
+            "SeriesDescription": description,
+            "ImagePositionPatient": [round(float(value), 5) for value in position[:3]],
+            "ImageOrientationPatient": [*(lps[:3, 0] / spacing[0]).round(6), *(lps[:3, 1] / spacing[1]).round(6)],
+            "PixelSpacing": [float(spacing[1]), float(spacing[0])],
+            "InstanceNumber": (place * 7) % shape[2],
+            "RescaleSlope": 2,
+            "RescaleIntercept": -100,
+        }
+        content = dicom(values[:, :, place].T.copy(), bits=16, **{**own, **tags})
+        (folder / f"{uid}.{(place * 7) % shape[2]}").write_bytes(content)
+    return affine
+
+
+def test_a_dicom_series_is_a_volume_in_the_order_of_its_positions(tmp_path: Path) -> None:
+    for number, codes in enumerate(("RAS", "LPS", "LAI")):
+        folder = tmp_path / "set" / f"person{number}"
+        dicom_series(folder, head, codes, f"1.2.{number}", f"id-{number}", "T1")
+        dicom_series(folder, lambda *at: 1000 - head(*at), "LPS", f"1.3.{number}", f"id-{number}", "T2")
+    dicom_series(
+        tmp_path / "set" / "person0", head, "RAS", "1.4", "id-0", "scout", ImageOrientationPatient=[1, 0, 0, 1, 0, 0]
+    )
+    source = opened(f"volumes:{tmp_path / 'set'}?every=1")
+    assert {(entry.label, entry.patient) for entry in source.entries} == {
+        (label, f"id-{number}") for label in ("T1", "T2") for number in range(3)
+    }
+    assert "its size or its orientation is not valid" in said(source) and "patient of its own" not in said(source)
+    names = [entry.name for entry in source.entries]
+    assert names[:2] == ["T1/id-0_axial_004.png", "T1/id-0_axial_005.png"] and len(names) == 6 * 12
+    truth = volumes.read(
+        write(tmp_path / "a.nii", head, tilted(grid("RAS", (40, 48, 20), (1, 1, 2)), 5), (40, 48, 20)), "a"
+    )
+    for number in range(3):
+        place = names.index(f"T1/id-{number}_axial_011.png")
+        expected = truth.picture("axial", 11)
+        assert np.abs(source.load(place, 64) - expected).max() < 0.01
+        # The ball is as bright in T1 as it is dark in T2.
+        ball = expected > 0.9
+        assert ball.sum() > 30 and source.load(names.index(f"T2/id-{number}_axial_011.png"), 64)[ball].mean() < 0.1
+
+
+def test_a_series_with_a_gap_is_left_out_with_the_reason(tmp_path: Path) -> None:
+    dicom_series(tmp_path / "a", head, "RAS", "1.2.3", "x", "T1")
+    (tmp_path / "a" / "1.2.3.0").unlink()  # the lowest slice: no gap
+    assert len(opened(f"volumes:{tmp_path}?every=1&middle=1").entries) == 19
+    (tmp_path / "a" / "1.2.3.1").unlink()
+    with pytest.raises(UserError, match=r"its 18 slices lie 2 to 4 mm apart: some are missing"):
+        open_source(f"volumes:{tmp_path}")
+
+
+def test_compressed_slices_are_refused_with_the_way_out(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"a: compressed slices \(JPEG 2000 .*dcm2niix"):
+        decoded_dicom.values(compressed("JPEG2000"), "a")
+    assert decoded_dicom.values(dicom(RescaleSlope=2, RescaleIntercept=-7), "a").max() == 2 * 4095 - 7
+    with pytest.raises(UserError, match=r"a: not a DICOM image|a: damaged"):
+        decoded_dicom.values(b"nothing", "a")
