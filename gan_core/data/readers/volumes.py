@@ -381,7 +381,15 @@ def _slices(
         raise UserError(f"grid must be shared or own, not '{shared}'")
     axis = volumes.PLANES.index(slicing.plane)
     titles = _titles(files)
-    onto = _partners(files, titles) if shared == "shared" else {}
+    partners = _partners(files, titles) if shared == "shared" else {}
+    onto = {path: partner for path, partner in partners.items() if partner}
+    if alone := sorted(set(partners) - set(onto)):
+        # Under names of their own, they are nobody's pair.
+        titles |= {path: f"alone_{titles[path]}" for path in alone}
+        warnings.append(
+            f"{len(alone)} volumes lie on another grid than the first contrast of their subject, and one of the two "
+            f"does not say how it lies in the patient, so that they make no pairs: {_some(alone)}"
+        )
     entries: list[Entry] = []
     slices: list[Slice] = []
     total = 0
@@ -423,11 +431,10 @@ def _titles(files: list[_File]) -> dict[str, str]:
     return titles
 
 
-def _partners(files: list[_File], titles: dict[str, str]) -> dict[str, _File]:
+def _partners(files: list[_File], titles: dict[str, str]) -> dict[str, _File | None]:
     """Return path -> the volume whose grid it takes, for those that lie otherwise than the first of their group.
 
-    T1 gives the grid where there is one, since it is mostly the finest. Volumes that do not say how they lie keep
-    theirs.
+    T1 gives the grid where there is one, since it is mostly the finest. None: one of the two does not say how it lies.
     """
     groups: dict[tuple[str, str, str | None], list[_File]] = defaultdict(list)
     for file in files:
@@ -438,6 +445,6 @@ def _partners(files: list[_File], titles: dict[str, str]) -> dict[str, _File]:
     for members in groups.values():
         first = min(members, key=lambda file: (not file.label.upper().startswith("T1"), file.label, file.path))
         for file in members:
-            if file is not first and file.grid.placed and first.grid.placed and not file.grid.same_as(first.grid):
-                found[file.path] = first
+            if file is not first and not file.grid.same_as(first.grid):
+                found[file.path] = first if file.grid.placed and first.grid.placed else None
     return found

@@ -265,6 +265,15 @@ def test_two_contrasts_on_other_grids_show_the_same_place(tmp_path: Path) -> Non
     assert {own.load(i, 64).shape for i, entry in enumerate(own.entries) if entry.label == "T2"} != {(48, 40)}
 
 
+def test_where_one_does_not_say_how_it_lies_there_are_no_pairs(tmp_path: Path) -> None:
+    write(tmp_path / "sub-1_T1w.nii")
+    nib.save(nib.Nifti1Image(sample(head, grid(), SHAPE).astype("int16")[:, :, 5:], None), tmp_path / "sub-1_T2w.nii")
+    source = opened(tmp_path)
+    assert "1 volumes lie on another grid than the first contrast of their subject" in said(source)
+    assert {entry.name.split("_axial")[0] for entry in source.entries} == {"T1w/sub-1", "T2w/alone_sub-1"}
+    assert {entry.patient for entry in source.entries} == {"sub-1"}
+
+
 def test_equal_names_in_folders_of_diagnoses_keep_their_own_grids(tmp_path: Path) -> None:
     for number, folder in enumerate(("AD", "AD", "CN", "CN")):
         write(tmp_path / folder / f"scan{number % 2}.nii", head, tilted(grid(), 2 * number))

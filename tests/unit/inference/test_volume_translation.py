@@ -130,7 +130,7 @@ def test_the_header_says_what_it_is_and_nothing_of_the_patient(tmp_path: Path) -
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("runs")
-    folder = root.parent / "brains"
+    folder = tmp_path_factory.mktemp("brains")
     for number in range(6):
         grains = np.random.default_rng(number).normal(0, 60, SHAPE)
         inside = sample(head, grid(), SHAPE)
