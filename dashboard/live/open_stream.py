@@ -47,4 +47,6 @@ class KeepStreamOpen:
 def _is_browser_stream(scope: Scope) -> bool:
     if scope["type"] != "http" or not scope["path"].endswith("/queue/data"):
         return False
-    return "accept-language" in Headers(scope=scope)  # browsers send it, programs do not
+    # Every browser names itself so, and no client library does. Chromium without a window sends no language, and no
+    # browser sends its Sec-Fetch headers to a plain http address of another machine.
+    return Headers(scope=scope).get("user-agent", "").startswith("Mozilla/")

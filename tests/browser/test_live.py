@@ -154,6 +154,8 @@ def test_pictures_are_generated_in_every_class(page: Page, live_url: str) -> Non
 
 def test_a_class_is_held_in_the_hand(page: Page, live_url: str) -> None:
     """The slider shows what is on the page already, and what a classifier says of it follows."""
+    streams: list[str] = []
+    page.on("request", lambda request: streams.append(request.url) if "/queue/data" in request.url else None)
     frame = open_live(page, live_url)
     frame.get_by_role("tab", name="Generate").click()
     choose(frame, "cgan")
@@ -174,3 +176,4 @@ def test_a_class_is_held_in_the_hand(page: Page, live_url: str) -> None:
     # What is drawn anew stays at the place where the hand holds it.
     expect(hand).to_have_attribute("aria-valuetext", "0% NORMAL, 100% PNEUMONIA")
     expect(frame.locator(".frames img.now")).to_have_count(2)
+    assert len(streams) == 1, "an answer is lost when a page closes its stream and opens another"

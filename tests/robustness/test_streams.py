@@ -16,7 +16,7 @@ from tests.robustness.visitor import API, Served, Visitor, server_of
 
 pytestmark = pytest.mark.processes
 
-BROWSER = {"accept-language": "en"}
+BROWSER = {"user-agent": "Mozilla/5.0 (X11; Linux x86_64) Chrome/156.0 Safari/537.36"}
 GENERATE = "Same latents, every class"
 
 
@@ -90,7 +90,7 @@ def test_one_stream_answers_whatever_a_page_asks(visitor: Visitor) -> None:
 def test_the_stream_of_a_program_ends(visitor: Visitor) -> None:
     page = Page(visitor, "of-a-program")
     page.choose("reference/cgan")
-    assert [message["msg"] for message in page.stream({})][-1] == "close_stream"
+    assert [message["msg"] for message in page.stream({"user-agent": "gradio_client/2.0"})][-1] == "close_stream"
 
 
 def test_who_clicks_before_the_new_choices_have_come_is_answered(visitor: Visitor) -> None:

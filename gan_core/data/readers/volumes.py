@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gan_core.data.layout import SPLIT_NAMES, LabelledPath, arrange, check_class_names
+from gan_core.data.patients import MAY_SHARE
 from gan_core.data.readers.folder import stamp
 from gan_core.data.source import Entry
 from gan_core.decode import nifti, volume_names, volumes
@@ -54,6 +55,7 @@ class VolumeSource:
     slices: tuple[Slice, ...]  # one for each entry
     warnings: tuple[str, ...]
     series: "dict[str, Series]"  # name of a DICOM series, in place of a file -> its files
+    patients_from: str  # how the patients are known, for people
 
     @property
     def identity(self) -> str:
@@ -131,14 +133,16 @@ def open_volumes(root: Path, options: dict[str, str] | None = None, pictures: in
     _doubts(files, warnings)
     if pictures:
         warnings.append(f"{pictures} pictures lie beside the volumes and are left out")
-    unknown = sorted({file.about.group for file in files if not file.about.known})
+    unknown = sorted({file.about.subject for file in files if not file.about.known})
     if unknown:
         warnings.append(
-            f"{len(unknown)} names of volumes do not follow IXI, BraTS, BIDS, OASIS or ADNI, for example {unknown[0]}: "
-            "each counts as a patient of its own, so that scans of one person may stand in train and test"
+            f"{len(unknown)} names of volumes do not follow IXI, BraTS, BIDS, OASIS or ADNI, for example {unknown[0]}, "
+            f"and each counts as a patient of its own: {MAY_SHARE}"
         )
     entries, slices = _slices(files, slicing, options.get("grid", "shared"), warnings)
-    return VolumeSource(base, slicing, entries, slices, tuple(warnings), series)
+    known = any(file.about.known for file in files)
+    told = "PatientID" if series and known else "the subjects in the names of the volumes" if known else "the volumes"
+    return VolumeSource(base, slicing, entries, slices, tuple(warnings), series, told)
 
 
 def classes(root: Path, options: dict[str, str] | None = None) -> tuple[str, ...]:

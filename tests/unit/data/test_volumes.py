@@ -10,6 +10,7 @@ import pytest
 
 from gan_core import data
 from gan_core.data import decode_pool
+from gan_core.data.patients import doubt_in
 from gan_core.data.readers import open_source
 from gan_core.data.readers.volumes import VolumeSource
 from gan_core.decode import dicom as decoded_dicom
@@ -167,7 +168,8 @@ def test_the_layouts_of_collections(tmp_path: Path, layout: str) -> None:
         masks > 0
     )
     unknown = layout in ("classes", "subjects", "flat", "visits", "contrast-folders")
-    assert ("each counts as a patient of its own" in said(source)) == unknown
+    assert bool(doubt_in(source.warnings)) == unknown
+    assert source.patients_from == ("the volumes" if unknown else "the subjects in the names of the volumes")
     if layout == "bids":
         assert "1 volumes are derived from others" in said(source)
         assert "1 volumes lie beside anat, in func and are left out: sub-02/func/sub-02_task-rest_bold.nii" in said(
@@ -206,6 +208,7 @@ def test_no_subject_lies_in_two_splits(tmp_path: Path) -> None:
     prepared = ready(f"volumes:{tmp_path / 'set'}?every=12", tmp_path / "cache")
     assert len(prepared.names) == 12 * 2 * 2 and prepared.classes == ("T1w", "T2w") and not prepared.skipped
     where = {(patient, part) for patient, part in zip(prepared.patients, prepared.splits.tolist(), strict=True)}
+    assert prepared.patients_from == "the subjects in the names of the volumes" and not doubt_in(prepared.warnings)
     assert len(where) == 12 and {part for _, part in where} == {"train", "val", "test"}
 
 
@@ -341,7 +344,7 @@ def test_a_bad_file_is_one_line_and_costs_itself_alone(tmp_path: Path) -> None:
     assert f"{len(reasons) - 2} of {len(reasons) + 1} volumes cannot be read and are left out: " in said(source)
     settings = decode_pool.Settings(16, 1, "crop", None, 0)
     for start, volume in ((index * 12, file) for index, file in enumerate(sorted({one.file for one in source.slices}))):
-        picture = decode_pool._decoded(source, start + 6, settings, decode_pool._with_time_limit)
+        picture = decode_pool.decode_one(source, start + 6, settings)
         assert (picture.pixels is None) == (volume in late), picture.reason
         assert volume not in late or any(word in picture.reason for word in ("too early", "damaged"))
     for name in {"good.nii", *late}:
@@ -491,7 +494,7 @@ def test_a_dicom_series_is_a_volume_in_the_order_of_its_positions(tmp_path: Path
     assert {(entry.label, entry.patient) for entry in source.entries} == {
         (label, f"id-{number}") for label in ("T1", "T2") for number in range(3)
     }
-    assert "its size or its orientation is not valid" in said(source) and "patient of its own" not in said(source)
+    assert "its size or its orientation is not valid" in said(source) and source.patients_from == "PatientID"
     names = [entry.name for entry in source.entries]
     assert names[:2] == ["T1/id-0_axial_004.png", "T1/id-0_axial_005.png"] and len(names) == 6 * 12
     truth = volumes.read(
