@@ -32,7 +32,7 @@ import psutil
 
 from gan_core.data.duplicates import difference_hash, digest
 from gan_core.data.prepared import Settings
-from gan_core.data.source import Source
+from gan_core.data.source import Entry, Source
 from gan_core.decode.image_files import (
     MIN_SIDE,
     SCALED,
@@ -51,6 +51,8 @@ from gan_core.decode.worker import MEMORY, TOO_MUCH, WHOLE, set_alarm, shared
 from gan_core.errors import UserError
 
 CHUNK = 32
+# Most images of one volume in a chunk, so that it is read once: 256 of 256 x 256 pixels are 16 MB.
+VOLUME = 256
 # Below this number of images, starting workers takes longer than decoding.
 FEW = 64
 # Number of times that broken workers are restarted. After that, one separate process decodes each image.
@@ -98,7 +100,7 @@ def decode_all(source: Source, settings: Settings, scale: Scale | None = None) -
                 yield from pictures
                 done += len(pictures)
         except BrokenProcessPool:
-            for index in range(done, min(done + CHUNK, total)):
+            for index in range(done, _end(source.entries, done)):
                 yield decode_one(source, index, settings, scale)
                 done += 1
         if done == total:
@@ -112,15 +114,24 @@ def _side_by_side(
     source: Source, settings: Settings, scale: Scale | None, workers: int, done: int
 ) -> Iterator[list[Picture]]:
     """Yield the images from number `done` on, one chunk at a time."""
-    total = len(source.entries)
+    parts = []
     # Sent in small parts: with large arguments, a worker that dies at its start would block the caller.
-    parts = [source.part(start, min(start + CHUNK, total)) for start in range(done, total, CHUNK)]
+    while done < len(source.entries):
+        start, done = done, _end(source.entries, done)
+        parts.append(source.part(start, done))
     with ProcessPoolExecutor(workers, _Context(), initializer=_start) as pool:
         try:
             yield from pool.map(_decode_part, parts, repeat(settings), repeat(scale))
         except (KeyboardInterrupt, GeneratorExit):
             pool.shutdown(cancel_futures=True)
             raise
+
+
+def _end(entries: tuple[Entry, ...], start: int) -> int:
+    """Return where the chunk that begins at `start` ends: it holds images of one volume, or `CHUNK` others."""
+    volume = entries[start].volume
+    last = min(start + (VOLUME if volume else CHUNK), len(entries))
+    return next((index for index in range(start, last) if entries[index].volume != volume), last)
 
 
 def sample_some(source: Source, index: list[int]) -> Iterator[tuple[int, Sample | None]]:

@@ -5,13 +5,26 @@ from typing import Protocol
 
 import numpy as np
 
+from gan_core.decode.volume_names import PREFIX
+
 COMBINED = "classes:"  # prefix of a source that combines several folders
 TABLE = "table:"  # prefix of a source whose labels stand in a table
+VOLUMES = PREFIX  # of a source that is a folder of volumes, with options
 
 
 def location(source: str) -> str:
-    """Return the path in a source: of `table:PATH?OPTIONS` the path, of any other source the source itself."""
-    return source.removeprefix(TABLE).partition("?")[0] if source.startswith(TABLE) else source
+    """Return the path in a source: of `table:PATH?OPTIONS` and `volumes:PATH?OPTIONS` the path, else the source."""
+    for prefix in (TABLE, VOLUMES):
+        if source.startswith(prefix):
+            return source.removeprefix(prefix).partition("?")[0]
+    return source
+
+
+def moved(source: str, path: str) -> str:
+    """Return the source with another path in place of its `location`; prefix and options stay."""
+    place = location(source)
+    prefix = next((one for one in (TABLE, VOLUMES) if source.startswith(one)), "")
+    return f"{prefix}{path}{source[len(prefix) + len(place) :]}"
 
 
 @dataclass(frozen=True)
@@ -24,6 +37,7 @@ class Entry:
     stamp: str  # changes when the image changes, and is cheap to compute
     origin: str = ""  # the data set, where a source combines several; patients of two data sets differ
     patient: str | None = None  # as the source states it, in a table or as the subject of a volume; None: see the path
+    volume: str | None = None  # the file that holds this image and others; they are loaded one after the other
 
 
 class Source(Protocol):

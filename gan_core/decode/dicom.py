@@ -16,7 +16,7 @@ import pydicom
 from PIL import Image
 from pydicom.encaps import generate_frames
 from pydicom.pixels import apply_color_lut, get_decoder, pixel_array
-from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossless
 
 from gan_core.decode.limits import check_size
 from gan_core.decode.reasons import in_words
@@ -357,3 +357,35 @@ def _apply_window(values: np.ndarray, centre: float, width: float, function: str
     else:
         grey = (values - (centre - 0.5)) / (width - 1.0) + 0.5
     return np.clip(grey, 0.0, 1.0).astype(np.float32)
+
+
+def values(data: bytes, name: str) -> np.ndarray:
+    """Return the rescaled values of a grey image, float32 (H, W), without a window: slices of a volume share one scale.
+
+    Unlike `decode` it may run in the process that asks, since it leaves compressed pixels alone.
+
+    Raises:
+        UserError: see `decode`; or the pixels are compressed other than by run lengths, which need no foreign decoder.
+    """
+    if DEFLATED in data[:4096]:
+        raise UserError(f"{name}: deflated DICOM is not supported, save it uncompressed")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            dataset = pydicom.dcmread(io.BytesIO(data), force=True)
+            _check(dataset, name)
+            _gather_groups(dataset)
+            syntax = dataset.file_meta.TransferSyntaxUID
+            if syntax.is_encapsulated and syntax != RLELossless:
+                raise UserError(
+                    f"{name}: compressed slices ({syntax.name}) are not read as a series: save them uncompressed, or "
+                    "as NIfTI with dcm2niix"
+                )
+            stored = pixel_array(dataset, index=0)
+            if stored.ndim != 2:
+                raise UserError(f"{name}: not a grey image")
+            return _rescaled(stored, dataset)[0].astype(np.float32)
+    except (UserError, MemoryError):
+        raise
+    except Exception as error:
+        raise UserError(f"{name}: damaged or unusual DICOM{in_words(error, _SENSELESS)}") from error

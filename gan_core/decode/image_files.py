@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from gan_core.decode import deep_files
-from gan_core.decode.arrays import FITS, placed, quantise, resize, to_channels
+from gan_core.decode.arrays import FITS, enlarged, placed, quantise, resize, to_channels
 from gan_core.decode.limits import MAX_BYTES, MAX_PIXELS, MIN_SIDE, check_size
 from gan_core.decode.reasons import in_words
 from gan_core.decode.unscaled import FLOATS, Scale, Unscaled
@@ -35,6 +35,7 @@ __all__ = [
     "Scale",
     "decode",
     "decode_opened",
+    "enlarged",
     "is_dicom_file",
     "is_dicom_head",
     "may_be_dicom",

@@ -16,7 +16,7 @@ import torch
 from gan_core import data, inference
 from gan_core.config import RunConfig
 from gan_core.data import Prepared, patients
-from gan_core.data.source import COMBINED, location
+from gan_core.data.source import COMBINED, location, moved
 from gan_core.errors import UserError
 from gan_core.evaluation import parts, results, time_to_quality
 from gan_core.evaluation.parts import EvaluationRequest
@@ -122,9 +122,7 @@ def prepare(run_config: RunConfig, source: str | None) -> Prepared:
 def _source_name(source: str) -> str:
     """Return a source as evaluation.json names it: a path loses its folders, which belong to this machine."""
     place = location(source)
-    if source.startswith(COMBINED) or not Path(place).exists():
-        return source
-    return source.replace(place, Path(place).name, 1)
+    return source if source.startswith(COMBINED) or not Path(place).exists() else moved(source, Path(place).name)
 
 
 def digest(path: Path) -> str:

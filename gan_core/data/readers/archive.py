@@ -15,6 +15,7 @@ from pathlib import Path
 from gan_core.data.layout import Arrange, arrange, check_class_names, is_picture_name, is_unclear_name
 from gan_core.data.source import Entry
 from gan_core.decode.image_files import HEAD, MAX_BYTES, is_dicom_head
+from gan_core.decode.nifti import is_volume_name
 from gan_core.errors import UserError
 
 MAX_MEMBERS = 1_000_000
@@ -88,6 +89,8 @@ def open_archive(path: Path, arranged: Arrange = arrange) -> ZipSource:
         if name in members:
             raise UserError(f"the zip '{path.name}' has two members named '{name}': pack it again")
         members[name] = info
+    if not members and any(is_volume_name(info.filename) for info in infos):
+        raise UserError(f"the zip '{path.name}' holds NIfTI volumes: unpack it and give the folder")
     if not members:
         raise UserError(f"there are no images in the zip '{path.name}' (PNG, JPEG, BMP, TIFF, WebP and DICOM)")
     places, warnings = arranged(list(members), path.stem)
