@@ -5,6 +5,7 @@ from typing import Any
 
 import streamlit as st
 
+from dashboard.widgets import error_boundary
 from dashboard.widgets.text import plain
 
 _MOST = 5  # names in the message
@@ -76,6 +77,7 @@ def _missing(key: str, known: Collection[str]) -> list[str]:
     return list(st.session_state.get(_place(key), []))
 
 
+@error_boundary.action
 def forget(key: str) -> None:
     """Forget the missing runs, because the visitor has chosen others."""
     st.session_state.pop(_place(key), None)

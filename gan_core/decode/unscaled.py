@@ -50,7 +50,9 @@ class Unscaled:
         Raises:
             UserError: no value is finite.
         """
-        low, high = self._in_own_units(scale) if scale else self._own_scale(name)
+        low, high = self._own_scale(name)  # also checks that there is a finite value
+        if scale:
+            low, high = self._in_own_units(scale)
         result = np.empty(self.values.shape, np.float32)
         # Up to 16 bits, float32 is exact; beyond, values may differ by less than it resolves.
         small = self.values.dtype.itemsize <= 2 or (not scale and self.by_depth and low == 0 and high <= 65535)

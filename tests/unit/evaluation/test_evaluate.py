@@ -202,7 +202,6 @@ def test_real_features_are_kept_and_a_damaged_file_is_made_anew(root: Path, tmp_
         (["--data", "phantom:mri?images=8"], "has the classes T1, T2"),
         (["--parts", "beauty"], "--parts beauty: choose from fidelity"),
         (["--extractor", "resnet"], "no extractor 'resnet'"),
-        (["--num", "0"], "--num"),
     ],
 )
 def test_what_cannot_be_measured_is_one_line(
