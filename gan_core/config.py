@@ -31,7 +31,8 @@ IMAGE_SIZES = (32, 64, 128, 256)  # pixels per side that the networks support
 
 _LARGEST = 4096  # pixels per side
 _MOST_METRICS = 200
-_MOST_WARNINGS = 100
+MOST_WARNINGS = 100  # of the data
+MOST_LETTERS = 1000  # characters of one of them
 _LONGEST_TEXT = 500  # characters
 _LONGEST_DIAGRAM = 5000  # characters
 # Statements of Graphviz' DOT language without attributes: those could hold links.
@@ -48,7 +49,7 @@ class DataSummary:
     patients: int
     patients_from: str  # how the patients were found; empty where every image counts as a patient of its own
     skipped: int  # images that could not be read
-    warnings: tuple[str, ...]
+    warnings: tuple[str, ...]  # a line each, for people: images that were left out, patients that are not known
     scale: tuple[float, float] | None = None  # stored values that became black and white, of images beyond 8 bits
 
 
@@ -108,6 +109,24 @@ class RunConfig:
 def to_dict(config: Any) -> dict[str, Any]:
     """A dataclass as plain JSON types."""
     return json.loads(json.dumps(dataclasses.asdict(config)))
+
+
+def shareable(config: RunConfig) -> RunConfig:
+    """Return a configuration without the names of training images and patients, which its warnings hold."""
+    if config.data is None:
+        return config
+    warnings = tuple(nameless(line) for line in config.data.warnings)
+    return dataclasses.replace(config, data=dataclasses.replace(config.data, warnings=warnings))
+
+
+def nameless(warning: str) -> str:
+    """Return a warning about data without the names at its end, behind a colon or "for example".
+
+    "3 images lie in more than one class: a/1.png = b/4.png" becomes "3 images lie in more than one class". Plain words
+    behind a colon stay.
+    """
+    head, mark, tail = re.fullmatch(r"(.*?)(?:(: |, for example )(.*))?", warning, re.DOTALL).groups("")  # type: ignore[union-attr]
+    return warning if mark == ": " and re.fullmatch(r"[a-z, ]+", tail) else head
 
 
 def from_dict(kind: type[T], values: Any, where: str) -> T:
@@ -238,7 +257,7 @@ def _problem_of_data(summary: DataSummary) -> str:
     if summary.patients < 0 or summary.skipped < 0:
         return "'data' counts fewer than zero patients or images"
     if (
-        len(summary.warnings) > _MOST_WARNINGS
+        len(summary.warnings) > MOST_WARNINGS
         or max(map(len, (summary.patients_from, *summary.warnings))) > _LONGEST_DIAGRAM
     ):
         return "'data' holds too many or too long warnings"

@@ -111,7 +111,7 @@ class RunOptions:
     )
     patient_pattern: str | None = option(
         None,
-        "regular expression with one group that finds the patient in a file's name",
+        "regular expression with one group that finds the patient in a path inside the source",
         metavar="REGEX",
         more="All images of a patient are in the same split.",
     )

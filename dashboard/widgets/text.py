@@ -21,10 +21,15 @@ def plain(text: str) -> str:
 
 
 def sentence(text: str) -> str:
-    """Return a text on one line with a capital and a full stop. A file name at its start keeps its case."""
-    words = " ".join(text.split()).rstrip(".")
+    """Return a text on one line with a capital and a full stop, or with the three that it ends in.
+
+    A file name at its start keeps its case.
+    """
+    words = " ".join(text.split())
+    end = "" if words.endswith("...") else "."
+    words = words if words.endswith("...") else words.rstrip(".")
     named = any(mark in words.partition(" ")[0] for mark in ".:")
-    return f"{words[:1] if named else words[:1].upper()}{words[1:]}."
+    return f"{words[:1] if named else words[:1].upper()}{words[1:]}{end}"
 
 
 def plain_sentence(text: str) -> str:

@@ -58,12 +58,12 @@ def _training_options(command: argparse.ArgumentParser) -> None:
 
 
 def _train_one(options: argparse.Namespace, preset: str, seed: int, name: str) -> int:
-    from gan_core import data
     from gan_core.training import run_plan, trainer  # importing torch takes a second, too slow for --help
 
     run_config, prepared = run_plan.plan(run_options.RunOptions.of(vars(options), preset=preset, seed=seed))
-    if arguments.FIRST and (warning := data.caution(run_config.source, run_config.domains or run_config.classes)):
-        print(f"warning: {warning}", file=sys.stderr)
+    if arguments.FIRST:
+        for line in prepared.doubts:
+            print(f"warning: {line}", file=sys.stderr)
     try:
         run = trainer.train(run_config, prepared, name, options.runs, options.device)
     except trainer.Diverged as error:

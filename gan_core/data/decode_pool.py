@@ -33,6 +33,7 @@ import psutil
 from gan_core.data.duplicates import difference_hash, digest
 from gan_core.data.prepared import Settings
 from gan_core.data.source import Source
+from gan_core.decode import image_files
 from gan_core.decode.image_files import decode, quantise, resize, to_channels
 from gan_core.decode.worker import MEMORY, TOO_MUCH, WHOLE, set_alarm, shared
 from gan_core.errors import UserError
@@ -48,6 +49,7 @@ SECONDS = 60.0
 Read = Callable[
     [bytes, str, int], np.ndarray
 ]  # (file's bytes, name in errors, channels) -> pixels: see `image_files.decode`
+Identify = Callable[[bytes, str], str]  # (file's bytes, name) -> PatientID: see `image_files.patient`
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +61,8 @@ class Picture:
     content: str  # digest of the file's bytes
     digest: str  # of the grey picture at its full size
     hash: np.ndarray | None  # uint64 (4,)
+    shape: tuple[int, int] = (0, 0)  # height and width before preparation, pixels
+    patient: str = ""  # PatientID of a DICOM file
 
 
 def decode_all(source: Source, settings: Settings) -> Iterator[Picture]:
@@ -128,11 +132,11 @@ _launching = threading.Lock()
 
 def decode_one(source: Source, index: int, settings: Settings) -> Picture:
     """Decode one entry in a separate process; an error becomes the image's reason."""
-    return _decoded(source, index, settings, _in_separate_process)
+    return _decoded(source, index, settings, _in_separate_process, _identified_in_separate_process)
 
 
-def _decoded(source: Source, index: int, settings: Settings, read: Read) -> Picture:
-    content = ""
+def _decoded(source: Source, index: int, settings: Settings, read: Read, identify: Identify) -> Picture:
+    content = patient = ""
     try:
         loaded = source.load(index, settings.size)
         content = blake2b(bytes(loaded), digest_size=16).hexdigest()
@@ -140,6 +144,7 @@ def _decoded(source: Source, index: int, settings: Settings, read: Read) -> Pict
             picture = to_channels(loaded if loaded.ndim == 3 else loaded[..., None], settings.channels)
         else:
             picture = read(loaded, source.entries[index].name, settings.channels)
+            patient = identify(loaded, source.entries[index].name)
         pixels = quantise(resize(picture, settings.size, settings.fit))
         grey = quantise(to_channels(picture, 1))[0]
     except UserError as error:
@@ -149,7 +154,7 @@ def _decoded(source: Source, index: int, settings: Settings, read: Read) -> Pict
     except (OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
         reason = (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
         return Picture(None, f"cannot be read ({reason})", content, "", None)
-    return Picture(pixels, "", content, digest(grey), difference_hash(grey))
+    return Picture(pixels, "", content, digest(grey), difference_hash(grey), (grey.shape[0], grey.shape[1]), patient)
 
 
 def _in_separate_process(data: bytes, name: str, channels: int) -> np.ndarray:
@@ -157,11 +162,26 @@ def _in_separate_process(data: bytes, name: str, channels: int) -> np.ndarray:
         return worker.decode(data, name, WHOLE, channels, SECONDS)
 
 
+def _identified_in_separate_process(data: bytes, name: str) -> str:
+    if not image_files.is_dicom(data, name):  # spares sending the file once more
+        return ""
+    with shared() as worker:
+        return worker.patient(data, name, SECONDS)
+
+
 def _with_time_limit(data: bytes, name: str, channels: int) -> np.ndarray:
     """Decode in this worker process, which a timer ends where an image takes too long."""
     set_alarm(math.ceil(SECONDS))
     try:
         return decode(data, channels=channels, name=name)
+    finally:
+        set_alarm(0)
+
+
+def _identified_with_time_limit(data: bytes, name: str) -> str:
+    set_alarm(math.ceil(SECONDS))
+    try:
+        return image_files.patient(data, name)
     finally:
         set_alarm(0)
 
@@ -194,4 +214,7 @@ def _end_with_caller() -> None:
 
 
 def _decode_part(source: Source, settings: Settings) -> list[Picture]:
-    return [_decoded(source, index, settings, _with_time_limit) for index in range(len(source.entries))]
+    return [
+        _decoded(source, index, settings, _with_time_limit, _identified_with_time_limit)
+        for index in range(len(source.entries))
+    ]

@@ -6,6 +6,7 @@ bits; each bit says whether a pixel of the image, reduced to 17 x 16, is darker 
 """
 
 from collections import defaultdict
+from dataclasses import dataclass
 from hashlib import blake2b
 
 import numpy as np
@@ -15,6 +16,8 @@ from PIL import Image
 # brighter by a tenth or as JPEG of quality 60 differ in at most 10.
 NEAR = 10
 WORDS = 4
+SHOWN = 5  # pairs that are named
+_COMPARED = 2**20  # pairs that are compared at once, which bounds the memory to some 20 MB
 
 
 def digest(grey: np.ndarray) -> str:
@@ -43,35 +46,72 @@ def _groups(digests: list[str]) -> list[tuple[int, ...]]:
     return [tuple(group) for group in groups.values() if len(group) > 1]
 
 
-def near_in_other_splits(hashes: np.ndarray, digests: list[str], splits: list[str]) -> list[tuple[int, int]]:
-    """Return the pairs of nearly equal, but not equal, images that lie in two splits.
+@dataclass(frozen=True)
+class NearPairs:
+    """The pairs of nearly equal, but not equal, images that lie in two splits."""
+
+    count: int
+    images: int  # images that are part of a pair
+    first: list[tuple[int, int]]  # the most alike, as indices (smaller first): at most `SHOWN`
+
+
+def near_in_other_splits(hashes: np.ndarray, digests: list[str], splits: list[str]) -> NearPairs:
+    """Search for nearly equal images across splits.
+
+    Time is that of comparing all images; memory stays the same however many pairs there are.
 
     Args:
         hashes: results of `difference_hash`, uint64 (N, 4).
         digests: results of `digest`; pairs with the same digest are left out.
         splits: the split of each image.
-
-    Returns:
-        Pairs of indices (smaller first), sorted by the number of differing bits.
     """
     parts = np.array(splits)
-    pairs: list[tuple[int, int, int]] = []
+    _, contents = np.unique(np.array(digests), return_inverse=True)
     names = sorted(set(splits))
+    count, first = 0, list[tuple[int, int, int]]()
+    paired = np.zeros(len(splits), dtype=bool)
     for position, one in enumerate(names):
         for other in names[position + 1 :]:
-            pairs += _near(hashes, np.flatnonzero(parts == one), np.flatnonzero(parts == other))
-    return [(a, b) for _, a, b in sorted(pairs) if digests[a] != digests[b]]
+            left, right = np.flatnonzero(parts == one), np.flatnonzero(parts == other)
+            step = max(1, _COMPARED // max(1, len(right)))
+            for start in range(0, len(left), step):
+                rows = left[start : start + step]
+                bits = _differing(hashes[rows], hashes[right])
+                near = (bits <= NEAR) & (contents[rows][:, None] != contents[right][None, :])
+                if not near.any():
+                    continue
+                count += int(near.sum())
+                paired[rows[near.any(axis=1)]] = True
+                paired[right[near.any(axis=0)]] = True
+                first = sorted([*first, *_most_alike(bits, near, rows, right)])[:SHOWN]
+    return NearPairs(count, int(paired.sum()), [(a, b) for _, a, b in first])
 
 
-def _near(hashes: np.ndarray, left: np.ndarray, right: np.ndarray) -> list[tuple[int, int, int]]:
-    """Return (bits, index, index) of the pairs between two sets that differ in at most `NEAR` bits."""
+def _differing(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Return how many bits differ, for each pair of two sets of hashes: uint64 (A, 4) and (B, 4) -> uint16 (A, B)."""
+    bits = np.zeros((len(one), len(other)), dtype=np.uint16)
+    for word in range(WORDS):
+        bits += np.bitwise_count(one[:, word][:, None] ^ other[:, word][None, :])
+    return bits
+
+
+def _most_alike(
+    bits: np.ndarray, near: np.ndarray, rows: np.ndarray, columns: np.ndarray
+) -> list[tuple[int, int, int]]:
+    """Return (bits, index, index) of the first `SHOWN` pairs and some more, in the order of bits, then indices.
+
+    bits, near: (A, B), of the images `rows` and `columns`, both ascending.
+    """
     found: list[tuple[int, int, int]] = []
-    for start in range(0, len(left), 256):
-        rows = left[start : start + 256]
-        bits = np.zeros((len(rows), len(right)), dtype=np.uint16)
-        for word in range(WORDS):
-            bits += np.bitwise_count(hashes[rows, word][:, None] ^ hashes[right, word][None, :])
-        for row, column in zip(*np.nonzero(bits <= NEAR), strict=True):
-            a, b = sorted((int(rows[row]), int(right[column])))
-            found.append((int(bits[row, column]), a, b))
-    return found
+    for level in range(NEAR + 1):
+        hit = near & (bits == level)
+        # A pair with the smallest index lies in one of the first rows or of the first columns that hold a pair, and
+        # among the first pairs there: nothing else has to be listed.
+        for of_row, lines, others in ((hit, rows, columns), (hit.T, columns, rows)):
+            for line in np.flatnonzero(of_row.any(axis=1))[:SHOWN]:
+                for place in np.flatnonzero(of_row[line])[:SHOWN]:
+                    a, b = sorted((int(lines[line]), int(others[place])))
+                    found.append((level, a, b))
+        if len(set(found)) >= SHOWN:
+            break
+    return sorted(set(found))

@@ -10,8 +10,7 @@ config; it covers the images' bytes and the settings, so the same data has the s
 import json
 import re
 import sys
-from collections import Counter
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from hashlib import blake2b
 from pathlib import Path
 
@@ -20,8 +19,9 @@ from tqdm import tqdm
 
 from gan_core import files
 from gan_core.data import cache as caching
+from gan_core.data import doubts, patients
 from gan_core.data.decode_pool import Picture, decode_all
-from gan_core.data.duplicates import near_in_other_splits, same_elsewhere
+from gan_core.data.duplicates import NearPairs, near_in_other_splits, same_elsewhere
 from gan_core.data.prepared import (
     FINGERPRINT_FORMAT,
     FORMAT,
@@ -29,11 +29,10 @@ from gan_core.data.prepared import (
     Settings,
     index_text,
     open_prepared,
-    skipped_line,
 )
 from gan_core.data.readers import open_source
 from gan_core.data.source import Entry, Source
-from gan_core.data.splits import compile_pattern, on_both_sides, patient_of, split, tells_patient, union
+from gan_core.data.splits import on_both_sides, split, union
 from gan_core.decode.image_files import FITS, MIN_SIDE
 from gan_core.errors import UserError
 
@@ -58,18 +57,20 @@ def prepare(
         size: side of the square images, pixels.
         channels: 1 (grey) or 3.
         fit: "crop" takes the centre square, "pad" keeps the whole image and adds black.
-        patient_pattern: regular expression whose one group finds the patient in a file name.
+        patient_pattern: regular expression whose one group finds the patient in a path inside the source; by default
+            the rules of `patients` find it.
         split_seed: seed of the split by patient, where the source has no splits.
         cache: folder of prepared data; by default GANRAY_CACHE, or the user's cache folder.
         progress: show a progress bar on stderr.
 
     Raises:
-        UserError: the source or a setting is wrong, fewer than two images can be read, equal images lie in two of
-            the source's own splits, or the disk is full.
+        UserError: the source or a setting is wrong, its classes are patients, fewer than two images can be read, equal
+            images lie in two of the source's own splits, or the disk is full.
     """
     _check(size, channels, fit)
-    compile_pattern(patient_pattern)
+    patients.compile_pattern(patient_pattern)
     opened = open_source(source)
+    patients.refuse_patients_as_classes(opened.entries, source)
     settings = Settings(size, channels, fit, patient_pattern, split_seed)
     root = files.cache_folder(cache)
     target = root / _stamp(opened, settings)
@@ -92,7 +93,7 @@ def _check(size: int, channels: int, fit: str) -> None:
 
 def _stamp(source: Source, settings: Settings) -> str:
     entries = [[entry.name, entry.label, entry.split, entry.stamp, entry.patient] for entry in source.entries]
-    text = json.dumps([FORMAT, source.identity, entries, _table(settings)])
+    text = json.dumps([FORMAT, patients.RULES, source.identity, entries, _table(settings)])
     return blake2b(text.encode("utf-8", "surrogateescape"), digest_size=12).hexdigest()
 
 
@@ -112,9 +113,7 @@ def _write(folder: Path, text: str, source: Source, settings: Settings, progress
                 skipped.append((entry.name, picture.reason))
                 continue
             writer.add(picture.pixels)
-            kept.append((entry, Picture(None, "", picture.content, picture.digest, picture.hash)))
-    if skipped and kept:
-        print(skipped_line(tuple(skipped), len(kept)), file=sys.stderr)
+            kept.append((entry, replace(picture, pixels=None)))
     _check_enough(text, kept, skipped)
     index = _index(text, source, settings, kept)
     caching.write_index(folder, index_text({**index, "skipped": skipped}))
@@ -132,21 +131,26 @@ def _index(text: str, source: Source, settings: Settings, kept: list[tuple[Entry
     entries = [entry for entry, _ in kept]
     digests = [picture.digest for _, picture in kept]
     names, labels = [entry.name for entry in entries], [entry.label for entry in entries]
-    pattern = compile_pattern(settings.patient_pattern)
-    own_patients = [(None if pattern else entry.patient) or patient_of(entry.name, pattern) for entry in entries]
-    splits = _splits(entries, own_patients, digests, settings.split_seed)
-    patients = [
-        f"{entry.origin}/{name}" if entry.origin else name for entry, name in zip(entries, own_patients, strict=True)
+    pattern = patients.compile_pattern(settings.patient_pattern)
+    stated = getattr(source, "patients_from", patients.STATED)
+    found = patients.find(entries, [picture.patient for _, picture in kept], pattern, stated)
+    splits = _splits(entries, found.names, digests, settings.split_seed)
+    of_images = [
+        f"{entry.origin}/{name}" if entry.origin else name for entry, name in zip(entries, found.names, strict=True)
     ]
     hashes = np.array([picture.hash for _, picture in kept])
     warnings = [
         *source.warnings,
         *_pattern_warning(names, pattern),
-        *_patient_warning(names, patients, splits, pattern),
-        *_split_warning(patients, splits),
+        *_patient_warning(of_images, splits, found),
+        *_split_warning(of_images, splits),
+        *found.doubt(),
+        *doubts.one_patient_classes(labels, of_images),
+        *doubts.small_classes(labels),
         *_same_warning(names, same_elsewhere(digests, labels), "class"),
         *_same_warning(names, same_elsewhere(digests, [entry.origin for entry in entries]), "data set"),
         *_near_warning(names, near_in_other_splits(hashes, digests, splits)),
+        *doubts.mixed_sizes(np.array([picture.shape for _, picture in kept]), settings.size, settings.fit),
     ]
     classes = sorted(set(labels))
     contents = sorted((entry.name, entry.label, entry.split, picture.content) for entry, picture in kept)
@@ -159,10 +163,10 @@ def _index(text: str, source: Source, settings: Settings, kept: list[tuple[Entry
         "classes": classes,
         "names": names,
         "labels": [classes.index(label) for label in labels],
-        "patients": patients,
+        "patients": of_images,
         "splits": splits,
         "warnings": warnings,
-        "patients_from": "",
+        "patients_from": found.origin,
         "scale": None,
     }
 
@@ -199,7 +203,7 @@ def _own_splits(entries: list[Entry], patients: list[str], digests: list[str], s
 
 def _refuse_same(names: list[str], groups: list[tuple[int, ...]]) -> None:
     if groups:
-        shown = _some([" = ".join(names[index] for index in group) for group in groups], "; ")
+        shown = _equal(names, groups)
         raise UserError(
             f"{len(groups)} images lie in more than one of the source's splits, so no result would be valid; "
             f"delete one of each: {shown}"
@@ -209,19 +213,17 @@ def _refuse_same(names: list[str], groups: list[tuple[int, ...]]) -> None:
 def _pattern_warning(names: list[str], pattern: re.Pattern[str] | None) -> list[str]:
     if pattern is None:
         return []
-    missed = [name for name in names if not tells_patient(name, pattern)]
+    missed = [name for name in names if patients.in_path(name, pattern) is None]
     if len(missed) == len(names):
         raise UserError(f"the patient pattern '{pattern.pattern}' matches no file name, for example not {names[0]}")
     return [f"the patient pattern does not match {len(missed)} file names, for example {missed[0]}"] if missed else []
 
 
-def _patient_warning(
-    names: list[str], patients: list[str], splits: list[str], pattern: re.Pattern[str] | None
-) -> list[str]:
-    from_pattern = {patient for name, patient in zip(names, patients, strict=True) if tells_patient(name, pattern)}
-    both = on_both_sides(patients, splits)
-    certain = [f"{patient} ({' and '.join(parts)})" for patient, parts in both.items() if patient in from_pattern]
-    maybe = [patient for patient in both if patient not in from_pattern]
+def _patient_warning(of_images: list[str], splits: list[str], found: patients.Patients) -> list[str]:
+    both = on_both_sides(of_images, splits)
+    told = {patient for patient, is_told in zip(of_images, found.told, strict=True) if is_told}
+    certain = [f"{patient} ({' and '.join(parts)})" for patient, parts in both.items() if patient in told]
+    maybe = [patient for patient in both if patient not in told]
     warnings = []
     if certain:
         warnings.append(f"{len(certain)} patients lie in more than one split: {_some(certain)}")
@@ -234,26 +236,35 @@ def _patient_warning(
     return warnings
 
 
-def _some(texts: list[str], separator: str = ", ") -> str:
-    """Join the first five texts."""
-    return separator.join([*texts[:5], *(["..."] if len(texts) > 5 else [])])
+def _some(texts: list[str], separator: str = ", ", count: int | None = None) -> str:
+    """Join the first five texts and say how many more there are, of `count` if not all are given."""
+    more = (len(texts) if count is None else count) - 5
+    return separator.join([*texts[:5], *([f"and {more} more"] if more > 0 else [])])
 
 
 def _split_warning(patients: list[str], splits: list[str]) -> list[str]:
     if "val" in splits or "test" in splits:
         return []
     if len(set(patients)) == 1:
-        return [f"all images show one patient, {patients[0]}: nothing can be held out"]
+        return [f"all images show one patient, so nothing can be held out: {patients[0]}"]
     return ["nothing is held out"]
 
 
 def _same_warning(names: list[str], groups: list[tuple[int, ...]], place: str) -> list[str]:
-    shown = _some([" = ".join(names[index] for index in group) for group in groups], "; ")
-    return [f"{len(groups)} images lie in more than one {place}: {shown}"] if groups else []
+    return [f"{len(groups)} images lie in more than one {place}: {_equal(names, groups)}"] if groups else []
 
 
-def _near_warning(names: list[str], pairs: list[tuple[int, int]]) -> list[str]:
-    per_image = Counter(index for pair in pairs for index in pair)
-    shown = _some([f"{names[a]} ~ {names[b]}" for a, b in pairs], "; ")
-    line = f"{len(pairs)} pairs of nearly equal images ({len(per_image)} images) lie in two splits: {shown}"
-    return [line] if pairs else []
+def _equal(names: list[str], groups: list[tuple[int, ...]]) -> str:
+    """Name the first groups of equal images, and the first images of each."""
+    shown = [
+        " = ".join(names[index] for index in group[:3]) + (f" ({len(group)} in all)" if len(group) > 3 else "")
+        for group in groups[:5]
+    ]
+    return _some(shown, "; ", len(groups))
+
+
+def _near_warning(names: list[str], near: NearPairs) -> list[str]:
+    if not near.count:
+        return []
+    shown = _some([f"{names[a]} ~ {names[b]}" for a, b in near.first], "; ", near.count)
+    return [f"{near.count} pairs of nearly equal images ({near.images} images) lie in two splits: {shown}"]

@@ -25,10 +25,11 @@ from pathlib import Path
 
 import numpy as np
 
-from gan_core.config import DataSummary
+from gan_core.config import MOST_LETTERS, MOST_WARNINGS, DataSummary
 from gan_core.data.layout import SPLITS
+from gan_core.data.readers.combined import caution
 from gan_core.decode.image_files import FITS
-from gan_core.errors import UserError, nearest
+from gan_core.errors import UserError, nearest, printable
 
 FORMAT = 2  # of index.json
 FINGERPRINT_FORMAT = 1  # part of every fingerprint, so it only changes when equal data must no longer count as equal
@@ -68,13 +69,18 @@ class Prepared:
     patients_from: str = ""
     scale: tuple[float, float] | None = None
 
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """What a user should know before trusting a number, a line each: skipped images, then the warnings."""
+        return (*([skipped_line(self.skipped, len(self.names))] if self.skipped else []), *self.warnings)
+
     def summary(self) -> DataSummary:
         """Return what a run keeps of its data beside the fingerprint."""
         return DataSummary(
             patients=len(set(self.patients)),
             patients_from=self.patients_from,
             skipped=len(self.skipped),
-            warnings=self.warnings,
+            warnings=tuple(printable(line, MOST_LETTERS) for line in self.doubts[:MOST_WARNINGS]),
             scale=self.scale,
         )
 
@@ -120,7 +126,14 @@ class Prepared:
             names=[self.names[i] for i in index],
             patients=[self.patients[i] for i in index],
             splits=self.splits[index],
+            warnings=self._warnings_of(classes),
         )
+
+    def _warnings_of(self, classes: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the warnings with that of classes from different folders as it is for these classes."""
+        whole, these = caution(self.source), caution(self.source, classes)
+        found = (these if line == whole else line for line in self.warnings)
+        return tuple(line for line in found if line)
 
 
 def describe(prepared: Prepared) -> str:
@@ -128,8 +141,9 @@ def describe(prepared: Prepared) -> str:
     counts = prepared.counts()
     width = max(len(name) for name in (*prepared.classes, "total"))
     kind = "grey" if prepared.channels == 1 else "colour"
+    patients = f"of {len(set(prepared.patients))} patients" if prepared.patients_from else "of patients not known"
     lines = [
-        f"{prepared.source}: {len(prepared.names)} images of {len(set(prepared.patients))} patients, "
+        f"{prepared.source}: {len(prepared.names)} images {patients}, "
         f"{prepared.size} x {prepared.size} {kind}, fingerprint {prepared.fingerprint}",
         "  ".join([" " * width, *(f"{split:>6}" for split in SPLITS)]),
     ]
@@ -138,9 +152,9 @@ def describe(prepared: Prepared) -> str:
     ]
     if len(prepared.classes) > 1:
         lines.append("  ".join([f"{'total':<{width}}", *(f"{sum(counts[split].values()):>6}" for split in SPLITS)]))
-    if prepared.skipped:
-        lines.append(skipped_line(prepared.skipped, len(prepared.names)))
-    return "\n".join(lines + [f"warning: {warning}" for warning in prepared.warnings])
+    if prepared.patients_from:
+        lines.append(f"patients from {prepared.patients_from}")
+    return "\n".join(lines + [f"warning: {line}" for line in prepared.doubts])
 
 
 def skipped_line(skipped: tuple[tuple[str, str], ...], kept: int) -> str:

@@ -21,7 +21,10 @@ class Entry:
 
 
 class Source(Protocol):
-    """A list of images that any process can load; parts of it are pickled and sent to the workers."""
+    """A list of images that any process can load; parts of it are pickled and sent to the workers.
+
+    A source whose entries state patients may say how it knows them, for people, in an attribute `patients_from`.
+    """
 
     @property
     def entries(self) -> tuple[Entry, ...]: ...

@@ -11,25 +11,11 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
-from pathlib import PurePosixPath
 
 from gan_core.errors import UserError
 
 HELD_OUT = 0.1  # share of val, and of test
 MANY = 300  # patients in a class: the hash then gives val and test 10 +- 1.7 % of them
-
-# Kermany's pneumonia images: person12_bacteria_47.jpeg and person12_virus_3.jpeg are one child.
-# NORMAL2-IM-0115-0001.jpeg and IM-0115-0001.jpeg may be one, so they are kept together.
-KNOWN_PATIENTS = re.compile(r"(?:^|[^A-Za-z0-9])(person\d+|IM-\d+)", re.IGNORECASE)
-
-
-def compile_pattern(pattern: str | None) -> re.Pattern[str] | None:
-    """Compile the user's pattern for the patient in a file name: a regular expression with one group.
-
-    Raises:
-        UserError: the pattern is not a regular expression, or does not have exactly one group.
-    """
-    return None if pattern is None else one_group(pattern, "patient", "the patient", r"person(\d+)_")
 
 
 def one_group(pattern: str, kind: str, holds: str, example: str) -> re.Pattern[str]:
@@ -50,26 +36,6 @@ def one_group(pattern: str, kind: str, holds: str, example: str) -> re.Pattern[s
             f"as in '{example}'"
         )
     return compiled
-
-
-def patient_of(name: str, pattern: re.Pattern[str] | None) -> str:
-    """Return the patient in a file name; the name's stem where the pattern finds none.
-
-    Args:
-        name: path inside the source; only its last part is used.
-        pattern: pattern with one group, searched in the file name; by default KNOWN_PATIENTS, of the pneumonia images.
-    """
-    return _found_patient(name, pattern) or PurePosixPath(name).stem
-
-
-def tells_patient(name: str, pattern: re.Pattern[str] | None) -> bool:
-    """Return whether the pattern finds a patient in a file name; otherwise the stem stands for the patient."""
-    return _found_patient(name, pattern) is not None
-
-
-def _found_patient(name: str, pattern: re.Pattern[str] | None) -> str | None:
-    found = (pattern or KNOWN_PATIENTS).search(PurePosixPath(name).name)
-    return (found.group(1) if found else None) or None
 
 
 def place_of(patient: str, seed: int) -> float:

@@ -21,9 +21,10 @@ from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from gan_core.decode.arrays import stretch
 from gan_core.decode.limits import check_size
-from gan_core.errors import UserError, first_line
+from gan_core.errors import UserError, first_line, printable
 
 DEFLATED = b"1.2.840.10008.1.2.1.99"
+_LONGEST_ID = 64  # characters, PS3.5 6.2: the most that PatientID may have
 _PIXELS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
 
 
@@ -51,6 +52,23 @@ def decode(data: bytes, name: str) -> np.ndarray:
     # A damaged file can make the decoder raise any error; the user needs only one message.
     except Exception as error:
         raise UserError(f"{name}: damaged or unusual DICOM ({first_line(error)})") from error
+
+
+def patient(data: bytes) -> str:
+    """Return PatientID from the header, one line of printable text; "" where it is missing or cannot be read."""
+    if DEFLATED in data:
+        return ""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            header = pydicom.dcmread(io.BytesIO(data), True, stop_before_pixels=True, specific_tags=["PatientID"])
+            found = printable(" ".join(str(header.get("PatientID") or "").split()), _LONGEST_ID)
+            return found.encode("utf-8", "replace").decode()
+    except MemoryError:
+        raise
+    # A damaged header can make the reader raise any error; the image may still be good.
+    except Exception:
+        return ""
 
 
 def _check(dataset: pydicom.Dataset, name: str) -> None:

@@ -62,7 +62,7 @@ def decode(source: Path | str | bytes, *, channels: int | None = 1, name: str | 
         name, data = name or path.name, read(path, name or path.name)
     if not data:
         raise UserError(f"{name}: the file is empty")
-    picture = _decode_dicom(data, name) if _is_dicom(data, name) else _decode_pillow(data, name)
+    picture = _decode_dicom(data, name) if is_dicom(data, name) else _decode_pillow(data, name)
     return picture if channels is None else to_channels(picture, channels)
 
 
@@ -84,9 +84,19 @@ def read(path: Path, name: str) -> bytes:
         raise UserError(f"{name}: cannot be read ({error.strerror or error})") from error
 
 
-def _is_dicom(data: bytes, name: str) -> bool:
+def is_dicom(data: bytes, name: str) -> bool:
+    """Return whether the bytes of a file are DICOM, from its first bytes or its suffix."""
     # Files from before 1993 have no DICM prefix, so the suffix decides for them.
     return data[128:132] == b"DICM" or name.lower().endswith((".dcm", ".dicom"))
+
+
+def patient(data: bytes, name: str) -> str:
+    """Return PatientID of a DICOM file, one line of printable text; "" where there is none, and for other files."""
+    if not is_dicom(data, name):
+        return ""
+    from gan_core.decode import dicom
+
+    return dicom.patient(data)
 
 
 def _decode_dicom(data: bytes, name: str) -> np.ndarray:

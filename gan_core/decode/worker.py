@@ -16,9 +16,9 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -33,6 +33,8 @@ WHOLE = image_files.MAX_PIXELS // image_files.MIN_SIDE  # the longest side possi
 IDLE = 30.0  # seconds without use after which the shared process ends
 TOO_MUCH = "needs more memory than one image may use"
 _LINE = 65_536  # largest length of an answer's JSON line
+
+T = TypeVar("T")
 
 
 class DecodeWorker:
@@ -84,8 +86,29 @@ class DecodeWorker:
         """
         if len(data) > image_files.MAX_BYTES:
             raise UserError(f"{name}: larger than the limit of {image_files.MAX_BYTES // 1024**2} MB")
-        seconds = seconds or self.seconds
-        request = {"name": name, "longest": longest, "channels": channels, "bytes": len(data), "seconds": seconds}
+        request = {"name": name, "longest": longest, "channels": channels}
+        found = self._answer(request, data, seconds or self.seconds, _received_picture)
+        if isinstance(found, str):
+            raise UserError(found)
+        return found
+
+    def patient(self, data: bytes, name: str, seconds: float | None = None) -> str:
+        """Return PatientID of a DICOM file, see `image_files.patient`; "" where it cannot be read.
+
+        seconds: time limit, by default the worker's.
+
+        Raises:
+            UserError: the file needed too much time, or crashed the process.
+        """
+        return self._answer({"name": name, "only": "patient"}, data, seconds or self.seconds, _received_patient)
+
+    def _answer(self, request: dict[str, Any], data: bytes, seconds: float, received: Callable[..., T]) -> T:
+        """Send a request with a file's bytes and return what `received` makes of the answer; end a process in trouble.
+
+        Raises:
+            UserError: the file needed too much time, or crashed the process.
+        """
+        request = {**request, "bytes": len(data), "seconds": seconds}
         with self._lock:
             process = self._running()
             late = threading.Event()
@@ -93,22 +116,19 @@ class DecodeWorker:
             watch.daemon = True
             watch.start()
             try:
-                found = _ask(process, request, data)
+                return _ask(process, request, data, received)
             except (OSError, ValueError, KeyError, TypeError):
                 self._end()
                 if late.is_set():
-                    line = f"{name}: decoding was stopped after {seconds:g} seconds"
+                    line = f"{request['name']}: decoding was stopped after {seconds:g} seconds"
                 else:
-                    line = f"{name}: damaged, it crashed the decoder, which will restart"
+                    line = f"{request['name']}: damaged, it crashed the decoder, which will restart"
                 raise UserError(line) from None
             finally:
                 watch.cancel()
                 watch.join()
                 if late.is_set():
                     self._end()
-        if isinstance(found, str):
-            raise UserError(found)
-        return found
 
     def _running(self) -> "subprocess.Popen[bytes]":
         if self._process is None or self._process.poll() is not None:
@@ -158,8 +178,8 @@ def _stop(process: "subprocess.Popen[bytes]", late: threading.Event) -> None:
     process.kill()
 
 
-def _ask(process: "subprocess.Popen[bytes]", request: dict[str, Any], data: bytes) -> np.ndarray | str:
-    """Send an image to the process; return the decoded image, or the error message.
+def _ask(process: "subprocess.Popen[bytes]", request: dict[str, Any], data: bytes, received: Callable[..., T]) -> T:
+    """Send a file to the process; return what `received` makes of (request, answer, the stream behind it).
 
     Raises:
         OSError, ValueError, KeyError, TypeError: the process crashed, or its answer is invalid: a malicious file may
@@ -169,7 +189,11 @@ def _ask(process: "subprocess.Popen[bytes]", request: dict[str, Any], data: byte
     process.stdin.write(json.dumps(request).encode() + b"\n")
     process.stdin.write(data)
     process.stdin.flush()
-    answer = json.loads(process.stdout.readline(_LINE))
+    return received(request, json.loads(process.stdout.readline(_LINE)), process.stdout)
+
+
+def _received_picture(request: dict[str, Any], answer: dict[str, Any], stream: io.BufferedReader) -> np.ndarray | str:
+    """Return the decoded image, or the error message; raise as `_ask`."""
     if "error" in answer:
         return " ".join(str(answer["error"]).split())
     height, width, channels = (int(side) for side in answer["shape"])
@@ -177,9 +201,14 @@ def _ask(process: "subprocess.Popen[bytes]", request: dict[str, Any], data: byte
     if not (sides and height * width <= image_files.MAX_PIXELS and channels in (1, 3)):
         raise ValueError
     picture = np.empty((height, width, channels), np.float32)
-    if process.stdout.readinto(picture.data) != picture.nbytes:
+    if stream.readinto(picture.data) != picture.nbytes:
         raise ValueError
     return picture
+
+
+def _received_patient(request: dict[str, Any], answer: dict[str, Any], stream: io.BufferedReader) -> str:
+    """Return the patient, or "" after an error; raise as `_ask`."""
+    return "" if "error" in answer else str(answer["patient"])
 
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
@@ -189,9 +218,13 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
         data = requests.read(request["bytes"])
         set_alarm(math.ceil(request["seconds"]) + 1)
         name, picture = request["name"], None
+        answer: dict[str, Any]
         try:
-            picture = _read(data, name, request["longest"], request["channels"])
-            answer: dict[str, Any] = {"shape": picture.shape}
+            if request.get("only") == "patient":
+                answer = {"patient": image_files.patient(data, name)}
+            else:
+                picture = _read(data, name, request["longest"], request["channels"])
+                answer = {"shape": picture.shape}
         except UserError as error:
             answer = {"error": str(error)}
         except MemoryError:

@@ -15,7 +15,7 @@ import torch
 
 from gan_core import data, inference
 from gan_core.config import RunConfig
-from gan_core.data import Prepared
+from gan_core.data import Prepared, patients
 from gan_core.data.source import COMBINED
 from gan_core.errors import UserError
 from gan_core.evaluation import parts, results, time_to_quality
@@ -50,6 +50,8 @@ def evaluate(run: Run, source: str | None, request: EvaluationRequest) -> Evalua
 def _evaluate(run: Run, source: str | None, request: EvaluationRequest) -> Evaluation:
     model = inference.load(run)
     prepared = prepare(model.config, source)
+    for line in prepared.doubts:
+        request.progress(f"warning: {line}")
     found = Evaluation(
         run=run.folder.name,
         preset=model.config.preset,
@@ -65,8 +67,12 @@ def _evaluate(run: Run, source: str | None, request: EvaluationRequest) -> Evalu
     found = _with_earlier_results(run, found, request)
     if model.config.fingerprint != prepared.fingerprint:
         found = parts.noted(found, "The run was trained on other images than those of this evaluation")
+    elif not model.config.domains and tuple(found.counts["train"].values()) != model.config.class_counts:
+        found = parts.noted(found, "These images are now split in another way: the run may have seen held-out ones")
     if warning := data.caution(prepared.source, model.config.domains or model.config.classes):
         found = parts.noted(found, warning[:1].upper() + warning[1:])
+    if doubt := patients.doubt_in(prepared.warnings):
+        found = parts.noted(found, doubt[:1].upper() + doubt[1:])
     for part in request.parts or PARTS:
         if not applies(part, model.task) or (not request.parts and part == "progress" and not run.snapshots()):
             continue

@@ -120,7 +120,7 @@ def _check(folder: Path, overwrite: bool) -> None:
 
 
 def _fill(folder: Path, run: Run, run_config: RunConfig, about: model_card.About) -> None:
-    shared = replace(run_config, source=shown_source(run_config.source))
+    shared = replace(config.shareable(run_config), source=shown_source(run_config.source))
     (folder / CONFIG).write_text(json.dumps(config.to_dict(shared), indent=2) + "\n", encoding="utf-8")
     given = {path.name for path in run.downloads()}  # safe files only: a foreign run may hold links to other files
     for name in given & {WEIGHTS, DISCRIMINATOR, METRICS, EPOCHS}:

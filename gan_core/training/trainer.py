@@ -87,6 +87,9 @@ def resume(run: Run, device: str = "auto") -> Run:
         if run_config.domains:
             paired = loading.load_family(run_config.family).family.paired
             prepared = data.of_run(prepared, run_config, paired)
+        if tuple(prepared.counts()["train"].values()) != run_config.class_counts:
+            # Another version may find the patients by other rules; images that were held out must not be trained on.
+            raise UserError(f"run '{run.name}': {run_config.source} is now split in another way; train a new run")
         trainer = Trainer(run_config, prepared, fabric, writer, run.root)
         trainer.restore(run)
         trainer.run()

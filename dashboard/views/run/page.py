@@ -1,6 +1,7 @@
 """The Run page: one run with its state, samples, scores, events, every curve, settings and files."""
 
 import io
+import json
 import math
 import zipfile
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from dashboard.library import queries, source_check, store
 from dashboard.library.store import Entry, Library
 from dashboard.samples import animations, grids
 from dashboard.views.run import discriminator_scores
-from dashboard.widgets import diagnosis, elements, notes_editor, run_curves, settings_table
+from dashboard.widgets import data_doubts, diagnosis, elements, notes_editor, run_curves, settings_table
 from dashboard.widgets.text import name_line, plain, plain_sentence
 from gan_core import config as configs
 from gan_core import runs
@@ -44,6 +45,7 @@ def main() -> None:
         return
     show_figures(library, entry)
     show_samples(library, entry)
+    data_doubts.show(entry)
     diagnosis.show(library, [entry], run_styles([entry]))
     run_curves.every_curve(entry, diagnosis.marks(library, [entry]).get(entry.name, ()))
     discriminator_scores.show(library, entry)
@@ -181,6 +183,7 @@ def show_settings(entry: Entry) -> None:
         "Data": plain(config.source),
         **_classes(entry),
         "Training images": run_metrics.training_images(config),
+        **({"Patients": plain(patients)} if (patients := data_doubts.patients(entry)) else {}),
         "Image size": f"{config.image_size} px, {config.channels} {'channel' if config.channels == 1 else 'channels'}",
         "Epochs": str(config.epochs),
         "Batch size": str(config.batch_size),
@@ -254,8 +257,12 @@ def show_files(entry: Entry) -> None:
 
 
 def _content(path: Path) -> bytes:
-    """Return the content of a file; an evaluation is returned without the names of training images."""
-    return results.shareable(path) if path.name == runs.EVALUATION else path.read_bytes()
+    """Return the content of a file; an evaluation and a configuration without the names of training images."""
+    if path.name == runs.EVALUATION:
+        return results.shareable(path)
+    if path.name == runs.CONFIG and (config := configs.read_run_config(path)).data:
+        return json.dumps(configs.to_dict(configs.shareable(config)), indent=2).encode()
+    return path.read_bytes()
 
 
 def _zipped(paths: list[Path]) -> bytes:

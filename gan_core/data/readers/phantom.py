@@ -5,8 +5,9 @@ With `images`, every image shows a different body. With `bodies`, each body is d
 
 from dataclasses import dataclass, replace
 from hashlib import blake2b
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import ModuleType
+from typing import ClassVar
 from urllib.parse import parse_qsl
 
 import numpy as np
@@ -66,6 +67,7 @@ class PhantomSource:
     entries: tuple[Entry, ...]
     identity: str
     warnings: tuple[str, ...] = ()
+    patients_from: ClassVar = "the drawn bodies"
 
     def load(self, index: int, size: int) -> np.ndarray:
         entry = self.entries[index]
@@ -91,14 +93,14 @@ def open_phantom(text: str) -> PhantomSource:
     if "bodies" in options:
         # All images of a body have one file name: they show one patient and are partners.
         entries = tuple(
-            Entry(f"{label}/body_{seed}_{index:0{width}}.png", label, None, str(seed * MAX_IMAGES + index))
+            _entry(label, f"{label}/body_{seed}_{index:0{width}}", seed * MAX_IMAGES + index)
             for index in range(count)
             for label in classes
         )
     else:
         labels = np.random.default_rng(seed).permutation(np.arange(count) % len(classes))
         entries = tuple(
-            Entry(f"{classes[label]}_{seed}_{index:0{width}}.png", classes[label], None, str(seed * MAX_IMAGES + index))
+            _entry(classes[label], f"{classes[label]}_{seed}_{index:0{width}}", seed * MAX_IMAGES + index)
             for index, label in enumerate(labels)
         )
     # The digest of the code is part of the identity: another version of the program may draw other images.
@@ -106,6 +108,11 @@ def open_phantom(text: str) -> PhantomSource:
         path.read_bytes() for path in [Path(__file__), *sorted(Path(phantoms.__file__).parent.rglob("*.py"))]
     )
     return PhantomSource(kind, entries, f"phantom:{kind} {blake2b(code, digest_size=8).hexdigest()}")
+
+
+def _entry(label: str, stem: str, seed: int) -> Entry:
+    """Return the entry of the body that is drawn from a seed; the body is its patient."""
+    return Entry(f"{stem}.png", label, None, str(seed), patient=PurePosixPath(stem).name)
 
 
 def _options(kind: str, query: str) -> dict[str, int]:

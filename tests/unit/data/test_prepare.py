@@ -1,5 +1,6 @@
 """The way from a source to the prepared array: what is kept, skipped, refused, cached and exported."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -7,9 +8,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan_core.data import Prepared, describe, export_folders, open_prepared, prepare
+from gan_core.data import Prepared, decode_pool, describe, export_folders, open_prepared, prepare
+from gan_core.data.patients import MAY_SHARE
+from gan_core.data.prepared import Settings
+from gan_core.data.readers import open_source
 from gan_core.errors import UserError
+from tests.helpers.dicom_files import dicom
 from tests.helpers.pictures import fill, kermany, picture, png, ready
+
+OWN = f"every picture counts as a patient of its own: {MAY_SHARE}"
 
 
 def where(prepared: Prepared) -> dict[str, str]:
@@ -99,9 +106,7 @@ def test_the_fingerprint_is_of_content_and_settings_not_of_place(tmp_path: Path)
     assert ready(tmp_path / "set", tmp_path / "cache", fit="pad").fingerprint != first.fingerprint
 
 
-def test_bad_images_among_good_ones_are_skipped_counted_and_named(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_bad_images_among_good_ones_are_skipped_counted_and_named(tmp_path: Path) -> None:
     kermany(tmp_path / "set")
     good = where(ready(tmp_path / "set", tmp_path / "cache"))
     (tmp_path / "set/NORMAL/empty.png").touch()
@@ -109,7 +114,6 @@ def test_bad_images_among_good_ones_are_skipped_counted_and_named(
     (tmp_path / "set/NORMAL/cut.png").write_bytes(png(1)[:200])
     Image.new("L", (1, 1)).save(tmp_path / "set/PNEUMONIA/dot.png")
     (tmp_path / "set/PNEUMONIA/gone.png").symlink_to(tmp_path / "nowhere")
-    capsys.readouterr()
     prepared = ready(tmp_path / "set", tmp_path / "cache")
     reasons = dict(prepared.skipped)
     assert list(reasons) == [
@@ -120,8 +124,7 @@ def test_bad_images_among_good_ones_are_skipped_counted_and_named(
         "PNEUMONIA/gone.png",
     ]
     assert "the file is empty" in reasons["NORMAL/empty.png"] and "1 x 1" in reasons["PNEUMONIA/dot.png"]
-    lines = [line for line in capsys.readouterr().err.splitlines() if "skipped" in line]
-    assert len(lines) == 1 and lines[0].startswith("skipped 5 of 65 images: NORMAL/cut.png (")
+    assert len(prepared.doubts) == 1 and prepared.doubts[0].startswith("skipped 5 of 65 images: NORMAL/cut.png (")
     assert len(prepared.names) == len(prepared.images) == 60 and where(prepared) == good
     assert "skipped 5 of 65" in describe(prepared)
 
@@ -167,7 +170,10 @@ def test_a_pattern_gives_the_patients(tmp_path: Path) -> None:
     fill(tmp_path / "set", [f"a/{patient}-{n}.png" for patient in ("x", "y", "z") for n in range(3)] + ["a/odd.png"])
     prepared = ready(tmp_path / "set", tmp_path / "cache", patient_pattern=r"^(\w)-")
     assert sorted(set(prepared.patients)) == ["odd", "x", "y", "z"]
-    assert prepared.warnings == ("the patient pattern does not match 1 file names, for example a/odd.png",)
+    assert prepared.warnings == (
+        "the patient pattern does not match 1 file names, for example a/odd.png",
+        f"1 of 10 pictures count as a patient of their own: {MAY_SHARE}",
+    )
     where(prepared)
 
 
@@ -200,7 +206,7 @@ def test_equal_images_stay_together_in_our_split(tmp_path: Path) -> None:
     prepared = ready(tmp_path / "set", tmp_path / "cache")
     split = dict(zip(prepared.names, prepared.splits.tolist(), strict=True))
     assert all(split[f"a/{n:03}.png"] == split[f"a/copy{n:03}.bmp"] for n in range(0, 60, 2))
-    assert set(split.values()) == {"train", "val", "test"} and prepared.warnings == ()
+    assert set(split.values()) == {"train", "val", "test"} and prepared.warnings == (OWN,)
 
 
 def test_equal_images_across_given_splits_are_refused(tmp_path: Path) -> None:
@@ -217,6 +223,7 @@ def test_nearly_equal_images_across_splits_are_reported(tmp_path: Path) -> None:
     Image.fromarray(brighter).save(tmp_path / "set/val/a/near.png")
     prepared = ready(tmp_path / "set", tmp_path / "cache")
     assert prepared.warnings == (
+        OWN,
         "1 pairs of nearly equal images (2 images) lie in two splits: train/a/4.png ~ val/a/near.png",
     )
 
@@ -231,7 +238,9 @@ def test_one_picture_in_two_classes_is_reported(tmp_path: Path) -> None:
 def test_one_patient_only_holds_nothing_out_and_says_so(tmp_path: Path) -> None:
     fill(tmp_path / "set", [f"a/person1_virus_{n}.png" for n in range(5)])
     prepared = ready(tmp_path / "set", tmp_path / "cache")
-    assert set(prepared.splits) == {"train"} and "one patient, person1" in prepared.warnings[0]
+    assert (
+        set(prepared.splits) == {"train"} and "one patient, so nothing can be held out: person1" in prepared.warnings[0]
+    )
 
 
 def test_open_without_anything(tmp_path: Path) -> None:
@@ -276,3 +285,74 @@ def test_real_pneumonia_images_split_by_child(real_data: Path, tmp_path: Path) -
         "test": 526,
     }
     assert all("person" in patient or "IM-" in patient for patient in found)
+
+
+def test_what_is_doubted_is_said_again_from_a_warm_cache_and_kept_by_a_run(tmp_path: Path) -> None:
+    fill(
+        tmp_path / "set", [f"a/{number}.png" for number in range(12)] + [f"b/{number}.png" for number in range(12, 15)]
+    )
+    for number, side in enumerate((12, 60)):
+        (tmp_path / f"set/a/side{side}.png").write_bytes(png(100 + number, side, side))
+    (tmp_path / "set/a/broken.png").write_bytes(b"x")
+    (tmp_path / "set/loose.png").write_bytes(png(200))
+    shutil.copy(tmp_path / "set/a/1.png", tmp_path / "set/b/copy.png")
+    lines = [
+        "skipped 1 of 19 images: a/broken.png (not a readable image (supported formats: PNG, JPEG, BMP, TIFF, WEBP, "
+        "DICOM))",
+        "1 images lie beside the class folders and are left out: loose.png",
+        OWN,
+        "class 'b' has only 4 images",
+        "1 images lie in more than one class: a/1.png = b/copy.png",
+        "1 of 18 images are smaller than 16 pixels and are enlarged",
+        "1 of 18 images are more than twice or less than half as large as the others: their shorter side is 12 to 60 "
+        "pixels, the median 20",
+    ]
+    for _ in ("cold", "warm"):
+        prepared = ready(tmp_path / "set", tmp_path / "cache")
+        assert list(prepared.doubts) == lines and prepared.summary().warnings == prepared.doubts
+        assert all(f"warning: {line}" in describe(prepared).splitlines() for line in lines)
+        assert prepared.summary().patients_from == "" and prepared.summary().skipped == 1
+
+
+def test_dicom_headers_give_the_patients(tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    for number in range(12):
+        stored = (picture(number, 16, 16).astype(np.uint16) * 8)[:16, :16]
+        content = dicom(stored, PatientID=f" P{number // 3} " if number < 9 else None)
+        (tmp_path / "set" / f"{number:02}.dcm").write_bytes(content)
+    prepared = ready(tmp_path / "set", tmp_path / "cache")
+    assert prepared.patients == [f"P{number // 3}" for number in range(9)] + ["09", "10", "11"]
+    assert prepared.patients_from == "DICOM PatientID"
+    assert f"3 of 12 pictures count as a patient of their own: {MAY_SHARE}" in prepared.warnings
+    where(prepared)
+
+
+def test_worker_processes_read_headers_too(tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    for number in range(2):
+        (tmp_path / "set" / f"{number}.dcm").write_bytes(dicom(PatientID=f"P{number}"))
+    (tmp_path / "set" / "2.png").write_bytes(png(1, 30, 40))
+    source = open_source(str(tmp_path / "set"))
+    pictures = decode_pool._decode_part(source, Settings(16, 1, "crop", None, 0))
+    assert [(one.patient, one.shape) for one in pictures] == [("P0", (30, 30)), ("P1", (30, 30)), ("", (30, 40))]
+
+
+def test_a_folder_for_each_patient_is_no_class(tmp_path: Path) -> None:
+    fill(tmp_path / "set", [f"train/patient{number:05}/study1/view1_frontal.png" for number in range(6)])
+    with pytest.raises(UserError, match=r"the 6 classes of .* look like patients .patient00000, patient00001") as line:
+        ready(tmp_path / "set", tmp_path / "cache")
+    # What the line proposes works, and then the folders are patients.
+    words = re.search(r"'(classes:chest=.*)'", str(line.value))
+    prepared = ready(words[1] if words else "", tmp_path / "cache")
+    assert prepared.classes == ("chest",) and prepared.patients == [f"patient{number:05}" for number in range(6)]
+
+
+def test_warnings_name_the_classes_that_are_used(tmp_path: Path) -> None:
+    for number, folder in enumerate(("one/a", "one/b", "two/c")):
+        fill(tmp_path, [f"{folder}/{n}.png" for n in range(3)], first=10 * number)
+    source = f"classes:a={tmp_path}/one/a;b={tmp_path}/one/b;c={tmp_path}/two/c"
+    prepared = ready(source, tmp_path / "cache")
+    folders = [line for line in prepared.warnings if line.startswith("the classes come from different folders")]
+    assert len(folders) == 1 and "c from two/c" in folders[0]
+    some = prepared.only(("a", "b")).warnings
+    assert "c from two/c" not in " ".join(some) and len(some) in (len(prepared.warnings), len(prepared.warnings) - 1)

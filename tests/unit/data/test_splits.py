@@ -5,41 +5,7 @@ from collections import Counter
 
 import pytest
 
-from gan_core.data.splits import compile_pattern, on_both_sides, patient_of, place_of, split, union
-from gan_core.errors import UserError
-
-
-@pytest.mark.parametrize(
-    ("name", "patient"),
-    [
-        ("PNEUMONIA/person12_bacteria_47.jpeg", "person12"),
-        ("PNEUMONIA/person12_virus_3.jpeg", "person12"),
-        ("person1_virus_2_1.jpeg", "person1"),
-        ("NORMAL/IM-0115-0001.jpeg", "IM-0115"),
-        ("NORMAL/NORMAL2-IM-0115-0001-0002.jpeg", "IM-0115"),
-        ("train/000012/NORMAL2-IM-1440-0001_jpeg.rf.0a1b2c.jpg", "IM-1440"),
-        ("COVID/covid_0001.jpg", "covid_0001"),
-        ("person3/scan.png", "scan"),
-        ("CLAIM-1234.png", "CLAIM-1234"),
-    ],
-)
-def test_the_patient_in_a_name(name: str, patient: str) -> None:
-    assert patient_of(name, None) == patient
-
-
-def test_a_pattern_of_ones_own() -> None:
-    pattern = compile_pattern(r"^(\d+)_")
-    assert patient_of("a/0012_left.png", pattern) == "0012"
-    assert patient_of("a/left.png", pattern) == "left"
-    assert patient_of("person3_1.png", pattern) == "person3_1"
-
-
-@pytest.mark.parametrize(
-    ("pattern", "words"), [("(", "not a regular expression"), (r"\d+", "0 groups"), (r"(a)(b)", "2 groups")]
-)
-def test_a_pattern_that_cannot_be_used(pattern: str, words: str) -> None:
-    with pytest.raises(UserError, match=words):
-        compile_pattern(pattern)
+from gan_core.data.splits import on_both_sides, place_of, split, union
 
 
 def patients(count: int, name: str = "person", seed: int = 0) -> list[str]:

@@ -15,7 +15,8 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from gan_core.decode.image_files import MAX_PIXELS, decode
+from gan_core.decode.image_files import MAX_PIXELS, decode, patient
+from gan_core.decode.worker import DecodeWorker
 from gan_core.errors import UserError
 from tests.helpers.dicom_files import STORED, compressed, dicom, lying, unreadable, without_pixels
 from tests.helpers.image_files import RAMP, encode, grey
@@ -171,3 +172,19 @@ def test_random_damage_never_raises_anything_else() -> None:
             else:
                 assert np.isfinite(picture).all() and picture.min() >= 0 and picture.max() <= 1
     assert refused > 50
+
+
+@pytest.mark.filterwarnings("ignore:The value length")
+def test_the_patient_in_a_header() -> None:
+    assert patient(dicom(PatientID=" A^12  b"), "x.dcm") == "A^12 b"
+    assert patient(dicom(PatientID=""), "x.dcm") == patient(dicom(), "x.dcm") == ""
+    assert patient(without_pixels(), "x.dcm") == ""
+    assert patient(encode(Image.new("L", (9, 9)), "PNG"), "x.png") == ""
+    # Nothing of a damaged or hostile header is an error: the picture may still be good.
+    whole = dicom(PatientID="P1")
+    assert all(patient(whole[:cut], "x.dcm") in ("", "P1") for cut in range(0, len(whole), 7))
+    assert patient(b"\0" * 128 + b"DICM" + bytes(range(256)) * 4, "x") == ""
+    assert len(patient(dicom(PatientID="x" * 5000), "x.dcm")) <= 64
+    with DecodeWorker() as worker:
+        assert worker.patient(whole, "x.dcm") == "P1" and worker.patient(b"DICM", "x.dcm") == ""
+        assert worker.decode(whole, "x.dcm").shape == (30, 30, 1)

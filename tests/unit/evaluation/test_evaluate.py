@@ -245,11 +245,19 @@ def test_classes_from_different_folders_are_noted(tmp_path: Path, capsys: pytest
     source = f"classes:NORMAL={tmp_path}/children/NORMAL;COVID={tmp_path}/adults/COVID"
     options = ["--size", "32", "--epochs", "1", "--batch-size", "8", "--precision", "32-true", "--runs", str(tmp_path)]
     assert cli.main(["train", "cgan", "--data", source, "--name", "mixed", *options]) == 0
-    assert "warning: the classes come from different folders (COVID from adults/COVID; " in capsys.readouterr().err
+    unknown = "every picture counts as a patient of its own: pictures of one person may stand in train and test"
+    said = capsys.readouterr().err
+    assert "warning: the classes come from different folders (COVID from adults/COVID; " in said
+    assert f"warning: {unknown}" in said.splitlines()
+    summary = Run(tmp_path / "mixed").config().data
+    assert summary is not None and summary.patients_from == ""
+    assert [f"warning: {line}" in said.splitlines() for line in summary.warnings] == [True] * 3
     assert cli.main(["evaluate", "mixed", "--runs", str(tmp_path), "--parts", "memorisation", "--num", "8"]) == 0
     found = results.read(Run(tmp_path / "mixed").evaluation)
     assert found.source == source and found.counts["train"] == {"COVID": 16, "NORMAL": 16}
     assert sum(line.startswith("The classes come from different folders") for line in found.notes) == 1
+    assert f"{unknown[:1].upper()}{unknown[1:]}." in found.notes
+    assert f"warning: {unknown}" in capsys.readouterr().err.splitlines()  # from the cache
 
 
 @pytest.fixture(autouse=True)

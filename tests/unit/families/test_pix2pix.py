@@ -1,5 +1,6 @@
 """pix2pix: its losses, what keeps pairs together, and what a run of it leaves behind."""
 
+import json
 import threading
 from pathlib import Path
 
@@ -185,12 +186,22 @@ def test_what_has_no_pairs_is_one_line(
     assert message in said and said.splitlines()[-1].startswith("error: ")
 
 
-def test_a_resumed_run_needs_the_same_pairs(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_resumed_run_needs_the_same_pairs_and_split(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A picture under another name is another pair: the fingerprint holds the names."""
     source = make_pairs(tmp_path / "pairs", 12)
     assert cli.main(arguments("pix2pix_light", source, tmp_path, "mine", 1, *small("pix2pix")[1])) == 0
     status = tmp_path / "mine" / "status.json"
     status.write_text(status.read_text().replace("finished", "stopped"))
+    # Should the same images be split in another way now, some that were held out would be trained on.
+    config = tmp_path / "mine" / "config.json"
+    before = config.read_text()
+    counts = json.loads(before)["class_counts"]
+    config.write_text(json.dumps(json.loads(before) | {"class_counts": [count - 1 for count in counts]}))
+    assert cli.main(["resume", "mine", "--runs", str(tmp_path), "--device", "cpu"]) == 2
+    assert "is now split in another way; train a new run" in capsys.readouterr().err
+    config.write_text(before)
     for side in ("disc", "ring"):
         first, second = (source / side / f"pair{number:03d}.png" for number in (0, 1))
         held = first.read_bytes()
