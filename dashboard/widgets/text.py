@@ -6,6 +6,7 @@ from pathlib import Path
 from dashboard.charts.styles import Style, run_styles
 from dashboard.library.store import Entry
 from gan_core.data.readers import combined
+from gan_core.data.source import location
 
 STATE_BADGES = {
     "running": (":material/sync:", "blue", "running"),
@@ -45,9 +46,10 @@ def source_name(source: str) -> str:
     if found := combined.origins(source):
         origins = sorted({origin for each in found.values() for origin in each})
         return f"{', '.join(found)} from {' and '.join(origins)}"
-    if ":" in source and not Path(source).exists():
+    place = location(source)
+    if place == source and ":" in source and not Path(source).exists():
         return source
-    return "/".join(Path(source).parts[-2:])
+    return "/".join(Path(place).parts[-2:])
 
 
 def name_line(entry: Entry, style: Style | None = None) -> str:

@@ -13,6 +13,9 @@ def register(found: arguments.Commands) -> None:
     command.add_argument("source", metavar="SOURCE", help=SOURCE_HELP)
     command.add_argument("dest", metavar="DEST", type=Path, nargs="?", help="with --folders: output folder")
     add_arguments(command, "image_size", "channels", "fit", "patient_pattern", image_size=64)
+    command.add_argument(
+        "--dry-run", action="store_true", help="decode nothing: print classes, patients, split and warnings, and stop"
+    )
     command.add_argument("--folders", action="store_true", help="write train/ val/ test/ class folders of PNGs to DEST")
 
 
@@ -21,6 +24,16 @@ def prepare(options: argparse.Namespace) -> None:
 
     if options.folders and options.dest is None:
         raise UserError("--folders needs DEST: python -m gan_core prepare SOURCE DEST --folders")
+    if options.dry_run:
+        found = data.survey(
+            options.source,
+            size=options.image_size,
+            channels=options.channels,
+            fit=options.fit,
+            patient_pattern=options.patient_pattern,
+        )
+        print(data.describe_survey(found))
+        return
     prepared = data.prepare(
         options.source,
         size=options.image_size,

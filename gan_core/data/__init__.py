@@ -8,5 +8,18 @@ from gan_core.data.pairs import of_domains, of_run
 from gan_core.data.prepare import prepare
 from gan_core.data.prepared import Prepared, describe, open_prepared
 from gan_core.data.readers.combined import caution
+from gan_core.data.survey import Survey, describe_survey, survey
 
-__all__ = ["Prepared", "caution", "describe", "export_folders", "of_domains", "of_run", "open_prepared", "prepare"]
+__all__ = [
+    "Prepared",
+    "Survey",
+    "caution",
+    "describe",
+    "describe_survey",
+    "export_folders",
+    "of_domains",
+    "of_run",
+    "open_prepared",
+    "prepare",
+    "survey",
+]

@@ -1,6 +1,7 @@
 """Classes and splits from the paths inside a source, for folders, zips and rows of parquet files."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -28,11 +29,16 @@ class LabelledPath:
     split: str | None  # given by the source, else None
 
 
+Arrange = Callable[[list[str], str], tuple[list[LabelledPath], list[str]]]  # the form of `arrange`
+
+
 def is_picture_name(path: str) -> bool:
     """Return whether a path has an image suffix; hidden files and the files that macOS adds to zips do not count."""
-    pure = PurePosixPath(path)
-    hidden = any(part.startswith((".", "__MACOSX")) for part in pure.parts)
-    return pure.suffix.lower() in SUFFIXES and not hidden
+    # By the text alone: a data set may have a hundred thousand names, and PurePosixPath takes seconds for them.
+    dot = path.rfind(".")
+    if dot < 1 or path[dot:].lower() not in SUFFIXES:
+        return False
+    return not any(part.startswith((".", "__MACOSX")) and part != "." for part in path.split("/"))
 
 
 def arrange(paths: list[str], title: str) -> tuple[list[LabelledPath], list[str]]:

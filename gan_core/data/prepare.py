@@ -10,7 +10,7 @@ config; it covers the images' bytes and the settings, so the same data has the s
 import json
 import re
 import sys
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
 
@@ -67,10 +67,9 @@ def prepare(
         UserError: the source or a setting is wrong, its classes are patients, fewer than two images can be read, equal
             images lie in two of the source's own splits, or the disk is full.
     """
-    _check(size, channels, fit)
+    check_settings(size, channels, fit)
     patients.compile_pattern(patient_pattern)
-    opened = open_source(source)
-    patients.refuse_patients_as_classes(opened.entries, source)
+    opened = open_checked(source)
     settings = Settings(size, channels, fit, patient_pattern, split_seed)
     root = files.cache_folder(cache)
     target = root / _stamp(opened, settings)
@@ -82,7 +81,23 @@ def prepare(
     return open_prepared(target)
 
 
-def _check(size: int, channels: int, fit: str) -> None:
+def open_checked(text: str) -> Source:
+    """Return a source whose classes can be trained on.
+
+    Raises:
+        UserError: the source does not exist, holds no image, or its classes are patients.
+    """
+    opened = open_source(text)
+    patients.refuse_patients_as_classes(opened.entries, text)
+    return opened
+
+
+def check_settings(size: int, channels: int, fit: str) -> None:
+    """Refuse settings of the preparation that are out of range.
+
+    Raises:
+        UserError: a setting is wrong.
+    """
     if not MIN_SIDE <= size <= MAX_SIZE:
         raise UserError(f"the image size must lie between {MIN_SIDE} and {MAX_SIZE} pixels, not {size}")
     if channels not in (1, 3):
@@ -93,7 +108,8 @@ def _check(size: int, channels: int, fit: str) -> None:
 
 def _stamp(source: Source, settings: Settings) -> str:
     entries = [[entry.name, entry.label, entry.split, entry.stamp, entry.patient] for entry in source.entries]
-    text = json.dumps([FORMAT, patients.RULES, source.identity, entries, _table(settings)])
+    # The warnings are a part: a table may have changed, whose rows name images that are not there.
+    text = json.dumps([FORMAT, patients.RULES, source.identity, entries, source.warnings, _table(settings)])
     return blake2b(text.encode("utf-8", "surrogateescape"), digest_size=12).hexdigest()
 
 
@@ -131,22 +147,11 @@ def _index(text: str, source: Source, settings: Settings, kept: list[tuple[Entry
     entries = [entry for entry, _ in kept]
     digests = [picture.digest for _, picture in kept]
     names, labels = [entry.name for entry in entries], [entry.label for entry in entries]
-    pattern = patients.compile_pattern(settings.patient_pattern)
-    stated = getattr(source, "patients_from", patients.STATED)
-    found = patients.find(entries, [picture.patient for _, picture in kept], pattern, stated)
-    splits = _splits(entries, found.names, digests, settings.split_seed)
-    of_images = [
-        f"{entry.origin}/{name}" if entry.origin else name for entry, name in zip(entries, found.names, strict=True)
-    ]
+    allotted = allot(source, entries, settings, [picture.patient for _, picture in kept], digests)
+    splits = allotted.splits
     hashes = np.array([picture.hash for _, picture in kept])
     warnings = [
-        *source.warnings,
-        *_pattern_warning(names, pattern),
-        *_patient_warning(of_images, splits, found),
-        *_split_warning(of_images, splits),
-        *found.doubt(),
-        *doubts.one_patient_classes(labels, of_images),
-        *doubts.small_classes(labels),
+        *allotted.warnings,
         *_same_warning(names, same_elsewhere(digests, labels), "class"),
         *_same_warning(names, same_elsewhere(digests, [entry.origin for entry in entries]), "data set"),
         *_near_warning(names, near_in_other_splits(hashes, digests, splits)),
@@ -163,12 +168,56 @@ def _index(text: str, source: Source, settings: Settings, kept: list[tuple[Entry
         "classes": classes,
         "names": names,
         "labels": [classes.index(label) for label in labels],
-        "patients": of_images,
+        "patients": allotted.patients,
         "splits": splits,
         "warnings": warnings,
-        "patients_from": found.origin,
+        "patients_from": allotted.patients_from,
         "scale": None,
     }
+
+
+@dataclass(frozen=True)
+class Allotment:
+    """The patient and the split of each image of a source."""
+
+    patients: list[str]  # with their data set, where a source combines several
+    patients_from: str  # how they were found, for people
+    splits: list[str]
+    warnings: list[str]  # the source's, and what is doubted of patients, splits and classes
+
+
+def allot(
+    source: Source, entries: list[Entry], settings: Settings, headers: list[str], digests: list[str]
+) -> Allotment:
+    """Find the patient and the split of each image. `prepare` and `survey` share this.
+
+    Args:
+        source: where the images are from.
+        entries: those of its images that count.
+        settings: of the preparation.
+        headers: PatientID of each image that is a DICOM file, else "".
+        digests: equal for equal images, which get one split.
+
+    Raises:
+        UserError: the pattern of patients finds none, or equal images lie in two of the source's own splits.
+    """
+    names, labels = [entry.name for entry in entries], [entry.label for entry in entries]
+    pattern = patients.compile_pattern(settings.patient_pattern)
+    found = patients.find(entries, headers, pattern, getattr(source, "patients_from", patients.STATED))
+    splits = _splits(entries, found.names, digests, settings.split_seed)
+    of_images = [
+        f"{entry.origin}/{name}" if entry.origin else name for entry, name in zip(entries, found.names, strict=True)
+    ]
+    warnings = [
+        *source.warnings,
+        *_pattern_warning(names, pattern),
+        *_patient_warning(of_images, splits, found),
+        *_split_warning(of_images, splits),
+        *found.doubt(),
+        *doubts.one_patient_classes(labels, of_images),
+        *doubts.small_classes(labels),
+    ]
+    return Allotment(of_images, found.origin, splits, warnings)
 
 
 def _splits(entries: list[Entry], patients: list[str], digests: list[str], seed: int) -> list[str]:

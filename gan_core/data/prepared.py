@@ -19,7 +19,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -138,23 +138,26 @@ class Prepared:
 
 def describe(prepared: Prepared) -> str:
     """Return a summary for the terminal: images by class and split, skipped images, warnings."""
-    counts = prepared.counts()
-    width = max(len(name) for name in (*prepared.classes, "total"))
     kind = "grey" if prepared.channels == 1 else "colour"
     patients = f"of {len(set(prepared.patients))} patients" if prepared.patients_from else "of patients not known"
     lines = [
         f"{prepared.source}: {len(prepared.names)} images {patients}, "
         f"{prepared.size} x {prepared.size} {kind}, fingerprint {prepared.fingerprint}",
-        "  ".join([" " * width, *(f"{split:>6}" for split in SPLITS)]),
+        *count_lines(prepared.counts(), prepared.classes),
     ]
-    lines += [
-        "  ".join([f"{name:<{width}}", *(f"{counts[split][name]:>6}" for split in SPLITS)]) for name in prepared.classes
-    ]
-    if len(prepared.classes) > 1:
-        lines.append("  ".join([f"{'total':<{width}}", *(f"{sum(counts[split].values()):>6}" for split in SPLITS)]))
     if prepared.patients_from:
         lines.append(f"patients from {prepared.patients_from}")
     return "\n".join(lines + [f"warning: {line}" for line in prepared.doubts])
+
+
+def count_lines(counts: Mapping[str, Mapping[str, int]], classes: Sequence[str]) -> list[str]:
+    """Return a table for the terminal: images by class and split, from split -> class -> images."""
+    width = max(len(name) for name in (*classes, "total"))
+    lines = ["  ".join([" " * width, *(f"{split:>6}" for split in SPLITS)])]
+    lines += ["  ".join([f"{name:<{width}}", *(f"{counts[split][name]:>6}" for split in SPLITS)]) for name in classes]
+    if len(classes) > 1:
+        lines.append("  ".join([f"{'total':<{width}}", *(f"{sum(counts[split].values()):>6}" for split in SPLITS)]))
+    return lines
 
 
 def skipped_line(skipped: tuple[tuple[str, str], ...], kept: int) -> str:

@@ -6,6 +6,12 @@ from typing import Protocol
 import numpy as np
 
 COMBINED = "classes:"  # prefix of a source that combines several folders
+TABLE = "table:"  # prefix of a source whose labels stand in a table
+
+
+def location(source: str) -> str:
+    """Return the path in a source: of `table:PATH?OPTIONS` the path, of any other source the source itself."""
+    return source.removeprefix(TABLE).partition("?")[0] if source.startswith(TABLE) else source
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from pathlib import PurePath
 
 from gan_core.data.layout import SPLIT_NAMES
 from gan_core.data.readers.combined import origins
+from gan_core.data.source import location
 from gan_core.evaluation import classifiers
 from gan_core.evaluation.classifiers import ROLES, SEES, Card
 
@@ -107,5 +108,5 @@ def _data_sets(source: str, classes: Sequence[str]) -> list[set[str]]:
 
 
 def _names(place: str) -> set[str]:
-    parts = [part.lower() for part in PurePath(place.removeprefix("hf:")).parts]
+    parts = [part.lower() for part in PurePath(location(place).removeprefix("hf:")).parts]
     return set([part for part in parts if part not in SPLIT_NAMES][-2:])

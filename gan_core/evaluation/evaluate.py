@@ -16,7 +16,7 @@ import torch
 from gan_core import data, inference
 from gan_core.config import RunConfig
 from gan_core.data import Prepared, patients
-from gan_core.data.source import COMBINED
+from gan_core.data.source import COMBINED, location
 from gan_core.errors import UserError
 from gan_core.evaluation import parts, results, time_to_quality
 from gan_core.evaluation.parts import EvaluationRequest
@@ -120,8 +120,10 @@ def prepare(run_config: RunConfig, source: str | None) -> Prepared:
 
 def _source_name(source: str) -> str:
     """Return a source as evaluation.json names it: a path loses its folders, which belong to this machine."""
-    is_name = source.startswith(COMBINED) or not Path(source).exists()
-    return source if is_name else Path(source).name
+    place = location(source)
+    if source.startswith(COMBINED) or not Path(place).exists():
+        return source
+    return source.replace(place, Path(place).name, 1)
 
 
 def digest(path: Path) -> str:

@@ -5,13 +5,14 @@
 
 from pathlib import Path
 
-from gan_core.data.source import COMBINED, Source
+from gan_core.data.source import COMBINED, TABLE, Source
 from gan_core.errors import UserError, nearest
 
 KINDS = (
     "a folder with one sub-folder per class, a flat folder of images, a zip of either, "
     "hf:owner/name[:config] for a Hugging Face data set, phantom:cxr[?images=1000&seed=0], phantom:mri or "
-    "phantom:colour for drawn images, or classes:NAME=FOLDER;NAME=FOLDER for classes from several folders"
+    "phantom:colour for drawn images, classes:NAME=FOLDER;NAME=FOLDER for classes from several folders, or "
+    "table:FILE?file=COLUMN&label=COLUMN for labels in a table"
 )
 
 
@@ -43,17 +44,25 @@ def open_source(text: str) -> Source:
         from gan_core.data.readers.combined import open_combined
 
         return open_combined(rest)
+    if text.startswith(TABLE):
+        from gan_core.data.readers.table import open_table
+
+        return open_table(text.removeprefix(TABLE))
     path = Path(text).expanduser()
     if text and path.is_dir():
         from gan_core.data.readers.folder import open_folder
+        from gan_core.data.readers.table import open_known, with_unused_tables
 
-        return open_folder(path)
+        return open_known(path) or with_unused_tables(open_folder(path), path)
     if path.is_file():
         from gan_core.data.readers.archive import is_archive, open_archive
+        from gan_core.data.readers.table import is_table_file, open_known, open_table, with_unused_tables
 
+        if is_table_file(path):
+            return open_table(text)
         if is_archive(path):
-            return open_archive(path)
-        raise UserError(f"'{text}' is a file, but not a zip: a source is {KINDS}")
+            return open_known(path) or with_unused_tables(open_archive(path), path)
+        raise UserError(f"'{text}' is a file, but neither a zip nor a table: a source is {KINDS}")
     raise UserError(_unknown(text))
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-from gan_core.data.layout import arrange, check_class_names, is_picture_name
+from gan_core.data.layout import Arrange, arrange, check_class_names, is_picture_name
 from gan_core.data.source import Entry
 from gan_core.decode.image_files import MAX_BYTES
 from gan_core.errors import UserError
@@ -33,6 +33,7 @@ class ZipSource:
     entries: tuple[Entry, ...]
     members: tuple[str, ...]  # the member names in the zip, one for each entry
     warnings: tuple[str, ...]
+    patients_from: str = ""  # who states the patients of the entries, for people
 
     @property
     def identity(self) -> str:
@@ -62,8 +63,8 @@ def is_archive(path: Path) -> bool:
     return zipfile.is_zipfile(path)
 
 
-def open_archive(path: Path) -> ZipSource:
-    """Return a zip as a source, with its images listed.
+def open_archive(path: Path, arranged: Arrange = arrange) -> ZipSource:
+    """Return a zip as a source, with its images listed; `arranged` reads classes and splits from their paths.
 
     Raises:
         UserError: the zip is damaged, encrypted or dangerous, or holds no image.
@@ -86,7 +87,7 @@ def open_archive(path: Path) -> ZipSource:
         members[name] = info
     if not members:
         raise UserError(f"there are no images in the zip '{path.name}' (PNG, JPEG, BMP, TIFF, WebP and DICOM)")
-    places, warnings = arrange(list(members), path.stem)
+    places, warnings = arranged(list(members), path.stem)
     check_class_names(places)
     entries = tuple(
         Entry(place.path, place.label, place.split, f"{members[place.path].CRC} {members[place.path].file_size}")

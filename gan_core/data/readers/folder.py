@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gan_core.data.layout import arrange, check_class_names, is_picture_name
+from gan_core.data.layout import Arrange, arrange, check_class_names, is_picture_name
 from gan_core.data.source import Entry
 from gan_core.decode.image_files import MAX_BYTES
 from gan_core.errors import UserError
@@ -17,6 +17,7 @@ class FolderSource:
     root: Path
     entries: tuple[Entry, ...]
     warnings: tuple[str, ...]
+    patients_from: str = ""  # who states the patients of the entries, for people
 
     @property
     def identity(self) -> str:
@@ -34,8 +35,8 @@ class FolderSource:
         return replace(self, entries=self.entries[start:stop], warnings=())
 
 
-def open_folder(root: Path) -> FolderSource:
-    """Return a folder as a source, with its images listed.
+def open_folder(root: Path, arranged: Arrange = arrange) -> FolderSource:
+    """Return a folder as a source, with its images listed; `arranged` reads classes and splits from their paths.
 
     Raises:
         UserError: the folder cannot be read or holds no image.
@@ -44,7 +45,7 @@ def open_folder(root: Path) -> FolderSource:
     stamps = list_pictures(root)
     if not stamps:
         raise UserError(f"there are no images in '{root}' (PNG, JPEG, BMP, TIFF, WebP or DICOM files)")
-    places, warnings = arrange(list(stamps), root.name or "images")
+    places, warnings = arranged(list(stamps), root.name or "images")
     check_class_names(places)
     entries = tuple(Entry(place.path, place.label, place.split, stamps[place.path]) for place in places)
     return FolderSource(root, entries, tuple(warnings))
@@ -65,18 +66,19 @@ def list_pictures(root: Path) -> dict[str, str]:
             continue
         seen.add((status.st_dev, status.st_ino))
         below.sort()
+        inside = Path(folder).relative_to(root).as_posix()
+        prefix = "" if inside == "." else f"{inside}/"
         for file in files:
-            path = Path(folder) / file
-            name = path.relative_to(root).as_posix()
+            name = f"{prefix}{file}"
             if is_picture_name(name):
-                stamps[name] = stamp(path)
+                stamps[name] = stamp(f"{folder}{os.sep}{file}")
     return stamps
 
 
-def stamp(path: Path) -> str:
+def stamp(path: Path | str) -> str:
     """Return the size and times of a file as text, which changes when the file changes."""
     try:
-        status = path.stat()
+        status = os.stat(path)  # noqa: PTH116, a Path for each of many thousand files takes seconds
     except OSError as error:
         return f"unreadable: {error.strerror}"
     # The change time (ctime) reveals a file that was rewritten with its old size and modification time.

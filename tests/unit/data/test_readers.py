@@ -93,7 +93,7 @@ def test_a_name_nearly_right_is_guessed(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_zip_and_an_empty_folder(tmp_path: Path) -> None:
     (tmp_path / "one.png").write_bytes(png(1))
-    with pytest.raises(UserError, match="is a file, but not a zip"):
+    with pytest.raises(UserError, match="is a file, but neither a zip nor a table"):
         open_source(str(tmp_path / "one.png"))
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / "notes.txt").write_text("x")

@@ -94,6 +94,7 @@ def test_the_card_says_what_it_is(folder: Path) -> None:
         ("C:\\jane\\chests", "chests"),
         ("pneumonia/train", "pneumonia/train"),
         ("classes:a=/home/jane/A;b=covid/B", "classes:a=A;b=covid/B"),
+        ("table:/home/jane/set/labels.csv?file=a/b&label=c", "table:labels.csv?file=a/b&label=c"),
     ],
 )
 def test_a_source_is_named_without_where_it_lies(source: str, shown: str) -> None:
