@@ -7,11 +7,19 @@ import numpy as np
 
 COMBINED = "classes:"  # prefix of a source that combines several folders
 TABLE = "table:"  # prefix of a source whose labels stand in a table
+SIDE_BY_SIDE = "sidebyside:"  # prefix of a source whose images show two pictures side by side
+_WITH_OPTIONS = (TABLE, SIDE_BY_SIDE)
 
 
 def location(source: str) -> str:
-    """Return the path in a source: of `table:PATH?OPTIONS` the path, of any other source the source itself."""
-    return source.removeprefix(TABLE).partition("?")[0] if source.startswith(TABLE) else source
+    """Return the path in a source: of `table:PATH?OPTIONS` the path, of a source without options the source itself."""
+    prefix = kind(source)
+    return source.removeprefix(prefix).partition("?")[0] if prefix else source
+
+
+def kind(source: str) -> str:
+    """Return the prefix of a source that has a path and options, such as `table:`; "" for any other."""
+    return next((prefix for prefix in _WITH_OPTIONS if source.startswith(prefix)), "")
 
 
 @dataclass(frozen=True)
@@ -26,10 +34,27 @@ class Entry:
     patient: str | None = None  # as the source states it, in a table or as the subject of a volume; None: see the path
 
 
+class Files(Protocol):
+    """The files of a source, for readers that have to look into a few of them to know its layout."""
+
+    def size(self, path: str) -> int:
+        """Return the number of bytes of a file; 0 if it cannot be read."""
+        ...
+
+    def read(self, path: str) -> bytes:
+        """Return the bytes of a file.
+
+        Raises:
+            OSError, UserError: the file cannot be read.
+        """
+        ...
+
+
 class Source(Protocol):
     """A list of images that any process can load; parts of it are pickled and sent to the workers.
 
-    A source whose entries state patients may say how it knows them, for people, in an attribute `patients_from`.
+    A source whose entries state patients may say how it knows them, for people, in an attribute `patients_from`. One
+    whose entries are parts of images has a method `crop(index, picture)`, which returns the part of the decoded image.
     """
 
     @property

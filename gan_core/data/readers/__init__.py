@@ -9,7 +9,7 @@ from gan_core.data.source import COMBINED, TABLE, Source
 from gan_core.errors import UserError, nearest
 
 KINDS = (
-    "a folder with one sub-folder per class, a flat folder of images, a zip of either, "
+    "a folder with one sub-folder per class, a flat folder of images, a zip of either, a folder of such zips, "
     "hf:owner/name[:config] for a Hugging Face data set, phantom:cxr[?images=1000&seed=0], phantom:mri or "
     "phantom:colour for drawn images, classes:NAME=FOLDER;NAME=FOLDER for classes from several folders, or "
     "table:FILE?file=COLUMN&label=COLUMN for labels in a table"
@@ -52,7 +52,10 @@ def open_source(text: str) -> Source:
     if text and path.is_dir():
         from gan_core.data.readers.folder import open_folder
         from gan_core.data.readers.table import open_known, with_unused_tables
+        from gan_core.data.readers.zip_folder import open_zips
 
+        if zips := open_zips(path):
+            return zips
         return open_known(path) or with_unused_tables(open_folder(path), path)
     if path.is_file():
         from gan_core.data.readers.archive import is_archive, open_archive
