@@ -6,7 +6,7 @@ from pathlib import Path
 from dashboard.library import source_check
 from gan_core.config import RunConfig
 from gan_core.data.readers import combined
-from gan_core.data.source import COMBINED, TABLE, location
+from gan_core.data.source import COMBINED, kind, location
 
 DATA_VARIABLE = "GANRAY_DATA"  # the folder that relative paths of sources start from
 
@@ -30,7 +30,7 @@ def locate(config: RunConfig, folder: str = "") -> str:
     the run's config.
     """
     source, places = config.source, []
-    if not source.startswith(("phantom:", "hf:", COMBINED, TABLE)) and not Path(source).is_absolute():
+    if not (kind(source) or source.startswith(("phantom:", "hf:", COMBINED))) and not Path(source).is_absolute():
         places = [str(Path(base).expanduser() / source) for base in (folder, os.environ.get(DATA_VARIABLE, "")) if base]
         if folder and set(config.classes) <= set(source_check.classes(folder)):
             places.insert(1, folder)

@@ -32,6 +32,7 @@ import psutil
 
 from gan_core.data.duplicates import difference_hash, digest
 from gan_core.data.prepared import Settings
+from gan_core.data.seams import Halves, look
 from gan_core.data.source import Source
 from gan_core.decode import image_files
 from gan_core.decode.image_files import decode, quantise, resize, to_channels
@@ -63,6 +64,7 @@ class Picture:
     hash: np.ndarray | None  # uint64 (4,)
     shape: tuple[int, int] = (0, 0)  # height and width before preparation, pixels
     patient: str = ""  # PatientID of a DICOM file
+    halves: Halves | None = None  # of a wide image
 
 
 def decode_all(source: Source, settings: Settings) -> Iterator[Picture]:
@@ -145,6 +147,8 @@ def _decoded(source: Source, index: int, settings: Settings, read: Read, identif
         else:
             picture = read(loaded, source.entries[index].name, settings.channels)
             patient = identify(loaded, source.entries[index].name)
+        if crop := getattr(source, "crop", None):
+            picture = crop(index, picture)
         pixels = quantise(resize(picture, settings.size, settings.fit))
         grey = quantise(to_channels(picture, 1))[0]
     except UserError as error:
@@ -154,7 +158,8 @@ def _decoded(source: Source, index: int, settings: Settings, read: Read, identif
     except (OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
         reason = (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
         return Picture(None, f"cannot be read ({reason})", content, "", None)
-    return Picture(pixels, "", content, digest(grey), difference_hash(grey), (grey.shape[0], grey.shape[1]), patient)
+    shape = (grey.shape[0], grey.shape[1])
+    return Picture(pixels, "", content, digest(grey), difference_hash(grey), shape, patient, look(grey))
 
 
 def _in_separate_process(data: bytes, name: str, channels: int) -> np.ndarray:

@@ -5,14 +5,15 @@
 
 from pathlib import Path
 
-from gan_core.data.source import COMBINED, TABLE, Source
+from gan_core.data.source import COMBINED, SIDE_BY_SIDE, TABLE, Source
 from gan_core.errors import UserError, nearest
 
 KINDS = (
     "a folder with one sub-folder per class, a flat folder of images, a zip of either, a folder of such zips, "
     "hf:owner/name[:config] for a Hugging Face data set, phantom:cxr[?images=1000&seed=0], phantom:mri or "
-    "phantom:colour for drawn images, classes:NAME=FOLDER;NAME=FOLDER for classes from several folders, or "
-    "table:FILE?file=COLUMN&label=COLUMN for labels in a table"
+    "phantom:colour for drawn images, classes:NAME=FOLDER;NAME=FOLDER for classes from several folders, "
+    "table:FILE?file=COLUMN&label=COLUMN for labels in a table, "
+    "or sidebyside:FOLDER?left=A&right=B for pictures that show two side by side"
 )
 
 
@@ -44,6 +45,10 @@ def open_source(text: str) -> Source:
         from gan_core.data.readers.combined import open_combined
 
         return open_combined(rest)
+    if text.startswith(SIDE_BY_SIDE):
+        from gan_core.data.readers.side_by_side import open_side_by_side
+
+        return open_side_by_side(text.removeprefix(SIDE_BY_SIDE), open_source)
     if text.startswith(TABLE):
         from gan_core.data.readers.table import open_table
 
