@@ -7,9 +7,9 @@ from pathlib import Path
 from dashboard.library.store import Entry
 from gan_core.data import caution, pairs
 from gan_core.data.layout import SPLIT_NAMES
-from gan_core.data.readers import combined
+from gan_core.data.readers import combined, table_options
 from gan_core.data.readers.phantom import drawer
-from gan_core.data.source import COMBINED
+from gan_core.data.source import COMBINED, TABLE, location
 from gan_core.errors import UserError
 
 HELD_OUT = "held-out"
@@ -35,12 +35,20 @@ def problem(source: str) -> str:
         return "" if re.match(r"hf:[^/\s]+/[^/\s]+$", source) else "write it as hf:owner/name"
     if source.startswith(COMBINED):
         return _combined_problem(source.removeprefix(COMBINED))
-    path = Path(source).expanduser()
+    place = location(source)
+    if source.startswith(TABLE):
+        try:
+            table_options.parse(source.removeprefix(TABLE).partition("?")[2])
+        except UserError as error:
+            return str(error)
+    path = Path(place).expanduser()
     try:
-        found = path.is_dir() or path.is_file()
+        # A table may lie in a zip: set.zip/labels.csv.
+        found = path.is_dir() or path.is_file() or (place != source and any(one.is_file() for one in path.parents))
     except (OSError, ValueError):
         found = False
-    return "" if found else f"there is no folder or zip '{source}' on this machine"
+    kind = "table" if source.startswith(TABLE) else "folder or zip"
+    return "" if found else f"there is no {kind} '{place}' on this machine"
 
 
 def hint(source: str, used: tuple[str, ...] = ()) -> str:

@@ -6,12 +6,14 @@ from typing import Any
 import streamlit as st
 
 from dashboard import jobs
-from dashboard.library import source_check, store
+from dashboard.library import source_check, source_preview, store
+from dashboard.views.train import preview
 from dashboard.widgets import error_boundary
 from dashboard.widgets.text import plain
 from gan_core import runs
 from gan_core.config import IMAGE_SIZES
 from gan_core.data.readers import phantom
+from gan_core.decode.image_files import FITS
 from gan_core.errors import UserError
 from gan_core.families import registry
 from gan_core.families.registry import Preset
@@ -35,6 +37,8 @@ DATA_HELP = """
 - a zip file of either
 - `hf:owner/name`: a data set from Hugging Face
 - `classes:normal=a/NORMAL;covid=b/*/COVID`: classes from several folders
+- a table of labels beside or above the images: the path of a well-known one, or
+  `table:labels.csv?file=Path&label=Finding&patient=Patient%20ID`
 """
 DOMAIN_HELP = (
     "A class of the data: the name of its folder. Both fields may stay empty if the data has exactly two classes."
@@ -68,6 +72,7 @@ def show() -> None:
             source = str(form["source"]).strip()
             problem = source_check.problem(source)
             _note(problem, DRAWN.get(source, "") or plain(source_check.hint(source)))
+        first_look = st.container(key="first-look")  # filled last, so that the form does not wait for it
         translates = preset.task == "translate"
         with st.grid(5, min_column_width=130):
             st.number_input("Epochs", 1, 100_000, key="epochs")
@@ -94,15 +99,23 @@ def show() -> None:
         if error := st.session_state.pop("start error", None):
             st.error(plain(error), icon=":material/error:")
     form["preset before"] = preset.name
+    if not problem and source not in DRAWN:
+        with first_look:
+            preview.show(
+                source_preview.request(source, form.get("patient_pattern") or None, form.get("fit") or FITS[0])
+            )
 
 
 def show_domains(source: str) -> str:
     """Show the two domains and the inputs of the previews; return what is wrong with them, or an empty text."""
     form = st.session_state
-    classes = source_check.classes(source)
-    if form.get("domains of") != source or "domain_a" not in form:
+    classes = _classes(source)
+    # The classes may be known only when the source was looked at; what a user chose among them stays.
+    chosen = bool(_domains()) and set(_domains()) <= set(classes)
+    found = form.get("domains among") != classes and not chosen
+    if form.get("domains of") != source or "domain_a" not in form or found:
         form["domain_a"], form["domain_b"] = source_check.suggested(classes)
-        form["domains of"] = source
+    form["domains of"], form["domains among"] = source, classes
     with st.grid(3, min_column_width=200):
         for key, label in (("domain_a", "Domain A"), ("domain_b", "Domain B")):
             st.selectbox(
@@ -184,6 +197,11 @@ def _preset_chosen() -> None:
     _set_defaults(chosen, put)
 
 
+def _classes(source: str) -> tuple[str, ...]:
+    """Return the classes of a source: those that were found in it, or those that its text and folders say."""
+    return source_preview.classes(source) or source_check.classes(source)
+
+
 def _domains() -> tuple[str, ...]:
     """Return the non-empty domain fields; a single one is kept, so that `domain_problem` can reject it."""
     fields = (st.session_state.get(key) for key in ("domain_a", "domain_b"))
@@ -198,7 +216,7 @@ def _start() -> None:
         options = _options()
         problem = source_check.problem(options.source)
         if registry.find_preset(options.preset).task == "translate":
-            problem = problem or source_check.domain_problem(options.domains, source_check.classes(options.source))
+            problem = problem or source_check.domain_problem(options.domains, _classes(options.source))
         if problem := problem or source_check.pattern_problem(options.pair_pattern or ""):
             raise UserError(problem)
         jobs.jobs().train(str(form["name"]).strip() or jobs.jobs().free_name(options.preset), options)

@@ -60,7 +60,7 @@ def open_known(path: Path) -> FolderSource | ZipSource | None:
     if known is None:
         return None
     source = _opened(shelf, known, Options(), str(path))
-    note = f"the labels come from {listed(known.files)}, the tables of {known.title}, and not from folders"
+    note = f"the labels come from {listed(known.files)} of {known.title}, and not from folders"
     return replace(source, warnings=(note, *source.warnings))
 
 

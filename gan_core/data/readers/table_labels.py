@@ -227,10 +227,8 @@ def _check_same(picture: _Found, cell: str, patient: str, split: str, title: str
 def _check_where(values: Counter[str], column: str, cell: str, title: str) -> None:
     if not values[cell]:
         del values[cell]
-        known = listed([f"{value or '(empty)'} ({count:,})" for value, count in values.most_common(10)])
-        raise UserError(
-            f"no row of '{title}' has {column}={cell}.{nearest(cell, values)} The values of '{column}': {known}"
-        )
+        hint = nearest(cell, values)
+        raise UserError(f"no row of '{title}' has {column}={cell}.{hint} The values of '{column}': {_counted(values)}")
 
 
 def _check_names(rows: _Rows, names: Sequence[str], title: str, meaning: Meaning) -> None:
@@ -307,7 +305,7 @@ def _classes(pictures: dict[int, _Found], meaning: Meaning, options: Options, ti
 
 
 def _counted(counts: Counter[str]) -> str:
-    return listed([f"{label} ({count:,})" for label, count in counts.most_common(25)], 20)
+    return listed([f"{label or '(empty)'} ({count:,})" for label, count in counts.most_common(25)], 20)
 
 
 def _decide(
@@ -395,9 +393,9 @@ def _kind_lines(pictures: dict[int, _Found], kept: dict[int, str], meaning: Mean
     """Return a warning for each column of kinds in which the pictures differ and about which nothing was said."""
     lines = []
     for place, column in enumerate(meaning.kinds):
-        counts = Counter(pictures[index].kinds[place] or "(empty)" for index in kept)
+        counts = Counter(pictures[index].kinds[place] for index in kept)
         if len(counts) > 1 and column not in chosen:
-            most = counts.most_common(1)[0][0]
+            most = next(kind for kind, _ in counts.most_common(2) if kind)
             lines.append(
                 f"the pictures differ in '{column}': {_counted(counts)}; "
                 f"where={quote(column)}={quote(most)} keeps one kind"

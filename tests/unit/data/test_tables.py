@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from gan_core.data.readers import open_source, table_text
+from gan_core.data.readers.table_pictures import PictureNames
 from gan_core.data.source import Source
 from gan_core.errors import UserError
 from tests.helpers.pictures import fill, png, ready
@@ -114,6 +115,15 @@ def test_a_picture_of_another_folder_is_not_taken(tmp_path: Path) -> None:
     source = opened(tmp_path, "Path,Finding\np1/view1.png,mass\np2/view1.png,none\n")
     assert labels(source) == {"p1/view1.png": "mass"}
     assert "1 of 2 rows of 'labels.csv' name pictures that are not there: p2/view1.png" in source.warnings
+
+
+def test_many_pictures_of_one_name_are_found_without_looking_at_each() -> None:
+    """Every study of CheXpert has a view1_frontal.jpg; looking at all for every row would take minutes."""
+    names = [f"train/patient{number:05}/study1/view1_frontal.jpg" for number in range(20_000)]
+    pictures = PictureNames(names, None, "", "train.csv")
+    assert [pictures.find(f"CheXpert-v1.0/{name}") for name in names] == [(number,) for number in range(20_000)]
+    assert pictures.find("CheXpert-v1.0/train/patient99999/study1/view1_frontal.jpg") == ()
+    assert len(pictures.find("study1/view1_frontal.jpg")) == 20_000
 
 
 @pytest.mark.parametrize(
