@@ -5,7 +5,7 @@ import streamlit as st
 from dashboard.library.store import Entry
 from dashboard.widgets.text import plain_sentence
 from gan_core import config as configs
-from gan_core.data import caution
+from gan_core.data.readers import combined
 
 BRIEF = 3  # lines that stand beside a training; the others are one click away
 
@@ -21,9 +21,7 @@ def patients(entry: Entry) -> str:
 
 def show(entry: Entry) -> None:
     """Draw all lines in full but that of classes from different folders, which the page shows on its own."""
-    assert entry.config is not None
-    shown = caution(entry.config.source, entry.config.domains or entry.config.classes)
-    lines = [line for line in _lines(entry) if line != shown]
+    lines = [line for line in _lines(entry) if not line.startswith(combined.APART)]
     if not lines:
         return
     with st.container(border=True, gap="xsmall", key="data-doubts"):

@@ -42,6 +42,7 @@ _OTHER = re.compile(
     r"scans?|grade|stage|class|type|label|view|group|site|centre|center|hospital|scanner|vol|volume|page)(?![a-z])",
     re.IGNORECASE,
 )
+_MANY = 10  # images at least of a class, where one patient of all of them is doubted
 _IDENTIFIERS = 10  # folders at least, where only the likeness of their names says that they are patients
 # Classes at least, and images of the middle one at most, that are taken for patients: with names of one form, and any.
 _NUMBERED, _NAMED = (20, 20), (50, 5)
@@ -199,9 +200,13 @@ def _stem(name: str) -> str:
 
 
 def _own_names(entries: list[Entry]) -> list[str]:
-    """Return the names of the files without suffix; the whole paths where all files have one name."""
+    """Return the names of the files without suffix; the whole paths where the folders of a class repeat the names.
+
+    Files of one name in two classes are one patient's, as the two pictures of a pair are.
+    """
     stems = [_stem(entry.name) for entry in entries]
-    return stems if len(set(stems)) > 1 else [entry.name for entry in entries]
+    different = {(entry.label, entry.split, stem) for entry, stem in zip(entries, stems, strict=True)}
+    return stems if 2 * len(different) > len(entries) else [entry.name for entry in entries]
 
 
 def _by_header(entries: list[Entry], headers: list[str]) -> tuple[_Found, str]:
@@ -212,9 +217,9 @@ def _by_header(entries: list[Entry], headers: list[str]) -> tuple[_Found, str]:
     # Some data sets put the name of the file there, which differs for two pictures of a person.
     if all(header in (None, _stem(entry.name)) for entry, header in zip(entries, found, strict=True)):
         found = [None] * len(found)
-    if len(set(filter(None, found))) < 2:
+    if len(set(filter(None, found))) < 2 or _only_classes(entries, found):
         found = [None] * len(found)
-    of_class = _class_patients(entries, found)
+    of_class = _class_patients(entries, found, _MANY)
     kept = [None if entry.label in of_class else one for entry, one in zip(entries, found, strict=True)]
     return kept, "DICOM PatientID"
 
@@ -249,12 +254,13 @@ def _of_persons(entries: list[Entry], found: _Found, scheme: Scheme) -> _Found:
     patients = set(filter(None, found))
     if len(matched) > 1 and (len(patients) == 1 or len(patients) <= scheme.least * len(matched)):
         return [None] * len(found)
-    if scheme.least:
-        # Where every folder numbers its files anew, the numbers belong to the folder.
-        again = Counter((entry.label, entry.split, _file(entry.name)) for entry in matched)
-        if sum(count for count in again.values() if count > 1) > 0.1 * len(matched):
-            return [None] * len(found)
-    of_class = _class_patients(entries, found)
+    if not scheme.least:
+        return found
+    # Where every folder numbers its files anew, the numbers belong to the folder.
+    again = Counter((entry.label, entry.split, _file(entry.name)) for entry in matched)
+    if sum(count for count in again.values() if count > 1) > 0.1 * len(matched):
+        return [None] * len(found)
+    of_class = _class_patients(entries, found, _MANY)
     return [None if entry.label in of_class else patient for entry, patient in zip(entries, found, strict=True)]
 
 
@@ -331,8 +337,8 @@ def _counts(entries: list[Entry], found: _Found) -> Counter[str]:
     return Counter(entry.label for entry, patient in zip(entries, found, strict=True) if patient is not None)
 
 
-def _class_patients(entries: list[Entry], found: _Found) -> set[str]:
-    """Return the classes whose images, several, all have one patient whom no other class has."""
+def _class_patients(entries: list[Entry], found: _Found, least: int) -> set[str]:
+    """Return the classes whose images, at least so many, all have one patient whom no other class has."""
     patients: dict[str, set[str]] = defaultdict(set)
     for entry, patient in zip(entries, found, strict=True):
         if patient is not None:
@@ -340,14 +346,16 @@ def _class_patients(entries: list[Entry], found: _Found) -> set[str]:
     classes = Counter(patient for of_class in patients.values() for patient in of_class)
     told = _counts(entries, found)
     return {
-        label for label, own in patients.items() if len(own) == 1 and told[label] > 1 and classes[next(iter(own))] == 1
+        label
+        for label, own in patients.items()
+        if len(own) == 1 and told[label] >= least and classes[next(iter(own))] == 1
     }
 
 
 def _only_classes(entries: list[Entry], found: _Found) -> bool:
     """Return whether patients and classes are the same: at least two classes, each of one patient."""
     several = [label for label, count in _counts(entries, found).items() if count > 1]
-    return len(several) > 1 and set(several) <= _class_patients(entries, found)
+    return len(several) > 1 and set(several) <= _class_patients(entries, found, 2)
 
 
 def refuse_patients_as_classes(entries: Sequence[Entry], source: str) -> None:

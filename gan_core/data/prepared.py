@@ -27,7 +27,7 @@ import numpy as np
 
 from gan_core.config import MOST_LETTERS, MOST_WARNINGS, DataSummary
 from gan_core.data.layout import SPLITS
-from gan_core.data.readers.combined import caution
+from gan_core.data.readers.combined import APART, caution
 from gan_core.decode.image_files import FITS
 from gan_core.errors import UserError, nearest, printable
 
@@ -131,8 +131,8 @@ class Prepared:
 
     def _warnings_of(self, classes: tuple[str, ...]) -> tuple[str, ...]:
         """Return the warnings with that of classes from different folders as it is for these classes."""
-        whole, these = caution(self.source), caution(self.source, classes)
-        found = (these if line == whole else line for line in self.warnings)
+        these = caution(self.source, classes)
+        found = (these if line.startswith(APART) else line for line in self.warnings)
         return tuple(line for line in found if line)
 
 

@@ -17,6 +17,7 @@ from gan_core.data.source import COMBINED, Entry
 from gan_core.errors import UserError, nearest
 
 _WILD = re.compile(r"[*?\[]")
+APART = "the classes come from different folders"  # how the warning of `caution` begins
 _EXAMPLE = f"{COMBINED}normal=covid/*/NORMAL;COVID-19=covid/*/COVID"
 
 
@@ -114,10 +115,7 @@ def caution(source: str, classes: tuple[str, ...] = ()) -> str:
         f"{', '.join(name for name, from_ in found.items() if from_ == each)} from {' and '.join(each)}"
         for each in sorted(set(found.values()))
     )
-    return (
-        f"the classes come from different folders ({named}): "
-        "age, hospital or scanner may tell them apart as well as the disease does"
-    )
+    return f"{APART} ({named}): age, hospital or scanner may tell them apart as well as the disease does"
 
 
 def _pictures(name: str, pattern: str) -> Iterator[tuple[Path, Path, str]]:

@@ -121,8 +121,11 @@ def test_images_that_a_rule_leaves_open_are_counted() -> None:
 
 
 def test_files_of_one_name_are_told_apart_by_their_folders() -> None:
-    names = ["a/x/image.png", "a/y/image.png"]
-    assert find(entries(*names), ["", ""], None).names == names
+    for names in (["a/x/image.png", "a/y/image.png"], [f"a/{n}/{view}.png" for n in "xyz" for view in ("pa", "side")]):
+        assert find(entries(*names), [""] * len(names), None).names == names
+    # The pictures of a pair, and files that every class numbers anew.
+    pairs = [f"{label}/{n}.png" for label in ("T1", "T2") for n in range(3)]
+    assert find(entries(*pairs), [""] * 6, None).names == ["0", "1", "2"] * 2
 
 
 def test_a_pattern_comes_first_and_searches_the_whole_path() -> None:
@@ -170,7 +173,7 @@ SLICES = ["a/1.dcm", "a/2.dcm", "b/3.dcm", "b/4.dcm"]
         (["", "", "", ""], [None] * 4),
         # One for each class, as two hospitals anonymise: it tells the class, not the person.
         (["Anon", "Anon", "0000", "0000"], [None] * 4),
-        (["Anon", "Anon", "P1", "P2"], [None, None, "P1", "P2"]),
+        (["P1", "P1", "P2", "P3"], ["P1", "P1", "P2", "P3"]),
         # The name of the file.
         (["1", "2", "3", "4"], [None] * 4),
     ],
@@ -179,6 +182,15 @@ def test_the_header_counts_where_it_tells_people_apart(headers: list[str], patie
     found, origin = told(entries(*SLICES), headers)
     assert [found.get(name) for name in SLICES] == patients
     assert origin == ("DICOM PatientID" if any(patients) else "")
+
+
+def test_one_number_for_a_large_class_is_doubted() -> None:
+    """Half of a data set is anonymised: the other half keeps its patients."""
+    names = [f"a/{n}.dcm" for n in range(10)] + [f"b/{n}.dcm" for n in range(10, 20)]
+    found, origin = told(entries(*names), ["Anon"] * 10 + [f"P{n // 2}" for n in range(10)])
+    assert set(found) == set(names[10:]) and origin == "DICOM PatientID"
+    found, _ = told(entries(*names[1:]), ["Anon"] * 9 + [f"P{n // 2}" for n in range(10)])
+    assert set(found) == set(names[1:])  # nine pictures may be those of one person
 
 
 def test_headers_come_before_names() -> None:
