@@ -121,6 +121,17 @@ def without_unnamed_masks(parts: Mapping[str, Parts], files: Files | None) -> tu
     return {mask.path for mask in masks}, [_line([mask.path for mask in masks])] if masks else []
 
 
+def without_masks_below(paths: Sequence[str], files: Files) -> tuple[list[str], list[str]]:
+    """Return the pictures in one class's folder without the masks, in the given order, and the warnings about those.
+
+    paths: inside the folder, with forward slashes.
+    """
+    named = without_masks({path: tuple(path.split("/")) for path in paths}, files)
+    # The folder of the class stands above all.
+    masks, lines = without_unnamed_masks({path: ("", *own) for path, own in named.parts.items()}, files)
+    return [path for path in paths if path in named.parts and path not in masks], [*named.warnings, *lines]
+
+
 def few_valued(picture: np.ndarray) -> bool:
     """Return whether a picture, float32 (H, W, C) in [0, 1], has the few values of a mask."""
     levels = quantise(picture).astype(np.int64)  # (C, H, W)

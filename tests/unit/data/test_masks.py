@@ -131,6 +131,20 @@ def test_masks_of_another_size_are_pictures(tmp_path: Path) -> None:
     assert len(open_source(str(tmp_path)).entries) == 16
 
 
+def test_masks_inside_the_folders_of_named_classes(tmp_path: Path) -> None:
+    pictures = [f"{label}/images/{n}.png" for label in ("COVID", "Normal") for n in range(3)]
+    masks = [name.replace("images", "masks") for name in pictures]
+    write(tmp_path, pictures, masks)
+    source = open_source(f"classes:covid={tmp_path}/COVID;normal={tmp_path}/Normal")
+    assert {entry.name: entry.label for entry in source.entries} == {
+        name: name.split("/")[0].lower() for name in pictures
+    }
+    assert [line.startswith("3 masks are left out") for line in source.warnings] == [True, True, False]
+    # A class may be one of masks.
+    source = open_source(f"classes:picture={tmp_path}/*/images;mask={tmp_path}/*/masks")
+    assert sorted(entry.name for entry in source.entries if entry.label == "mask") == masks
+
+
 @pytest.mark.parametrize(
     ("content", "expected"),
     [

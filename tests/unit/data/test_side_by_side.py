@@ -188,6 +188,17 @@ def test_ordinary_wide_images_are_not_refused(tmp_path: Path, kind: list[np.ndar
         )
 
 
+def test_real_x_rays_cut_to_two_to_one_are_not_refused(real_data: Path) -> None:
+    found = []
+    for path in sorted((real_data / "covid/train").rglob("*.*"))[::8]:
+        grey = np.asarray(Image.open(path).convert("L"))
+        side = min(grey.shape[0], grey.shape[1] // 2)
+        found.append(seams.look(grey[(grey.shape[0] - side) // 2 :][:side, : 2 * side]))
+    assert len(found) > 100 and all(halves is not None and halves.exact for halves in found)
+    assert not any(halves.step >= 1.2 for halves in found if halves)  # the limit is 1.5
+    assert not seams.are_pairs([halves for halves in found if halves])
+
+
 def test_a_few_pairs_among_others_are_ordinary() -> None:
     labels = ["a"] * 20
     found = [seams.look(np.hstack(discs(n, 60))) if n < 10 else None for n in range(20)]
