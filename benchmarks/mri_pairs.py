@@ -28,7 +28,7 @@ def main() -> None:
     config = model.config
 
     def read(path: Path) -> np.ndarray:
-        picture = image_files.resize(image_files.decode(path), config.image_size, config.fit)
+        picture = image_files.resize(image_files.decode(path, scale=config.scale), config.image_size, config.fit)
         return image_files.quantise(picture).transpose(1, 2, 0)
 
     found = pairs(options.data / "val")

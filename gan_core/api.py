@@ -141,7 +141,7 @@ def translate(
         raise UserError("there is no picture to translate: give at least one")
     after = []
     for number, one in enumerate(several):
-        picture, name = _decoded(one, number)
+        picture, name = _decoded(one, number, model.config.scale)
         verdict = input_check.for_run(picture, model.config)
         if not verdict.fits and not insist:
             raise UserError(f"{name}: {verdict.reason}; insist=True translates it anyway")
@@ -190,12 +190,14 @@ def _model(run: "str | os.PathLike[str] | Run | Model") -> "Model":
     return run if isinstance(run, inference.Model) else load(run)
 
 
-def _decoded(picture: Picture, number: int) -> tuple[np.ndarray, str]:
+def _decoded(picture: Picture, number: int, scale: image_files.Scale | None) -> tuple[np.ndarray, str]:
     """The picture as float32 (H, W, 1 or 3) in [0, 1], and its name for error messages."""
     if isinstance(picture, str | os.PathLike):
-        return image_files.decode(Path(picture), channels=None), os.fspath(picture)
+        return image_files.decode(Path(picture), channels=None, scale=scale), os.fspath(picture)
     name = f"picture {number}"
     if isinstance(picture, Image.Image):
+        if picture.mode.startswith("I") or picture.mode == "F":
+            return image_files.decode_opened(picture, name, scale), name
         picture = np.asarray(picture if picture.mode == "L" else picture.convert("RGB"))
     array = picture[:, :, None] if picture.ndim == 2 else picture
     if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] not in (1, 3) or not array.size:

@@ -27,6 +27,7 @@ RENAMED = {"average": "ema_decay", "most": "max_width"}
 # Suffix of the baseline presets in format 1 and today; the old one has nothing to do with random seeds.
 OLD_BASELINE, BASELINE = "_seed", "_baseline"
 
+SCALE_RULE = 1  # version of the rule that finds and applies the scale of images beyond 8 bits
 IMAGE_SIZES = (32, 64, 128, 256)  # pixels per side that the networks support
 
 _LARGEST = 4096  # pixels per side
@@ -51,6 +52,8 @@ class DataSummary:
     skipped: int  # images that could not be read
     warnings: tuple[str, ...]  # a line each, for people: images that were left out, patients that are not known
     scale: tuple[float, float] | None = None  # stored values that became black and white, of images beyond 8 bits
+    float_scale: tuple[float, float] | None = None  # the same of files of floats, if the data has any
+    scale_rule: int = SCALE_RULE  # version of the rule behind `scale`
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,17 @@ class RunConfig:
     data: DataSummary | None = None  # None in a run of an older GANray
     traits: FamilyTraits | None = None  # the family's declared properties; None in a run of format 1
     format: int = FORMAT
+
+    @property
+    def scale(self) -> tuple[float, ...] | None:
+        """The values that become black and white in images which do not say so themselves; see `decode.image_files`.
+
+        Two more numbers are those of files of floats, if the data has any. None scales each image by its own values: in
+        runs of 8-bit images and in those of an older GANray.
+        """
+        if self.data is None or self.data.scale is None:
+            return None
+        return (*self.data.scale, *(self.data.float_scale or ()))
 
     @property
     def settings_on(self) -> dict[str, Any]:
@@ -261,8 +275,11 @@ def _problem_of_data(summary: DataSummary) -> str:
         or max(map(len, (summary.patients_from, *summary.warnings))) > _LONGEST_DIAGRAM
     ):
         return "'data' holds too many or too long warnings"
-    if summary.scale and not (len(summary.scale) == 2 and -math.inf < summary.scale[0] < summary.scale[1] < math.inf):
-        return f"'scale' is {_short(summary.scale)}, not a range of two numbers"
+    if summary.scale and not 1 <= summary.scale_rule <= SCALE_RULE:
+        return f"its greys were scaled by rule {summary.scale_rule}, which this GANray does not know"
+    for scale in filter(None, (summary.scale, summary.float_scale)):
+        if not (len(scale) == 2 and -math.inf < scale[0] < scale[1] < math.inf):
+            return f"'scale' is {_short(scale)}, not a range of two numbers"
     return ""
 
 

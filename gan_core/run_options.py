@@ -20,9 +20,10 @@ from dataclasses import dataclass
 from typing import Any, Literal, Self, Union, get_args, get_origin, get_type_hints
 
 SOURCE_HELP = (
-    "a folder with one sub-folder per class, a zip of one, hf:owner/name, phantom:cxr, phantom:mri or "
-    "phantom:colour, 'classes:NAME=FOLDER;NAME=FOLDER' for classes from several folders, a table of labels: its "
-    "path or 'table:FILE?file=COLUMN&label=COLUMN', or 'sidebyside:FOLDER?left=A&right=B' for two pictures in one"
+    "a folder with one sub-folder per class, a zip of one, a folder of NIfTI volumes, hf:owner/name, phantom:cxr, "
+    "phantom:mri or phantom:colour, 'classes:NAME=FOLDER;NAME=FOLDER' for classes from several folders, a table of "
+    "labels: its path or 'table:FILE?file=COLUMN&label=COLUMN', or 'sidebyside:FOLDER?left=A&right=B' for two pictures "
+    "in one"
 )
 
 Needs = Literal["", "translate", "pairs"]

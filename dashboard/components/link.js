@@ -1,4 +1,11 @@
-// The button that copies the page's address, which holds the whole view.
+// The button that copies the page's address, which holds the whole view. Streamlit leaves the default runs out of it, but
+// the reader of the link may have other defaults, so the copy always names the runs.
+
+function named(runs) {
+  const address = new URL(window.location.href);
+  if (!address.searchParams.has("runs")) for (const run of runs) address.searchParams.append("runs", run);
+  return address.href;
+}
 
 async function copy(text) {
   if (navigator.clipboard && window.isSecureContext) {
@@ -17,14 +24,14 @@ async function copy(text) {
   return done;
 }
 
-export default function ({ parentElement }) {
+export default function ({ parentElement, data }) {
   const button = parentElement.querySelector("button");
   const status = parentElement.querySelector("[role=status]");
   let timer = 0;
   button.onclick = async () => {
     let done = false;
     try {
-      done = await copy(window.location.href);
+      done = await copy(named(data || []));
     } catch {
       done = false; // the reader refused
     }

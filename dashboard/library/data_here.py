@@ -5,8 +5,8 @@ from pathlib import Path
 
 from dashboard.library import source_check
 from gan_core.config import RunConfig
-from gan_core.data.moved import is_here
-from gan_core.data.source import COMBINED, kind
+from gan_core.data.relocated import is_here
+from gan_core.data.source import COMBINED, location, moved
 
 DATA_VARIABLE = "GANRAY_DATA"  # the folder that relative paths of sources start from
 
@@ -18,8 +18,10 @@ def locate(config: RunConfig, folder: str = "") -> str:
     the run's config.
     """
     source, places = config.source, []
-    if not (kind(source) or source.startswith(("phantom:", "hf:", COMBINED))) and not Path(source).is_absolute():
-        places = [str(Path(base).expanduser() / source) for base in (folder, os.environ.get(DATA_VARIABLE, "")) if base]
+    path = location(source)
+    if not source.startswith(("phantom:", "hf:", COMBINED)) and not Path(path).is_absolute():
+        bases = [base for base in (folder, os.environ.get(DATA_VARIABLE, "")) if base]
+        places = [moved(source, str(Path(base).expanduser() / path)) for base in bases]
         if folder and set(config.classes) <= set(source_check.classes(folder)):
             places.insert(1, folder)
     return next((place for place in (*places, source) if is_here(place)), "")

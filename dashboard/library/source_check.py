@@ -7,9 +7,10 @@ from pathlib import Path
 from dashboard.library.store import Entry
 from gan_core.data import caution, pairs
 from gan_core.data.layout import SPLIT_NAMES
-from gan_core.data.readers import combined, table_options
+from gan_core.data.readers import combined, table_options, volumes
 from gan_core.data.readers.phantom import drawer
-from gan_core.data.source import COMBINED, TABLE, location
+from gan_core.data.source import COMBINED, TABLE, VOLUMES, location
+from gan_core.decode.volumes import split_source
 from gan_core.errors import UserError
 
 HELD_OUT = "held-out"
@@ -74,7 +75,10 @@ def classes(source: str) -> tuple[str, ...]:
         except UserError:
             return ()
     try:
-        return tuple(sorted(_class_folders(Path(source).expanduser()))[:_MOST]) if source else ()
+        path = Path(location(source)).expanduser()
+        if source and (source.startswith(VOLUMES) or volumes.holds_volumes(path)):
+            return volumes.classes(path, split_source(source)[1] if source.startswith(VOLUMES) else None)[:_MOST]
+        return tuple(sorted(_class_folders(path))[:_MOST]) if source else ()
     except (OSError, ValueError):
         return ()
 

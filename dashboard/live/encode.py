@@ -35,7 +35,7 @@ def encode(models: ModelCache, upload: Upload | None, run: str, insist: bool = F
             words = f"Loading the networks of {run}. This happens once."
             yield picture_html.message(words, "wait") + empty(), False
         model = models.get(run)
-        picture = models.decoder.decode(upload.data, upload.name)
+        picture = models.decoder.decode(upload.data, upload.name, scale=model.config.scale)
         if not insist and (reason := doubt(picture, model, "encoded")):
             yield picture_html.message(reason) + empty(), True
             return

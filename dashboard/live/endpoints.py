@@ -65,7 +65,7 @@ def add(models: ModelCache, temporary_files: TemporaryFiles) -> None:
         with _errors_for_callers():
             upload, model = translate.uploads([file])[0], models.get(run)
             translation.other(model, to)
-            picture = models.decoder.decode(upload.data, upload.name)
+            picture = models.decoder.decode(upload.data, upload.name, scale=model.config.scale)
             if not insist and (reason := translate.doubt(picture, model)):
                 raise UserError(f"{reason} Call with insist=True to translate it anyway.")
             done = translation.translate_picture(model, picture, to, cycle=False)
@@ -112,7 +112,9 @@ def add(models: ModelCache, temporary_files: TemporaryFiles) -> None:
         """Encode an image and reconstruct it; return the path of the PNG."""
         with _errors_for_callers():
             upload, model = translate.uploads([file])[0], models.get(run)
-            _, after = encode.reconstruct(model, models.decoder.decode(upload.data, upload.name))
+            _, after = encode.reconstruct(
+                model, models.decoder.decode(upload.data, upload.name, scale=model.config.scale)
+            )
         return temporary_files.write("encoded.png", images.png_bytes(after, Run=model.run.folder.name))
 
     with gr.Group(visible=False):

@@ -105,7 +105,7 @@ def translate(
 def _translate_one(
     models: ModelCache, upload: Upload, model: "Model", to: str, insist: bool
 ) -> Iterator[TranslationUpdate]:
-    picture = models.decoder.decode(upload.data, upload.name)
+    picture = models.decoder.decode(upload.data, upload.name, scale=model.config.scale)
     if not insist and (reason := doubt(picture, model)):
         yield TranslationUpdate(message=picture_html.message(reason), doubted=True)
         return
@@ -155,7 +155,7 @@ def _translate_many(
     for number, upload in enumerate(files, start=1):
         yield TranslationUpdate(picture_html.ghost("", f"Image {number} of {len(files)}: {upload.name}"), side="")
         try:
-            picture = models.decoder.decode(upload.data, upload.name)
+            picture = models.decoder.decode(upload.data, upload.name, scale=model.config.scale)
             if not insist and (reason := doubt(picture, model)):
                 refused.append(f"{upload.name}: {reason}")
                 continue

@@ -107,6 +107,10 @@ def _run(entry: Entry, run: Diagnosed, style: Style) -> str:
         lines = _plain_line("hourglass_empty", "Too early to tell", "too few steps are logged.")
     else:
         lines = _plain_line("remove", "Nothing to report", "no rule found anything.")
+    lines += "".join(
+        _plain_line("broken_image", "Not everything could be read", f"{html.escape(problem)}.")
+        for problem in run.record.problems
+    )
     return f'<section class="happened-run">{name}<ul>{lines}</ul></section>'
 
 

@@ -9,7 +9,7 @@ import streamlit as st
 from dashboard.library import notes, queries, store
 from dashboard.library.notes import Note
 from dashboard.library.store import Entry
-from dashboard.widgets import error_boundary
+from dashboard.widgets import error_boundary, linked_runs
 from dashboard.widgets.text import plain, plain_sentence, source_name
 from gan_core.errors import UserError
 
@@ -22,22 +22,15 @@ def choose(readable: list[Entry]) -> list[Entry]:
     by_name = {entry.name: entry for entry in in_order(readable)}
     first = [name for name in store.FIRST if name in by_name] or list(by_name)[:4]
     with st.container(horizontal=True, vertical_alignment="top", key="choice"):
-        names = st.multiselect(
-            "Runs",
-            list(by_name),
-            default=first,
-            key="runs",
-            bind="query-params",
-            max_selections=MOST,
-            placeholder=f"Choose up to {MOST} runs",
-            label_visibility="collapsed",
-            wrap=True,
+        names = linked_runs.multiselect(
+            "Runs", list(by_name), first, "runs", MOST, label_visibility="collapsed", wrap=True
         )
         chosen = [name for name in names if name in by_name]
         finder = st.popover("Find runs", icon=":material/search:", key="finder", on_change=_renew, width="content")
     if finder.open:
         with finder:
             show_finder(readable, chosen)
+    linked_runs.say_missing("runs")
     return [by_name[name] for name in chosen]
 
 
@@ -174,6 +167,7 @@ def _tick(key: str, rows: Sequence[Sequence[str]], drawn: frozenset[int]) -> Non
     now = {row for row in st.session_state[key]["selection"]["rows"] if row < len(rows)}
     ticked, unticked = ([rows[row] for row in sorted(change)] for change in (now - drawn, drawn - now))
     wanted = chosen_by(ticked, unticked, st.session_state.get("runs", []))
+    linked_runs.forget("runs")
     st.session_state["runs"] = wanted[:MOST]
     st.session_state["too many"] = len(wanted) > MOST
 

@@ -22,15 +22,14 @@ def plain(text: str) -> str:
 
 
 def sentence(text: str) -> str:
-    """Return a text on one line with a capital and a full stop, or with the three that it ends in.
+    """Return a text on one line with a capital and a full stop. A file name at its start keeps its case.
 
-    A file name at its start keeps its case.
+    Three dots at the end stay: they say that a list goes on.
     """
     words = " ".join(text.split())
-    end = "" if words.endswith("...") else "."
-    words = words if words.endswith("...") else words.rstrip(".")
-    named = any(mark in words.partition(" ")[0] for mark in ".:")
-    return f"{words[:1] if named else words[:1].upper()}{words[1:]}{end}"
+    words = words if words.endswith("...") else f"{words.rstrip('.')}."
+    named = any(mark in words.removesuffix(".").partition(" ")[0] for mark in ".:")
+    return f"{words[:1] if named else words[:1].upper()}{words[1:]}"
 
 
 def plain_sentence(text: str) -> str:

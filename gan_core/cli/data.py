@@ -1,7 +1,9 @@
 """The command prepare: decode, split and cache a data source."""
 
 import argparse
+import math
 from pathlib import Path
+from typing import Literal
 
 from gan_core.cli import arguments
 from gan_core.errors import UserError
@@ -13,6 +15,14 @@ def register(found: arguments.Commands) -> None:
     command.add_argument("source", metavar="SOURCE", help=SOURCE_HELP)
     command.add_argument("dest", metavar="DEST", type=Path, nargs="?", help="with --folders: output folder")
     add_arguments(command, "image_size", "channels", "fit", "patient_pattern", image_size=64)
+    command.add_argument(
+        "--scale",
+        type=_scale,
+        default="measured",
+        metavar="LOW,HIGH",
+        help="stored values that become black and white in images of more than 8 bits without a window, two more "
+        "for files of floats; or `own` to scale each image by its own values (default: one scale, from a sample)",
+    )
     command.add_argument(
         "--dry-run", action="store_true", help="decode nothing: print classes, patients, split and warnings, and stop"
     )
@@ -40,8 +50,25 @@ def prepare(options: argparse.Namespace) -> None:
         channels=options.channels,
         fit=options.fit,
         patient_pattern=options.patient_pattern,
+        scale=options.scale,
     )
     print(data.describe(prepared))
     if options.folders:
         data.export_folders(prepared, options.dest)
         print(f"written to {options.dest}")
+
+
+def _scale(text: str) -> "tuple[float, ...] | Literal['measured'] | None":
+    """Return the scale that `--scale` names, None for `own`."""
+    if text == "measured":
+        return "measured"
+    if text == "own":
+        return None
+    try:
+        found = tuple(float(number) for number in text.split(","))
+    except ValueError:
+        found = ()
+    pairs = list(zip(found[::2], found[1::2], strict=False))
+    if len(found) not in (2, 4) or not all(-math.inf < low < high < math.inf for low, high in pairs):
+        raise argparse.ArgumentTypeError(f"'{text}': write two numbers, the smaller one first, as in 0,4095, or own")
+    return found

@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from gan_core.cli import arguments
-from gan_core.errors import UserError
+from gan_core.errors import UserError, printable
 from gan_core.run_options import SOURCE_HELP, comma_separated
 from gan_core.runs import find_run, list_runs, remote
 
@@ -68,6 +68,8 @@ def diagnose(options: argparse.Namespace) -> None:
                 print(f"    Try: {event.advice}.")
         if not run.events:
             print("  Nothing to report.")
+        for problem in run.record.problems:
+            print(f"  Not everything could be read: {printable(problem, 400)}.")
     print(diagnostics.compare(runs) or "no run has logged anything yet")
 
 

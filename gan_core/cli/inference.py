@@ -19,13 +19,15 @@ def register(found: arguments.Commands) -> None:
 
     command = arguments.command(found, "translate", translate, "translate images into a translator's other domain")
     arguments.run(command)
-    command.add_argument("images", metavar="IMAGE", nargs="+", type=Path, help="image files, or folders of them")
+    command.add_argument(
+        "images", metavar="IMAGE", nargs="+", type=Path, help="image files, NIfTI volumes, or folders of them"
+    )
     command.add_argument("--to", required=True, metavar="DOMAIN", help="the domain to translate to")
-    command.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the PNG files")
+    command.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the PNG and NIfTI files")
     command.add_argument(
         "--original-size",
         action="store_true",
-        help="write each image at its original size (default: the network's size)",
+        help="add the change to each image at its original size (default: the network's size)",
     )
     command.add_argument(
         "--insist", action="store_true", help="also translate images that do not look like the training images"
@@ -60,6 +62,8 @@ def translate(options: argparse.Namespace) -> int:
     )
     count = len(done.written)
     print(f"{count} image{'' if count == 1 else 's'} in {options.out}, synthetic, not for diagnosis")
+    for line in done.notes:
+        print(line)
     for line in done.refused:
         print(f"error: {line}", file=sys.stderr)
     return 2 if done.refused else 0

@@ -37,6 +37,8 @@ def summary(runs: list[Run]) -> str:
             rows.append((run.name, "?", "unreadable", *["-"] * 7))
             notes.append(str(error))
             continue
+        # Text from a table of another machine may contain terminal control characters, as may a preset.
+        notes += [f"{run.name}: {printable(table.problem, 400)}" for table in (metrics, epochs) if table.problem]
         columns = [metrics.column(name) for name in ("loss/g", "loss/d", "accuracy/d_real", "accuracy/d_fake")]
         held_out, samples, data = (
             epochs.column(name) for name in ("accuracy/d_held_out", "diversity/samples", "diversity/data")
@@ -44,7 +46,6 @@ def summary(runs: list[Run]) -> str:
         last = [f"{column[-1]:.3f}" if len(column) else "-" for column in columns]
         held = f"{held_out[-1]:.3f}" if len(held_out) else "-"
         diversity = f"{samples[-1]:.3f} of {data[-1]:.3f}" if len(samples) and len(data) else "-"
-        # A run from elsewhere may contain terminal control characters.
         preset, state = printable(preset, 40), printable(status.state, 20)
         rows.append((run.name, preset, state, f"{status.epoch}/{status.epochs}", *last, held, diversity))
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]

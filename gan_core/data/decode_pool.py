@@ -33,13 +33,27 @@ import psutil
 from gan_core.data.duplicates import difference_hash, digest
 from gan_core.data.prepared import Settings
 from gan_core.data.seams import Halves, look
-from gan_core.data.source import Source
-from gan_core.decode import image_files
-from gan_core.decode.image_files import decode, quantise, resize, to_channels
+from gan_core.data.source import Entry, Source
+from gan_core.decode.image_files import (
+    MIN_SIDE,
+    SCALED,
+    Sample,
+    Scale,
+    decode,
+    is_dicom,
+    may_be_unscaled,
+    quantise,
+    resize,
+    sample,
+    to_channels,
+)
+from gan_core.decode.image_files import patient as patient_in
 from gan_core.decode.worker import MEMORY, TOO_MUCH, WHOLE, set_alarm, shared
 from gan_core.errors import UserError
 
 CHUNK = 32
+# Most images of one volume in a chunk, so that it is read once: 256 of 256 x 256 pixels are 16 MB.
+VOLUME = 256
 # Below this number of images, starting workers takes longer than decoding.
 FEW = 64
 # Number of times that broken workers are restarted. After that, one separate process decodes each image.
@@ -47,9 +61,12 @@ BREAKDOWNS = 3
 # Time limit of one image, long enough that a busy machine skips none.
 SECONDS = 60.0
 
+# What loading an entry may raise.
+_UNREADABLE = (UserError, OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError)
+
 Read = Callable[
-    [bytes, str, int], np.ndarray
-]  # (file's bytes, name in errors, channels) -> pixels: see `image_files.decode`
+    [bytes, str, int, Scale | None], np.ndarray
+]  # (file's bytes, name in errors, channels, scale) -> pixels: see `image_files.decode`
 Identify = Callable[[bytes, str], str]  # (file's bytes, name) -> PatientID: see `image_files.patient`
 
 
@@ -67,8 +84,10 @@ class Picture:
     halves: Halves | None = None  # of a wide image
 
 
-def decode_all(source: Source, settings: Settings) -> Iterator[Picture]:
+def decode_all(source: Source, settings: Settings, scale: Scale | None = None) -> Iterator[Picture]:
     """Yield the decoded image of every entry of a source, in order.
+
+    scale: the data set's, see `image_files.decode`.
 
     Worker processes are spawned, so that they inherit no threads, locks or GPU context of the caller. If an image
     crashes them, the images of the next chunk are decoded one by one, in a process that an image can only crash alone.
@@ -79,31 +98,94 @@ def decode_all(source: Source, settings: Settings) -> Iterator[Picture]:
     done = 0
     for _ in range(0 if alone else BREAKDOWNS):
         try:
-            for pictures in _side_by_side(source, settings, workers, done):
+            for pictures in _side_by_side(source, settings, scale, workers, done):
                 yield from pictures
                 done += len(pictures)
         except BrokenProcessPool:
-            for index in range(done, min(done + CHUNK, total)):
-                yield decode_one(source, index, settings)
+            for index in range(done, _end(source.entries, done)):
+                yield decode_one(source, index, settings, scale)
                 done += 1
         if done == total:
             return
     if not alone:
         print("the decoding processes crashed: continuing in one process", file=sys.stderr)
-    yield from (decode_one(source, index, settings) for index in range(done, total))
+    yield from (decode_one(source, index, settings, scale) for index in range(done, total))
 
 
-def _side_by_side(source: Source, settings: Settings, workers: int, done: int) -> Iterator[list[Picture]]:
+def _side_by_side(
+    source: Source, settings: Settings, scale: Scale | None, workers: int, done: int
+) -> Iterator[list[Picture]]:
     """Yield the images from number `done` on, one chunk at a time."""
-    total = len(source.entries)
+    parts = []
     # Sent in small parts: with large arguments, a worker that dies at its start would block the caller.
-    parts = [source.part(start, min(start + CHUNK, total)) for start in range(done, total, CHUNK)]
+    while done < len(source.entries):
+        start, done = done, _end(source.entries, done)
+        parts.append(source.part(start, done))
     with ProcessPoolExecutor(workers, _Context(), initializer=_start) as pool:
         try:
-            yield from pool.map(_decode_part, parts, repeat(settings))
+            yield from pool.map(_decode_part, parts, repeat(settings), repeat(scale))
         except (KeyboardInterrupt, GeneratorExit):
             pool.shutdown(cancel_futures=True)
             raise
+
+
+def _end(entries: tuple[Entry, ...], start: int) -> int:
+    """Return where the chunk that begins at `start` ends: it holds images of one volume, or `CHUNK` others."""
+    volume = entries[start].volume
+    last = min(start + (VOLUME if volume else CHUNK), len(entries))
+    return next((index for index in range(start, last) if entries[index].volume != volume), last)
+
+
+def sample_some(source: Source, index: list[int]) -> Iterator[tuple[int, Sample | None]]:
+    """Yield (entry, its sample) of some entries, see `image_files.sample`; None if the image cannot be read.
+
+    Files that have 8 bits by their first bytes are not decoded. Sources that draw their images have no samples.
+    """
+    deep: list[int] = []
+    for place in index:
+        try:
+            loaded = source.load(place, MIN_SIDE)
+        except _UNREADABLE:
+            yield place, None
+            continue
+        if isinstance(loaded, np.ndarray):
+            return
+        if may_be_unscaled(loaded, source.entries[place].name):
+            deep.append(place)
+        else:
+            yield place, SCALED
+    parts = [source.part(place, place + 1) for place in deep]
+    workers = min(_cores(), -(-len(parts) // CHUNK))
+    done = 0
+    if workers > 1 and len(parts) >= FEW and not multiprocessing.current_process().daemon:
+        pool = ProcessPoolExecutor(workers, _Context(), initializer=_start)
+        # What broken workers leave is sampled one by one.
+        with contextlib.suppress(BrokenProcessPool), pool:
+            for found in pool.map(_sample_part, parts, chunksize=4):
+                yield deep[done], found
+                done += 1
+    yield from ((place, _sampled(source, place, _sample_apart)) for place in deep[done:])
+
+
+def _sampled(source: Source, index: int, read: Callable[[bytes, str], Sample]) -> Sample | None:
+    try:
+        loaded = source.load(index, MIN_SIDE)
+        return read(bytes(loaded), source.entries[index].name)
+    except (MemoryError, *_UNREADABLE):
+        return None
+
+
+def _sample_apart(data: bytes, name: str) -> Sample:
+    with shared() as worker:
+        return worker.sample(data, name, SECONDS)
+
+
+def _sample_part(source: Source) -> Sample | None:
+    set_alarm(math.ceil(SECONDS))
+    try:
+        return _sampled(source, 0, sample)
+    finally:
+        set_alarm(0)
 
 
 def _spawn(process_obj: BaseProcess) -> Any:
@@ -132,12 +214,14 @@ class _Context(SpawnContext):
 _launching = threading.Lock()
 
 
-def decode_one(source: Source, index: int, settings: Settings) -> Picture:
+def decode_one(source: Source, index: int, settings: Settings, scale: Scale | None = None) -> Picture:
     """Decode one entry in a separate process; an error becomes the image's reason."""
-    return _decoded(source, index, settings, _in_separate_process, _identified_in_separate_process)
+    return _decoded(source, index, settings, scale, _in_separate_process, _identified_in_separate_process)
 
 
-def _decoded(source: Source, index: int, settings: Settings, read: Read, identify: Identify) -> Picture:
+def _decoded(
+    source: Source, index: int, settings: Settings, scale: Scale | None, read: Read, identify: Identify
+) -> Picture:
     content = patient = ""
     try:
         loaded = source.load(index, settings.size)
@@ -145,7 +229,7 @@ def _decoded(source: Source, index: int, settings: Settings, read: Read, identif
         if isinstance(loaded, np.ndarray):
             picture = to_channels(loaded if loaded.ndim == 3 else loaded[..., None], settings.channels)
         else:
-            picture = read(loaded, source.entries[index].name, settings.channels)
+            picture = read(loaded, source.entries[index].name, settings.channels, scale)
             patient = identify(loaded, source.entries[index].name)
         if crop := getattr(source, "crop", None):
             picture = crop(index, picture)
@@ -155,30 +239,30 @@ def _decoded(source: Source, index: int, settings: Settings, read: Read, identif
         return Picture(None, str(error).removeprefix(f"{source.entries[index].name}: "), content, "", None)
     except MemoryError:
         return Picture(None, TOO_MUCH, content, "", None)
-    except (OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-        reason = (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
-        return Picture(None, f"cannot be read ({reason})", content, "", None)
+    except _UNREADABLE as error:
+        reason = (isinstance(error, OSError) and error.strerror) or str(error)
+        return Picture(None, f"cannot be read ({reason})" if reason else "cannot be read", content, "", None)
     shape = (grey.shape[0], grey.shape[1])
     return Picture(pixels, "", content, digest(grey), difference_hash(grey), shape, patient, look(grey))
 
 
-def _in_separate_process(data: bytes, name: str, channels: int) -> np.ndarray:
+def _in_separate_process(data: bytes, name: str, channels: int, scale: Scale | None) -> np.ndarray:
     with shared() as worker:
-        return worker.decode(data, name, WHOLE, channels, SECONDS)
+        return worker.decode(data, name, WHOLE, channels, SECONDS, scale)
 
 
 def _identified_in_separate_process(data: bytes, name: str) -> str:
-    if not image_files.is_dicom(data, name):  # spares sending the file once more
+    if not is_dicom(data, name):  # spares sending the file once more
         return ""
     with shared() as worker:
         return worker.patient(data, name, SECONDS)
 
 
-def _with_time_limit(data: bytes, name: str, channels: int) -> np.ndarray:
+def _with_time_limit(data: bytes, name: str, channels: int, scale: Scale | None) -> np.ndarray:
     """Decode in this worker process, which a timer ends where an image takes too long."""
     set_alarm(math.ceil(SECONDS))
     try:
-        return decode(data, channels=channels, name=name)
+        return decode(data, channels=channels, name=name, scale=scale)
     finally:
         set_alarm(0)
 
@@ -186,7 +270,7 @@ def _with_time_limit(data: bytes, name: str, channels: int) -> np.ndarray:
 def _identified_with_time_limit(data: bytes, name: str) -> str:
     set_alarm(math.ceil(SECONDS))
     try:
-        return image_files.patient(data, name)
+        return patient_in(data, name)
     finally:
         set_alarm(0)
 
@@ -218,8 +302,8 @@ def _end_with_caller() -> None:
     os._exit(1)
 
 
-def _decode_part(source: Source, settings: Settings) -> list[Picture]:
+def _decode_part(source: Source, settings: Settings, scale: Scale | None) -> list[Picture]:
     return [
-        _decoded(source, index, settings, _with_time_limit, _identified_with_time_limit)
+        _decoded(source, index, settings, scale, _with_time_limit, _identified_with_time_limit)
         for index in range(len(source.entries))
     ]

@@ -10,7 +10,7 @@ from functools import lru_cache
 from gan_core.data.copies import without_copies
 from gan_core.data.masks import without_masks, without_unnamed_masks
 from gan_core.data.source import Files
-from gan_core.decode.image_files import SUFFIXES
+from gan_core.decode.image_files import SUFFIXES, may_be_dicom
 from gan_core.errors import UserError
 
 SPLITS = ("train", "val", "test")
@@ -56,9 +56,16 @@ def is_picture_name(path: str) -> bool:
     """Return whether a path has an image suffix; hidden files and the files that macOS adds to zips do not count."""
     # By the text alone: a data set may have a hundred thousand names, and PurePosixPath takes seconds for them.
     dot = path.rfind(".")
-    if dot < 1 or path[dot:].lower() not in SUFFIXES:
-        return False
-    return not any(part.startswith((".", "__MACOSX")) and part != "." for part in path.split("/"))
+    return dot >= 1 and path[dot:].lower() in SUFFIXES and not _is_hidden(path)
+
+
+def is_unclear_name(path: str) -> bool:
+    """Return whether a path may be that of a DICOM image, which only its first bytes tell."""
+    return may_be_dicom(path) and not _is_hidden(path)
+
+
+def _is_hidden(path: str) -> bool:
+    return any(part.startswith((".", "__MACOSX")) and part != "." for part in path.split("/"))
 
 
 def arrange(paths: list[str], title: str, files: Files | None = None) -> tuple[list[LabelledPath], list[str]]:

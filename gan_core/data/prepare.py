@@ -13,15 +13,18 @@ import sys
 from dataclasses import asdict, dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from tqdm import tqdm
 
 from gan_core import files
+from gan_core.config import SCALE_RULE
 from gan_core.data import cache as caching
 from gan_core.data import doubts, patients, seams
 from gan_core.data.decode_pool import Picture, decode_all
 from gan_core.data.duplicates import NearPairs, near_in_other_splits, same_elsewhere
+from gan_core.data.greys import Greys, measure
 from gan_core.data.prepared import (
     FINGERPRINT_FORMAT,
     FORMAT,
@@ -33,7 +36,7 @@ from gan_core.data.prepared import (
 from gan_core.data.readers import open_source
 from gan_core.data.source import Entry, Source
 from gan_core.data.splits import on_both_sides, split, union
-from gan_core.decode.image_files import FITS, MIN_SIDE
+from gan_core.decode.image_files import FITS, MIN_SIDE, Scale
 from gan_core.errors import UserError
 
 MAX_SIZE = 2048
@@ -47,6 +50,7 @@ def prepare(
     fit: str = "crop",
     patient_pattern: str | None = None,
     split_seed: int = 0,
+    scale: Scale | Literal["measured"] | None = "measured",
     cache: Path | None = None,
     progress: bool = True,
 ) -> Prepared:
@@ -60,6 +64,9 @@ def prepare(
         patient_pattern: regular expression whose one group finds the patient in a path inside the source; by default
             the rules of `patients` find it.
         split_seed: seed of the split by patient, where the source has no splits.
+        scale: the values that become black and white in images that do not say so themselves, see `data.greys`; by
+            default those that a sample of the source gives. The data of a run is prepared with the run's, which may be
+            None: each image is then scaled by its own values.
         cache: folder of prepared data; by default GANRAY_CACHE, or the user's cache folder.
         progress: show a progress bar on stderr.
 
@@ -72,12 +79,19 @@ def prepare(
     opened = open_checked(source)
     settings = Settings(size, channels, fit, patient_pattern, split_seed)
     root = files.cache_folder(cache)
-    target = root / _stamp(opened, settings)
+    target = root / _stamp(opened, settings, "measured")
     ready = caching.open_cached(target, source)
-    if ready:
+    if ready and scale in ("measured", ready.scales):
         return ready
+    greys = Greys(ready.scales) if ready else measure(opened)
+    if scale != "measured" and scale != greys.scale:
+        # The data of a run whose scale is not what this source gives.
+        greys = Greys(scale)
+        target = root / _stamp(opened, settings, scale)
+        if ready := caching.open_cached(target, source):
+            return ready
     with caching.building(root, target) as temporary:
-        _write(temporary, source, opened, settings, progress)
+        _write(temporary, source, opened, settings, greys, progress)
     return open_prepared(target)
 
 
@@ -106,23 +120,26 @@ def check_settings(size: int, channels: int, fit: str) -> None:
         raise UserError(f"fit must be one of {', '.join(FITS)}, not '{fit}'")
 
 
-def _stamp(source: Source, settings: Settings) -> str:
+def _stamp(source: Source, settings: Settings, scale: object) -> str:
     entries = [[entry.name, entry.label, entry.split, entry.stamp, entry.patient] for entry in source.entries]
     # The warnings are a part: a table may have changed, whose rows name images that are not there.
-    text = json.dumps([FORMAT, patients.RULES, source.identity, entries, source.warnings, _table(settings)])
+    stated = [source.identity, entries, source.warnings, _table(settings), SCALE_RULE, scale]
+    text = json.dumps([FORMAT, patients.RULES, *stated])
     return blake2b(text.encode("utf-8", "surrogateescape"), digest_size=12).hexdigest()
 
 
-def _table(settings: Settings) -> dict[str, object]:
-    return {"format": FINGERPRINT_FORMAT, **asdict(settings)}
+def _table(settings: Settings, scale: Scale | None = None) -> dict[str, object]:
+    # Without a scale, nothing is added: fingerprints are as they were before there were scales.
+    greys = {"scale": list(scale), "scale_rule": SCALE_RULE} if scale else {}
+    return {"format": FINGERPRINT_FORMAT, **asdict(settings), **greys}
 
 
-def _write(folder: Path, text: str, source: Source, settings: Settings, progress: bool) -> None:
+def _write(folder: Path, text: str, source: Source, settings: Settings, greys: Greys, progress: bool) -> None:
     """Decode everything into `folder`, then decide patients and splits and write the index."""
     kept: list[tuple[Entry, Picture]] = []
     skipped: list[tuple[str, str]] = []
     with caching.ImageWriter(folder, (settings.channels, settings.size, settings.size)) as writer:
-        pictures = decode_all(source, settings)
+        pictures = decode_all(source, settings, greys.scale)
         bar = tqdm(pictures, "prepare", len(source.entries), unit="image", disable=not progress, file=sys.stderr)
         for entry, picture in zip(source.entries, bar, strict=True):
             if picture.pixels is None:
@@ -131,7 +148,7 @@ def _write(folder: Path, text: str, source: Source, settings: Settings, progress
             writer.add(picture.pixels)
             kept.append((entry, replace(picture, pixels=None)))
     _check_enough(text, kept, skipped)
-    index = _index(text, source, settings, kept)
+    index = _index(text, source, settings, greys, kept)
     caching.write_index(folder, index_text({**index, "skipped": skipped}))
 
 
@@ -143,7 +160,9 @@ def _check_enough(text: str, kept: list[tuple[Entry, Picture]], skipped: list[tu
         raise UserError(f"'{text}' has only one image that can be read, {kept[0][0].name}: at least two are needed")
 
 
-def _index(text: str, source: Source, settings: Settings, kept: list[tuple[Entry, Picture]]) -> dict[str, object]:
+def _index(
+    text: str, source: Source, settings: Settings, greys: Greys, kept: list[tuple[Entry, Picture]]
+) -> dict[str, object]:
     entries = [entry for entry, _ in kept]
     digests = [picture.digest for _, picture in kept]
     names, labels = [entry.name for entry in entries], [entry.label for entry in entries]
@@ -152,17 +171,18 @@ def _index(text: str, source: Source, settings: Settings, kept: list[tuple[Entry
     hashes = np.array([picture.hash for _, picture in kept])
     warnings = [
         *allotted.warnings,
+        *greys.warnings,
         *_same_warning(names, same_elsewhere(digests, labels), "class"),
         *_same_warning(names, same_elsewhere(digests, [entry.origin for entry in entries]), "data set"),
         *_near_warning(names, near_in_other_splits(hashes, digests, splits)),
         *doubts.mixed_sizes(np.array([picture.shape for _, picture in kept]), settings.size, settings.fit),
         *seams.doubts(text, labels, [picture.halves for _, picture in kept], settings.fit),
     ]
-    classes = sorted(set(labels))
+    classes, table = sorted(set(labels)), _table(settings, greys.scale)
     contents = sorted((entry.name, entry.label, entry.split, picture.content) for entry, picture in kept)
     return {
         "source": text,
-        "fingerprint": blake2b(json.dumps([contents, _table(settings)]).encode(), digest_size=8).hexdigest(),
+        "fingerprint": blake2b(json.dumps([contents, table]).encode(), digest_size=8).hexdigest(),
         "size": settings.size,
         "channels": settings.channels,
         "fit": settings.fit,
@@ -173,7 +193,9 @@ def _index(text: str, source: Source, settings: Settings, kept: list[tuple[Entry
         "splits": splits,
         "warnings": warnings,
         "patients_from": allotted.patients_from,
-        "scale": None,
+        "scale": greys.scale[:2] if greys.scale else None,
+        "float_scale": greys.scale[2:] or None if greys.scale else None,
+        "scale_rule": SCALE_RULE,
     }
 
 

@@ -15,6 +15,8 @@
     skipped       [file, reason] for each image that could not be read
     warnings      one line each, for the user
     scale         [low, high]: stored values that became black and white, where images have more than 8 bits; or null
+    float_scale   the same of files of floats, if there are any; or null
+    scale_rule    version of the rule behind the scale
 """
 
 import json
@@ -25,7 +27,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gan_core.config import MOST_LETTERS, MOST_WARNINGS, DataSummary
+from gan_core.config import MOST_LETTERS, MOST_WARNINGS, SCALE_RULE, DataSummary
 from gan_core.data.layout import SPLITS
 from gan_core.data.readers.combined import APART, caution
 from gan_core.decode.image_files import FITS
@@ -68,6 +70,8 @@ class Prepared:
     warnings: tuple[str, ...]
     patients_from: str = ""
     scale: tuple[float, float] | None = None
+    float_scale: tuple[float, float] | None = None
+    scale_rule: int = SCALE_RULE
 
     @property
     def doubts(self) -> tuple[str, ...]:
@@ -82,7 +86,14 @@ class Prepared:
             skipped=len(self.skipped),
             warnings=tuple(printable(line, MOST_LETTERS) for line in self.doubts[:MOST_WARNINGS]),
             scale=self.scale,
+            float_scale=self.float_scale,
+            scale_rule=self.scale_rule,
         )
+
+    @property
+    def scales(self) -> tuple[float, ...] | None:
+        """The scale as `prepare` and `RunConfig.scale` have it: with two more numbers where there are floats."""
+        return (*self.scale, *(self.float_scale or ())) if self.scale else None
 
     def indices(self, split: str) -> np.ndarray:
         """Return the indices of the images of one split, int64 (n,), ascending.
@@ -145,6 +156,10 @@ def describe(prepared: Prepared) -> str:
         f"{prepared.size} x {prepared.size} {kind}, fingerprint {prepared.fingerprint}",
         *count_lines(prepared.counts(), prepared.classes),
     ]
+    if prepared.scale:
+        pairs = dict.fromkeys(filter(None, (prepared.scale, prepared.float_scale)))
+        shown = "; of floats, ".join(f"{low:g} is black and {high:g} is white" for low, high in pairs)
+        lines.append(f"greys of images that do not say so themselves: {shown}")
     if prepared.patients_from:
         lines.append(f"patients from {prepared.patients_from}")
     return "\n".join(lines + [f"warning: {line}" for line in prepared.doubts])
@@ -204,6 +219,8 @@ def open_prepared(folder: Path) -> Prepared:
         warnings=tuple(index["warnings"]),
         patients_from=index["patients_from"],
         scale=tuple(index["scale"]) if index["scale"] else None,
+        float_scale=tuple(index["float_scale"]) if index["float_scale"] else None,
+        scale_rule=index["scale_rule"],
     )
 
 
@@ -227,7 +244,19 @@ def _problem(index: dict) -> str | None:
     """Return what is wrong with the values of an index, or None."""
     texts, numbers = ("source", "fingerprint", "fit", "patients_from"), ("size", "channels")
     lists = ("names", "patients", "splits")
-    known = {"format", *texts, *numbers, *lists, "classes", "labels", "skipped", "warnings", "scale"}
+    known = {
+        "format",
+        *texts,
+        *numbers,
+        *lists,
+        "classes",
+        "labels",
+        "skipped",
+        "warnings",
+        "scale",
+        "float_scale",
+        "scale_rule",
+    }
     if set(index) != known:
         return f"missing or unknown keys: {', '.join(sorted(set(index) ^ known))}"
     if not all(isinstance(index[key], str) for key in texts) or index["fit"] not in FITS:
@@ -249,8 +278,10 @@ def _problem(index: dict) -> str | None:
         isinstance(pair, list) and len(pair) == 2 and all(isinstance(text, str) for text in pair) for pair in pairs
     ):
         return "skipped is not a list of pairs"
-    if index["scale"] is not None and not _is_range(index["scale"]):
-        return "scale is not a pair of numbers"
+    if not all(index[key] is None or _is_range(index[key]) for key in ("scale", "float_scale")):
+        return "scale or float_scale is not a pair of numbers"
+    if index["scale_rule"] != SCALE_RULE:
+        return "scale_rule is of another version"
     return None
 
 

@@ -5,20 +5,28 @@ from typing import Protocol
 
 import numpy as np
 
+from gan_core.decode.volume_names import PREFIX
+
 COMBINED = "classes:"  # prefix of a source that combines several folders
 TABLE = "table:"  # prefix of a source whose labels stand in a table
 SIDE_BY_SIDE = "sidebyside:"  # prefix of a source whose images show two pictures side by side
-_WITH_OPTIONS = (TABLE, SIDE_BY_SIDE)
+VOLUMES = PREFIX  # of a source that is a folder of volumes, with options
+_WITH_OPTIONS = (TABLE, SIDE_BY_SIDE, VOLUMES)
 
 
 def location(source: str) -> str:
-    """Return the path in a source: of `table:PATH?OPTIONS` the path, of a source without options the source itself."""
-    prefix = kind(source)
+    """Return the path in a source: of `table:PATH?OPTIONS`, `sidebyside:` and `volumes:` the path, else the source."""
+    prefix = _prefix(source)
     return source.removeprefix(prefix).partition("?")[0] if prefix else source
 
 
-def kind(source: str) -> str:
-    """Return the prefix of a source that has a path and options, such as `table:`; "" for any other."""
+def moved(source: str, path: str) -> str:
+    """Return the source with another path in place of its `location`; prefix and options stay."""
+    place, prefix = location(source), _prefix(source)
+    return f"{prefix}{path}{source[len(prefix) + len(place) :]}"
+
+
+def _prefix(source: str) -> str:
     return next((prefix for prefix in _WITH_OPTIONS if source.startswith(prefix)), "")
 
 
@@ -32,6 +40,7 @@ class Entry:
     stamp: str  # changes when the image changes, and is cheap to compute
     origin: str = ""  # the data set, where a source combines several; patients of two data sets differ
     patient: str | None = None  # as the source states it, in a table or as the subject of a volume; None: see the path
+    volume: str | None = None  # the file that holds this image and others; they are loaded one after the other
 
 
 class Files(Protocol):

@@ -1,4 +1,6 @@
-"""Operations on decoded images, float arrays (H, W, C) in [0, 1]: channels, size, range, and 8-bit quantisation."""
+"""Operations on decoded images, float arrays (H, W, C) in [0, 1]: channels, size, and 8-bit quantisation."""
+
+from math import ceil, floor
 
 import numpy as np
 from PIL import Image
@@ -58,22 +60,33 @@ def placed(
     return (0.0, 0.0, float(width), float(height)), (left, top, left + inner[0], top + inner[1])
 
 
+def enlarged(square: np.ndarray, shape: tuple[int, int], fit: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return a picture of the network's size, float32 (S, S, C), at the size (H, W) of the image that it was made from.
+
+    Returns:
+        float32 (H, W, C), 0 outside of the square, and bool (H, W): which pixels lie inside of it.
+    """
+    height, width = shape
+    box, inner = placed(height, width, len(square), fit)
+    # The square may start in the middle of a pixel: take the whole pixels inside it, and their place in the change.
+    left, top, right, bottom = ceil(box[0]), ceil(box[1]), floor(box[2]), floor(box[3])
+    across, down = (inner[2] - inner[0]) / (box[2] - box[0]), (inner[3] - inner[1]) / (box[3] - box[1])
+    part = (
+        inner[0] + (left - box[0]) * across,
+        inner[1] + (top - box[1]) * down,
+        inner[0] + (right - box[0]) * across,
+        inner[1] + (bottom - box[1]) * down,
+    )
+    result = np.zeros((height, width, square.shape[2]), np.float32)
+    for channel in range(square.shape[2]):
+        plane = Image.fromarray(np.ascontiguousarray(square[..., channel]))
+        resized = plane.resize((right - left, bottom - top), Image.Resampling.BICUBIC, box=part)
+        result[top:bottom, left:right, channel] = np.asarray(resized)
+    inside = np.zeros((height, width), bool)
+    inside[top:bottom, left:right] = True
+    return result, inside
+
+
 def quantise(picture: np.ndarray) -> np.ndarray:
     """Convert an image (H, W, C) in [0, 1] to uint8 (C, H, W), rounded to the nearest of 256 levels."""
     return np.rint(np.clip(picture, 0.0, 1.0) * 255.0).astype(np.uint8).transpose(2, 0, 1).copy()
-
-
-def stretch(values: np.ndarray, name: str) -> np.ndarray:
-    """Scale values linearly to float32 in [0, 1], from the smallest to the largest; a constant image becomes black.
-
-    NaN and negative infinity become 0, positive infinity becomes 1.
-
-    Raises:
-        UserError: no value is finite.
-    """
-    finite = np.isfinite(values)
-    if not finite.any():
-        raise UserError(f"{name}: the image contains no finite value")
-    low, high = float(values[finite].min()), float(values[finite].max())
-    values = np.nan_to_num(values.astype(np.float64), nan=low, posinf=high, neginf=low)
-    return ((values - low) / (high - low if high > low else 1.0)).astype(np.float32)

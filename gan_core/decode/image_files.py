@@ -2,53 +2,87 @@
 
 Pillow decodes PNG, JPEG, BMP, TIFF and WebP; `decode.dicom` decodes DICOM. Any problem with an image raises one
 `UserError` that names it. Windowing comes before 8-bit quantisation, so that 12- and 16-bit images keep their contrast.
+Images that say which values are black and white are 8-bit ones and DICOM with a window; all others need a scale.
 """
 
 import io
 import warnings
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageOps
 
-from gan_core.decode.arrays import FITS, placed, quantise, resize, stretch, to_channels
+from gan_core.decode import deep_files
+from gan_core.decode.arrays import FITS, enlarged, placed, quantise, resize, to_channels
 from gan_core.decode.limits import MAX_BYTES, MAX_PIXELS, MIN_SIDE, check_size
-from gan_core.errors import UserError, first_line
+from gan_core.decode.reasons import in_words
+from gan_core.decode.unscaled import FLOATS, Scale, Unscaled
+from gan_core.errors import UserError
 
 # Includes the operations and limits that callers need with `decode`.
 __all__ = [
     "FITS",
+    "FLOATS",
     "FORMATS",
+    "HEAD",
     "MAX_BYTES",
     "MAX_PIXELS",
     "MIN_SIDE",
+    "SCALED",
     "SUFFIXES",
+    "Sample",
+    "Scale",
     "decode",
+    "decode_opened",
+    "enlarged",
+    "is_dicom_file",
+    "is_dicom_head",
+    "may_be_dicom",
+    "may_be_unscaled",
     "placed",
     "quantise",
     "read",
     "resize",
+    "sample",
     "to_channels",
 ]
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".dcm", ".dicom")
+HEAD = 132  # bytes that tell a DICOM file
 # Pillow also opens formats that run an interpreter (EPS) or read other files, so allow only these.
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
+_PNG, _PNG_PIXELS = b"\x89PNG\r\n\x1a\n", (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 
 
-def decode(source: Path | str | bytes, *, channels: int | None = 1, name: str | None = None) -> np.ndarray:
+class Sample(NamedTuple):
+    """What an image tells of its data set's scale."""
+
+    kind: str  # what its values are, for people
+    values: np.ndarray  # float32 (n,); empty if the image says what is black and what is white
+
+
+SCALED = Sample("", np.empty(0, np.float32))
+
+
+def decode(
+    source: Path | str | bytes, *, channels: int | None = 1, name: str | None = None, scale: Scale | None = None
+) -> np.ndarray:
     """Decode one image.
 
     Args:
         source: a path (`str` or `Path`), or the bytes of a file.
         channels: 1 (colours become luma, ITU-R BT.601), 3 (grey is repeated), or None for the channels of the file.
         name: the image's name in errors; by default the file's name.
+        scale: the values that become black and white in images that do not say so, the same for a data set: `prepare`
+            finds it, and `RunConfig.scale` keeps it; two more numbers are those of files of floats. None scales each
+            image by its own values: integers are divided by the largest value of the smallest usual bit depth (8, 10,
+            12, 14 or 16) that contains them; negative or larger ones, floats outside [0, 1] and DICOM are scaled from
+            their smallest to their largest value.
 
     Returns:
         float32 (H, W, channels) in [0, 1]: upright (EXIF), the first frame of several, transparency on black. 8-bit
-        images are divided by 255. 16-bit images are divided by the largest value of the smallest usual bit depth (8,
-        10, 12, 14 or 16) that contains their values. Float images outside [0, 1] are scaled from their smallest to
-        their largest value. DICOM: see `gan_core.decode.dicom`.
+        images are divided by 255, whatever the scale. DICOM: see `gan_core.decode.dicom`.
 
     Raises:
         UserError: the file is not an image, damaged, truncated, smaller than 8 x 8 or larger than 80 megapixels.
@@ -60,10 +94,62 @@ def decode(source: Path | str | bytes, *, channels: int | None = 1, name: str | 
     else:
         path = Path(source)
         name, data = name or path.name, read(path, name or path.name)
-    if not data:
-        raise UserError(f"{name}: the file is empty")
-    picture = _decode_dicom(data, name) if is_dicom(data, name) else _decode_pillow(data, name)
+    found = _decode_any(data, name)
+    assert found is not None
+    picture = found.picture(scale, name) if isinstance(found, Unscaled) else found
     return picture if channels is None else to_channels(picture, channels)
+
+
+def decode_opened(image: Image.Image, name: str, scale: Scale | None = None) -> np.ndarray:
+    """Return a PIL image of one channel of integers or floats (mode I;16, I or F) as `decode` would, (H, W, 1).
+
+    Raises:
+        UserError: no value is finite.
+    """
+    kind = FLOATS if image.mode == "F" else image.mode
+    return Unscaled(np.asarray(image)[..., None], kind).picture(scale, name)
+
+
+def sample(data: bytes, name: str) -> "Sample":
+    """Return what an image tells of its data set's scale.
+
+    Raises:
+        UserError: as `decode`.
+    """
+    found = _decode_any(data, name, only_unscaled=True)
+    return Sample(found.kind, found.sample()) if isinstance(found, Unscaled) else SCALED
+
+
+def may_be_unscaled(data: bytes, name: str) -> bool:
+    """Return whether `sample` may find values, by the first bytes of a file: JPEG and PNG of 8 bits have none."""
+    if data.startswith(b"\x89PNG"):
+        return data[24:25] > b"\x08"
+    return data[:2] in (b"II", b"MM") or is_dicom(data, name)
+
+
+def may_be_dicom(path: str) -> bool:
+    """Return whether a name says nothing of what is in the file, as those of many DICOM files: `IM000001`,
+    `1.2.840.113619`, `SLICE.IMA`."""
+    pure = PurePosixPath(path)
+    suffix = pure.suffix.lower()
+    # DICOMDIR is a list of files.
+    return (suffix in ("", ".ima") or suffix[1:].isdecimal()) and pure.name.upper() != "DICOMDIR"
+
+
+def is_dicom_head(head: bytes) -> bool:
+    """Return whether the first `HEAD` bytes of a file are those of DICOM."""
+    return head[128:HEAD] == b"DICM"
+
+
+def is_dicom_file(path: Path) -> bool:
+    """Return whether a file is DICOM by its first bytes; False for what cannot be read, and for pipes and devices."""
+    try:
+        if not path.is_file():
+            return False
+        with path.open("rb", buffering=0) as file:
+            return is_dicom_head(file.read(HEAD))
+    except OSError:
+        return False
 
 
 def read(path: Path, name: str) -> bytes:
@@ -87,53 +173,83 @@ def read(path: Path, name: str) -> bytes:
 def is_dicom(data: bytes, name: str) -> bool:
     """Return whether the bytes of a file are DICOM, from its first bytes or its suffix."""
     # Files from before 1993 have no DICM prefix, so the suffix decides for them.
-    return data[128:132] == b"DICM" or name.lower().endswith((".dcm", ".dicom"))
+    return is_dicom_head(data) or name.lower().endswith((".dcm", ".dicom"))
 
 
 def patient(data: bytes, name: str) -> str:
     """Return PatientID of a DICOM file, one line of printable text; "" where there is none, and for other files."""
     if not is_dicom(data, name):
         return ""
+    # pydicom is slow to import, and most data sets do not need it.
     from gan_core.decode import dicom
 
     return dicom.patient(data)
 
 
-def _decode_dicom(data: bytes, name: str) -> np.ndarray:
-    # pydicom is slow to import, and most data sets do not need it.
-    from gan_core.decode import dicom
+def _decode_any(data: bytes, name: str, only_unscaled: bool = False) -> np.ndarray | Unscaled | None:
+    """Return float32 (H, W, 1 or 3) in [0, 1], or the values of an image that needs a scale.
 
-    return dicom.decode(data, name)
+    only_unscaled: return None in place of an image that needs none, without decoding its pixels.
+    """
+    if not data:
+        raise UserError(f"{name}: the file is empty")
+    if is_dicom(data, name):
+        from gan_core.decode import dicom
 
-
-def _decode_pillow(data: bytes, name: str) -> np.ndarray:
+        return dicom.decode(data, name, only_unscaled)
     try:
         with warnings.catch_warnings():
             # Our size limit is lower than Pillow's and its message is clearer; metadata warnings do not affect pixels.
             warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-                check_size(*image.size, name)
-                image.load()
-                return _pixels(image, name)
+            try:
+                return _decode_pillow(data, name, only_unscaled)
+            except (ValueError, OSError, SyntaxError):
+                # Pillow refuses PNG with large texts or a damaged colour profile. Only their pixels are needed.
+                pixels = _only_pixels(data)
+                if len(pixels) == len(data):
+                    raise
+                return _decode_pillow(pixels, name, only_unscaled)
     except (UserError, MemoryError):
         raise
     except Image.UnidentifiedImageError as error:
-        kinds = ", ".join(FORMATS)
-        raise UserError(f"{name}: not a readable image (supported formats: {kinds}, DICOM)") from error
+        kinds = f"supported formats: {', '.join(FORMATS)}, DICOM"
+        if unsupported := deep_files.unsupported(data):
+            raise UserError(f"{name}: {unsupported}, which is not supported; save it as PNG of 8 or 16 bits") from error
+        raise UserError(f"{name}: not a readable image ({kinds})") from error
     except Image.DecompressionBombError as error:
         raise UserError(f"{name}: far above the limit of {MAX_PIXELS // 10**6} megapixels") from error
     # A damaged file can make a decoder raise any error; the user needs only one message.
     except Exception as error:
-        raise UserError(f"{name}: damaged or truncated image ({first_line(error)})") from error
+        raise UserError(f"{name}: damaged or truncated image{in_words(error)}") from error
 
 
-def _pixels(image: Image.Image, name: str) -> np.ndarray:
-    """Convert a loaded Pillow image to float32 (H, W, 1 or 3) in [0, 1]."""
-    inverted = image.mode.startswith("I;16") and _white_is_zero(image)
+def _decode_pillow(data: bytes, name: str, only_unscaled: bool) -> np.ndarray | Unscaled | None:
+    with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        check_size(*image.size, name)
+        if deep_files.is_deep(image):
+            return deep_files.read(image, data, name)
+        if only_unscaled:
+            return None
+        image.load()
+        return _pixels(image)
+
+
+def _only_pixels(data: bytes) -> bytes:
+    """Return a PNG without everything that its pixels do not need; other files as they are."""
+    if not data.startswith(_PNG):
+        return data
+    kept, place = [_PNG], len(_PNG)
+    while place < len(data):
+        end = place + 12 + int.from_bytes(data[place : place + 4], "big")
+        if data[place + 4 : place + 8] in _PNG_PIXELS:
+            kept.append(data[place:end])
+        place = end
+    return b"".join(kept)
+
+
+def _pixels(image: Image.Image) -> np.ndarray:
+    """Convert a loaded Pillow image of 8 bits to float32 (H, W, 1 or 3) in [0, 1]."""
     image = ImageOps.exif_transpose(image)
-    if image.mode.startswith("I") or image.mode == "F":
-        picture = _high_bit_depth(np.asarray(image), name)
-        return (1.0 - picture if inverted else picture)[..., None]
     if image.has_transparency_data:
         rgba = np.asarray(image.convert("RGBA"), dtype=np.float32) / 255.0
         return rgba[..., :3] * rgba[..., 3:]
@@ -141,20 +257,3 @@ def _pixels(image: Image.Image, name: str) -> np.ndarray:
     picture = np.array(image.convert("L" if grey else "RGB"), dtype=np.float32)
     picture /= 255.0  # in place, to save memory
     return picture[..., None] if grey else picture
-
-
-def _white_is_zero(image: Image.Image) -> bool:
-    # TIFF tag 262 is PhotometricInterpretation; Pillow applies it to 8-bit images but not to 16-bit ones.
-    return getattr(image, "tag_v2", {}).get(262) == 0
-
-
-def _high_bit_depth(values: np.ndarray, name: str) -> np.ndarray:
-    """Convert integers of more than 8 bits, or floats, (H, W), to float32 in [0, 1]."""
-    if values.dtype.kind == "f":
-        inside = np.isfinite(values).all() and values.min() >= 0.0 and values.max() <= 1.0
-        return values.astype(np.float32) if inside else stretch(values, name)
-    low, high = int(values.min()), int(values.max())
-    if low < 0 or high > 65535:
-        return stretch(values, name)
-    depth = next(bits for bits in (8, 10, 12, 14, 16) if high < 2**bits)
-    return values.astype(np.float32) / np.float32(2**depth - 1)

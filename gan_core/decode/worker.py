@@ -24,7 +24,8 @@ import numpy as np
 from PIL import Image
 
 from gan_core.decode import image_files
-from gan_core.errors import UserError
+from gan_core.decode.unscaled import SAMPLE
+from gan_core.errors import UserError, printable
 
 SECONDS = 8.0  # per image; with all other steps, an upload gets its answer within ten seconds
 MEMORY = 1024**3  # bytes of address space of the process, on systems that support the limit
@@ -32,6 +33,8 @@ LONGEST = 4096  # pixels per side of a result; larger images are shrunk
 WHOLE = image_files.MAX_PIXELS // image_files.MIN_SIDE  # the longest side possible: nothing is shrunk
 IDLE = 30.0  # seconds without use after which the shared process ends
 TOO_MUCH = "needs more memory than one image may use"
+_MOST_VALUES = 3 * SAMPLE**2  # of a sample
+_LONGEST_KIND = 60  # characters
 _LINE = 65_536  # largest length of an answer's JSON line
 
 T = TypeVar("T")
@@ -72,11 +75,13 @@ class DecodeWorker:
         longest: int = LONGEST,
         channels: int | None = None,
         seconds: float | None = None,
+        scale: image_files.Scale | None = None,
     ) -> np.ndarray:
         """Decode one image from the bytes of its file, see `image_files.decode`.
 
         longest: largest side in pixels; larger images are shrunk, with their aspect ratio. channels: 1, 3, or None for
-        1 if all colours are grey and 3 otherwise. seconds: time limit, by default the worker's.
+        1 if all colours are grey and 3 otherwise. seconds: time limit, by default the worker's. scale: the scale of the
+        run that the image is for, `RunConfig.scale`.
 
         Returns:
             float32 (H, W, C) in [0, 1].
@@ -84,13 +89,18 @@ class DecodeWorker:
         Raises:
             UserError: the image is invalid, needed too much time or memory, or crashed the process.
         """
-        if len(data) > image_files.MAX_BYTES:
-            raise UserError(f"{name}: larger than the limit of {image_files.MAX_BYTES // 1024**2} MB")
-        request = {"name": name, "longest": longest, "channels": channels}
-        found = self._answer(request, data, seconds or self.seconds, _received_picture)
-        if isinstance(found, str):
-            raise UserError(found)
-        return found
+        request = {"name": name, "task": "decode", "longest": longest, "channels": channels, "scale": scale}
+        return self._answer(request, data, seconds or self.seconds, _received_values)[0]
+
+    def sample(self, data: bytes, name: str, seconds: float | None = None) -> image_files.Sample:
+        """Return what one image tells of its data set's scale, see `image_files.sample`.
+
+        Raises:
+            UserError: as `decode`.
+        """
+        request = {"name": name, "task": "sample", "longest": _MOST_VALUES}
+        values, kind = self._answer(request, data, seconds or self.seconds, _received_values)
+        return image_files.Sample(kind, values.ravel())
 
     def patient(self, data: bytes, name: str, seconds: float | None = None) -> str:
         """Return PatientID of a DICOM file, see `image_files.patient`; "" where it cannot be read.
@@ -98,16 +108,21 @@ class DecodeWorker:
         seconds: time limit, by default the worker's.
 
         Raises:
-            UserError: the file needed too much time, or crashed the process.
+            UserError: the file is too large, needed too much time, or crashed the process.
         """
-        return self._answer({"name": name, "only": "patient"}, data, seconds or self.seconds, _received_patient)
+        return self._answer({"name": name, "task": "patient"}, data, seconds or self.seconds, _received_patient)
 
-    def _answer(self, request: dict[str, Any], data: bytes, seconds: float, received: Callable[..., T]) -> T:
+    def _answer(
+        self, request: dict[str, Any], data: bytes, seconds: float, received: Callable[..., T | UserError]
+    ) -> T:
         """Send a request with a file's bytes and return what `received` makes of the answer; end a process in trouble.
 
         Raises:
-            UserError: the file needed too much time, or crashed the process.
+            UserError: the file is too large, needed too much time, or crashed the process, or its error is passed on.
         """
+        name = request["name"]
+        if len(data) > image_files.MAX_BYTES:
+            raise UserError(f"{name}: larger than the limit of {image_files.MAX_BYTES // 1024**2} MB")
         request = {**request, "bytes": len(data), "seconds": seconds}
         with self._lock:
             process = self._running()
@@ -116,7 +131,7 @@ class DecodeWorker:
             watch.daemon = True
             watch.start()
             try:
-                return _ask(process, request, data, received)
+                found = _ask(process, request, data, received)
             except (OSError, ValueError, KeyError, TypeError):
                 self._end()
                 if late.is_set():
@@ -129,6 +144,9 @@ class DecodeWorker:
                 watch.join()
                 if late.is_set():
                     self._end()
+        if isinstance(found, UserError):
+            raise found
+        return found
 
     def _running(self) -> "subprocess.Popen[bytes]":
         if self._process is None or self._process.poll() is not None:
@@ -192,18 +210,21 @@ def _ask(process: "subprocess.Popen[bytes]", request: dict[str, Any], data: byte
     return received(request, json.loads(process.stdout.readline(_LINE)), process.stdout)
 
 
-def _received_picture(request: dict[str, Any], answer: dict[str, Any], stream: io.BufferedReader) -> np.ndarray | str:
-    """Return the decoded image, or the error message; raise as `_ask`."""
+def _received_values(
+    request: dict[str, Any], answer: dict[str, Any], stream: io.BufferedReader
+) -> tuple[np.ndarray, str] | UserError:
+    """Return the decoded image, or the sample and its kind, or the error; raise as `_ask`."""
     if "error" in answer:
-        return " ".join(str(answer["error"]).split())
+        return UserError(" ".join(str(answer["error"]).split()))
     height, width, channels = (int(side) for side in answer["shape"])
-    sides = 0 < height <= request["longest"] and 0 < width <= request["longest"]
+    least = 1 if request["task"] == "decode" else 0  # a sample may be empty
+    sides = least <= height <= request["longest"] and least <= width <= request["longest"]
     if not (sides and height * width <= image_files.MAX_PIXELS and channels in (1, 3)):
         raise ValueError
     picture = np.empty((height, width, channels), np.float32)
-    if stream.readinto(picture.data) != picture.nbytes:
+    if picture.nbytes and stream.readinto(picture.data) != picture.nbytes:
         raise ValueError
-    return picture
+    return picture, printable(str(answer.get("kind", "")), _LONGEST_KIND)
 
 
 def _received_patient(request: dict[str, Any], answer: dict[str, Any], stream: io.BufferedReader) -> str:
@@ -220,25 +241,31 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
         name, picture = request["name"], None
         answer: dict[str, Any]
         try:
-            if request.get("only") == "patient":
+            if request["task"] == "patient":
                 answer = {"patient": image_files.patient(data, name)}
             else:
-                picture = _read(data, name, request["longest"], request["channels"])
-                answer = {"shape": picture.shape}
+                kind, picture = _read(data, request)
+                answer = {"shape": picture.shape, "kind": kind}
         except UserError as error:
             answer = {"error": str(error)}
         except MemoryError:
             answer = {"error": f"{name}: {TOO_MUCH}"}
         answers.write(json.dumps(answer).encode() + b"\n")
         if picture is not None:
-            answers.write(picture.data)
+            answers.write(picture.tobytes() if not picture.size else picture.data)
         answers.flush()
         set_alarm(0)
 
 
-def _read(data: bytes, name: str, longest: int, channels: int | None) -> np.ndarray:
-    picture = image_files.decode(data, channels=channels, name=name)
-    return _shrink(picture if channels else _drop_equal_channels(picture), longest, name)
+def _read(data: bytes, request: dict[str, Any]) -> tuple[str, np.ndarray]:
+    """Return the kind and the values (1, n, 1) of a sample, or an empty text and the decoded image (H, W, C)."""
+    name = request["name"]
+    if request["task"] == "sample":
+        kind, values = image_files.sample(data, name)
+        return kind, values[None, :, None]
+    channels, scale = request["channels"], request["scale"]
+    picture = image_files.decode(data, channels=channels, name=name, scale=tuple(scale) if scale else None)
+    return "", _shrink(picture if channels else _drop_equal_channels(picture), request["longest"], name)
 
 
 def set_alarm(seconds: int) -> None:

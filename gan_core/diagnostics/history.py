@@ -41,6 +41,7 @@ class Record:
     reason: str | None = None
     epochs: int = 0  # planned
     distance: DistanceCurve | None = None  # the distance to real images at snapshots, where it was measured
+    problems: tuple[str, ...] = ()  # what of the tables could not be read or used, one sentence each
 
     @property
     def task(self) -> str:
@@ -152,8 +153,9 @@ def record(
     """Build the record of a run from its tables, already polled, and from the distances measured at its snapshots."""
     traits = registry.traits_of(run_config, metrics.names)
     has_epoch = np.isfinite(previews.column("epoch"))
+    numbers = _numbers(metrics)
     return Record(
-        metrics=_whole(_numbers(metrics), traits),
+        metrics=_whole(numbers, traits),
         previews=_numbers(previews),
         scores={
             name.removeprefix("scores/"): _histograms(previews.text(name))[has_epoch]
@@ -165,7 +167,29 @@ def record(
         reason=status.reason,
         epochs=run_config.epochs,
         distance=distance_curve(progress, reached[-1] if len(reached := metrics.column("epoch")) else 0.0),
+        problems=(*_problems(metrics), *_problems(previews), *_missing(metrics, numbers, traits)),
     )
+
+
+def _problems(table: Table) -> list[str]:
+    """Return what of a table is not used, one sentence each."""
+    found = [table.problem] if table.problem else []
+    lost = int(np.sum(~np.isfinite(table.column("epoch")))) if "epoch" in table.names else len(table)
+    if lost:
+        found.append(f"{lost} of {len(table)} rows of {table.path.name} name no epoch and are left out")
+    return found
+
+
+def _missing(table: Table, numbers: Mapping[str, np.ndarray], traits: FamilyTraits) -> list[str]:
+    """Return a sentence about losses and accuracies that the run should have logged and that cannot be used."""
+    roles = [names for role in _PLAYERS if (names := traits.columns(role))]
+    absent = [names[0] for names in roles if not any(name in numbers for name in names)]
+    if not len(table) or not absent:
+        return []
+    return [
+        f"{table.path.name} has no usable column {' and '.join(absent)}: no rule that compares generator and "
+        "discriminator can be applied"
+    ]
 
 
 def _numbers(table: Table) -> dict[str, np.ndarray]:

@@ -15,8 +15,8 @@ import torch
 
 from gan_core import data, inference
 from gan_core.config import RunConfig
-from gan_core.data import Prepared, moved, patients
-from gan_core.data.source import COMBINED, location
+from gan_core.data import Prepared, patients, relocated
+from gan_core.data.source import COMBINED, location, moved
 from gan_core.errors import UserError
 from gan_core.evaluation import parts, results, time_to_quality
 from gan_core.evaluation.parts import EvaluationRequest
@@ -49,7 +49,7 @@ def evaluate(run: Run, source: str | None, request: EvaluationRequest) -> Evalua
 
 def _evaluate(run: Run, source: str | None, request: EvaluationRequest) -> Evaluation:
     model = inference.load(run)
-    prepared = prepare(model.config, moved.place(model.config, run.name, source))
+    prepared = prepare(model.config, relocated.place(model.config, run.name, source))
     for line in prepared.doubts:
         request.progress(f"warning: {line}")
     found = Evaluation(
@@ -65,7 +65,7 @@ def _evaluate(run: Run, source: str | None, request: EvaluationRequest) -> Evalu
         versions={"ganray": __version__, "torch": str(torch.__version__)},
     )
     found = _with_earlier_results(run, found, request)
-    if difference := moved.difference(prepared, model.config):
+    if difference := relocated.difference(prepared, model.config):
         request.progress(f"warning: {prepared.source} is not what run '{run.name}' was trained on: {difference}")
         found = parts.noted(found, "The run was trained on other images than those of this evaluation")
     elif not model.config.domains and tuple(found.counts["train"].values()) != model.config.class_counts:
@@ -109,6 +109,7 @@ def prepare(run_config: RunConfig, source: str | None) -> Prepared:
         fit=run_config.fit,
         patient_pattern=run_config.patient_pattern,
         split_seed=run_config.split_seed,
+        scale=run_config.scale,
     )
     names = run_config.domains or run_config.classes
     if not set(names) <= set(prepared.classes) and (run_config.domains or len(names) > 1):
@@ -122,9 +123,7 @@ def prepare(run_config: RunConfig, source: str | None) -> Prepared:
 def _source_name(source: str) -> str:
     """Return a source as evaluation.json names it: a path loses its folders, which belong to this machine."""
     place = location(source)
-    if source.startswith(COMBINED) or not Path(place).exists():
-        return source
-    return source.replace(place, Path(place).name, 1)
+    return source if source.startswith(COMBINED) or not Path(place).exists() else moved(source, Path(place).name)
 
 
 def digest(path: Path) -> str:

@@ -63,7 +63,7 @@ class Clock:
         metrics, epochs = run.metrics(), run.epochs()
         metrics.poll()
         epochs.poll()
-        self._previews = dict(zip(epochs.column("epoch").tolist(), epochs.column("step").tolist(), strict=True))
+        self._previews = dict(zip(epochs.column("epoch").tolist(), epochs.column("step").tolist(), strict=False))
         self._steps, self._seconds = (metrics.column(name) for name in ("step", "seconds"))
 
     def step(self, epoch: int) -> int:

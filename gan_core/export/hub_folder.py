@@ -16,7 +16,7 @@ from pathlib import Path
 
 from gan_core import config, export, files, images
 from gan_core.config import RunConfig
-from gan_core.data.source import COMBINED, kind, location
+from gan_core.data.source import COMBINED, location, moved
 from gan_core.errors import UserError, first_line
 from gan_core.evaluation import results
 from gan_core.export import model_card
@@ -96,8 +96,8 @@ def shown_source(source: str) -> str:
     if source.startswith(COMBINED):
         pairs = (pair.partition("=") for pair in source.removeprefix(COMBINED).split(";"))
         return COMBINED + ";".join(f"{name}={_last(path)}" for name, _, path in pairs)
-    if prefix := kind(source):
-        return f"{prefix}{_last(location(source))}{source.removeprefix(prefix + location(source))}"
+    if (place := location(source)) != source:
+        return moved(source, _last(place))
     if source.startswith("phantom:") or model_card.data_set(source):
         return source
     return ("hf:" if source.startswith("hf:") else "") + _last(source.removeprefix("hf:"))

@@ -8,15 +8,13 @@ This module does not import torch; callers pass the model from `inference.load`.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from math import ceil, floor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image
 
 from gan_core import files, images
-from gan_core.decode import image_files
+from gan_core.decode import image_files, nifti, volume_names
 from gan_core.decode import worker as decode_worker
 from gan_core.errors import UserError
 
@@ -110,22 +108,8 @@ def at_original_size(picture: np.ndarray, translated: Translation, fit: str) -> 
     and added to it, which preserves its detail. With fit `crop`, pixels outside the square do not change.
     """
     change = translated.change
-    result = image_files.to_channels(picture, change.shape[2]).copy()
-    height, width, channels = result.shape
-    box, inner = image_files.placed(height, width, len(change), fit)
-    # The square may start in the middle of a pixel: take the whole pixels inside it, and their place in the change.
-    left, top, right, bottom = ceil(box[0]), ceil(box[1]), floor(box[2]), floor(box[3])
-    across, down = (inner[2] - inner[0]) / (box[2] - box[0]), (inner[3] - inner[1]) / (box[3] - box[1])
-    part = (
-        inner[0] + (left - box[0]) * across,
-        inner[1] + (top - box[1]) * down,
-        inner[0] + (right - box[0]) * across,
-        inner[1] + (bottom - box[1]) * down,
-    )
-    for channel in range(channels):
-        plane = Image.fromarray(np.ascontiguousarray(change[..., channel]))
-        added = plane.resize((right - left, bottom - top), Image.Resampling.BICUBIC, box=part)
-        result[top:bottom, left:right, channel] += np.asarray(added)
+    original = image_files.to_channels(picture, change.shape[2])
+    result = original + image_files.enlarged(change, original.shape[:2], fit)[0]
     return np.rint(np.clip(result, 0.0, 1.0) * 255).astype(np.uint8)
 
 
@@ -143,6 +127,7 @@ class Done:
 
     written: tuple[Path, ...]
     refused: tuple[str, ...]  # one line per file: its name and the reason
+    notes: tuple[str, ...] = ()  # one line per volume: which slices were translated, and how much neighbours differ
 
 
 def translate_files(
@@ -155,7 +140,7 @@ def translate_files(
     insist: bool = False,
     progress: Callable[[Iterable[Path]], Iterable[Path]] = iter,
 ) -> Done:
-    """Translate files and folders into PNGs of the same names below `out`; subfolders are kept.
+    """Translate files and folders into PNGs of the same names below `out`, volumes into volumes; subfolders are kept.
 
     An image that is unreadable, or does not look like the training images, is refused, and the others are still
     written. insist: translate it anyway. progress: wraps the iteration over the files, such as `tqdm`.
@@ -164,17 +149,27 @@ def translate_files(
         UserError: a file or the direction does not exist, there is nothing to translate, or two inputs have the same
             output file.
     """
-    from gan_core.inference import input_check
+    from gan_core.inference import input_check, volume_translation
 
-    other(model, to)
+    source = other(model, to)
     targets = _targets(inputs, out)
     written: list[Path] = []
     refused: list[str] = []
+    notes: list[str] = []
     with decode_worker.shared() as worker:
         for path in progress(list(targets)):
             try:
-                name = str(path)
-                picture = worker.decode(image_files.read(path, name), name, longest=decode_worker.WHOLE)
+                name, target = str(path), targets[path]
+                if nifti.is_volume_name(name):
+                    volume, note = volume_translation.translate(
+                        model, path, source, to, original_size=original_size, insist=insist
+                    )
+                    _write(target, volume)
+                    written.append(target)
+                    notes.append(note)
+                    continue
+                data = image_files.read(path, name)
+                picture = worker.decode(data, name, longest=decode_worker.WHOLE, scale=model.config.scale)
                 verdict = input_check.for_run(picture, model.config)
                 if not verdict.fits and not insist:
                     refused.append(f"{path}: {verdict.reason}; --insist translates it anyway")
@@ -187,16 +182,19 @@ def translate_files(
                 refused.append(f"{path}: not enough memory for this image")
                 continue
             result = at_original_size(picture, translated, model.config.fit) if original_size else translated.after
-            target = targets[path]
-            with files.readable_os_errors(target):
-                target.parent.mkdir(parents=True, exist_ok=True)
-                files.write_bytes(target, png(result, translated))
+            _write(target, png(result, translated))
             written.append(target)
-    return Done(tuple(written), tuple(refused))
+    return Done(tuple(written), tuple(refused), tuple(notes))
+
+
+def _write(target: Path, content: bytes) -> None:
+    with files.readable_os_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        files.write_bytes(target, content)
 
 
 def _targets(inputs: Sequence[Path], out: Path) -> dict[Path, Path]:
-    """Return input file -> PNG file for everything to translate.
+    """Return input file -> PNG or NIfTI file for everything to translate.
 
     Raises:
         UserError: an input does not exist, two inputs have the same output, or an output would replace an input.
@@ -207,7 +205,7 @@ def _targets(inputs: Sequence[Path], out: Path) -> dict[Path, Path]:
     first_input: dict[Path, Path] = {}
     for given in inputs:
         for path, inner in _walk(given, out):
-            target = out / _as_png(inner)
+            target = out / (_as_nifti(inner) if nifti.is_volume_name(inner.name) else _as_png(inner))
             first = first_input.setdefault(target, path)
             if first.resolve() != path.resolve():
                 raise UserError(
@@ -230,6 +228,15 @@ def _as_png(path: Path) -> Path:
     )
 
 
+def _as_nifti(path: Path) -> Path:
+    return path.with_name(f"{volume_names.stem(path.name)}.nii.gz")
+
+
+def _is_scan(inner: Path) -> bool:
+    """Return whether a path names a volume, and not a segmentation of one."""
+    return nifti.is_volume_name(inner.name) and not volume_names.about(inner.as_posix()).mask
+
+
 def _walk(given: Path, out: Path) -> list[tuple[Path, Path]]:
     """Return the image files of a file or folder, each with its relative path below the output folder.
 
@@ -247,8 +254,12 @@ def _walk(given: Path, out: Path) -> list[tuple[Path, Path]]:
         hidden = any(part.startswith((".", "__MACOSX")) for part in inner.parts)
         # Skip the output of an earlier call, if the output folder is inside the input folder.
         is_output = inside and out.resolve() in path.resolve().parents
-        if path.suffix.lower() in image_files.SUFFIXES and path.is_file() and not hidden and not is_output:
+        if hidden or is_output or not path.is_file():
+            continue
+        unclear = image_files.may_be_dicom(path.name)
+        known = path.suffix.lower() in image_files.SUFFIXES or _is_scan(inner)
+        if known or (unclear and image_files.is_dicom_file(path)):
             found.append((path, inner))
     if not found:
-        raise UserError(f"{given}: no images in this folder ({', '.join(image_files.SUFFIXES)})")
+        raise UserError(f"{given}: no images in this folder ({', '.join((*image_files.SUFFIXES, *nifti.SUFFIXES))})")
     return found

@@ -2,13 +2,19 @@
 
 A reader starts over if the file was replaced or became shorter (the run was resumed). The cost of a read depends on the
 appended lines only, not on the length of the file.
+
+Spreadsheets save a table in other ways: with a byte order mark, semicolons or tabs, decimal commas, quotes and CRLF.
+Such a table is read all the same, also where a trainer then appended lines of ours. What remains unreadable is named in
+`Table.problem`.
 """
 
 import csv
 import io
 import os
+import re
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +25,49 @@ from gan_core import files
 from gan_core.errors import UserError
 
 _TAIL = 256  # last bytes read, by which `poll` recognises the same file
+_BOM = b"\xef\xbb\xbf"
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?")
+_NO_NUMBER = {"", "nan", "inf", "-inf", "+inf"}  # cells that a trainer writes, or that stand for a missing value
+
+
+@dataclass(frozen=True)
+class _Dialect:
+    """How the lines of a table are written; the default is how this module writes them."""
+
+    separator: str = ","
+
+    @property
+    def own(self) -> bool:
+        return self.separator == ","
+
+    def cells(self, line: str, columns: int) -> list[str]:
+        """Return the cells of a line, numbers with a decimal point.
+
+        A line without this dialect's separator, but with the right number of commas, was appended by a trainer.
+        """
+        if self.separator not in line and line.count(",") == columns - 1:
+            return line.split(",")
+        cells = next(csv.reader([line], delimiter=self.separator), [])
+        return [cell.replace(",", ".") if _DECIMAL_COMMA.fullmatch(cell.strip()) else cell for cell in cells]
+
+    def plain(self, lines: bytes, columns: int) -> bytes:
+        """Return whole lines without the header as this module writes them. Cells lose commas that are no decimals."""
+        if self.own and b'"' not in lines:
+            return lines
+        made = []
+        for line in lines.decode(errors="replace").splitlines():
+            made.append(",".join(cell.replace(",", " ").strip() for cell in self.cells(line, columns)))
+        return ("\n".join(made) + "\n").encode() if made else b""
+
+
+def _read_header(line: bytes) -> tuple[list[str], _Dialect]:
+    """Return the column names of a header line, and how the table is written."""
+    text = line.removeprefix(_BOM).decode(errors="replace").strip()
+    separator = max(",;\t", key=text.count)
+    dialect = _Dialect(separator if separator in text else ",")
+    names = [name.strip() for name in next(csv.reader([text], delimiter=dialect.separator), [])]
+    return list(dict.fromkeys(names)), dialect
 
 
 class Table:
@@ -27,6 +76,7 @@ class Table:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.version = 0  # increased each time the file was replaced
+        self.problem = ""  # what could not be read, in words; empty if nothing
         self._reset()
 
     def _reset(self) -> None:
@@ -34,6 +84,8 @@ class Table:
         self._offset = 0
         self._tail = b""
         self._rows = 0
+        self._dialect = _Dialect()
+        self.problem = ""
         self.names: list[str] = []
         self._numbers: dict[str, np.ndarray] = {}  # longer than the table, see `_append`
         self._texts: dict[str, list[str]] = {}  # text columns only
@@ -57,15 +109,20 @@ class Table:
             self._reset()
             self.version += gone
             return gone
+        if not self._offset and (problem := _unreadable(fresh)):
+            changed = problem != self.problem
+            self.problem = problem
+            return changed
         finished = fresh[: fresh.rfind(b"\n") + 1]
         self._offset += len(finished)
         self._tail = (self._tail + finished)[-_TAIL:]
         if not self.names and finished:
             header, _, finished = finished.partition(b"\n")
-            self.names = list(dict.fromkeys(header.decode(errors="replace").strip().split(",")))
+            self.names, self._dialect = _read_header(header)
         if not finished or finished.isspace():
             return False
-        self._append(_parse(finished, self.names))
+        self._append(_parse(self._dialect.plain(finished, len(self.names)), self.names))
+        self.problem = self._problem()
         return True
 
     def _append(self, part: pd.DataFrame) -> None:
@@ -84,6 +141,22 @@ class Table:
                 values = self._numbers[name] = larger
             values[self._rows : rows] = pd.to_numeric(column, errors="coerce").to_numpy()
         self._rows = rows
+
+    def _problem(self) -> str:
+        """Return which columns hold text among numbers, as a damaged table or one that a spreadsheet changed."""
+        found = {}
+        for name, cells in self._texts.items():
+            odd = next((cell for cell in cells if _is_text(cell)), None)
+            if odd is not None and np.isfinite(self.column(name)).any():
+                found[name] = sum(map(_is_text, cells)), odd
+        if not found:
+            return ""
+        shown = "; ".join(f"{count} in {name}, such as '{odd[:40]}'" for name, (count, odd) in list(found.items())[:3])
+        more = f", and in {len(found) - 3} more columns" if len(found) > 3 else ""
+        return (
+            f"{self.path.name} has cells that are no numbers ({shown}{more}): a spreadsheet may have changed them, for "
+            "example into dates. The diagnosis leaves these columns out"
+        )
 
     def __len__(self) -> int:
         return self._rows
@@ -128,12 +201,14 @@ def append(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 def _header(path: Path, default: list[str]) -> list[str]:
     """Return the columns of an existing table; the default ones if its header is damaged."""
     with path.open("rb") as file:
-        names = file.readline().rstrip(b"\r\n").decode(errors="replace").split(",")
+        names, _ = _read_header(file.readline())
     return names if names[:1] == default[:1] else default
 
 
 def keep(path: Path, column: str, last: int) -> None:
     """Remove the rows with `column` > `last`, which are newer than the checkpoint.
+
+    A table that a spreadsheet has saved is written as a trainer writes it.
 
     Raises:
         UserError: the header is damaged, no space is left, or there is no permission.
@@ -141,13 +216,38 @@ def keep(path: Path, column: str, last: int) -> None:
     if not path.exists():
         return
     # Drop an unfinished last line. Work on the bytes, so that the remaining rows stay identical.
-    header, *lines = path.read_bytes().split(b"\n")[:-1] or [b""]
-    names = header.decode(errors="replace").split(",")
+    content = path.read_bytes()
+    if problem := _unreadable(content):
+        raise UserError(f"{path} cannot be continued: {problem}")
+    header, *lines = content.split(b"\n")[:-1] or [b""]
+    names, dialect = _read_header(header)
+    if header and (not dialect.own or header.startswith(_BOM) or header.endswith(b"\r") or b'"' in content):
+        header = ",".join(names).encode()
+        lines = dialect.plain(b"".join(line.rstrip(b"\r") + b"\n" for line in lines), len(names)).split(b"\n")[:-1]
     if header and column not in names:
         raise UserError(f"{path} is damaged: its first line names no column '{column}'")
     kept = [header] if header else []
     kept += [line for line in lines if _number(line, names.index(column)) <= last]
     files.write_bytes(path, b"".join(line + b"\n" for line in kept))
+
+
+def _unreadable(content: bytes) -> str:
+    """Return why a table cannot be read at all; empty if it can."""
+    if content.startswith(_UTF16):
+        return "it was saved as UTF-16 (Unicode text): save it as CSV UTF-8"
+    if b"\r" in content and b"\n" not in content:
+        return "its lines end with CR alone, as old Macs wrote them: save it as CSV UTF-8"
+    return ""
+
+
+def _is_text(cell: str) -> bool:
+    if cell.strip().lower() in _NO_NUMBER:
+        return False
+    try:
+        float(cell)
+    except ValueError:
+        return True
+    return False
 
 
 def _number(line: bytes, index: int) -> float:

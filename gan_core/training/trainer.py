@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from gan_core import data, images, tensor_files
 from gan_core.config import RunConfig
-from gan_core.data import moved
+from gan_core.data import relocated
 from gan_core.errors import UserError
 from gan_core.families import loading
 from gan_core.runs import EPOCHS, METRICS, Run, RunWriter
@@ -77,7 +77,7 @@ def resume(run: Run, device: str = "auto", source: str | None = None) -> Run:
     try:
         if run.status().state == "finished":
             raise UserError(f"run '{run.name}' is finished: there is nothing to resume")
-        place = moved.place(run_config, run.name, source)
+        place = relocated.place(run_config, run.name, source)
         prepared = data.prepare(
             place,
             size=run_config.image_size,
@@ -85,8 +85,9 @@ def resume(run: Run, device: str = "auto", source: str | None = None) -> Run:
             fit=run_config.fit,
             patient_pattern=run_config.patient_pattern,
             split_seed=run_config.split_seed,
+            scale=run_config.scale,
         )
-        if difference := moved.difference(prepared, run_config):
+        if difference := relocated.difference(prepared, run_config):
             reason = "has changed since it began" if source is None else "is not the data of this run"
             raise UserError(f"run '{run.name}': {place} {reason}: {difference}; train a new run")
         if run_config.domains:

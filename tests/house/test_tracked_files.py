@@ -14,7 +14,7 @@ OPAQUE = frozenset({".dcm", ".dicom", ".npy", ".npz", ".parquet", ".pkl", ".pt",
 
 # One letter of each stands in brackets, so that this file does not find itself.
 FOREIGN_WORDS = re.compile(
-    r"/(w[o]rk|f[a]rm)/|/tmp/g[a]nray|shared/(h[o]oks|D[E]SIGN)|\b[a]gent\b|\b[c]laude\b|\b[s]ession of\b"
+    r"/(w[o]rk|f[a]rm)/|/tmp/g[a]nray|shared/(h[o]oks|D[E]SIGN)|(?<!user-)\b[a]gent\b|\b[c]laude\b|\b[s]ession of\b"
     r"|[p]ypi\.org|-index-[u]rl|p[y]thonhosted",
     re.IGNORECASE,
 )

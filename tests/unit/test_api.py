@@ -1,6 +1,7 @@
 """The package as other programs use it: its public functions, and the tour that shows them."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ from PIL import Image
 
 import gan_core
 from gan_core import images, inference
+from gan_core.config import DataSummary
+from gan_core.inference import translation
 from gan_core.runs import Run
 from tests.conftest import ROOT
 from tests.helpers.untrained import SIZE, untrained
@@ -26,6 +29,22 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(autouse=True)
 def named(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GANRAY_RUNS", str(root))
+
+
+def test_deep_pictures_are_scaled_as_the_runs_were(root: Path, tmp_path: Path) -> None:
+    """A file and a PIL image of 16 bits become what the same grey of 8 bits becomes."""
+    grey = np.random.default_rng(0).integers(0, 256, (SIZE, SIZE), dtype=np.uint8)
+    deep = Image.fromarray((grey.astype(np.uint16) * 10) + 300)
+    deep.save(tmp_path / "deep.png")
+    model = inference.load(Run(root / "translator"))
+    domain = model.domains[1]
+    expected = gan_core.translate(model, grey, domain, insist=True).arrays
+    model.config = replace(model.config, data=DataSummary(1, "", 0, (), (300.0, 2850.0)))
+    for picture in (str(tmp_path / "deep.png"), deep, Image.fromarray(np.asarray(deep).astype(np.float32))):
+        np.testing.assert_array_equal(gan_core.translate(model, picture, domain, insist=True).arrays, expected)
+    done = translation.translate_files(model, [tmp_path / "deep.png"], domain, tmp_path / "out", insist=True)
+    with Image.open(done.written[0]) as written:
+        np.testing.assert_array_equal(np.asarray(written).reshape(expected[0].shape), expected[0])
 
 
 def test_pictures_are_arrays_and_images(root: Path, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from gan_core.data.readers import hub
+from gan_core.decode import nifti
 from gan_core.errors import UserError
 from gan_core.evaluation import features
 from gan_core.optional_dependencies import need
@@ -19,6 +20,7 @@ from gan_core.training import ray_cluster
     [
         ("datasets", "hub", lambda: hub.open_hub("owner/name")),
         ("huggingface_hub", "hub", lambda: hub_models.find("hub:owner/name", Path("runs"))),
+        ("nibabel", "volumes", lambda: nifti._nibabel()),
         ("ray", "ray", lambda: ray_cluster._connect("")),
         ("torch_fidelity", "inception", lambda: features.inception(Path(__file__))),
         ("nothing_like_it", "x", lambda: need("it", "x", "nothing_like_it.inner", "json")),

@@ -46,7 +46,7 @@ def show(library: Library, chosen: list[Entry], look: dict[str, Style]) -> None:
     """Draw the button that copies the link, and the form of the report."""
     with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
         st.subheader("Keep this comparison", width="content")
-        _link(key="link", width="content")
+        _link(key="link", width="content", data=[entry.name for entry in chosen])
     maker = st.expander("Report as one file", icon=":material/description:", key="report", on_change="rerun")
     if maker.open:
         with maker:

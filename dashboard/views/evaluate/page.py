@@ -18,7 +18,7 @@ from dashboard.views.evaluate import (
     translator_verdicts,
 )
 from dashboard.views.evaluate.verdicts import Answer
-from dashboard.widgets import elements, run_picker
+from dashboard.widgets import elements, linked_runs, run_picker
 from dashboard.widgets.text import name_line, plain, source_name
 from gan_core.evaluation.results import Evaluation
 
@@ -86,16 +86,9 @@ def choose(library: Library, readable: list[Entry]) -> list[Entry]:
     first = (
         [name for name in store.FIRST if name in done] or done[:4] or [name for name in store.FIRST if name in by_name]
     )
-    names = st.multiselect(
-        "Runs",
-        list(by_name),
-        default=first or list(by_name)[:4],
-        key="evaluated",
-        bind="query-params",
-        max_selections=MOST,
-        placeholder=f"Choose up to {MOST} runs",
-        label_visibility="collapsed",
-    )
+    default = first or list(by_name)[:4]
+    names = linked_runs.multiselect("Runs", list(by_name), default, "evaluated", MOST, label_visibility="collapsed")
+    linked_runs.say_missing("evaluated")
     return [by_name[name] for name in names if name in by_name]
 
 

@@ -9,7 +9,7 @@ from dashboard.library import data_here, store
 from dashboard.library.store import Entry
 from dashboard.views.quiz import display, questions
 from dashboard.views.quiz.questions import COUNT, GENERATED, MOST, REAL, PictureSet, Quiz
-from dashboard.widgets import elements, error_boundary
+from dashboard.widgets import elements, error_boundary, linked_runs
 from dashboard.widgets.text import plain, plain_sentence, source_name
 from gan_core.errors import UserError
 
@@ -62,15 +62,8 @@ def choose(usable: list[Entry]) -> tuple[Quiz | None, list[Entry]]:
     # A new key, because an expander keeps its open state.
     key = "quiz-setup-folded" if begun else "quiz-setup"
     with st.expander("Settings", expanded=not begun, icon=":material/tune:", key=key):
-        names = st.multiselect(
-            "GANs",
-            list(by_name),
-            default=first,
-            key="quiz",
-            bind="query-params",
-            max_selections=MOST,
-            placeholder=f"Choose up to {MOST} runs",
-        )
+        names = linked_runs.multiselect("GANs", list(by_name), first, "quiz", MOST)
+        linked_runs.say_missing("quiz")
         with st.container(horizontal=True, vertical_alignment="bottom"):
             words = "The same runs and the same seed give everyone the same images in the same order."
             seed = st.number_input(

@@ -248,7 +248,7 @@ def prepare(source: str, config: RunConfig) -> Prepared:
         UserError: The source cannot be read, or lacks the classes of the run.
     """
     size, channels, fit = config.image_size, config.channels, config.fit
-    prepared = _prepared(source, size, channels, fit, config.patient_pattern, config.split_seed)
+    prepared = _prepared(source, size, channels, fit, config.patient_pattern, config.split_seed, config.scale)
     classes = config.domains or config.classes
     if len(classes) > 1 and not set(classes) <= set(prepared.classes):
         raise UserError(
@@ -259,10 +259,19 @@ def prepare(source: str, config: RunConfig) -> Prepared:
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _prepared(source: str, size: int, channels: int, fit: str, pattern: str | None, split_seed: int) -> Prepared:
+def _prepared(
+    source: str,
+    size: int,
+    channels: int,
+    fit: str,
+    pattern: str | None,
+    split_seed: int,
+    scale: tuple[float, ...] | None,
+) -> Prepared:
     # A separate process prepares the data: workers started from a page would run the page first.
     command = [sys.executable, "-m", "gan_core", "prepare", "--size", str(size), "--channels", str(channels)]
-    command += ["--fit", fit, *(["--patient-pattern", pattern] if pattern else []), "--", source]
+    command += ["--fit", fit, *(["--patient-pattern", pattern] if pattern else [])]
+    command += [f"--scale={','.join(map(repr, scale)) if scale else 'own'}", "--", source]
     above = str(Path(runs.__file__).resolve().parents[2])
     paths = os.pathsep.join(filter(None, (above, os.environ.get("PYTHONPATH"))))
     try:
@@ -289,5 +298,6 @@ def _prepared(source: str, size: int, channels: int, fit: str, pattern: str | No
         fit=fit,
         patient_pattern=pattern,
         split_seed=split_seed,
+        scale=scale,
         progress=False,
     )

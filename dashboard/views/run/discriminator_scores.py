@@ -166,7 +166,7 @@ def show_own(library: Library, entry: Entry) -> None:
         st.caption(f"The app resizes it to {config.image_size} px, scores it in memory and does not store it.")
         return
     try:
-        picture = decoder().decode(given.getvalue(), given.name)
+        picture = decoder().decode(given.getvalue(), given.name, scale=config.scale)
         if reason := doubt(picture, config):
             st.warning(reason, icon=":material/help:")
             if not st.checkbox("Score it anyway", key=f"eyes-insist {entry.name}"):

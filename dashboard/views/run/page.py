@@ -18,7 +18,7 @@ from dashboard.library import queries, source_check, store
 from dashboard.library.store import Entry, Library
 from dashboard.samples import animations, grids
 from dashboard.views.run import discriminator_scores
-from dashboard.widgets import data_doubts, diagnosis, elements, notes_editor, run_curves, settings_table
+from dashboard.widgets import data_doubts, diagnosis, elements, linked_runs, notes_editor, run_curves, settings_table
 from dashboard.widgets.text import name_line, plain, plain_sentence
 from gan_core import config as configs
 from gan_core import runs
@@ -36,7 +36,8 @@ def main() -> None:
     entry = choose(entries)
     if entry is None:
         st.title("Run")
-        st.warning("The folder of this run was deleted. Choose another run.", icon=":material/folder_off:")
+        if not linked_runs.say_missing("run"):
+            st.warning("The folder of this run was deleted. Choose another run.", icon=":material/folder_off:")
         return
     show_head(entry)
     if entry.problem or entry.config is None:
@@ -59,9 +60,9 @@ def main() -> None:
 
 
 def choose(entries: list[Entry]) -> Entry | None:
+    """Draw the choice of the run; None if it was deleted, or if the link names a run that is not here."""
     by_name = {entry.name: entry for entry in entries}
-    name = st.selectbox("Run", list(by_name), key="run", bind="query-params", label_visibility="collapsed")
-    return by_name.get(name)
+    return by_name.get(linked_runs.select(list(by_name), "run", label_visibility="collapsed") or "")
 
 
 def show_head(entry: Entry) -> None:

@@ -35,6 +35,7 @@ DATA_HELP = """
 - `phantom:mri?bodies=200`: pairs, the same head in both weightings
 - a folder with one sub-folder per class, or a flat folder of images
 - a zip file of either
+- a folder of NIfTI volumes (IXI, BraTS, BIDS), or `volumes:FOLDER?plane=axial&every=2&middle=0.6`
 - `hf:owner/name`: a data set from Hugging Face
 - `classes:normal=a/NORMAL;covid=b/*/COVID`: classes from several folders
 - a table of labels beside or above the images: the path of a well-known one, or

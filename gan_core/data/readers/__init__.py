@@ -3,13 +3,17 @@
 `open_source` selects the reader from the text that the user gives.
 """
 
+import os
+from dataclasses import replace
 from pathlib import Path
 
-from gan_core.data.source import COMBINED, SIDE_BY_SIDE, TABLE, Source
+from gan_core.data.source import COMBINED, SIDE_BY_SIDE, TABLE, VOLUMES, Source
+from gan_core.decode.nifti import is_volume_name
 from gan_core.errors import UserError, nearest
 
 KINDS = (
     "a folder with one sub-folder per class, a flat folder of images, a zip of either, a folder of such zips, "
+    "a folder of NIfTI volumes or volumes:FOLDER?plane=axial&every=2&middle=0.6, "
     "hf:owner/name[:config] for a Hugging Face data set, phantom:cxr[?images=1000&seed=0], phantom:mri or "
     "phantom:colour for drawn images, classes:NAME=FOLDER;NAME=FOLDER for classes from several folders, "
     "table:FILE?file=COLUMN&label=COLUMN for labels in a table, "
@@ -53,16 +57,19 @@ def open_source(text: str) -> Source:
         from gan_core.data.readers.table import open_table
 
         return open_table(text.removeprefix(TABLE))
+    if text.startswith(VOLUMES):
+        return _open_volumes(text)
     path = Path(text).expanduser()
     if text and path.is_dir():
-        from gan_core.data.readers.folder import open_folder
-        from gan_core.data.readers.table import open_known, with_unused_tables
+        from gan_core.data.readers.table import open_known
         from gan_core.data.readers.zip_folder import open_zips
 
-        if zips := open_zips(path):
-            return zips
-        return open_known(path) or with_unused_tables(open_folder(path), path)
+        return open_zips(path) or open_known(path) or _open_folder(path)
     if path.is_file():
+        if is_volume_name(path.name):
+            from gan_core.data.readers.volumes import open_volumes
+
+            return open_volumes(path)
         from gan_core.data.readers.archive import is_archive, open_archive
         from gan_core.data.readers.table import is_table_file, open_known, open_table, with_unused_tables
 
@@ -72,6 +79,36 @@ def open_source(text: str) -> Source:
             return open_known(path) or with_unused_tables(open_archive(path), path)
         raise UserError(f"'{text}' is a file, but neither a zip nor a table: a source is {KINDS}")
     raise UserError(_unknown(text))
+
+
+def _open_volumes(text: str) -> Source:
+    from gan_core.data.readers.volumes import open_volumes
+    from gan_core.decode.volumes import split_source
+
+    folder, options = split_source(text)
+    path = Path(folder).expanduser()
+    if not folder or not path.exists():
+        raise UserError(
+            f"{VOLUMES} needs a folder of NIfTI files, as in {VOLUMES}FOLDER?plane=axial; there is no '{folder}'"
+        )
+    return open_volumes(path, options)
+
+
+def _open_folder(path: Path) -> Source:
+    """Return a folder of pictures, or of volumes where it holds more of them."""
+    from gan_core.data.readers.folder import list_pictures, open_folder
+    from gan_core.data.readers.table import with_unused_tables
+
+    if not any(is_volume_name(name) for _, _, names in os.walk(path, followlinks=False) for name in names):
+        return with_unused_tables(open_folder(path), path)
+    from gan_core.data.readers.volumes import list_volumes, open_volumes
+
+    volumes, pictures = len(list_volumes(path)), len(list_pictures(path))
+    if volumes >= pictures:
+        return open_volumes(path, pictures=pictures)
+    found = open_folder(path)
+    line = f"{volumes} volumes lie beside the pictures and are left out: {VOLUMES}{path} takes them instead"
+    return with_unused_tables(replace(found, warnings=(*found.warnings, line)), path)
 
 
 def _unknown(text: str) -> str:

@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-from gan_core.data.layout import Arrange, arrange, check_class_names, is_picture_name
+from gan_core.data.layout import Arrange, arrange, check_class_names, is_picture_name, is_unclear_name
 from gan_core.data.readers.zip_names import member_names
 from gan_core.data.source import Entry
-from gan_core.decode.image_files import MAX_BYTES
+from gan_core.decode.image_files import HEAD, MAX_BYTES, is_dicom_head
+from gan_core.decode.nifti import is_volume_name
 from gan_core.errors import UserError
 
 MAX_MEMBERS = 1_000_000
@@ -123,22 +124,41 @@ def list_members(path: Path) -> dict[str, zipfile.ZipInfo]:
     try:
         with zipfile.ZipFile(path) as opened:
             infos = opened.infolist()
+            _check(path, infos)
+            written = member_names(infos)
+            pictures = [info for info in infos if _is_picture(opened, info, _plain(written[info.filename]))]
+    except UserError:
+        raise
     # A damaged directory may raise any of these.
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError) as error:
         raise UserError(f"the zip '{path.name}' cannot be opened: {error}") from error
-    _check(path, infos)
-    written = member_names(infos)
     members: dict[str, zipfile.ZipInfo] = {}
-    for info in infos:
+    for info in pictures:
+        _check_picture(f"the zip '{path.name}'", info)
         name = _plain(written[info.filename])
-        if info.is_dir() or not is_picture_name(name):
-            continue
         if name in members:
             raise UserError(f"the zip '{path.name}' has two members named '{name}': pack it again")
         if leads_out(name):
             raise UserError(f"the zip '{path.name}' is refused: the name of its member {name!r} leads out of it")
         members[name] = info
+    if not members and any(is_volume_name(info.filename) for info in infos):
+        raise UserError(f"the zip '{path.name}' holds NIfTI volumes: unpack it and give the folder")
     return members
+
+
+def _is_picture(opened: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> bool:
+    """Return whether a member is an image, by its name or, where that says nothing, as DICOM by its first bytes."""
+    if info.is_dir():
+        return False
+    if is_picture_name(name):
+        return True
+    if not is_unclear_name(name) or info.compress_type not in PACKINGS:
+        return False
+    try:
+        with opened.open(info) as member:
+            return is_dicom_head(member.read(HEAD))
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError):
+        return False
 
 
 def _plain(name: str) -> str:
@@ -173,8 +193,9 @@ def _check_member(title: str, info: zipfile.ZipInfo) -> None:
         raise UserError(f"{title} is refused: its member '{info.filename}' is a link")
     if info.flag_bits & 0x1:
         raise UserError(f"{title} is encrypted: unpack it and give the folder")
-    if not is_picture_name(_plain(info.filename)):
-        return
+
+
+def _check_picture(title: str, info: zipfile.ZipInfo) -> None:
     if info.compress_type not in PACKINGS:
         raise UserError(f"{title}: '{info.filename}' is packed in an unusual way: pack it again with deflate")
     if info.file_size > MAX_BYTES:

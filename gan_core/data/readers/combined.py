@@ -11,10 +11,11 @@ import re
 from collections.abc import Iterator
 from pathlib import Path, PurePath
 
-from gan_core.data.layout import SPLIT_NAMES, LabelledPath, check_class_names, is_picture_name
+from gan_core.data.layout import SPLIT_NAMES, LabelledPath, check_class_names, is_picture_name, is_unclear_name
 from gan_core.data.masks import without_masks_below
 from gan_core.data.readers.folder import FolderFiles, FolderSource, list_pictures, stamp
 from gan_core.data.source import COMBINED, Entry
+from gan_core.decode.image_files import is_dicom_file
 from gan_core.errors import UserError, nearest
 
 _WILD = re.compile(r"[*?\[]")
@@ -138,7 +139,8 @@ def _pictures(name: str, pattern: str, masks: list[str]) -> Iterator[tuple[Path,
             masks += lines
             inside = [(match / inner, match, stamps[inner]) for inner in kept]
         else:
-            inside = [(match, match.parent, stamp(match))] if is_picture_name(match.name) else []
+            is_picture = is_picture_name(match.name) or (is_unclear_name(match.name) and is_dicom_file(match))
+            inside = [(match, match.parent, stamp(match))] if is_picture else []
         count += len(inside)
         yield from inside
     if not count:

@@ -4,9 +4,9 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gan_core.data.layout import Arrange, arrange, check_class_names, is_picture_name
+from gan_core.data.layout import Arrange, arrange, check_class_names, is_picture_name, is_unclear_name
 from gan_core.data.source import Entry
-from gan_core.decode.image_files import MAX_BYTES
+from gan_core.decode.image_files import MAX_BYTES, is_dicom_file
 from gan_core.errors import UserError
 
 
@@ -85,9 +85,9 @@ def list_pictures(root: Path) -> dict[str, str]:
         inside = Path(folder).relative_to(root).as_posix()
         prefix = "" if inside == "." else f"{inside}/"
         for file in files:
-            name = f"{prefix}{file}"
-            if is_picture_name(name):
-                stamps[name] = stamp(f"{folder}{os.sep}{file}")
+            name, path = f"{prefix}{file}", f"{folder}{os.sep}{file}"
+            if is_picture_name(name) or (is_unclear_name(name) and is_dicom_file(Path(path))):
+                stamps[name] = stamp(path)
     return stamps
 
 

@@ -9,7 +9,7 @@ import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from gan_core.data.layout import SPLIT_NAMES, arrange, check_class_names, is_picture_name
+from gan_core.data.layout import SPLIT_NAMES, arrange, check_class_names, is_picture_name, is_unclear_name
 from gan_core.data.readers.archive import (
     ZipFiles,
     ZipSource,
@@ -21,6 +21,8 @@ from gan_core.data.readers.archive import (
 )
 from gan_core.data.readers.table_text import SUFFIXES, listed
 from gan_core.data.source import Entry
+from gan_core.decode.image_files import is_dicom_file
+from gan_core.decode.nifti import is_volume_name
 from gan_core.errors import UserError
 
 _SUFFIX = ".zip"
@@ -116,14 +118,16 @@ def _unused_tables(root: Path) -> list[str]:
 
 
 def _archives(root: Path) -> list[str]:
-    """Return the zips below a folder, sorted; none if it holds a picture of its own."""
+    """Return the zips below a folder, sorted; none if it holds a picture or a volume of its own."""
     found: list[str] = []
     for folder, below, files in os.walk(root):
         below[:] = sorted(name for name in below if not name.startswith((".", "__MACOSX")))
         prefix = Path(folder).relative_to(root).as_posix()
         for file in files:
             name = file if prefix == "." else f"{prefix}/{file}"
-            if is_picture_name(name):
+            if is_picture_name(name) or is_volume_name(name):
+                return []
+            if is_unclear_name(name) and is_dicom_file(root / name):
                 return []
             if file.lower().endswith(_SUFFIX) and not file.startswith("."):
                 found.append(name)

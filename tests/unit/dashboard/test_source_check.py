@@ -1,5 +1,6 @@
 """What is said of a source and of domains while they are typed."""
 
+import dataclasses
 import os
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from dashboard.library import data_here, source_check
 from dashboard.library.store import Library
 from dashboard.widgets.text import source_name
 from gan_core import data
+from tests.helpers.configs import CONFIG
 from tests.helpers.run_folders import make_run
 
 
@@ -49,6 +51,26 @@ def test_classes_from_several_folders(tmp_path: Path) -> None:
     away = source.replace("adults", "adlts")
     assert "adlts" in source_check.problem(away) and not data_here.is_here(away)
     assert "NAME=FOLDER" in source_check.problem("classes:normal")
+
+
+def test_volumes_are_named_by_their_contrasts(tmp_path: Path) -> None:
+    for subject in ("sub-1", "sub-2"):
+        for end in ("T1w.nii.gz", "T2w.nii", "seg.nii.gz"):
+            path = tmp_path / "brains" / subject / "anat" / f"{subject}_{end}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch()
+    source = f"volumes:{tmp_path}/brains?plane=coronal"
+    for text in (source, str(tmp_path / "brains")):
+        assert source_check.classes(text) == ("T1w", "T2w")
+        assert source_check.problem(text) == "" and data_here.is_here(text)
+    assert source_check.classes(f"{source}&only=T2w") == ("T2w",)
+    assert source_check.classes(f"{source}&only=T3") == ()
+    assert source_name(source) == f"{tmp_path.name}/brains"
+    away = "volumes:nowhere?plane=coronal"
+    assert "there is no folder" in source_check.problem(away) and not data_here.is_here(away)
+    config = dataclasses.replace(CONFIG, source="volumes:brains?every=2", classes=("T1w", "T2w"))
+    assert data_here.locate(config) == ""
+    assert data_here.locate(config, str(tmp_path)) == f"volumes:{tmp_path}/brains?every=2"
 
 
 @pytest.mark.parametrize("source", ["", "hf:owner/name", "phantom:moon", "/no/such/folder", "a\0b", __file__])

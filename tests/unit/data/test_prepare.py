@@ -334,7 +334,7 @@ def test_worker_processes_read_headers_too(tmp_path: Path) -> None:
         (tmp_path / "set" / f"{number}.dcm").write_bytes(dicom(PatientID=f"P{number}"))
     (tmp_path / "set" / "2.png").write_bytes(png(1, 30, 40))
     source = open_source(str(tmp_path / "set"))
-    pictures = decode_pool._decode_part(source, Settings(16, 1, "crop", None, 0))
+    pictures = decode_pool._decode_part(source, Settings(16, 1, "crop", None, 0), None)
     assert [(one.patient, one.shape) for one in pictures] == [("P0", (30, 30)), ("P1", (30, 30)), ("", (30, 40))]
 
 

@@ -47,6 +47,8 @@ def test_backslashes_of_windows_are_folders(tmp_path: Path) -> None:
 def test_a_zip_without_images_and_a_broken_one_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no images in the zip 'text\.zip'"):
         open_source(str(zipped(tmp_path / "text.zip", {"a.txt": b"hello"})))
+    with pytest.raises(UserError, match=r"'brains\.zip' holds NIfTI volumes: unpack it and give the folder"):
+        open_source(str(zipped(tmp_path / "brains.zip", {"a_T1.nii.gz": b"hello"})))
     path = zipped(tmp_path / "broken.zip", {"a/1.png": png(1)})
     path.write_bytes(path.read_bytes()[:-10])
     with pytest.raises(UserError, match=r"broken\.zip"):

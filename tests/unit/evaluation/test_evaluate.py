@@ -106,6 +106,10 @@ def test_the_next_evaluation_keeps_what_it_does_not_measure(root: Path, evaluate
     results.write(Run(root / "told").evaluation, evaluated)
 
 
+def test_a_folder_of_volumes_is_named_without_where_it_lies() -> None:
+    assert evaluate._source_name("volumes:/home/jane/IXI?plane=axial") == "volumes:IXI?plane=axial"
+
+
 def test_the_global_random_state_and_the_weights_stay(root: Path) -> None:
     run = Run(root / "plain", root)
     before = run.weights.read_bytes()

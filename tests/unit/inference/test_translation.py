@@ -159,6 +159,16 @@ def test_folders_and_files_become_pngs_of_the_same_names(
         assert (picture.size, picture.mode) == ((40, 48), "RGB")
 
 
+def test_dicom_without_a_suffix_is_found_in_a_folder(runs: Path, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for name in ("IM0001", "1.2.840.7", "slice.IMA"):
+        (tmp_path / "in" / name).write_bytes(dicom())
+    (tmp_path / "in" / "README").write_text("no image")
+    assert command(runs, tmp_path / "in", "--out", tmp_path / "out", "--insist") == 0
+    written = sorted(path.name for path in (tmp_path / "out").iterdir())
+    assert written == ["1.2.840.7.png", "IM0001.png", "slice.IMA.png"]
+
+
 def test_nothing_of_the_patient_goes_along(runs: Path, tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x010E], exif[0x013B] = "Doe^Jane 4711", "Radiology Springfield"

@@ -93,6 +93,7 @@ def test_the_card_says_what_it_is(folder: Path) -> None:
         ("../jane/chests", "chests"),
         ("C:\\jane\\chests", "chests"),
         ("pneumonia/train", "pneumonia/train"),
+        ("volumes:/home/jane/IXI?plane=axial", "volumes:IXI?plane=axial"),
         ("classes:a=/home/jane/A;b=covid/B", "classes:a=A;b=covid/B"),
         ("table:/home/jane/set/labels.csv?file=a/b&label=c", "table:labels.csv?file=a/b&label=c"),
     ],

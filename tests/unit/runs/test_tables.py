@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from gan_core import files
 from gan_core.runs import tables
@@ -73,3 +74,55 @@ def test_rows_of_another_version_find_their_columns(tmp_path: Path) -> None:
     assert table.names == ["epoch", "step", "diversity/samples", "scores/real"]
     np.testing.assert_array_equal(table.column("diversity/samples"), [0.25, 0.5, np.nan])
     assert table.text("scores/real") == ["1 2", "3 4", "5 6"]
+
+
+OURS = "step,epoch,loss/d,scores/real\n10,0.5,0.25,1 2\n20,1,1.5e-05,3 4\n"
+
+
+@pytest.mark.parametrize(
+    "saved",
+    [
+        pytest.param("\ufeff" + OURS.replace("\n", "\r\n"), id="Excel, UTF-8 with a byte order mark"),
+        pytest.param("\ufeff" + OURS.replace(",", ";").replace(".", ",").replace("\n", "\r\n"), id="Excel, German"),
+        pytest.param(OURS.replace(",", "\t").replace("e-05", "E-05"), id="tabs"),
+        pytest.param(
+            '"step","epoch","loss/d","scores/real"\n"10","0.5","0.25","1 2"\n20,1,1.5E-5,"3 4"\n', id="quotes"
+        ),
+        pytest.param(OURS.replace(",", ";").replace(".", ",").replace("3 4", '"3 4"'), id="LibreOffice, French"),
+    ],
+)
+def test_a_table_that_a_spreadsheet_has_saved_is_read(tmp_path: Path, saved: str) -> None:
+    """Also where a trainer goes on writing, and where a run is resumed: the table is then written as ours again."""
+    path = tmp_path / "metrics.csv"
+    path.write_bytes(saved.encode())
+    tables.append(path, [{"step": 30, "epoch": 1.5, "loss/d": 0.125, "scores/real": "5 6"}])
+    for _ in ("as saved", "after a resumption"):
+        table = Table(path)
+        table.poll()
+        assert table.names == ["step", "epoch", "loss/d", "scores/real"]
+        np.testing.assert_array_equal(table.column("step"), [10, 20, 30])
+        np.testing.assert_allclose(table.column("epoch"), [0.5, 1, 1.5])
+        np.testing.assert_allclose(table.column("loss/d"), [0.25, 1.5e-5, 0.125])
+        assert (table.text("scores/real"), table.problem) == (["1 2", "3 4", "5 6"], "")
+        tables.keep(path, "step", 30)
+    tables.keep(path, "step", 20)
+    assert path.read_bytes().startswith(b"step,epoch,loss/d,scores/real\n10,0.5,0.25,1 2\n20,1,")
+
+
+@pytest.mark.parametrize(
+    ("saved", "words"),
+    [
+        (OURS.encode("utf-16"), "saved as UTF-16"),
+        (OURS.replace("\n", "\r").encode(), "lines end with CR alone"),
+        (OURS.replace("0.5", "05. Jan").encode(), "1 in epoch, such as '05. Jan'"),
+    ],
+)
+def test_what_cannot_be_read_of_a_table_is_named(tmp_path: Path, saved: bytes, words: str) -> None:
+    path = tmp_path / "metrics.csv"
+    path.write_bytes(saved)
+    table = Table(path)
+    table.poll()
+    assert words in table.problem
+    path.write_bytes(OURS.encode())
+    table.poll()
+    assert (len(table), table.problem) == (2, "")

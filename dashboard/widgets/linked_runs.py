@@ -1,0 +1,85 @@
+"""Fields that choose runs and follow the address: a run that is not here is named, and no other takes its place."""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import streamlit as st
+
+from dashboard.widgets.text import plain
+
+_MOST = 5  # names in the message
+
+
+def select(names: Sequence[str], key: str, **look: Any) -> str | None:
+    """Draw a field for one run, the first by default; None where the link names a run that is not here."""
+    gone = _missing(key, names)
+    return st.selectbox(
+        "Run",
+        names,
+        index=None if gone else 0,
+        key=key,
+        bind="query-params",
+        on_change=forget,
+        args=(key,),
+        placeholder="Choose a run",
+        **look,
+    )
+
+
+def multiselect(
+    label: str, names: Sequence[str], default: Sequence[str], key: str, most: int, **look: Any
+) -> list[str]:
+    """Draw a field for several runs; nothing is chosen by default where the link names runs that are not here."""
+    gone = _missing(key, names)
+    return st.multiselect(
+        label,
+        names,
+        default=[] if gone else default,
+        key=key,
+        bind="query-params",
+        on_change=forget,
+        args=(key,),
+        max_selections=most,
+        placeholder=f"Choose up to {most} runs",
+        **look,
+    )
+
+
+def say_missing(key: str) -> bool:
+    """Draw a message about the runs that the link names and that are not here; return whether there are any."""
+    names = st.session_state.get(_place(key), [])
+    if not names:
+        return False
+    shown = ", ".join(f"**{plain(name[:100])}**" for name in names[:_MOST])
+    more = f" and {len(names) - _MOST} more" if len(names) > _MOST else ""
+    several = len(names) > 1
+    st.warning(
+        f"The link names {'runs that are' if several else 'a run that is'} not here: {shown}{more}. "
+        f"{'They were' if several else 'It was'} deleted or renamed, or {'lie' if several else 'lies'} in another "
+        "folder of runs.",
+        icon=":material/link_off:",
+    )
+    return True
+
+
+def _missing(key: str, known: Collection[str]) -> list[str]:
+    """Return the runs that the address names and that are not known; to be called before the field is drawn.
+
+    Streamlit removes such names from the address and falls back to the field's default. They are therefore kept until
+    the visitor chooses runs or leaves the page.
+    """
+    asked = [name for name in st.query_params.get_all(key) if name and name not in known]
+    if asked:
+        st.session_state[_place(key)] = asked
+    elif key not in st.session_state:  # the page was opened anew
+        forget(key)
+    return list(st.session_state.get(_place(key), []))
+
+
+def forget(key: str) -> None:
+    """Forget the missing runs, because the visitor has chosen others."""
+    st.session_state.pop(_place(key), None)
+
+
+def _place(key: str) -> str:
+    return f"{key} missing"
