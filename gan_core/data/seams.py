@@ -59,7 +59,7 @@ def look(grey: np.ndarray) -> Halves | None:
 
 
 def doubts(text: str, labels: Sequence[str], found: Sequence[Halves | None], fit: str) -> list[str]:
-    """Return a warning for each class whose images are twice as wide as high.
+    """Return a warning for each class whose images are twice as wide as high; a path stands behind its colon.
 
     Args:
         text: the source, in the user's words.
@@ -85,14 +85,14 @@ def doubts(text: str, labels: Sequence[str], found: Sequence[Halves | None], fit
             line = f"{which} show two pictures side by side"
             if fit == "crop":
                 raise UserError(
-                    f"{line}, and the centre crop would cut through both: write {suggested(text)} for the halves, or "
-                    "--fit pad to keep both in one"
+                    f"{line}, and the centre crop would cut through both: write '{suggested(text)}' for the halves, "
+                    "or --fit pad to keep both in one"
                 )
-            warnings.append(f"{line}; {suggested(text)} takes the halves")
+            warnings.append(f"{line}: '{suggested(text)}' takes the halves")
         elif mostly and fit == "crop":
             warnings.append(
                 f"{which} are twice as wide as high, and the crop keeps the middle half: --fit pad keeps all, "
-                f"{suggested(text)} takes the halves"
+                f"'{suggested(text)}' takes the halves"
             )
     return warnings
 

@@ -98,9 +98,11 @@ def _open_folder(path: Path) -> Source:
     """Return a folder of pictures, or of volumes where it holds more of them."""
     from gan_core.data.readers.folder import list_pictures, open_folder
     from gan_core.data.readers.table import with_unused_tables
+    from gan_core.data.readers.zip_folder import unread_zips
 
     if not any(is_volume_name(name) for _, _, names in os.walk(path, followlinks=False) for name in names):
-        return with_unused_tables(open_folder(path), path)
+        found = open_folder(path)
+        return with_unused_tables(replace(found, warnings=(*found.warnings, *unread_zips(path))), path)
     from gan_core.data.readers.volumes import list_volumes, open_volumes
 
     volumes, pictures = len(list_volumes(path)), len(list_pictures(path))

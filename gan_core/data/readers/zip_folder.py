@@ -109,6 +109,12 @@ class _Files:
         return ZipFiles(self.root / archive, self.members[archive]).read(inside)
 
 
+def unread_zips(root: Path) -> list[str]:
+    """Return a warning about zips beside the pictures of a folder, which are not read."""
+    zips = sorted(path.name for path in root.iterdir() if path.suffix.lower() == _SUFFIX and path.is_file())
+    return [f"a folder of pictures is read without the zips in it: {', '.join(zips[:3])}"] if zips else []
+
+
 def _unused_tables(root: Path) -> list[str]:
     """Return a warning about tables beside the zips: their rows cannot be looked up in zips."""
     tables = sorted(path.name for path in root.iterdir() if path.name.lower().endswith(SUFFIXES))

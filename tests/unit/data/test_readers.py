@@ -115,6 +115,14 @@ def test_a_zip_for_each_class_and_numbered_parts(tmp_path: Path) -> None:
     assert [entry.label for entry in open_source(str(alone.parent)).entries] == ["a", "b"]
 
 
+def test_zips_beside_pictures_are_named(tmp_path: Path) -> None:
+    fill(tmp_path, ["a/1.png", "b/1.png"])
+    zipped(tmp_path / "more.zip", {"a/2.png": png(1)})
+    source = open_source(str(tmp_path))
+    assert [entry.name for entry in source.entries] == ["a/1.png", "b/1.png"]
+    assert source.warnings == ("a folder of pictures is read without the zips in it: more.zip",)
+
+
 def test_a_folder_of_zips_with_a_dangerous_one_is_refused(tmp_path: Path) -> None:
     zipped(tmp_path / "train.zip", {"a/1.png": png(1)})
     zipped(tmp_path / "test.zip", {"../1.png": png(1)})

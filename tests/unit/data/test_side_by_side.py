@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from gan_core import data
+from gan_core.config import nameless
 from gan_core.data import seams
 from gan_core.data.readers import open_source
 from gan_core.data.readers.side_by_side import suggested
@@ -142,12 +143,13 @@ def test_a_folder_of_pairs_is_not_cropped_through_the_seam(tmp_path: Path, margi
     line = str(caught.value)
     assert line == (
         "18 of 18 images of class 'maps' show two pictures side by side, and the centre crop would cut through both: "
-        f"write sidebyside:{tmp_path}/maps?left=A&right=B for the halves, or --fit pad to keep both in one"
+        f"write 'sidebyside:{tmp_path}/maps?left=A&right=B' for the halves, or --fit pad to keep both in one"
     )
-    words = re.search(r"write (sidebyside:\S+) for", line)
+    words = re.search(r"write '(sidebyside:\S+)' for", line)
     assert ready(words[1] if words else "", tmp_path / "cache").classes == ("A", "B")
     kept = ready(tmp_path / "maps", tmp_path / "cache", fit="pad")
-    assert any("show two pictures side by side" in warning for warning in kept.warnings)
+    (warning,) = (warning for warning in kept.warnings if "show two pictures side by side" in warning)
+    assert str(tmp_path) in warning and str(tmp_path) not in nameless(warning)
 
 
 def scenes(count: int, height: int, width: int, first: int = 0) -> list[np.ndarray]:
