@@ -359,7 +359,10 @@ def _parsed(hint: Any, text: str, where: str) -> Any:
         return words[text.lower()]
     if hint in (int, float):
         try:
-            return hint(text)
+            number = hint(text)
         except ValueError:
             raise UserError(f"{where}: '{text}' is not a {'whole ' if hint is int else ''}number") from None
+        if not math.isfinite(number):
+            raise UserError(f"{where}: '{text}' is not a finite number")
+        return number
     return text

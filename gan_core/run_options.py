@@ -156,7 +156,7 @@ class RunOptions:
         repeated=True,
         more="May be given several times.",
     )
-    seed: int = option(0, "random seed of weights, image order and latents")
+    seed: int = option(0, "random seed of weights, image order and latents", least=0)
 
     @classmethod
     def of(cls, given: Mapping[str, Any], **changes: Any) -> Self:

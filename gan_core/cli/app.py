@@ -15,7 +15,9 @@ from gan_core.runs import remote
 def register(found: arguments.Commands) -> None:
     command = arguments.command(found, "app", app, "open the app, which compares runs in the browser")
     arguments.runs_folder(command)
-    command.add_argument("--port", type=int, metavar="N", help="port of http://127.0.0.1:N (default 8501)")
+    command.add_argument(
+        "--port", type=arguments.whole(0, 65535), metavar="N", help="port of http://127.0.0.1:N (default 8501)"
+    )
 
 
 def app(options: argparse.Namespace) -> int:

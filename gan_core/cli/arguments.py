@@ -28,6 +28,21 @@ def command(
     return parser
 
 
+def whole(least: int, most: int = 2**63 - 1) -> Callable[[str], int]:
+    """Return a type of an argument: a whole number from `least` to `most`."""
+
+    def parse(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"'{text}' is not a whole number") from None
+        if not least <= number <= most:
+            raise argparse.ArgumentTypeError(f"{number} is too {'small' if number < least else 'large'}")
+        return number
+
+    return parse
+
+
 def runs_folder(command: argparse.ArgumentParser) -> None:
     """Add the option --runs."""
     given = os.environ.get("GANRAY_RUNS") or str(default_root())

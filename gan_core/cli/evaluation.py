@@ -28,9 +28,11 @@ def register(found: arguments.Commands) -> None:
     command.add_argument(
         "--parts", type=comma_separated, default=(), metavar="A,B", help="parts to run, see below (default: all)"
     )
-    command.add_argument("--num", type=int, default=1000, metavar="N", help="number of generated images (default 1000)")
     command.add_argument(
-        "--seed", type=int, default=0, help="seed of latent vectors, samples and classifiers (default 0)"
+        "--num", type=arguments.whole(1), default=1000, metavar="N", help="number of generated images (default 1000)"
+    )
+    command.add_argument(
+        "--seed", type=arguments.whole(0), default=0, help="seed of latent vectors, samples and classifiers (default 0)"
     )
     command.add_argument(
         "--extractor",
@@ -45,7 +47,11 @@ def register(found: arguments.Commands) -> None:
         help="classifier to train on generated images (default resnet)",
     )
     command.add_argument(
-        "--trainings", type=int, default=1, metavar="K", help="train the classifier with K seeds (default 1)"
+        "--trainings",
+        type=arguments.whole(1),
+        default=1,
+        metavar="K",
+        help="train the classifier with K seeds (default 1)",
     )
 
     command = arguments.command(found, "rank", rank, "rank evaluated generators, with the seeds of a preset together")
@@ -77,8 +83,6 @@ def evaluate(options: argparse.Namespace) -> None:
     from gan_core.evaluation import evaluate, ranking
 
     runs = [find_run(name, options.runs) for name in options.names]
-    if options.num < 1 or options.trainings < 1:
-        raise UserError("--num and --trainings: use 1 or more")
     request = evaluate.EvaluationRequest(
         options.parts,
         options.num,

@@ -12,9 +12,9 @@ from gan_core.runs import hub_models
 def register(found: arguments.Commands) -> None:
     command = arguments.command(found, "generate", generate, "write images from a trained generator")
     arguments.run(command)
-    command.add_argument("--num", type=int, required=True, metavar="N", help="number of images")
+    command.add_argument("--num", type=arguments.whole(1), required=True, metavar="N", help="number of images")
     command.add_argument("--label", help="class of a conditional run (default: in the data's proportions)")
-    command.add_argument("--seed", type=int, default=0, help="seed of the latent vectors (default 0)")
+    command.add_argument("--seed", type=arguments.whole(0), default=0, help="seed of the latent vectors (default 0)")
     command.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for the PNG files")
 
     command = arguments.command(found, "translate", translate, "translate images into a translator's other domain")

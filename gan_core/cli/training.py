@@ -25,14 +25,20 @@ def register(found: arguments.Commands) -> None:
     command = arguments.command(found, "compare", compare, "train several presets on the same data and budget", presets)
     command.add_argument("presets", metavar="PRESET", nargs="+", help="presets to train, see below")
     _training_options(command)
-    command.add_argument("--seeds", type=int, default=1, metavar="K", help="train each preset with seeds 0 to K - 1")
+    command.add_argument(
+        "--seeds", type=arguments.whole(1), default=1, metavar="K", help="train each preset with seeds 0 to K - 1"
+    )
     command.add_argument(
         "--evaluate",
         action="store_true",
         help="after training, evaluate fidelity, progress and memorisation of all runs and rank them (keeps snapshots)",
     )
     command.add_argument(
-        "--num", type=int, default=1000, metavar="N", help="with --evaluate: number of generated images (default 1000)"
+        "--num",
+        type=arguments.whole(1),
+        default=1000,
+        metavar="N",
+        help="with --evaluate: number of generated images (default 1000)",
     )
     command.add_argument(
         "--resume",

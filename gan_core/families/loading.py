@@ -14,7 +14,7 @@ from typing import Any, Protocol, runtime_checkable
 from torch import Tensor
 
 from gan_core import config, metrics
-from gan_core.errors import UserError
+from gan_core.errors import UserError, first_line
 from gan_core.families import registry
 from gan_core.families.base import Family
 from gan_core.family_traits import FamilyTraits
@@ -115,6 +115,11 @@ def build(
     definition = load_family(name)
     own = config.fitting_settings(definition.config, settings)
     built = config.from_dict(definition.config, own, f"settings of '{name}'")
+    for setting, value in vars(built).items():
+        # Widths and strides of layers are tuples of whole numbers; torch makes layers without any unit of them.
+        numbers = value if isinstance(value, tuple) else (value,) if setting == "latent_size" else ()
+        if any(type(number) is int and number < 1 for number in numbers):
+            raise UserError(f"settings of '{name}': {setting} is {value}: use 1 or more")
     try:
         return definition.family(built, image_shape, classes, training)
     except UserError:
@@ -122,4 +127,7 @@ def build(
     except Exception as error:
         if line := blamed(error):
             raise UserError(line) from error
+        # Layers and optimizers refuse a size or a rate that is impossible; a run folder may also have been edited.
+        if isinstance(error, ValueError | RuntimeError | ArithmeticError | LookupError):
+            raise UserError(f"the settings of '{name}' make no networks: {first_line(error)}") from error
         raise

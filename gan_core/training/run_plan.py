@@ -57,6 +57,8 @@ def plan(options: RunOptions) -> tuple[RunConfig, data.Prepared]:
         ada.eligible(parts[0], parts[1], entry.traits.one_way)
     if definition.family.conditional and not definition.family.one_class and len(prepared.classes) < 2:
         raise UserError(f"{source}: '{preset}' needs at least two classes, found one ({prepared.classes[0]})")
+    shape = (prepared.channels, prepared.size, prepared.size)
+    loading.build(entry.family, config.to_dict(own), shape, len(prepared.classes))  # refuses impossible settings
     precision, device = options.precision, options.device
     if precision == "auto" and devices.processes() > 1:
         # Each process would measure on its own, and all must use the same precision.
@@ -92,7 +94,9 @@ def _check(options: RunOptions, entry: Preset) -> None:
         raise UserError(f"--size {options.image_size}: choose one of {', '.join(map(str, IMAGE_SIZES))}")
     translates, known = entry.task == "translate", declared(type(options))
     # Batch norm needs two images, the instance norm of a translator one.
-    minima = {name: one.least for name, one in known.items() if one.least} | {"batch_size": 1 if translates else 2}
+    minima = {name: one.least for name, one in known.items() if one.least is not None} | {
+        "batch_size": 1 if translates else 2
+    }
     for name, minimum in minima.items():
         if getattr(options, name) < minimum:
             raise UserError(f"{known[name].flag} {getattr(options, name)} is too small: use {minimum} or more")

@@ -157,3 +157,39 @@ def test_a_wrong_call_is_one_line_too(arguments: list[str], capsys: pytest.Captu
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: ")
     assert line.endswith("--help")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--set", "lr=nan"], "lr=nan: 'nan' is not a finite number"),
+        (["--set", "lr=-1"], "make no networks: Invalid learning rate: -1"),
+        (["--set", "latent_size=-1"], "latent_size is -1: use 1 or more"),
+        (["--set", "latent_size=0"], "latent_size is 0: use 1 or more"),
+        (["--set", "generator=0,0"], "generator is (0, 0): use 1 or more"),
+        (["--seed", "-1"], "--seed -1 is too small: use 0 or more"),
+    ],
+)
+def test_impossible_settings_are_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], words: str
+) -> None:
+    command = ["train", "dcgan", "--data", "phantom:cxr?images=40", "--size", "32", "--batch-size", "4"]
+    assert cli.main([*command, "--runs", str(tmp_path / "runs"), *options]) == 2
+    said = capsys.readouterr().err
+    assert words in said and "Traceback" not in said
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["compare", "gan", "--data", "phantom:cxr", "--seeds", "0"],
+        ["evaluate", "gan", "--num", "0"],
+        ["evaluate", "gan", "--seed", "-1"],
+        ["evaluate", "gan", "--trainings", "0"],
+    ],
+)
+def test_numbers_out_of_range_are_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(arguments)
+    assert "is too small" in capsys.readouterr().err
