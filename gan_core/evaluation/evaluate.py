@@ -123,7 +123,8 @@ def prepare(run_config: RunConfig, source: str | None) -> Prepared:
 def _source_name(source: str) -> str:
     """Return a source as evaluation.json names it: a path loses its folders, which belong to this machine."""
     place = location(source)
-    return source if source.startswith(COMBINED) or not Path(place).exists() else moved(source, Path(place).name)
+    is_path = place != source or (not source.startswith(COMBINED) and Path(place).exists())
+    return moved(source, Path(place).name) if is_path else source
 
 
 def digest(path: Path) -> str:
