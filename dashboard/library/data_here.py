@@ -5,22 +5,10 @@ from pathlib import Path
 
 from dashboard.library import source_check
 from gan_core.config import RunConfig
-from gan_core.data.readers import combined
+from gan_core.data.relocated import is_here
 from gan_core.data.source import COMBINED, location, moved
 
 DATA_VARIABLE = "GANRAY_DATA"  # the folder that relative paths of sources start from
-
-
-def is_here(source: str) -> bool:
-    """Whether a source can be read without a network: folders, a zip, or a phantom."""
-    if source.startswith("phantom:"):
-        return True
-    if source.startswith(COMBINED):
-        return combined.is_here(source)
-    try:
-        return bool(source) and not source.startswith("hf:") and Path(location(source)).expanduser().exists()
-    except (OSError, ValueError):
-        return False
 
 
 def locate(config: RunConfig, folder: str = "") -> str:

@@ -54,6 +54,7 @@ def register(found: arguments.Commands) -> None:
 
     command = arguments.command(found, "resume", resume, "resume a run that was stopped or killed")
     arguments.run(command)
+    command.add_argument("--data", metavar="SOURCE", help="where the run's data is now, if it has moved")
     run_options.add_arguments(command, "device")
 
 
@@ -184,15 +185,15 @@ def _free_name(stem: str, root: Path, others: Collection[str] = ()) -> str:
 
 
 def resume(options: argparse.Namespace) -> int:
-    return _resume(find_run(options.name, options.runs), options.device)
+    return _resume(find_run(options.name, options.runs), options.device, options.data)
 
 
-def _resume(run: Run, device: str) -> int:
-    """Resume a run and print its status; return the exit code."""
+def _resume(run: Run, device: str, source: str | None = None) -> int:
+    """Resume a run, whose data may have moved to `source`, and print its status; return the exit code."""
     from gan_core.training import trainer
 
     try:
-        trainer.resume(run, device)
+        trainer.resume(run, device, source)
     except trainer.Diverged as error:
         print(f"error: run '{run.name}': {error}", file=sys.stderr)
         return 1

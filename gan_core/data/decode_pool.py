@@ -32,6 +32,7 @@ import psutil
 
 from gan_core.data.duplicates import difference_hash, digest
 from gan_core.data.prepared import Settings
+from gan_core.data.seams import Halves, look
 from gan_core.data.source import Entry, Source
 from gan_core.decode.image_files import (
     MIN_SIDE,
@@ -80,6 +81,7 @@ class Picture:
     hash: np.ndarray | None  # uint64 (4,)
     shape: tuple[int, int] = (0, 0)  # height and width before preparation, pixels
     patient: str = ""  # PatientID of a DICOM file
+    halves: Halves | None = None  # of a wide image
 
 
 def decode_all(source: Source, settings: Settings, scale: Scale | None = None) -> Iterator[Picture]:
@@ -229,6 +231,8 @@ def _decoded(
         else:
             picture = read(loaded, source.entries[index].name, settings.channels, scale)
             patient = identify(loaded, source.entries[index].name)
+        if crop := getattr(source, "crop", None):
+            picture = crop(index, picture)
         pixels = quantise(resize(picture, settings.size, settings.fit))
         grey = quantise(to_channels(picture, 1))[0]
     except UserError as error:
@@ -238,7 +242,8 @@ def _decoded(
     except _UNREADABLE as error:
         reason = (isinstance(error, OSError) and error.strerror) or str(error)
         return Picture(None, f"cannot be read ({reason})" if reason else "cannot be read", content, "", None)
-    return Picture(pixels, "", content, digest(grey), difference_hash(grey), (grey.shape[0], grey.shape[1]), patient)
+    shape = (grey.shape[0], grey.shape[1])
+    return Picture(pixels, "", content, digest(grey), difference_hash(grey), shape, patient, look(grey))
 
 
 def _in_separate_process(data: bytes, name: str, channels: int, scale: Scale | None) -> np.ndarray:

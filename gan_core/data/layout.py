@@ -1,10 +1,15 @@
 """Classes and splits from the paths inside a source, for folders, zips and rows of parquet files."""
 
-from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import PurePosixPath
+import re
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
+from gan_core.data.copies import without_copies
+from gan_core.data.masks import without_masks, without_unnamed_masks
+from gan_core.data.source import Files
 from gan_core.decode.image_files import SUFFIXES, may_be_dicom
 from gan_core.errors import UserError
 
@@ -18,6 +23,21 @@ SPLIT_NAMES = {
     "test": "test",
     "testing": "test",
 }
+Parts = tuple[str, ...]  # of a path: the folders, and the file's name
+# A split and a class in one name: trainA, train_normal, normal-test.
+_JOINED = tuple(
+    re.compile(pattern.format("|".join(SPLIT_NAMES)))
+    for pattern in (
+        r"(?P<split>(?i:{}))[ _.-]+(?P<label>.+)",
+        r"(?P<split>(?i:{}))(?<=[a-z])(?P<label>[A-Z]\w*)",
+        r"(?P<label>.+?)[ _.-]+(?P<split>(?i:{}))",
+    )
+)
+# What a folder of a split is called beside the split: training_set, test-images. It is no class.
+_NO_CLASS = frozenset(
+    {"set", "sets", "data", "dataset", "datasets", "folder", "dir", "split", "image", "images", "img", "imgs"}
+    | {"picture", "pictures", "photo", "photos", "png", "jpg", "jpeg", "dicom"}
+)
 
 
 @dataclass(frozen=True)
@@ -29,7 +49,7 @@ class LabelledPath:
     split: str | None  # given by the source, else None
 
 
-Arrange = Callable[[list[str], str], tuple[list[LabelledPath], list[str]]]  # the form of `arrange`
+Arrange = Callable[[list[str], str, Files | None], tuple[list[LabelledPath], list[str]]]  # the form of `arrange`
 
 
 def is_picture_name(path: str) -> bool:
@@ -48,41 +68,116 @@ def _is_hidden(path: str) -> bool:
     return any(part.startswith((".", "__MACOSX")) and part != "." for part in path.split("/"))
 
 
-def arrange(paths: list[str], title: str) -> tuple[list[LabelledPath], list[str]]:
-    """Read classes and splits from the folders of the images.
+def arrange(paths: list[str], title: str, files: Files | None = None) -> tuple[list[LabelledPath], list[str]]:
+    """Read classes and splits from the folders of the images; masks and second copies are left out.
 
     Args:
         paths: paths of the images inside the source, with forward slashes.
         title: name of the only class, where there are no class folders.
+        files: the images' contents, where a few of them may be looked at; None: names decide alone.
 
     Returns:
         The labelled paths, sorted by path, and warnings about images that are left out.
     """
-    prefix = _wrapper(paths)
-    parts = {path: PurePosixPath(path).parts[len(prefix) :] for path in sorted(paths)}
+    pictures = without_masks({path: _parts(path) for path in sorted(paths)}, files)
+    prefix = _wrapper(pictures.parts.values())
     title = prefix[-1] if prefix else title
+    parts = {path: own[len(prefix) :] for path, own in pictures.parts.items()}
+    parts, repeated = without_copies(parts, files, SPLIT_NAMES)
+    parts = _divided(parts)
     if any(_split_of(inner) for inner in parts.values()):
-        return _arrange_splits(parts, title)
-    places, left_out = _arrange_classes(parts, None, title)
-    return places, _left_out(left_out, "beside the class folders")
+        places, left_out = _arrange_splits(parts, title)
+    else:
+        places, beside = _arrange_classes(parts, None, title)
+        left_out = _left_out(beside, "beside the class folders")
+    masks, unnamed = without_unnamed_masks(_below_labels(places, parts), files)
+    places, merged = merge_spellings([place for place in places if place.path not in masks])
+    return places, [*pictures.warnings, *unnamed, *repeated, *left_out, *merged]
 
 
-def _split_of(parts: tuple[str, ...]) -> str | None:
+@lru_cache(maxsize=4096)
+def split_and_class(folder: str) -> tuple[str, str] | None:
+    """Return the split and the class in the name of one folder, as ("train", "A") for trainA; None if it has not both.
+
+    The class is "" where the name has no more than a word such as `set` or `images`.
+    """
+    if folder.lower() in SPLIT_NAMES:
+        return None
+    for pattern in _JOINED:
+        if match := pattern.fullmatch(folder):
+            label = match["label"].strip(" _.-")
+            return SPLIT_NAMES[match["split"].lower()], "" if label.lower() in _NO_CLASS else label
+    return None
+
+
+def merge_spellings(places: list[LabelledPath]) -> tuple[list[LabelledPath], list[str]]:
+    """Make one class of names that differ by case or Unicode form only: COVID and Covid. The most frequent name counts.
+
+    Returns:
+        The labelled paths in the given order, and a warning for each class that had several names.
+    """
+    counts = Counter(place.label for place in places)
+    spellings: dict[str, list[str]] = defaultdict(list)
+    for label in counts:
+        spellings[unicodedata.normalize("NFC", unicodedata.normalize("NFC", label).casefold())].append(label)
+    names: dict[str, str] = {}
+    warnings = []
+    for several in spellings.values():
+        if len(several) == 1:
+            continue
+        name = unicodedata.normalize("NFC", min(several, key=lambda label: (-counts[label], label)))
+        names |= dict.fromkeys(several, name)
+        shown = " and ".join(f"'{label}' ({counts[label]} images)" for label in sorted(several))
+        warnings.append(f"the class folders {shown} differ in case or Unicode form only and are one class, '{name}'")
+    if not names:
+        return places, []
+    return [replace(place, label=names.get(place.label, place.label)) for place in places], warnings
+
+
+def _parts(path: str) -> Parts:
+    return tuple(part for part in path.split("/") if part not in ("", "."))
+
+
+def _split_of(parts: Parts) -> str | None:
     return SPLIT_NAMES.get(parts[0].lower()) if len(parts) > 1 else None
 
 
-def _wrapper(paths: list[str]) -> tuple[str, ...]:
+def _wrapper(parts: Iterable[Parts]) -> Parts:
     """Return the outer folders, each of which holds nothing but one folder of folders; most zips have one."""
-    folders = [PurePosixPath(path).parts[:-1] for path in paths]
+    folders = [own[:-1] for own in parts]
     depth = 0
-    while all(len(parts) > depth + 1 for parts in folders) and len({parts[depth] for parts in folders}) == 1:
+    while all(len(own) > depth + 1 for own in folders) and len({own[depth] for own in folders}) == 1:
         if folders[0][depth].lower() in SPLIT_NAMES:
             break
         depth += 1
     return folders[0][:depth] if folders else ()
 
 
-def _arrange_splits(parts: dict[str, tuple[str, ...]], title: str) -> tuple[list[LabelledPath], list[str]]:
+def _divided(parts: Mapping[str, Parts]) -> dict[str, Parts]:
+    """Return the paths with split and class as two folders, where all folders hold both in one name, as trainA does.
+
+    Classes such as `test_positive` are none of these: there has to be a training part.
+    """
+    tops = {own[0] for own in parts.values() if len(own) > 1}
+    both = {top: split_and_class(top) for top in tops}
+    splits = {SPLIT_NAMES.get(top.lower()) or (both[top] or ("",))[0] for top in tops}
+    if len(tops) < 2 or "" in splits or "train" not in splits or not any(both.values()):
+        return dict(parts)
+    return {path: _divided_one(own, both.get(own[0])) if len(own) > 1 else own for path, own in parts.items()}
+
+
+def _divided_one(own: Parts, both: tuple[str, str] | None) -> Parts:
+    if both is None:
+        return own
+    split, label = both
+    inner = own[1:]
+    # training_set/training_set/cats, as some zips are packed.
+    while len(inner) > 1 and inner[0].casefold() == own[0].casefold():
+        inner = inner[1:]
+    return (split, label, *inner) if label else (split, *inner)
+
+
+def _arrange_splits(parts: Mapping[str, Parts], title: str) -> tuple[list[LabelledPath], list[str]]:
     places: list[LabelledPath] = []
     outside = [path for path, inner in parts.items() if _split_of(inner) is None]
     beside: list[str] = []
@@ -95,14 +190,22 @@ def _arrange_splits(parts: dict[str, tuple[str, ...]], title: str) -> tuple[list
     return sorted(places, key=lambda place: place.path), warnings + _left_out(beside, "beside the class folders")
 
 
-def _arrange_classes(
-    parts: dict[str, tuple[str, ...]], split: str | None, title: str
-) -> tuple[list[LabelledPath], list[str]]:
+def _arrange_classes(parts: Mapping[str, Parts], split: str | None, title: str) -> tuple[list[LabelledPath], list[str]]:
     """Make each folder a class, or all images one class where there are no folders."""
     if all(len(inner) == 1 for inner in parts.values()):
         return [LabelledPath(path, title, split) for path in parts], []
     places = [LabelledPath(path, inner[0], split) for path, inner in parts.items() if len(inner) > 1]
     return places, [path for path, inner in parts.items() if len(inner) == 1]
+
+
+def _below_labels(places: list[LabelledPath], parts: Mapping[str, Parts]) -> dict[str, Parts]:
+    """Return path -> its class folder as one part and those below it, for the images that lie in class folders."""
+    found = {}
+    for place in places:
+        own, depth = parts[place.path], 1 if place.split else 0
+        if own[depth] == place.label and len(own) > depth + 1:
+            found[place.path] = ("/".join(own[: depth + 1]), *own[depth + 1 :])
+    return found
 
 
 def _left_out(paths: list[str], where: str) -> list[str]:

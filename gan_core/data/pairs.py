@@ -12,6 +12,7 @@ three rules whose pairs the images confirm is used:
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import PurePosixPath
@@ -19,7 +20,7 @@ from typing import Protocol
 
 import numpy as np
 
-from gan_core.data.layout import SPLIT_NAMES
+from gan_core.data.layout import SPLIT_NAMES, split_and_class
 from gan_core.data.prepared import Prepared
 from gan_core.data.splits import one_group
 from gan_core.errors import UserError
@@ -87,7 +88,7 @@ def find(prepared: Prepared, domains: tuple[str, ...], pattern: str | None = Non
         UserError: the images do not confirm the pairs of the names, the pattern gives an image two partners, or it
             is no regular expression with one group.
     """
-    rules: list[tuple[Key, float]] = [(_by_pattern(pattern), _BEATEN)] if pattern else [(_by_name, _BEATEN)]
+    rules: list[tuple[Key, float]] = [(_by_pattern(pattern), _BEATEN)] if pattern else _name_rules(prepared, domains)
     if not pattern and {name.lower() for name in domains} == {"t1", "t2"}:
         rules.append((_by_number, 1.0))  # a guess: pairs of neighbouring slices would reach three quarters
     doubted = 0
@@ -104,14 +105,36 @@ def find(prepared: Prepared, domains: tuple[str, ...], pattern: str | None = Non
     return np.empty((0, 2), np.int64)
 
 
+def _name_rules(prepared: Prepared, domains: tuple[str, ...]) -> list[tuple[Key, float]]:
+    """Return the rules of the names, the one first that pairs more images.
+
+    Where folders name the domains, a word of the file's name may look like one: cmp_b0001 is not of the domain B.
+    """
+    rules = sorted((_by_name, _by_folder), key=lambda key: -len(_matched(prepared, domains, key, strict=False)))
+    return [(key, _BEATEN) for key in rules]
+
+
 def _matched(prepared: Prepared, domains: tuple[str, ...], key: Key, strict: bool) -> np.ndarray:
-    """Return the pairs (n, 2) with equal keys; a key that a domain has twice is an error if `strict`, else ignored."""
+    """Return the pairs (n, 2) with equal keys; a key that a domain has twice is an error if `strict`.
+
+    Else it counts within each split, as many data sets number their files from one in every folder; a key that a domain
+    has twice in one split is ignored.
+    """
+    keys: dict[int, str] = {}
+    for domain in domains:
+        for place in np.flatnonzero(prepared.labels == prepared.classes.index(domain)).tolist():
+            if (shared := key(prepared.names[place], domain)) is not None:
+                keys[place] = shared
+    if not strict:
+        counts = Counter((shared, int(prepared.labels[place])) for place, shared in keys.items())
+        again = {shared for (shared, _), count in counts.items() if count > 1}
+        keys |= {place: f"{shared} {prepared.splits[place]}" for place, shared in keys.items() if shared in again}
     sides: list[dict[str, int]] = []
     for domain in domains:
         side: dict[str, int] = {}
         twice: set[str] = set()
         for place in np.flatnonzero(prepared.labels == prepared.classes.index(domain)).tolist():
-            if (shared := key(prepared.names[place], domain)) is None:
+            if (shared := keys.get(place)) is None:
                 continue
             if shared in side:
                 if strict:
@@ -145,12 +168,35 @@ def _by_pattern(pattern: str) -> Key:
 def _by_name(name: str, domain: str) -> str | None:
     """Return the path without the domain, the split and the suffix, in lower case; None where nothing is left."""
     path, label = PurePosixPath(name.lower()), domain.lower()
-    folders = [part for part in path.parts[:-1] if part != label and part not in SPLIT_NAMES]
+    folders = _other_folders(name, label)
     # Whole words and numbers only: `scan` does not name the domain `a`, and `T10` does not name `T1`.
     before = "(?<![a-z])" if label[:1].isalpha() else r"(?<!\d)"
     behind = "(?![a-z])" if label[-1:].isalpha() else r"(?!\d)"
     stem = re.sub(f"{before}{re.escape(label)}{behind}", "", path.stem).strip("_-. ")
     return "/".join([*folders, stem]) if stem else None
+
+
+def _by_folder(name: str, domain: str) -> str | None:
+    """Return the path without the folders of the domain and the split, and without the suffix, in lower case.
+
+    None where no folder is the domain's.
+    """
+    folders = _other_folders(name, domain.lower())
+    named = PurePosixPath(name).parts[:-1]
+    is_named = any(part.lower() == domain.lower() or _has_class(part, domain.lower()) for part in named)
+    return "/".join([*folders, PurePosixPath(name.lower()).stem]) if is_named else None
+
+
+def _other_folders(name: str, label: str) -> list[str]:
+    """Return the folders of a path that name neither the domain, in lower case, nor a split, in lower case."""
+    lower = ((part, part.lower()) for part in PurePosixPath(name).parts[:-1])
+    return [low for part, low in lower if low != label and low not in SPLIT_NAMES and not _has_class(part, label)]
+
+
+def _has_class(folder: str, label: str) -> bool:
+    """Return whether a folder names a split and this class, as trainA does."""
+    both = split_and_class(folder)
+    return both is not None and both[1].lower() == label
 
 
 def _by_number(name: str, domain: str) -> str | None:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from gan_core.data.layout import SPLIT_NAMES
+from gan_core.data.layout import SPLIT_NAMES, split_and_class
 from gan_core.data.source import Entry
 from gan_core.data.splits import one_group
 from gan_core.errors import UserError
@@ -306,7 +306,8 @@ def _form(name: str) -> str:
 def _below_classes(entries: list[Entry]) -> list[tuple[str, ...]]:
     """Return the folders of each image below its class folder, without those of the splits."""
     folders = [
-        tuple(part for part in entry.name.split("/")[:-1] if part.lower() not in SPLIT_NAMES) for entry in entries
+        tuple(_class_in(part, entry) for part in entry.name.split("/")[:-1] if part.lower() not in SPLIT_NAMES)
+        for entry in entries
     ]
     by_class: dict[str, list[tuple[str, ...]]] = defaultdict(list)
     for entry, parts in zip(entries, folders, strict=True):
@@ -317,6 +318,12 @@ def _below_classes(entries: list[Entry]) -> list[tuple[str, ...]]:
         parts[parts.index(entry.label) + 1 :] if entry.label in parts else parts[shared[entry.label] :]
         for entry, parts in zip(entries, folders, strict=True)
     ]
+
+
+def _class_in(folder: str, entry: Entry) -> str:
+    """Return the class of an image in place of a folder that names its split and class, as trainA does."""
+    both = split_and_class(folder)
+    return entry.label if both and both[1] == entry.label else folder
 
 
 def _shared(folders: list[tuple[str, ...]]) -> int:

@@ -21,7 +21,7 @@ from tqdm import tqdm
 from gan_core import files
 from gan_core.config import SCALE_RULE
 from gan_core.data import cache as caching
-from gan_core.data import doubts, patients
+from gan_core.data import doubts, patients, seams
 from gan_core.data.decode_pool import Picture, decode_all
 from gan_core.data.duplicates import NearPairs, near_in_other_splits, same_elsewhere
 from gan_core.data.greys import Greys, measure
@@ -72,7 +72,7 @@ def prepare(
 
     Raises:
         UserError: the source or a setting is wrong, its classes are patients, fewer than two images can be read, equal
-            images lie in two of the source's own splits, or the disk is full.
+            images lie in two of the source's own splits, images show two pictures each, or the disk is full.
     """
     check_settings(size, channels, fit)
     patients.compile_pattern(patient_pattern)
@@ -176,6 +176,7 @@ def _index(
         *_same_warning(names, same_elsewhere(digests, [entry.origin for entry in entries]), "data set"),
         *_near_warning(names, near_in_other_splits(hashes, digests, splits)),
         *doubts.mixed_sizes(np.array([picture.shape for _, picture in kept]), settings.size, settings.fit),
+        *seams.doubts(text, labels, [picture.halves for _, picture in kept], settings.fit),
     ]
     classes, table = sorted(set(labels)), _table(settings, greys.scale)
     contents = sorted((entry.name, entry.label, entry.split, picture.content) for entry, picture in kept)

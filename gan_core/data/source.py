@@ -9,22 +9,25 @@ from gan_core.decode.volume_names import PREFIX
 
 COMBINED = "classes:"  # prefix of a source that combines several folders
 TABLE = "table:"  # prefix of a source whose labels stand in a table
+SIDE_BY_SIDE = "sidebyside:"  # prefix of a source whose images show two pictures side by side
 VOLUMES = PREFIX  # of a source that is a folder of volumes, with options
+_WITH_OPTIONS = (TABLE, SIDE_BY_SIDE, VOLUMES)
 
 
 def location(source: str) -> str:
-    """Return the path in a source: of `table:PATH?OPTIONS` and `volumes:PATH?OPTIONS` the path, else the source."""
-    for prefix in (TABLE, VOLUMES):
-        if source.startswith(prefix):
-            return source.removeprefix(prefix).partition("?")[0]
-    return source
+    """Return the path in a source: of `table:PATH?OPTIONS`, `sidebyside:` and `volumes:` the path, else the source."""
+    prefix = _prefix(source)
+    return source.removeprefix(prefix).partition("?")[0] if prefix else source
 
 
 def moved(source: str, path: str) -> str:
     """Return the source with another path in place of its `location`; prefix and options stay."""
-    place = location(source)
-    prefix = next((one for one in (TABLE, VOLUMES) if source.startswith(one)), "")
+    place, prefix = location(source), _prefix(source)
     return f"{prefix}{path}{source[len(prefix) + len(place) :]}"
+
+
+def _prefix(source: str) -> str:
+    return next((prefix for prefix in _WITH_OPTIONS if source.startswith(prefix)), "")
 
 
 @dataclass(frozen=True)
@@ -40,10 +43,27 @@ class Entry:
     volume: str | None = None  # the file that holds this image and others; they are loaded one after the other
 
 
+class Files(Protocol):
+    """The files of a source, for readers that have to look into a few of them to know its layout."""
+
+    def size(self, path: str) -> int:
+        """Return the number of bytes of a file; 0 if it cannot be read."""
+        ...
+
+    def read(self, path: str) -> bytes:
+        """Return the bytes of a file.
+
+        Raises:
+            OSError, UserError: the file cannot be read.
+        """
+        ...
+
+
 class Source(Protocol):
     """A list of images that any process can load; parts of it are pickled and sent to the workers.
 
-    A source whose entries state patients may say how it knows them, for people, in an attribute `patients_from`.
+    A source whose entries state patients may say how it knows them, for people, in an attribute `patients_from`. One
+    whose entries are parts of images has a method `crop(index, picture)`, which returns the part of the decoded image.
     """
 
     @property

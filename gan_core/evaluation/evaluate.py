@@ -15,7 +15,7 @@ import torch
 
 from gan_core import data, inference
 from gan_core.config import RunConfig
-from gan_core.data import Prepared, patients
+from gan_core.data import Prepared, patients, relocated
 from gan_core.data.source import COMBINED, location, moved
 from gan_core.errors import UserError
 from gan_core.evaluation import parts, results, time_to_quality
@@ -49,7 +49,7 @@ def evaluate(run: Run, source: str | None, request: EvaluationRequest) -> Evalua
 
 def _evaluate(run: Run, source: str | None, request: EvaluationRequest) -> Evaluation:
     model = inference.load(run)
-    prepared = prepare(model.config, source)
+    prepared = prepare(model.config, relocated.place(model.config, run.name, source))
     for line in prepared.doubts:
         request.progress(f"warning: {line}")
     found = Evaluation(
@@ -65,7 +65,8 @@ def _evaluate(run: Run, source: str | None, request: EvaluationRequest) -> Evalu
         versions={"ganray": __version__, "torch": str(torch.__version__)},
     )
     found = _with_earlier_results(run, found, request)
-    if model.config.fingerprint != prepared.fingerprint:
+    if difference := relocated.difference(prepared, model.config):
+        request.progress(f"warning: {prepared.source} is not what run '{run.name}' was trained on: {difference}")
         found = parts.noted(found, "The run was trained on other images than those of this evaluation")
     elif not model.config.domains and tuple(found.counts["train"].values()) != model.config.class_counts:
         found = parts.noted(found, "These images are now split in another way: the run may have seen held-out ones")

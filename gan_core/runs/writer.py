@@ -103,6 +103,13 @@ class RunWriter:
         with files.readable_os_errors(path):
             path.unlink(missing_ok=True)
 
+    def record_source(self, source: str) -> None:
+        """Name another place of the run's data in config.json, which stays as it is otherwise."""
+        path = self.run.folder / CONFIG
+        with files.readable_os_errors(path):
+            values = config.read_json(path) | {"source": source}
+            files.write_text(path, json.dumps(values, indent=2) + "\n")
+
     def log(self, rows: Sequence[Mapping[str, Any]], table: str = METRICS) -> None:
         """Append rows with the same columns as whole lines, in one write."""
         if not rows:

@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from gan_core import data, images, tensor_files
 from gan_core.config import RunConfig
+from gan_core.data import relocated
 from gan_core.errors import UserError
 from gan_core.families import loading
 from gan_core.runs import EPOCHS, METRICS, Run, RunWriter
@@ -60,12 +61,14 @@ def train(run_config: RunConfig, prepared: data.Prepared, name: str, root: Path,
     return Run(root / name, root)
 
 
-def resume(run: Run, device: str = "auto") -> Run:
+def resume(run: Run, device: str = "auto", source: str | None = None) -> Run:
     """Resume a run from its newest undamaged checkpoint; a run without any checkpoint yet starts again.
 
+    source: where the run's data is now, if it has moved; the run's config then names this place.
+
     Raises:
-        UserError: the checkpoints are missing or damaged, the data has changed, the run is finished, or another process
-            trains it.
+        UserError: the checkpoints are missing or damaged, the data has changed or moved, the run is finished, or
+            another process trains it.
         Diverged: a loss, a gradient or a weight is not finite.
     """
     run_config = run.config()
@@ -74,8 +77,9 @@ def resume(run: Run, device: str = "auto") -> Run:
     try:
         if run.status().state == "finished":
             raise UserError(f"run '{run.name}' is finished: there is nothing to resume")
+        place = relocated.place(run_config, run.name, source)
         prepared = data.prepare(
-            run_config.source,
+            place,
             size=run_config.image_size,
             channels=run_config.channels,
             fit=run_config.fit,
@@ -83,14 +87,17 @@ def resume(run: Run, device: str = "auto") -> Run:
             split_seed=run_config.split_seed,
             scale=run_config.scale,
         )
-        if prepared.fingerprint != run_config.fingerprint:
-            raise UserError(f"run '{run.name}': {run_config.source} has changed since it began; train a new run")
+        if difference := relocated.difference(prepared, run_config):
+            reason = "has changed since it began" if source is None else "is not the data of this run"
+            raise UserError(f"run '{run.name}': {place} {reason}: {difference}; train a new run")
         if run_config.domains:
             paired = loading.load_family(run_config.family).family.paired
             prepared = data.of_run(prepared, run_config, paired)
         if tuple(prepared.counts()["train"].values()) != run_config.class_counts:
             # Another version may find the patients by other rules; images that were held out must not be trained on.
-            raise UserError(f"run '{run.name}': {run_config.source} is now split in another way; train a new run")
+            raise UserError(f"run '{run.name}': {place} is now split in another way; train a new run")
+        if writer and place != run_config.source:
+            writer.record_source(place)
         trainer = Trainer(run_config, prepared, fabric, writer, run.root)
         trainer.restore(run)
         trainer.run()

@@ -7,16 +7,17 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from gan_core.data.source import COMBINED, TABLE, VOLUMES, Source
+from gan_core.data.source import COMBINED, SIDE_BY_SIDE, TABLE, VOLUMES, Source
 from gan_core.decode.nifti import is_volume_name
 from gan_core.errors import UserError, nearest
 
 KINDS = (
-    "a folder with one sub-folder per class, a flat folder of images, a zip of either, "
+    "a folder with one sub-folder per class, a flat folder of images, a zip of either, a folder of such zips, "
     "a folder of NIfTI volumes or volumes:FOLDER?plane=axial&every=2&middle=0.6, "
     "hf:owner/name[:config] for a Hugging Face data set, phantom:cxr[?images=1000&seed=0], phantom:mri or "
-    "phantom:colour for drawn images, classes:NAME=FOLDER;NAME=FOLDER for classes from several folders, or "
-    "table:FILE?file=COLUMN&label=COLUMN for labels in a table"
+    "phantom:colour for drawn images, classes:NAME=FOLDER;NAME=FOLDER for classes from several folders, "
+    "table:FILE?file=COLUMN&label=COLUMN for labels in a table, "
+    "or sidebyside:FOLDER?left=A&right=B for pictures that show two side by side"
 )
 
 
@@ -48,6 +49,10 @@ def open_source(text: str) -> Source:
         from gan_core.data.readers.combined import open_combined
 
         return open_combined(rest)
+    if text.startswith(SIDE_BY_SIDE):
+        from gan_core.data.readers.side_by_side import open_side_by_side
+
+        return open_side_by_side(text.removeprefix(SIDE_BY_SIDE), open_source)
     if text.startswith(TABLE):
         from gan_core.data.readers.table import open_table
 
@@ -57,8 +62,9 @@ def open_source(text: str) -> Source:
     path = Path(text).expanduser()
     if text and path.is_dir():
         from gan_core.data.readers.table import open_known
+        from gan_core.data.readers.zip_folder import open_zips
 
-        return open_known(path) or _open_folder(path)
+        return open_zips(path) or open_known(path) or _open_folder(path)
     if path.is_file():
         if is_volume_name(path.name):
             from gan_core.data.readers.volumes import open_volumes
@@ -92,9 +98,11 @@ def _open_folder(path: Path) -> Source:
     """Return a folder of pictures, or of volumes where it holds more of them."""
     from gan_core.data.readers.folder import list_pictures, open_folder
     from gan_core.data.readers.table import with_unused_tables
+    from gan_core.data.readers.zip_folder import unread_zips
 
     if not any(is_volume_name(name) for _, _, names in os.walk(path, followlinks=False) for name in names):
-        return with_unused_tables(open_folder(path), path)
+        found = open_folder(path)
+        return with_unused_tables(replace(found, warnings=(*found.warnings, *unread_zips(path))), path)
     from gan_core.data.readers.volumes import list_volumes, open_volumes
 
     volumes, pictures = len(list_volumes(path)), len(list_pictures(path))

@@ -8,11 +8,13 @@ import re
 import stat
 import zipfile
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
 from gan_core.data.layout import Arrange, arrange, check_class_names, is_picture_name, is_unclear_name
+from gan_core.data.readers.zip_names import member_names
 from gan_core.data.source import Entry
 from gan_core.decode.image_files import HEAD, MAX_BYTES, is_dicom_head
 from gan_core.decode.nifti import is_volume_name
@@ -42,16 +44,42 @@ class ZipSource:
         return str(self.path)
 
     def load(self, index: int, size: int) -> bytes:
-        opened = _opened(self.path, self.path.stat().st_mtime_ns)
-        info = opened.getinfo(self.members[index])
-        with opened.open(info) as member:
-            data = member.read(info.file_size + 1)
-        if len(data) != info.file_size:
-            raise UserError("the member's length differs from the zip's directory")
-        return data
+        return read_member(self.path, self.members[index])
 
     def part(self, start: int, stop: int) -> "ZipSource":
         return replace(self, entries=self.entries[start:stop], members=self.members[start:stop], warnings=())
+
+
+@dataclass(frozen=True)
+class ZipFiles:
+    """The members of a zip, by their names as paths."""
+
+    path: Path
+    infos: Mapping[str, zipfile.ZipInfo]
+
+    def size(self, path: str) -> int:
+        return self.infos[path].file_size
+
+    def read(self, path: str) -> bytes:
+        try:
+            return read_member(self.path, self.infos[path].filename)
+        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+            raise UserError(f"{path}: cannot be read ({error})") from error
+
+
+def read_member(path: Path, name: str) -> bytes:
+    """Return the bytes of a member of a zip, by its name in the zip's directory as Python reads it.
+
+    Raises:
+        OSError, UserError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError: it cannot be read.
+    """
+    opened = _opened(path, path.stat().st_mtime_ns)
+    info = opened.getinfo(name)
+    with opened.open(info) as member:
+        data = member.read(info.file_size + 1)
+    if len(data) != info.file_size:
+        raise UserError("the member's length differs from the zip's directory")
+    return data
 
 
 @lru_cache(maxsize=1)
@@ -72,11 +100,33 @@ def open_archive(path: Path, arranged: Arrange = arrange) -> ZipSource:
         UserError: the zip is damaged, encrypted or dangerous, or holds no image.
     """
     path = path.resolve()
+    members = list_members(path)
+    if not members:
+        raise UserError(f"there are no images in the zip '{path.name}' (PNG, JPEG, BMP, TIFF, WebP and DICOM)")
+    places, warnings = arranged(list(members), path.stem, ZipFiles(path, members))
+    check_class_names(places)
+    entries = tuple(Entry(place.path, place.label, place.split, stamp(members[place.path])) for place in places)
+    names = tuple(members[place.path].filename for place in places)
+    return ZipSource(path, entries, names, tuple(warnings))
+
+
+def stamp(info: zipfile.ZipInfo) -> str:
+    """Return the checksum and size of a member as text, which changes when its content changes."""
+    return f"{info.CRC} {info.file_size}"
+
+
+def list_members(path: Path) -> dict[str, zipfile.ZipInfo]:
+    """Return path -> member of all images in a zip.
+
+    Raises:
+        UserError: the zip is damaged, encrypted or dangerous, or has two members of one name.
+    """
     try:
         with zipfile.ZipFile(path) as opened:
             infos = opened.infolist()
             _check(path, infos)
-            pictures = [info for info in infos if _is_picture(opened, info)]
+            written = member_names(infos)
+            pictures = [info for info in infos if _is_picture(opened, info, _plain(written[info.filename]))]
     except UserError:
         raise
     # A damaged directory may raise any of these.
@@ -85,27 +135,19 @@ def open_archive(path: Path, arranged: Arrange = arrange) -> ZipSource:
     members: dict[str, zipfile.ZipInfo] = {}
     for info in pictures:
         _check_picture(f"the zip '{path.name}'", info)
-        name = _plain(info.filename)
+        name = _plain(written[info.filename])
         if name in members:
             raise UserError(f"the zip '{path.name}' has two members named '{name}': pack it again")
+        if leads_out(name):
+            raise UserError(f"the zip '{path.name}' is refused: the name of its member {name!r} leads out of it")
         members[name] = info
     if not members and any(is_volume_name(info.filename) for info in infos):
         raise UserError(f"the zip '{path.name}' holds NIfTI volumes: unpack it and give the folder")
-    if not members:
-        raise UserError(f"there are no images in the zip '{path.name}' (PNG, JPEG, BMP, TIFF, WebP and DICOM)")
-    places, warnings = arranged(list(members), path.stem)
-    check_class_names(places)
-    entries = tuple(
-        Entry(place.path, place.label, place.split, f"{members[place.path].CRC} {members[place.path].file_size}")
-        for place in places
-    )
-    names = tuple(members[place.path].filename for place in places)
-    return ZipSource(path, entries, names, tuple(warnings))
+    return members
 
 
-def _is_picture(opened: zipfile.ZipFile, info: zipfile.ZipInfo) -> bool:
+def _is_picture(opened: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> bool:
     """Return whether a member is an image, by its name or, where that says nothing, as DICOM by its first bytes."""
-    name = _plain(info.filename)
     if info.is_dir():
         return False
     if is_picture_name(name):
@@ -124,6 +166,11 @@ def _plain(name: str) -> str:
     return name.replace("\\", "/").removeprefix("./")
 
 
+def leads_out(name: str) -> bool:
+    """Return whether a member's name, with forward slashes, is no path inside the zip."""
+    return name.startswith("/") or bool(re.match(r"[A-Za-z]:", name)) or "\0" in name or ".." in name.split("/")
+
+
 def _check(path: Path, infos: list[zipfile.ZipInfo]) -> None:
     title = f"the zip '{path.name}'"
     if len(infos) > MAX_MEMBERS:
@@ -140,7 +187,7 @@ def _check(path: Path, infos: list[zipfile.ZipInfo]) -> None:
 def _check_member(title: str, info: zipfile.ZipInfo) -> None:
     # orig_filename is the name before Python cuts it at a null byte.
     for name in (info.orig_filename.replace("\\", "/"), _plain(info.filename)):
-        if name.startswith("/") or re.match(r"[A-Za-z]:", name) or "\0" in name or ".." in name.split("/"):
+        if leads_out(name):
             raise UserError(f"{title} is refused: the name of its member {info.orig_filename!r} leads out of it")
     if stat.S_ISLNK(info.external_attr >> 16):
         raise UserError(f"{title} is refused: its member '{info.filename}' is a link")

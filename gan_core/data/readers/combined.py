@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path, PurePath
 
 from gan_core.data.layout import SPLIT_NAMES, LabelledPath, check_class_names, is_picture_name, is_unclear_name
-from gan_core.data.readers.folder import FolderSource, list_pictures, stamp
+from gan_core.data.masks import without_masks_below
+from gan_core.data.readers.folder import FolderFiles, FolderSource, list_pictures, stamp
 from gan_core.data.source import COMBINED, Entry
 from gan_core.decode.image_files import is_dicom_file
 from gan_core.errors import UserError, nearest
@@ -33,8 +34,9 @@ def open_combined(rest: str) -> FolderSource:
     """
     labels: dict[Path, str] = {}
     found: dict[Path, tuple[Path, str | None, str]] = {}  # picture -> its data set, its split, its stamp
+    masks: list[str] = []
     for name, pattern in parse(rest):
-        for path, folder, when in _pictures(name, pattern):
+        for path, folder, when in _pictures(name, pattern, masks):
             if labels.setdefault(path, name) != name:
                 raise UserError(f"'{path}' belongs to two classes, '{labels[path]}' and '{name}': give it one")
             found[path] = (*_data_set(path, folder), when)
@@ -47,7 +49,7 @@ def open_combined(rest: str) -> FolderSource:
     check_class_names([place for place, _ in places])
     entries = tuple(entry for _, entry in sorted(places, key=lambda pair: pair[0].path))
     warning = caution(f"{COMBINED}{rest}")
-    return FolderSource(base, entries, (warning,) if warning else ())
+    return FolderSource(base, entries, (*masks, *([warning] if warning else [])))
 
 
 def parse(rest: str) -> list[tuple[str, str]]:
@@ -119,8 +121,11 @@ def caution(source: str, classes: tuple[str, ...] = ()) -> str:
     return f"{APART} ({named}): age, hospital or scanner may tell them apart as well as the disease does"
 
 
-def _pictures(name: str, pattern: str) -> Iterator[tuple[Path, Path, str]]:
-    """Yield (image, folder of its class, stamp) of all images that a pattern matches."""
+def _pictures(name: str, pattern: str, masks: list[str]) -> Iterator[tuple[Path, Path, str]]:
+    """Yield (image, folder of its class, stamp) of all images that a pattern matches, but for masks among them.
+
+    masks: gets the warnings about those. A folder of masks that a class names itself is not looked through.
+    """
     matches = sorted(_matches(pattern))
     if not matches:
         before = Path(pattern).expanduser()
@@ -129,7 +134,10 @@ def _pictures(name: str, pattern: str) -> Iterator[tuple[Path, Path, str]]:
     count = 0
     for match in matches:
         if match.is_dir():
-            inside = [(match / inner, match, when) for inner, when in list_pictures(match).items()]
+            stamps = list_pictures(match)
+            kept, lines = without_masks_below(sorted(stamps), FolderFiles(match))
+            masks += lines
+            inside = [(match / inner, match, stamps[inner]) for inner in kept]
         else:
             is_picture = is_picture_name(match.name) or (is_unclear_name(match.name) and is_dicom_file(match))
             inside = [(match, match.parent, stamp(match))] if is_picture else []

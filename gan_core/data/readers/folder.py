@@ -11,6 +11,27 @@ from gan_core.errors import UserError
 
 
 @dataclass(frozen=True)
+class FolderFiles:
+    """The files below a folder."""
+
+    root: Path
+
+    def size(self, path: str) -> int:
+        try:
+            return (self.root / path).stat().st_size
+        except OSError:
+            return 0
+
+    def read(self, path: str) -> bytes:
+        file = self.root / path
+        if file.exists() and not file.is_file():
+            raise UserError("it is a pipe or a device, not a file")  # reading it may never end
+        if file.stat().st_size > MAX_BYTES:
+            raise UserError(f"the file is larger than the limit of {MAX_BYTES // 1024**2} MB")
+        return file.read_bytes()
+
+
+@dataclass(frozen=True)
 class FolderSource:
     """Images in class folders, in split folders with class folders, or all in one folder."""
 
@@ -24,12 +45,7 @@ class FolderSource:
         return str(self.root)
 
     def load(self, index: int, size: int) -> bytes:
-        path = self.root / self.entries[index].name
-        if path.exists() and not path.is_file():
-            raise UserError("it is a pipe or a device, not a file")  # reading it may never end
-        if path.stat().st_size > MAX_BYTES:
-            raise UserError(f"the file is larger than the limit of {MAX_BYTES // 1024**2} MB")
-        return path.read_bytes()
+        return FolderFiles(self.root).read(self.entries[index].name)
 
     def part(self, start: int, stop: int) -> "FolderSource":
         return replace(self, entries=self.entries[start:stop], warnings=())
@@ -45,7 +61,7 @@ def open_folder(root: Path, arranged: Arrange = arrange) -> FolderSource:
     stamps = list_pictures(root)
     if not stamps:
         raise UserError(f"there are no images in '{root}' (PNG, JPEG, BMP, TIFF, WebP or DICOM files)")
-    places, warnings = arranged(list(stamps), root.name or "images")
+    places, warnings = arranged(list(stamps), root.name or "images", FolderFiles(root))
     check_class_names(places)
     entries = tuple(Entry(place.path, place.label, place.split, stamps[place.path]) for place in places)
     return FolderSource(root, entries, tuple(warnings))

@@ -11,6 +11,7 @@ from gan_core.data.layout import LabelledPath
 from gan_core.data.readers.archive import PACKINGS, ZipSource, is_archive, open_archive
 from gan_core.data.readers.folder import FolderSource, open_folder
 from gan_core.data.readers.table_text import HEAD, MAX_BYTES, SPREADSHEETS, SUFFIXES, TextTable, read_head, read_table
+from gan_core.data.source import Files
 from gan_core.errors import UserError
 
 MAX_BESIDE = 50  # tables beside each other that are looked at
@@ -188,6 +189,6 @@ def _may_be_table(path: str) -> bool:
     return not hidden and (is_table_name(name) or name.lower().endswith(SPREADSHEETS))
 
 
-def _without_labels(paths: list[str], title: str) -> tuple[list[LabelledPath], list[str]]:
+def _without_labels(paths: list[str], title: str, files: Files | None) -> tuple[list[LabelledPath], list[str]]:
     """List pictures like `layout.arrange`, and read nothing from their folders."""
     return [LabelledPath(path, "", None) for path in sorted(paths)], []

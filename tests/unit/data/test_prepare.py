@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -356,3 +357,33 @@ def test_warnings_name_the_classes_that_are_used(tmp_path: Path) -> None:
     assert len(folders) == 1 and "c from two/c" in folders[0]
     some = prepared.only(("a", "b")).warnings
     assert "c from two/c" not in " ".join(some) and len(some) in (len(prepared.warnings), len(prepared.warnings) - 1)
+
+
+def bmp(seed: int) -> bytes:
+    """A grey 8 x 8 BMP, whose bytes depend on no library."""
+    palette = b"".join(bytes((value, value, value, 0)) for value in range(256))
+    pixels = bytes((37 * seed + 11 * place + place * place * seed) % 256 for place in range(64))
+    size = 14 + 40 + len(palette) + len(pixels)
+    head = b"BM" + struct.pack("<IHHI", size, 0, 0, 14 + 40 + len(palette))
+    return head + struct.pack("<IiiHHIIiiII", 40, 8, 8, 1, 8, 0, len(pixels), 0, 0, 256, 0) + palette + pixels
+
+
+@pytest.mark.parametrize(
+    ("names", "fingerprint", "classes"),
+    [
+        ([f"{part}/{label}/{{}}.bmp" for part in ("train", "val") for label in "ab"], "bef417400d09cf68", ("a", "b")),
+        ([f"{label}/deep/{{}}.bmp" for label in ("IN", "OUT")], "b35b0e8945af7575", ("IN", "OUT")),
+        (["{}.bmp", "1{}.bmp"], "08935f3ad750a21d", ("set",)),
+        ([f"chest_xray/x/{part}/{{}}.bmp" for part in ("test", "train")], "96805698e92f1a61", ("x",)),
+    ],
+)
+def test_fingerprints_of_plain_folders_stay(
+    tmp_path: Path, names: list[str], fingerprint: str, classes: tuple[str, ...]
+) -> None:
+    """Runs are resumed by them: these were made before masks, copies and joined names were known."""
+    for number, name in enumerate(name.format(n) for name in names for n in range(3)):
+        path = tmp_path / "set" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(bmp(number))
+    prepared = ready(tmp_path / "set", tmp_path / "cache")
+    assert (prepared.fingerprint, prepared.classes) == (fingerprint, classes)

@@ -15,6 +15,7 @@ from tests.helpers.pictures import fill, kermany, png, ready
 
 
 def zipped(path: Path, members: dict[str, bytes]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as opened:
         for name, content in members.items():
             opened.writestr(name, content)
@@ -52,6 +53,122 @@ def test_a_zip_without_images_and_a_broken_one_are_refused(tmp_path: Path) -> No
     path.write_bytes(path.read_bytes()[:-10])
     with pytest.raises(UserError, match=r"broken\.zip"):
         open_source(str(path))
+
+
+def test_a_copy_of_the_folders_is_known_by_its_bytes(tmp_path: Path) -> None:
+    names = [f"{label}/{n}.png" for label in ("yes", "no") for n in range(4)]
+    fill(tmp_path, names)
+    for name in names:
+        copy = tmp_path / "brain_tumor_dataset" / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes((tmp_path / name).read_bytes())
+    fill(tmp_path / "brain_tumor_dataset", ["yes/0.png", "no/new.png"], first=100)
+    source = open_source(str(tmp_path))
+    found = {entry.name: entry.label for entry in source.entries}
+    # The one that has another content under the same name, and the one that is new, join the classes.
+    more = {"brain_tumor_dataset/yes/0.png": "yes", "brain_tumor_dataset/no/new.png": "no"}
+    assert found == {name: name.split("/")[0] for name in names} | more
+    assert "7 copies are left out and 2 other images join the classes of its folders" in source.warnings[0]
+    packed = zipped(
+        tmp_path / "set.zip", {str(path.relative_to(tmp_path)): path.read_bytes() for path in tmp_path.rglob("*.png")}
+    )
+    assert {entry.name: entry.label for entry in open_source(str(packed)).entries} == found
+
+
+def test_a_zip_for_each_split(tmp_path: Path) -> None:
+    for part, first in (("train", 0), ("valid", 20), ("test", 40)):
+        members = {f"{part}/{label}/{n}.png": png(first + n + 10 * (label == "b")) for label in "ab" for n in range(3)}
+        zipped(tmp_path / f"{part}.zip", members)
+    source = open_source(str(tmp_path))
+    assert [(entry.name, entry.label, entry.split) for entry in source.entries] == [
+        (f"{part}/{label}/{n}.png", label, split)
+        for part, split in (("test", "test"), ("train", "train"), ("valid", "val"))
+        for label in "ab"
+        for n in range(3)
+    ]
+    assert source.load(0, 16) == png(40) and source.part(17, 18).load(0, 16) == png(32)
+    prepared = ready(tmp_path, tmp_path / "cache")
+    assert prepared.counts()["val"] == {"a": 3, "b": 3}
+
+
+def test_a_zip_for_each_class_and_numbered_parts(tmp_path: Path) -> None:
+    zipped(tmp_path / "classes/normal.zip", {f"normal/{n}.png": png(n) for n in range(2)})
+    zipped(tmp_path / "classes/covid.zip", {f"some/where/{n}.png": png(9 + n) for n in range(2)})
+    found = [(entry.name, entry.label) for entry in open_source(str(tmp_path / "classes")).entries]
+    assert found == [
+        ("covid/where/0.png", "covid"),
+        ("covid/where/1.png", "covid"),
+        ("normal/0.png", "normal"),
+        ("normal/1.png", "normal"),
+    ]
+    for part in (1, 2):
+        zipped(
+            tmp_path / f"parts/images_{part:03}.zip", {f"images/{part}{n}.png": png(10 * part + n) for n in range(2)}
+        )
+    (tmp_path / "parts/Data_Entry.csv").write_text("a,b\n1,2\n")
+    parts = open_source(str(tmp_path / "parts"))
+    assert {(entry.name, entry.label) for entry in parts.entries} == {
+        (f"images/{n}.png", "images") for n in ("10", "11", "20", "21")
+    }
+    assert "Data_Entry.csv may hold labels" in parts.warnings[-1] and "unpack the zips" in parts.warnings[-1]
+    alone = zipped(tmp_path / "alone/archive.zip", {f"{label}/1.png": png(ord(label)) for label in "ab"})
+    assert [entry.label for entry in open_source(str(alone.parent)).entries] == ["a", "b"]
+
+
+def test_zips_beside_pictures_are_named(tmp_path: Path) -> None:
+    fill(tmp_path, ["a/1.png", "b/1.png"])
+    zipped(tmp_path / "more.zip", {"a/2.png": png(1)})
+    source = open_source(str(tmp_path))
+    assert [entry.name for entry in source.entries] == ["a/1.png", "b/1.png"]
+    assert source.warnings == ("a folder of pictures is read without the zips in it: more.zip",)
+
+
+def test_a_folder_of_zips_with_a_dangerous_one_is_refused(tmp_path: Path) -> None:
+    zipped(tmp_path / "train.zip", {"a/1.png": png(1)})
+    zipped(tmp_path / "test.zip", {"../1.png": png(1)})
+    with pytest.raises(UserError, match=r"test\.zip' is refused: the name of its member '\.\./1\.png' leads out"):
+        open_source(str(tmp_path))
+    zipped(tmp_path / "empty/a.zip", {"a.txt": b"x"})
+    zipped(tmp_path / "empty/b.zip", {"b.txt": b"x"})
+    with pytest.raises(UserError, match=r"there are no images in the zips of .*a\.zip"):
+        open_source(str(tmp_path / "empty"))
+
+
+@pytest.mark.parametrize(
+    ("page", "classes"),
+    [
+        ("gbk", ("新冠肺炎", "正常")),
+        ("cp437", ("Lungenentzündung", "gesund")),
+        ("cp437", ("niño sano", "pneumonía")),
+        ("utf-8", ("新冠肺炎", "正常")),
+        ("cp1252", ("Lungenentzündung", "opacité")),
+        ("gbk", ("病毒性（轻）", "细菌性")),
+    ],
+)
+def test_the_names_of_zips_are_read_in_their_code_page(tmp_path: Path, page: str, classes: tuple[str, str]) -> None:
+    members = {f"{label}/{n}.png": png(10 * place + n) for place, label in enumerate(classes) for n in range(2)}
+    path = zipped_in(tmp_path / "set.zip", members, page)
+    source = open_source(str(path))
+    assert {entry.name: source.load(index, 16) for index, entry in enumerate(source.entries)} == members
+    assert ready(path, tmp_path / "cache").classes == tuple(sorted(classes))
+
+
+def test_a_name_that_leads_out_in_its_code_page_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="leads out"):
+        open_source(str(zipped_in(tmp_path / "set.zip", {"正常/../../1.png": png(1)}, "gbk")))
+
+
+def zipped_in(path: Path, members: dict[str, bytes], page: str) -> Path:
+    """Write a zip as Windows does: names in a code page, and not marked as UTF-8."""
+
+    class Info(zipfile.ZipInfo):
+        def _encodeFilenameFlags(self) -> tuple[bytes, int]:  # noqa: N802, the name that zipfile calls
+            return self.filename.encode(page), self.flag_bits
+
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as opened:
+        for name, content in members.items():
+            opened.writestr(Info(name), content)
+    return path
 
 
 def test_links_in_a_folder_are_followed_but_not_for_ever(tmp_path: Path) -> None:

@@ -1,0 +1,63 @@
+"""Data sets that have moved: is a run's data where the run says, and does another place hold the same images?"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from gan_core.config import RunConfig
+from gan_core.data.prepared import Prepared
+from gan_core.data.readers import combined
+from gan_core.data.source import COMBINED, location
+from gan_core.errors import UserError
+
+
+def is_here(source: str) -> bool:
+    """Return whether a source can be read without a network: folders, a zip, a table, or a phantom."""
+    if source.startswith("phantom:"):
+        return True
+    if source.startswith(COMBINED):
+        return combined.is_here(source)
+    try:
+        return bool(source) and not source.startswith("hf:") and Path(location(source)).expanduser().exists()
+    except (OSError, ValueError):
+        return False
+
+
+def place(run_config: RunConfig, name: str, given: str | None) -> str:
+    """Return the source to read a run's data from: the given one, or that of its config.
+
+    name: the run's, for errors.
+
+    Raises:
+        UserError: none is given, and the run's own is not on this machine.
+    """
+    if given is not None:
+        return given
+    if not run_config.source.startswith("hf:") and not is_here(run_config.source):
+        raise UserError(
+            f"run '{name}': its data '{run_config.source}' is not here: if it has moved, name its place with --data"
+        )
+    return run_config.source
+
+
+def difference(prepared: Prepared, run_config: RunConfig) -> str:
+    """Return how images differ from those that a run was trained on, without a full stop; "" if they are the same.
+
+    prepared: with the settings of the run, and all of its classes.
+    """
+    if prepared.fingerprint == run_config.fingerprint:
+        return ""
+    fingerprints = f"fingerprint {prepared.fingerprint}, the run's is {run_config.fingerprint}"
+    known = run_config.domains or run_config.classes
+    if not set(known) <= set(prepared.classes):
+        return f"it has the classes {', '.join(prepared.classes)}, the run has {', '.join(known)} ({fingerprints})"
+    counts = prepared.counts()["train"]
+    now = [counts[name] for name in known]
+    # Of a translator, only images with a partner may have been counted.
+    if not run_config.domains and now != list(run_config.class_counts):
+        before = _counted(known, run_config.class_counts)
+        return f"it has {_counted(known, now)} to train on, the run has {before} ({fingerprints})"
+    return f"some images, their names or their folders differ ({fingerprints})"
+
+
+def _counted(names: Sequence[str], counts: Sequence[int]) -> str:
+    return ", ".join(f"{count} of {name}" for name, count in zip(names, counts, strict=True))
