@@ -36,18 +36,20 @@ from gan_core.data.seams import Halves, look
 from gan_core.data.source import Entry, Source
 from gan_core.decode.image_files import (
     MIN_SIDE,
+    NO_HEADER,
     SCALED,
+    Header,
     Sample,
     Scale,
     decode,
-    is_dicom,
+    header,
     may_be_unscaled,
+    may_say_more,
     quantise,
     resize,
     sample,
     to_channels,
 )
-from gan_core.decode.image_files import patient as patient_in
 from gan_core.decode.worker import MEMORY, TOO_MUCH, WHOLE, set_alarm, shared
 from gan_core.errors import UserError
 
@@ -67,7 +69,7 @@ _UNREADABLE = (UserError, OSError, zipfile.BadZipFile, zlib.error, EOFError, Not
 Read = Callable[
     [bytes, str, int, Scale | None], np.ndarray
 ]  # (file's bytes, name in errors, channels, scale) -> pixels: see `image_files.decode`
-Identify = Callable[[bytes, str], str]  # (file's bytes, name) -> PatientID: see `image_files.patient`
+ReadHeader = Callable[[bytes, str], Header]  # (file's bytes, name) -> see `image_files.header`
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +82,7 @@ class Picture:
     digest: str  # of the grey picture at its full size
     hash: np.ndarray | None  # uint64 (4,)
     shape: tuple[int, int] = (0, 0)  # height and width before preparation, pixels
-    patient: str = ""  # PatientID of a DICOM file
+    header: Header = NO_HEADER
     halves: Halves | None = None  # of a wide image
 
 
@@ -216,13 +218,13 @@ _launching = threading.Lock()
 
 def decode_one(source: Source, index: int, settings: Settings, scale: Scale | None = None) -> Picture:
     """Decode one entry in a separate process; an error becomes the image's reason."""
-    return _decoded(source, index, settings, scale, _in_separate_process, _identified_in_separate_process)
+    return _decoded(source, index, settings, scale, _in_separate_process, _header_in_separate_process)
 
 
 def _decoded(
-    source: Source, index: int, settings: Settings, scale: Scale | None, read: Read, identify: Identify
+    source: Source, index: int, settings: Settings, scale: Scale | None, read: Read, read_header: ReadHeader
 ) -> Picture:
-    content = patient = ""
+    content, found = "", NO_HEADER
     try:
         loaded = source.load(index, settings.size)
         content = blake2b(bytes(loaded), digest_size=16).hexdigest()
@@ -230,7 +232,7 @@ def _decoded(
             picture = to_channels(loaded if loaded.ndim == 3 else loaded[..., None], settings.channels)
         else:
             picture = read(loaded, source.entries[index].name, settings.channels, scale)
-            patient = identify(loaded, source.entries[index].name)
+            found = read_header(loaded, source.entries[index].name)
         if crop := getattr(source, "crop", None):
             picture = crop(index, picture)
         pixels = quantise(resize(picture, settings.size, settings.fit))
@@ -243,7 +245,7 @@ def _decoded(
         reason = (isinstance(error, OSError) and error.strerror) or str(error)
         return Picture(None, f"cannot be read ({reason})" if reason else "cannot be read", content, "", None)
     shape = (grey.shape[0], grey.shape[1])
-    return Picture(pixels, "", content, digest(grey), difference_hash(grey), shape, patient, look(grey))
+    return Picture(pixels, "", content, digest(grey), difference_hash(grey), shape, found, look(grey))
 
 
 def _in_separate_process(data: bytes, name: str, channels: int, scale: Scale | None) -> np.ndarray:
@@ -251,11 +253,11 @@ def _in_separate_process(data: bytes, name: str, channels: int, scale: Scale | N
         return worker.decode(data, name, WHOLE, channels, SECONDS, scale)
 
 
-def _identified_in_separate_process(data: bytes, name: str) -> str:
-    if not is_dicom(data, name):  # spares sending the file once more
-        return ""
+def _header_in_separate_process(data: bytes, name: str) -> Header:
+    if not may_say_more(data, name):  # spares sending the file once more
+        return NO_HEADER
     with shared() as worker:
-        return worker.patient(data, name, SECONDS)
+        return worker.header(data, name, SECONDS)
 
 
 def _with_time_limit(data: bytes, name: str, channels: int, scale: Scale | None) -> np.ndarray:
@@ -267,10 +269,10 @@ def _with_time_limit(data: bytes, name: str, channels: int, scale: Scale | None)
         set_alarm(0)
 
 
-def _identified_with_time_limit(data: bytes, name: str) -> str:
+def _header_with_time_limit(data: bytes, name: str) -> Header:
     set_alarm(math.ceil(SECONDS))
     try:
-        return patient_in(data, name)
+        return header(data, name)
     finally:
         set_alarm(0)
 
@@ -304,6 +306,6 @@ def _end_with_caller() -> None:
 
 def _decode_part(source: Source, settings: Settings, scale: Scale | None) -> list[Picture]:
     return [
-        _decoded(source, index, settings, scale, _with_time_limit, _identified_with_time_limit)
+        _decoded(source, index, settings, scale, _with_time_limit, _header_with_time_limit)
         for index in range(len(source.entries))
     ]

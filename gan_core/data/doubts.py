@@ -34,6 +34,17 @@ def one_patient_classes(labels: Sequence[str], patients: Sequence[str]) -> list[
     ]
 
 
+def further_frames(names: Sequence[str], frames: Sequence[int]) -> list[str]:
+    """Return a line about files of several frames or pages, of which only the first is used."""
+    several = [(name, count) for name, count in zip(names, frames, strict=True) if count > 1]
+    if not several:
+        return []
+    left = sum(count - 1 for _, count in several)
+    name, count = several[0]
+    files = "1 file holds" if len(several) == 1 else f"{len(several)} files hold"
+    return [f"{files} several frames; the first of each is used and {left} are left out: {name} ({count} frames)"]
+
+
 def mixed_sizes(shapes: np.ndarray, size: int, fit: str) -> list[str]:
     """Return lines about images that are enlarged, and about images of very different sizes.
 

@@ -166,7 +166,7 @@ def _index(
     entries = [entry for entry, _ in kept]
     digests = [picture.digest for _, picture in kept]
     names, labels = [entry.name for entry in entries], [entry.label for entry in entries]
-    allotted = allot(source, entries, settings, [picture.patient for _, picture in kept], digests)
+    allotted = allot(source, entries, settings, [picture.header.patient for _, picture in kept], digests)
     splits = allotted.splits
     hashes = np.array([picture.hash for _, picture in kept])
     warnings = [
@@ -175,6 +175,7 @@ def _index(
         *_same_warning(names, same_elsewhere(digests, labels), "class"),
         *_same_warning(names, same_elsewhere(digests, [entry.origin for entry in entries]), "data set"),
         *_near_warning(names, near_in_other_splits(hashes, digests, splits)),
+        *doubts.further_frames(names, [picture.header.frames for _, picture in kept]),
         *doubts.mixed_sizes(np.array([picture.shape for _, picture in kept]), settings.size, settings.fit),
         *seams.doubts(text, labels, [picture.halves for _, picture in kept], settings.fit),
     ]

@@ -67,21 +67,22 @@ def decode(data: bytes, name: str, only_unscaled: bool = False) -> np.ndarray | 
         raise UserError(f"{name}: damaged or unusual DICOM{in_words(error, _SENSELESS)}") from error
 
 
-def patient(data: bytes) -> str:
-    """Return PatientID from the header, one line of printable text; "" where it is missing or cannot be read."""
+def header(data: bytes) -> tuple[str, int]:
+    """Return PatientID, one line of printable text or "", and the number of frames; ("", 1) from a damaged header."""
     if DEFLATED in data:
-        return ""
+        return "", 1
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            header = pydicom.dcmread(io.BytesIO(data), True, stop_before_pixels=True, specific_tags=["PatientID"])
-            found = printable(" ".join(str(header.get("PatientID") or "").split()), _LONGEST_ID)
-            return found.encode("utf-8", "replace").decode()
+            tags = ["PatientID", "NumberOfFrames"]
+            found = pydicom.dcmread(io.BytesIO(data), True, stop_before_pixels=True, specific_tags=[*tags])
+            patient = printable(" ".join(str(found.get("PatientID") or "").split()), _LONGEST_ID)
+            return patient.encode("utf-8", "replace").decode(), max(1, int(found.get("NumberOfFrames") or 1))
     except MemoryError:
         raise
     # A damaged header can make the reader raise any error; the image may still be good.
     except Exception:
-        return ""
+        return "", 1
 
 
 def _check(dataset: pydicom.Dataset, name: str) -> None:

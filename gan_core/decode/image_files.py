@@ -62,6 +62,10 @@ class Sample(NamedTuple):
     values: np.ndarray  # float32 (n,); empty if the image says what is black and what is white
 
 
+MOST_FRAMES = 10_000  # counted in one file
+_SUBFILE_TYPE = 254  # TIFF tag NewSubfileType
+_COPY_OR_MASK = 0b101  # its bits for a reduced copy and for a transparency mask of another page
+
 SCALED = Sample("", np.empty(0, np.float32))
 
 
@@ -176,14 +180,48 @@ def is_dicom(data: bytes, name: str) -> bool:
     return is_dicom_head(data) or name.lower().endswith((".dcm", ".dicom"))
 
 
-def patient(data: bytes, name: str) -> str:
-    """Return PatientID of a DICOM file, one line of printable text; "" where there is none, and for other files."""
-    if not is_dicom(data, name):
-        return ""
-    # pydicom is slow to import, and most data sets do not need it.
-    from gan_core.decode import dicom
+class Header(NamedTuple):
+    """What the header of a file says beside its picture."""
 
-    return dicom.patient(data)
+    patient: str = ""  # PatientID of a DICOM file, one line of printable text; "" where there is none
+    frames: int = 1  # pictures in the file, of which `decode` takes the first
+
+
+NO_HEADER = Header()
+
+
+def may_say_more(data: bytes, name: str) -> bool:
+    """Return whether `header` may find something, by the first bytes of a file."""
+    return data[:2] in (b"II", b"MM") or data[8:12] == b"WEBP" or is_dicom(data, name)
+
+
+def header(data: bytes, name: str) -> Header:
+    """Return what the header of a file says; a damaged header says nothing, since the picture may still be good.
+
+    Pages of a TIFF that are smaller copies or masks of the first one (tag 254) are no further pictures.
+    """
+    if not may_say_more(data, name):
+        return NO_HEADER
+    if is_dicom(data, name):
+        # pydicom is slow to import, and most data sets do not need it.
+        from gan_core.decode import dicom
+
+        return Header(*dicom.header(data))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+                frames = 1
+                for page in range(1, min(getattr(image, "n_frames", 1), MOST_FRAMES)):
+                    image.seek(page)
+                    tags: dict[int, int] = getattr(image, "tag_v2", {})
+                    frames += not int(tags.get(_SUBFILE_TYPE, 0)) & _COPY_OR_MASK
+                return Header(frames=frames)
+    except MemoryError:
+        raise
+    # A damaged file can make Pillow raise any error.
+    except Exception:
+        return NO_HEADER
 
 
 def _decode_any(data: bytes, name: str, only_unscaled: bool = False) -> np.ndarray | Unscaled | None:

@@ -102,15 +102,15 @@ class DecodeWorker:
         values, kind = self._answer(request, data, seconds or self.seconds, _received_values)
         return image_files.Sample(kind, values.ravel())
 
-    def patient(self, data: bytes, name: str, seconds: float | None = None) -> str:
-        """Return PatientID of a DICOM file, see `image_files.patient`; "" where it cannot be read.
+    def header(self, data: bytes, name: str, seconds: float | None = None) -> image_files.Header:
+        """Return what the header of a file says, see `image_files.header`.
 
         seconds: time limit, by default the worker's.
 
         Raises:
             UserError: the file is too large, needed too much time, or crashed the process.
         """
-        return self._answer({"name": name, "task": "patient"}, data, seconds or self.seconds, _received_patient)
+        return self._answer({"name": name, "task": "header"}, data, seconds or self.seconds, _received_header)
 
     def _answer(
         self, request: dict[str, Any], data: bytes, seconds: float, received: Callable[..., T | UserError]
@@ -227,9 +227,12 @@ def _received_values(
     return picture, printable(str(answer.get("kind", "")), _LONGEST_KIND)
 
 
-def _received_patient(request: dict[str, Any], answer: dict[str, Any], stream: io.BufferedReader) -> str:
-    """Return the patient, or "" after an error; raise as `_ask`."""
-    return "" if "error" in answer else str(answer["patient"])
+def _received_header(request: dict[str, Any], answer: dict[str, Any], stream: io.BufferedReader) -> image_files.Header:
+    """Return the header, or one that says nothing after an error; raise as `_ask`."""
+    if "error" in answer:
+        return image_files.NO_HEADER
+    patient, frames = answer["header"]
+    return image_files.Header(str(patient), int(frames))
 
 
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
@@ -241,8 +244,8 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
         name, picture = request["name"], None
         answer: dict[str, Any]
         try:
-            if request["task"] == "patient":
-                answer = {"patient": image_files.patient(data, name)}
+            if request["task"] == "header":
+                answer = {"header": image_files.header(data, name)}
             else:
                 kind, picture = _read(data, request)
                 answer = {"shape": picture.shape, "kind": kind}

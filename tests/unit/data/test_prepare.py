@@ -335,7 +335,7 @@ def test_worker_processes_read_headers_too(tmp_path: Path) -> None:
     (tmp_path / "set" / "2.png").write_bytes(png(1, 30, 40))
     source = open_source(str(tmp_path / "set"))
     pictures = decode_pool._decode_part(source, Settings(16, 1, "crop", None, 0), None)
-    assert [(one.patient, one.shape) for one in pictures] == [("P0", (30, 30)), ("P1", (30, 30)), ("", (30, 40))]
+    assert [(one.header.patient, one.shape) for one in pictures] == [("P0", (30, 30)), ("P1", (30, 30)), ("", (30, 40))]
 
 
 def test_a_folder_for_each_patient_is_no_class(tmp_path: Path) -> None:
@@ -387,3 +387,16 @@ def test_fingerprints_of_plain_folders_stay(
         path.write_bytes(bmp(number))
     prepared = ready(tmp_path / "set", tmp_path / "cache")
     assert (prepared.fingerprint, prepared.classes) == (fingerprint, classes)
+
+
+def test_files_of_several_frames_are_counted_and_named(tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    for number in range(3):
+        (tmp_path / "set" / f"{number}.dcm").write_bytes(dicom(PatientID=f"P{number}"))
+    pages = [Image.new("L", (40, 30), grey) for grey in (90, 120, 150)]
+    pages[0].save(tmp_path / "set" / "pages.tif", save_all=True, append_images=pages[1:])
+    prepared = prepare(str(tmp_path / "set"), size=32, cache=tmp_path / "cache", progress=False)
+    line = "1 file holds several frames; the first of each is used and 2 are left out: pages.tif (3 frames)"
+    assert line in prepared.warnings
+    (index,) = [index for index, name in enumerate(prepared.names) if name == "pages.tif"]
+    assert np.all(prepared.images[index] == 90)

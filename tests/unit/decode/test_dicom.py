@@ -15,7 +15,7 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from gan_core.decode.image_files import MAX_PIXELS, decode, patient
+from gan_core.decode.image_files import MAX_PIXELS, decode, header
 from gan_core.decode.worker import DecodeWorker
 from gan_core.errors import UserError
 from tests.helpers.dicom_files import STORED, compressed, dicom, lying, unreadable, without_pixels
@@ -175,16 +175,31 @@ def test_random_damage_never_raises_anything_else() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:The value length")
-def test_the_patient_in_a_header() -> None:
-    assert patient(dicom(PatientID=" A^12  b"), "x.dcm") == "A^12 b"
-    assert patient(dicom(PatientID=""), "x.dcm") == patient(dicom(), "x.dcm") == ""
-    assert patient(without_pixels(), "x.dcm") == ""
-    assert patient(encode(Image.new("L", (9, 9)), "PNG"), "x.png") == ""
+def test_what_a_header_says() -> None:
+    def patient(data: bytes) -> str:
+        return header(data, "x.dcm").patient
+
+    assert patient(dicom(PatientID=" A^12  b")) == "A^12 b"
+    assert patient(dicom(PatientID="")) == patient(dicom()) == ""
+    assert patient(without_pixels()) == ""
+    assert header(encode(Image.new("L", (9, 9)), "PNG"), "x.png") == ("", 1)
+    assert header(dicom(NumberOfFrames=30), "x.dcm") == ("", 30)
     # Nothing of a damaged or hostile header is an error: the picture may still be good.
     whole = dicom(PatientID="P1")
-    assert all(patient(whole[:cut], "x.dcm") in ("", "P1") for cut in range(0, len(whole), 7))
-    assert patient(b"\0" * 128 + b"DICM" + bytes(range(256)) * 4, "x") == ""
-    assert len(patient(dicom(PatientID="x" * 5000), "x.dcm")) <= 64
+    assert all(patient(whole[:cut]) in ("", "P1") for cut in range(0, len(whole), 7))
+    assert header(b"\0" * 128 + b"DICM" + bytes(range(256)) * 4, "x") == ("", 1)
+    assert len(patient(dicom(PatientID="x" * 5000))) <= 64
     with DecodeWorker() as worker:
-        assert worker.patient(whole, "x.dcm") == "P1" and worker.patient(b"DICM", "x.dcm") == ""
+        assert worker.header(whole, "x.dcm") == ("P1", 1) and worker.header(b"DICM", "x.dcm") == ("", 1)
         assert worker.decode(whole, "x.dcm").shape == (30, 30, 1)
+
+
+def test_pages_that_are_copies_or_masks_of_the_first_are_no_further_pictures() -> None:
+    pages = [Image.new("L", (16, 16), grey) for grey in (10, 20, 30, 40)]
+    assert header(encode(pages[0], "TIFF", save_all=True, append_images=pages[1:]), "x.tif").frames == 4
+    assert header(encode(pages[0], "TIFF"), "x.tif").frames == 1
+    pages[1].encoderinfo = {"tiffinfo": {254: 1}}  # a reduced copy
+    pages[2].encoderinfo = {"tiffinfo": {254: 4}}  # a mask
+    assert header(encode(pages[0], "TIFF", save_all=True, append_images=pages[1:]), "x.tif").frames == 2
+    whole = encode(pages[0], "TIFF", save_all=True, append_images=pages[3:])
+    assert all(header(whole[:cut], "x.tif").frames in (1, 2) for cut in range(0, len(whole), 11))
