@@ -82,10 +82,12 @@ def survey(
 
 def describe_survey(found: Survey) -> str:
     """Return a summary for the terminal: images by class and split, patients, warnings, and what is not yet known."""
-    origin = found.patients_from or "no rule finds them"
+    patients = (
+        f" of {found.patients:,} patients ({found.patients_from})" if found.patients_from else ", patients not known"
+    )
     split = "the source's own" if found.has_splits else "made by patient"
     lines = [
-        f"{found.text}: {found.images:,} images of {found.patients:,} patients ({origin}), split: {split}",
+        f"{found.text}: {found.images:,} images{patients}, split: {split}",
         *count_lines(found.counts, found.classes),
         *(f"warning: {line}" for line in found.warnings),
         f"nothing was decoded: {unknown(found)}",

@@ -54,11 +54,13 @@ def show_counts(found: Summary) -> None:
     if len(found.classes) > 1:
         rows.append(_row("total", [sum(found.counts[part].values()) for part in SPLITS], "total"))
     st.html(f'<table class="source-counts"><tr><th></th>{head}</tr>{"".join(rows)}</table>')
-    origin = f"from {found.patients_from}" if found.patients_from else "no rule finds them"
-    split = "The source brings its own split" if found.has_splits else "The split is made by patient"
-    words = (
-        f"{found.images:,} images of {found.patients:,} patients ({origin}). {split}. Not known yet: {found.unknown}"
+    of_whom = (
+        f" of {found.patients:,} patients (from {found.patients_from})"
+        if found.patients_from
+        else ", patients not known"
     )
+    split = "The source brings its own split" if found.has_splits else "The split is made by patient"
+    words = f"{found.images:,} images{of_whom}. {split}. Not known yet: {found.unknown}"
     st.caption(plain_sentence(words))
 
 

@@ -58,7 +58,7 @@ def test_nothing_is_read_but_names(tmp_path: Path, capsys: pytest.CaptureFixture
         (tmp_path / name).write_bytes(b"no image")
     assert main(["prepare", str(tmp_path), "--dry-run"]) == 0
     printed = capsys.readouterr().out.splitlines()
-    assert printed[0] == f"{tmp_path}: 3 images of 3 patients (no rule finds them), split: made by patient"
+    assert printed[0] == f"{tmp_path}: 3 images, patients not known, split: made by patient"
     assert printed[-1] == (
         "nothing was decoded: unreadable images, copies, the patients in DICOM headers and sizes are found when the "
         "data is prepared"
