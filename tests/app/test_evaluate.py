@@ -25,6 +25,8 @@ from tests.helpers.made_evaluations import QUALITY
 from tests.helpers.pages import MAIN, evaluate_page, healthy, texts
 from tests.helpers.run_folders import make_run
 
+pytestmark = pytest.mark.slow
+
 LIGHT = "cyclegan_resnet_light"
 
 

@@ -13,6 +13,8 @@ from gan_core.run_options import RunOptions
 from tests.helpers.pages import PAGES, animated, healthy, open_page, plotted, staged, texts
 from tests.helpers.run_folders import make_run
 
+pytestmark = pytest.mark.slow
+
 LIGHT, UNET = "cyclegan_resnet_light", "cyclegan_unet_light"
 
 

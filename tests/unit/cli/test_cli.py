@@ -185,6 +185,7 @@ def test_impossible_settings_are_one_line(
     [
         ["compare", "gan", "--data", "phantom:cxr", "--seeds", "0"],
         ["evaluate", "gan", "--num", "0"],
+        ["generate", "gan", "--num", "0", "--out", "x"],
         ["evaluate", "gan", "--seed", "-1"],
         ["evaluate", "gan", "--trainings", "0"],
     ],

@@ -20,6 +20,8 @@ from gan_core.errors import UserError
 from tests.helpers.dicom_files import compressed, dicom, lying, unreadable, without_pixels
 from tests.helpers.image_files import huge_png
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture(scope="module")
 def worker() -> Iterator[DecodeWorker]:

@@ -19,6 +19,8 @@ from gan_core.phantoms.chest import xray
 from gan_core.runs import Run
 from tests.helpers.training import SMALL_TRANSLATOR, make_pictures, train
 
+pytestmark = pytest.mark.slow
+
 SOURCE = "phantom:cxr?images=240&seed=4"
 DOMAINS = ("normal", "covid")
 

@@ -15,6 +15,8 @@ from gan_core.evaluation import ground_truth
 from gan_core.phantoms.chest import xray
 from gan_core.phantoms.head import mri
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def chests() -> Prepared:

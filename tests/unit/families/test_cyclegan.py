@@ -18,6 +18,8 @@ from gan_core.runs import Run
 from gan_core.training.sampler import Batches
 from tests.helpers.training import SMALL_TRANSLATOR, make_pictures, train
 
+pytestmark = pytest.mark.slow
+
 SMALL = {"width": 4, "blocks": 2, "discriminator_width": 4}
 
 

@@ -16,6 +16,8 @@ from tests.conftest import ROOT
 from tests.helpers.recorded_runs import CASES, FOLDER, copy_run, digest, draw_pictures, on_the_same_machine
 from tests.helpers.records import assert_same_checkpoint
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
