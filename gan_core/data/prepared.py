@@ -150,7 +150,7 @@ class Prepared:
 def describe(prepared: Prepared) -> str:
     """Return a summary for the terminal: images by class and split, skipped images, warnings."""
     kind = "grey" if prepared.channels == 1 else "colour"
-    patients = f"of {len(set(prepared.patients))} patients" if prepared.patients_from else "of patients not known"
+    patients = f"of {len(set(prepared.patients))} patients" if prepared.patients_from else "of unknown patients"
     lines = [
         f"{prepared.source}: {len(prepared.names)} images {patients}, "
         f"{prepared.size} x {prepared.size} {kind}, fingerprint {prepared.fingerprint}",
