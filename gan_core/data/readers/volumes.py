@@ -167,9 +167,14 @@ def _labelled(root: Path, paths: list[str], options: dict[str, str], warnings: l
     paths = _scans(paths, warnings)
     if not paths:
         raise UserError(f"'{root}' holds no scan: {warnings[0]}")
+    by = options.get("classes")
     if only := options.get("only"):
-        paths = _of_contrasts(paths, only.split(","), warnings)
-    return _arranged(paths, options.get("classes"), root, warnings)
+        wanted = only.split(",")
+        paths = _of_contrasts(paths, wanted, warnings)
+        # Who asks for several contrasts wants them as classes, whatever the folders are: those of BraTS2020 and its
+        # like are training and validation.
+        by = by or ("names" if len(set(wanted)) > 1 else None)
+    return _arranged(paths, by, root, warnings)
 
 
 def list_volumes(root: Path) -> list[str]:
@@ -233,7 +238,7 @@ def _arranged(paths: list[str], by: str | None, root: Path, warnings: list[str])
     title = volume_names.stem(root.name) if root.is_file() else root.name
     found, left_out = arrange(paths, title or "volumes")
     if by == "folders" or (by is None and not all(contrasts.values())):
-        if by is None and _folder_per_subject(found) and any(contrasts.values()):
+        if by is None and (_folder_per_subject(found) or _is_flat(found, contrasts)) and any(contrasts.values()):
             nameless = [path for path in paths if not contrasts[path]]
             warnings += _left_out(nameless, "have a name that ends in no contrast (T1, T2, FLAIR, ...)")
             return _by_contrast([path for path in paths if contrasts[path]], contrasts)
@@ -260,6 +265,15 @@ def _arranged(paths: list[str], by: str | None, root: Path, warnings: list[str])
         bad = next(path for path in paths if not contrasts[path])
         raise UserError(f"classes=names: the name of '{bad}' ends in no contrast that is known, such as T1 or FLAIR")
     return _by_contrast(paths, contrasts)
+
+
+def _is_flat(places: list[LabelledPath], contrasts: dict[str, str | None]) -> bool:
+    """Return whether several contrasts lie in one class folder, among a minority of names that end in none.
+
+    As one class they would be a mixture that nobody has asked for.
+    """
+    named = [contrast for contrast in contrasts.values() if contrast]
+    return len({place.label for place in places}) == 1 and len(set(named)) > 1 and 2 * len(named) > len(contrasts)
 
 
 def _by_contrast(paths: list[str], contrasts: dict[str, str | None]) -> list[LabelledPath]:
