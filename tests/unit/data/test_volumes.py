@@ -465,6 +465,11 @@ def test_wrong_options_are_one_line(tmp_path: Path, options: str, words: str) ->
         open_source("volumes:nowhere")
 
 
+def test_the_one_segmentation_of_brats_with_another_name_is_one() -> None:
+    assert volume_names.about("BraTS20_Training_355/W39_1998.09.19_Segm.nii").mask
+    assert not volume_names.about("segment_T1.nii").mask
+
+
 def test_a_folder_of_masks_alone_is_refused(tmp_path: Path) -> None:
     write(tmp_path / "labelsTr" / "p1.nii")
     with pytest.raises(UserError, match="holds no scan: 1 volumes are segmentations"):
