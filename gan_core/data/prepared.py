@@ -159,7 +159,7 @@ def describe(prepared: Prepared) -> str:
     if prepared.scale:
         pairs = dict.fromkeys(filter(None, (prepared.scale, prepared.float_scale)))
         shown = "; of floats, ".join(f"{low:g} is black and {high:g} is white" for low, high in pairs)
-        lines.append(f"greys of images that do not say so themselves: {shown}")
+        lines.append(f"greys of images of more than 8 bits, and of DICOM without a window: {shown}")
     if prepared.patients_from:
         lines.append(f"patients from {prepared.patients_from}")
     return "\n".join(lines + [f"warning: {line}" for line in prepared.doubts])
