@@ -6,6 +6,7 @@ Pictures of the copy that are equal to those beside it are left out. Others belo
 from collections import defaultdict
 from collections.abc import Container, Mapping
 
+from gan_core.data.doubts import few_names
 from gan_core.data.source import Files
 from gan_core.errors import UserError
 
@@ -82,5 +83,4 @@ def _line(folder: str, copies: int, others: int, paths: list[str]) -> str:
         words.append(f"{copies} copies are left out")
     if others:
         words.append(f"{others} other images join the classes of its folders")
-    shown = f"{', '.join(paths[:3])}{', ...' if len(paths) > 3 else ''}"
-    return f"folder '{folder}' has the folders beside it once more, {' and '.join(words)}: {shown}"
+    return f"folder '{folder}' has the folders beside it once more, {' and '.join(words)}: {few_names(paths)}"

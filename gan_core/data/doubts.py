@@ -10,15 +10,41 @@ from collections.abc import Sequence
 import numpy as np
 
 FEW_IMAGES = 10  # a class with fewer is a handful
+_PATIENT_CLASSES = 3  # classes at least that are taken for patients where each has a PatientID of its own
+_SHOWN = 120  # characters of the names in a line, beyond which only the first is shown
 UNLIKE = 2.0  # images whose side differs from the median by more than this factor are counted
 
 
+def few_names(names: Sequence[str]) -> str:
+    """Return the first three names, or only the first where three are longer than a line, and dots for the others."""
+    first = names[:3] if sum(map(len, names[:3])) <= _SHOWN else names[:1]
+    return ", ".join([*first, *(["..."] if len(names) > len(first) else [])])
+
+
 def small_classes(labels: Sequence[str]) -> list[str]:
-    """Return a line for each class with a handful of images."""
+    """Return a line about the classes with a handful of images: one line for all of them, however many there are."""
+    few = [(name, count) for name, count in sorted(Counter(labels).items()) if count < FEW_IMAGES]
+    if len(few) > 1:
+        return [f"{len(few)} classes have fewer than {FEW_IMAGES} images each: {few_names([name for name, _ in few])}"]
+    return [f"class '{name}' has only {count} {'image' if count == 1 else 'images'}" for name, count in few]
+
+
+def patient_classes(labels: Sequence[str], headers: Sequence[str]) -> list[str]:
+    """Return a line where DICOM headers name one patient for each class: folders of patients were taken for classes.
+
+    Two classes are no sign of it: an anonymised data set may have one PatientID for each of them.
+
+    Args:
+        labels: the class of each image.
+        headers: PatientID of each image that is a DICOM file, else "".
+    """
+    pairs = set(zip(labels, headers, strict=True))
+    classes = len(set(labels))
+    if classes < _PATIENT_CLASSES or "" in headers or len(pairs) > classes or len(set(headers)) < classes:
+        return []
     return [
-        f"class '{name}' has only {count} {'image' if count == 1 else 'images'}"
-        for name, count in sorted(Counter(labels).items())
-        if count < FEW_IMAGES
+        f"each of the {classes} classes has a PatientID of its own, so they may be patients: 'classes:NAME=FOLDER' "
+        "trains on all folders below FOLDER as one class"
     ]
 
 

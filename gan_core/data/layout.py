@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from gan_core.data.copies import without_copies
+from gan_core.data.doubts import few_names
 from gan_core.data.masks import without_masks, without_unnamed_masks
 from gan_core.data.source import Files
 from gan_core.decode.image_files import SUFFIXES, may_be_dicom
@@ -211,8 +212,7 @@ def _below_labels(places: list[LabelledPath], parts: Mapping[str, Parts]) -> dic
 def _left_out(paths: list[str], where: str) -> list[str]:
     if not paths:
         return []
-    shown = ", ".join(sorted(paths)[:3])
-    return [f"{len(paths)} images lie {where} and are left out: {shown}{', ...' if len(paths) > 3 else ''}"]
+    return [f"{len(paths)} images lie {where} and are left out: {few_names(sorted(paths))}"]
 
 
 def check_class_names(places: list[LabelledPath]) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gan_core.data.doubts import few_names
 from gan_core.data.source import Files
 from gan_core.decode.image_files import quantise
 from gan_core.errors import UserError
@@ -255,6 +256,5 @@ def _without_plain(own: Parts, beside: set[Parts]) -> Parts:
 
 
 def _line(paths: list[str]) -> str:
-    shown = f"{', '.join(sorted(paths)[:3])}{', ...' if len(paths) > 3 else ''}"
     count = f"{len(paths)} masks are" if len(paths) > 1 else "1 mask is"
-    return f"{count} left out (classes:NAME=FOLDER trains on masks too): {shown}"
+    return f"{count} left out (classes:NAME=FOLDER trains on masks too): {few_names(sorted(paths))}"

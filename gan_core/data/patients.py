@@ -26,14 +26,15 @@ from gan_core.data.splits import one_group
 from gan_core.errors import UserError
 
 # Increased when a rule changes, so that data sets that were prepared before are prepared again.
-RULES = 1
+RULES = 2
 
 MAY_SHARE = "pictures of one person may stand in train and test"
 STATED = "the source"  # who states `Entry.patient`, unless the source has an attribute `patients_from`
 
-# A folder that belongs to one person: a word and a number, as in p001, Patient_12 or sub-control01.
+# A folder that belongs to one person: a word and a number, as in Patient_12 or sub-control01, or PA000012, as viewers
+# name it when they write DICOM to a disc.
 _SURE = re.compile(
-    r"\w*(?:patient|person|subject|subj|participant|volunteer)[-_ ]?\(?\w*\d\w*\)?|sub-\w+", re.IGNORECASE
+    r"\w*(?:patient|person|subject|subj|participant|volunteer)[-_ ]?\(?\w*\d\w*\)?|sub-\w+|PA\d{6}", re.IGNORECASE
 )
 _LIKELY = re.compile(r"(?:p|pt|pat|sub|case|id)[-_ ]?\d+(?:[-_ ]?[a-z])?", re.IGNORECASE)
 # Folders that are numbered too, and hold pictures of many people.

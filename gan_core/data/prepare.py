@@ -238,6 +238,7 @@ def allot(
         *_patient_warning(of_images, splits, found),
         *_split_warning(of_images, splits),
         *found.doubt(),
+        *(doubts.patient_classes(labels, headers) if False in found.told else []),
         *doubts.one_patient_classes(labels, of_images),
         *doubts.small_classes(labels),
     ]

@@ -150,16 +150,16 @@ class Prepared:
 def describe(prepared: Prepared) -> str:
     """Return a summary for the terminal: images by class and split, skipped images, warnings."""
     kind = "grey" if prepared.channels == 1 else "colour"
-    patients = f" of {len(set(prepared.patients))} patients" if prepared.patients_from else ", patients not known"
+    patients = f"of {len(set(prepared.patients))} patients" if prepared.patients_from else "of unknown patients"
     lines = [
-        f"{prepared.source}: {len(prepared.names)} images{patients}, "
+        f"{prepared.source}: {len(prepared.names)} images {patients}, "
         f"{prepared.size} x {prepared.size} {kind}, fingerprint {prepared.fingerprint}",
         *count_lines(prepared.counts(), prepared.classes),
     ]
     if prepared.scale:
         pairs = dict.fromkeys(filter(None, (prepared.scale, prepared.float_scale)))
         shown = "; of floats, ".join(f"{low:g} is black and {high:g} is white" for low, high in pairs)
-        lines.append(f"greys of images that do not say so themselves: {shown}")
+        lines.append(f"greys of images of more than 8 bits, and of DICOM without a window: {shown}")
     if prepared.patients_from:
         lines.append(f"patients from {prepared.patients_from}")
     return "\n".join(lines + [f"warning: {line}" for line in prepared.doubts])

@@ -13,6 +13,7 @@ from gan_core.data.layout import SPLITS
 from gan_core.data.prepare import allot, check_settings, open_checked
 from gan_core.data.prepared import Settings, count_lines
 from gan_core.data.source import Source
+from gan_core.decode.image_files import may_be_dicom
 from gan_core.errors import UserError
 
 EXAMPLES = 8  # images of a class, for a look at it
@@ -82,12 +83,9 @@ def survey(
 
 def describe_survey(found: Survey) -> str:
     """Return a summary for the terminal: images by class and split, patients, warnings, and what is not yet known."""
-    patients = (
-        f" of {found.patients:,} patients ({found.patients_from})" if found.patients_from else ", patients not known"
-    )
     split = "the source's own" if found.has_splits else "made by patient"
     lines = [
-        f"{found.text}: {found.images:,} images{patients}, split: {split}",
+        f"{found.text}: {found.images:,} images {of_patients(found.patients, found.patients_from)}, split: {split}",
         *count_lines(found.counts, found.classes),
         *(f"warning: {line}" for line in found.warnings),
         f"nothing was decoded: {unknown(found)}",
@@ -95,10 +93,19 @@ def describe_survey(found: Survey) -> str:
     return "\n".join(lines)
 
 
+def of_patients(patients: int, origin: str) -> str:
+    """Return how many patients the images show, and how they were found; no number where no rule found any.
+
+    Files of one name in two classes are then one patient's, so a number would contradict the warning.
+    """
+    return f"of {patients:,} patients (from {origin})" if origin else "of unknown patients (no rule finds them)"
+
+
 def unknown(found: Survey) -> str:
     """Return what only the images can tell, without a full stop."""
     names = (entry.name.lower() for entry in found.source.entries)
-    header = ", the patients in DICOM headers" if any(name.endswith(_DICOM) for name in names) else ""
+    dicom = any(name.endswith(_DICOM) or may_be_dicom(name) for name in names)
+    header = ", the patients in DICOM headers" if dicom else ""
     return f"unreadable images, copies{header} and sizes are found when the data is prepared"
 
 

@@ -38,7 +38,7 @@ _CONTRASTS = {
 # Written like this, these are BIDS's, and its names are kept.
 _BIDS = ("T1w", "T2w", "T2star", "T2starw", "PDw", "PDT2", "FLAIR", "inplaneT1", "inplaneT2", "angio", "MTw", "UNIT1")
 _MASKS = re.compile(
-    r"(?:^|[_.-])(?:seg|segmentation|mask|brain[_-]?mask|manual[_-]?mask|d?seg|probseg|labels?|lesions?|roi|"
+    r"(?:^|[_.-])(?:segm?|segmentation|mask|brain[_-]?mask|manual[_-]?mask|d?seg|probseg|labels?|lesions?|roi|"
     r"ground[_-]?truth|gt|aseg|aparc[+.\w]*|seg[_-]?\d+)$",
     re.IGNORECASE,
 )

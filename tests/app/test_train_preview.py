@@ -35,7 +35,7 @@ def test_the_page_shows_what_is_in_a_source(runs_root: Path, tmp_path: Path) -> 
     assert '<th title="<b>well"><b>well</th><td>4</td><td>1</td><td>1</td><td>6</td>' in seen
     assert "<b>well" not in "".join(element.proto.body for element in app.get("html"))  # it is escaped
     assert seen.count('<img src="data:image/png;base64,') == 8
-    assert "12 images, patients not known. The split is made by patient." in seen
+    assert "12 images of unknown patients (no rule finds them). The split is made by patient. Unreadable images" in seen
     assert "Every picture counts as a patient of its own" in seen
     assert f"'table:{tmp_path}/labels.csv?file=image&label=COLUMN' uses it" in seen
     # The classes of a table are the domains of a translator.

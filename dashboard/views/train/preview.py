@@ -10,6 +10,7 @@ from dashboard.library.source_preview import Look, Request, Summary
 from dashboard.widgets import error_boundary
 from dashboard.widgets.text import plain, plain_sentence
 from gan_core.data.layout import SPLITS
+from gan_core.data.survey import of_patients
 
 CLASSES = 12  # rows of the table
 _WAIT = 0.5  # seconds: a small source is shown at once, without a word that it is looked at
@@ -54,14 +55,10 @@ def show_counts(found: Summary) -> None:
     if len(found.classes) > 1:
         rows.append(_row("total", [sum(found.counts[part].values()) for part in SPLITS], "total"))
     st.html(f'<table class="source-counts"><tr><th></th>{head}</tr>{"".join(rows)}</table>')
-    of_whom = (
-        f" of {found.patients:,} patients (from {found.patients_from})"
-        if found.patients_from
-        else ", patients not known"
-    )
     split = "The source brings its own split" if found.has_splits else "The split is made by patient"
-    words = f"{found.images:,} images{of_whom}. {split}. Not known yet: {found.unknown}"
-    st.caption(plain_sentence(words))
+    patients = of_patients(found.patients, found.patients_from)
+    unknown = f"{found.unknown[:1].upper()}{found.unknown[1:]}"
+    st.caption(plain_sentence(f"{found.images:,} images {patients}. {split}. {unknown}"))
 
 
 def _row(name: str, numbers: list[int], kind: str = "") -> str:

@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from unicodedata import normalize
 from urllib.parse import quote
 
+from gan_core.data.doubts import few_names
 from gan_core.data.layout import SPLIT_NAMES
 from gan_core.data.readers.known_tables import Known, Meaning
 from gan_core.data.readers.table_options import NO, YES, Options
@@ -385,7 +386,7 @@ def _row_lines(rows: _Rows, names: Sequence[str], where: list[tuple[str, str]], 
         [name for index, name in enumerate(names) if index not in rows.named] if len(rows.named) < len(names) else []
     )
     if without:
-        lines.append(f"{len(without):,} pictures have no row in '{title}' and are left out: {listed(without, 3)}")
+        lines.append(f"{len(without):,} pictures have no row in '{title}' and are left out: {few_names(without)}")
     return lines
 
 

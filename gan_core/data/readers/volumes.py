@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from gan_core.data.doubts import few_names
 from gan_core.data.layout import SPLIT_NAMES, LabelledPath, arrange, check_class_names
 from gan_core.data.patients import MAY_SHARE
 from gan_core.data.readers.folder import stamp
@@ -166,9 +167,14 @@ def _labelled(root: Path, paths: list[str], options: dict[str, str], warnings: l
     paths = _scans(paths, warnings)
     if not paths:
         raise UserError(f"'{root}' holds no scan: {warnings[0]}")
+    by = options.get("classes")
     if only := options.get("only"):
-        paths = _of_contrasts(paths, only.split(","), warnings)
-    return _arranged(paths, options.get("classes"), root, warnings)
+        wanted = only.split(",")
+        paths = _of_contrasts(paths, wanted, warnings)
+        # Who asks for several contrasts wants them as classes, whatever the folders are: those of BraTS2020 and its
+        # like are training and validation.
+        by = by or ("names" if len(set(wanted)) > 1 else None)
+    return _arranged(paths, by, root, warnings)
 
 
 def list_volumes(root: Path) -> list[str]:
@@ -204,11 +210,7 @@ def _scans(paths: list[str], warnings: list[str]) -> list[str]:
 
 
 def _left_out(paths: list[str], why: str) -> list[str]:
-    return [f"{len(paths)} volumes {why} and are left out: {_some(paths)}"] if paths else []
-
-
-def _some(texts: list[str]) -> str:
-    return ", ".join([*texts[:3], *(["..."] if len(texts) > 3 else [])])
+    return [f"{len(paths)} volumes {why} and are left out: {few_names(paths)}"] if paths else []
 
 
 def _of_contrasts(paths: list[str], wanted: list[str], warnings: list[str]) -> list[str]:
@@ -236,7 +238,7 @@ def _arranged(paths: list[str], by: str | None, root: Path, warnings: list[str])
     title = volume_names.stem(root.name) if root.is_file() else root.name
     found, left_out = arrange(paths, title or "volumes")
     if by == "folders" or (by is None and not all(contrasts.values())):
-        if by is None and _folder_per_subject(found) and any(contrasts.values()):
+        if by is None and (_folder_per_subject(found) or _is_flat(found, contrasts)) and any(contrasts.values()):
             nameless = [path for path in paths if not contrasts[path]]
             warnings += _left_out(nameless, "have a name that ends in no contrast (T1, T2, FLAIR, ...)")
             return _by_contrast([path for path in paths if contrasts[path]], contrasts)
@@ -255,13 +257,23 @@ def _arranged(paths: list[str], by: str | None, root: Path, warnings: list[str])
         if len(within) > 1 and any(len(names) > 1 for names in within.values()):
             names = ", ".join(sorted(name for name in set().union(*within.values()) if name))
             raise UserError(
-                f"the classes of '{root}' could be its folders ({_some(sorted(within))}) or the contrasts in its names "
-                f"({names}): write {volumes.PREFIX}FOLDER?classes=names, or ?classes=folders&only=T1 for one contrast"
+                f"the classes of '{root}' could be its folders ({few_names(sorted(within))}) or the contrasts in its "
+                f"names ({names}): write {volumes.PREFIX}FOLDER?classes=names, or ?classes=folders&only=T1 for one "
+                "contrast"
             )
     if not all(contrasts.values()):
         bad = next(path for path in paths if not contrasts[path])
         raise UserError(f"classes=names: the name of '{bad}' ends in no contrast that is known, such as T1 or FLAIR")
     return _by_contrast(paths, contrasts)
+
+
+def _is_flat(places: list[LabelledPath], contrasts: dict[str, str | None]) -> bool:
+    """Return whether several contrasts lie in one class folder, among a minority of names that end in none.
+
+    As one class they would be a mixture that nobody has asked for.
+    """
+    named = [contrast for contrast in contrasts.values() if contrast]
+    return len({place.label for place in places}) == 1 and len(set(named)) > 1 and 2 * len(named) > len(contrasts)
 
 
 def _by_contrast(paths: list[str], contrasts: dict[str, str | None]) -> list[LabelledPath]:
@@ -369,12 +381,12 @@ def _doubts(files: list[_File], warnings: list[str]) -> None:
     """Say which volumes are used in part, or do not say how they lie."""
     series = [file.path for file in files if file.header.volumes > 1]
     if series:
-        warnings.append(f"of {len(series)} series over time (4-D) only the first volume is used: {_some(series)}")
+        warnings.append(f"of {len(series)} series over time (4-D) only the first volume is used: {few_names(series)}")
     adrift = [file.path for file in files if not file.header.placed]
     if adrift:
         warnings.append(
             f"{len(adrift)} volumes do not say how they lie in the patient (neither sform nor qform), so that left and "
-            f"right may be exchanged: {_some(adrift)}"
+            f"right may be exchanged: {few_names(adrift)}"
         )
 
 
@@ -392,7 +404,7 @@ def _slices(
         titles |= {path: f"alone_{titles[path]}" for path in alone}
         warnings.append(
             f"{len(alone)} volumes lie on another grid than the first contrast of their subject, and one of the two "
-            f"does not say how it lies in the patient, so that they make no pairs: {_some(alone)}"
+            f"does not say how it lies in the patient, so that they make no pairs: {few_names(alone)}"
         )
     entries: list[Entry] = []
     slices: list[Slice] = []
@@ -412,11 +424,11 @@ def _slices(
     if onto:
         warnings.append(
             f"{len(onto)} volumes are brought onto the grid of another contrast of their subject, by both affines, so "
-            f"that equal slices show the same place: {_some(sorted(onto))}"
+            f"that equal slices show the same place: {few_names(sorted(onto))}"
         )
     warnings.append(
-        f"{len(files)} volumes: {len(entries)} of {total} slices are used ({slicing}); black is the percentile "
-        f"{volumes.BLACK:g} of a volume, white the percentile {volumes.WHITE:g} of what is brighter than its mean"
+        f"{len(files)} volumes: {len(entries)} of {total} slices are used ({slicing}); black is percentile "
+        f"{volumes.BLACK:g} of each volume, white percentile {volumes.WHITE:g} of its voxels brighter than the mean"
     )
     return tuple(entries), tuple(slices)
 

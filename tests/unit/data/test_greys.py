@@ -294,7 +294,7 @@ def test_prepare_takes_a_scale(
     monkeypatch.setenv("GANRAY_CACHE", str(tmp_path / "cache"))
     root = write(tmp_path / "set", {f"{number}.png": deep(number) for number in range(4)})
     assert cli.main(["prepare", str(root), "--size", "16", "--scale=-100,4000"]) == 0
-    assert "do not say so themselves: -100 is black and 4000 is white" in capsys.readouterr().out
+    assert "8 bits, and of DICOM without a window: -100 is black and 4000 is white" in capsys.readouterr().out
     assert cli.main(["prepare", str(root), "--size", "16", "--scale", "own"]) == 0
     assert "greys of" not in capsys.readouterr().out
     assert cli.main(["prepare", str(root), "--size", "16"]) == 0

@@ -263,6 +263,7 @@ def test_each_data_set_has_its_own_rule() -> None:
         ["person1", "person2"],
         ["sub-01", "sub-02", "sub-control3"],
         [f"p{n:03}" for n in range(8)],
+        [f"PA{n:06}" for n in range(3)],  # as exported to a disc
         [f"IXI{n:03}-Guys-0828" for n in range(3)],
         [f"BraTS20_Training_{n:03}" for n in range(3)],
         [f"{n:06}" for n in range(30)],
@@ -290,6 +291,7 @@ def test_patients_as_classes_are_refused(labels: list[str]) -> None:
         ["grade1", "grade2"],
         ["covid19", "normal"],
         ["case1", "case2"],
+        ["PA", "AP", "PA_2"],
         ["patient"],
     ],
 )

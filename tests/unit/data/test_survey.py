@@ -7,7 +7,7 @@ import pytest
 from gan_core.cli.parser import main
 from gan_core.data import describe_survey, survey
 from gan_core.data.prepared import Prepared
-from gan_core.data.survey import Survey
+from gan_core.data.survey import Survey, unknown
 from gan_core.errors import UserError
 from tests.helpers.pictures import fill, kermany, ready
 
@@ -58,12 +58,27 @@ def test_nothing_is_read_but_names(tmp_path: Path, capsys: pytest.CaptureFixture
         (tmp_path / name).write_bytes(b"no image")
     assert main(["prepare", str(tmp_path), "--dry-run"]) == 0
     printed = capsys.readouterr().out.splitlines()
-    assert printed[0] == f"{tmp_path}: 3 images, patients not known, split: made by patient"
+    assert printed[0] == f"{tmp_path}: 3 images of unknown patients (no rule finds them), split: made by patient"
     assert printed[-1] == (
         "nothing was decoded: unreadable images, copies, the patients in DICOM headers and sizes are found when the "
         "data is prepared"
     )
-    assert "warning: class 'a' has only 2 images" in printed
+    assert "warning: 2 classes have fewer than 10 images each: a, b" in printed
+
+
+def test_equal_names_in_two_classes_are_no_number_of_patients(tmp_path: Path) -> None:
+    """They stand in one split; to call them half as many patients would contradict the warning."""
+    fill(tmp_path, [f"{label}/{number}.png" for label in "ab" for number in range(12)])
+    printed = describe_survey(survey(str(tmp_path))).splitlines()
+    assert printed[0] == f"{tmp_path}: 24 images of unknown patients (no rule finds them), split: made by patient"
+
+
+def test_dicom_without_a_suffix_has_headers_too(tmp_path: Path) -> None:
+    for number in range(2):
+        (tmp_path / f"IM{number:06}").write_bytes(bytes(128) + b"DICM")
+    assert unknown(survey(str(tmp_path))) == (
+        "unreadable images, copies, the patients in DICOM headers and sizes are found when the data is prepared"
+    )
 
 
 def test_a_dry_run_of_what_cannot_be_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -235,6 +235,23 @@ def test_contrasts_in_folders_of_diagnoses_are_asked_about(tmp_path: Path) -> No
     }
     assert "4 volumes are not T1w and are left out" in said(by_folder)
     assert {entry.label for entry in opened(f"volumes:{tmp_path}?classes=names").entries} == {"T1w", "T2w"}
+    # Several contrasts that are asked for are the classes.
+    assert {entry.label for entry in opened(f"volumes:{tmp_path}?only=T1w,T2w").entries} == {"T1w", "T2w"}
+
+
+def test_a_flat_folder_of_contrasts_is_no_mixture(tmp_path: Path) -> None:
+    """IXI's diffusion images beside T1 and T2."""
+    for subject in ("IXI002-Guys-0828", "IXI012-HH-1211"):
+        for end in ("T1", "T2"):
+            write(tmp_path / f"{subject}-{end}.nii")
+    write(tmp_path / "IXI012-HH-1211-DTI-00.nii")
+    found = opened(tmp_path)
+    assert {entry.label for entry in found.entries} == {"T1", "T2"}
+    assert "1 volumes have a name that ends in no contrast" in said(found)
+    # Where most names end in none, a contrast at the end of some says nothing.
+    for number in range(5):
+        write(tmp_path / f"scan{number}.nii")
+    assert {entry.label for entry in opened(tmp_path).entries} == {tmp_path.name}
 
 
 def test_two_contrasts_on_other_grids_show_the_same_place(tmp_path: Path) -> None:
@@ -446,6 +463,11 @@ def test_wrong_options_are_one_line(tmp_path: Path, options: str, words: str) ->
         open_source(f"volumes:{tmp_path}?{options}")
     with pytest.raises(UserError, match="there is no 'nowhere'"):
         open_source("volumes:nowhere")
+
+
+def test_the_one_segmentation_of_brats_with_another_name_is_one() -> None:
+    assert volume_names.about("BraTS20_Training_355/W39_1998.09.19_Segm.nii").mask
+    assert not volume_names.about("segment_T1.nii").mask
 
 
 def test_a_folder_of_masks_alone_is_refused(tmp_path: Path) -> None:
