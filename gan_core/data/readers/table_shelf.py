@@ -86,7 +86,10 @@ class FolderShelf(TableShelf):
 
     def _is_inside(self, each: "os.DirEntry[str]") -> bool:
         """Return whether this is a file, and not a link that leads out of the folder."""
-        if not each.is_file():
+        try:
+            if not each.is_file():
+                return False
+        except OSError:  # a link to itself
             return False
         assert self.folder is not None
         return not each.is_symlink() or Path(each.path).resolve().is_relative_to(self.folder)
