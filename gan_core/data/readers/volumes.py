@@ -422,12 +422,22 @@ def _slices(
 
 
 def _titles(files: list[_File]) -> dict[str, str]:
-    """Return path -> the part of the entries' names that tells the volume: the group, or the path if that is taken."""
+    """Return path -> the part of the entries' names that tells the volume: the group, or the path if that is taken.
+
+    Where two places number their subjects alike, siteA/001/T1.nii and siteB/001/T2.nii, their folders are a part of it:
+    volumes of one title are taken for one subject's, and so for pairs.
+    """
+    places: dict[tuple[str, str | None], set[str]] = defaultdict(set)
+    for file in files:
+        places[file.about.group, file.split].add(volume_names.place(file.path, file.about))
     taken: set[tuple[str, str | None, str]] = set()
     titles = {}
     for file in files:
+        own = volume_names.place(file.path, file.about)
+        several = len(places[file.about.group, file.split]) > 1
         # A dot would be taken for the beginning of a suffix.
-        title = file.about.group.replace(".", "_")
+        title = "_".join([*filter(None, own.split("/")), file.about.group] if several else [file.about.group])
+        title = title.replace(".", "_")
         if (file.label, file.split, title) in taken:
             title = file.path.removesuffix(".gz").removesuffix(".nii").replace("/", "_").replace(".", "_")
         taken.add((file.label, file.split, title))

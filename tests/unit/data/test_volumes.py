@@ -283,6 +283,25 @@ def test_equal_names_in_folders_of_diagnoses_keep_their_own_grids(tmp_path: Path
     assert {one.onto for one in opened(tmp_path).slices} == {None}
 
 
+@pytest.mark.parametrize("names", ["{site}/001/{contrast}.nii.gz", "{site}/sub-01/anat/sub-01_{contrast}.nii.gz"])
+def test_two_places_that_number_alike_make_no_pairs_of_two_people(tmp_path: Path, names: str) -> None:
+    for site, contrast in (("here", "T1"), ("there", "T1"), ("there", "T2")):
+        write(tmp_path / names.format(site=site, contrast=contrast), head)
+    shared = {
+        entry.volume: entry.name.partition("/")[2] for entry in opened(f"volumes:{tmp_path}?classes=names").entries
+    }
+    here, t1, t2 = (
+        shared[names.format(site=s, contrast=c)] for s, c in (("here", "T1"), ("there", "T1"), ("there", "T2"))
+    )
+    assert t1 == t2 != here
+
+
+def test_a_folder_for_each_contrast_still_makes_pairs(tmp_path: Path) -> None:
+    for folder, contrast in (("T1 images", "T1"), ("scans_t2", "T2")):
+        write(tmp_path / folder / f"p7_{contrast}.nii.gz", head)
+    assert len({entry.name.partition("/")[2] for entry in opened(f"volumes:{tmp_path}?classes=names").entries}) == 12
+
+
 def test_they_are_pairs(tmp_path: Path) -> None:
     for number in range(8):
         texture = np.random.default_rng(number).normal(0, 1, (8, 8, 8)).repeat(5, 0).repeat(6, 1).repeat(5, 2)
