@@ -6,6 +6,7 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+import pydicom
 import pytest
 
 from gan_core import data
@@ -14,6 +15,7 @@ from gan_core.data.patients import doubt_in
 from gan_core.data.readers import open_source
 from gan_core.data.readers.volumes import VolumeSource
 from gan_core.decode import dicom as decoded_dicom
+from gan_core.decode import dicom_series as dicom_series_files
 from gan_core.decode import nifti, volume_names, volumes
 from gan_core.errors import UserError
 from tests.helpers.dicom_files import compressed, dicom
@@ -537,6 +539,39 @@ def test_a_series_with_a_gap_is_left_out_with_the_reason(tmp_path: Path) -> None
     (tmp_path / "a" / "1.2.3.1").unlink()
     with pytest.raises(UserError, match=r"its 18 slices lie 2 to 4 mm apart: some are missing"):
         open_source(f"volumes:{tmp_path}")
+
+
+def test_padding_of_a_series_has_no_part_in_its_greys(tmp_path: Path) -> None:
+    dicom_series(tmp_path / "plain", head, "RAS", "1.2.3", "x", "T1")
+    dicom_series(
+        tmp_path / "padded",
+        lambda *at: np.where(at[0] > 15, 5000, head(*at)),
+        *("RAS", "1.2.4", "y", "T1"),
+        PixelPaddingValue=4999,
+        PixelPaddingRangeLimit=5001,
+    )
+    source = opened(f"volumes:{tmp_path}?every=1")
+    plain, padded = (source.load([e.patient for e in source.entries].index(who) + 5, 64) for who in "xy")
+    # The right of the patient is at the left of the picture: there lies the padding.
+    assert padded[:, :3].max() == 0 and plain[:, 8:30].max() == pytest.approx(0.5, abs=0.05)
+    assert np.abs(padded[:, 8:] - plain[:, 8:]).max() < 0.05
+
+
+def test_echoes_and_patients_of_one_series_are_not_mixed(tmp_path: Path) -> None:
+    for who in "xy":
+        for echo, shown in (("9", head), ("80", lambda *at: 1000 - head(*at))):
+            folder = tmp_path / "made" / who / echo
+            dicom_series(folder, shown, "RAS", "1.2.3", who, "T1", EchoTime=echo)
+            for number, path in enumerate(sorted(folder.iterdir())):
+                # Names of which now one echo comes first, and now the other.
+                (tmp_path / who).mkdir(exist_ok=True)
+                path.rename(tmp_path / who / f"{number:03}{'ab'[(number + (echo == '9')) % 2]}.dcm")
+    files = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.dcm"))
+    found, reasons = dicom_series_files.find(tmp_path, files)
+    whole = [(one.patient, len(one.files), one.header.volumes) for one in found]
+    assert whole == [("x", 20, 2), ("y", 20, 2)] and not reasons
+    for one in found:
+        assert {float(pydicom.dcmread(tmp_path / file).EchoTime) for file in one.files} == {9.0}
 
 
 def test_compressed_slices_are_refused_with_the_way_out(tmp_path: Path) -> None:
