@@ -239,6 +239,7 @@ def allot(
         *found.doubt(),
         *doubts.one_patient_classes(labels, of_images),
         *doubts.small_classes(labels),
+        *doubts.untrained_classes(labels, splits),
     ]
     return Allotment(of_images, found.origin, splits, warnings)
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from gan_core.data.layout import SPLIT_NAMES, LabelledPath, arrange, check_class_names
+from gan_core.data.layout import SPLIT_NAMES, LabelledPath, arrange, check_class_names, check_file_names
 from gan_core.data.patients import MAY_SHARE
 from gan_core.data.readers.folder import stamp
 from gan_core.data.source import Entry
@@ -186,6 +186,7 @@ def list_volumes(root: Path) -> list[str]:
         below[:] = sorted(name for name in below if not name.startswith((".", "__MACOSX")))
         inside = Path(folder).relative_to(root)
         found += [(inside / name).as_posix() for name in names if nifti.is_volume_name(name) and name[0] != "."]
+    check_file_names(found)
     return sorted(found)
 
 
@@ -307,12 +308,14 @@ def _series(root: Path, warnings: list[str]) -> "dict[str, Series]":
 
 
 def _files(root: Path) -> list[str]:
-    return sorted(
+    found = sorted(
         (Path(folder) / name).relative_to(root).as_posix()
         for folder, _, names in os.walk(root)
         for name in names
         if not name.startswith(".")
     )
+    check_file_names(found)
+    return found
 
 
 def _is_dicom(path: Path) -> bool:
