@@ -26,6 +26,7 @@ from gan_core.data.source import Entry
 from gan_core.decode import nifti, volume_names, volumes
 from gan_core.decode.volumes import Grid, Slicing, Volume
 from gan_core.errors import UserError, nearest
+from gan_core.files import expanded
 
 if TYPE_CHECKING:
     from gan_core.decode.dicom_series import Series
@@ -120,7 +121,7 @@ def open_volumes(root: Path, options: dict[str, str] | None = None, pictures: in
         if key not in OPTIONS:
             raise UserError(f"volumes have no option '{key}'.{nearest(key, OPTIONS)} Choose from {', '.join(OPTIONS)}")
     slicing = volumes.slicing(options)
-    root = root.expanduser().resolve()
+    root = expanded(root).resolve()
     base = root if root.is_dir() else root.parent
     warnings: list[str] = []
     paths = list_volumes(root)
@@ -151,7 +152,7 @@ def classes(root: Path, options: dict[str, str] | None = None) -> tuple[str, ...
     Raises:
         UserError: see `open_volumes`.
     """
-    root = root.expanduser().resolve()
+    root = expanded(root).resolve()
     paths = list_volumes(root)
     return tuple(sorted({place.label for place in _labelled(root, paths, options or {}, [])})) if paths else ()
 
