@@ -78,6 +78,14 @@ def append_bytes(path: Path, content: bytes) -> None:
             os.close(handle)
 
 
+def expanded(text: str | Path) -> Path:
+    """Return a path with the home folder in place of ~; the home of a user who does not exist is no error here."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        return Path(text)
+
+
 def cache_folder(given: Path | None = None) -> Path:
     """The folder for files that can be rebuilt: `given`, else GANRAY_CACHE, else the system's cache folder."""
     chosen = given or os.environ.get("GANRAY_CACHE")

@@ -12,6 +12,7 @@ from gan_core.data.readers.phantom import drawer
 from gan_core.data.source import COMBINED, TABLE, VOLUMES, location
 from gan_core.decode.volumes import split_source
 from gan_core.errors import UserError
+from gan_core.files import expanded
 
 HELD_OUT = "held-out"
 _PHANTOMS = ("cxr", "mri", "colour")
@@ -42,7 +43,7 @@ def problem(source: str) -> str:
             table_options.parse(source.removeprefix(TABLE).partition("?")[2])
         except UserError as error:
             return str(error)
-    path = Path(place).expanduser()
+    path = expanded(place)
     try:
         # A table may lie in a zip: set.zip/labels.csv.
         found = path.is_dir() or path.is_file() or (place != source and any(one.is_file() for one in path.parents))
@@ -75,7 +76,7 @@ def classes(source: str) -> tuple[str, ...]:
         except UserError:
             return ()
     try:
-        path = Path(location(source)).expanduser()
+        path = expanded(location(source))
         if source and (source.startswith(VOLUMES) or volumes.holds_volumes(path)):
             return volumes.classes(path, split_source(source)[1] if source.startswith(VOLUMES) else None)[:_MOST]
         return tuple(sorted(_class_folders(path))[:_MOST]) if source else ()

@@ -25,6 +25,7 @@ from gan_core.data.source import COMBINED, location
 from gan_core.data.survey import unknown
 from gan_core.decode.worker import shared
 from gan_core.errors import UserError
+from gan_core.files import expanded
 
 THUMBNAILS = 8
 SIDE = 96  # pixels of a thumbnail
@@ -175,7 +176,7 @@ def _places(source: str) -> list[Path]:
     if source.startswith(COMBINED):
         folders = chain.from_iterable(_before_wildcard(pattern) for _, pattern in _pairs(source))
         return list(dict.fromkeys(folders))
-    return [Path(location(source)).expanduser()]
+    return [expanded(location(source))]
 
 
 def _pairs(source: str) -> list[tuple[str, str]]:
@@ -186,7 +187,7 @@ def _pairs(source: str) -> list[tuple[str, str]]:
 
 
 def _before_wildcard(pattern: str) -> list[Path]:
-    path = Path(pattern).expanduser()
+    path = expanded(pattern)
     while any(mark in str(path) for mark in "*?["):
         path = path.parent
     return [path]

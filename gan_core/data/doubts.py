@@ -48,6 +48,14 @@ def patient_classes(labels: Sequence[str], headers: Sequence[str]) -> list[str]:
     ]
 
 
+def untrained_classes(labels: Sequence[str], splits: Sequence[str]) -> list[str]:
+    """Return a line for each class that has images, but none in the training part: no network learns it."""
+    trained = {label for label, part in zip(labels, splits, strict=True) if part == "train"}
+    return [
+        f"class '{name}' has no image in train, so no network can learn it" for name in sorted(set(labels) - trained)
+    ]
+
+
 def one_patient_classes(labels: Sequence[str], patients: Sequence[str]) -> list[str]:
     """Return a line for each class of several images that all show one patient."""
     classes: dict[str, list[str]] = {}

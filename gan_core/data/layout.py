@@ -34,6 +34,7 @@ _JOINED = tuple(
         r"(?P<label>.+?)[ _.-]+(?P<split>(?i:{}))",
     )
 )
+_SURROGATE = re.compile("[\ud800-\udfff]")
 # What a folder of a split is called beside the split: training_set, test-images. It is no class.
 _NO_CLASS = frozenset(
     {"set", "sets", "data", "dataset", "datasets", "folder", "dir", "split", "image", "images", "img", "imgs"}
@@ -112,7 +113,8 @@ def split_and_class(folder: str) -> tuple[str, str] | None:
 
 
 def merge_spellings(places: list[LabelledPath]) -> tuple[list[LabelledPath], list[str]]:
-    """Make one class of names that differ by case or Unicode form only: COVID and Covid. The most frequent name counts.
+    """Make one class of names that differ by case, spaces or Unicode form only: COVID and Covid. The most frequent name
+    counts.
 
     Returns:
         The labelled paths in the given order, and a warning for each class that had several names.
@@ -120,7 +122,8 @@ def merge_spellings(places: list[LabelledPath]) -> tuple[list[LabelledPath], lis
     counts = Counter(place.label for place in places)
     spellings: dict[str, list[str]] = defaultdict(list)
     for label in counts:
-        spellings[unicodedata.normalize("NFC", unicodedata.normalize("NFC", label).casefold())].append(label)
+        form = unicodedata.normalize("NFC", unicodedata.normalize("NFC", label).casefold())
+        spellings[" ".join(form.split())].append(label)
     names: dict[str, str] = {}
     warnings = []
     for several in spellings.values():
@@ -129,7 +132,9 @@ def merge_spellings(places: list[LabelledPath]) -> tuple[list[LabelledPath], lis
         name = unicodedata.normalize("NFC", min(several, key=lambda label: (-counts[label], label)))
         names |= dict.fromkeys(several, name)
         shown = " and ".join(f"'{label}' ({counts[label]} images)" for label in sorted(several))
-        warnings.append(f"the class folders {shown} differ in case or Unicode form only and are one class, '{name}'")
+        warnings.append(
+            f"the class folders {shown} differ in case, spaces or Unicode form only and are one class, '{name}'"
+        )
     if not names:
         return places, []
     return [replace(place, label=names.get(place.label, place.label)) for place in places], warnings
@@ -213,6 +218,19 @@ def _left_out(paths: list[str], where: str) -> list[str]:
     if not paths:
         return []
     return [f"{len(paths)} images lie {where} and are left out: {few_names(sorted(paths))}"]
+
+
+def check_file_names(names: Iterable[str]) -> None:
+    """Refuse names of files that are no text: they cannot be written into an index, a table or a page.
+
+    Raises:
+        UserError: a name is not UTF-8.
+    """
+    # Python reads a byte that is no UTF-8 as a lone surrogate.
+    bad = sorted(name for name in names if not name.isascii() and _SURROGATE.search(name))
+    if bad:
+        shown = bad[0].encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        raise UserError(f"the names of {len(bad)} files are not UTF-8, for example '{shown}': rename them")
 
 
 def check_class_names(places: list[LabelledPath]) -> None:

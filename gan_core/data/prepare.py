@@ -241,6 +241,7 @@ def allot(
         *(doubts.patient_classes(labels, headers) if False in found.told else []),
         *doubts.one_patient_classes(labels, of_images),
         *doubts.small_classes(labels),
+        *doubts.untrained_classes(labels, splits),
     ]
     return Allotment(of_images, found.origin, splits, warnings)
 

@@ -1,13 +1,13 @@
 """Data sets that have moved: is a run's data where the run says, and does another place hold the same images?"""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from gan_core.config import RunConfig
 from gan_core.data.prepared import Prepared
 from gan_core.data.readers import combined
 from gan_core.data.source import COMBINED, location
 from gan_core.errors import UserError
+from gan_core.files import expanded
 
 
 def is_here(source: str) -> bool:
@@ -17,7 +17,7 @@ def is_here(source: str) -> bool:
     if source.startswith(COMBINED):
         return combined.is_here(source)
     try:
-        return bool(source) and not source.startswith("hf:") and Path(location(source)).expanduser().exists()
+        return bool(source) and not source.startswith("hf:") and expanded(location(source)).exists()
     except (OSError, ValueError):
         return False
 

@@ -363,7 +363,8 @@ def _apply_window(values: np.ndarray, centre: float, width: float, function: str
 def values(data: bytes, name: str) -> np.ndarray:
     """Return the rescaled values of a grey image, float32 (H, W), without a window: slices of a volume share one scale.
 
-    Unlike `decode` it may run in the process that asks, since it leaves compressed pixels alone.
+    Padding is NaN, so that it is black and takes no part in that scale. Unlike `decode` it may run in the process that
+    asks, since it leaves compressed pixels alone.
 
     Raises:
         UserError: see `decode`; or the pixels are compressed other than by run lengths, which need no foreign decoder.
@@ -385,7 +386,10 @@ def values(data: bytes, name: str) -> np.ndarray:
             stored = pixel_array(dataset, index=0)
             if stored.ndim != 2:
                 raise UserError(f"{name}: not a grey image")
-            return _rescaled(stored, dataset)[0].astype(np.float32)
+            found = _rescaled(stored, dataset)[0].astype(np.float32)
+            if (outside := _padding(dataset, stored)) is not None:
+                found[outside] = np.nan
+            return found
     except (UserError, MemoryError):
         raise
     except Exception as error:

@@ -23,6 +23,7 @@ _UNEVEN = 0.1  # share of the spacing by which two neighbours may be nearer or f
 _TAGS = [
     *("SeriesInstanceUID", "SeriesDescription", "PatientID", "ImagePositionPatient", "ImageOrientationPatient"),
     *("PixelSpacing", "Rows", "Columns", "NumberOfFrames", "PhotometricInterpretation", "InstanceNumber"),
+    *("StudyInstanceUID", "EchoTime", "AcquisitionNumber"),
 ]
 
 
@@ -39,7 +40,7 @@ class Series:
 @dataclass(frozen=True)
 class _Slice:
     file: str
-    series: str
+    series: tuple[str, ...]  # what the files of one series share
     patient: str
     description: str
     position: tuple[float, float, float]
@@ -47,7 +48,7 @@ class _Slice:
     spacing: tuple[float, float]  # mm between rows, between columns
     rows: int
     columns: int
-    number: int
+    order: tuple[float, ...]  # of several images at one position
 
 
 def find(root: Path, files: list[str]) -> tuple[list[Series], dict[str, str]]:
@@ -55,7 +56,7 @@ def find(root: Path, files: list[str]) -> tuple[list[Series], dict[str, str]]:
 
     Only headers are read. Of several images at one position, as of a series over time, the first is used.
     """
-    members: dict[str, list[_Slice]] = defaultdict(list)
+    members: dict[tuple[str, ...], list[_Slice]] = defaultdict(list)
     reasons: dict[str, str] = {}
     for file in files:
         try:
@@ -75,6 +76,8 @@ def find(root: Path, files: list[str]) -> tuple[list[Series], dict[str, str]]:
 
 def read(root: Path, files: tuple[str, ...]) -> np.ndarray:
     """Return the rescaled values of a series, float32 (columns, rows, slices), in the order of the files.
+
+    Padding is NaN.
 
     Raises:
         UserError: a file cannot be read, or its size differs from the first one's.
@@ -117,7 +120,8 @@ def _header(path: Path, name: str) -> _Slice:
             raise UserError(f"{name}: its position, orientation or spacing is not valid")
         return _Slice(
             file=name,
-            series=str(tags.SeriesInstanceUID),
+            # Programs that remove names may give the series of all patients one UID.
+            series=tuple(str(tags.get(key) or "") for key in ("SeriesInstanceUID", "StudyInstanceUID", "PatientID")),
             patient=str(tags.get("PatientID") or ""),
             description=str(tags.get("SeriesDescription") or ""),
             position=(x, y, z),
@@ -125,7 +129,8 @@ def _header(path: Path, name: str) -> _Slice:
             spacing=(down, across),
             rows=int(tags.Rows),
             columns=int(tags.Columns),
-            number=int(tags.get("InstanceNumber") or 0),
+            # The echoes of one series may each be numbered from one.
+            order=tuple(float(tags.get(key) or 0) for key in ("EchoTime", "AcquisitionNumber", "InstanceNumber")),
         )
     except UserError:
         raise
@@ -149,7 +154,7 @@ def _volume(slices: list[_Slice]) -> Series:
     if min(first.rows, first.columns) < MIN_SIDE or not 0.9 < np.linalg.norm(normal) < 1.1:
         raise UserError(f"{first.file}: its size or its orientation is not valid")
     placed: dict[float, _Slice] = {}
-    for one in sorted(slices, key=lambda one: (one.number, one.file)):
+    for one in sorted(slices, key=lambda one: (one.order, one.file)):
         placed.setdefault(round(float(np.dot(normal, one.position)), 3), one)
     if len(placed) < FEWEST:
         raise UserError(f"{first.file}: its series has slices at {len(placed)} positions, fewer than {FEWEST}")

@@ -10,6 +10,7 @@ import gzip
 import io
 import logging
 import math
+import os
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 SUFFIXES = (".nii", ".nii.gz")
 MAX_SIDE = 4096  # voxels along an axis
 MAX_OFFSET = 16 * 1024**2  # bytes before the first voxel; the header's extensions lie there
-_TRAILING = 1024**2  # bytes that may follow the voxels
+_TRAILING = 4096  # bytes that may follow the voxels; more say that the header's sizes or kind of voxel are wrong
 _LENGTHS = {348: "Nifti1Header", 540: "Nifti2Header"}
 _KINDS = "iuf"  # integers and floats; complex numbers, colours and long doubles are no grey picture
 _WIDEST = 8  # bytes of a voxel
@@ -97,8 +98,9 @@ def read(path: Path, name: str) -> tuple[Header, np.ndarray]:
         # Fortran order: the first volume of a series is the beginning of the voxels.
         stored = np.empty(header.shape[::-1], header.dtype)
         _fill(file, memoryview(stored).cast("B"), name)  # type: ignore[arg-type]
-        if header.volumes == 1 and isinstance(file, _Packed):
-            _check_end(file, name)
+        # Of a packed series, the other volumes would have to be unpacked.
+        if header.volumes == 1 or not isinstance(file, _Packed):
+            _check_end(file, header.bytes * (header.volumes - 1), name)
     if not stored.dtype.isnative:
         stored = stored.byteswap(inplace=True).view(stored.dtype.newbyteorder("="))
     return header, stored.T
@@ -175,10 +177,17 @@ def _fill(file: _Stream, target: memoryview, name: str) -> None:
             done += got
 
 
-def _check_end(file: _Stream, name: str) -> None:
-    """Read a packed file to its end, where the checksum of what was unpacked lies."""
+def _check_end(file: _Stream, left: int, name: str) -> None:
+    """Look whether a file ends where it should, `left` bytes from here.
+
+    A packed file is read to its end, where the checksum of what was unpacked lies.
+    """
     with _reasons(name):
-        if len(file.read(_TRAILING + 1)) > _TRAILING:
+        if isinstance(file, _Packed):
+            more = len(file.read(_TRAILING + 1))
+        else:
+            more = os.fstat(file.fileno()).st_size - file.tell() - left
+        if more > _TRAILING:
             raise UserError(f"{name}: damaged, it is longer than its header says")
 
 

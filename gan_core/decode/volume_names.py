@@ -93,6 +93,21 @@ def about(path: str) -> VolumeName:
     return VolumeName(group, subject or own, subject is not None, contrast, mask)
 
 
+def place(path: str, name: VolumeName) -> str:
+    """Return the folders that volumes of one subject and visit share, joined by slashes.
+
+    Folders of a contrast or of a kind of file say nothing of the subject. Collections whose numbers are known to be of
+    one person have no such place: "".
+    """
+    if name.known and not name.subject.startswith("sub-"):
+        return ""
+    return "/".join(
+        part
+        for part in PurePosixPath(path).parts[:-1]
+        if not _KINDS.fullmatch(part) and not any(map(contrast_of, re.split(r"[\W_]", part)))
+    )
+
+
 def contrast_of(word: str) -> str | None:
     """Return the contrast that one word of a name stands for; None if it stands for none."""
     return word if word in _BIDS else _CONTRASTS.get(word.lower())

@@ -34,7 +34,7 @@ BLANK = 0.05  # share of a slice's pixels that are brighter than a tenth of the 
 COVERED = 0.5  # share of a slice that must lie inside a volume that is brought onto its grid
 _SAMPLES = 1_000_000  # voxels that the percentiles rest on
 _EXAMPLE = f"{PREFIX}FOLDER?plane=axial&every=2&middle=0.6"
-RULE = 1  # version of the greys and grids below; prepared data of another version is prepared again
+RULE = 2  # version of the greys and grids below; prepared data of another version is prepared again
 
 
 @dataclass(frozen=True)

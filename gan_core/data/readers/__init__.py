@@ -3,6 +3,7 @@
 `open_source` selects the reader from the text that the user gives.
 """
 
+import errno
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from gan_core.data.source import COMBINED, SIDE_BY_SIDE, TABLE, VOLUMES, Source
 from gan_core.decode.nifti import is_volume_name
 from gan_core.errors import UserError, nearest
+from gan_core.files import expanded
 
 KINDS = (
     "a folder with one sub-folder per class, a flat folder of images, a zip of either, a folder of such zips, "
@@ -36,6 +38,17 @@ def open_source(text: str) -> Source:
         text.encode()
     except UnicodeEncodeError:
         raise UserError(f"the name of the source '{text}' is not valid text (UTF-8): rename it") from None
+    if "\0" in text:
+        raise UserError(f"there is no '{text}': a name holds no zero byte")
+    try:
+        return _opened(text)
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        raise UserError(f"there is no '{text[:50]}...': a name is not as long as that") from error
+
+
+def _opened(text: str) -> Source:
     kind, _, rest = text.partition(":")
     if kind == "phantom":
         from gan_core.data.readers.phantom import open_phantom
@@ -59,7 +72,7 @@ def open_source(text: str) -> Source:
         return open_table(text.removeprefix(TABLE))
     if text.startswith(VOLUMES):
         return _open_volumes(text)
-    path = Path(text).expanduser()
+    path = expanded(text)
     if text and path.is_dir():
         from gan_core.data.readers.table import open_known
         from gan_core.data.readers.zip_folder import open_zips
@@ -86,7 +99,7 @@ def _open_volumes(text: str) -> Source:
     from gan_core.decode.volumes import split_source
 
     folder, options = split_source(text)
-    path = Path(folder).expanduser()
+    path = expanded(folder)
     if not folder or not path.exists():
         raise UserError(
             f"{VOLUMES} needs a folder of NIfTI files, as in {VOLUMES}FOLDER?plane=axial; there is no '{folder}'"
@@ -115,7 +128,7 @@ def _open_folder(path: Path) -> Source:
 
 def _unknown(text: str) -> str:
     """Return the error line for a source that does not exist, with the most similar name that does."""
-    path = Path(text).expanduser()
+    path = expanded(text)
     if not text:
         return f"no source of images was given: a source is {KINDS}"
     try:

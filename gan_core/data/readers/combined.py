@@ -17,6 +17,7 @@ from gan_core.data.readers.folder import FolderFiles, FolderSource, list_picture
 from gan_core.data.source import COMBINED, Entry
 from gan_core.decode.image_files import is_dicom_file
 from gan_core.errors import UserError, nearest
+from gan_core.files import expanded
 
 _WILD = re.compile(r"[*?\[]")
 APART = "the classes come from different folders"  # how the warning of `caution` begins
@@ -128,7 +129,7 @@ def _pictures(name: str, pattern: str, masks: list[str]) -> Iterator[tuple[Path,
     """
     matches = sorted(_matches(pattern))
     if not matches:
-        before = Path(pattern).expanduser()
+        before = expanded(pattern)
         beside = [path.name for path in before.parent.iterdir()] if before.parent.is_dir() else []
         raise UserError(f"class '{name}': there is no '{pattern}'.{nearest(before.name, beside)}")
     count = 0
@@ -149,7 +150,7 @@ def _pictures(name: str, pattern: str, masks: list[str]) -> Iterator[tuple[Path,
 
 def _matches(pattern: str) -> Iterator[Path]:
     """Return the folders and files of a pattern; links are resolved only before the first wildcard."""
-    parts = Path(pattern).expanduser().parts
+    parts = expanded(pattern).parts
     wild = next((i for i, part in enumerate(parts) if _WILD.search(part)), len(parts))
     if wild == len(parts) or Path(*parts).exists():
         whole = Path(*parts).resolve()

@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gan_core.data.layout import Arrange, arrange, check_class_names, is_picture_name, is_unclear_name
+from gan_core.data.layout import Arrange, arrange, check_class_names, check_file_names, is_picture_name, is_unclear_name
 from gan_core.data.source import Entry
 from gan_core.decode.image_files import MAX_BYTES, is_dicom_file
 from gan_core.errors import UserError
@@ -68,7 +68,11 @@ def open_folder(root: Path, arranged: Arrange = arrange) -> FolderSource:
 
 
 def list_pictures(root: Path) -> dict[str, str]:
-    """Return image path inside the folder -> stamp. Links are followed, but each folder is visited once."""
+    """Return image path inside the folder -> stamp. Links are followed, but each folder is visited once.
+
+    Raises:
+        UserError: a folder cannot be read, or a name is not UTF-8.
+    """
     seen: set[tuple[int, int]] = set()
     stamps: dict[str, str] = {}
 
@@ -88,6 +92,7 @@ def list_pictures(root: Path) -> dict[str, str]:
             name, path = f"{prefix}{file}", f"{folder}{os.sep}{file}"
             if is_picture_name(name) or (is_unclear_name(name) and is_dicom_file(Path(path))):
                 stamps[name] = stamp(path)
+    check_file_names(stamps)
     return stamps
 
 

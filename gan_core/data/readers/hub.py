@@ -13,6 +13,7 @@ from typing import Any
 from gan_core.data.layout import SPLIT_NAMES, LabelledPath, check_class_names
 from gan_core.data.source import Entry
 from gan_core.errors import UserError, nearest
+from gan_core.files import expanded
 from gan_core.optional_dependencies import need
 
 CONVERTED = "refs/convert/parquet"
@@ -68,11 +69,11 @@ def open_hub(text: str) -> HubSource:
 
 def _parse(text: str) -> tuple[Path | None, str, str | None]:
     """Return (local folder or None, name, configuration or None)."""
-    whole = Path(text).expanduser()
+    whole = expanded(text)
     head, colon, config = text.rpartition(":")
     if whole.is_dir() or not colon:
         head, config = text, ""
-    path = Path(head).expanduser()
+    path = expanded(head)
     local = head.startswith((".", "/", "~", "\\")) or re.match(r"[A-Za-z]:[\\/]", head) is not None
     if local and not path.is_dir():
         raise UserError(f"hf:{text}: there is no folder '{head}'")

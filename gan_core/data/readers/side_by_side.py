@@ -17,6 +17,7 @@ from gan_core.data.layout import LabelledPath, check_class_names
 from gan_core.data.source import SIDE_BY_SIDE, Entry, Source
 from gan_core.decode.image_files import MIN_SIDE
 from gan_core.errors import UserError, nearest
+from gan_core.files import expanded
 
 EXAMPLE = f"{SIDE_BY_SIDE}FOLDER?left=A&right=B"
 _DEFAULTS = {"left": "A", "right": "B"}
@@ -97,10 +98,10 @@ def _divide(text: str) -> tuple[Path, str]:
     """Return the folder or zip, and the options behind the question mark; a path may have one of its own."""
     place, _, query = text.partition("?")
     for words in dict.fromkeys((text, place, unquote(place))):
-        path = Path(words).expanduser()
+        path = expanded(words)
         if words and _exists(path):
             return path, "" if words == text else query
-    path = Path(place).expanduser()
+    path = expanded(place)
     try:
         beside = [other.name for other in path.parent.iterdir()] if place else []
     except OSError:

@@ -24,6 +24,7 @@ from gan_core.data.readers.table_shelf import FolderShelf, TableShelf, in_zip, i
 from gan_core.data.readers.table_text import SPREADSHEETS, SUFFIXES, TextTable, listed
 from gan_core.data.source import TABLE
 from gan_core.errors import UserError, nearest
+from gan_core.files import expanded
 
 
 def open_table(text: str) -> FolderSource | ZipSource:
@@ -121,12 +122,12 @@ def _divide(text: str) -> tuple[Path, str]:
     """Return the place, and the options behind the question mark; a path may have a question mark of its own."""
     place, _, query = text.partition("?")
     for words in dict.fromkeys((text, place, unquote(place))):
-        path = Path(words).expanduser()
+        path = expanded(words)
         if words and _exists(path):
             return path, "" if words == text else query
-    if in_zip(Path(place).expanduser()):
-        return Path(place).expanduser(), query
-    path = Path(place).expanduser()
+    if in_zip(expanded(place)):
+        return expanded(place), query
+    path = expanded(place)
     try:
         beside = [other.name for other in path.parent.iterdir()] if place else []
     except OSError:

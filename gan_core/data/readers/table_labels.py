@@ -356,7 +356,22 @@ def _patients(pictures: dict[int, _Found], meaning: Meaning) -> tuple[bool, list
         return False, []
     if len(pictures) > 1 and all(_names_file(found) for found in pictures.values()):
         return False, [f"the column '{meaning.patient}' names the file and not the person: it is not used"]
-    return True, []
+    return True, _same_patients(pictures.values())
+
+
+def _same_patients(pictures: Collection[_Found]) -> list[str]:
+    """Make patients that differ only in case the same, lest one stands in two splits; return a warning about them."""
+    forms: dict[str, dict[str, None]] = {}
+    for picture in pictures:
+        forms.setdefault(normalize("NFC", picture.patient).casefold(), {})[picture.patient] = None
+    same = [list(spellings) for spellings in forms.values() if len(spellings) > 1]
+    if not same:
+        return []
+    chosen = {spelling: spellings[0] for spellings in same for spelling in spellings}
+    for picture in pictures:
+        picture.patient = chosen.get(picture.patient, picture.patient)
+    shown = listed([" = ".join(spellings) for spellings in same], 3)
+    return [f"{len(same):,} patients are written in several ways, and count as one each: {shown}"]
 
 
 def _names_file(found: _Found) -> bool:

@@ -13,6 +13,7 @@ from gan_core.data.readers.folder import FolderSource, open_folder
 from gan_core.data.readers.table_text import HEAD, MAX_BYTES, SPREADSHEETS, SUFFIXES, TextTable, read_head, read_table
 from gan_core.data.source import Files
 from gan_core.errors import UserError
+from gan_core.files import expanded
 
 MAX_BESIDE = 50  # tables beside each other that are looked at
 _LISTS = (".txt",)  # of COVIDx and NIH
@@ -86,7 +87,10 @@ class FolderShelf(TableShelf):
 
     def _is_inside(self, each: "os.DirEntry[str]") -> bool:
         """Return whether this is a file, and not a link that leads out of the folder."""
-        if not each.is_file():
+        try:
+            if not each.is_file():
+                return False
+        except OSError:  # a link to itself
             return False
         assert self.folder is not None
         return not each.is_symlink() or Path(each.path).resolve().is_relative_to(self.folder)
@@ -147,7 +151,7 @@ class ZipShelf(TableShelf):
 
 def shelf_at(path: Path) -> tuple[TableShelf, str]:
     """Return the shelf at a path, and the name of the table on it, "" for a folder or zip."""
-    path = path.expanduser()
+    path = expanded(path)
     if path.is_dir():
         return FolderShelf(path.resolve(), _top(path.resolve())), ""
     if inside := in_zip(path):

@@ -23,6 +23,7 @@ SPREADSHEETS = (".xlsx", ".xls", ".ods")
 MAX_BYTES = 256 * 1024**2  # of a table's text; the largest table of MIMIC-CXR has 60 MB
 MAX_ROWS = 5_000_000
 HEAD = 256 * 1024  # bytes that a table is recognised by
+_END = "\0end"  # a line behind the last one; a text holds no zero byte
 _SEPARATORS = (",", ";", "\t", "|")
 _GZIP = b"\x1f\x8b"
 _SHEET_MAGIC = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # xlsx and ods; xls
@@ -45,6 +46,7 @@ class TextTable:
 
     title: str  # its file's name, for errors
     text: str
+    whole: bool = True  # False: its end may be cut
 
     @cached_property
     def separator(self) -> str:
@@ -61,7 +63,7 @@ class TextTable:
         places = [self.columns.index(name) for name in columns]
         last = max(places)
         pick = itemgetter(*places) if len(places) > 1 else lambda row: (row[places[0]],)
-        lines = _read(self.text, self.separator, self.title)
+        lines = _read(self.text, self.separator, self.title, self.whole)
         next(lines, None)  # the header
         for row in lines:
             if len(row) <= last:
@@ -144,7 +146,7 @@ def read_head(title: str, data: bytes) -> TextTable:
             data = zlib.decompressobj(31).decompress(data, HEAD)
         except zlib.error as error:
             raise UserError(f"the table '{title}' cannot be unpacked: {error}") from error
-    return TextTable(title, _text(title, data[:HEAD], whole=False))
+    return TextTable(title, _text(title, data[:HEAD], whole=False), whole=False)
 
 
 def _unpacked(title: str, data: bytes) -> bytes:
@@ -212,18 +214,36 @@ def _first_row(text: str, separator: str, title: str) -> list[str]:
     return next(_read(text, separator, title), [])
 
 
-def _read(text: str, separator: str, title: str) -> Iterator[list[str]]:
-    """Yield the rows that hold anything.
+def _read(text: str, separator: str, title: str, whole: bool = True) -> Iterator[list[str]]:
+    """Yield the rows that hold anything; not `whole`: the last row may be cut.
 
     Raises:
-        UserError: a row is malformed, or there are too many.
+        UserError: a row is malformed or has more cells than the header, a quote is never closed, or there are too many
+            rows.
     """
-    lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    # Without a quote's end, the last cell swallows all rows behind it, and so this line, too.
+    lines = csv.reader(chain(io.StringIO(text, newline=""), [_END]), delimiter=separator)
+    width, begin = 0, 1
     try:
         for number, row in enumerate(lines):
+            if row == [_END]:
+                break
             if number > MAX_ROWS:
                 raise UserError(f"the table '{title}' has more than {MAX_ROWS:,} rows: divide it")
+            if row and row[-1].endswith(_END):
+                if whole:
+                    raise UserError(f"the table '{title}' cannot be read: a quote in line {begin} is never closed")
+                break
+            width = width or len(row) * any(row)
+            # A separator inside a cell, or a header without the column of row numbers: every cell behind it would be
+            # taken for that of another column.
+            if len(row) > width and any(cell.strip() for cell in row[width:]):
+                raise UserError(
+                    f"the table '{title}' cannot be read: line {begin} has {len(row)} cells, and its header {width}; "
+                    "write a cell that holds a separator in quotes"
+                )
             if any(row):
                 yield row
+            begin = lines.line_num + 1
     except csv.Error as error:
         raise UserError(f"the table '{title}' cannot be read at line {lines.line_num}: {error}") from error

@@ -20,13 +20,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gan_core.data.doubts import few_names
-from gan_core.data.layout import SPLIT_NAMES, LabelledPath, arrange, check_class_names
+from gan_core.data.layout import SPLIT_NAMES, LabelledPath, arrange, check_class_names, check_file_names
 from gan_core.data.patients import MAY_SHARE
 from gan_core.data.readers.folder import stamp
 from gan_core.data.source import Entry
 from gan_core.decode import nifti, volume_names, volumes
 from gan_core.decode.volumes import Grid, Slicing, Volume
 from gan_core.errors import UserError, nearest
+from gan_core.files import expanded
 
 if TYPE_CHECKING:
     from gan_core.decode.dicom_series import Series
@@ -121,7 +122,7 @@ def open_volumes(root: Path, options: dict[str, str] | None = None, pictures: in
         if key not in OPTIONS:
             raise UserError(f"volumes have no option '{key}'.{nearest(key, OPTIONS)} Choose from {', '.join(OPTIONS)}")
     slicing = volumes.slicing(options)
-    root = root.expanduser().resolve()
+    root = expanded(root).resolve()
     base = root if root.is_dir() else root.parent
     warnings: list[str] = []
     paths = list_volumes(root)
@@ -152,7 +153,7 @@ def classes(root: Path, options: dict[str, str] | None = None) -> tuple[str, ...
     Raises:
         UserError: see `open_volumes`.
     """
-    root = root.expanduser().resolve()
+    root = expanded(root).resolve()
     paths = list_volumes(root)
     return tuple(sorted({place.label for place in _labelled(root, paths, options or {}, [])})) if paths else ()
 
@@ -192,6 +193,7 @@ def list_volumes(root: Path) -> list[str]:
         below[:] = sorted(name for name in below if not name.startswith((".", "__MACOSX")))
         inside = Path(folder).relative_to(root)
         found += [(inside / name).as_posix() for name in names if nifti.is_volume_name(name) and name[0] != "."]
+    check_file_names(found)
     return sorted(found)
 
 
@@ -319,12 +321,14 @@ def _series(root: Path, warnings: list[str]) -> "dict[str, Series]":
 
 
 def _files(root: Path) -> list[str]:
-    return sorted(
+    found = sorted(
         (Path(folder) / name).relative_to(root).as_posix()
         for folder, _, names in os.walk(root)
         for name in names
         if not name.startswith(".")
     )
+    check_file_names(found)
+    return found
 
 
 def _is_dicom(path: Path) -> bool:
@@ -434,12 +438,22 @@ def _slices(
 
 
 def _titles(files: list[_File]) -> dict[str, str]:
-    """Return path -> the part of the entries' names that tells the volume: the group, or the path if that is taken."""
+    """Return path -> the part of the entries' names that tells the volume: the group, or the path if that is taken.
+
+    Where two places number their subjects alike, siteA/001/T1.nii and siteB/001/T2.nii, their folders are a part of it:
+    volumes of one title are taken for one subject's, and so for pairs.
+    """
+    places: dict[tuple[str, str | None], set[str]] = defaultdict(set)
+    for file in files:
+        places[file.about.group, file.split].add(volume_names.place(file.path, file.about))
     taken: set[tuple[str, str | None, str]] = set()
     titles = {}
     for file in files:
+        own = volume_names.place(file.path, file.about)
+        several = len(places[file.about.group, file.split]) > 1
         # A dot would be taken for the beginning of a suffix.
-        title = file.about.group.replace(".", "_")
+        title = "_".join([*filter(None, own.split("/")), file.about.group] if several else [file.about.group])
+        title = title.replace(".", "_")
         if (file.label, file.split, title) in taken:
             title = file.path.removesuffix(".gz").removesuffix(".nii").replace("/", "_").replace(".", "_")
         taken.add((file.label, file.split, title))

@@ -126,10 +126,12 @@ def test_classes_that_differ_by_case_or_unicode_form_are_one() -> None:
         paths[5]: "\u00df",
     }
     assert warnings[0] == (
-        "the class folders 'COVID' (2 images) and 'Covid' (1 images) differ in case or Unicode form only and are one "
-        "class, 'COVID'"
+        "the class folders 'COVID' (2 images) and 'Covid' (1 images) differ in case, spaces or Unicode form only "
+        "and are one class, 'COVID'"
     )
     assert len(warnings) == 2
+    # A space at the end of a name is not seen.
+    assert placed(["a/1.png", "a/2.png", "a /3.png"]) == [("a", None)] * 3
     # Over splits too; a name that stands alone keeps its form.
     assert placed(["test/covid/1.png", "train/COVID/1.png", "train/COVID/2.png"])[0] == ("COVID", "test")
     assert placed([f"{decomposed}/1.png", "a/1.png"]) == [(decomposed, None), ("a", None)]

@@ -1,5 +1,6 @@
 """The way from a source to the prepared array: what is kept, skipped, refused, cached and exported."""
 
+import os
 import re
 import shutil
 import struct
@@ -25,6 +26,26 @@ def where(prepared: Prepared) -> dict[str, str]:
     found = dict(zip(prepared.patients, prepared.splits.tolist(), strict=True))
     assert all(found[name] == part for name, part in zip(prepared.patients, prepared.splits, strict=True))
     return found
+
+
+def test_a_class_without_images_to_train_on_is_doubted(tmp_path: Path) -> None:
+    fill(tmp_path / "set", [f"test_positive/{n}.png" for n in range(3)] + [f"train_negative/{n}.png" for n in range(3)])
+    warnings = ready(tmp_path / "set", tmp_path / "cache").warnings
+    assert [line for line in warnings if "in train" in line and "class" in line] == [
+        "class 'positive' has no image in train, so no network can learn it"
+    ]
+
+
+def test_a_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    fill(tmp_path / "set", ["a/1.png", "a/2.png"])
+    try:
+        Path(os.fsdecode(os.fsencode(tmp_path / "set" / "a") + b"/\xff3.png")).write_bytes(png(3))
+    except OSError:
+        pytest.skip("this disk has names of text only")
+    with pytest.raises(
+        UserError, match="the names of 1 files are not UTF-8, for example 'a/\N{REPLACEMENT CHARACTER}3"
+    ):
+        ready(tmp_path / "set", tmp_path / "cache")
 
 
 def test_what_is_prepared(tmp_path: Path) -> None:

@@ -22,6 +22,13 @@ def zipped(path: Path, members: dict[str, bytes]) -> Path:
     return path
 
 
+@pytest.mark.parametrize("kind", ["{}", "table:{}?file=a&label=b", "volumes:{}", "sidebyside:{}", "classes:a={};b=b"])
+@pytest.mark.parametrize("place", ["~nobody-of-this-name/x", "a\0b", "x" * 5000, "y/" * 3000])
+def test_places_that_cannot_be_are_one_line(kind: str, place: str) -> None:
+    with pytest.raises(UserError, match=r"there is no|no such"):
+        open_source(kind.format(place))
+
+
 def test_folder_and_its_zip_give_the_same(tmp_path: Path) -> None:
     names = kermany(tmp_path / "set")
     archive = zipped(tmp_path / "set.zip", {f"set/{name}": (tmp_path / "set" / name).read_bytes() for name in names})

@@ -201,6 +201,14 @@ def test_labels_that_differ_in_spelling_are_one_class(tmp_path: Path) -> None:
     assert source.warnings == ("labels that differ only in their spelling count as one: COVID-19 = Covid-19",)
 
 
+def test_patients_that_differ_in_spelling_are_one(tmp_path: Path) -> None:
+    pictures(tmp_path)
+    table = "Path,Finding,Who\na.png,x,p1\nb.png,y,P1\nc.png,x,p2\nd.png,y,p2\n"
+    source = opened(tmp_path, table, "file=Path&label=Finding&patient=Who")
+    assert [entry.patient for entry in source.entries] == ["p1", "p1", "p2", "p2"]
+    assert "1 patients are written in several ways, and count as one each: p1 = P1" in source.warnings
+
+
 def test_a_column_that_names_files_is_no_patient(tmp_path: Path) -> None:
     pictures(tmp_path)
     source = opened(tmp_path, "id,Finding\na,x\nb,x\nc,y\n", "file=id&label=Finding&patient=id")
@@ -291,6 +299,12 @@ def test_a_file_that_is_no_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         open_source("table:/dev/null?file=a&label=b")
 
 
+def test_a_table_that_is_a_link_to_itself_is_not_looked_at(tmp_path: Path) -> None:
+    pictures(tmp_path, "x/a.png", "y/b.png")
+    (tmp_path / "labels.csv").symlink_to("labels.csv")
+    assert labels(open_source(str(tmp_path))) == {"x/a.png": "x", "y/b.png": "y"}
+
+
 def test_a_table_that_is_a_link_out_of_the_folder_is_not_looked_at(tmp_path: Path) -> None:
     (tmp_path / "secret.csv").write_text("Image Index,Finding Labels\na.png,secret\n")
     pictures(tmp_path / "set", "a.png")
@@ -298,6 +312,26 @@ def test_a_table_that_is_a_link_out_of_the_folder_is_not_looked_at(tmp_path: Pat
     source = open_source(str(tmp_path / "set"))
     assert labels(source) == {"a.png": "set"}
     assert not any("labels.csv" in line for line in source.warnings)
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        # The cells of a row that is too long would be taken for those of the columns beside.
+        ("Path,View,Finding\na.png,PA,x\nb.png,AP, supine,y\n", "line 3 has 4 cells, and its header 3"),
+        ("Path,Finding\n1,a.png,x\n2,b.png,y\n", "line 2 has 3 cells, and its header 2"),
+        ('Path,Finding,Note\na.png,x,"12"" tube"\n\nb.png,y,"unclear\nc.png,x,\n', "a quote in line 4 is never closed"),
+    ],
+)
+def test_cells_that_would_shift_rows_are_refused(table: str, said: str, tmp_path: Path) -> None:
+    pictures(tmp_path)
+    assert said in refused(tmp_path, table)
+
+
+def test_rows_may_end_in_empty_cells_and_hold_quotes(tmp_path: Path) -> None:
+    pictures(tmp_path)
+    table = 'Path,Finding,Note\na.png,x,"two\nlines, ""so"" "\n\nb.png,y,,, ,\nc.png\nd.png,"x"'
+    assert labels(opened(tmp_path, table)) == {"a.png": "x", "b.png": "y", "d.png": "x"}
 
 
 def test_rows_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

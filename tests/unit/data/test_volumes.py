@@ -6,6 +6,7 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+import pydicom
 import pytest
 
 from gan_core import data
@@ -14,6 +15,7 @@ from gan_core.data.patients import doubt_in
 from gan_core.data.readers import open_source
 from gan_core.data.readers.volumes import VolumeSource
 from gan_core.decode import dicom as decoded_dicom
+from gan_core.decode import dicom_series as dicom_series_files
 from gan_core.decode import nifti, volume_names, volumes
 from gan_core.errors import UserError
 from tests.helpers.dicom_files import compressed, dicom
@@ -300,6 +302,25 @@ def test_equal_names_in_folders_of_diagnoses_keep_their_own_grids(tmp_path: Path
     assert {one.onto for one in opened(tmp_path).slices} == {None}
 
 
+@pytest.mark.parametrize("names", ["{site}/001/{contrast}.nii.gz", "{site}/sub-01/anat/sub-01_{contrast}.nii.gz"])
+def test_two_places_that_number_alike_make_no_pairs_of_two_people(tmp_path: Path, names: str) -> None:
+    for site, contrast in (("here", "T1"), ("there", "T1"), ("there", "T2")):
+        write(tmp_path / names.format(site=site, contrast=contrast), head)
+    shared = {
+        entry.volume: entry.name.partition("/")[2] for entry in opened(f"volumes:{tmp_path}?classes=names").entries
+    }
+    here, t1, t2 = (
+        shared[names.format(site=s, contrast=c)] for s, c in (("here", "T1"), ("there", "T1"), ("there", "T2"))
+    )
+    assert t1 == t2 != here
+
+
+def test_a_folder_for_each_contrast_still_makes_pairs(tmp_path: Path) -> None:
+    for folder, contrast in (("T1 images", "T1"), ("scans_t2", "T2")):
+        write(tmp_path / folder / f"p7_{contrast}.nii.gz", head)
+    assert len({entry.name.partition("/")[2] for entry in opened(f"volumes:{tmp_path}?classes=names").entries}) == 12
+
+
 def test_they_are_pairs(tmp_path: Path) -> None:
     for number in range(8):
         texture = np.random.default_rng(number).normal(0, 1, (8, 8, 8)).repeat(5, 0).repeat(6, 1).repeat(5, 2)
@@ -342,6 +363,8 @@ def bad_files(folder: Path) -> dict[str, str]:
         "negative.nii": (changed(40, "<8h", 3, -40, 48, 40, 1, 1, 1, 1), "no volume of slices"),
         "nowhere.nii": (changed(280, "<12f", *[0] * 12), "affine describes no grid"),
         "nan.nii": (changed(280, "<12f", *[float("nan")] * 12), "affine describes no grid"),
+        "narrow.nii": (changed(40, "<8h", 3, 36, 48, 40, 1, 1, 1, 1), "longer than its header says"),
+        "narrow.nii.gz": (gzip.compress(changed(40, "<8h", 3, 36, 48, 40, 1, 1, 1, 1)), "longer than its header says"),
         "cut.nii.gz": (packed[: len(packed) * 2 // 3], "ends too early"),
         "bits.nii.gz": (packed[:-4000] + bytes(200) + packed[-3800:], "packing is damaged|ends too early"),
     }
@@ -356,9 +379,9 @@ def test_a_bad_file_is_one_line_and_costs_itself_alone(tmp_path: Path) -> None:
         with pytest.raises(UserError, match=words) as caught:
             nifti.read(tmp_path / name, name)
         assert str(caught.value).startswith(f"{name}: ") and "\n" not in str(caught.value)
-    late = {"cut.nii.gz", "bits.nii.gz"}  # their headers are whole
+    late = {"narrow.nii", "narrow.nii.gz", "cut.nii.gz", "bits.nii.gz"}  # their headers are whole
     source = opened(tmp_path)
-    assert f"{len(reasons) - 2} of {len(reasons) + 1} volumes cannot be read and are left out: " in said(source)
+    assert f"{len(reasons) - len(late)} of {len(reasons) + 1} volumes cannot be read and are left out: " in said(source)
     settings = decode_pool.Settings(16, 1, "crop", None, 0)
     for start, volume in ((index * 12, file) for index, file in enumerate(sorted({one.file for one in source.slices}))):
         picture = decode_pool.decode_one(source, start + 6, settings)
@@ -538,6 +561,39 @@ def test_a_series_with_a_gap_is_left_out_with_the_reason(tmp_path: Path) -> None
     (tmp_path / "a" / "1.2.3.1").unlink()
     with pytest.raises(UserError, match=r"its 18 slices lie 2 to 4 mm apart: some are missing"):
         open_source(f"volumes:{tmp_path}")
+
+
+def test_padding_of_a_series_has_no_part_in_its_greys(tmp_path: Path) -> None:
+    dicom_series(tmp_path / "plain", head, "RAS", "1.2.3", "x", "T1")
+    dicom_series(
+        tmp_path / "padded",
+        lambda *at: np.where(at[0] > 15, 5000, head(*at)),
+        *("RAS", "1.2.4", "y", "T1"),
+        PixelPaddingValue=4999,
+        PixelPaddingRangeLimit=5001,
+    )
+    source = opened(f"volumes:{tmp_path}?every=1")
+    plain, padded = (source.load([e.patient for e in source.entries].index(who) + 5, 64) for who in "xy")
+    # The right of the patient is at the left of the picture: there lies the padding.
+    assert padded[:, :3].max() == 0 and plain[:, 8:30].max() == pytest.approx(0.5, abs=0.05)
+    assert np.abs(padded[:, 8:] - plain[:, 8:]).max() < 0.05
+
+
+def test_echoes_and_patients_of_one_series_are_not_mixed(tmp_path: Path) -> None:
+    for who in "xy":
+        for echo, shown in (("9", head), ("80", lambda *at: 1000 - head(*at))):
+            folder = tmp_path / "made" / who / echo
+            dicom_series(folder, shown, "RAS", "1.2.3", who, "T1", EchoTime=echo)
+            for number, path in enumerate(sorted(folder.iterdir())):
+                # Names of which now one echo comes first, and now the other.
+                (tmp_path / who).mkdir(exist_ok=True)
+                path.rename(tmp_path / who / f"{number:03}{'ab'[(number + (echo == '9')) % 2]}.dcm")
+    files = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.dcm"))
+    found, reasons = dicom_series_files.find(tmp_path, files)
+    whole = [(one.patient, len(one.files), one.header.volumes) for one in found]
+    assert whole == [("x", 20, 2), ("y", 20, 2)] and not reasons
+    for one in found:
+        assert {float(pydicom.dcmread(tmp_path / file).EchoTime) for file in one.files} == {9.0}
 
 
 def test_compressed_slices_are_refused_with_the_way_out(tmp_path: Path) -> None:
