@@ -4,13 +4,11 @@ The process writes its run folder, which the pages follow, and prints into a log
 """
 
 import itertools
-import os
 import re
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,12 +16,11 @@ from typing import Any
 import psutil
 import streamlit as st
 
-from gan_core import files, runs
+from gan_core import child_processes, files, runs
 from gan_core.errors import UserError
 from gan_core.run_options import RunOptions
 from gan_core.runs import Run
 
-PACKAGE_ROOT = Path(__file__).resolve().parent.parent
 TAIL = 16_384  # bytes read from the end of a log
 LOGS_KEPT = 50
 
@@ -60,6 +57,7 @@ class Jobs:
     def __init__(self, root: Path, logs: Path) -> None:
         self.root = root
         self.logs = logs
+        self.folder = Path.cwd()  # where the app was started: sources are named from there
         self._jobs: dict[str, Job] = {}
         self._lock = threading.Lock()
 
@@ -73,7 +71,7 @@ class Jobs:
         with self._lock:
             if self.taken(name):
                 raise UserError(f"run '{name}' exists already: choose another name")
-            return self._start(name, ["train", *options.words(), "--name", name])
+            return self._start(name, ["train", *options.words(), "--name", name, *self._runs])
 
     def resume(self, run: Run) -> Job:
         """Resume a run from its last checkpoint.
@@ -87,7 +85,11 @@ class Jobs:
             known = self._jobs.get(run.name)
             if run.status().state == "running" or (known and not known.over):
                 raise UserError(f"run '{run.name}' is being trained already")
-            return self._start(run.name, ["resume", run.name])
+            return self._start(run.name, ["resume", *self._runs, "--", run.name])
+
+    @property
+    def _runs(self) -> list[str]:
+        return ["--runs", str(self.root)]
 
     def taken(self, name: str) -> bool:
         """Whether a run of that name exists, or a job for it is running."""
@@ -116,11 +118,12 @@ class Jobs:
             log = self.logs / f"{name}-{time.time_ns()}.log"
             with log.open("wb") as output:
                 process = subprocess.Popen(
-                    [sys.executable, "-m", "gan_core", *arguments, "--runs", str(self.root)],
+                    child_processes.command("gan_core", *arguments),
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,
-                    env=_environment(),
+                    env=child_processes.environment(PYTHONUNBUFFERED="1"),
+                    cwd=self.folder,
                     **_detached(),
                 )
         except OSError as error:
@@ -181,12 +184,6 @@ def _jobs(root: str) -> Jobs:
 def jobs() -> Jobs:
     """Return the trainings of the program's root of runs (GANRAY_RUNS)."""
     return _jobs(str(runs.default_root().resolve()))
-
-
-def _environment() -> Mapping[str, str]:
-    # The trainer must find the package even when the app was started in another folder.
-    paths = [str(PACKAGE_ROOT), os.environ.get("PYTHONPATH", "")]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), "PYTHONUNBUFFERED": "1"}
 
 
 def _detached() -> dict[str, Any]:

@@ -6,9 +6,7 @@ encoded like generated ones (the size of the run, 8 bits, the same PNG), so that
 
 import csv
 import io
-import os
 import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -19,7 +17,7 @@ import streamlit as st
 
 from dashboard.library import data_here
 from dashboard.library.store import Entry
-from gan_core import data, runs
+from gan_core import child_processes, data
 from gan_core.config import RunConfig
 from gan_core.data import Prepared
 from gan_core.data.readers import phantom
@@ -269,15 +267,13 @@ def _prepared(
     scale: tuple[float, ...] | None,
 ) -> Prepared:
     # A separate process prepares the data: workers started from a page would run the page first.
-    command = [sys.executable, "-m", "gan_core", "prepare", "--size", str(size), "--channels", str(channels)]
-    command += ["--fit", fit, *(["--patient-pattern", pattern] if pattern else [])]
-    command += [f"--scale={','.join(map(repr, scale)) if scale else 'own'}", "--", source]
-    above = str(Path(runs.__file__).resolve().parents[2])
-    paths = os.pathsep.join(filter(None, (above, os.environ.get("PYTHONPATH"))))
+    words = ["prepare", "--size", str(size), "--channels", str(channels), "--fit", fit]
+    words += [f"--patient-pattern={pattern}"] if pattern else []
+    words += [f"--scale={','.join(map(repr, scale)) if scale else 'own'}", "--", source]
     try:
         done = subprocess.run(
-            command,
-            env=os.environ | {"PYTHONPATH": paths},
+            child_processes.command("gan_core", *words),
+            env=child_processes.environment(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
