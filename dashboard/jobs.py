@@ -136,19 +136,20 @@ class Jobs:
 def stop(run: Run) -> None:
     """Ask the process that trains a run to stop. It writes a checkpoint first.
 
+    The process is the one of status.json, if it holds the run's lock: a file from others may name any process.
+
     Raises:
         UserError: no process on this machine trains it, or the process belongs to another user.
     """
     status = run.status()
     try:
         process = psutil.Process(status.process) if status.state == "running" and status.process else None
-        # The system reuses process numbers: the start time must match the status too.
-        if process is None or round(process.create_time(), 2) != status.process_started:
+        if process is None or not runs.is_held_by(run.folder, process.pid):
             raise UserError(f"no process on this machine trains run '{run.name}': there is nothing to stop")
         process.terminate()
-    except psutil.NoSuchProcess:
+    except (psutil.NoSuchProcess, ValueError, OverflowError):
         raise UserError(f"run '{run.name}' has just ended: there is nothing to stop") from None
-    except psutil.AccessDenied:
+    except (psutil.AccessDenied, PermissionError):
         raise UserError(f"run '{run.name}' was started by another user: only that user can stop it") from None
 
 

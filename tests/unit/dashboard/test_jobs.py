@@ -16,6 +16,7 @@ from gan_core import config, runs
 from gan_core.errors import UserError
 from gan_core.run_options import RunOptions
 from gan_core.runs import Run
+from tests.conftest import ROOT
 from tests.helpers.run_folders import make_run, settings
 
 OPTIONS = RunOptions("dcgan", "phantom:cxr?images=64", epochs=2, image_size=32, batch_size=8, seed=1)
@@ -87,24 +88,44 @@ def status(run: Run, process: int, began: float) -> None:
     (run.folder / runs.STATUS).write_text(json.dumps(config.to_dict(values)))
 
 
+def sleeper(folder: Path, locks: bool) -> "subprocess.Popen[str]":
+    """A process with a run folder open, which it has locked or not."""
+    wait = "print('ready', flush=True); import time; time.sleep(60)"
+    lock = "from gan_core.runs.lock import RunLock; lock = RunLock(Path(sys.argv[1])); assert lock.acquire()"
+    code = f"import os, sys; from pathlib import Path; os.open(sys.argv[1], 0); {lock if locks else 'pass'}; {wait}"
+    process = subprocess.Popen([sys.executable, "-c", code, str(folder)], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    assert process.stdout and process.stdout.readline() == "ready\n"
+    return process
+
+
 @pytest.mark.processes
 def test_stop_ends_the_trainer_and_nothing_else(tmp_path: Path) -> None:
     run = make_run(tmp_path, "mine", "gan", 2, 2)
     with pytest.raises(UserError, match="nothing to stop"):
         jobs.stop(run)  # it is finished
-    sleeper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    sleepers = [sleeper(run.folder, locks) for locks in (False, True)]
     try:
-        began = round(psutil.Process(sleeper.pid).create_time(), 2)
-        status(run, sleeper.pid, began - 5)  # the trainer's number, given to another process since
+        other, trainer = sleepers
+        began = [round(psutil.Process(one.pid).create_time(), 2) for one in sleepers]
+        # A forged file names a process that is no trainer, though it runs and reads in the folder.
+        status(run, other.pid, began[0])
         with pytest.raises(UserError, match="nothing to stop"):
             jobs.stop(run)
-        assert sleeper.poll() is None
-        status(run, sleeper.pid, began)
+        assert other.poll() is None
+        status(make_run(tmp_path, "second", "gan", 2, 2), trainer.pid, began[1])  # it trains, but another run
+        with pytest.raises(UserError, match="nothing to stop"):
+            jobs.stop(Run(tmp_path / "second", tmp_path))
+        assert trainer.poll() is None
+        status(run, trainer.pid, began[1] - 3600)  # the clock was set since
+        assert run.status().state == "running"
         jobs.stop(run)
-        assert sleeper.wait(10) != 0
+        assert trainer.wait(10) != 0
+        assert run.status().state == "stopped"
+        assert other.poll() is None
     finally:
-        sleeper.kill()
-        sleeper.wait()
+        for one in sleepers:
+            one.kill()
+            one.wait()
 
 
 @pytest.mark.parametrize(
