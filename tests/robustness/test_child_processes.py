@@ -75,7 +75,7 @@ def test_a_pool_imports_nothing_from_the_current_folder(
 @pytest.mark.processes
 def test_a_training_of_the_page_imports_nothing_from_the_current_folder(trap: Path, tmp_path: Path) -> None:
     job = Jobs(tmp_path / "runs", tmp_path / "logs").train("mine", RunOptions("nonsense", "phantom:cxr", epochs=1))
-    assert job.process.wait(60) == 2
+    assert job.process and job.process.wait(60) == 2
     assert "nonsense" in job.error()
     assert sprung(trap) == []
 
