@@ -4,8 +4,6 @@ The runs and the seed determine a quiz: the same address gives the same images i
 encoded like generated ones (the size of the run, 8 bits, the same PNG), so that only the content can tell them apart.
 """
 
-import csv
-import io
 import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from dashboard.library import data_here
+from dashboard.library import csv_text, data_here
 from dashboard.library.store import Entry
 from gan_core import child_processes, data
 from gan_core.config import RunConfig
@@ -134,15 +132,12 @@ def confusion(made: PictureSet, answers: str, truth: str, run: str | None = None
 
 def to_csv(quiz: Quiz, made: PictureSet, answers: str) -> str:
     """Return the quiz and its answers as CSV, one line per image."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(HEADER)
+    rows: list[tuple[object, ...]] = [HEADER]
     for number, (picture, answer) in enumerate(zip(made.pictures, answers, strict=True), start=1):
-        # A class is a folder name: quote it where a spreadsheet would read it as a formula.
-        kind = f"'{picture.kind}" if picture.kind[:1] in "=+-@" and picture.kind else picture.kind
         right = int(picture.truth == answer)
-        writer.writerow((quiz.seed, number, picture.run, kind, WORDS[picture.truth], WORDS[answer], right))
-    return buffer.getvalue()
+        words = WORDS[picture.truth], WORDS[answer]
+        rows.append((quiz.seed, number, picture.run, picture.kind, *words, right))
+    return csv_text.text(rows)
 
 
 def _shares(quiz: Quiz) -> list[int]:
