@@ -1,6 +1,7 @@
 """Trainings that the app starts: each is a detached process that continues when the app is closed.
 
-The process writes its run folder, which the pages follow, and prints into a log file in the cache folder.
+The process writes its run folder, which the pages follow, and prints into a log file in the cache folder. At most
+`most()` of them run at a time; the others wait for their turn.
 """
 
 import itertools
@@ -10,7 +11,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,31 +18,40 @@ from typing import Any
 import psutil
 import streamlit as st
 
-from gan_core import files, runs
+from gan_core import child_processes, files, runs
 from gan_core.errors import UserError
 from gan_core.run_options import RunOptions
 from gan_core.runs import Run
 
-PACKAGE_ROOT = Path(__file__).resolve().parent.parent
 TAIL = 16_384  # bytes read from the end of a log
 LOGS_KEPT = 50
 
 
-@dataclass(frozen=True)
+@dataclass
 class Job:
-    """A training process that this app started."""
+    """A training that this app started, or that waits for its turn."""
 
     name: str
-    process: "subprocess.Popen[bytes]"
+    arguments: list[str]  # of the command line
     log: Path
+    process: "subprocess.Popen[bytes] | None" = None
+    problem: str = ""  # why its process could not be started, when its turn had come
+
+    @property
+    def queued(self) -> bool:
+        return self.process is None and not self.problem
+
+    @property
+    def running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
 
     @property
     def over(self) -> bool:
-        return self.process.poll() is not None
+        return not (self.queued or self.running)
 
     @property
     def failed(self) -> bool:
-        return self.process.poll() not in (None, 0)
+        return self.over and (self.process is None or self.process.returncode != 0)
 
     def words(self, lines: int = 1) -> str:
         """Return the last lines of the job's log."""
@@ -50,6 +59,8 @@ class Job:
 
     def error(self) -> str:
         """Return the reason why the job ended: the last "error: " line of its log, else the log's last line."""
+        if self.problem:
+            return self.problem
         found = [line for line in last_lines(self.log, 200).splitlines() if line.startswith("error: ")]
         return found[-1].removeprefix("error: ") if found else self.words() or "the training ended without a message"
 
@@ -60,11 +71,12 @@ class Jobs:
     def __init__(self, root: Path, logs: Path) -> None:
         self.root = root
         self.logs = logs
+        self.folder = Path.cwd()  # where the app was started: sources are named from there
         self._jobs: dict[str, Job] = {}
         self._lock = threading.Lock()
 
     def train(self, name: str, options: RunOptions) -> Job:
-        """Start the training of a new run called `name`.
+        """Start the training of a new run called `name`, or queue it if `most()` run already.
 
         Raises:
             UserError: the name is invalid or taken, or the process cannot be started.
@@ -73,10 +85,10 @@ class Jobs:
         with self._lock:
             if self.taken(name):
                 raise UserError(f"run '{name}' exists already: choose another name")
-            return self._start(name, ["train", *options.words(), "--name", name])
+            return self._add(name, ["train", *options.words(), "--name", name, *self._runs])
 
     def resume(self, run: Run) -> Job:
-        """Resume a run from its last checkpoint.
+        """Resume a run from its last checkpoint, or queue that if `most()` trainings run already.
 
         Raises:
             UserError: it is a reference run, it is running, or the process cannot be started.
@@ -87,10 +99,14 @@ class Jobs:
             known = self._jobs.get(run.name)
             if run.status().state == "running" or (known and not known.over):
                 raise UserError(f"run '{run.name}' is being trained already")
-            return self._start(run.name, ["resume", run.name])
+            return self._add(run.name, ["resume", *self._runs, "--", run.name])
+
+    @property
+    def _runs(self) -> list[str]:
+        return ["--runs", str(self.root)]
 
     def taken(self, name: str) -> bool:
-        """Whether a run of that name exists, or a job for it is running."""
+        """Whether a run of that name exists, or a job for it is running or waits."""
         job = self._jobs.get(name)
         return runs.is_taken(self.root, name) or (job is not None and not job.over)
 
@@ -109,29 +125,81 @@ class Jobs:
             if name in self._jobs and self._jobs[name].over:
                 del self._jobs[name]
 
-    def _start(self, name: str, arguments: list[str]) -> Job:
+    def cancel(self, name: str) -> None:
+        """End a training that has no run folder yet (its data is being prepared), or that waits for its turn."""
+        with self._lock:
+            job = self._jobs.get(name)
+            if job and job.queued:
+                del self._jobs[name]
+            elif job and job.process and not job.over:
+                job.process.terminate()
+
+    def _add(self, name: str, arguments: list[str]) -> Job:
+        job = Job(name, arguments, self.logs / f"{name}-{time.time_ns()}.log")
+        if self._running() < most():
+            self._start(job)
+        self._jobs.pop(name, None)
+        self._jobs[name] = job
+        return job
+
+    def _running(self) -> int:
+        return sum(job.running for job in self._jobs.values())
+
+    def _start_queued(self) -> None:
+        """Start the jobs whose turn has come, the oldest first."""
+        with self._lock:
+            for job in [job for job in self._jobs.values() if job.queued]:
+                try:
+                    if self._running() >= most():
+                        return
+                    self._start(job)
+                except UserError as error:
+                    job.problem = str(error)
+
+    def _start(self, job: Job) -> None:
         try:
             self.logs.mkdir(parents=True, exist_ok=True)
             _drop_old(self.logs)
-            log = self.logs / f"{name}-{time.time_ns()}.log"
-            with log.open("wb") as output:
+            with job.log.open("wb") as output:
                 process = subprocess.Popen(
-                    [sys.executable, "-m", "gan_core", *arguments, "--runs", str(self.root)],
+                    child_processes.command("gan_core", *job.arguments),
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,
-                    env=_environment(),
+                    env=child_processes.environment(PYTHONUNBUFFERED="1"),
+                    cwd=self.folder,
                     **_detached(),
                 )
         except OSError as error:
             raise UserError(f"the training cannot be started: {error.strerror or error}") from error
-        self._jobs.pop(name, None)
-        self._jobs[name] = Job(name, process, log)
-        return self._jobs[name]
+        job.process = process
+        threading.Thread(target=self._follow, args=(process,), daemon=True).start()
+
+    def _follow(self, process: "subprocess.Popen[bytes]") -> None:
+        """Wait until a training has ended, and give its place to the next one."""
+        process.wait()
+        self._start_queued()
+
+
+def most() -> int:
+    """Return the number of trainings that run at a time: GANRAY_TRAININGS, by default one for each core.
+
+    Raises:
+        UserError: the variable is no number from 1.
+    """
+    given = os.environ.get("GANRAY_TRAININGS", "").strip()
+    if not given:
+        # A container may use fewer cores than the machine has.
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if not (given.isascii() and given.isdecimal() and 1 <= int(given[:9]) <= 10_000):
+        raise UserError(f"GANRAY_TRAININGS={given[:20]}: give the number of trainings at a time, from 1 to 10000")
+    return int(given)
 
 
 def stop(run: Run) -> None:
     """Ask the process that trains a run to stop. It writes a checkpoint first.
+
+    The process is the one of status.json, if it holds the run's lock: a file from others may name any process.
 
     Raises:
         UserError: no process on this machine trains it, or the process belongs to another user.
@@ -139,20 +207,13 @@ def stop(run: Run) -> None:
     status = run.status()
     try:
         process = psutil.Process(status.process) if status.state == "running" and status.process else None
-        # The system reuses process numbers: the start time must match the status too.
-        if process is None or round(process.create_time(), 2) != status.process_started:
+        if process is None or not runs.is_held_by(run.folder, process.pid):
             raise UserError(f"no process on this machine trains run '{run.name}': there is nothing to stop")
         process.terminate()
-    except psutil.NoSuchProcess:
+    except (psutil.NoSuchProcess, ValueError, OverflowError):
         raise UserError(f"run '{run.name}' has just ended: there is nothing to stop") from None
-    except psutil.AccessDenied:
+    except (psutil.AccessDenied, PermissionError):
         raise UserError(f"run '{run.name}' was started by another user: only that user can stop it") from None
-
-
-def cancel(job: Job) -> None:
-    """End a training that has no run folder yet (its data is being prepared)."""
-    if not job.over:
-        job.process.terminate()
 
 
 def last_lines(path: Path, count: int) -> str:
@@ -181,12 +242,6 @@ def _jobs(root: str) -> Jobs:
 def jobs() -> Jobs:
     """Return the trainings of the program's root of runs (GANRAY_RUNS)."""
     return _jobs(str(runs.default_root().resolve()))
-
-
-def _environment() -> Mapping[str, str]:
-    # The trainer must find the package even when the app was started in another folder.
-    paths = [str(PACKAGE_ROOT), os.environ.get("PYTHONPATH", "")]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), "PYTHONUNBUFFERED": "1"}
 
 
 def _detached() -> dict[str, Any]:

@@ -10,8 +10,6 @@ host=${GANRAY_HOST:-${SPACE_HOST:-}}
 if [ -n "$host" ]; then
     set -- "$@" --server.allowedHosts "$host"
 fi
-# Of several processes on one machine, none shall tidy away what was uploaded to another one.
-export GRADIO_TEMP_DIR="${GRADIO_TEMP_DIR:-${TMPDIR:-/tmp}/ganray-uploads-${PORT:-8501}}"
 if [ -n "${SPACE_HOST:-}" ]; then  # a Space is shown in a frame of this site
     set -- "$@" --server.corsAllowedOrigins https://huggingface.co
 fi

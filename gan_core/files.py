@@ -6,7 +6,8 @@ Content goes to a temporary file beside the target, is synced and renamed over t
 import contextlib
 import errno
 import os
-import tempfile
+import secrets
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,17 +26,37 @@ def replacing(path: Path) -> Iterator[Path]:
         UserError: no space or no permission; `path` is unchanged.
     """
     with readable_os_errors(path):
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-        os.close(handle)
-        temporary = Path(name)
+        temporary, mode = _temporary(path)
         try:
             yield temporary
-            temporary.chmod(0o644)
+            temporary.chmod(mode)  # a library may have written a file of its own there
             sync_file(temporary)
             temporary.replace(path)
             sync_folder(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def _temporary(path: Path) -> tuple[Path, int]:
+    """Make an empty temporary file beside a path; return it and its permissions, which the umask decides."""
+    while True:
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+        try:
+            handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        except FileExistsError:
+            continue
+        mode = stat.S_IMODE(os.fstat(handle).st_mode)
+        os.close(handle)
+        return temporary, mode
+
+
+def temporary_folder(path: Path) -> Path:
+    """Make an empty folder beside `path`, to be filled and renamed to it; the umask decides who may read it."""
+    while True:
+        folder = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir(0o755)
+            return folder
 
 
 def write_bytes(path: Path, content: bytes) -> None:

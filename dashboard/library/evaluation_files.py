@@ -1,11 +1,10 @@
 """Evaluations as files: every number as CSV, the tables of the page as LaTeX or Markdown."""
 
-import csv
-import io
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from dashboard.library import csv_text
 from dashboard.library.evaluations import EVERYTHING, EvaluatedRun, MeasureRow, MeasureTable, RunColumn, decimals
 from gan_core.evaluation.results import Evaluation, Fidelity, Measure, Progress
 
@@ -42,15 +41,13 @@ def interval(cell: Measure, digits: int, shows: str = "number") -> str:
 
 def to_csv(runs: Sequence[EvaluatedRun]) -> str:
     """Return every measure of these runs as CSV, one per line."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(HEADER)
+    rows: list[tuple[object, ...]] = [HEADER]
     for run in runs:
         found = run.found
         for part, of, by, name, cell in _all_measures(found):
             numbers = (cell.value, cell.low, cell.high, cell.floor, cell.count)
-            writer.writerow((run.entry.name, found.preset, found.epoch, part, of, by, name, *map(as_text, numbers)))
-    return buffer.getvalue()
+            rows.append((run.entry.name, found.preset, found.epoch, part, of, by, name, *map(as_text, numbers)))
+    return csv_text.text(rows)
 
 
 def to_markdown(table: MeasureTable) -> str:

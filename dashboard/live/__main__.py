@@ -5,6 +5,7 @@ from pathlib import Path
 
 from starlette.middleware import Middleware
 
+from dashboard.live import uploaded
 from dashboard.live.editor_stubs import without_stubs
 from dashboard.live.open_stream import KeepStreamOpen
 from dashboard.server.security import GradioAllowList, RequestGuard
@@ -16,8 +17,10 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=7860)
     parser.add_argument("--runs", type=Path, default=default_root(), metavar="DIR", help="default %(default)s")
     options = parser.parse_args()
+    uploads = uploaded.Uploads(uploaded.folder())  # before Gradio is imported, which asks for it then
     with without_stubs():
         from dashboard.live import app, theme
+    uploaded.install(uploads)
     app.build(options.runs).launch(
         server_name="127.0.0.1",
         server_port=options.port,

@@ -105,6 +105,9 @@ class PrepareLiveTab:
 
 def application(at: str) -> Any:
     """Return a FastAPI application that serves the live tab at a path."""
+    from dashboard.live import uploaded
+
+    uploads = uploaded.Uploads(uploaded.folder())  # before Gradio is imported, which asks for it then
     with without_stubs():
         import gradio as gr
     from fastapi import FastAPI
@@ -113,6 +116,7 @@ def application(at: str) -> Any:
     from dashboard.live.open_stream import KeepStreamOpen
     from gan_core.runs import default_root
 
+    uploaded.install(uploads)
     blocks = app.build(default_root())
     options: dict[str, Any] = {"ssr_mode": False, "footer_links": [], "max_file_size": app.MAX_FILE, **theme.look()}
     outer = FastAPI(openapi_url=None, middleware=[Middleware(GradioAllowList, at), Middleware(KeepStreamOpen)])

@@ -56,7 +56,8 @@ def animation(entry: Entry) -> str:
 def frame(request: Request) -> Response:
     """Return a sheet or an animation of a run that the library lists. No path is built from the address."""
     kind, name, file = (request.path_params[part] for part in ("kind", "run", "file"))
-    if not hmac.compare_digest(_signature(kind, name), request.path_params["signature"]):
+    # As bytes: texts may only be compared where both are ASCII.
+    if not hmac.compare_digest(_signature(kind, name).encode(), request.path_params["signature"].encode()):
         return _refused("The address of this image is not valid, or no longer valid: reload the page.", 403)
     run = _run(name)
     if run is None:
@@ -127,7 +128,7 @@ def _version(path: Path) -> str:
 
 
 def _signature(kind: str, run: str) -> str:
-    return hmac.new(_key(), f"{kind}/{run}".encode(), hashlib.sha256).hexdigest()[:32]
+    return hmac.new(_key(), f"{kind}/{run}".encode("utf-8", "replace"), hashlib.sha256).hexdigest()[:32]
 
 
 @functools.cache

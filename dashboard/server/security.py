@@ -33,6 +33,8 @@ _GRADIO = re.compile(
     r"|heartbeat/\w+|call(/v2)?/\w+(/\w+)?|file=(?!\w+:/).+))?/?"
 )
 
+_RANGE = "Only one range of bytes can be asked for at a time, as in bytes=0-99.\n"
+_PLAIN_RANGE = re.compile(r"bytes=(\d{1,18})-(\d{0,18})|bytes=-\d{1,18}", re.ASCII)
 _SCHEME = re.compile(r"\s*[a-z][a-z0-9+.-]+:", re.IGNORECASE)  # two letters or more: one letter is a Windows drive
 
 
@@ -49,6 +51,9 @@ class RequestGuard:
         headers = Headers(scope=scope)
         if refused := refusal(headers):
             await _refuse(scope, receive, send, refused, 403)
+            return
+        if scope["type"] == "http" and not _is_plain_range(headers.get("range")):
+            await _refuse(scope, receive, send, _RANGE, 416)
             return
         policy = _policy(headers.get("host", ""))
 
@@ -100,6 +105,17 @@ def refusal(headers: Headers) -> str | None:
     # A proxy may forward the host without its port.
     same = source is not None and source[0] == host[0] and (host[1] is None or host[1] == _port(origin))
     return None if same else _ORIGIN.format(origin=printable(origin, 100))
+
+
+def _is_plain_range(given: str | None) -> bool:
+    """Return whether a request is for a whole file, or for one range of it; Gradio answers others with a fault."""
+    if given is None:
+        return True
+    found = _PLAIN_RANGE.fullmatch(given.strip())
+    if found is None:
+        return False
+    start, end = found.groups()
+    return not end or int(start) <= int(end)
 
 
 def _is_allowed_host(name: str) -> bool:

@@ -5,8 +5,8 @@ import importlib.util
 import os
 import subprocess
 import sys
-from pathlib import Path
 
+from gan_core import child_processes
 from gan_core.cli import arguments
 from gan_core.errors import UserError
 from gan_core.runs import remote
@@ -21,19 +21,12 @@ def register(found: arguments.Commands) -> None:
 
 
 def app(options: argparse.Namespace) -> int:
-    root = Path(__file__).resolve().parents[2]  # contains both packages
-    if not (root / "dashboard").is_dir() or importlib.util.find_spec("streamlit") is None:
+    if not (child_processes.ROOT / "dashboard").is_dir() or importlib.util.find_spec("streamlit") is None:
         raise UserError("the app is not installed here: run `pip install .` in a copy of the repository")
     port = [] if options.port is None else ["--port", str(options.port)]
-    # -P: do not import a file dashboard.py from the current folder.
-    command = [sys.executable, "-P", "-m", "dashboard", "--runs", remote.shown(options.runs), *port]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(root), *_python_path()])}
+    command = child_processes.command("dashboard", "--runs", remote.shown(options.runs), *port)
+    environment = child_processes.environment()
     sys.stdout.flush()
     if os.name == "posix":  # replace this process, so that signals reach the app
         os.execve(sys.executable, command, environment)
     return subprocess.call(command, env=environment)
-
-
-def _python_path() -> list[str]:
-    path = os.environ.get("PYTHONPATH")
-    return [path] if path else []

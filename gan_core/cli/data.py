@@ -26,14 +26,22 @@ def register(found: arguments.Commands) -> None:
     command.add_argument(
         "--dry-run", action="store_true", help="decode nothing: print classes, patients, split and warnings, and stop"
     )
+    command.add_argument(
+        "--follow-links",
+        action="store_true",
+        help="also follow links that lead out of the data folder; for a training, name the source links:SOURCE",
+    )
     command.add_argument("--folders", action="store_true", help="write train/ val/ test/ class folders of PNGs to DEST")
 
 
 def prepare(options: argparse.Namespace) -> None:
     from gan_core import data
+    from gan_core.data.source import LINKS
 
     if options.folders and options.dest is None:
         raise UserError("--folders needs DEST: python -m gan_core prepare SOURCE DEST --folders")
+    if options.follow_links and not options.source.startswith(LINKS):
+        options.source = f"{LINKS}{options.source}"
     if options.dry_run:
         found = data.survey(
             options.source,

@@ -8,7 +8,8 @@ import argparse
 import os
 import sys
 import traceback
-from typing import NoReturn
+from collections.abc import Sequence
+from typing import Any, NoReturn
 
 from gan_core.cli import app, data, evaluation, export, inference, listing, training
 from gan_core.errors import UserError
@@ -73,8 +74,18 @@ def _unexpected(error: Exception) -> int:
 
 
 class _Parser(argparse.ArgumentParser):
+    _given: Sequence[str] = ()
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        self._given = sys.argv[1:] if args is None else args
+        return super().parse_known_args(args, namespace)
+
     def error(self, message: str) -> NoReturn:
         """Print one line, as for every other user error, instead of the whole usage text."""
+        known = self._option_string_actions
+        odd = [word for word in self._given if word.startswith("-") and word.partition("=")[0] not in known]
+        if odd and message.startswith(("the following arguments are required", "argument")):
+            message += f"; if '{odd[0]}' is a name, write ./{odd[0]}, or -- before it, or --option={odd[0]}"
         self.exit(2, f"error: {message}; see {self.prog} --help\n")
 
 

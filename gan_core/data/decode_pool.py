@@ -30,6 +30,7 @@ from typing import Any
 import numpy as np
 import psutil
 
+from gan_core import child_processes
 from gan_core.data.duplicates import difference_hash, digest
 from gan_core.data.prepared import Settings
 from gan_core.data.seams import Halves, look
@@ -123,7 +124,7 @@ def _side_by_side(
     while done < len(source.entries):
         start, done = done, _end(source.entries, done)
         parts.append(source.part(start, done))
-    with ProcessPoolExecutor(workers, _Context(), initializer=_start) as pool:
+    with _pool(workers) as pool:
         try:
             yield from pool.map(_decode_part, parts, repeat(settings), repeat(scale))
         except (KeyboardInterrupt, GeneratorExit):
@@ -160,7 +161,7 @@ def sample_some(source: Source, index: list[int]) -> Iterator[tuple[int, Sample 
     workers = min(_cores(), -(-len(parts) // CHUNK))
     done = 0
     if workers > 1 and len(parts) >= FEW and not multiprocessing.current_process().daemon:
-        pool = ProcessPoolExecutor(workers, _Context(), initializer=_start)
+        pool = _pool(workers)
         # What broken workers leave is sampled one by one.
         with contextlib.suppress(BrokenProcessPool), pool:
             for found in pool.map(_sample_part, parts, chunksize=4):
@@ -190,13 +191,18 @@ def _sample_part(source: Source) -> Sample | None:
         set_alarm(0)
 
 
+def _pool(workers: int) -> ProcessPoolExecutor:
+    with child_processes.safe_environment():  # it starts Python's resource tracker, a process as well
+        return ProcessPoolExecutor(workers, _Context(), initializer=_start)
+
+
 def _spawn(process_obj: BaseProcess) -> Any:
     """Spawn a process that does not import the caller's script.
 
     The script may lack `if __name__ == "__main__"` and would then run again in every worker. It may also be a Streamlit
     page, which replaces `__main__` in its process.
     """
-    with _launching:
+    with _launching, child_processes.safe_environment():
         script = sys.modules["__main__"]
         sys.modules["__main__"] = ModuleType("__main__")
         try:

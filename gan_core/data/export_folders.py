@@ -2,13 +2,12 @@
 
 import re
 import shutil
-import tempfile
 from pathlib import Path, PurePosixPath
 
 from gan_core import files, images
 from gan_core.data.prepared import Prepared
 from gan_core.errors import UserError
-from gan_core.files import readable_os_errors
+from gan_core.files import readable_os_errors, temporary_folder
 
 
 def export_folders(prepared: Prepared, dest: Path) -> None:
@@ -23,10 +22,9 @@ def export_folders(prepared: Prepared, dest: Path) -> None:
             raise UserError(f"'{dest}' exists already and is not an empty folder: choose another name")
         dest.parent.mkdir(parents=True, exist_ok=True)
         # Written to a temporary folder and renamed, so that a killed process leaves no folder that looks complete.
-        temporary = Path(tempfile.mkdtemp(prefix=f".{dest.name}.", dir=dest.parent))
+        temporary = temporary_folder(dest)
         try:
             _write(prepared, temporary)
-            temporary.chmod(0o755)
             if dest.exists():
                 dest.rmdir()
             temporary.rename(dest)

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from gan_core.config import RunConfig
 from gan_core.data.prepared import Prepared
 from gan_core.data.readers import combined
-from gan_core.data.source import COMBINED, location
+from gan_core.data.source import COMBINED, LINKS, location
 from gan_core.errors import UserError
 from gan_core.files import expanded
 
 
 def is_here(source: str) -> bool:
     """Return whether a source can be read without a network: folders, a zip, a table, or a phantom."""
+    source = source.removeprefix(LINKS)
     if source.startswith("phantom:"):
         return True
     if source.startswith(COMBINED):

@@ -10,14 +10,19 @@ from gan_core.decode.volume_names import PREFIX
 COMBINED = "classes:"  # prefix of a source that combines several folders
 TABLE = "table:"  # prefix of a source whose labels stand in a table
 SIDE_BY_SIDE = "sidebyside:"  # prefix of a source whose images show two pictures side by side
+LINKS = "links:"  # prefix of a source whose links are followed also where they leave its folder
 VOLUMES = PREFIX  # of a source that is a folder of volumes, with options
 _WITH_OPTIONS = (TABLE, SIDE_BY_SIDE, VOLUMES)
 
 
 def location(source: str) -> str:
-    """Return the path in a source: of `table:PATH?OPTIONS`, `sidebyside:` and `volumes:` the path, else the source."""
+    """Return the path in a source: of `table:PATH?OPTIONS`, `sidebyside:` and `volumes:` the path, else the source.
+
+    `links:` before any of them is left out.
+    """
     prefix = _prefix(source)
-    return source.removeprefix(prefix).partition("?")[0] if prefix else source
+    rest = source.removeprefix(prefix)
+    return rest if prefix in ("", LINKS) else rest.partition("?")[0]
 
 
 def moved(source: str, path: str) -> str:
@@ -27,7 +32,9 @@ def moved(source: str, path: str) -> str:
 
 
 def _prefix(source: str) -> str:
-    return next((prefix for prefix in _WITH_OPTIONS if source.startswith(prefix)), "")
+    links = LINKS if source.startswith(LINKS) else ""
+    rest = source.removeprefix(links)
+    return links + next((prefix for prefix in _WITH_OPTIONS if rest.startswith(prefix)), "")
 
 
 @dataclass(frozen=True)

@@ -17,12 +17,12 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 from PIL import Image
 
+from gan_core import child_processes
 from gan_core.decode import image_files
 from gan_core.decode.unscaled import SAMPLE
 from gan_core.errors import UserError, printable
@@ -153,14 +153,13 @@ class DecodeWorker:
             self._end()
             # One thread only: thread pools of numerical libraries would use up the address space limit.
             single = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
-            above = str(Path(__file__).resolve().parents[2])
-            paths = os.pathsep.join(filter(None, (above, os.environ.get("PYTHONPATH"))))
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "gan_core.decode.worker", str(self.memory)],
+                child_processes.command("gan_core.decode.worker", str(self.memory)),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
-                env=os.environ | single | {"PYTHONPATH": paths},
+                cwd=child_processes.ROOT,
+                env=child_processes.environment(**single),
             )
         return self._process
 

@@ -10,7 +10,6 @@ from latents or from drawn inputs. It holds no local paths, no machine names and
 import json
 import re
 import shutil
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,10 +58,9 @@ def write(
         _check(folder, overwrite)
         folder.parent.mkdir(parents=True, exist_ok=True)
         # Written to a temporary folder and renamed, so that a killed process leaves no folder that looks complete.
-        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".tmp", dir=folder.parent))
+        temporary = files.temporary_folder(folder)
         try:
             _fill(temporary, run, run_config, model_card.About(repository, licence))
-            temporary.chmod(0o755)
             if folder.exists():
                 shutil.rmtree(folder)
             temporary.rename(folder)

@@ -1,8 +1,8 @@
 """Export of the averaged networks (EMA) to ONNX, for programs without torch: browsers, C++, other frameworks.
 
 A generator is one file. Its inputs are `z` (N, latent_size) and, for a conditional one, `labels` (N,); its output is
-`pictures` (N, C, S, S) in [-1, 1]. A translator is one file per direction, from `pictures` to `translated`. N is free.
-Each file is compared with torch in ONNX Runtime before it is written.
+`pictures` (N, C, S, S) in [-1, 1]. A translator is one file per direction that it has, from `pictures` to `translated`.
+N is free. Each file is compared with torch in ONNX Runtime before it is written.
 """
 
 import json
@@ -45,7 +45,8 @@ class _Generator(nn.Module):
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         if labels is None:
-            labels = z.new_zeros(len(z), dtype=torch.int64)
+            # len() would be traced as the number 2: the graph would take two images and no other number.
+            labels = z.new_zeros(z.shape[0], dtype=torch.int64)
         return self.family.sample(z, labels).float()
 
 
@@ -59,7 +60,7 @@ class _Translator(nn.Module):
 
 
 def write(run: Run, out: Path | None = None, overwrite: bool = False) -> list[Written]:
-    """Write the generator, or both directions of a translator as `<out>_<A>_to_<B>.onnx`.
+    """Write the generator, or each direction of a translator as `<out>_<A>_to_<B>.onnx`.
 
     Raises:
         UserError: a package is missing, the run cannot be loaded, a layer has no ONNX operator, the graph's output
@@ -97,6 +98,7 @@ def _targets(model: Model, out: Path) -> dict[Path, str]:
     return {
         out.with_name(f"{out.stem}_{plain[source]}_to_{plain[target]}{suffix}"): target
         for source, target in ((a, b), (b, a))
+        if target in model.targets
     }
 
 
@@ -172,7 +174,10 @@ def _difference(runtime: Any, content: bytes, model: Model, target: str) -> floa
         given = inputs(model, target, count)
         with torch.inference_mode():
             expected = network(model, target)(*given.values())
-        (drawn,) = session.run(None, {name: value.numpy() for name, value in given.items()})
+        try:
+            (drawn,) = session.run(None, {name: value.numpy() for name, value in given.items()})
+        except Exception as error:  # the runtime has many of its own, all of them without a common class
+            raise UserError(f"run '{model.run.name}' cannot be written as ONNX ({first_line(error)})") from error
         if drawn.shape != tuple(expected.shape):
             return float("inf")
         # NaN counts as the largest possible difference, since max() would ignore it.

@@ -1,5 +1,6 @@
 """Run folders, the public record of each training: read, write, and synchronise them with remote storage."""
 
+from gan_core.runs.lock import is_held_by
 from gan_core.runs.run import (
     CONFIG,
     DISCRIMINATOR,
@@ -43,6 +44,7 @@ __all__ = [
     "default_root",
     "find_run",
     "grids",
+    "is_held_by",
     "is_taken",
     "linked",
     "list_runs",

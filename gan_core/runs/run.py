@@ -19,7 +19,7 @@ import numpy as np
 from gan_core import config, files, images
 from gan_core.config import RunConfig
 from gan_core.errors import UserError, nearest
-from gan_core.runs import remote
+from gan_core.runs import lock, remote
 from gan_core.runs.status import Status
 from gan_core.runs.tables import Table
 
@@ -86,10 +86,17 @@ class Run:
             status = config.from_dict(Status, config.read_json(self.folder / STATUS), str(self.folder / STATUS))
         except UserError as error:
             return Status("unknown", reason=str(error))
-        if status.state == "running" and not status.alive():
+        if status.state == "running" and not status.alive() and not self._trained_by(status):
             reason = "the training process ended without a message (killed, or the machine went down): resume it"
             return Status(**{**asdict(status), "state": "stopped", "reason": reason, "eta_seconds": None})
         return status
+
+    def _trained_by(self, status: Status) -> bool:
+        """Return whether the process of the status holds the run's lock. No clock is asked, which may have been set."""
+        try:
+            return status.process is not None and lock.is_held_by(self.folder, status.process)
+        except PermissionError:
+            return lock.is_held(self.folder)
 
     def metrics(self) -> Table:
         """Return the table of metrics.csv, one row per logged step; call `poll()` to read new rows."""

@@ -8,6 +8,10 @@ from typing import Any
 
 import psutil
 
+# Seconds. On Linux, the start of a process is known relative to that of the machine, whose time moves when the clock is
+# corrected. If the clock was set, `lock.is_held_by` still tells.
+_BOOT_SHIFT = 2.0
+
 
 @dataclass(frozen=True)
 class Status:
@@ -40,7 +44,10 @@ class Status:
             return False
         if self.host != socket.gethostname():
             return time.time() - self.updated < 300  # on another machine: alive if it wrote in the last 5 minutes
-        return _started(self.process) == self.process_started
+        started = _started(self.process)
+        if started is None or self.process_started is None:
+            return False
+        return abs(started - self.process_started) < _BOOT_SHIFT
 
 
 def _started(process: int | None) -> float | None:

@@ -7,13 +7,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import filelock
 import numpy as np
 
 from gan_core import config, files, images
 from gan_core.config import RunConfig
 from gan_core.errors import UserError
 from gan_core.runs import remote, tables
+from gan_core.runs.lock import RunLock
 from gan_core.runs.run import (
     CHECKPOINTS,
     CONFIG,
@@ -38,13 +38,11 @@ class RunWriter:
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        self._lock = filelock.FileLock(run.folder / ".lock")
+        self._lock = RunLock(run.folder)
         with files.readable_os_errors(run.folder):
-            try:
-                # The system releases the lock when its process ends, so a dead trainer does not block the run.
-                self._lock.acquire(timeout=0)
-            except filelock.Timeout:
-                raise UserError(f"run '{run.name}' is being trained by another process: stop that one first") from None
+            # The system releases the lock when its process ends, so a dead trainer does not block the run.
+            if not self._lock.acquire():
+                raise UserError(f"run '{run.name}' is being trained by another process: stop that one first")
         self._sweep()
         try:
             self._sender = remote.sender(run.root, run.name)

@@ -8,6 +8,7 @@ the run resumes from its checkpoint. Therefore all machines must reach the folde
 """
 
 import argparse
+import contextlib
 import logging
 import socket
 import time
@@ -17,6 +18,7 @@ from typing import Any
 
 from tqdm import tqdm
 
+from gan_core import child_processes
 from gan_core.errors import UserError
 from gan_core.optional_dependencies import need
 from gan_core.runs import Run, remote
@@ -86,7 +88,9 @@ def _connect(address: str) -> Any:
         if host:  # Ray itself would retry for minutes
             socket.create_connection((host, int(port)), timeout=5).close()
         local: Mapping[str, Any] = {} if address else {"include_dashboard": False}
-        ray.init(address=address or "local", log_to_driver=False, logging_level=logging.ERROR, **local)
+        # Ray gives its workers the current folder, to start in and to import from: that of the package is safe.
+        with child_processes.safe_environment(), contextlib.chdir(child_processes.ROOT):
+            ray.init(address=address or "local", log_to_driver=False, logging_level=logging.ERROR, **local)
     except (ConnectionError, OSError, RuntimeError, ValueError) as error:
         raise UserError(f"--on ray:{address}: Ray does not answer ({' '.join(str(error).split())[:200]})") from error
     return ray

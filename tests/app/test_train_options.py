@@ -7,11 +7,14 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from dashboard import jobs
 from dashboard.jobs import Jobs
 from gan_core import run_options
 from gan_core.families import registry
 from gan_core.run_options import RunOptions, declared, option
 from tests.conftest import ROOT
+from tests.helpers.pages import healthy, open_page, texts
+from tests.helpers.run_folders import make_run
 
 
 @pytest.fixture
@@ -75,3 +78,19 @@ def test_a_number_that_nobody_typed_follows_the_preset(runs_root: Path, monkeypa
     assert app.number_input(key="epochs").value == 7
     assert not app.selectbox(key="preset").set_value("dcgan").run().exception
     assert (app.number_input(key="batch_size").value, app.selectbox(key="image_size").value) == (32, 64)
+
+
+def test_a_training_that_waits_says_so_and_can_be_cancelled(runs_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Jobs, "_running", lambda _: 1)
+    monkeypatch.setenv("GANRAY_TRAININGS", "1")
+    resumed = make_run(runs_root, "earlier", "gan", 2, 2, "stopped")
+    jobs.jobs().resume(resumed)
+    jobs.jobs().train("second", RunOptions("gan", "phantom:cxr"))
+    app = open_page("train")
+    assert texts(app).count("At most one training runs at a time") == 1  # the other says it at its bar
+    assert {"cancel earlier", "cancel second"} <= {button.key for button in app.button}
+    app.button(key="cancel second").click().run()
+    assert "second" not in jobs.jobs().all()
+    app.button(key="cancel earlier").click().run()
+    assert jobs.jobs().all() == {}
+    assert "Resume earlier" in {button.key for button in healthy(app).button}

@@ -22,7 +22,8 @@ def untrained(root: Path, name: str, preset: str = "cgan", **changes: Any) -> Ru
     """A finished run of three previews; what its networks draw is noise that depends on their seed alone."""
     entry = registry.find_preset(preset)
     known = loading.load_family(entry.family)
-    own = config.to_dict(known.presets[preset]) | TINY[entry.task]
+    own = config.to_dict(known.presets[preset])
+    own |= {key: value for key, value in TINY[entry.task].items() if key in own}
     classes = ("normal", "covid pneumonia")
     values: dict[str, Any] = {
         "preset": preset,

@@ -26,6 +26,7 @@ GROUND = frozenset(
         "family_traits",
         "config",
         "run_options",
+        "child_processes",
     }
     | {"tensor_files", "losses", "augment"}
 )
@@ -87,6 +88,7 @@ FACES = frozenset(
         "images",
         "config",
         "run_options",
+        "child_processes",
         "metrics",
         "family_traits",
         "families.registry",

@@ -175,7 +175,7 @@ def test_two_processes_behind_nginx_are_one_app(many: Many, live: bool) -> None:
     only_who_may_comes_in(many.guest, many.ports["listen 80"])
     each_visitor_stays_with_one_process(many.guest)
     if live:  # ten seconds of work, to import Gradio and torch
-        the_live_tab_answers(replace(many.guest, cookies=None), many.ports)
+        the_live_tab_answers(replace(many.guest, cookies=None), many.processes)
     a_process_may_die(replace(many.guest, cookies={}), many.processes)
 
 
@@ -221,7 +221,7 @@ def each_visitor_stays_with_one_process(guest: Guest) -> None:
     assert len({replace(guest, cookies={"ganray": "3"}).process() for _ in range(5)}) == 1
 
 
-def the_live_tab_answers(program: Guest, ports: dict[str, int]) -> None:
+def the_live_tab_answers(program: Guest, processes: dict[str, subprocess.Popen[bytes]]) -> None:
     """A program that keeps no cookies: what it uploads and asks for is found again, and each answer is a stream."""
     settings = json.loads(program.ask("GET", "/gradio/config")[1])
     assert settings["root"] == f"{program.address}{PREFIX}/gradio"
@@ -233,7 +233,7 @@ def the_live_tab_answers(program: Guest, ports: dict[str, int]) -> None:
     assert made["url"].startswith(f"{settings['root']}/")
     assert program.fetch(made).startswith(b"\x89PNG")
     # Each process has a folder of its own, and tidies away nothing of another one's.
-    assert f"/ganray-uploads-{ports[f'850{program.process()}']}/" in made["path"]
+    assert f"/ganray-uploads-{processes[f'850{program.process()}'].pid}-" in made["path"]
 
 
 def a_process_may_die(browser: Guest, processes: dict[str, subprocess.Popen[bytes]]) -> None:

@@ -50,3 +50,17 @@ def test_a_disk_that_fills_while_appending_leaves_whole_lines(tmp_path: Path, mo
 def test_a_folder_that_is_gone_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="folder is gone"):
         files.write_text(tmp_path / "no" / "a.json", "x")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no umask")
+@pytest.mark.parametrize(("umask", "file", "folder"), [(0o077, 0o600, 0o700), (0o022, 0o644, 0o755), (0, 0o644, 0o755)])
+def test_what_is_written_is_no_wider_than_the_users_umask(tmp_path: Path, umask: int, file: int, folder: int) -> None:
+    before = os.umask(umask)
+    try:
+        files.write_text(tmp_path / "a.json", "{}")
+        files.append_bytes(tmp_path / "a.csv", b"x\n")
+        made = files.temporary_folder(tmp_path / "out")
+    finally:
+        os.umask(before)
+    modes = [(tmp_path / name).stat().st_mode & 0o777 for name in ("a.json", "a.csv")]
+    assert (modes, made.stat().st_mode & 0o777) == ([file, file], folder)

@@ -4,8 +4,6 @@ Runs that differ only in their seed form one line. The distances were measured a
 `python -m gan_core evaluate RUN --parts progress`.
 """
 
-import csv
-import io
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,7 +15,7 @@ from dashboard.charts import plotly_figures, run_metrics
 from dashboard.charts.distance_chart import means
 from dashboard.charts.plotly_figures import Band
 from dashboard.charts.styles import Style
-from dashboard.library import evaluation_files
+from dashboard.library import csv_text, evaluation_files
 from dashboard.library.evaluations import EvaluatedRun
 from dashboard.widgets import error_boundary
 from dashboard.widgets.text import plain
@@ -224,17 +222,15 @@ def listing(found: Sequence[QualityCurve], axis: str) -> dict[str, dict[str, str
 
 def to_csv(runs: Sequence[EvaluatedRun]) -> str:
     """Return every snapshot of every run as CSV, one measure per line."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(HEADER)
+    rows: list[tuple[object, ...]] = [HEADER]
     for run in runs:
         seed = run.entry.config.seed if run.entry.config else ""
         for point in _points(run):
             place = (point.epoch, point.step, point.images, f"{point.seconds:g}")
             for name, cell in point.measures.items():
                 numbers = map(evaluation_files.as_text, (cell.value, cell.low, cell.high, cell.floor))
-                writer.writerow((run.entry.name, run.found.preset, seed, *place, name, *numbers))
-    return buffer.getvalue()
+                rows.append((run.entry.name, run.found.preset, seed, *place, name, *numbers))
+    return csv_text.text(rows)
 
 
 def amount(at: float, axis: str) -> str:

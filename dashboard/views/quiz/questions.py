@@ -4,11 +4,7 @@ The runs and the seed determine a quiz: the same address gives the same images i
 encoded like generated ones (the size of the run, 8 bits, the same PNG), so that only the content can tell them apart.
 """
 
-import csv
-import io
-import os
 import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -17,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from dashboard.library import data_here
+from dashboard.library import csv_text, data_here
 from dashboard.library.store import Entry
-from gan_core import data, runs
+from gan_core import child_processes, data
 from gan_core.config import RunConfig
 from gan_core.data import Prepared
 from gan_core.data.readers import phantom
@@ -136,15 +132,12 @@ def confusion(made: PictureSet, answers: str, truth: str, run: str | None = None
 
 def to_csv(quiz: Quiz, made: PictureSet, answers: str) -> str:
     """Return the quiz and its answers as CSV, one line per image."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(HEADER)
+    rows: list[tuple[object, ...]] = [HEADER]
     for number, (picture, answer) in enumerate(zip(made.pictures, answers, strict=True), start=1):
-        # A class is a folder name: quote it where a spreadsheet would read it as a formula.
-        kind = f"'{picture.kind}" if picture.kind[:1] in "=+-@" and picture.kind else picture.kind
         right = int(picture.truth == answer)
-        writer.writerow((quiz.seed, number, picture.run, kind, WORDS[picture.truth], WORDS[answer], right))
-    return buffer.getvalue()
+        words = WORDS[picture.truth], WORDS[answer]
+        rows.append((quiz.seed, number, picture.run, picture.kind, *words, right))
+    return csv_text.text(rows)
 
 
 def _shares(quiz: Quiz) -> list[int]:
@@ -269,15 +262,13 @@ def _prepared(
     scale: tuple[float, ...] | None,
 ) -> Prepared:
     # A separate process prepares the data: workers started from a page would run the page first.
-    command = [sys.executable, "-m", "gan_core", "prepare", "--size", str(size), "--channels", str(channels)]
-    command += ["--fit", fit, *(["--patient-pattern", pattern] if pattern else [])]
-    command += [f"--scale={','.join(map(repr, scale)) if scale else 'own'}", "--", source]
-    above = str(Path(runs.__file__).resolve().parents[2])
-    paths = os.pathsep.join(filter(None, (above, os.environ.get("PYTHONPATH"))))
+    words = ["prepare", "--size", str(size), "--channels", str(channels), "--fit", fit]
+    words += [f"--patient-pattern={pattern}"] if pattern else []
+    words += [f"--scale={','.join(map(repr, scale)) if scale else 'own'}", "--", source]
     try:
         done = subprocess.run(
-            command,
-            env=os.environ | {"PYTHONPATH": paths},
+            child_processes.command("gan_core", *words),
+            env=child_processes.environment(),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

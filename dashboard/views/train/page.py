@@ -69,16 +69,30 @@ def show_waiting(job: Job) -> None:
                 on_click=error_boundary.action(jobs.jobs().forget),
                 args=(job.name,),
             )
+            return
+        if job.queued:
+            st.progress(0.0, text=":material/schedule: Waiting for its turn")
+            st.caption(_queued_text())
         else:
             st.progress(0.0, text=":material/hourglass_top: Preparing: reading the images")
             st.caption(plain(job.words()) or "starting")
-            st.button(
-                "Cancel",
-                icon=":material/close:",
-                key=f"cancel {job.name}",
-                on_click=error_boundary.action(jobs.cancel),
-                args=(job,),
-            )
+        _cancel(job)
+
+
+def _cancel(job: Job) -> None:
+    st.button(
+        "Cancel",
+        icon=":material/close:",
+        key=f"cancel {job.name}",
+        on_click=error_boundary.action(jobs.jobs().cancel),
+        args=(job.name,),
+    )
+
+
+def _queued_text() -> str:
+    most = jobs.most()
+    trainings = "one training runs" if most == 1 else f"{most} trainings run"
+    return f"At most {trainings} at a time. This one starts when another ends, as long as the app is open."
 
 
 def show_training(library: Library, entry: Entry, job: Job | None) -> None:
@@ -135,6 +149,8 @@ def show_actions(entry: Entry, job: Job | None = None) -> None:
     state = entry.status.state
     if entry.running:
         _button("Stop", ":material/stop_circle:", entry, lambda: jobs.stop(entry.run))
+    elif job and job.queued:
+        _cancel(job)
     elif state in ("stopped", "failed") and not (job and not job.over):
         _button("Resume", ":material/play_arrow:", entry, lambda: jobs.jobs().resume(entry.run))
     if entry.config:
@@ -179,6 +195,8 @@ def _progress_text(entry: Entry, job: Job | None) -> str:
         words = [f"epoch {status.epoch} of {status.epochs}", f"step {status.step} of {status.steps}"]
     if entry.running and (left := store.duration(status.eta_seconds)):
         words.append(f"about {left} left")
+    elif job and job.queued:
+        words.append(f"waiting for its turn. {_queued_text()}")
     elif job and not job.over and not entry.running:
         words.append(plain(job.words()) or "starting")
     elif status.state == "stopped":

@@ -8,7 +8,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from gan_core.data.source import COMBINED, SIDE_BY_SIDE, TABLE, VOLUMES, Source
+from gan_core.data.source import COMBINED, LINKS, SIDE_BY_SIDE, TABLE, VOLUMES, Source
 from gan_core.decode.nifti import is_volume_name
 from gan_core.errors import UserError, nearest
 from gan_core.files import expanded
@@ -49,6 +49,11 @@ def open_source(text: str) -> Source:
 
 
 def _opened(text: str) -> Source:
+    if text.startswith(LINKS):
+        from gan_core.data.readers import links
+
+        with links.followed():
+            return open_source(text.removeprefix(LINKS))
     kind, _, rest = text.partition(":")
     if kind == "phantom":
         from gan_core.data.readers.phantom import open_phantom
@@ -110,6 +115,7 @@ def _open_volumes(text: str) -> Source:
 def _open_folder(path: Path) -> Source:
     """Return a folder of pictures, or of volumes where it holds more of them."""
     from gan_core.data.readers.folder import list_pictures, open_folder
+    from gan_core.data.readers.links import Links
     from gan_core.data.readers.table import with_unused_tables
     from gan_core.data.readers.zip_folder import unread_zips
 
@@ -118,7 +124,7 @@ def _open_folder(path: Path) -> Source:
         return with_unused_tables(replace(found, warnings=(*found.warnings, *unread_zips(path))), path)
     from gan_core.data.readers.volumes import list_volumes, open_volumes
 
-    volumes, pictures = len(list_volumes(path)), len(list_pictures(path))
+    volumes, pictures = len(list_volumes(Links(path))), len(list_pictures(Links(path)))
     if volumes >= pictures:
         return open_volumes(path, pictures=pictures)
     found = open_folder(path)

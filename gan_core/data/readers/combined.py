@@ -14,7 +14,8 @@ from pathlib import Path, PurePath
 from gan_core.data.layout import SPLIT_NAMES, LabelledPath, check_class_names, is_picture_name, is_unclear_name
 from gan_core.data.masks import without_masks_below
 from gan_core.data.readers.folder import FolderFiles, FolderSource, list_pictures, stamp
-from gan_core.data.source import COMBINED, Entry
+from gan_core.data.readers.links import Links
+from gan_core.data.source import COMBINED, LINKS, Entry
 from gan_core.decode.image_files import is_dicom_file
 from gan_core.errors import UserError, nearest
 from gan_core.files import expanded
@@ -125,7 +126,8 @@ def caution(source: str, classes: tuple[str, ...] = ()) -> str:
 def _pictures(name: str, pattern: str, masks: list[str]) -> Iterator[tuple[Path, Path, str]]:
     """Yield (image, folder of its class, stamp) of all images that a pattern matches, but for masks among them.
 
-    masks: gets the warnings about those. A folder of masks that a class names itself is not looked through.
+    masks: gets the warnings about those, and about links that are left out. A folder of masks that a class names itself
+    is not looked through.
     """
     matches = sorted(_matches(pattern))
     if not matches:
@@ -135,9 +137,10 @@ def _pictures(name: str, pattern: str, masks: list[str]) -> Iterator[tuple[Path,
     count = 0
     for match in matches:
         if match.is_dir():
-            stamps = list_pictures(match)
+            links = Links(match)
+            stamps = list_pictures(links)
             kept, lines = without_masks_below(sorted(stamps), FolderFiles(match))
-            masks += lines
+            masks += [*lines, *links.warnings()]
             inside = [(match / inner, match, stamps[inner]) for inner in kept]
         else:
             is_picture = is_picture_name(match.name) or (is_unclear_name(match.name) and is_dicom_file(match))
@@ -145,7 +148,8 @@ def _pictures(name: str, pattern: str, masks: list[str]) -> Iterator[tuple[Path,
         count += len(inside)
         yield from inside
     if not count:
-        raise UserError(f"class '{name}': there are no images in '{pattern}'")
+        left = "".join(f"; {line}" for line in masks if LINKS in line)
+        raise UserError(f"class '{name}': there are no images in '{pattern}'{left}")
 
 
 def _matches(pattern: str) -> Iterator[Path]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gan_core.data.layout import Arrange, arrange, check_class_names, check_file_names, is_picture_name, is_unclear_name
+from gan_core.data.readers.links import Links
 from gan_core.data.source import Entry
 from gan_core.decode.image_files import MAX_BYTES, is_dicom_file
 from gan_core.errors import UserError
@@ -58,39 +59,33 @@ def open_folder(root: Path, arranged: Arrange = arrange) -> FolderSource:
         UserError: the folder cannot be read or holds no image.
     """
     root = root.resolve()
-    stamps = list_pictures(root)
+    links = Links(root)
+    stamps = list_pictures(links)
     if not stamps:
-        raise UserError(f"there are no images in '{root}' (PNG, JPEG, BMP, TIFF, WebP or DICOM files)")
+        left = "".join(f"; {line}" for line in links.warnings())
+        raise UserError(f"there are no images in '{root}' (PNG, JPEG, BMP, TIFF, WebP or DICOM files){left}")
     places, warnings = arranged(list(stamps), root.name or "images", FolderFiles(root))
     check_class_names(places)
     entries = tuple(Entry(place.path, place.label, place.split, stamps[place.path]) for place in places)
-    return FolderSource(root, entries, tuple(warnings))
+    return FolderSource(root, entries, (*warnings, *links.warnings()))
 
 
-def list_pictures(root: Path) -> dict[str, str]:
-    """Return image path inside the folder -> stamp. Links are followed, but each folder is visited once.
+def list_pictures(links: Links) -> dict[str, str]:
+    """Return image path inside the folder -> stamp. Links that leave the folder are not followed.
 
     Raises:
         UserError: a folder cannot be read, or a name is not UTF-8.
     """
-    seen: set[tuple[int, int]] = set()
     stamps: dict[str, str] = {}
-
-    def refuse(error: OSError) -> None:
-        raise UserError(f"'{error.filename}' cannot be read: {error.strerror}") from error
-
-    for folder, below, files in os.walk(root, onerror=refuse, followlinks=True):
-        status = Path(folder).stat()
-        if (status.st_dev, status.st_ino) in seen and status.st_ino:
-            below.clear()
-            continue
-        seen.add((status.st_dev, status.st_ino))
-        below.sort()
-        inside = Path(folder).relative_to(root).as_posix()
+    for folder, _, files in links.walk():
+        inside = Path(folder).relative_to(links.root).as_posix()
         prefix = "" if inside == "." else f"{inside}/"
         for file in files:
             name, path = f"{prefix}{file}", f"{folder}{os.sep}{file}"
-            if is_picture_name(name) or (is_unclear_name(name) and is_dicom_file(Path(path))):
+            named = is_picture_name(name)
+            if not (named or is_unclear_name(name)) or links.leaves(path):
+                continue
+            if named or is_dicom_file(Path(path)):
                 stamps[name] = stamp(path)
     check_file_names(stamps)
     return stamps

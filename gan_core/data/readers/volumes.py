@@ -23,6 +23,7 @@ from gan_core.data.doubts import few_names
 from gan_core.data.layout import SPLIT_NAMES, LabelledPath, arrange, check_class_names, check_file_names
 from gan_core.data.patients import MAY_SHARE
 from gan_core.data.readers.folder import stamp
+from gan_core.data.readers.links import Links
 from gan_core.data.source import Entry
 from gan_core.decode import nifti, volume_names, volumes
 from gan_core.decode.volumes import Grid, Slicing, Volume
@@ -125,7 +126,9 @@ def open_volumes(root: Path, options: dict[str, str] | None = None, pictures: in
     root = expanded(root).resolve()
     base = root if root.is_dir() else root.parent
     warnings: list[str] = []
-    paths = list_volumes(root)
+    links = Links(root)
+    paths = list_volumes(links)
+    warnings += links.warnings()
     series = {} if paths else _series(root, warnings)
     if not paths and not series:
         reason = f": {warnings[0]}" if warnings else " (.nii or .nii.gz, or DICOM series)"
@@ -154,7 +157,7 @@ def classes(root: Path, options: dict[str, str] | None = None) -> tuple[str, ...
         UserError: see `open_volumes`.
     """
     root = expanded(root).resolve()
-    paths = list_volumes(root)
+    paths = list_volumes(Links(root))
     return tuple(sorted({place.label for place in _labelled(root, paths, options or {}, [])})) if paths else ()
 
 
@@ -178,21 +181,19 @@ def _labelled(root: Path, paths: list[str], options: dict[str, str], warnings: l
     return _arranged(paths, by, root, warnings)
 
 
-def list_volumes(root: Path) -> list[str]:
-    """Return the NIfTI files below a folder, sorted, with forward slashes; of a file, its own name."""
-    if root.is_file():
-        return [root.name]
+def list_volumes(links: Links) -> list[str]:
+    """Return the NIfTI files below a folder, sorted, with forward slashes; of a file, its own name.
+
+    Links that leave the folder are not followed.
+    """
+    if links.root.is_file():
+        return [links.root.name]
     found = []
-    seen: set[tuple[int, int]] = set()
-    for folder, below, names in os.walk(root, followlinks=True):
-        status = Path(folder).stat()
-        if (status.st_dev, status.st_ino) in seen and status.st_ino:
-            below.clear()
-            continue
-        seen.add((status.st_dev, status.st_ino))
-        below[:] = sorted(name for name in below if not name.startswith((".", "__MACOSX")))
-        inside = Path(folder).relative_to(root)
-        found += [(inside / name).as_posix() for name in names if nifti.is_volume_name(name) and name[0] != "."]
+    for folder, below, names in links.walk():
+        below[:] = [name for name in below if not name.startswith((".", "__MACOSX"))]
+        inside = Path(folder).relative_to(links.root)
+        named = [name for name in names if nifti.is_volume_name(name) and name[0] != "."]
+        found += [(inside / name).as_posix() for name in named if not links.leaves(f"{folder}{os.sep}{name}")]
     check_file_names(found)
     return sorted(found)
 

@@ -11,6 +11,7 @@ from gan_core import cli
 from gan_core.evaluation import results
 from gan_core.families import registry
 from gan_core.runs import Run
+from tests.helpers.run_folders import make_run
 from tests.helpers.training import SMALL, make_pictures
 
 COMMANDS = ["train", "compare", "resume", "list", "generate", "translate", "diagnose", "prepare", "export"]
@@ -194,3 +195,23 @@ def test_numbers_out_of_range_are_refused(arguments: list[str], capsys: pytest.C
     with pytest.raises(SystemExit, match="2"):
         cli.main(arguments)
     assert "is too small" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["-x", "--help", "--runs"])
+def test_a_run_whose_name_looks_like_an_option_is_found(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_run(tmp_path, "mine", "gan", 2, 2).folder.rename(tmp_path / name)
+    for words in (["--", name], [f"./{name}"]):
+        assert (
+            cli.main(
+                ["export", "--gif", "--out", str(tmp_path / "out.gif"), "--overwrite", f"--runs={tmp_path}", *words]
+            )
+            == 0
+        )
+    assert (tmp_path / "out.gif").stat().st_size > 0
+    if name == "-x":
+        capsys.readouterr()
+        with pytest.raises(SystemExit):
+            cli.main(["export", "--gif", name])
+        assert "if '-x' is a name, write ./-x, or -- before it" in capsys.readouterr().err

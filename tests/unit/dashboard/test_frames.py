@@ -11,12 +11,15 @@ import pytest
 import streamlit as st
 from PIL import Image
 from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
 from starlette.testclient import TestClient
+from starlette.types import Receive, Scope, Send
 
 from dashboard.library import real_sheet, store
 from dashboard.library.store import Entry
 from dashboard.server import frames
 from dashboard.server.routes import routes
+from dashboard.server.security import RequestGuard
 from gan_core import images, runs
 from tests.helpers.run_folders import draw_grid, make_run
 
@@ -204,3 +207,26 @@ def test_data_that_is_not_here_is_not_shown(client: TestClient, root: Path, tmp_
     for name in ("0" * 24, "..", "config", real_sheet.token(entry("hidden").config, "phantom:cxr")):
         assert client.get(f"{base}{quote(name, safe='')}.png").status_code in (403, 404)
     assert runs.list_runs(root)
+
+
+@pytest.mark.parametrize("signature", ["%C3%A9", "%E2%82%AC" * 32, "%F0%9F%92%A3", "%00"])
+def test_a_signature_that_is_no_ascii_is_refused_like_any_other(client: TestClient, signature: str) -> None:
+    assert client.get(f"/frames/{signature}/samples/reference/dcgan/0-0.png").status_code == 403
+    assert client.get(f"/frames/0/{signature}/{signature}/0-0.png").status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("asked", "status"),
+    [
+        *(("bytes=0-9", 200), ("bytes=5-", 200), ("bytes=-7", 200), (None, 200)),
+        *(("bytes=0-1,4-5", 416), ("bytes=1-2-3", 416), ("bytes=5-2", 416), ("bytes=-", 416), ("lines=1-2", 416)),
+        *(("bytes=" + "9" * 5000 + "-", 416), ("bytes=\u00b2-", 416)),
+    ],
+)
+def test_one_range_at_a_time(asked: str | None, status: int) -> None:
+    async def page(scope: Scope, receive: Receive, send: Send) -> None:
+        await PlainTextResponse("whole")(scope, receive, send)
+
+    headers = {"host": "localhost"} | ({"range": asked.encode("utf-8")} if asked else {})
+    answer = TestClient(RequestGuard(page)).get("/", headers=headers)
+    assert answer.status_code == status

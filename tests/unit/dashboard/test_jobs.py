@@ -5,7 +5,9 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -16,6 +18,7 @@ from gan_core import config, runs
 from gan_core.errors import UserError
 from gan_core.run_options import RunOptions
 from gan_core.runs import Run
+from tests.conftest import ROOT
 from tests.helpers.run_folders import make_run, settings
 
 OPTIONS = RunOptions("dcgan", "phantom:cxr?images=64", epochs=2, image_size=32, batch_size=8, seed=1)
@@ -27,7 +30,7 @@ def started(tmp_path: Path) -> Jobs:
 
 
 def wait(job: Job, seconds: float = 60) -> None:
-    job.process.wait(seconds)
+    wait_until(lambda: job.over, seconds)
 
 
 @pytest.mark.processes
@@ -55,10 +58,81 @@ def test_two_trainings_of_one_name_are_refused(started: Jobs) -> None:
         started.forget("mine")
         assert list(started.all()) == ["mine"]  # not while it goes on
         if os.name == "posix":
-            assert os.getsid(job.process.pid) != os.getsid(0)  # goes on when the app ends
+            assert job.process and os.getsid(job.process.pid) != os.getsid(0)  # goes on when the app ends
     finally:
-        jobs.cancel(job)
+        started.cancel(job.name)
         wait(job)
+
+
+@pytest.fixture
+def sleepers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list["subprocess.Popen[bytes]"]]:
+    """In place of trainings: processes that sleep until they are ended."""
+    found = []
+
+    def sleep(*arguments: str) -> list[str]:
+        return [sys.executable, "-S", "-c", "import time; time.sleep(60)"]
+
+    popen = subprocess.Popen
+
+    def start(*arguments: Any, **options: Any) -> "subprocess.Popen[bytes]":
+        found.append(popen(*arguments, **options))
+        return found[-1]
+
+    monkeypatch.setattr(jobs.child_processes, "command", sleep)
+    monkeypatch.setattr(jobs.subprocess, "Popen", start)
+    yield found
+    for process in found:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.processes
+def test_more_trainings_than_the_limit_wait_for_their_turn(
+    started: Jobs, sleepers: list["subprocess.Popen[bytes]"], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GANRAY_TRAININGS", "2")
+    trained = [started.train(f"run-{number}", OPTIONS) for number in range(5)]
+    stopped = make_run(started.root, "stopped", "gan", 2, 2, "stopped")
+    trained.append(started.resume(stopped))
+    assert [job.queued for job in trained] == [False, False, True, True, True, True]
+    assert len(sleepers) == 2
+    with pytest.raises(UserError, match="exists already"):
+        started.train("run-3", OPTIONS)  # its name is taken while it waits
+    with pytest.raises(UserError, match="already"):
+        started.resume(stopped)
+    started.cancel("run-3")
+    started.forget("run-4")  # it is not over
+    assert list(started.all()) == ["run-0", "run-1", "run-2", "run-4", "stopped"]
+    sleepers[0].kill()
+    wait_until(lambda: len(sleepers) == 3 and trained[2].running)  # the oldest comes first
+    assert [job.queued for job in trained[4:]] == [True, True]
+    monkeypatch.setattr(started, "logs", Path(os.devnull) / "none")  # the next one cannot start: it says why
+    sleepers[1].kill()
+    wait_until(lambda: trained[5].over)
+    assert trained[4].failed and "cannot be started" in trained[4].error()
+    assert len(sleepers) == 3 and trained[2].running
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [("1", 1), (" 12 ", 12), ("0", None), ("-1", None), ("many", None), ("²", None)],
+)
+def test_the_limit_is_a_setting(given: str, expected: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GANRAY_TRAININGS", given)
+    if expected is None:
+        with pytest.raises(UserError, match="GANRAY_TRAININGS"):
+            jobs.most()
+    else:
+        assert jobs.most() == expected
+    monkeypatch.delenv("GANRAY_TRAININGS")
+    assert 1 <= jobs.most() <= (os.cpu_count() or 1)
+
+
+def wait_until(done: Callable[[], bool], seconds: float = 20) -> None:
+    end = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 @pytest.mark.parametrize("name", ["../x", "a/b", "", ".hidden", "reference", "con"])
@@ -87,24 +161,44 @@ def status(run: Run, process: int, began: float) -> None:
     (run.folder / runs.STATUS).write_text(json.dumps(config.to_dict(values)))
 
 
+def sleeper(folder: Path, locks: bool) -> "subprocess.Popen[str]":
+    """A process with a run folder open, which it has locked or not."""
+    wait = "print('ready', flush=True); import time; time.sleep(60)"
+    lock = "from gan_core.runs.lock import RunLock; lock = RunLock(Path(sys.argv[1])); assert lock.acquire()"
+    code = f"import os, sys; from pathlib import Path; os.open(sys.argv[1], 0); {lock if locks else 'pass'}; {wait}"
+    process = subprocess.Popen([sys.executable, "-c", code, str(folder)], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    assert process.stdout and process.stdout.readline() == "ready\n"
+    return process
+
+
 @pytest.mark.processes
 def test_stop_ends_the_trainer_and_nothing_else(tmp_path: Path) -> None:
     run = make_run(tmp_path, "mine", "gan", 2, 2)
     with pytest.raises(UserError, match="nothing to stop"):
         jobs.stop(run)  # it is finished
-    sleeper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    sleepers = [sleeper(run.folder, locks) for locks in (False, True)]
     try:
-        began = round(psutil.Process(sleeper.pid).create_time(), 2)
-        status(run, sleeper.pid, began - 5)  # the trainer's number, given to another process since
+        other, trainer = sleepers
+        began = [round(psutil.Process(one.pid).create_time(), 2) for one in sleepers]
+        # A forged file names a process that is no trainer, though it runs and reads in the folder.
+        status(run, other.pid, began[0])
         with pytest.raises(UserError, match="nothing to stop"):
             jobs.stop(run)
-        assert sleeper.poll() is None
-        status(run, sleeper.pid, began)
+        assert other.poll() is None
+        status(make_run(tmp_path, "second", "gan", 2, 2), trainer.pid, began[1])  # it trains, but another run
+        with pytest.raises(UserError, match="nothing to stop"):
+            jobs.stop(Run(tmp_path / "second", tmp_path))
+        assert trainer.poll() is None
+        status(run, trainer.pid, began[1] - 3600)  # the clock was set since
+        assert run.status().state == "running"
         jobs.stop(run)
-        assert sleeper.wait(10) != 0
+        assert trainer.wait(10) != 0
+        assert run.status().state == "stopped"
+        assert other.poll() is None
     finally:
-        sleeper.kill()
-        sleeper.wait()
+        for one in sleepers:
+            one.kill()
+            one.wait()
 
 
 @pytest.mark.parametrize(

@@ -135,7 +135,7 @@ def test_bad_images_among_good_ones_are_skipped_counted_and_named(tmp_path: Path
     (tmp_path / "set/NORMAL/text.png").write_text("not a picture")
     (tmp_path / "set/NORMAL/cut.png").write_bytes(png(1)[:200])
     Image.new("L", (1, 1)).save(tmp_path / "set/PNEUMONIA/dot.png")
-    (tmp_path / "set/PNEUMONIA/gone.png").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "set/PNEUMONIA/gone.png").symlink_to(tmp_path / "set" / "nowhere")
     prepared = ready(tmp_path / "set", tmp_path / "cache")
     reasons = dict(prepared.skipped)
     assert list(reasons) == [

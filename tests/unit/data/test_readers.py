@@ -8,7 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gan_core import cli
 from gan_core.data.readers import open_source
+from gan_core.data.relocated import is_here
+from gan_core.data.source import location, moved
 from gan_core.decode.image_files import decode, quantise, resize
 from gan_core.errors import UserError
 from tests.helpers.pictures import fill, kermany, png, ready
@@ -178,14 +181,49 @@ def zipped_in(path: Path, members: dict[str, bytes], page: str) -> Path:
     return path
 
 
-def test_links_in_a_folder_are_followed_but_not_for_ever(tmp_path: Path) -> None:
+def test_links_that_stay_in_a_folder_are_followed_and_those_that_leave_it_are_counted(tmp_path: Path) -> None:
     fill(tmp_path / "elsewhere", ["1.png", "2.png", "3.png"])
+    fill(tmp_path, ["secret.png"], first=20)
     root = tmp_path / "set"
-    fill(root, ["b/1.png", "b/2.png"], first=10)
+    fill(root, ["b/1.png", "b/2.png", "store/7.png"], first=10)
     (root / "a").symlink_to(tmp_path / "elsewhere")
     (root / "b" / "loop").symlink_to(root)
+    (root / "b" / "secret.png").symlink_to("../../secret.png")
+    (root / "b" / "gone.png").symlink_to("/nowhere.png")
+    (root / "b" / "7.png").symlink_to("../store/7.png")
+    (root / "c").symlink_to("b/../store")
+    inside = ["b/1.png", "b/2.png", "b/7.png"]
     source = open_source(str(root))
-    assert [entry.name for entry in source.entries] == ["a/1.png", "a/2.png", "a/3.png", "b/1.png", "b/2.png"]
+    # A folder is visited once, under the name that comes first.
+    assert [entry.name for entry in source.entries] == [*inside, "c/7.png"]
+    (line,) = [line for line in source.warnings if "link" in line]
+    assert line.startswith(f"3 links lead out of the folder '{root}' and are left out, for example a: ")
+    assert f"links:{root}" in line and "--follow-links" in line
+    everything = open_source(f"links:{root}")
+    names = [entry.name for entry in everything.entries]
+    expected = ["a/1.png", "a/2.png", "a/3.png", *inside[:2], "b/7.png", "b/gone.png", "b/secret.png", "c/7.png"]
+    assert sorted(names) == sorted(expected)
+    assert not [line for line in everything.warnings if "link" in line]
+    assert len(open_source(str(root)).entries) == 4  # only that once
+    combined = open_source(f"classes:x={root}/b;y={root}/store")
+    assert len([line for line in combined.warnings if "out of the folder" in line]) == 1
+    assert not [entry for entry in combined.entries if "secret" in entry.name]
+
+
+def test_a_folder_of_nothing_but_links_says_how_to_take_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GANRAY_CACHE", str(tmp_path / "cache"))
+    fill(tmp_path / "disk", ["a/1.png", "a/2.png", "b/1.png", "b/2.png"])
+    (tmp_path / "set").mkdir()
+    for name in ("a", "b"):
+        (tmp_path / "set" / name).symlink_to(tmp_path / "disk" / name)
+    assert cli.main(["prepare", str(tmp_path / "set"), "--size", "32"]) == 2
+    assert "2 links lead out of the folder" in capsys.readouterr().err
+    assert cli.main(["prepare", str(tmp_path / "set"), "--size", "32", "--follow-links", "--dry-run"]) == 0
+    source = f"links:{tmp_path / 'set'}"
+    assert location(source) == str(tmp_path / "set") and is_here(source)
+    assert moved(f"links:table:{tmp_path}/a?x=y", "/b") == "links:table:/b?x=y"
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,13 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import torch
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from gan_core import cli, images, inference
 from gan_core.export import onnx as graphs
+from gan_core.families import registry
 from gan_core.runs import Run, grids
 from tests.helpers.untrained import untrained
 
@@ -110,6 +112,36 @@ def test_a_translator_in_onnx_is_a_file_a_direction(
         expected = model.translate(pictures, to)
         # Where it is faster here, torch translates in bfloat16.
         assert np.abs(images.to_uint8(drawn).transpose(0, 2, 3, 1).astype(int) - expected).max() <= 3
+
+
+PRESETS = sorted({preset.family: preset.name for preset in reversed(registry.presets().values())}.values())
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_family_is_traced_for_any_number_of_images(preset: str, tmp_path: Path) -> None:
+    model = inference.load(untrained(tmp_path, "mine", preset))
+    targets = model.targets or ("",)
+    for target in targets[-1:]:
+        network, given = graphs.network(model, target), graphs.inputs(model, target, 2)
+        count = torch.export.Dim("N")
+        dynamic = tuple({0: count} for _ in given)
+        traced = torch.export.export(network, tuple(given.values()), dynamic_shapes=dynamic, strict=False).module()
+        more = graphs.inputs(model, target, 3)
+        with torch.inference_mode():
+            assert torch.allclose(traced(*more.values()), network(*more.values()), atol=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "preset", [p if p in ("gan", "cut") else pytest.param(p, marks=pytest.mark.soak) for p in PRESETS]
+)
+def test_every_family_is_written_as_onnx(
+    preset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = untrained(tmp_path, "mine", preset)
+    assert export(tmp_path, "mine", "--onnx") == 0, capsys.readouterr().err
+    assert len(list(tmp_path.glob("mine*.onnx"))) == max(1, len(inference.load(run).targets))
 
 
 def test_a_graph_that_draws_something_else_is_refused(

@@ -133,6 +133,7 @@ def test_status_of_a_dead_process_is_corrected(tmp_path: Path) -> None:
     status = writer.run.status()
     assert (status.state, status.process, status.alive()) == ("running", os.getpid(), True)
     path = writer.run.folder / "status.json"
+    writer.close()
     path.write_text(json.dumps(asdict(status) | {"process_started": 1.0}))  # the number was given to another process
     assert writer.run.status().state == "stopped"
     assert "resume" in (writer.run.status().reason or "")

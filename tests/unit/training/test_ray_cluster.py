@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -13,18 +12,17 @@ import pandas as pd
 import pytest
 import torch
 
-from gan_core import cli
+from gan_core import child_processes, cli
 from gan_core.cli import training
 from gan_core.runs import Run
 from gan_core.training import run_plan
 from gan_core.training.ray_cluster import Job
-from tests.conftest import ROOT
 from tests.helpers.training import SMALL, make_pictures
 
 EPOCHS = 12  # so many that the run is not over before it is killed
 PATIENCE = 200.0  # seconds; a quiet machine needs twenty for all of it
 # Ray gives way to every other process by default, and its workers get next to nothing of a machine that runs tests.
-AS_OTHERS = {**os.environ, "RAY_worker_niceness": "0"}
+AS_OTHERS = child_processes.environment(RAY_worker_niceness="0")
 
 
 @pytest.fixture
@@ -41,9 +39,12 @@ def test_a_killed_workers_run_goes_on_and_a_bad_one_spoils_no_other(one_class: P
     root = tmp_path / "runs"
     command = ["compare", "cgan", "dcgan", "--data", str(one_class), "--runs", str(root), *SMALL]
     command += ["--epochs", str(EPOCHS), "--on", "ray", "--set", "ema_decay=0.5"]
+    started_in = tmp_path / "downloads"
+    started_in.mkdir()
+    (started_in / "numpy.py").write_text("raise SystemExit('imported from the current folder')\n")
     with (tmp_path / "log").open("w") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "gan_core", *command], cwd=ROOT, env=AS_OTHERS, stdout=log, stderr=log
+            child_processes.command("gan_core", *command), cwd=started_in, env=AS_OTHERS, stdout=log, stderr=log
         )
         try:
             run = Run(root / "dcgan")
