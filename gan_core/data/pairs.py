@@ -20,6 +20,7 @@ from typing import Protocol
 
 import numpy as np
 
+from gan_core import name_patterns
 from gan_core.data.layout import SPLIT_NAMES, split_and_class
 from gan_core.data.prepared import Prepared
 from gan_core.data.splits import one_group
@@ -88,7 +89,7 @@ def find(prepared: Prepared, domains: tuple[str, ...], pattern: str | None = Non
         UserError: the images do not confirm the pairs of the names, the pattern gives an image two partners, or it
             is no regular expression with one group.
     """
-    rules: list[tuple[Key, float]] = [(_by_pattern(pattern), _BEATEN)] if pattern else _name_rules(prepared, domains)
+    rules = [(_by_pattern(pattern, prepared.names), _BEATEN)] if pattern else _name_rules(prepared, domains)
     if not pattern and {name.lower() for name in domains} == {"t1", "t2"}:
         rules.append((_by_number, 1.0))  # a guess: pairs of neighbouring slices would reach three quarters
     doubted = 0
@@ -155,14 +156,9 @@ def shared_by(pattern: str) -> re.Pattern[str]:
     return one_group(pattern, "pair", "what both names share", r"slice(\d+)")
 
 
-def _by_pattern(pattern: str) -> Key:
-    compiled = shared_by(pattern)
-
-    def key(name: str, domain: str) -> str | None:
-        found = compiled.search(name)
-        return found.group(1) if found else None
-
-    return key
+def _by_pattern(pattern: str, names: list[str]) -> Key:
+    shared = dict(zip(names, name_patterns.search(shared_by(pattern).pattern, names, "--pair-pattern"), strict=True))
+    return lambda name, domain: shared[name]
 
 
 def _by_name(name: str, domain: str) -> str | None:

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from gan_core import name_patterns
 from gan_core.data.layout import SPLIT_NAMES, split_and_class
 from gan_core.data.source import Entry
 from gan_core.data.splits import one_group
@@ -29,6 +30,7 @@ from gan_core.errors import UserError
 RULES = 2
 
 MAY_SHARE = "pictures of one person may stand in train and test"
+OPTION = "--patient-pattern"
 STATED = "the source"  # who states `Entry.patient`, unless the source has an attribute `patients_from`
 
 # A folder that belongs to one person: a word and a number, as in Patient_12 or sub-control01, or PA000012, as viewers
@@ -162,7 +164,7 @@ def _of_data_set(
 ) -> tuple[_Found, list[str]]:
     """Return the patients of one data set and the rules that found them."""
     if pattern:
-        found = [in_path(entry.name, pattern) for entry in entries]
+        found = name_patterns.search(pattern.pattern, [entry.name for entry in entries], OPTION)
         if any(found):
             return found, [f"the pattern {pattern.pattern}"]
     found = [entry.patient or None for entry in entries]
@@ -177,16 +179,6 @@ def _of_data_set(
             for index, patient in zip(left, more, strict=True):
                 found[index] = patient
     return found, rules
-
-
-def in_path(name: str, pattern: re.Pattern[str]) -> str | None:
-    """Return what the group of a pattern finds in a path; None if nothing.
-
-    A pattern that finds nothing in the path is searched in the file's name alone, so that ^ may stand for the start of
-    either.
-    """
-    match = pattern.search(name) or pattern.search(_file(name))
-    return (match.group(1) if match else None) or None
 
 
 def _file(name: str) -> str:

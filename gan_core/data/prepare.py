@@ -18,7 +18,7 @@ from typing import Literal
 import numpy as np
 from tqdm import tqdm
 
-from gan_core import files
+from gan_core import files, name_patterns
 from gan_core.config import SCALE_RULE
 from gan_core.data import cache as caching
 from gan_core.data import doubts, patients, seams
@@ -288,7 +288,8 @@ def _refuse_same(names: list[str], groups: list[tuple[int, ...]]) -> None:
 def _pattern_warning(names: list[str], pattern: re.Pattern[str] | None) -> list[str]:
     if pattern is None:
         return []
-    missed = [name for name in names if patients.in_path(name, pattern) is None]
+    found = name_patterns.search(pattern.pattern, names, patients.OPTION)
+    missed = [name for name, patient in zip(names, found, strict=True) if patient is None]
     if len(missed) == len(names):
         raise UserError(f"the patient pattern '{pattern.pattern}' matches no file name, for example not {names[0]}")
     return [f"the patient pattern does not match {len(missed)} file names, for example {missed[0]}"] if missed else []

@@ -27,6 +27,7 @@ GROUND = frozenset(
         "config",
         "run_options",
         "child_processes",
+        "name_patterns",
     }
     | {"tensor_files", "losses", "augment"}
 )

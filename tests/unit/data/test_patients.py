@@ -5,7 +5,8 @@ from pathlib import PurePosixPath
 
 import pytest
 
-from gan_core.data.patients import MAY_SHARE, compile_pattern, doubt_in, find, in_path, refuse_patients_as_classes
+from gan_core import name_patterns
+from gan_core.data.patients import MAY_SHARE, compile_pattern, doubt_in, find, refuse_patients_as_classes
 from gan_core.data.readers import open_source
 from gan_core.data.source import Entry
 from gan_core.data.splits import split
@@ -132,7 +133,13 @@ def test_a_pattern_comes_first_and_searches_the_whole_path() -> None:
     own = entries("a/w12/person1_1.png", "a/w13/person1_2.png")
     assert told(own, ["X", "Y"], r"/w(\d+)/") == ({own[0].name: "12", own[1].name: "13"}, r"the pattern /w(\d+)/")
     # ^ may stand for the start of the file's name too.
-    assert in_path("a/0012_left.png", compile_pattern(r"^(\d+)_") or pytest.fail()) == "0012"
+    assert name_patterns.search(r"^(\d+)_", ["a/0012_left.png", "0013_x/b.png", "c.png"], "") == ["0012", "0013", None]
+
+
+def test_a_pattern_that_takes_forever_ends_with_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(name_patterns, "SECONDS", 1.0)
+    with pytest.raises(UserError, match="takes too long on these names"):
+        name_patterns.search(r"^((?:\w+\s?)*)!$", ["a" * 50 + ".png"], "--patient-pattern")
     # What the pattern misses goes to no other rule.
     found = find(entries("a/x-1.png", "a/person3_1.png"), ["", ""], compile_pattern(r"(\w)-"))
     assert found.names == ["x", "person3_1"] and found.told == [True, False]
