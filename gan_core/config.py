@@ -17,6 +17,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
+from gan_core import files
 from gan_core.errors import UserError, nearest, printable
 from gan_core.family_traits import FamilyTraits
 
@@ -191,10 +192,10 @@ def read_json(path: Path) -> Any:
     """The content of a JSON file.
 
     Raises:
-        UserError: the file is missing, cannot be read, or is not JSON.
+        UserError: the file is missing, cannot be read, is a link or too large, or is not JSON.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = files.read_regular(path, files.JSON_BYTES).decode()
         values = json.loads(text)
         if _SURROGATE.search(text):
             json.dumps(values, ensure_ascii=False).encode()

@@ -45,10 +45,10 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The tensors and the header of a file that `save` wrote.
 
     Raises:
-        UserError: the file is missing, not safetensors, truncated, or changed since it was written.
+        UserError: the file is missing, a link, not safetensors, truncated, or changed since it was written.
     """
     try:
-        with path.open("rb") as raw:
+        with files.open_regular(path, files.WEIGHTS_BYTES) as raw:
             if int.from_bytes(raw.read(8), "little") > _LONGEST_HEADER:
                 raise ValueError("its header is too long")
         with safe_open(path, framework="pt") as file:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from dashboard.library.store import Entry
+from gan_core import files
 from gan_core.data import caution, pairs
 from gan_core.data.layout import SPLIT_NAMES
 from gan_core.data.readers import combined, table_options, volumes
@@ -133,7 +134,7 @@ def _can_draw(entry: Entry, wanted: set[str], size: int) -> bool:
     config = entry.config
     if config is None or entry.task != "generate" or (config.image_size, config.channels) != (size, 1):
         return False
-    return wanted <= _lower(config.classes) and entry.run.weights.is_file()
+    return wanted <= _lower(config.classes) and files.is_regular(entry.run.weights)
 
 
 def _lower(names: Iterable[str]) -> set[str]:

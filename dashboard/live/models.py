@@ -5,7 +5,7 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gan_core import runs
+from gan_core import files, runs
 from gan_core.config import BASELINE, RunConfig
 from gan_core.decode.worker import DecodeWorker
 from gan_core.errors import UserError
@@ -85,7 +85,7 @@ class ModelCache:
         found = []
         for run in runs.list_runs(self.root):
             try:
-                if run.weights.is_file():
+                if files.is_regular(run.weights):
                     found.append((run, run.config()))
             except UserError:
                 continue  # the Compare page shows the error
