@@ -47,7 +47,7 @@ def problem(source: str) -> str:
     try:
         # A table may lie in a zip: set.zip/labels.csv.
         found = path.is_dir() or path.is_file() or (place != source and any(one.is_file() for one in path.parents))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RuntimeError):  # RuntimeError: ~name of no user
         found = False
     kind = "table" if source.startswith(TABLE) else "folder or zip"
     return "" if found else f"there is no {kind} '{place}' on this machine"
@@ -80,7 +80,7 @@ def classes(source: str) -> tuple[str, ...]:
         if source and (source.startswith(VOLUMES) or volumes.holds_volumes(path)):
             return volumes.classes(path, split_source(source)[1] if source.startswith(VOLUMES) else None)[:_MOST]
         return tuple(sorted(_class_folders(path))[:_MOST]) if source else ()
-    except (OSError, ValueError):
+    except (OSError, ValueError, RuntimeError):  # RuntimeError: ~name of no user
         return ()
 
 

@@ -18,7 +18,7 @@ def is_here(source: str) -> bool:
         return combined.is_here(source)
     try:
         return bool(source) and not source.startswith("hf:") and Path(location(source)).expanduser().exists()
-    except (OSError, ValueError):
+    except (OSError, ValueError, RuntimeError):  # RuntimeError: ~name of no user
         return False
 
 

@@ -114,6 +114,8 @@ class Run:
             status = config.from_dict(Status, config.read_json(self.folder / STATUS), str(self.folder / STATUS))
         except UserError as error:
             return Status("unknown", reason=str(error))
+        if problem := status.problem():
+            return Status("unknown", reason=f"{self.folder / STATUS} is damaged: {problem}")
         if status.state == "running" and not status.alive():
             reason = "the training process ended without a message (killed, or the machine went down): resume it"
             return Status(**{**asdict(status), "state": "stopped", "reason": reason, "eta_seconds": None})

@@ -159,7 +159,7 @@ def show_pairs(run: EvaluatedRun, near: Sequence[Neighbour]) -> None:
     assert config
     source = st.text_input(
         "Training images",
-        config.source if data_here.is_here(config.source) else "",
+        config.source if data_here.is_named_here(config.source) else "",
         key=f"data {run.entry.name}",
         placeholder=f"the folder or zip '{source_name(config.source)}' on this machine",
         help="The app reads and shows these images. It stores none of them.",
