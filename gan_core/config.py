@@ -17,6 +17,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
+from gan_core import files
 from gan_core.errors import UserError, nearest, printable
 from gan_core.family_traits import FamilyTraits
 
@@ -30,12 +31,19 @@ OLD_BASELINE, BASELINE = "_seed", "_baseline"
 SCALE_RULE = 1  # version of the rule that finds and applies the scale of images beyond 8 bits
 IMAGE_SIZES = (32, 64, 128, 256)  # pixels per side that the networks support
 
-_LARGEST = 4096  # pixels per side
+_LARGEST = 1024  # pixels per side
+# What a file of somebody else may hold at most; far beyond any training.
+_MOST = {"epochs": 10**6, "batch_size": 2**16, "preview_every": 10**9, "log_every": 10**9}
+_MOST_CLASSES = 10_000
+_MOST_SETTINGS = 1000  # values, those of lists included
 _MOST_METRICS = 200
 MOST_WARNINGS = 100  # of the data
 MOST_LETTERS = 1000  # characters of one of them
 _LONGEST_TEXT = 500  # characters
 _LONGEST_DIAGRAM = 5000  # characters
+_LONGEST_SOURCE = 32_000  # characters
+_TEXTS = ("preset", "family", "fingerprint", "fit", "preview_inputs", "subject", "git_commit")
+_LONG_TEXTS = ("source", "patient_pattern", "pair_pattern")
 # Statements of Graphviz' DOT language without attributes: those could hold links.
 _DIAGRAM = re.compile(r"[\w \n\"{};,().?'*+→>-]*")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # a lone surrogate cannot be encoded as UTF-8
@@ -191,10 +199,10 @@ def read_json(path: Path) -> Any:
     """The content of a JSON file.
 
     Raises:
-        UserError: the file is missing, cannot be read, or is not JSON.
+        UserError: the file is missing, cannot be read, is a link or too large, or is not JSON.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = files.read_regular(path, files.JSON_BYTES).decode()
         values = json.loads(text)
         if _SURROGATE.search(text):
             json.dumps(values, ensure_ascii=False).encode()
@@ -255,15 +263,60 @@ def _problem(found: RunConfig) -> str:
     minimum = {"epochs": 1, "batch_size": 1, "preview_every": 1, "log_every": 1}
     if below := [name for name, value in minimum.items() if getattr(found, name) < value]:
         return f"'{below[0]}' is {getattr(found, below[0])}"
+    if above := [name for name, value in _MOST.items() if getattr(found, name) > value]:
+        return f"'{above[0]}' is {getattr(found, above[0])}, more than {_MOST[above[0]]}"
+    if below := [name for name in ("seed", "split_seed") if getattr(found, name) < 0]:
+        return f"'{below[0]}' is {getattr(found, below[0])}"
     if not 1 <= found.image_size <= _LARGEST or found.channels not in (1, 3):
         return f"images of {found.image_size} pixels per side and {found.channels} channels"
     if len(found.class_counts) != len(found.classes) or min(found.class_counts, default=0) < 0:
         return "'class_counts' does not hold one count for each of 'classes'"
+    if len(found.classes) > _MOST_CLASSES:
+        return f"'classes' holds {len(found.classes)} names, more than {_MOST_CLASSES}"
+    if problem := _problem_of_texts(found) or _problem_of_settings(found.settings):
+        return problem
     if len(found.domains) not in (0, 2):
         return f"'domains' holds {len(found.domains)} names, not two"
     if found.data and (problem := _problem_of_data(found.data)):
         return problem
     return _problem_of_traits(found.traits) if found.traits else ""
+
+
+def _problem_of_texts(found: RunConfig) -> str:
+    """The first text that is too long to be displayed, as text; empty if there is none."""
+    texts = {
+        "classes": found.classes,
+        "domains": found.domains,
+        "versions": (*found.versions, *found.versions.values()),
+    }
+    texts |= {name: (getattr(found, name) or "",) for name in (*_TEXTS, *_LONG_TEXTS)}
+    for name, values in texts.items():
+        most = _LONGEST_SOURCE if name in _LONG_TEXTS else _LONGEST_TEXT
+        if max(map(len, values), default=0) > most:
+            return f"'{name}' is longer than {most} characters"
+    return ""
+
+
+def _problem_of_settings(settings: Mapping[str, Any]) -> str:
+    """What no family can have as its settings, as text; empty if there is nothing."""
+    left: list[Any] = [settings]
+    seen = 0
+    while left:
+        value = left.pop()
+        seen += 1
+        if seen > _MOST_SETTINGS:
+            return f"'settings' holds more than {_MOST_SETTINGS} values"
+        if isinstance(value, Mapping):
+            left += [*value, *value.values()]
+        elif isinstance(value, list | tuple):
+            left += value
+        elif isinstance(value, str) and len(value) > _LONGEST_TEXT:
+            return f"a text of 'settings' is longer than {_LONGEST_TEXT} characters"
+        elif isinstance(value, float) and not math.isfinite(value):
+            return f"'settings' holds {value}"
+        elif isinstance(value, int) and abs(value) >= 2**63:
+            return "'settings' holds a number of more than 64 bits"
+    return ""
 
 
 def _problem_of_data(summary: DataSummary) -> str:
@@ -333,6 +386,8 @@ def _checked(hint: Any, value: Any, where: str) -> Any:
     if origin is dict and isinstance(value, dict):
         return {str(key): _checked(args[1], item, where) for key, item in value.items()}
     if hint is float and isinstance(value, float):
+        if not math.isfinite(value):
+            raise UserError(f"{where} is {value}; it must be a finite number")
         return value
     # JSON integers may have any length; arrays and file headers hold 64 bits.
     if hint in (int, float) and isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63:

@@ -90,7 +90,7 @@ def read_png(path: Path) -> np.ndarray:
         UserError: the file is missing, damaged, or was not written by this module.
     """
     try:
-        with Image.open(path, formats=("PNG",)) as picture:
+        with files.open_regular(path, files.PICTURE_BYTES) as file, Image.open(file, formats=("PNG",)) as picture:
             if picture.mode not in ("L", "RGB") or picture.width * picture.height > _MOST:
                 raise UserError(f"{path} was not written by GANray: {picture.mode} {picture.size}")
             array = np.asarray(picture)

@@ -4,11 +4,12 @@ A file holds tensors by name, and in its header the caller's values and a checks
 damaged file. Files are replaced atomically.
 """
 
+import contextlib
 import json
 import os
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,9 @@ from gan_core.errors import UserError
 
 # Parsing a million empty tensors would take a minute and two gigabytes; our files hold a few hundred tensors.
 _LONGEST_HEADER = 2 * 1024**2  # bytes
+
+_KINDS = {"F64": torch.float64, "F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
+_KINDS |= {"I64": torch.int64, "I32": torch.int32, "BOOL": torch.bool, "C64": torch.complex64}
 
 
 def save(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
@@ -45,27 +49,50 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The tensors and the header of a file that `save` wrote.
 
     Raises:
-        UserError: the file is missing, not safetensors, truncated, or changed since it was written.
+        UserError: the file is missing, a link, not safetensors, truncated, or changed since it was written.
     """
+    with _opened(path) as file:
+        header = dict(json.loads((file.metadata() or {})["ganray"]))
+        names = file.keys()  # a safe_open object is not iterable
+        tensors = {name: file.get_tensor(name) for name in names}
+    written = header.get("checksum")
+    # Older versions wrote a checksum that does not cover the header.
+    if written != checksum(tensors, header) and written != checksum(tensors):
+        raise UserError(f"{path} is damaged: its content does not match its checksum")
+    return tensors, header
+
+
+def check_outline(path: Path, expected: Mapping[str, Tensor]) -> None:
+    """Check that a file holds tensors of these names, shapes and kinds, by its header: no number is read.
+
+    Raises:
+        UserError: the file cannot be read or does not fit, see `load` and `check_fit`.
+    """
+    with _opened(path) as file:
+        names = file.keys()
+        parts = {name: file.get_slice(name) for name in names}
+        outline = {
+            name: torch.empty(part.get_shape(), dtype=_KINDS.get(part.get_dtype(), torch.uint8), device="meta")
+            for name, part in parts.items()
+        }
+    check_fit(expected, outline, path)
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """Open a safetensors file. Raises UserError: it cannot be read, or what the block does with it fails."""
     try:
-        with path.open("rb") as raw:
+        with files.open_regular(path, files.WEIGHTS_BYTES) as raw:
             if int.from_bytes(raw.read(8), "little") > _LONGEST_HEADER:
                 raise ValueError("its header is too long")
         with safe_open(path, framework="pt") as file:
-            header = dict(json.loads((file.metadata() or {})["ganray"]))
-            names = file.keys()  # a safe_open object is not iterable
-            tensors = {name: file.get_tensor(name) for name in names}
+            yield file
     except FileNotFoundError:
         raise UserError(f"{path} is missing") from None
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from error
     except (SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise UserError(f"{path} is damaged or was not written by GANray ({type(error).__name__})") from error
-    written = header.get("checksum")
-    # Older versions wrote a checksum that does not cover the header.
-    if written != checksum(tensors, header) and written != checksum(tensors):
-        raise UserError(f"{path} is damaged: its content does not match its checksum")
-    return tensors, header
 
 
 def save_half(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:

@@ -40,7 +40,7 @@ def sheet(config: RunConfig, name: str) -> bytes:
         UserError: the name is unknown, or the data cannot be read or holds no image.
     """
     place = _places.get(name, lambda: config.source)
-    if name != token(config, place) or not data_here.is_here(place):
+    if name != token(config, place) or not data_here.is_named_here(place):
         raise UserError("The data of this run is not on this machine.")
     return _sheets.get(name, lambda: _drawn_sheet(config, place))
 

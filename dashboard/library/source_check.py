@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from dashboard.library.store import Entry
+from gan_core import files
 from gan_core.data import caution, pairs
 from gan_core.data.layout import SPLIT_NAMES
 from gan_core.data.readers import combined, table_options, volumes
@@ -47,7 +48,7 @@ def problem(source: str) -> str:
     try:
         # A table may lie in a zip: set.zip/labels.csv.
         found = path.is_dir() or path.is_file() or (place != source and any(one.is_file() for one in path.parents))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RuntimeError):  # RuntimeError: ~name of no user
         found = False
     kind = "table" if source.startswith(TABLE) else "folder or zip"
     return "" if found else f"there is no {kind} '{place}' on this machine"
@@ -80,7 +81,7 @@ def classes(source: str) -> tuple[str, ...]:
         if source and (source.startswith(VOLUMES) or volumes.holds_volumes(path)):
             return volumes.classes(path, split_source(source)[1] if source.startswith(VOLUMES) else None)[:_MOST]
         return tuple(sorted(_class_folders(path))[:_MOST]) if source else ()
-    except (OSError, ValueError):
+    except (OSError, ValueError, RuntimeError):  # RuntimeError: ~name of no user
         return ()
 
 
@@ -134,7 +135,7 @@ def _can_draw(entry: Entry, wanted: set[str], size: int) -> bool:
     config = entry.config
     if config is None or entry.task != "generate" or (config.image_size, config.channels) != (size, 1):
         return False
-    return wanted <= _lower(config.classes) and entry.run.weights.is_file()
+    return wanted <= _lower(config.classes) and files.is_regular(entry.run.weights)
 
 
 def _lower(names: Iterable[str]) -> set[str]:

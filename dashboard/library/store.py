@@ -19,7 +19,7 @@ import numpy as np
 import streamlit as st
 
 from dashboard.library.curves import Curve, FollowedTable
-from gan_core import config, runs
+from gan_core import config, files, runs
 from gan_core.config import BASELINE, RunConfig
 from gan_core.errors import UserError
 from gan_core.evaluation import results
@@ -151,7 +151,7 @@ class Entry:
     @property
     def light(self) -> bool:
         """Whether the run keeps only its numbers: it is finished and has neither sheets nor weights."""
-        return self.status.state == "finished" and not self.sheets and not self.run.weights.is_file()
+        return self.status.state == "finished" and not self.sheets and not files.is_regular(self.run.weights)
 
     @property
     def recipe(self) -> Hashable:
@@ -171,8 +171,7 @@ class Entry:
     @property
     def gif(self) -> Path | None:
         """Return the path of the animation of the sheets; None if it was not written."""
-        path = self.run.folder / runs.PRIVATE / runs.GIF
-        return (path if path.is_file() else None) if self.private else self.run.gif
+        return self.run.private_gif if self.private else self.run.gif
 
 
 class Library:
@@ -201,7 +200,7 @@ class Library:
 
     def _entry(self, run: Run) -> Entry:
         try:
-            stat = (run.folder / runs.CONFIG).stat()
+            stat = (run.folder / runs.CONFIG).lstat()
         except OSError:
             return Entry(run, run.status(), None, "its folder was deleted")
         config = self._configs.get((run.folder, stat.st_mtime_ns, stat.st_size), lambda: _config(run))
@@ -215,7 +214,7 @@ class Library:
         A running run is always read again, because its process may have ended.
         """
         try:
-            stat = (run.folder / runs.STATUS).stat()
+            stat = (run.folder / runs.STATUS).lstat()
         except OSError:
             return run.status()
         key = run.folder, stat.st_ino, stat.st_mtime_ns, stat.st_size
@@ -240,7 +239,7 @@ class Library:
     def picture(self, path: Path | None) -> bytes | None:
         """Return the bytes of a PNG file; None if it is missing or incomplete."""
         try:
-            stat = path.stat() if path else None
+            stat = path.lstat() if path else None
         except OSError:
             return None
         if path is None or stat is None:
@@ -251,7 +250,7 @@ class Library:
         """Return the evaluation of a run; a sentence if it cannot be read, None if the run was not evaluated."""
         path = entry.run.evaluation
         try:
-            stat = path.stat()
+            stat = path.lstat()
         except OSError:
             return None
         return self._evaluations.get((path, stat.st_mtime_ns, stat.st_size), lambda: _evaluation(path))
@@ -330,7 +329,7 @@ def _evaluation(path: Path) -> Evaluation | str:
 def whole_gif(path: Path) -> bool:
     """Whether a file is a complete GIF, by its first and last bytes."""
     try:
-        with path.open("rb") as file:
+        with files.open_regular(path, files.ANIMATION_BYTES) as file:
             first = file.read(6)
             file.seek(-1, os.SEEK_END)
             return first in (b"GIF87a", b"GIF89a") and file.read(1) == b";"
@@ -340,7 +339,7 @@ def whole_gif(path: Path) -> bool:
 
 def _png(path: Path) -> bytes | None:
     try:
-        content = path.read_bytes()
+        content = files.read_regular(path, files.PICTURE_BYTES)
     except OSError:
         return None
     # A PNG ends with its IEND chunk. Without it the file is still being copied.

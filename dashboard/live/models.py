@@ -2,10 +2,11 @@
 
 import threading
 from collections import OrderedDict
+from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gan_core import runs
+from gan_core import files, runs
 from gan_core.config import BASELINE, RunConfig
 from gan_core.decode.worker import DecodeWorker
 from gan_core.errors import UserError
@@ -24,7 +25,7 @@ class ModelCache:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.decoder = DecodeWorker()
-        self._models: OrderedDict[tuple[str, int], Model] = OrderedDict()
+        self._models: OrderedDict[tuple[str, int], Future[Model]] = OrderedDict()
         self._lock = threading.Lock()
 
     def names(self, ability: str) -> list[str]:
@@ -49,7 +50,9 @@ class ModelCache:
         return config.domains, registry.targets(config)
 
     def is_loaded(self, name: str) -> bool:
-        return any(name in (known, known.removeprefix(f"{runs.REFERENCE}/")) for known, _ in list(self._models))
+        with self._lock:
+            known = [key[0] for key, model in self._models.items() if model.done()]
+        return any(name in (one, one.removeprefix(f"{runs.REFERENCE}/")) for one in known)
 
     def get(self, name: str) -> "Model":
         """Return the model of a run, loaded if needed.
@@ -62,17 +65,25 @@ class ModelCache:
             changed = run.weights.stat().st_mtime_ns
         except OSError:
             changed = 0
-        # Under the lock, so that two visitors of the same run do not load it twice.
+        key = (run.name, changed)
+        # The first visitor of a run loads it, outside the lock: those of other runs do not wait for it.
         with self._lock:
-            key = (run.name, changed)
-            if key not in self._models:
+            found = self._models.get(key)
+            model = self._models[key] = found or Future()
+            self._models.move_to_end(key)
+            while len(self._models) > MOST:
+                self._models.popitem(last=False)
+        if found is None:
+            try:
                 from gan_core import inference  # imports torch: only when a visitor needs it
 
-                self._models[key] = inference.load(run)
-                while len(self._models) > MOST:
-                    self._models.popitem(last=False)
-            self._models.move_to_end(key)
-            return self._models[key]
+                model.set_result(inference.load(run))
+            except BaseException as error:
+                with self._lock:
+                    if self._models.get(key) is model:
+                        del self._models[key]
+                model.set_exception(error)
+        return model.result()
 
     def _find(self, name: str) -> Run:
         # The name comes from a request: only listed runs are opened.
@@ -85,7 +96,7 @@ class ModelCache:
         found = []
         for run in runs.list_runs(self.root):
             try:
-                if run.weights.is_file():
+                if files.is_regular(run.weights):
                     found.append((run, run.config()))
             except UserError:
                 continue  # the Compare page shows the error

@@ -16,6 +16,7 @@ from dashboard.library import data_here, real_sheet
 from dashboard.library.store import Entry, Library
 from dashboard.samples import animations
 from dashboard.server import frames
+from dashboard.widgets import error_boundary
 from dashboard.widgets.text import STATE_BADGES, plain, source_name
 
 HERE = Path(__file__).resolve().parent.parent / "components"
@@ -74,7 +75,9 @@ def show_scrubber(shown: Sequence[Entry]) -> None:
 
 def show_grids(shown: Sequence[Entry], look: dict[str, Style]) -> None:
     """Draw a card for each run with its sheet."""
-    runs = [describe(entry, look[entry.name]) for entry in shown]
+    runs = error_boundary.each(
+        shown, lambda entry: describe(entry, look[entry.name]), lambda entry: f"The samples of run {entry.name}"
+    )
     _STAGE(data={"runs": runs, "real": real_images(shown), "columns": columns(shown)}, key="stage")
 
 
@@ -171,7 +174,7 @@ def real_images(shown: Sequence[Entry]) -> list[dict[str, Any]]:
 
 def place_of(source: str) -> str:
     """Return the path of a run's data on this machine, from its config or from the reader; "" if it is not here."""
-    if data_here.is_here(source):
+    if data_here.is_named_here(source):
         return source
     typed = str(st.session_state.get(f"data {source}", "")).strip()
     return typed if typed and data_here.is_here(typed) else ""
@@ -180,7 +183,7 @@ def place_of(source: str) -> str:
 def ask_for_data(shown: Sequence[Entry]) -> None:
     """Draw a path field for each data set that is not at its run's path. The input stays in this session."""
     named = dict.fromkeys(entry.config.source for entry in shown if entry.config)
-    missing = [source for source in named if not data_here.is_here(source)]
+    missing = [source for source in named if not data_here.is_named_here(source)]
     if not missing:
         return
     with st.popover("Add real images", icon=":material/compare:", key="data places"):

@@ -24,7 +24,7 @@ from starlette.responses import PlainTextResponse, Response
 from dashboard.library import real_sheet, store
 from dashboard.library.store import Entry
 from dashboard.server import paths
-from gan_core import runs
+from gan_core import files, runs
 from gan_core.errors import UserError
 from gan_core.runs import Run
 
@@ -103,11 +103,15 @@ def _sample(run: Run, kind: str, stem: str) -> Response:
 
 
 def _animation(run: Run, kind: str, stem: str) -> Response:
-    path = run.folder / runs.PRIVATE / runs.GIF if kind == PRIVATE else run.gif
+    path = run.private_gif if kind == PRIVATE else run.gif
     if path is None or not store.whole_gif(path):
         return _refused("This animation does not exist yet.", 404)
     fresh = stem == f"progress-{_version(path)}"
-    return _response(path.read_bytes(), FOR_EVER if kind == SAMPLES and fresh else NEVER, "image/gif")
+    try:
+        content = files.read_regular(path, files.ANIMATION_BYTES)
+    except OSError:
+        return _refused("This animation was deleted.", 404)
+    return _response(content, FOR_EVER if kind == SAMPLES and fresh else NEVER, "image/gif")
 
 
 def _response(content: bytes, cache_control: str, kind: str = "image/png") -> Response:

@@ -4,8 +4,8 @@ import contextlib
 import functools
 import logging
 import time
-from collections.abc import Callable, Iterator
-from typing import ParamSpec
+from collections.abc import Callable, Iterable, Iterator
+from typing import ParamSpec, TypeVar
 
 import streamlit as st
 
@@ -14,6 +14,8 @@ from gan_core import __version__
 from gan_core.errors import UserError
 
 P = ParamSpec("P")
+T = TypeVar("T")
+V = TypeVar("V")
 
 _FAILED = "failed action"
 _log = logging.getLogger("ganray.dashboard")
@@ -29,6 +31,18 @@ def boundary(what: str) -> Iterator[None]:
     except Exception as error:
         _log.exception("%s failed", what)
         show_fault(what, "could not be drawn completely", _details(what, error))
+
+
+def each(items: Iterable[T], make: Callable[[T], V], what: Callable[[T], str]) -> list[V]:
+    """Return what `make` returns or draws for each item; one that fails is left out, with a sentence in its place.
+
+    what: names an item in that sentence.
+    """
+    made = []
+    for item in items:
+        with boundary(what(item)):
+            made.append(make(item))
+    return made
 
 
 def show_fault(what: str, happened: str, details: str) -> None:

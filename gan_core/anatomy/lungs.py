@@ -165,7 +165,7 @@ def sane(mask: np.ndarray) -> str:
 def load(path: Path = WEIGHTS) -> LungNet:
     """Load the network from a file that `tools.train_lungs` wrote. Raises UserError: the file is missing or damaged."""
     network = LungNet()
-    tensors, _ = tensor_files.load(path)
+    tensors, _ = tensor_files.load(path.resolve())
     tensor_files.load_into(network, tensors, path)
     return network.float().eval()
 

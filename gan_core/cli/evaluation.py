@@ -3,6 +3,7 @@
 import argparse
 import sys
 
+from gan_core import files
 from gan_core.cli import arguments
 from gan_core.errors import UserError, printable
 from gan_core.run_options import SOURCE_HELP, comma_separated
@@ -104,7 +105,7 @@ def rank(options: argparse.Namespace) -> int:
     from gan_core.evaluation import ranking
 
     chosen = [find_run(name, options.runs, heavy=False) for name in options.names]
-    if missing := [run.name for run in chosen if not run.evaluation.is_file()]:
+    if missing := [run.name for run in chosen if not files.is_regular(run.evaluation)]:
         raise UserError(f"not evaluated yet: {', '.join(missing)}: python -m gan_core evaluate {' '.join(missing)}")
     (found, unreadable), (others, more) = ranking.read(chosen), ranking.read(list_runs(options.runs))
     if not chosen:

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Collection
 from pathlib import Path
 
-from gan_core import run_options
+from gan_core import files, run_options
 from gan_core.cli import arguments, listing
 from gan_core.errors import UserError
 from gan_core.families import registry
@@ -109,7 +109,7 @@ def compare(options: argparse.Namespace) -> int:
     found = [Run(options.runs / job.name, options.runs) for job in jobs if is_taken(options.runs, job.name)]
     print(listing.summary(found))
     if options.evaluate and arguments.FIRST:
-        _evaluate_all([run for run in found if run.weights.is_file()], options.source, options.num)
+        _evaluate_all([run for run in found if files.is_regular(run.weights)], options.source, options.num)
     return 1 if failed else 0
 
 

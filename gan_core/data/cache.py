@@ -5,8 +5,10 @@ import dataclasses
 import errno
 import os
 import shutil
+import sys
 import tempfile
 import time
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -25,12 +27,13 @@ FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
 def open_cached(target: Path, source: str) -> Prepared | None:
-    """Open the data set if it was prepared before, else return None; a damaged one is removed."""
+    """Open the data set if it was prepared before, else return None; a damaged one is named and removed."""
     if not target.exists():
         return None
     try:
         return dataclasses.replace(open_prepared(target), source=source)
-    except UserError:
+    except UserError as error:
+        print(f"note: {str(error).removesuffix(': prepare the data again')}; it is prepared again", file=sys.stderr)
         shutil.rmtree(target, ignore_errors=True)
         return None
 
@@ -94,6 +97,7 @@ class ImageWriter:
         self._file = (folder / IMAGES).open("wb")
         self._shape = shape
         self._count = 0
+        self.checksum = 0  # CRC-32 of the images so far
 
     def __enter__(self) -> Self:
         self._write_header()
@@ -102,7 +106,9 @@ class ImageWriter:
     def add(self, pixels: np.ndarray) -> None:
         """Append one image, uint8 of the shape given to the constructor."""
         assert pixels.dtype == np.uint8 and pixels.shape == self._shape
-        self._file.write(pixels.tobytes())
+        content = pixels.tobytes()
+        self._file.write(content)
+        self.checksum = zlib.crc32(content, self.checksum)
         self._count += 1
 
     def __exit__(

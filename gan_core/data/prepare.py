@@ -149,7 +149,7 @@ def _write(folder: Path, text: str, source: Source, settings: Settings, greys: G
             kept.append((entry, replace(picture, pixels=None)))
     _check_enough(text, kept, skipped)
     index = _index(text, source, settings, greys, kept)
-    caching.write_index(folder, index_text({**index, "skipped": skipped}))
+    caching.write_index(folder, index_text({**index, "skipped": skipped}, writer.checksum))
 
 
 def _check_enough(text: str, kept: list[tuple[Entry, Picture]], skipped: list[tuple[str, str]]) -> None:

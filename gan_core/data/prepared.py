@@ -17,10 +17,12 @@
     scale         [low, high]: stored values that became black and white, where images have more than 8 bits; or null
     float_scale   the same of files of floats, if there are any; or null
     scale_rule    version of the rule behind the scale
+    checksum      CRC-32 of all other values and of the pixels, verified when the data is opened
 """
 
 import json
 import math
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -33,10 +35,14 @@ from gan_core.data.readers.combined import APART, caution
 from gan_core.decode.image_files import FITS
 from gan_core.errors import UserError, nearest, printable
 
-FORMAT = 2  # of index.json
+FORMAT = 3  # of index.json
 FINGERPRINT_FORMAT = 1  # part of every fingerprint, so it only changes when equal data must no longer count as equal
 IMAGES = "images.npy"
 INDEX = "index.json"
+_BLOCK = 1 << 26  # bytes that are summed up at once
+
+# Folder -> the stamps of its files when this process last found their checksum right.
+_verified: dict[Path, tuple[tuple[int, ...], ...]] = {}
 
 
 @dataclass(frozen=True)
@@ -182,16 +188,50 @@ def skipped_line(skipped: tuple[tuple[str, str], ...], kept: int) -> str:
     return f"skipped {len(skipped)} of {len(skipped) + kept} images: {shown}{more}"
 
 
-def index_text(prepared: Mapping[str, object]) -> str:
-    """Return the text of `index.json` for a mapping with all keys but `format`."""
-    return json.dumps({"format": FORMAT, **prepared}, indent=1, ensure_ascii=False) + "\n"
+def index_text(prepared: Mapping[str, object], pixels: int) -> str:
+    """Return the text of `index.json` for a mapping with all keys but `format` and `checksum`.
+
+    pixels: CRC-32 of the images.
+    """
+    index = {"format": FORMAT, **prepared}
+    return json.dumps({**index, "checksum": _checksum(index, pixels)}, indent=1, ensure_ascii=False) + "\n"
+
+
+def _checksum(index: Mapping[str, object], pixels: int) -> int:
+    """Return the CRC-32 of an index without its own checksum, and of the images with the CRC-32 `pixels`."""
+    values = {key: value for key, value in index.items() if key != "checksum"}
+    return zlib.crc32(json.dumps([values, pixels], sort_keys=True).encode())
+
+
+def _pixels(images: np.ndarray) -> int:
+    """Return the CRC-32 of images (N, C, S, S) uint8, as the sum of the images one by one."""
+    found, flat = 0, images.reshape(-1)
+    for start in range(0, len(flat), _BLOCK):
+        found = zlib.crc32(flat[start : start + _BLOCK].data, found)
+    return found
+
+
+def _verify(folder: Path, index: Mapping[str, object], images: np.ndarray) -> None:
+    """Compare data with its checksum, unless this process has done so since its files were last written.
+
+    Raises:
+        UserError: they differ.
+    """
+    found = (folder / INDEX).stat(), (folder / IMAGES).stat()
+    # The time of a change of the file's record cannot be set back, that of its content can.
+    stamps = tuple((one.st_ino, one.st_size, one.st_mtime_ns, one.st_ctime_ns) for one in found)
+    if _verified.get(folder) == stamps:
+        return
+    if index["checksum"] != _checksum(index, _pixels(images)):
+        raise UserError(f"'{folder}' is damaged: its images or its {INDEX} were changed: prepare the data again")
+    _verified[folder] = stamps
 
 
 def open_prepared(folder: Path) -> Prepared:
-    """Open a prepared data set; the images are memory-mapped and read on use.
+    """Open a prepared data set; the images are memory-mapped, and read once to verify their checksum.
 
     Raises:
-        UserError: the folder is missing, damaged, or written by another version.
+        UserError: the folder is missing, damaged or changed, or written by another version.
     """
     folder = Path(folder)
     index = _read_index(folder)
@@ -202,6 +242,10 @@ def open_prepared(folder: Path) -> Prepared:
     count, size, channels = len(index["names"]), index["size"], index["channels"]
     if images.dtype != np.uint8 or images.shape != (count, channels, size, size):
         raise UserError(f"'{folder / IMAGES}' does not match its {INDEX}: prepare the data again")
+    try:
+        _verify(folder, index, images)
+    except OSError as error:
+        raise UserError(f"'{folder}' cannot be read ({error}): prepare the data again") from error
     return Prepared(
         folder=folder,
         source=index["source"],
@@ -256,6 +300,7 @@ def _problem(index: dict) -> str | None:
         "scale",
         "float_scale",
         "scale_rule",
+        "checksum",
     }
     if set(index) != known:
         return f"missing or unknown keys: {', '.join(sorted(set(index) ^ known))}"

@@ -7,6 +7,7 @@ from statistics import NormalDist
 
 import numpy as np
 
+from gan_core import files
 from gan_core.config import RunConfig
 from gan_core.diagnostics.measured_distance import DistanceCurve, distance_curve
 from gan_core.errors import UserError
@@ -141,7 +142,7 @@ def read(run: Run) -> Record:
     metrics.poll()
     previews.poll()
     try:
-        progress = results.read(run.evaluation).progress if run.evaluation.is_file() else None
+        progress = results.read(run.evaluation).progress if files.is_regular(run.evaluation) else None
     except UserError:
         progress = None  # the evaluation's own page reports the damage
     return record(run.config(), run.status(), metrics, previews, progress)

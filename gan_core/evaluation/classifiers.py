@@ -282,7 +282,7 @@ def load(path: Path) -> Classifier:
     Raises:
         UserError: the file is missing, damaged, or not a classifier.
     """
-    tensors, header = tensor_files.load(path)
+    tensors, header = tensor_files.load(path.resolve())
     card = from_dict(Card, header.get("card"), str(path))
     if card.architecture not in ARCHITECTURES or card.sees not in SEES or card.role not in ROLES:
         raise UserError(f"{path} was made by another version of GANray: train the classifier again")

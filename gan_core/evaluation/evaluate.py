@@ -8,12 +8,12 @@ An evaluation does not disturb a training: it draws random numbers from its own 
 import contextlib
 import time
 from dataclasses import replace
-from hashlib import blake2b
+from hashlib import blake2b, file_digest
 from pathlib import Path
 
 import torch
 
-from gan_core import data, inference
+from gan_core import data, files, inference
 from gan_core.config import RunConfig
 from gan_core.data import Prepared, patients, relocated
 from gan_core.data.source import COMBINED, location, moved
@@ -39,7 +39,8 @@ def evaluate(run: Run, source: str | None, request: EvaluationRequest) -> Evalua
     Earlier results for the same weights, images and seed stay, unless they are measured again.
 
     Raises:
-        UserError: the weights, the source or the extractor are missing, or there are too few images.
+        UserError: the weights, the source or the extractor are missing, there are too few images, or the run folder is
+            a link.
     """
     if unknown := [part for part in request.parts if part not in PARTS]:
         raise UserError(f"--parts {unknown[0]}: choose from {', '.join(PARTS)}")
@@ -48,6 +49,7 @@ def evaluate(run: Run, source: str | None, request: EvaluationRequest) -> Evalua
 
 
 def _evaluate(run: Run, source: str | None, request: EvaluationRequest) -> Evaluation:
+    run.check_writable()
     model = inference.load(run)
     prepared = prepare(model.config, relocated.place(model.config, run.name, source))
     for line in prepared.doubts:
@@ -129,7 +131,8 @@ def _source_name(source: str) -> str:
 
 def digest(path: Path) -> str:
     """Return a digest of a file's bytes, 16 hex digits."""
-    return blake2b(path.read_bytes(), digest_size=8).hexdigest()
+    with files.open_regular(path, files.WEIGHTS_BYTES) as file:
+        return file_digest(file, lambda: blake2b(digest_size=8)).hexdigest()
 
 
 def _with_earlier_results(run: Run, found: Evaluation, request: EvaluationRequest) -> Evaluation:

@@ -11,6 +11,7 @@ import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from gan_core import files
 from gan_core.errors import UserError
 from gan_core.evaluation import results
 from gan_core.evaluation.results import MEASURES, Evaluation, Measure, Training
@@ -93,7 +94,7 @@ def read(runs: Sequence[Run]) -> tuple[list[Evaluation], list[str]]:
     found, unreadable = [], []
     folders = [run.folder.name for run in runs]
     for run in runs:
-        if run.evaluation.is_file():
+        if files.is_regular(run.evaluation):
             try:
                 run_config, one = run.config(), results.read(run.evaluation)
                 images = run.status().step * run_config.batch_size

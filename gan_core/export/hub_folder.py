@@ -122,11 +122,12 @@ def _check(folder: Path, overwrite: bool) -> None:
 def _fill(folder: Path, run: Run, run_config: RunConfig, about: model_card.About) -> None:
     shared = replace(config.shareable(run_config), source=shown_source(run_config.source))
     (folder / CONFIG).write_text(json.dumps(config.to_dict(shared), indent=2) + "\n", encoding="utf-8")
-    given = {path.name for path in run.downloads()}  # safe files only: a foreign run may hold links to other files
-    for name in given & {WEIGHTS, DISCRIMINATOR, METRICS, EPOCHS}:
-        shutil.copyfile(run.folder / name, folder / name)
+    names = {path.name for path in run.downloads()}  # safe files only: a foreign run may hold links to other files
+    for name in names & {WEIGHTS, DISCRIMINATOR, METRICS, EPOCHS}:
+        with files.open_regular(run.folder / name, files.WEIGHTS_BYTES) as given, (folder / name).open("wb") as copy:
+            shutil.copyfileobj(given, copy)
     found = None
-    if EVALUATION in given:
+    if EVALUATION in names:
         (folder / EVALUATION).write_bytes(results.shareable(run.evaluation))
         found = results.read(folder / EVALUATION)
         found = replace(found, source=shown_source(found.source))

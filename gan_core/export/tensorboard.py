@@ -95,7 +95,7 @@ def _values(run: Run, summaries: Any, metrics: Table, epochs: Table) -> Iterator
             height=height,
             width=width,
             colorspace=channels,
-            encoded_image_string=run.samples()[epoch].read_bytes(),
+            encoded_image_string=files.read_regular(run.samples()[epoch], files.PICTURE_BYTES),
         )
         value = summaries.Summary.Value(tag="samples", image=picture)
         found.setdefault(step_of.get(epoch, epoch), []).append(value)

@@ -11,7 +11,9 @@ from dataclasses import replace
 from types import ModuleType
 from typing import Any, Protocol, runtime_checkable
 
+import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from gan_core import config, metrics
 from gan_core.errors import UserError, first_line
@@ -20,6 +22,13 @@ from gan_core.families.base import Family
 from gan_core.family_traits import FamilyTraits
 
 __all__ = ["Definition", "Encodes", "Family", "Translates", "blamed", "build", "load_family", "traits"]
+
+MOST_NUMBERS = 10**9  # of all networks and what they keep: 4 GB, several times the largest of our families
+_MOST_TENSORS = 5000
+# The functions that make a tensor, and those that fill one at random.
+_MAKE = {"empty", "zeros", "ones", "full", "rand", "randn", "arange", "eye", "linspace", "empty_strided"}
+_FILL = {f"{name}_" for name in ("normal", "uniform", "trunc_normal", "kaiming_normal", "kaiming_uniform")}
+_FILL |= {f"{name}_" for name in ("xavier_normal", "xavier_uniform", "orthogonal")}
 
 
 @runtime_checkable
@@ -112,6 +121,77 @@ def build(
     Raises:
         UserError: the family does not have a setting, a setting does not fit the image size, or a plug-in fails.
     """
+    if training:
+        # Settings from a file or a command line may describe networks of any size: plan them first, without memory.
+        try:
+            plan(name, settings, image_shape, classes, training=True)
+        except TooLarge:
+            raise
+        except (UserError, NotPlanned):
+            pass  # a plug-in may need numbers to build its networks; what is wrong with settings shows below
+    return _build(name, settings, image_shape, classes, training)
+
+
+class NotPlanned(RuntimeError):
+    """Networks that cannot be built without memory."""
+
+
+class TooLarge(UserError):
+    """Networks that no memory can hold, or that would take hours to build."""
+
+
+def plan(
+    name: str,
+    settings: dict[str, Any],
+    image_shape: tuple[int, int, int],
+    classes: int,
+    training: bool = False,
+    most: int = MOST_NUMBERS,
+) -> Family:
+    """A family's networks on the meta device: their shapes, without memory for their numbers.
+
+    most: numbers of all networks together; building ends as soon as there are more.
+
+    Raises:
+        TooLarge: there are more numbers or more tensors than any training has.
+        NotPlanned: the networks need the numbers of a tensor while they are built.
+        UserError: as `build`.
+    """
+    try:
+        with torch.random.fork_rng(devices=[]), torch.device("meta"), _Planning(name, most):
+            return _build(name, settings, image_shape, classes, training)
+    except UserError:
+        raise
+    except Exception as error:
+        raise NotPlanned(str(error)) from error
+
+
+class _Planning(TorchFunctionMode):
+    """Counts what is made, and leaves out the first values: for those on meta, torch would import its compiler."""
+
+    def __init__(self, name: str, most: int) -> None:
+        super().__init__()
+        self.name, self.most = name, most
+        self.tensors = self.numbers = 0
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        called = getattr(func, "__name__", "")
+        if called in _FILL:
+            return (kwargs or {}).get("tensor", args[0] if args else None)
+        out = func(*args, **(kwargs or {}))
+        if called in _MAKE and isinstance(out, Tensor):
+            self.tensors += 1
+            self.numbers += out.numel()
+            if self.numbers > self.most:
+                raise TooLarge(f"the settings of '{self.name}' describe networks of more than {self.most:.2g} numbers")
+            if self.tensors > _MOST_TENSORS:
+                raise TooLarge(f"the settings of '{self.name}' describe networks of more than {_MOST_TENSORS} tensors")
+        return out
+
+
+def _build(
+    name: str, settings: dict[str, Any], image_shape: tuple[int, int, int], classes: int, training: bool
+) -> Family:
     definition = load_family(name)
     own = config.fitting_settings(definition.config, settings)
     built = config.from_dict(definition.config, own, f"settings of '{name}'")

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gan_core import inference, losses
+from gan_core import files, inference, losses
 from gan_core.config import RunConfig
 from gan_core.errors import UserError
 from gan_core.inference import Model
@@ -82,7 +82,7 @@ def discriminator(run: Run, device: str = "cpu") -> Discriminator:
     model = inference.load(run, device)
     if not model.family.has_discriminator:
         raise UserError(f"run '{run.name}' was trained without a discriminator: choose another run")
-    if not run.discriminator.is_file():
+    if not files.is_regular(run.discriminator):
         raise UserError(f"run '{run.name}' has no {run.discriminator.name}: train its preset again to get one")
     found = Discriminator(model)
     size, channels = model.config.image_size, model.config.channels

@@ -101,7 +101,7 @@ def _network() -> Any:
     from gan_core import tensor_files  # imports torch
 
     network = build()
-    tensors, _ = tensor_files.load(WEIGHTS)
+    tensors, _ = tensor_files.load(WEIGHTS.resolve())
     tensor_files.load_into(network, tensors, WEIGHTS)
     return network.float().eval()
 

@@ -7,14 +7,12 @@ Inputs and outputs are uint8 (N, H, W, C); the networks use floats in [-1, 1].
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
 from gan_core import files, images, runs, tensor_files
 from gan_core.config import RunConfig
@@ -24,13 +22,11 @@ from gan_core.inference.precision import LowPrecision
 from gan_core.runs import Run, hub_models
 
 _BATCH = 64
-_PARAMETERS_PER_BYTE = 20  # of the weights file; the networks of any undamaged run have far fewer
-_SMALL = 10**8  # parameters: 400 MB, which is always allowed
+_NUMBERS_PER_BYTE = 20  # of the weights file; the networks of any undamaged run have far fewer
+_SMALL, _LARGE = 3 * 10**7, 3 * 10**8  # numbers: 120 MB, which is always allowed, and 1.2 GB, which never is exceeded
+_ACTIVATION_BYTES = 256 * 1024**2  # of the largest feature map of a batch
+_MOST_EACH = 1024**3  # bytes, of that of one picture
 _TRANSLATED = 4  # images per call; a translator's feature maps have the full resolution
-
-
-_INITIALISERS = {f"{name}_" for name in ("normal", "uniform", "trunc_normal", "kaiming_normal", "kaiming_uniform")}
-_INITIALISERS |= {f"{name}_" for name in ("xavier_normal", "xavier_uniform", "orthogonal")}
 
 
 class Model:
@@ -38,6 +34,7 @@ class Model:
 
     def __init__(self, run: Run, run_config: RunConfig, family: loading.Family) -> None:
         self.run, self.config, self.family = run, run_config, family
+        self._batch = _batch_size(run_config, family)
         self._has_discriminator_weights = False
         self._precision: torch.dtype | None = None  # for translation; chosen with the first image
         generators = [network for name, network in family.named_children() if name.startswith("generator")]
@@ -166,9 +163,9 @@ class Model:
         with self._low_precision.lock:  # visitors of the app share a model
             batches = [
                 self._translated(x, direction, self._faster_precision(x[:1], direction))
-                for x in inputs.split(_TRANSLATED)
+                for x in inputs.split(min(_TRANSLATED, self._batch))
             ]
-        return np.concatenate([images.to_uint8(batch).transpose(0, 2, 3, 1) for batch in batches])
+        return np.concatenate([images.to_uint8(self._finite(batch)).transpose(0, 2, 3, 1) for batch in batches])
 
     def _translated(self, images: Tensor, direction: int, precision: torch.dtype) -> Tensor:
         family = self.family
@@ -298,11 +295,21 @@ class Model:
         return images.to_float(torch.from_numpy(pictures.transpose(0, 3, 1, 2).copy()).to(self.family.device))
 
     def _render(self, z: Tensor, labels: Tensor) -> Iterator[np.ndarray]:
-        """Generate in batches; yield images uint8 (n, H, W, C)."""
-        for codes, classes in zip(z.split(_BATCH), labels.split(_BATCH), strict=True):
+        """Generate in batches; yield images uint8 (n, H, W, C).
+
+        Raises:
+            UserError: what the networks draw is not finite.
+        """
+        for codes, classes in zip(z.split(self._batch), labels.split(self._batch), strict=True):
             with torch.inference_mode():
-                pictures = self.family.sample(codes, classes)
+                pictures = self._finite(self.family.sample(codes, classes))
             yield images.to_uint8(pictures).transpose(0, 2, 3, 1)
+
+    def _finite(self, pictures: Tensor) -> Tensor:
+        """Return pictures as they are. Raises UserError: a value is not finite, and would be shown as black."""
+        if not torch.isfinite(pictures).all():
+            raise UserError(f"run '{self.run.name}': its networks draw values that are not finite: train it again")
+        return pictures
 
 
 def load(run: Run | str, device: str = "cpu", epoch: int | None = None) -> Model:
@@ -324,7 +331,7 @@ def load(run: Run | str, device: str = "cpu", epoch: int | None = None) -> Model
     if not path.is_file():
         raise UserError(f"run '{run.name}' has no {path.name} yet: it is written when the training ends or stops")
     family = _build(run, run_config, path)
-    _fill(family, dict.fromkeys(family.served), path)
+    _fill(family, family.served, path)
     return Model(run, run_config, family.place(device).eval().requires_grad_(False))
 
 
@@ -337,18 +344,16 @@ def _build(run: Run, run_config: RunConfig, weights: Path) -> loading.Family:
         UserError: config.json is damaged, or describes networks much larger than the weights file.
     """
 
-    def build() -> loading.Family:
-        shape = (run_config.channels, run_config.image_size, run_config.image_size)
-        return loading.build(run_config.family, run_config.settings, shape, len(run_config.classes), training=False)
-
+    shape = (run_config.channels, run_config.image_size, run_config.image_size)
+    parts = run_config.family, run_config.settings, shape, len(run_config.classes)
     try:
-        with torch.device("meta"), _SkipInitialisation():
-            planned = build()
-        # The file has two bytes per parameter (half precision); the discriminator, not in it, is of similar size.
-        largest = max(_PARAMETERS_PER_BYTE * weights.stat().st_size, _SMALL)
-        if sum(value.numel() for value in planned.parameters()) > largest:
-            raise UserError(f"{weights} does not fit config.json, which describes far larger networks")
-        return build()
+        # The file has two bytes per number (half precision); the discriminator, not in it, is of similar size.
+        largest = min(max(_NUMBERS_PER_BYTE * weights.stat().st_size, _SMALL), _LARGE)
+        planned = loading.plan(*parts, most=largest)
+        tensor_files.check_outline(weights, _networks(planned, planned.served).state_dict())
+        return loading.build(*parts, training=False)
+    except loading.TooLarge as error:
+        raise UserError(f"{weights} does not fit config.json, which describes far larger networks: {error}") from error
     except UserError:
         raise
     # Layers raise many types of errors for invalid sizes.
@@ -358,16 +363,36 @@ def _build(run: Run, run_config: RunConfig, weights: Path) -> loading.Family:
         ) from error
 
 
-class _SkipInitialisation(TorchFunctionMode):
-    """Skips the initialisation of weights: on the meta device, torch would import its compiler for it (two seconds)."""
+def _fill(family: loading.Family, names: Iterable[str], path: Path) -> None:
+    """Load the weights of the named networks from a file.
 
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if getattr(func, "__name__", "") in _INITIALISERS:
-            return (kwargs or {}).get("tensor", args[0] if args else None)
-        return func(*args, **(kwargs or {}))
-
-
-def _fill(family: loading.Family, names: dict[str, None], path: Path) -> None:
-    """Load the weights of the named networks from a file."""
+    Raises:
+        UserError: the file cannot be read, does not fit, or holds values that are not finite.
+    """
+    networks = _networks(family, names)
+    tensor_files.check_outline(path, networks.state_dict())
     tensors, _ = tensor_files.load(path)
-    tensor_files.load_into(nn.ModuleDict({name: family.network(name) for name in names}), tensors, path)
+    if wrong := tensor_files.not_finite(tensors):
+        raise UserError(f"{path} is damaged: '{wrong}' holds values that are not finite")
+    tensor_files.load_into(networks, tensors, path)
+
+
+def _networks(family: loading.Family, names: Iterable[str]) -> nn.ModuleDict:
+    return nn.ModuleDict({name: family.network(name) for name in names})
+
+
+def _batch_size(run_config: RunConfig, family: loading.Family) -> int:
+    """Return how many pictures are drawn at once, so that the feature maps of a batch fit into memory.
+
+    Raises:
+        UserError: those of a single picture do not.
+    """
+    # A bound: the widest layer is hardly ever the one at the picture's own resolution.
+    shapes = [value.shape for value in family.parameters() if value.dim() == 4]
+    widest = max((max(shape[:2]) for shape in shapes), default=run_config.channels)
+    each = 4 * widest * run_config.image_size**2  # bytes
+    if each > _MOST_EACH:
+        raise UserError(
+            f"a picture of {run_config.image_size} px with {widest} channels takes more memory than GANray allows"
+        )
+    return min(_BATCH, max(1, _ACTIVATION_BYTES // each))

@@ -44,7 +44,9 @@ def _open(text: str) -> Run:
         folder = _downloaded(match["repository"], match["revision"], title)
     if not (folder / CONFIG).is_file():
         raise UserError(f"{title}: not a run of GANray, because it has no {CONFIG}")
-    return Run(folder, name=title)
+    # The Hub's cache holds each content once, in `blobs`, and snapshots/<commit>/ of links to them.
+    cached = folder.parent.name == "snapshots"
+    return Run(folder, name=title, blobs=folder.parents[1] / "blobs" if cached else None)
 
 
 def _local(folder: Path, title: str) -> Path:

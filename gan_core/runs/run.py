@@ -6,6 +6,9 @@
 
 One trainer writes (`writer.RunWriter`, protected by a lock). Any number of readers (`Run`, `Table`) follow without
 blocking it.
+
+A run folder may come from anybody. Links inside one are neither read nor written through, and a run folder that is
+itself a link is only read. `files.open_regular` opens its files.
 """
 
 import contextlib
@@ -61,8 +64,12 @@ def check_name(name: str) -> str:
 class Run:
     """A run folder, for reading. A file that does not exist yet raises no error, except in `config`."""
 
-    def __init__(self, folder: Path, root: Path | None = None, name: str | None = None) -> None:
+    def __init__(
+        self, folder: Path, root: Path | None = None, name: str | None = None, blobs: Path | None = None
+    ) -> None:
+        """blobs: the folder in a download cache whose files the run's files may be links to."""
         self.folder = folder
+        self._blobs = blobs.resolve() if blobs else None
         self.root = root or folder.parent
         self.label = name or folder.name  # the run's name in the metadata of its images
         self.name = name or (folder.relative_to(root).as_posix() if root else folder.name)
@@ -72,13 +79,34 @@ class Run:
         """Whether this is one of the shipped, read-only runs."""
         return self.folder.parent.name == REFERENCE
 
+    def file(self, name: str) -> Path:
+        """Return the path of one of the run's files; of a model in a download cache, the file behind its link."""
+        path = self.folder / name
+        if self._blobs and path.is_symlink() and (target := path.resolve()).parent == self._blobs:
+            return target
+        return path
+
+    def check_writable(self) -> None:
+        """Check that writing into this run folder changes nothing outside it.
+
+        Raises:
+            UserError: the folder is a link, or there is a link in it.
+        """
+        if self.folder.is_symlink():
+            raise UserError(f"run '{self.name}' is a link and is only read: move the run itself here to change it")
+        if link := files.link_below(self.folder):
+            place = link.relative_to(self.folder).as_posix()
+            raise UserError(
+                f"run '{self.name}' is only read: '{place}' in it is a link; put the file or folder itself there"
+            )
+
     def config(self) -> RunConfig:
         """Return the run's configuration.
 
         Raises:
             UserError: config.json is missing, damaged, or from a newer version.
         """
-        return config.read_run_config(self.folder / CONFIG)
+        return config.read_run_config(self.file(CONFIG))
 
     def status(self) -> Status:
         """Return the status from status.json; "stopped" if the training process has died."""
@@ -86,6 +114,8 @@ class Run:
             status = config.from_dict(Status, config.read_json(self.folder / STATUS), str(self.folder / STATUS))
         except UserError as error:
             return Status("unknown", reason=str(error))
+        if problem := status.problem():
+            return Status("unknown", reason=f"{self.folder / STATUS} is damaged: {problem}")
         if status.state == "running" and not status.alive() and not self._trained_by(status):
             reason = "the training process ended without a message (killed, or the machine went down): resume it"
             return Status(**{**asdict(status), "state": "stopped", "reason": reason, "eta_seconds": None})
@@ -118,15 +148,21 @@ class Run:
     def gif(self) -> Path | None:
         """The animation of the sample grids from the first to the last epoch; None if not written."""
         path = self.folder / GIF
-        return path if _own(path) else None
+        return path if files.is_regular(path) else None
+
+    @property
+    def private_gif(self) -> Path | None:
+        """The animation of the private sheets; None if not written."""
+        path = self.folder / PRIVATE / GIF
+        return path if files.is_regular(path) and not path.parent.is_symlink() else None
 
     @property
     def weights(self) -> Path:
-        return self.folder / WEIGHTS
+        return self.file(WEIGHTS)
 
     @property
     def discriminator(self) -> Path:
-        return self.folder / DISCRIMINATOR
+        return self.file(DISCRIMINATOR)
 
     @property
     def evaluation(self) -> Path:
@@ -135,7 +171,8 @@ class Run:
 
     def checkpoints(self) -> list[Path]:
         """Return the complete checkpoints, newest first."""
-        found = (self.folder / CHECKPOINTS).glob("step_*.safetensors")
+        folder = self.folder / CHECKPOINTS
+        found = [] if folder.is_symlink() else folder.glob("step_*.safetensors")
         return sorted((p for p in found if re.fullmatch(r"step_\d+\.safetensors", p.name)), reverse=True)
 
     def snapshots(self) -> dict[int, Path]:
@@ -145,19 +182,15 @@ class Run:
     def downloads(self) -> list[Path]:
         """Return the files that may be downloaded: no private previews, no checkpoints."""
         names = [CONFIG, STATUS, METRICS, EPOCHS, EVALUATION, GIF, WEIGHTS, DISCRIMINATOR]
-        return [self.folder / name for name in names if _own(self.folder / name)] + list(self.samples().values())
+        own = [path for name in names if files.is_regular(path := self.folder / name)]
+        return own + list(self.samples().values())
 
     @staticmethod
     def _by_epoch(folder: Path, kind: str = "png") -> dict[int, Path]:
         if folder.is_symlink():
             return {}
         found = ((re.fullmatch(rf"epoch_(\d+)\.{kind}", path.name), path) for path in folder.glob(f"epoch_*.{kind}"))
-        return dict(sorted((int(match[1]), path) for match, path in found if match and _own(path)))
-
-
-def _own(path: Path) -> bool:
-    """Return whether the path is a file, not a link: a run from elsewhere may link to other files of this machine."""
-    return path.is_file() and not path.is_symlink()
+        return dict(sorted((int(match[1]), path) for match, path in found if match and files.is_regular(path)))
 
 
 def list_runs(root: Path) -> list[Run]:
@@ -166,8 +199,8 @@ def list_runs(root: Path) -> list[Run]:
     own = []
     for path in root.glob(f"*/{CONFIG}"):
         try:
-            own.append((-path.stat().st_mtime, path))
-        except FileNotFoundError:
+            own.append((-path.lstat().st_mtime, path))
+        except OSError:
             continue  # deleted meanwhile
     found = [path.parent for path in shipped + [path for _, path in sorted(own)]]
     return [Run(folder, root) for folder in found if not folder.is_symlink()]
@@ -181,7 +214,8 @@ def linked(root: Path) -> list[str]:
 def is_taken(root: Path, name: str) -> bool:
     """Return whether a run has this name already. A folder without visible files, from a killed trainer, is free."""
     folder = root / name
-    visible = (path for path in folder.rglob("*") if not path.name.startswith(".") and not path.is_dir())
+    found = folder.rglob("*")
+    visible = (path for path in found if path.is_symlink() or not (path.name.startswith(".") or path.is_dir()))
     return folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(True for _ in visible)))
 
 
@@ -197,7 +231,8 @@ def find_run(name: str, root: Path, *, heavy: bool = True) -> Run:
     if place and re.fullmatch(_NAME, name):
         place.fetch(name, heavy=heavy)
     for folder in (root / name, root / REFERENCE / name):
-        if (folder / CONFIG).is_file() and folder.resolve().is_relative_to(root.resolve()):
+        inside = folder.is_relative_to(root) and folder.resolve().is_relative_to(root.resolve())
+        if inside and (folder / CONFIG).is_file():
             return Run(folder, root)
     if (Path(name) / CONFIG).is_file():
         return Run(Path(name))

@@ -11,6 +11,7 @@ import psutil
 # Seconds. On Linux, the start of a process is known relative to that of the machine, whose time moves when the clock is
 # corrected. If the clock was set, `lock.is_held_by` still tells.
 _BOOT_SHIFT = 2.0
+_LATEST = 253_402_300_799  # seconds since 1970: the end of the year 9999
 
 
 @dataclass(frozen=True)
@@ -38,12 +39,23 @@ class Status:
             process=process, process_started=_started(process), host=host, updated=round(time.time(), 1), **values
         )
 
+    def problem(self) -> str:
+        """Return the first value that no training writes, as text; "" if there is none."""
+        for name in ("epoch", "epochs", "step", "steps", "eta_seconds", "updated"):
+            value = getattr(self, name)
+            # After the year 9999 no date can be displayed.
+            if value is not None and not 0 <= value <= _LATEST:
+                return f"'{name}' is {value}"
+        return ""
+
     def alive(self) -> bool:
         """Return whether the training process is alive, as far as this machine can tell."""
         if self.state != "running":
             return False
         if self.host != socket.gethostname():
-            return time.time() - self.updated < 300  # on another machine: alive if it wrote in the last 5 minutes
+            # On another machine: alive if it wrote in the last 5 minutes. Its clock may be ahead, but not by more than
+            # a day: else a run whose file names a time to come would be alive for ever.
+            return -86_400 < time.time() - self.updated < 300
         started = _started(self.process)
         if started is None or self.process_started is None:
             return False

@@ -12,6 +12,7 @@ import csv
 import io
 import os
 import re
+import sys
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,10 @@ import pandas as pd
 from gan_core import files
 from gan_core.errors import UserError
 
+_MOST_COLUMNS = 1000
+_MOST_CELLS = 10**7
+_KEPT_BYTES = 1024**3  # of a table that a training continues
+_LONGEST_HEADER = 64 * 1024  # bytes
 _TAIL = 256  # last bytes read, by which `poll` recognises the same file
 _BOM = b"\xef\xbb\xbf"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
@@ -91,9 +96,12 @@ class Table:
         self._texts: dict[str, list[str]] = {}  # text columns only
 
     def poll(self) -> bool:
-        """Read the appended lines; return whether anything changed. A missing file is an empty table."""
+        """Read the appended lines; return whether anything changed. A missing file is an empty table.
+
+        A table that is a link, or larger than any that a trainer writes, is empty as well; `problem` says so.
+        """
         try:
-            with self.path.open("rb") as file:
+            with files.open_regular(self.path, files.TABLE_BYTES) as file:
                 inode = os.fstat(file.fileno()).st_ino
                 file.seek(self._offset - len(self._tail))
                 # The system may reuse the inode number of a deleted file, so compare the last bytes as well.
@@ -109,11 +117,15 @@ class Table:
             self._reset()
             self.version += gone
             return gone
+        except OSError as error:
+            return self._refuse(error.strerror or str(error))
         if not self._offset and (problem := _unreadable(fresh)):
             changed = problem != self.problem
             self.problem = problem
             return changed
         finished = fresh[: fresh.rfind(b"\n") + 1]
+        if problem := self._too_large(finished):
+            return self._refuse(problem)
         self._offset += len(finished)
         self._tail = (self._tail + finished)[-_TAIL:]
         if not self.names and finished:
@@ -123,6 +135,27 @@ class Table:
             return False
         self._append(_parse(self._dialect.plain(finished, len(self.names)), self.names))
         self.problem = self._problem()
+        return True
+
+    def _too_large(self, fresh: bytes) -> str:
+        """Return why the table with these new lines is not read; "" if it is."""
+        header = fresh.partition(b"\n")[0] if not self.names else b""
+        columns = len(self.names) or 1 + max(map(header.count, (b",", b";", b"\t")))
+        if len(header) > _LONGEST_HEADER or columns > _MOST_COLUMNS:
+            return f"it has more than {_MOST_COLUMNS} columns"
+        # Every row becomes one number or text for each column, however short its line is.
+        if (self._rows + fresh.count(b"\n")) * columns > _MOST_CELLS:
+            return f"it has more than {_MOST_CELLS // 10**6} million cells"
+        return ""
+
+    def _refuse(self, reason: str) -> bool:
+        """Make the table empty and say why; return whether anything changed."""
+        problem = f"{self.path.name} cannot be read: {reason}"
+        if problem == self.problem:
+            return False
+        self._reset()
+        self.version += 1
+        self.problem = problem
         return True
 
     def _append(self, part: pd.DataFrame) -> None:
@@ -200,8 +233,8 @@ def append(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 
 def _header(path: Path, default: list[str]) -> list[str]:
     """Return the columns of an existing table; the default ones if its header is damaged."""
-    with path.open("rb") as file:
-        names, _ = _read_header(file.readline())
+    with files.open_regular(path, sys.maxsize) as file:
+        names, _ = _read_header(file.readline(_LONGEST_HEADER))
     return names if names[:1] == default[:1] else default
 
 
@@ -213,10 +246,13 @@ def keep(path: Path, column: str, last: int) -> None:
     Raises:
         UserError: the header is damaged, no space is left, or there is no permission.
     """
-    if not path.exists():
-        return
     # Drop an unfinished last line. Work on the bytes, so that the remaining rows stay identical.
-    content = path.read_bytes()
+    try:
+        content = files.read_regular(path, _KEPT_BYTES)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise UserError(f"{path} cannot be continued: {error.strerror}") from error
     if problem := _unreadable(content):
         raise UserError(f"{path} cannot be continued: {problem}")
     header, *lines = content.split(b"\n")[:-1] or [b""]

@@ -38,6 +38,7 @@ class RunWriter:
 
     def __init__(self, run: Run) -> None:
         self.run = run
+        run.check_writable()
         self._lock = RunLock(run.folder)
         with files.readable_os_errors(run.folder):
             # The system releases the lock when its process ends, so a dead trainer does not block the run.
@@ -73,7 +74,7 @@ class RunWriter:
         """Open an existing run to resume it.
 
         Raises:
-            UserError: the run is a shipped one, or another process trains it.
+            UserError: the run is a shipped one, it is a link or holds one, or another process trains it.
         """
         if run.reference:
             raise UserError(f"run '{run.name}' is a reference run and stays as it is: train its preset again")

@@ -5,6 +5,7 @@ a killed process cannot mix the states of two steps. `gan_core.tensor_files` rea
 newest two.
 """
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,8 @@ def newest(run: Run) -> tuple[Path, dict[str, Tensor], dict[str, Any], list[str]
             tensors, header = tensor_files.load(path)
             if missing := _HEADER - header.keys():
                 raise UserError(f"{path} is not a checkpoint: its header has no '{min(missing)}'")
+            if problem := _problem(header):
+                raise UserError(f"{path} is damaged: {problem}")
             if wrong := tensor_files.not_finite(tensors):
                 raise UserError(f"{path} is damaged: '{wrong}' holds values that are not finite")
         except UserError as error:
@@ -40,3 +43,17 @@ def newest(run: Run) -> tuple[Path, dict[str, Tensor], dict[str, Any], list[str]
             return path, tensors, header, damaged
     reason = "; ".join(damaged) or "all were deleted"
     raise UserError(f"run '{run.name}' has no checkpoint to resume from ({reason}): train it again under another name")
+
+
+def _problem(header: dict[str, Any]) -> str:
+    """Return which value of a header is none that a training writes, as text; "" if there is none."""
+    step, seconds, pending = header["step"], header["seconds"], header["pending"]
+    if type(step) is not int or not 0 <= step < 2**53:
+        return "its 'step' is no count"
+    if type(seconds) not in (int, float) or not 0 <= seconds < math.inf:
+        return "its 'seconds' are no duration"
+    if not isinstance(pending, list) or not all(isinstance(row, list) and len(row) == 3 for row in pending):
+        return "its 'pending' holds no rows"
+    if not isinstance(header.get("config", {}), dict):
+        return "its 'config' holds no values"
+    return ""

@@ -9,6 +9,7 @@ own.
 
 import contextlib
 import math
+import reprlib
 import time
 from functools import partial
 from pathlib import Path
@@ -19,10 +20,10 @@ from lightning_fabric import Fabric
 from torch import Tensor
 from tqdm import tqdm
 
-from gan_core import data, images, tensor_files
+from gan_core import config, data, images, tensor_files
 from gan_core.config import RunConfig
 from gan_core.data import relocated
-from gan_core.errors import UserError
+from gan_core.errors import UserError, printable
 from gan_core.families import loading
 from gan_core.runs import EPOCHS, METRICS, Run, RunWriter
 from gan_core.training import ada, checkpoints, devices
@@ -131,6 +132,8 @@ class Trainer:
         of_domains = bool(run_config.domains), self.family.paired
         self.batches = Batches(_part(prepared, "train")[1], run_config.batch_size, run_config.seed, *of_domains)
         self.steps_per_epoch = self.batches.steps_per_epoch
+        if self.steps_per_epoch < 1:
+            raise UserError(f"'batch_size' is {run_config.batch_size}, more than there are training images: lower it")
         self.last_step = self.family.steps = self.steps_per_epoch * run_config.epochs
         self.seconds = 0.0  # trained so far, including the time before a resume
         self.rows: list[tuple[int, float, Tensor]] = []
@@ -153,6 +156,7 @@ class Trainer:
             path, tensors, header, damaged = checkpoints.newest(run)
             for line in damaged:
                 self.fabric.print(f"warning: {line}; resuming from {path.name}")
+            self._check_same(header, run.name)
             tensor_files.check_fit(self.family.expected_state(header["step"]), tensors, path)
             with torch.no_grad():
                 self.family.load_training_state(tensors, header["optimizers"])
@@ -168,6 +172,24 @@ class Trainer:
             self.writer.keep_rows(EPOCHS, "step", self.family.step - 1)
             self.writer.keep_samples(self.family.step // self.steps_per_epoch)
 
+    def _check_same(self, header: dict[str, Any], name: str) -> None:
+        """Check that the config is the one that the checkpoint was trained with, and asks for at least its steps.
+
+        Raises:
+            UserError: it is not, because config.json was edited.
+        """
+        before, now = header.get("config", {}), _decides(self.config)  # older versions did not write it
+        for key in (key for key, value in now.items() if before.get(key, value) != value):
+            raise UserError(
+                f"run '{name}': '{key}' in its config.json was changed from {_short(before[key])} to "
+                f"{_short(now[key])} since its last checkpoint: put it back, or train a new run"
+            )
+        if header["step"] > self.last_step:
+            raise UserError(
+                f"run '{name}' has trained {header['step']} steps, and its config.json asks for {self.last_step} "
+                f"({self.config.epochs} epochs): there is nothing to resume"
+            )
+
     def run(self) -> None:
         """Train to the end or until a stop signal; status.json records which."""
         started = time.perf_counter() - self.seconds
@@ -182,7 +204,7 @@ class Trainer:
                 while True:
                     step = self.family.step
                     self.seconds = time.perf_counter() - started
-                    done = step == self.last_step
+                    done = step >= self.last_step
                     ends = done or self._any_process(self.stop_requested is not None)
                     at_preview = self._preview_due()
                     if at_preview or done or step % self.config.log_every == 0:
@@ -293,7 +315,7 @@ class Trainer:
             tensors, numbers = self.family.training_state()
             if wrong := tensor_files.not_finite(tensors):
                 raise Diverged(f"'{wrong}' is not finite at step {step}: try a lower learning rate (--set lr=...)")
-            header = {"step": step, "seconds": self.seconds, "optimizers": numbers}
+            header = {"step": step, "seconds": self.seconds, "optimizers": numbers, "config": _decides(self.config)}
             # Save the steps since the last row as well, so that the next row is the same after a resume.
             header["pending"] = [(step, seconds, values.tolist()) for step, seconds, values in self.rows]
             self.writer.sync_tables()
@@ -375,3 +397,13 @@ class Trainer:
 def _part(prepared: data.Prepared, split: str) -> Labelled:
     index = prepared.indices(split)
     return prepared.images[index], prepared.labels[index]
+
+
+def _decides(run_config: RunConfig) -> dict[str, Any]:
+    """Return the values of a config that every step depends on, as plain JSON types."""
+    values = config.to_dict(run_config)
+    return {name: values[name] for name in ("family", "seed", "batch_size", "precision", "settings")}
+
+
+def _short(value: Any) -> str:
+    return printable(reprlib.repr(value), 100)

@@ -16,6 +16,7 @@ from dashboard.library.measure_names import HELD_OUT, REAL, SYNTHETIC
 from dashboard.views.evaluate import generator_verdicts, html_tables, neighbours
 from dashboard.widgets import elements
 from dashboard.widgets.text import name_line, plain, plain_sentence, source_name
+from gan_core import files
 from gan_core.errors import UserError
 from gan_core.evaluation.results import Measure, Memorisation, Neighbour, Scores
 
@@ -144,7 +145,7 @@ def show_neighbours(runs: Sequence[EvaluatedRun], look: dict[str, Style]) -> Non
         assert one
         spaces = [space for space in one.space if neighbours.nearest(one, space)]
         space = _pick("Nearest in", spaces, spaces[0], "space") if len(spaces) > 1 else "".join(spaces)
-        has_weights = run.entry.run.weights.is_file()
+        has_weights = files.is_regular(run.entry.run.weights)
         draw_pairs = bool(space) and has_weights and st.toggle("Show the closest pairs", key="pairs")
     st.markdown(f"{name_line(run.entry, look[run.entry.name])} {generator_verdicts.verdict_badge(run)}")
     st.caption(plain_sentence(one.reason))
@@ -158,7 +159,7 @@ def show_pairs(run: EvaluatedRun, near: Sequence[Neighbour]) -> None:
     assert config
     source = st.text_input(
         "Training images",
-        config.source if data_here.is_here(config.source) else "",
+        config.source if data_here.is_named_here(config.source) else "",
         key=f"data {run.entry.name}",
         placeholder=f"the folder or zip '{source_name(config.source)}' on this machine",
         help="The app reads and shows these images. It stores none of them.",

@@ -20,6 +20,7 @@ from dashboard.views.evaluate import (
 from dashboard.views.evaluate.verdicts import Answer
 from dashboard.widgets import elements, linked_runs, run_picker
 from dashboard.widgets.text import name_line, plain, source_name
+from gan_core import files
 from gan_core.evaluation.results import Evaluation
 
 MOST = 8  # runs side by side
@@ -82,7 +83,7 @@ def main() -> None:
 def choose(library: Library, readable: list[Entry]) -> list[Entry]:
     """Return the runs that the user picks. The default: evaluated reference runs, else evaluated runs, else any."""
     by_name = {entry.name: entry for entry in run_picker.in_order(readable)}
-    done = [name for name, entry in by_name.items() if entry.run.evaluation.is_file()]
+    done = [name for name, entry in by_name.items() if files.is_regular(entry.run.evaluation)]
     first = (
         [name for name in store.FIRST if name in done] or done[:4] or [name for name in store.FIRST if name in by_name]
     )

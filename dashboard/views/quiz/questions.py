@@ -15,7 +15,7 @@ import streamlit as st
 
 from dashboard.library import csv_text, data_here
 from dashboard.library.store import Entry
-from gan_core import child_processes, data
+from gan_core import child_processes, data, files
 from gan_core.config import RunConfig
 from gan_core.data import Prepared
 from gan_core.data.readers import phantom
@@ -79,7 +79,7 @@ class PictureSet:
 
 def usable(entries: Sequence[Entry]) -> list[Entry]:
     """Return the runs that have weights; the weights are not opened."""
-    return [entry for entry in entries if entry.config and entry.run.weights.is_file()]
+    return [entry for entry in entries if entry.config and files.is_regular(entry.run.weights)]
 
 
 def compose(chosen: Sequence[Entry], seed: int, folder: str = "") -> Quiz:

@@ -16,7 +16,7 @@ from dashboard.library.image_encoding import data_uri, png
 from dashboard.library.store import SCORE_EDGES, Entry, Library
 from dashboard.widgets import elements, error_boundary
 from dashboard.widgets.text import plain, plain_sentence
-from gan_core import images
+from gan_core import files, images
 from gan_core.config import RunConfig
 from gan_core.data.readers import phantom
 from gan_core.decode import image_files
@@ -72,10 +72,10 @@ def show(library: Library, entry: Entry) -> None:
     if not entry.traits.has_discriminator:
         st.caption("This GAN has no discriminator that scores single images, so there are no scores to show.")
         return
-    if not entry.run.discriminator.is_file():
+    if not files.is_regular(entry.run.discriminator):
         st.caption("This run keeps no discriminator, so nothing can be scored: train its preset again to get one.")
         return
-    if not entry.run.weights.is_file():
+    if not files.is_regular(entry.run.weights):
         st.caption("This run has no weights yet: they are saved when the training ends or stops.")
         return
     st.markdown(MEANING)

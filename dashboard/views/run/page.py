@@ -1,5 +1,6 @@
 """The Run page: one run with its state, samples, scores, events, every curve, settings and files."""
 
+import contextlib
 import io
 import json
 import math
@@ -21,7 +22,7 @@ from dashboard.views.run import discriminator_scores
 from dashboard.widgets import data_doubts, diagnosis, elements, linked_runs, notes_editor, run_curves, settings_table
 from dashboard.widgets.text import name_line, plain, plain_sentence
 from gan_core import config as configs
-from gan_core import runs
+from gan_core import files, runs
 from gan_core.errors import UserError
 from gan_core.evaluation import results
 
@@ -229,10 +230,10 @@ def _classes(entry: Entry) -> dict[str, str]:
 
 def show_files(entry: Entry) -> None:
     st.subheader("Files")
-    files = entry.run.downloads()  # never private previews
+    downloads = entry.run.downloads()  # never private previews
     samples = set(entry.run.samples().values())
     with st.container(horizontal=True):
-        for path in files:
+        for path in downloads:
             if path in samples:
                 continue
             st.download_button(
@@ -263,15 +264,15 @@ def _content(path: Path) -> bytes:
         return results.shareable(path)
     if path.name == runs.CONFIG and (config := configs.read_run_config(path)).data:
         return json.dumps(configs.to_dict(configs.shareable(config)), indent=2).encode()
-    return path.read_bytes()
+    return files.read_regular(path, files.WEIGHTS_BYTES)
 
 
 def _zipped(paths: list[Path]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for path in paths:
-            if path.is_file():
-                archive.write(path, path.name)
+            with contextlib.suppress(OSError):  # deleted meanwhile
+                archive.writestr(path.name, files.read_regular(path, files.PICTURE_BYTES))
     return buffer.getvalue()
 
 

@@ -41,16 +41,16 @@ def _follow() -> None:
     visible = [e for e in entries.values() if e.running or e.name in started]
     if waiting or visible:
         st.subheader("Trainings")
-    for job in waiting:
-        show_waiting(job)
-    for entry in visible:
-        show_training(library, entry, started.get(entry.name))
+    # Each on its own: a broken run must not take the buttons of the others along.
+    error_boundary.each(waiting, show_waiting, lambda job: f"The training {job.name}")
+    error_boundary.each(
+        visible, lambda entry: show_training(library, entry, started.get(entry.name)), lambda entry: f"Run {entry.name}"
+    )
     earlier = [entry for entry in entries.values() if entry not in visible][:EARLIER]
     if earlier:
         st.subheader("Earlier runs")
         with st.container(border=True, key="earlier", gap="xsmall"):
-            for entry in earlier:
-                show_earlier(entry)
+            error_boundary.each(earlier, show_earlier, lambda entry: f"Run {entry.name}")
     before, active = st.session_state.get("training before"), _active(library)
     st.session_state["training before"] = active
     if before is not None and before != active:

@@ -75,7 +75,7 @@ def is_here(source: str) -> bool:
     """Return whether every folder of a combined source is on this machine; no file is read."""
     try:
         return all(next(_matches(pattern), None) is not None for _, pattern in parse(source.removeprefix(COMBINED)))
-    except (UserError, OSError, ValueError):
+    except (UserError, OSError, ValueError, RuntimeError):  # RuntimeError: ~name of no user
         return False
 
 
@@ -150,6 +150,12 @@ def _pictures(name: str, pattern: str, masks: list[str]) -> Iterator[tuple[Path,
     if not count:
         left = "".join(f"; {line}" for line in masks if LINKS in line)
         raise UserError(f"class '{name}': there are no images in '{pattern}'{left}")
+
+
+def fixed_part(pattern: str) -> Path:
+    """Return the folder of a pattern before its first wildcard, from the text alone."""
+    parts = Path(pattern).expanduser().parts
+    return Path(*parts[: next((i for i, part in enumerate(parts) if _WILD.search(part)), len(parts))])
 
 
 def _matches(pattern: str) -> Iterator[Path]:

@@ -1,6 +1,7 @@
 """The cache behind `prepare`: shared, killed, damaged, full."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import psutil
 import pytest
 from PIL import Image
 
-from gan_core.data import open_prepared
+from gan_core.data import open_prepared, prepared
 from gan_core.data.cache import TEMPORARY
 from gan_core.errors import UserError
 from gan_core.files import cache_folder
@@ -155,8 +156,30 @@ def change_index(folder: Path, **values: object) -> None:
     (folder / "index.json").write_text(json.dumps({**index, **values}))
 
 
-@pytest.mark.parametrize("damage", [damage_images, damage_index, newer_version])
-def test_a_damaged_cache_is_refused_by_open_and_made_again_by_prepare(tmp_path: Path, damage: object) -> None:
+def flip_a_pixel(folder: Path) -> None:
+    path = folder / "images.npy"
+    stamp, content = path.stat(), bytearray(path.read_bytes())
+    content[-100] ^= 1
+    path.write_bytes(content)
+    os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+
+
+def edit_a_split(folder: Path) -> None:
+    splits = json.loads((folder / "index.json").read_text())["splits"]
+    change_index(folder, splits=["val" if splits[0] == "train" else "train", *splits[1:]])
+
+
+def edit_a_label(folder: Path) -> None:
+    labels = json.loads((folder / "index.json").read_text())["labels"]
+    change_index(folder, labels=[*labels[1:], labels[0]])
+
+
+@pytest.mark.parametrize(
+    "damage", [damage_images, damage_index, newer_version, flip_a_pixel, edit_a_split, edit_a_label]
+)
+def test_a_damaged_cache_is_refused_by_open_and_made_again_by_prepare(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], damage: object
+) -> None:
     kermany(tmp_path / "set", 3)
     first = ready(tmp_path / "set", tmp_path / "cache")
     expected = np.array(first.images)
@@ -164,7 +187,23 @@ def test_a_damaged_cache_is_refused_by_open_and_made_again_by_prepare(tmp_path: 
     damage(first.folder)
     with pytest.raises(UserError, match="prepare the data again"):
         open_prepared(first.folder)
-    assert np.array_equal(ready(tmp_path / "set", tmp_path / "cache").images, expected)
+    again = ready(tmp_path / "set", tmp_path / "cache")
+    assert np.array_equal(again.images, expected)
+    assert np.array_equal(again.splits, first.splits)
+    assert "it is prepared again" in capsys.readouterr().err
+
+
+def test_images_are_summed_up_once_until_their_file_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kermany(tmp_path / "set", 3)
+    folder = ready(tmp_path / "set", tmp_path / "cache").folder
+    sums = []
+    monkeypatch.setattr(prepared, "_pixels", lambda images: sums.append(len(images)) or 0)
+    open_prepared(folder)
+    assert sums == []
+    (folder / "images.npy").touch()
+    with pytest.raises(UserError, match="were changed"):
+        open_prepared(folder)
+    assert len(sums) == 1
 
 
 @pytest.mark.parametrize(

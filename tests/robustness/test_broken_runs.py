@@ -1,0 +1,117 @@
+"""Run folders from strangers among healthy ones: every page answers, shows those, and changes nothing outside."""
+
+import os
+import random
+import resource
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dashboard.library import store
+from gan_core import inference, runs
+from gan_core.errors import UserError
+from gan_core.runs import Run, RunWriter
+from tests.helpers import made_evaluations
+from tests.helpers.pages import MAIN, texts
+from tests.helpers.run_folders import make_run
+from tests.helpers.untrained import untrained
+from tests.robustness.broken_runs import break_run
+from tests.robustness.test_run_folders import edit, state_of
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="links and pipes of Unix")
+
+SOAK = [pytest.mark.soak, pytest.mark.timeout(3600)]
+AT_ONCE = 10  # broken runs in one folder of runs
+SECONDS = 2.0  # for a page
+GROWTH = 400  # MB
+
+
+def whole(root: Path) -> list[Run]:
+    """Run folders to be broken: with networks, with an evaluation, of a translator, in training."""
+    made_evaluations.write(make_run(root, "measured", "cgan", 3, 4))
+    made_evaluations.write(make_run(root, "translator", "cyclegan_resnet_light", 3, 4))
+    return [
+        *(Run(root / name, root) for name in ("measured", "translator")),
+        make_run(root, "stopped", "gan", 2, 3, "stopped"),
+        untrained(root, "drawer", "dcgan"),
+    ]
+
+
+def healthy(root: Path) -> None:
+    for name in ("healthy1", "healthy2"):
+        make_run(root, name, "gan", 2, 3, "running")
+        edit(root / name / runs.STATUS, state="running", host="elsewhere", updated=time.time() + 3600)
+
+
+def opened(page: str, **query: str | list[str]) -> tuple[AppTest, float]:
+    """A page and its seconds; of the page Compare, which the runner opens first, if those were more."""
+    app = AppTest.from_file(MAIN, default_timeout=30)
+    for key, value in query.items():
+        app.query_params[key] = value
+    begun = time.perf_counter()
+    app.run()
+    seconds = time.perf_counter() - begun
+    if page != "compare":
+        app.switch_page(f"views/{page}/page.py").run()
+    return app, max(seconds, time.perf_counter() - begun - seconds)
+
+
+def read(run: Run) -> None:
+    """What a command line would do with the run; a line of a UserError is a good answer."""
+    for act in (run.config, lambda: inference.load(run).generate(2), lambda: RunWriter.reopen(run).close()):
+        try:
+            act()
+        except UserError as error:
+            assert "\n" not in str(error)
+            assert len(str(error)) < 4000
+
+
+@pytest.mark.parametrize("count", [10, pytest.param(500, marks=SOAK)])
+def test_broken_runs_leave_the_healthy_ones_alone(
+    count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record_property: Callable[[str, object], None]
+) -> None:
+    models, outside = whole(tmp_path / "whole"), tmp_path / "outside"
+    shutil.copytree(models[0].folder, outside)
+    rng, slowest, before = random.Random(count), (0.0, ""), state_of(outside)
+    for start in range(0, count, AT_ONCE):
+        root = tmp_path / f"runs{start}"
+        root.mkdir()
+        monkeypatch.setenv("GANRAY_RUNS", str(root))
+        healthy(root)
+        if not start:  # the first page loads what all share
+            opened("train")
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        broken = {}
+        for number in range(start, min(start + AT_ONCE, count)):
+            folder = root / f"broken{number}"
+            shutil.copytree(rng.choice(models).folder, folder)
+            broken[folder.name] = break_run(folder, outside, rng)
+        pages: list[tuple[str, dict[str, Any]]] = [("train", {}), ("quiz", {})]
+        pages += [(page, {"runs": [*broken, "healthy1"]}) for page in ("compare", "evaluate")]
+        pages += [("run", {"run": name}) for name in broken]
+        for page, query in pages:
+            app, seconds = opened(page, **query)
+            if seconds > SECONDS:  # the machine may have been busy with something else
+                seconds = opened(page, **query)[1]
+            words = f"{page}: {broken[query['run']] if 'run' in query else broken}"
+            assert not app.exception, (words, app.exception)
+            assert "ended unexpectedly" not in texts(app), (words, texts(app))
+            slowest = max(slowest, (seconds, words))
+            if page == "train":
+                assert {"Stop healthy1", "Stop healthy2"} <= {button.key for button in app.button}, words
+        listed = {entry.name for entry in store.library().readable()}
+        assert {"healthy1", "healthy2"} <= listed
+        for name in broken:
+            read(Run(root / name, root))
+        assert state_of(outside) == before, broken
+        shutil.rmtree(root)
+    growth = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak) / 1024
+    assert slowest[0] < SECONDS, slowest
+    assert growth < GROWTH
+    record_property("measured", f"{count} broken runs: slowest page {slowest[0]:.2f} s, memory +{growth:.0f} MB")
+    print(f"{count} broken runs: slowest page {slowest[0]:.2f} s ({slowest[1]}), memory +{growth:.0f} MB")
