@@ -444,5 +444,5 @@ def test_a_picture_that_unpacks_to_gigabytes_is_not_shown(run: Run) -> None:
     packed.save(picture, "PNG")
     assert picture.stat().st_size < 10**6
     assert library.picture(picture) is None
-    with pytest.raises(UserError, match="cannot be shown|was not written by GANray"):
+    with pytest.raises(UserError, match=r"cannot be shown|was not written by GANray"):
         images.read_png(picture)
