@@ -195,14 +195,14 @@ def parse_settings(kind: type[T], base: T, pairs: list[str]) -> T:
     return from_dict(kind, values, "--set")
 
 
-def read_json(path: Path) -> Any:
-    """The content of a JSON file.
+def read_json(path: Path, most: int = files.JSON_BYTES) -> Any:
+    """The content of a JSON file of at most so many bytes.
 
     Raises:
         UserError: the file is missing, cannot be read, is a link or too large, or is not JSON.
     """
     try:
-        text = files.read_regular(path, files.JSON_BYTES).decode()
+        text = files.read_regular(path, most).decode()
         values = json.loads(text)
         if _SURROGATE.search(text):
             json.dumps(values, ensure_ascii=False).encode()

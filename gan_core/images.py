@@ -20,7 +20,8 @@ from gan_core.version import __version__
 
 NOTICE = "synthetic, not for diagnosis"
 _GIF_GREYS = 48
-_MOST = 10**8  # pixels of a grid, at most
+MOST = 4 * 10**7  # pixels of a grid, at most
+_DAMAGE = (OSError, SyntaxError, ArithmeticError, LookupError, TypeError, struct.error, zlib.error)
 GRID_PADDING = 2  # black pixels between and around the images of a grid
 
 
@@ -91,11 +92,20 @@ def read_png(path: Path) -> np.ndarray:
     """
     try:
         with files.open_regular(path, files.PICTURE_BYTES) as file, Image.open(file, formats=("PNG",)) as picture:
-            if picture.mode not in ("L", "RGB") or picture.width * picture.height > _MOST:
+            if picture.mode not in ("L", "RGB") or picture.width * picture.height > MOST:
                 raise UserError(f"{path} was not written by GANray: {picture.mode} {picture.size}")
             array = np.asarray(picture)
     # Pillow raises any of these on a damaged PNG, depending on where the damage is.
-    except (OSError, SyntaxError, ArithmeticError, LookupError, TypeError, struct.error, zlib.error) as error:
+    except (
+        Image.DecompressionBombError,
+        OSError,
+        SyntaxError,
+        ArithmeticError,
+        LookupError,
+        TypeError,
+        struct.error,
+        zlib.error,
+    ) as error:
         raise UserError(f"{path} is missing or damaged: it cannot be shown") from error
     return array[:, :, None] if array.ndim == 2 else array
 

@@ -30,6 +30,7 @@ from gan_core.runs import CONFIG, remote
 FILE = remote.NOTES
 FORMAT = 2  # format 1 had no digest of the run
 MOST_TAGS, LONGEST_TAG, LONGEST_NOTE = 20, 40, 10_000
+_LARGEST = 64 * 1024**2  # bytes of the file: the notes of thousands of runs
 _WAIT = 10.0  # seconds to wait for the lock: a change takes milliseconds
 
 
@@ -189,7 +190,7 @@ def _both(theirs: str, ours: str) -> str:
 
 
 def _read(path: Path) -> dict[str, Note]:
-    values = config.read_json(path)
+    values = config.read_json(path, _LARGEST)
     version = values.get("format") if isinstance(values, dict) else None
     if isinstance(version, int) and version > FORMAT:
         raise UserError(f"{path} was written by a newer GANray (format {version}, this one reads {FORMAT}): update it")

@@ -19,7 +19,7 @@ import numpy as np
 import streamlit as st
 
 from dashboard.library.curves import Curve, FollowedTable
-from gan_core import config, files, runs
+from gan_core import config, files, images, runs
 from gan_core.config import BASELINE, RunConfig
 from gan_core.errors import UserError
 from gan_core.evaluation import results
@@ -343,4 +343,7 @@ def _png(path: Path) -> bytes | None:
     except OSError:
         return None
     # A PNG ends with its IEND chunk. Without it the file is still being copied.
-    return content if content.startswith(PNG) and b"IEND" in content[-12:] else None
+    if not content.startswith(PNG) or b"IEND" not in content[-12:] or len(content) < 24:
+        return None
+    width, height = (int.from_bytes(content[place : place + 4], "big") for place in (16, 20))
+    return content if width * height <= images.MOST else None  # a page would unpack it

@@ -8,6 +8,7 @@ Only the files of a model are downloaded: its config.json and its safetensors. C
 import re
 from pathlib import Path
 
+from gan_core import files
 from gan_core.errors import UserError, first_line
 from gan_core.optional_dependencies import need
 from gan_core.runs import CONFIG, DISCRIMINATOR, WEIGHTS, Run, find_run
@@ -15,6 +16,7 @@ from gan_core.runs import CONFIG, DISCRIMINATOR, WEIGHTS, Run, find_run
 PREFIX = "hub:"
 FILES = (CONFIG, WEIGHTS, DISCRIMINATOR)
 _NAME = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)(@(?P<revision>[\w./-]+))?")
+_LONGEST_COMMIT = 1000  # bytes
 _COMMIT = re.compile(r"[0-9a-f]{40,64}")
 
 
@@ -56,7 +58,10 @@ def _local(folder: Path, title: str) -> Path:
     head = folder / "refs" / "main"
     if (folder / CONFIG).is_file() or not head.is_file():
         return folder
-    commit = head.read_text(encoding="utf-8", errors="replace").strip()
+    try:
+        commit = files.read_regular(head, _LONGEST_COMMIT).decode(errors="replace").strip()
+    except OSError as error:
+        raise UserError(f"{head} cannot be read: {error.strerror}") from error
     if not _COMMIT.fullmatch(commit):
         raise UserError(f"{head} is damaged: it does not contain a commit")
     return folder / "snapshots" / commit

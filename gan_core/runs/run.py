@@ -69,7 +69,7 @@ class Run:
     ) -> None:
         """blobs: the folder in a download cache whose files the run's files may be links to."""
         self.folder = folder
-        self._blobs = blobs.resolve() if blobs else None
+        self._blobs = blobs.resolve() if blobs and not blobs.is_symlink() else None
         self.root = root or folder.parent
         self.label = name or folder.name  # the run's name in the metadata of its images
         self.name = name or (folder.relative_to(root).as_posix() if root else folder.name)

@@ -47,6 +47,12 @@ def _samples(folder: Path) -> list[str]:
     return [f"{runs.SAMPLES}/{name}" for name in names[:2]]
 
 
+def _start(path: Path) -> bytes:
+    """The first megabyte of a file, which may be a giant by now."""
+    with path.open("rb") as file:
+        return file.read(2**20)
+
+
 def _remove(path: Path) -> None:
     shutil.rmtree(path) if path.is_dir() else path.unlink()
 
@@ -79,12 +85,12 @@ def _gone(path: Path, outside: Path, rng: random.Random) -> None:
 
 def _torn(path: Path, outside: Path, rng: random.Random) -> None:
     if path.is_file():
-        whole = path.read_bytes()[: 2**20]
+        whole = _start(path)
         path.write_bytes(whole[: rng.randrange(len(whole) + 1)])
 
 
 def _flipped(path: Path, outside: Path, rng: random.Random) -> None:
-    if path.is_file() and (whole := bytearray(path.read_bytes()[: 2**20])):
+    if path.is_file() and (whole := bytearray(_start(path))):
         for _ in range(rng.choice((1, 10, 100))):
             whole[rng.randrange(len(whole))] = rng.randrange(256)
         path.write_bytes(whole)
@@ -94,14 +100,14 @@ def _odd(path: Path, outside: Path, rng: random.Random) -> None:
     """Odd values in a JSON file, or odd cells in a table."""
     if path.suffix == ".json" and path.is_file():
         try:
-            tree = json.loads(path.read_bytes()[: 2**20])
+            tree = json.loads(_start(path))
         except ValueError:
             return
         for _ in range(rng.choice((1, 1, 3))):
             _replace(tree, rng)
         path.write_text(json.dumps(tree))
     elif path.suffix == ".csv" and path.is_file():
-        cells = path.read_text(errors="replace")[: 2**20].split(",")
+        cells = _start(path).decode(errors="replace").split(",")
         for _ in range(rng.choice((1, 5, 50))):
             cells[rng.randrange(len(cells))] = str(rng.choice(_ODD))[:400]
         path.write_text(",".join(cells))

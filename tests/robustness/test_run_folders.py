@@ -12,16 +12,17 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from dashboard.library import data_here
+from dashboard.library import data_here, store
 from dashboard.live.models import ModelCache
 from gan_core import cli, files, images, inference, runs, tensor_files
 from gan_core.data.readers import combined
 from gan_core.errors import UserError
 from gan_core.evaluation import results
 from gan_core.inference import loaded_model
-from gan_core.runs import Run, RunWriter
+from gan_core.runs import Run, RunWriter, hub_models
 from tests.helpers.pages import MAIN, texts
 from tests.helpers.run_folders import make_run
 from tests.helpers.training import arguments, make_pictures
@@ -412,3 +413,36 @@ def test_one_broken_card_leaves_the_buttons_of_the_others(tmp_path: Path, monkey
     assert "could not be drawn completely" in texts(app)
     assert {"Stop healthy", "Stop odd"} <= {button.key for button in app.button}
     assert "broken" in texts(app)
+
+
+@unix
+def test_a_download_cache_lends_only_its_own_contents(tmp_path: Path) -> None:
+    """The Hub's cache holds links to `blobs`; a folder that only looks like one may lead elsewhere."""
+    run = untrained(tmp_path / "models--me--own" / "snapshots", "a" * 40)
+    blobs, outside = run.folder.parents[1] / "blobs", tmp_path / "outside"
+    outside.mkdir()
+    elsewhere(run.weights, outside / "weights")
+    name = f"hub:{run.folder}"
+    with pytest.raises(UserError, match="is a link"):
+        inference.load(hub_models.find(name, tmp_path))
+    blobs.symlink_to(outside)
+    run.weights.unlink()
+    run.weights.symlink_to(blobs / "weights")
+    with pytest.raises(UserError, match="is a link"):
+        inference.load(hub_models.find(name, tmp_path))
+    blobs.unlink()
+    outside.rename(blobs)
+    assert inference.load(hub_models.find(name, tmp_path)).generate(1)
+
+
+def test_a_picture_that_unpacks_to_gigabytes_is_not_shown(run: Run) -> None:
+    picture = run.samples()[1]
+    whole = picture.read_bytes()
+    library = store.Library(run.root)
+    assert library.picture(picture) == whole
+    packed = Image.new("L", (20_000, 20_000))
+    packed.save(picture, "PNG")
+    assert picture.stat().st_size < 10**6
+    assert library.picture(picture) is None
+    with pytest.raises(UserError, match=r"cannot be shown|was not written by GANray"):
+        images.read_png(picture)

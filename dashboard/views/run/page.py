@@ -171,7 +171,8 @@ def changes(library: Library, entry: Entry) -> grids.EpochNumbers:
         for column in columns:
             if isinstance(value := row.get(column), float):
                 found[names[column]][epoch] = run_metrics.share(value, 1)
-        held_out |= math.isfinite(float(str(row.get("accuracy/d_held_out", "nan"))))
+        known = row.get("accuracy/d_held_out")  # a text in a damaged table
+        held_out |= isinstance(known, float) and math.isfinite(known)
     note = f"Of {'held-out' if held_out else 'training'} images, {run_metrics.CHANGED}."
     return grids.EpochNumbers("Changes", found, note)
 
