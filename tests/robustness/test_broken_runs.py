@@ -27,7 +27,7 @@ pytestmark = pytest.mark.skipif(os.name == "nt", reason="links and pipes of Unix
 
 SOAK = [pytest.mark.soak, pytest.mark.timeout(3600)]
 AT_ONCE = 10  # broken runs in one folder of runs
-SECONDS = 2.0  # for a page
+SECONDS = 2.0  # for a page; of the short round on a busy machine ten times as long
 GROWTH = 400  # MB
 
 
@@ -78,6 +78,7 @@ def test_broken_runs_leave_the_healthy_ones_alone(
     models, outside = whole(tmp_path / "whole"), tmp_path / "outside"
     shutil.copytree(models[0].folder, outside)
     rng, slowest, before = random.Random(count), (0.0, ""), state_of(outside)
+    limit = SECONDS if count >= 100 else 10 * SECONDS
     for start in range(0, count, AT_ONCE):
         root = tmp_path / f"runs{start}"
         root.mkdir()
@@ -96,7 +97,7 @@ def test_broken_runs_leave_the_healthy_ones_alone(
         pages += [("run", {"run": name}) for name in broken]
         for page, query in pages:
             app, seconds = opened(page, **query)
-            if seconds > SECONDS:  # the machine may have been busy with something else
+            if seconds > limit:  # the machine may have been busy with something else
                 seconds = opened(page, **query)[1]
             words = f"{page}: {broken[query['run']] if 'run' in query else broken}"
             assert not app.exception, (words, app.exception)
@@ -111,7 +112,7 @@ def test_broken_runs_leave_the_healthy_ones_alone(
         assert state_of(outside) == before, broken
         shutil.rmtree(root)
     growth = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak) / 1024
-    assert slowest[0] < SECONDS, slowest
+    assert slowest[0] < limit, slowest
     assert growth < GROWTH
     record_property("measured", f"{count} broken runs: slowest page {slowest[0]:.2f} s, memory +{growth:.0f} MB")
     print(f"{count} broken runs: slowest page {slowest[0]:.2f} s ({slowest[1]}), memory +{growth:.0f} MB")

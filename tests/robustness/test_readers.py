@@ -61,15 +61,15 @@ def test_a_file_that_is_replaced_while_it_is_opened_is_not_mixed(
     path = tmp_path / METRICS
     append(path, [{"step": step} for step in range(1, 8)])
     table = Table(path)
-    opened = Path.open
+    opened = files.open_regular
 
-    def slowly(self: Path, *arguments: str) -> object:
-        file = opened(self, *arguments)
+    def slowly(path: Path, most: int) -> object:
+        file = opened(path, most)
         monkeypatch.undo()
         keep(path, "step", 3)
         return file
 
-    monkeypatch.setattr(Path, "open", slowly)
+    monkeypatch.setattr(files, "open_regular", slowly)
     table.poll()
     append(path, [{"step": step} for step in (4, 5, 6, 7, 8, 9)])
     table.poll()

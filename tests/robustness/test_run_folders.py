@@ -30,6 +30,8 @@ from tests.helpers.untrained import untrained
 
 unix = pytest.mark.skipif(os.name == "nt", reason="links and pipes of Unix")
 
+SECONDS = 20.0  # on a busy machine; reading or building what is refused would take minutes, or gigabytes
+
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
@@ -158,7 +160,7 @@ def test_what_is_no_ordinary_file_costs_a_line_and_no_time(run: Run, make: Calla
     assert table.problem.startswith("metrics.csv cannot be read: it ")
     assert run.status().state == "unknown"
     assert [found.name for found in runs.list_runs(run.root)] == ["own"]
-    assert time.perf_counter() - start < 1
+    assert time.perf_counter() - start < SECONDS
 
 
 @pytest.mark.parametrize(
@@ -179,7 +181,7 @@ def test_a_table_beyond_all_measure_is_named_and_left_out(run: Run, content: str
     assert reason in table.problem
     assert len(table) == 0
     assert table.names == []
-    assert time.perf_counter() - start < 1
+    assert time.perf_counter() - start < SECONDS
 
 
 def test_a_table_that_is_mended_is_read_again(run: Run) -> None:
@@ -268,7 +270,7 @@ def test_networks_beyond_all_measure_are_refused_before_they_are_built(
     start = time.perf_counter()
     with pytest.raises(UserError):
         inference.load(run)
-    assert time.perf_counter() - start < 2
+    assert time.perf_counter() - start < SECONDS
 
 
 def test_weights_are_compared_with_the_config_before_they_are_read(
