@@ -147,7 +147,7 @@ def nameless(warning: str) -> str:
     "3 images lie in more than one class: a/1.png = b/4.png" becomes "3 images lie in more than one class". Plain words
     behind a colon stay.
     """
-    head, mark, tail = re.fullmatch(r"(.*?)(?:(: |, for example )(.*))?", warning, re.DOTALL).groups("")  # type: ignore[union-attr]
+    head, mark, tail = [*re.split(r"(: |, for example )", warning, maxsplit=1), "", ""][:3]
     return warning if mark == ": " and re.fullmatch(r"[a-z, ]+", tail) else head
 
 

@@ -7,8 +7,10 @@ interest. Where a file has both a VOI table and a window, the table is taken, as
 several, the first. Without either, the image is `Unscaled`. Padding is black in every case.
 """
 
+import contextlib
 import io
 import warnings
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -50,6 +52,13 @@ def decode(data: bytes, name: str, only_unscaled: bool = False) -> np.ndarray | 
     Raises:
         UserError: the file contains no image, is too small or too large, is damaged, or has an unsupported compression.
     """
+    with _checked(data, name) as dataset:
+        return None if only_unscaled and _says_black_and_white(dataset) else _picture(dataset)
+
+
+@contextlib.contextmanager
+def _checked(data: bytes, name: str) -> Iterator[pydicom.Dataset]:
+    """Yield the data set of a file, its header checked. What a damaged one raises meanwhile becomes one line."""
     if DEFLATED in data:
         # pydicom would decompress the whole file, of any size, before the header can be checked.
         raise UserError(f"{name}: deflated DICOM is not supported, save it uncompressed")
@@ -59,7 +68,7 @@ def decode(data: bytes, name: str, only_unscaled: bool = False) -> np.ndarray | 
             dataset = pydicom.dcmread(io.BytesIO(data), force=True)
             _check(dataset, name)
             _gather_groups(dataset)
-            return None if only_unscaled and _says_black_and_white(dataset) else _picture(dataset)
+            yield dataset
     except (UserError, MemoryError):
         raise
     # A damaged file can make the decoder raise any error; the user needs only one message.
@@ -369,28 +378,17 @@ def values(data: bytes, name: str) -> np.ndarray:
     Raises:
         UserError: see `decode`; or the pixels are compressed other than by run lengths, which need no foreign decoder.
     """
-    if DEFLATED in data[:4096]:
-        raise UserError(f"{name}: deflated DICOM is not supported, save it uncompressed")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            dataset = pydicom.dcmread(io.BytesIO(data), force=True)
-            _check(dataset, name)
-            _gather_groups(dataset)
-            syntax = dataset.file_meta.TransferSyntaxUID
-            if syntax.is_encapsulated and syntax != RLELossless:
-                raise UserError(
-                    f"{name}: compressed slices ({syntax.name}) are not read as a series: save them uncompressed, or "
-                    "as NIfTI with dcm2niix"
-                )
-            stored = pixel_array(dataset, index=0)
-            if stored.ndim != 2:
-                raise UserError(f"{name}: not a grey image")
-            found = _rescaled(stored, dataset)[0].astype(np.float32)
-            if (outside := _padding(dataset, stored)) is not None:
-                found[outside] = np.nan
-            return found
-    except (UserError, MemoryError):
-        raise
-    except Exception as error:
-        raise UserError(f"{name}: damaged or unusual DICOM{in_words(error, _SENSELESS)}") from error
+    with _checked(data, name) as dataset:
+        syntax = dataset.file_meta.TransferSyntaxUID
+        if syntax.is_encapsulated and syntax != RLELossless:
+            raise UserError(
+                f"{name}: compressed slices ({syntax.name}) are not read as a series: save them uncompressed, or "
+                "as NIfTI with dcm2niix"
+            )
+        stored = pixel_array(dataset, index=0)
+        if stored.ndim != 2:
+            raise UserError(f"{name}: not a grey image")
+        found = _rescaled(stored, dataset)[0].astype(np.float32)
+        if (outside := _padding(dataset, stored)) is not None:
+            found[outside] = np.nan
+        return found

@@ -8,16 +8,15 @@ patient. The folder or zip gives the split; its class folders say nothing. Names
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from urllib.parse import quote, unquote
 
 import numpy as np
 
 from gan_core.data.layout import LabelledPath, check_class_names
+from gan_core.data.readers.places import divide
 from gan_core.data.source import SIDE_BY_SIDE, Entry, Source
 from gan_core.decode.image_files import MIN_SIDE
 from gan_core.errors import UserError, nearest
-from gan_core.files import expanded
 
 EXAMPLE = f"{SIDE_BY_SIDE}FOLDER?left=A&right=B"
 _DEFAULTS = {"left": "A", "right": "B"}
@@ -70,7 +69,7 @@ def open_side_by_side(text: str, opened: Callable[[str], Source]) -> SideBySideS
     Raises:
         UserError: there is no such folder or zip, or an option is wrong.
     """
-    path, query = _divide(text)
+    path, query = divide(text, f"{SIDE_BY_SIDE} there is no folder or zip", f"Write {EXAMPLE}")
     names = _names(query)
     base = opened(str(path))
     entries = []
@@ -92,28 +91,6 @@ def suggested(source: str) -> str:
     is_path = not source.startswith(("hf:", "phantom:", "classes:", "table:"))
     place = quote(source, safe="/\\:. ()_-~,") if "?" in source or "%" in source else source
     return f"{SIDE_BY_SIDE}{place}?left=A&right=B" if is_path else EXAMPLE
-
-
-def _divide(text: str) -> tuple[Path, str]:
-    """Return the folder or zip, and the options behind the question mark; a path may have one of its own."""
-    place, _, query = text.partition("?")
-    for words in dict.fromkeys((text, place, unquote(place))):
-        path = expanded(words)
-        if words and _exists(path):
-            return path, "" if words == text else query
-    path = expanded(place)
-    try:
-        beside = [other.name for other in path.parent.iterdir()] if place else []
-    except OSError:
-        beside = []
-    raise UserError(f"{SIDE_BY_SIDE} there is no folder or zip '{place}'.{nearest(path.name, beside)} Write {EXAMPLE}")
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except (OSError, ValueError):  # options make a name that is longer than a name may be
-        return False
 
 
 def _names(query: str) -> tuple[str, str]:

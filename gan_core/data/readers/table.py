@@ -11,20 +11,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from gan_core.data.layout import is_picture_name
 from gan_core.data.readers.archive import ZipSource
 from gan_core.data.readers.folder import FolderSource
 from gan_core.data.readers.known_tables import Known, Meaning, is_useless, recognise, recognise_folder, titles
+from gan_core.data.readers.places import divide
 from gan_core.data.readers.table_labels import label_pictures
 from gan_core.data.readers.table_options import EXAMPLE, Options, parse
 from gan_core.data.readers.table_pictures import PictureNames
 from gan_core.data.readers.table_shelf import FolderShelf, TableShelf, in_zip, is_table_name, shelf_at
 from gan_core.data.readers.table_text import SPREADSHEETS, SUFFIXES, TextTable, listed
 from gan_core.data.source import TABLE
-from gan_core.errors import UserError, nearest
-from gan_core.files import expanded
+from gan_core.errors import UserError
 
 
 def open_table(text: str) -> FolderSource | ZipSource:
@@ -37,7 +37,7 @@ def open_table(text: str) -> FolderSource | ZipSource:
         UserError: an option is wrong, the table cannot be read or is not known, it names none of the pictures, or what
             counts as classes has to be said.
     """
-    place, query = _divide(text)
+    place, query = divide(text, "there is no table", f"Write it as in {EXAMPLE}", in_zip)
     options = parse(query)
     shelf, name = shelf_at(place)
     if not name:
@@ -116,30 +116,6 @@ def _above(path: Path) -> str:
     for title, name in known.items():
         return f"the folder above holds a table of {title}, which is not used: '{shelf.address(name)}' uses it"
     return ""
-
-
-def _divide(text: str) -> tuple[Path, str]:
-    """Return the place, and the options behind the question mark; a path may have a question mark of its own."""
-    place, _, query = text.partition("?")
-    for words in dict.fromkeys((text, place, unquote(place))):
-        path = expanded(words)
-        if words and _exists(path):
-            return path, "" if words == text else query
-    if in_zip(expanded(place)):
-        return expanded(place), query
-    path = expanded(place)
-    try:
-        beside = [other.name for other in path.parent.iterdir()] if place else []
-    except OSError:
-        beside = []
-    raise UserError(f"there is no table '{place}'.{nearest(path.name, beside)} Write it as in {EXAMPLE}")
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except OSError:  # options make a name that is longer than a name may be
-        return False
 
 
 def _opened(shelf: TableShelf, known: Known, options: Options, text: str) -> FolderSource | ZipSource:

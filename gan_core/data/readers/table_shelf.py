@@ -3,6 +3,7 @@
 import os
 import zipfile
 import zlib
+from abc import ABC, abstractmethod
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -24,23 +25,23 @@ def is_table_name(name: str) -> bool:
     return name.lower().endswith((*SUFFIXES, *_LISTS))
 
 
-class TableShelf:
+class TableShelf(ABC):
     """The tables in one folder, of the disk or of a zip, and the pictures below it."""
 
     folder: Path | None = None  # where the source's pictures are on the disk
     prefix = ""  # the tables' folder inside the source, "" or ending in a slash
     everything: tuple[str, ...] = ()  # names of the tables and spreadsheets
 
+    @abstractmethod
     def address(self, name: str) -> str:
         """Return the path of a table, as a user writes it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def pictures(self) -> FolderSource | ZipSource:
         """Return all pictures as a source, without labels."""
-        raise NotImplementedError
 
-    def _bytes(self, name: str, most: int) -> bytes:
-        raise NotImplementedError
+    @abstractmethod
+    def _bytes(self, name: str, most: int) -> bytes: ...
 
     @cached_property
     def names(self) -> tuple[str, ...]:
