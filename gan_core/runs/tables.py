@@ -53,7 +53,7 @@ class _Dialect:
         """
         if self.separator not in line and line.count(",") == columns - 1:
             return line.split(",")
-        cells = next(csv.reader([line], delimiter=self.separator), [])
+        cells = _split(line, self.separator)
         return [cell.replace(",", ".") if _DECIMAL_COMMA.fullmatch(cell.strip()) else cell for cell in cells]
 
     def plain(self, lines: bytes, columns: int) -> bytes:
@@ -66,12 +66,20 @@ class _Dialect:
         return ("\n".join(made) + "\n").encode() if made else b""
 
 
+def _split(line: str, separator: str) -> list[str]:
+    """Return the cells of one line, also of one that is no text at all."""
+    try:
+        return next(csv.reader([line], delimiter=separator), [])
+    except csv.Error:  # a CR within the line, or a cell of more than 128 KiB
+        return line.split(separator)
+
+
 def _read_header(line: bytes) -> tuple[list[str], _Dialect]:
     """Return the column names of a header line, and how the table is written."""
     text = line.removeprefix(_BOM).decode(errors="replace").strip()
     separator = max(",;\t", key=text.count)
     dialect = _Dialect(separator if separator in text else ",")
-    names = [name.strip() for name in next(csv.reader([text], delimiter=dialect.separator), [])]
+    names = [name.strip() for name in _split(text, dialect.separator)]
     return list(dict.fromkeys(names)), dialect
 
 
@@ -260,10 +268,10 @@ def keep(path: Path, column: str, last: int) -> None:
     if header and (not dialect.own or header.startswith(_BOM) or header.endswith(b"\r") or b'"' in content):
         header = ",".join(names).encode()
         lines = dialect.plain(b"".join(line.rstrip(b"\r") + b"\n" for line in lines), len(names)).split(b"\n")[:-1]
-    if header and column not in names:
+    if (header or any(lines)) and column not in names:
         raise UserError(f"{path} is damaged: its first line names no column '{column}'")
     kept = [header] if header else []
-    kept += [line for line in lines if _number(line, names.index(column)) <= last]
+    kept += [line for line in lines if header and _number(line, names.index(column)) <= last]
     files.write_bytes(path, b"".join(line + b"\n" for line in kept))
 
 

@@ -1,11 +1,13 @@
 """Following a file that grows."""
 
+import contextlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from gan_core import files
+from gan_core.errors import UserError
 from gan_core.runs import tables
 from gan_core.runs.tables import Table
 
@@ -61,6 +63,62 @@ def test_damaged_rows_do_not_stop_the_reader(tmp_path: Path) -> None:
     steps = table.column("step")
     assert steps[0] == 1
     assert steps[-1] == 3
+
+
+@pytest.mark.parametrize(
+    "saved",
+    [
+        b"PK\x03\x04a\rb,c\n1,2\n",
+        b'step;"a\rb"\n1;2\n',
+        b'step,loss\n1\r2,"3\n',
+        b'step;loss\n1\r2;3\n4;"5\n',
+        b"step," + b"x" * 200_000 + b"\n1,2\n",
+        b"step;loss\n" + b"9" * 200_000 + b";1\n",
+        b"\n\n1,2\n",
+        b",,\n,,\n",
+        b"step,step\n1,2\n",
+    ],
+)
+def test_bytes_that_are_no_table_are_read_without_an_error(tmp_path: Path, saved: bytes) -> None:
+    """Line ends within a line, and cells that Python's csv refuses; resuming either goes on or says what is damaged."""
+    path = tmp_path / "metrics.csv"
+    path.write_bytes(saved)
+    table = Table(path)
+    for _ in range(3):
+        table.poll()
+    table.frame()
+    with contextlib.suppress(UserError):
+        tables.keep(path, "step", 3)
+
+
+@pytest.mark.parametrize("separator", [b",", b";", b"\t"])
+def test_random_bytes_are_read_without_an_error(tmp_path: Path, separator: bytes) -> None:
+    """As a zip or a pickle under the name of a table holds; the pieces are those that readers of CSV stumble over."""
+    rng = np.random.default_rng(7)
+    pieces = [
+        separator,
+        b"\n",
+        b"\r",
+        b'"',
+        b"'",
+        b"\x00",
+        b"\x1c",
+        b"\x0b",
+        b"\xff",
+        b"\xc2\x85",
+        b"1",
+        b"0,5",
+        b" ",
+        b"step",
+    ]
+    path = tmp_path / "metrics.csv"
+    for _ in range(400):
+        path.write_bytes(b"".join(pieces[i] for i in rng.integers(0, len(pieces), rng.integers(1, 60))))
+        table = Table(path)
+        table.poll()
+        table.frame()
+        with contextlib.suppress(UserError):
+            tables.keep(path, "step", 3)
 
 
 def test_rows_of_another_version_find_their_columns(tmp_path: Path) -> None:
