@@ -160,15 +160,15 @@ def _airless(grey: np.ndarray, mask: np.ndarray, away: np.ndarray) -> np.ndarray
     ring = (away > _RING[0]) & (away <= _RING[1])
     between = lungs.hull(mask[None], 0.0)[0] & (away > _RING[0])
     air = np.median(grey[mask])
-    surroundings = ndimage.median_filter(grey, 9)
+    surroundings = ndimage.uniform_filter(grey, 9)
     tissue = (ring | between) & (grey > air) & (grey < surroundings + _LETTER) & (grey < 0.99)
     if not tissue.any():  # a picture without any tissue beside the lungs: white is the best guess
         return np.ones_like(grey)
     total, weight = np.zeros_like(grey), np.full_like(grey, 1e-6)
     total += weight * grey[tissue].mean()
     for width, share in _WIDTHS:
-        total += share * ndimage.gaussian_filter(grey * tissue, width, mode="constant")
-        weight += share * ndimage.gaussian_filter(tissue.astype(grey.dtype), width, mode="constant")
+        for sums, plane in ((total, grey * tissue), (weight, tissue.astype(grey.dtype))):
+            sums += share * ndimage.gaussian_filter(plane, width, mode="constant", truncate=2.5)
     return np.clip(total / weight, 0, 1)
 
 

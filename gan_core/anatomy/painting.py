@@ -1,0 +1,102 @@
+"""Opacity, painted into lungs and taken out again: y = x + o * room.
+
+    painting = Painting(...)                 a picture, its lungs, and a pattern
+    painting.paint(severity)                 the picture with as much opacity
+    cleared(picture, opacity, canvas)        the picture without the opacity that was read in it
+
+x is a picture, o in [0, 1] the share of air that a lung has lost along the beam (the opacity map), and `room` what
+airless lung would be brighter by. Outside the lungs room is 0, so that nothing there changes, to the bit; inside it is
+never negative, so that lungs only get denser.
+
+Room is the mean of two distances to the brightness of airless lung T: that of the picture and that of the picture
+without its detail. With the first alone ribs and vessels would drown in haze, with the second alone they would not
+lose any contrast; in X-rays of ground glass they are seen, fainter.
+"""
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from gan_core.anatomy.lung_view import Chests, LungViews, paste
+
+MOST_CLEARED = 0.85  # share of air lost that is taken away at most: what is left of a lung is stretched by 1 / (1 - share)
+_HALVINGS = 40  # of the interval in which a bias lies
+_BIAS = 30.0  # half of that interval, in logits
+
+
+@dataclass(frozen=True, eq=False)
+class Canvas:
+    """What a picture offers to paint on: K pictures, float32 (K, 1, H, W) each."""
+
+    picture: Tensor  # in [0, 1]
+    airless: Tensor  # brightness of airless lung
+    smooth: Tensor  # the picture without fine detail
+    soft: Tensor  # where paint may go, in [0, 1]
+
+    @property
+    def room(self) -> Tensor:
+        """What airless lung would be brighter by, 0 or more; 0 outside the lungs."""
+        return self.soft * (self.airless - (self.picture + self.smooth) / 2).clamp_min(0)
+
+    def painted(self, opacity: Tensor) -> Tensor:
+        """Return the pictures with an opacity map (K, 1, H, W) in [0, 1]."""
+        return self.picture + opacity * self.room
+
+
+def of_views(views: LungViews) -> Canvas:
+    """Return the canvas of lungs in their frames."""
+    return Canvas(views.grey, views.airless, views.smooth, views.soft)
+
+
+def of_pictures(pictures: Tensor, chests: Chests) -> Canvas:
+    """Return the canvas of whole pictures, float32 (K, 1, H, W) in [0, 1] of any size, whose lungs are known."""
+    planes = (
+        F.interpolate(chests.plane(name), pictures.shape[2:], mode="bilinear") for name in ("airless", "smooth", "soft")
+    )
+    return Canvas(pictures, *planes)
+
+
+def cleared(canvas: Canvas, opacity: Tensor) -> Tensor:
+    """Return pictures without an opacity map (K, 1, H, W): x where `painted(opacity)` of x is the picture.
+
+    `airless` is that of x, as it comes from outside the lungs, and `smooth` follows from painting alone, as in smooth
+    pictures both distances are the same. Where the picture is brighter than airless lung, nothing is taken away.
+    """
+    share = opacity.clamp(0, MOST_CLEARED) * canvas.soft
+    smooth = (canvas.smooth - share * canvas.airless) / (1 - share)
+    x = (canvas.picture - share * (canvas.airless - smooth / 2)) / (1 - share / 2)
+    lost = canvas.picture - torch.minimum(x, canvas.picture)
+    return (canvas.picture - lost * (canvas.picture < canvas.airless)).clamp_min(0)
+
+
+def opacity_of(logits: Tensor, density: Tensor, mask: Tensor, bias: Tensor) -> Tensor:
+    """Return opacity maps (K, 1, S, S): mask * density * sigmoid(logits + bias), with a bias (K, 1, 1, 1)."""
+    return mask * density * torch.sigmoid(logits + bias)
+
+
+def bias_for(logits: Tensor, density: Tensor, mask: Tensor, mean: Tensor) -> Tensor:
+    """Return the bias (K, 1, 1, 1) with which the mean opacity over the mask is `mean` (K,); gradients flow.
+
+    The mean grows with the bias, so bisection finds it. The gradient is that of the implicit function: one Newton step
+    from the solution, which moves nothing, carries it. A mean that the density cannot reach gives the largest bias.
+    """
+    area = mask.sum((1, 2, 3), keepdim=True).clamp_min(1e-6)
+    wanted = mean[:, None, None, None].to(logits.dtype)
+
+    def reached(bias: Tensor) -> Tensor:
+        return opacity_of(logits, density, mask, bias).sum((1, 2, 3), keepdim=True) / area
+
+    with torch.no_grad():
+        low, high = torch.full_like(wanted, -_BIAS), torch.full_like(wanted, _BIAS)
+        for _ in range(_HALVINGS):
+            middle = (low + high) / 2
+            above = reached(middle) > wanted
+            low, high = torch.where(above, low, middle), torch.where(above, middle, high)
+        found = (low + high) / 2
+        chance = torch.sigmoid(logits + found)
+        slope = (mask * density * chance * (1 - chance)).sum((1, 2, 3), keepdim=True) / area
+    if not torch.is_grad_enabled():
+        return found
+    return found - (reached(found) - wanted) / slope.clamp_min(1e-4)
