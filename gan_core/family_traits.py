@@ -27,6 +27,7 @@ class FamilyTraits:
     has_discriminator: bool = True  # whether it has one whose logits score single images
     paired: bool = False  # whether a translator trains on pairs
     one_way: bool = False  # whether a translator maps from A to B only
+    graded: bool = False  # whether its translations to B have a severity
     objective: str = ""
     color: str = ""
     diagram: str = ""

@@ -26,12 +26,12 @@ from scipy import stats
 from torch import Tensor
 
 from gan_core import data, tensor_files
-from gan_core.anatomy import drawn_opacity, lung_view, neutral_view, opacity, painting
+from gan_core.anatomy import lung_view, neutral_view, opacity, painting
 from gan_core.anatomy.lung_view import LungViews
 from gan_core.anatomy.opacity import OpacityNet
 from gan_core.errors import UserError
 
-STEPS, BATCH, RATE = 2400, 16, 2e-3
+STEPS, BATCH, RATE = 1500, 12, 2e-3
 SIZE = 128  # of the pictures, as prepared
 HEALTHY = 0.2  # share of pictures into which nothing is drawn
 
@@ -101,9 +101,7 @@ def vary(grey: Tensor, views: LungViews, truth: Tensor, rng: np.random.Generator
     grain = torch.from_numpy(rng.standard_normal(grey.shape).astype(np.float32))
     grey = grey + grain * _draw(rng, count, 0, 0.02)
     mask = (mask + 0.6 * _field(rng, count, 10) * _draw(rng, count, 0, 0.4) * (mask > 0.02) * (mask < 0.98)).clamp(0, 1)
-    varied = LungViews(
-        grey, mask, views.soft, airless, views.smooth, views.outward, views.downward, views.boxes
-    )
+    varied = LungViews(grey, mask, views.soft, airless, views.smooth, views.outward, views.downward, views.boxes)
     return grey, varied, truth * mask
 
 
@@ -142,7 +140,9 @@ def train(views: LungViews, *, steps: int, seed: int) -> OpacityNet:
             grey, lost = draw(few, rng)
             grey, few, lost = vary(grey, few, lost, rng)
             planes = torch.cat((neutral_view.density(few, grey), few.mask), 1)
-        loss = _cross_entropy(network(planes), lost, few.mask)
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = network(planes)
+        loss = _cross_entropy(logits.float(), lost, few.mask)
         adam.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -174,14 +174,16 @@ def report(network: OpacityNet, healthy: list[tuple[str, str]], sick: list[tuple
         related = np.corrcoef(found[inside].numpy(), lost[inside].numpy())[0, 1]
         error = (found - lost)[inside].abs().mean()
         print(f"{source}, {name}: {len(views)} held out; drawn opacity: correlation {related:.3f}, error {error:.3f}")
-        print(f"  as they are: mean opacity {means[source].mean():.3f}, nine of ten {np.quantile(means[source], 0.9):.3f}")
+        print(
+            f"  as they are: mean opacity {means[source].mean():.3f}, nine of ten {np.quantile(means[source], 0.9):.3f}"
+        )
     for name, source in sick:
         views = views_of(source, name, ("val", "test"))
         with torch.inference_mode():
             found = _means(opacity.read(views, network=network), views)
         for other, base in means.items():
             area = stats.mannwhitneyu(found, base).statistic / (len(found) * len(base))
-            print(f"{source}, {name}: {len(found)}, mean opacity {found.mean():.3f}; area under the curve against {other}: {area:.3f}")
+            print(f"{source}, {name}: {len(found)}, mean opacity {found.mean():.3f}; against {other}: area {area:.3f}")
 
 
 def _means(maps: Tensor, views: LungViews) -> np.ndarray:

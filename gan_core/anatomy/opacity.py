@@ -18,7 +18,7 @@ from gan_core.anatomy.lung_view import LungViews
 from gan_core.nets.small_unet import SmallUNet
 
 WEIGHTS = Path(__file__).with_name("opacity.safetensors")
-WIDTHS = (24, 40, 64, 80)
+WIDTHS = (16, 32, 64, 96)
 
 
 class OpacityNet(nn.Module):

@@ -21,7 +21,9 @@ from torch import Tensor
 
 from gan_core.anatomy.lung_view import Chests, LungViews, paste
 
-MOST_CLEARED = 0.85  # share of air lost that is taken away at most: what is left of a lung is stretched by 1 / (1 - share)
+MOST_CLEARED = (
+    0.85  # share of air lost that is taken away at most: what is left of a lung is stretched by 1 / (1 - share)
+)
 _HALVINGS = 40  # of the interval in which a bias lies
 _BIAS = 30.0  # half of that interval, in logits
 
@@ -100,3 +102,40 @@ def bias_for(logits: Tensor, density: Tensor, mask: Tensor, mean: Tensor) -> Ten
     if not torch.is_grad_enabled():
         return found
     return found - (reached(found) - wanted) / slope.clamp_min(1e-4)
+
+
+@dataclass(frozen=True, eq=False)
+class Painting:
+    """A pattern of opacity in the lungs of K pictures, at every severity."""
+
+    canvas: Canvas  # the whole pictures
+    logits: Tensor  # (K, 1, SIZE, SIZE) in the frames: where opacity comes first
+    density: Tensor  # the same shape: share of air lost where a lung is affected, in (0, 1)
+    mask: Tensor  # the same shape, in [0, 1]
+    boxes: Tensor  # (K, 4), as in LungViews
+    quantiles: Tensor  # (Q,): mean opacity at severities evenly spaced from 0 to 1; the first is 0
+
+    def mean(self, severity: float) -> Tensor:
+        """Return the mean opacity of the lungs at a severity in [0, 1], (K,), between the quantiles linearly."""
+        place = min(max(severity, 0.0), 1.0) * (len(self.quantiles) - 1)
+        low = min(int(place), len(self.quantiles) - 2)
+        return torch.lerp(self.quantiles[low], self.quantiles[low + 1], place - low).expand(len(self.logits))
+
+    def bias(self, severity: float) -> Tensor:
+        """Return what is added to the logits at a severity, (K,)."""
+        return bias_for(self.logits, self.density, self.mask, self.mean(severity))[:, 0, 0, 0]
+
+    def opacity(self, severity: float) -> Tensor:
+        """Return the opacity map in the frames, (K, 1, SIZE, SIZE); it grows with severity, from 0, at every pixel."""
+        if severity <= 0:
+            return torch.zeros_like(self.logits)
+        return opacity_of(self.logits, self.density, self.mask, self.bias(severity)[:, None, None, None])
+
+    def in_picture(self, opacity: Tensor) -> Tensor:
+        """Return a map of the frames in the pictures, (K, 1, H, W)."""
+        height, width = self.canvas.picture.shape[2:]
+        return paste(opacity, self.boxes, (height, width))
+
+    def painted(self, severity: float) -> Tensor:
+        """Return the pictures with opacity, (K, 1, H, W) in [0, 1]; at severity 0 the pictures themselves."""
+        return self.canvas.painted(self.in_picture(self.opacity(severity)))

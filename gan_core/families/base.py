@@ -51,6 +51,7 @@ class Family(nn.Module):
     has_discriminator: ClassVar[bool] = True  # whether it has one whose logits score single images
     paired: ClassVar[bool] = False  # whether a translator trains on pairs: image i of A and image i of B
     one_way: ClassVar[bool] = False  # whether a translator maps from A to B only
+    graded: ClassVar[bool] = False  # whether its translations to B have a severity; then only B has a discriminator
     objective: str = ""  # a name in gan_core.objectives or a new one; a setting `objective` overrides it
     metrics: ClassVar[tuple[Metric, ...]] = ()  # the values of train_step, in the order of the columns
     color: ClassVar[str] = ""  # #rrggbb, on every page
@@ -107,6 +108,12 @@ class Family(nn.Module):
         `paired` one, image i of the first half and image i of the second half are a pair.
         """
         raise AssertionError(f"{type(self).__name__} has no train_step")
+
+    def study(self, pictures: Tensor, labels: Tensor) -> None:  # noqa: B027 (most families have nothing to study)
+        """Look at the training images uint8 (N, C, H, W) with labels (N,), once, before the first step of a process.
+
+        What it keeps must follow from the images alone, so that a resumed run keeps the same.
+        """
 
     def sample(self, z: Tensor, labels: Tensor) -> Tensor:
         """Images (N, C, H, W) in [-1, 1] from latents (N, latent_size) and labels (N,), by the averaged generator.

@@ -208,6 +208,7 @@ def _read(path: Path, family: str, module: str = "") -> list[Preset]:
         has_discriminator=bool(found.get("has_discriminator", found.get("judges", True))),
         paired=bool(found.get("paired", False)),
         one_way=bool(found.get("one_way", False)),
+        graded=bool(found.get("graded", False)),
         objective=str(found.get("objective") or _default_objective(tree) or family),
         color=str(found.get("color") or ""),
         diagram=str(found.get("diagram") or ""),
@@ -222,7 +223,18 @@ def _read(path: Path, family: str, module: str = "") -> list[Preset]:
 
 # Class attributes of a family that are plain values; `judges` is the old name of `has_discriminator`.
 _ATTRIBUTES = frozenset(
-    {"task", "conditional", "has_discriminator", "judges", "paired", "one_way", "objective", "color", "diagram"}
+    {
+        "task",
+        "conditional",
+        "has_discriminator",
+        "judges",
+        "paired",
+        "one_way",
+        "graded",
+        "objective",
+        "color",
+        "diagram",
+    }
     | {"suggested", "image_size", "batch_size"}
 )
 

@@ -6,6 +6,7 @@ from gan_core.nets.patches import PatchHeads, draw_places
 from gan_core.nets.perceptron import ImagePerceptron, Perceptron
 from gan_core.nets.pool import ImagePool
 from gan_core.nets.residual import ResidualDiscriminator, ResidualGenerator
+from gan_core.nets.small_unet import SmallUNet
 from gan_core.nets.translators import PatchDiscriminator, ResNetTranslator, UNetTranslator
 from gan_core.nets.unet_discriminator import UNetDiscriminator, answers
 
@@ -24,6 +25,7 @@ __all__ = [
     "ResidualDiscriminator",
     "ResidualGenerator",
     "Shape",
+    "SmallUNet",
     "ToldGenerator",
     "UNetDiscriminator",
     "UNetTranslator",

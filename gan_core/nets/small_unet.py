@@ -22,8 +22,8 @@ class SmallUNet(nn.Module):
         pairs = list(itertools.pairwise(widths))[::-1]
         self.up = nn.ModuleList(_block(coarse + fine, fine) for fine, coarse in pairs)
         self.last = nn.Conv2d(widths[0], channels_out, 1)
-        nn.init.zeros_(self.last.weight)
-        nn.init.zeros_(self.last.bias)
+        for parameter in self.last.parameters():
+            nn.init.zeros_(parameter)
 
     def forward(self, planes: Tensor) -> Tensor:
         y = planes.contiguous(memory_format=torch.channels_last)

@@ -127,6 +127,7 @@ class Trainer:
             self.family.join(lambda tensor: devices.mean(fabric, tensor), (fabric.global_rank, fabric.world_size))
         self.finite_check = FiniteCheck(self.family.columns)
         self.pixels, self.labels = devices.place(*_part(prepared, "train"), fabric.device)
+        self.family.study(self.pixels, self.labels)
         self.preview = self._fix_inputs(prepared, root)
         self.adapt = ada.after_step(self.family, self.pixels, self.labels, _part(prepared, "val"), run_config)
         of_domains = bool(run_config.domains), self.family.paired

@@ -42,7 +42,7 @@ class TranslatorPreview:
             grid = torch.stack([self.grid_inputs, *_translations(family, self.grid_inputs)], 1)
             inputs = self.held_out if len(self.held_out) else self.real
             fake, third = _translations(family, inputs)
-            translated = slice(0, len(inputs) // 2) if family.one_way else slice(None)
+            translated = slice(0, len(inputs) // 2) if _judges_b_only(family) else slice(None)
             targets = 1 - _domains(inputs)[translated]
             scores = {
                 "real": _scores(family, self.real),
@@ -120,8 +120,13 @@ def _domains(pictures: Tensor) -> Tensor:
 
 
 def _scored_domains(pictures: Tensor, family: Family) -> np.ndarray:
-    """Return the domains of the images that a discriminator scores; a one-way translator has one for B only."""
-    return _domains(pictures)[len(pictures) // 2 if family.one_way else 0 :].cpu().numpy()
+    """Return the domains of the images that a discriminator scores."""
+    return _domains(pictures)[len(pictures) // 2 if _judges_b_only(family) else 0 :].cpu().numpy()
+
+
+def _judges_b_only(family: Family) -> bool:
+    """Return whether only domain B has a discriminator."""
+    return family.one_way or family.graded
 
 
 def _mean_differences(outputs: Tensor, references: Tensor, first: str, second: str) -> dict[str, float]:
@@ -135,6 +140,6 @@ def _scores(family: Family, pictures: Tensor) -> np.ndarray:
     """Return the discriminators' logits (n,) of images (2 n, C, H, W), domain A first."""
     if not len(pictures):
         return np.empty(0)
-    part = slice(len(pictures) // 2, None) if family.one_way else slice(None)  # only B has a discriminator
+    part = slice(len(pictures) // 2, None) if _judges_b_only(family) else slice(None)
     partners = _partners(pictures)[part] if family.paired else None
     return family.score(pictures[part], _domains(pictures)[part], partners).float().cpu().numpy()
