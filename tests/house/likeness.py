@@ -78,7 +78,11 @@ def real_prints(folder: Path) -> Prints:
         return prints((str(path.relative_to(folder)), shape) for shape in _shapes(_reduced(path)))
 
     with ThreadPoolExecutor() as pool:  # Pillow decodes without holding the others up
-        parts = list(pool.map(of_one, paths))
+        return together(list(pool.map(of_one, paths)))
+
+
+def together(parts: list[Prints]) -> Prints:
+    """All prints of several sets, in their order."""
     return Prints(
         np.concatenate([part.hashes for part in parts]),
         np.concatenate([part.details for part in parts]),
