@@ -25,6 +25,7 @@ from tqdm import tqdm
 
 from gan_core import __version__, data, tensor_files
 from gan_core.data import Prepared
+from gan_core.data.source import location
 from gan_core.errors import UserError
 from gan_core.evaluation.augmentation import jittered
 from gan_core.evaluation.classifiers import (
@@ -132,7 +133,7 @@ def train(
         found = torch.cat([pooled(network.depths(part)) for part in x.split(64)])
     spread = found.std(0).clamp_min(1e-4)
     card = Card(
-        *(name, architecture, classes, sees, Path(prepared.source).name, prepared.fingerprint, seed, epochs),
+        *(name, architecture, classes, sees, Path(location(prepared.source)).name, prepared.fingerprint, seed, epochs),
         *(len(training), len(held), 0.0, 0.0, __version__),
         **about,
     )
@@ -192,7 +193,7 @@ def main() -> int:
     try:
         rules = dict(rule.split("=", 1) for rule in options.rules if "=" in rule)
         prepared = data.prepare(options.data, size=SIZE)
-        known_as = tuple(options.data_sets or [Path(prepared.source).name])
+        known_as = tuple(options.data_sets or [Path(location(prepared.source)).name])
         about = {"subject": options.subject, "shows": options.shows, "data_sets": known_as, "role": options.role}
         judge = train(
             *(prepared, options.name, options.architecture),

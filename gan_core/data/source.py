@@ -11,12 +11,13 @@ COMBINED = "classes:"  # prefix of a source that combines several folders
 TABLE = "table:"  # prefix of a source whose labels stand in a table
 SIDE_BY_SIDE = "sidebyside:"  # prefix of a source whose images show two pictures side by side
 LINKS = "links:"  # prefix of a source whose links are followed also where they leave its folder
+PATIENTS = "patients:"  # prefix of a source whose patients stand in a table, and its classes in folders
 VOLUMES = PREFIX  # of a source that is a folder of volumes, with options
-_WITH_OPTIONS = (TABLE, SIDE_BY_SIDE, VOLUMES)
+_WITH_OPTIONS = (TABLE, SIDE_BY_SIDE, PATIENTS, VOLUMES)
 
 
 def location(source: str) -> str:
-    """Return the path in a source: of `table:PATH?OPTIONS`, `sidebyside:` and `volumes:` the path, else the source.
+    """Return the path in a source: of `table:PATH?OPTIONS` and its like the path, else the source.
 
     `links:` before any of them is left out.
     """

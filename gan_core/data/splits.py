@@ -8,13 +8,14 @@ another size or in another order on disk. A hash divides a class of few patients
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
 from gan_core.errors import UserError
 
 HELD_OUT = 0.1  # share of val, and of test
+_HELD = ("test", "val")  # the first one wins
 MANY = 300  # patients in a class: the hash then gives val and test 10 +- 1.7 % of them
 
 
@@ -131,3 +132,32 @@ def on_both_sides(patients: list[str], splits: list[str]) -> dict[str, tuple[str
     for patient, part in zip(patients, splits, strict=True):
         where[patient].add(part)
     return {patient: tuple(sorted(parts)) for patient, parts in sorted(where.items()) if len(parts) > 1}
+
+
+def one_side(patients: Sequence[str], splits: Sequence[str | None]) -> list[str | None]:
+    """Return the splits of images, with every patient whole in one: test if any image lies there, else val.
+
+    So a patient of several splits becomes held-out. That costs training pictures, of which there are more.
+
+    patients: of each image, "" where it is not known; that image stays. splits: None where the source says none.
+    """
+    held: dict[str, str] = {}
+    for patient, part in zip(patients, splits, strict=True):
+        if patient and part in _HELD and held.get(patient) != _HELD[0]:
+            held[patient] = part
+    return [held.get(patient, part) for patient, part in zip(patients, splits, strict=True)]
+
+
+def moved_line(patients: Sequence[str], before: Sequence[str | None], after: Sequence[str | None]) -> str:
+    """Return the warning about patients whose images `one_side` moved; "" if it moved none."""
+    moves = [
+        (patient, one or "train", other)
+        for patient, one, other in zip(patients, before, after, strict=True)
+        if one != other
+    ]
+    if not moves:
+        return ""
+    counts = Counter(f"from {one} to {other}" for _, one, other in moves)
+    shown = ", ".join(f"{count:,} {way}" for way, count in sorted(counts.items()))
+    persons = len({patient for patient, _, _ in moves})
+    return f"{persons:,} patients had pictures in more than one split: each is held out as a whole (pictures: {shown})"

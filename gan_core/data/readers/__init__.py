@@ -8,7 +8,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from gan_core.data.source import COMBINED, LINKS, SIDE_BY_SIDE, TABLE, VOLUMES, Source
+from gan_core.data.source import COMBINED, LINKS, PATIENTS, SIDE_BY_SIDE, TABLE, VOLUMES, Source
 from gan_core.decode.nifti import is_volume_name
 from gan_core.errors import UserError, nearest
 from gan_core.files import expanded
@@ -19,6 +19,7 @@ KINDS = (
     "hf:owner/name[:config] for a Hugging Face data set, phantom:cxr[?images=1000&seed=0], phantom:mri or "
     "phantom:colour for drawn images, classes:NAME=FOLDER;NAME=FOLDER for classes from several folders, "
     "table:FILE?file=COLUMN&label=COLUMN for labels in a table, "
+    "patients:FOLDER?table=NAME&file=COLUMN&patient=COLUMN for the patients of a folder in a table, "
     "or sidebyside:FOLDER?left=A&right=B for pictures that show two side by side"
 )
 
@@ -71,6 +72,10 @@ def _opened(text: str) -> Source:
         from gan_core.data.readers.side_by_side import open_side_by_side
 
         return open_side_by_side(text.removeprefix(SIDE_BY_SIDE), open_source)
+    if text.startswith(PATIENTS):
+        from gan_core.data.readers.patient_table import open_with_patients
+
+        return open_with_patients(text.removeprefix(PATIENTS), open_source)
     if text.startswith(TABLE):
         from gan_core.data.readers.table import open_table
 

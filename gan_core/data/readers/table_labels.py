@@ -14,6 +14,7 @@ from gan_core.data.readers.table_options import NO, YES, Options
 from gan_core.data.readers.table_pictures import PictureNames
 from gan_core.data.readers.table_text import find_column, listed, plain
 from gan_core.data.source import TABLE
+from gan_core.data.splits import moved_line, one_side
 from gan_core.errors import UserError, nearest
 
 SPLITS = SPLIT_NAMES | {"validate": "val", "dev": "val", "evaluation": "val"}
@@ -76,11 +77,18 @@ def label_pictures(known: Known, options: Options, pictures: PictureNames, text:
         if not meaning.split:
             part = _folder_split(pictures.names[index].removeprefix(pictures.prefix))
         found.append(Labelled(index, kept[index], part, (stated and picture.patient) or None))
+    moved = ""
+    if not meaning.split:
+        persons, before = [one.patient or "" for one in found], [one.split for one in found]
+        after = one_side(persons, before)
+        moved = moved_line(persons, before, after)
+        found = [replace(one, split=part) for one, part in zip(found, after, strict=True)]
     warnings = (
         *_row_lines(rows, pictures.names, where, title),
         *spellings,
         *lines,
         *patient_lines,
+        *([moved] if moved else []),
         *_kind_lines(rows.pictures, kept, meaning, {column for column, _ in where}),
     )
     # A name in parentheses is of no column, but found in the names of the files.
