@@ -22,8 +22,9 @@ from typing import Any, Literal, Self, Union, get_args, get_origin, get_type_hin
 SOURCE_HELP = (
     "a folder with one sub-folder per class, a zip of one, a folder of NIfTI volumes, hf:owner/name, phantom:cxr, "
     "phantom:mri or phantom:colour, 'classes:NAME=FOLDER;NAME=FOLDER' for classes from several folders, a table of "
-    "labels: its path or 'table:FILE?file=COLUMN&label=COLUMN', or 'sidebyside:FOLDER?left=A&right=B' for two pictures "
-    "in one"
+    "labels: its path or 'table:FILE?file=COLUMN&label=COLUMN', "
+    "'patients:FOLDER?table=NAME&file=COLUMN&patient=COLUMN' for a folder whose patients stand in a table, "
+    "or 'sidebyside:FOLDER?left=A&right=B' for two pictures in one"
 )
 
 Needs = Literal["", "translate", "pairs"]

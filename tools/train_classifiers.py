@@ -4,16 +4,24 @@
         --seed 11 --class bacterial=bacteria --class viral=virus --out child-a.safetensors \
         --subject "chest X-ray" --shows "X-rays of children" --role guides \
         --data-set pneumonia --data-set chest_xray --data-set chest-xray-pneumonia
-    python -m tools.train_classifiers adult-box --data ../shared/data/covid \
+    python -m tools.train_classifiers adult-box --data "$ADULTS" --architecture residual --seed 33 \
         --sees "outside the central box" --out adult-box.safetensors \
         --subject "chest X-ray" --shows "X-rays of adults" --role control --data-set covid
+    python -m tools.train_classifiers adult-lungs-b --data "$ADULTS" --architecture dense --seed 36 --epochs 30 \
+        --sees "the lungs alone, in a neutral view" --out adult-lungs-b.safetensors \
+        --subject "chest X-ray" --shows "X-rays of adults" --role reports --data-set covid
+
+ADULTS names the patients of a table, and leaves out all of those who show nothing in some picture:
+
+    patients:../shared/data/covid?table=covid_files.csv&file=file&patient=patient&known=patient_known=yes\
+        &without=no_visible_abnormality=yes
 
 It learns from the train part of the patient split, as generators do; the accuracy is of val and test.
 """
 
 import argparse
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +32,16 @@ from torch import Tensor
 from tqdm import tqdm
 
 from gan_core import __version__, data, tensor_files
+from gan_core.anatomy import lungs
 from gan_core.data import Prepared
 from gan_core.data.source import location
 from gan_core.errors import UserError
-from gan_core.evaluation.augmentation import jittered
+from gan_core.evaluation.augmentation import jittered, jittered_lungs
 from gan_core.evaluation.classifiers import (
+    AIR,
     ARCHITECTURES,
+    LUNGS_ALONE,
+    OUTSIDE_LUNGS,
     ROLES,
     SEES,
     SIZE,
@@ -38,7 +50,9 @@ from gan_core.evaluation.classifiers import (
     Network,
     hide,
     logits,
+    neutral_lungs,
     pooled,
+    to_input,
 )
 
 EPOCHS, BATCH, LEARNING_RATE = 14, 32, 2e-3
@@ -66,11 +80,32 @@ def augment(x: Tensor, generator: torch.Generator) -> Tensor:
     return torch.where(chosen[:, None, None, None], coarse, x)
 
 
-def fit(
-    network: Network, x: Tensor, labels: Tensor, *, sees: str, hidden: Tensor | None, epochs: int, seed: int
-) -> None:
+@dataclass(frozen=True)
+class Examples:
+    """Labelled pictures as one of `SEES` shows them."""
+
+    x: Tensor  # (N, 1, S, S) in [-1, 1], nothing hidden yet; of the lungs alone, `neutral_lungs`
+    labels: Tensor  # int64 (N,)
+    masks: Tensor | None = None  # bool, of what is hidden; of the lungs alone, float in [0, 1], where they are
+
+
+def examples(pictures: np.ndarray, labels: np.ndarray, sees: str) -> Examples:
+    """Return examples for `fit`, without pictures whose lungs are needed and not found."""
+    x, truth = to_input(pictures), torch.from_numpy(labels)
+    if sees not in (OUTSIDE_LUNGS, LUNGS_ALONE):
+        return Examples(x, truth)
+    found = lungs.find(pictures)
+    if sees == OUTSIDE_LUNGS:
+        return Examples(x, truth, torch.from_numpy(lungs.hull(found))[:, None])
+    kept = np.array([not lungs.sane(mask) for mask in found])
+    x, inside = neutral_lungs(pictures[kept], found[kept])
+    return Examples(x, truth[kept], inside)
+
+
+def fit(network: Network, given: Examples, *, sees: str, epochs: int, seed: int) -> None:
     """Train with class-balanced cross-entropy, AdamW and a one-cycle learning rate."""
     generator = torch.Generator().manual_seed(seed)
+    x, labels = given.x, given.labels
     counts = torch.bincount(labels).float()
     weights = counts.sum() / (len(counts) * counts)
     steps = epochs * (len(x) // BATCH)
@@ -81,10 +116,7 @@ def fit(
         for _ in range(epochs):
             order = torch.randperm(len(x), generator=generator)
             for index in order[: len(x) // BATCH * BATCH].split(BATCH):
-                batch = x[index]
-                if hidden is not None:  # NaN moves with the picture and marks every pixel that it is mixed into
-                    batch = torch.where(hidden[index], torch.full_like(batch, torch.nan), batch)
-                batch = _visible(augment(batch, generator), sees)
+                batch = _augmented(x[index], None if given.masks is None else given.masks[index], sees, generator)
                 with torch.autocast("cpu", torch.bfloat16):
                     found = logits(network, batch.contiguous(memory_format=torch.channels_last))
                 loss = F.cross_entropy(found.float(), labels[index], weights, label_smoothing=0.05)
@@ -97,9 +129,14 @@ def fit(
     network.eval().to(memory_format=torch.contiguous_format)
 
 
-def _visible(x: Tensor, sees: str) -> Tensor:
-    """Grey out the hidden pixels: those that are NaN, and those that a control may not see."""
-    return hide(torch.nan_to_num(x, nan=0.0), sees, None)
+def _augmented(batch: Tensor, masks: Tensor | None, sees: str, generator: torch.Generator) -> Tensor:
+    """Return a batch augmented, with the hidden pixels grey."""
+    if sees == LUNGS_ALONE:
+        assert masks is not None
+        return jittered_lungs(batch, masks, generator, -AIR)
+    if masks is not None:  # NaN moves with the picture and marks every pixel that it is mixed into
+        batch = torch.where(masks, torch.full_like(batch, torch.nan), batch)
+    return hide(torch.nan_to_num(augment(batch, generator), nan=0.0), sees, None)
 
 
 def train(
@@ -120,36 +157,31 @@ def train(
     """
     classes, labels = relabelled(prepared, rules)
     pictures = prepared.images.transpose(0, 2, 3, 1)
-    training = prepared.indices("train")
     held = np.sort(np.concatenate([prepared.indices("val"), prepared.indices("test")]))
-    masks = _lungs(pictures) if sees == SEES[2] else None
+    training, unseen = (examples(pictures[part], labels[part], sees) for part in (prepared.indices("train"), held))
     torch.manual_seed(seed)
     network = ARCHITECTURES[architecture](len(classes))
-    x = torch.from_numpy(pictures[training].astype(np.float32).mean(3) / 127.5 - 1)[:, None]
-    hidden = None if masks is None else torch.from_numpy(masks[training])[:, None]
-    fit(network, x, torch.from_numpy(labels[training]), sees=sees, hidden=hidden, epochs=epochs, seed=seed)
+    fit(network, training, sees=sees, epochs=epochs, seed=seed)
 
     with torch.inference_mode():
-        found = torch.cat([pooled(network.depths(part)) for part in x.split(64)])
-    spread = found.std(0).clamp_min(1e-4)
+        found = torch.cat([pooled(network.depths(part)) for part in training.x.split(64)])
+        answers = torch.cat([logits(network, part).argmax(1) for part in shown(unseen, sees).split(64)])
+    right = (answers == unseen.labels).float()
+    of_class = [right[unseen.labels == label].mean() for label in unseen.labels.unique()]
     card = Card(
         *(name, architecture, classes, sees, Path(location(prepared.source)).name, prepared.fingerprint, seed, epochs),
-        *(len(training), len(held), 0.0, 0.0, __version__),
+        *(len(training.x), len(unseen.x), float(right.mean()), float(torch.stack(of_class).mean()), __version__),
         **about,
     )
-    judge = Classifier(card, network, found.mean(0), spread)
-    answers = judge.chances(pictures[held], None if masks is None else masks[held]).argmax(1)
-    right = answers == labels[held]
-    balanced = float(np.mean([right[labels[held] == label].mean() for label in np.unique(labels[held])]))
-    card = Card(**{**asdict(card), "held_out": float(right.mean()), "held_out_balanced": balanced})
-    return Classifier(card, network, judge.centre, judge.spread)
+    return Classifier(card, network, found.mean(0), found.std(0).clamp_min(1e-4))
 
 
-def _lungs(pictures: np.ndarray) -> np.ndarray:
-    """Return the dilated hulls of the lungs, bool (N, H, W)."""
-    from gan_core.anatomy import lungs  # only this control needs its network
-
-    return lungs.hull(lungs.find(pictures))
+def shown(given: Examples, sees: str) -> Tensor:
+    """Return what a trained classifier sees of examples."""
+    x = given.x
+    if sees == OUTSIDE_LUNGS and given.masks is not None:
+        x = torch.where(given.masks, torch.zeros_like(x), x)
+    return hide(x, sees, None)
 
 
 def save(judge: Classifier, path: Path) -> None:

@@ -31,6 +31,7 @@ from gan_core.evaluation.results import MEASURES, OWN, Direction, Evaluation, Fi
 ALL = "all"  # the images of every class together
 SECOND = "second opinion"  # all images, measured with another feature extractor
 EVERYTHING = "everything"
+CONTROLS = ("outside the central box", "outside the lungs")  # what a control sees: not the disease
 
 HOW_REAL, HOW_VARIED, HOW_USEFUL, COPIES = "How real?", "How varied?", "How useful?", "Does it copy?"
 TURNS, WHERE, HONEST, NEAR, TRUE = (
@@ -167,11 +168,11 @@ def translators(runs: Sequence[EvaluatedRun]) -> MeasureTable:
     classifiers = dict.fromkeys((flip.classifier, flip.sees) for direction in directions for flip in direction.flips)
     sections = [
         MeasureSection(
-            TURNS, tuple(_flipped(directions, name, sees) for name, sees in classifiers if sees == EVERYTHING)
+            TURNS, tuple(_flipped(directions, name, sees) for name, sees in classifiers if sees not in CONTROLS)
         ),
         MeasureSection(
             WHERE,
-            tuple(_flipped(directions, name, sees) for name, sees in classifiers if sees != EVERYTHING)
+            tuple(_flipped(directions, name, sees) for name, sees in classifiers if sees in CONTROLS)
             + _rows([direction.change for direction in directions], CHANGES, CHANGED, "percent", "change"),
         ),
         MeasureSection(HONEST, _rows([direction.cycle for direction in directions], CYCLES, CYCLE, "percent", "cycle")),
@@ -280,7 +281,7 @@ def _flipped(directions: Sequence[Direction], name: str, sees: str) -> MeasureRo
     return MeasureRow(
         f"turned {name} {sees}",
         title,
-        FLIPPED[sees != EVERYTHING],
+        FLIPPED[sees in CONTROLS],
         tuple(f.flipped if f else None for f in found),
         shows="percent",
         whole=True,

@@ -8,9 +8,9 @@ from dashboard.library.store import Entry
 from gan_core import files
 from gan_core.data import caution, pairs
 from gan_core.data.layout import SPLIT_NAMES
-from gan_core.data.readers import combined, table_options, volumes
+from gan_core.data.readers import combined, patient_table, table_options, volumes
 from gan_core.data.readers.phantom import drawer
-from gan_core.data.source import COMBINED, TABLE, VOLUMES, location
+from gan_core.data.source import COMBINED, PATIENTS, TABLE, VOLUMES, location
 from gan_core.decode.volumes import split_source
 from gan_core.errors import UserError
 from gan_core.files import expanded
@@ -42,6 +42,11 @@ def problem(source: str) -> str:
     if source.startswith(TABLE):
         try:
             table_options.parse(source.removeprefix(TABLE).partition("?")[2])
+        except UserError as error:
+            return str(error)
+    if source.startswith(PATIENTS):
+        try:
+            patient_table.parse(source.removeprefix(PATIENTS).partition("?")[2])
         except UserError as error:
             return str(error)
     path = expanded(place)

@@ -1,8 +1,9 @@
 """Patchy opacity drawn without learning: `pattern(views, noise)`, the first guess of a generator.
 
 COVID-19 pneumonia shows ground-glass opacities in the periphery and the bases of both lungs (Wong et al., Radiology
-2020). Here three smooth random fields make the patches, and where a patch lies in its lung makes it more or less
-likely.
+2020). Here smooth random fields make the patches, and the atlas of radiologists' masks (`opacity_atlas`) makes them more
+likely where they are seen more often. As in those masks, a lung has one or two large patches with soft edges, and what
+is dense in one place is haze in another.
 """
 
 from collections.abc import Sequence
@@ -12,12 +13,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from gan_core.anatomy import opacity_atlas
 from gan_core.anatomy.lung_view import SIZE, LungViews
 
-CELLS = (3, 8, 20)  # random numbers a side of the fields: which part of the lungs, patches, texture
-_STRENGTH = (1.3, 1.6, 0.55)  # of the fields, in logits
-_OUTWARD, _DOWNWARD = 2.0, 1.6  # logits from the mediastinum to the chest wall, and from apex to diaphragm
-_DENSITY, _TEXTURE = 0.72, 0.16  # mean density of a patch, and its deviation
+CELLS = (4, 8, 20)  # random numbers a side of the fields: which part of the lungs, their outline, texture
+_STRENGTH = (2.6, 1.3, 0.7)  # of the fields, in logits
+_PLACE = 1.7  # of the atlas, in logits for each logit
+_RARE, _OFTEN = 0.03, 0.9  # chances that the atlas is taken to give, at least and at most
+_DENSITY = (0.55, 0.12, 0.10, 0.10)  # share of air lost in a patch: its mean, and its deviation with each field
 
 
 def noise(seeds: Sequence[int]) -> Tensor:
@@ -36,12 +39,15 @@ def random_noise(count: int, device: torch.device) -> Tensor:
 
 
 def pattern(views: LungViews, fields: Tensor) -> tuple[Tensor, Tensor]:
-    """Return logits of where opacity lies, and the density of a patch in (0, 1): (K, 1, SIZE, SIZE) each."""
-    part, patch, texture = fields.split(1, 1)
-    place = _OUTWARD * (views.outward - 0.5) + _DOWNWARD * (views.downward - 0.5)
-    logits = place + sum(strength * field for strength, field in zip(_STRENGTH, (part, patch, texture), strict=True))
-    density = (_DENSITY + _TEXTURE * (0.6 * texture + 0.4 * patch)).clamp(0.2, 0.95)
-    return 2 * logits, density
+    """Return logits of where opacity comes first, and the share of air lost there: (K, 1, SIZE, SIZE) each.
+
+    fields: as from `noise`.
+    """
+    each = fields.split(1, 1)
+    logits = _PLACE * torch.logit(opacity_atlas.chance(views).clamp(_RARE, _OFTEN))
+    logits = logits + sum(strength * field for strength, field in zip(_STRENGTH, each, strict=True))
+    density = _DENSITY[0] + sum(strength * field for strength, field in zip(_DENSITY[1:], each, strict=True))
+    return logits, density.clamp(0.15, 0.92)
 
 
 def _enlarged(field: Tensor) -> Tensor:

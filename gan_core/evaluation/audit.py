@@ -20,12 +20,13 @@ from gan_core.data import Prepared, export_folders
 from gan_core.data.layout import SPLITS
 from gan_core.errors import UserError
 from gan_core.evaluation import classification_report, fidelity, ground_truth
-from gan_core.evaluation.classifiers import GROUPS, SEES, Classifier
+from gan_core.evaluation.classifiers import GROUPS, LUNGS_ALONE, OUTSIDE_LUNGS, Classifier
 from gan_core.evaluation.features import Extractor
 from gan_core.evaluation.ground_truth import average
 from gan_core.evaluation.results import Direction, Flip, Measure
 
 NOISE = 2.0  # standard deviation in grey levels: invisible, but it destroys a hidden message (Chu 2017)
+LEAST_RIGHT = 0.6  # share of a domain's real pictures that a classifier recognises at least, or it judges nothing
 MOST = 500  # pictures of a domain at most
 DISTANCES = ("frechet", "kid")
 HALVES = (" half 1", " half 2")  # suffixes of the class names that `write_halves` makes
@@ -153,24 +154,33 @@ def _predictions(
     """Return a classifier's predictions for both domains; empty if it does not qualify.
 
     It must know the domains and classify these real pictures about as well as its own held-out data: its accuracy there
-    says nothing about pictures of another kind, such as phantoms.
+    says nothing about pictures of another kind, such as phantoms. It must also be right about either domain by itself:
+    one that calls most healthy adults ill is right about all ill ones, and judges nothing.
     """
     found: _Predictions = {}
     for side, other in (sides, sides[::-1]):
         names, masked = compared_classes(judge, side.name, other.name), lungs_of[side.name]
-        kept, hidden = np.ones(len(side.before), bool), None
-        if judge.sees == SEES[2] and masked is not None:
-            kept, hidden = masked.kept, lungs.hull(masked.masks)
-        if not names or not kept.any() or (judge.sees == SEES[2] and hidden is None):
+        kept, masks = np.ones(len(side.before), bool), None
+        if judge.sees in (OUTSIDE_LUNGS, LUNGS_ALONE) and masked is not None:
+            kept, masks = masked.kept, masked.masks
+        if not names or not kept.any() or (judge.sees in (OUTSIDE_LUNGS, LUNGS_ALONE) and masks is None):
             return {}
-        before = judge.chances_of(names, side.before[kept], hidden)
-        after = before if side.after is None else judge.chances_of(names, side.after[kept], hidden)
+        before = judge.chances_of(names, side.before[kept], masks)
+        after = before if side.after is None else judge.chances_of(names, side.after[kept], masks)
         found[side.name] = before, after
-    right = float(np.mean([(before.argmax(1) == 0).mean() for before, _ in found.values()]))
+    shares = {name: float((before.argmax(1) == 0).mean()) for name, (before, _) in found.items()}
+    right = float(np.mean(list(shares.values())))
     if right < (0.5 + judge.held_out) / 2:
         note(
             f"Classifier {judge.name} was not used: it is right about {right:.0%} of the real pictures here, and "
             f"about {judge.held_out:.0%} of the kind that it was trained on."
+        )
+        return {}
+    worst = min(shares, key=lambda name: shares[name])
+    if shares[worst] < LEAST_RIGHT:
+        note(
+            f"Classifier {judge.name} was not used: it is right about {shares[worst]:.0%} of the real pictures of "
+            f"{worst}, and a judge must be right about {LEAST_RIGHT:.0%} of either domain."
         )
         return {}
     return found

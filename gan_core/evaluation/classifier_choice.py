@@ -17,7 +17,7 @@ from gan_core.data.layout import SPLIT_NAMES
 from gan_core.data.readers.combined import origins
 from gan_core.data.source import location
 from gan_core.evaluation import classifiers
-from gan_core.evaluation.classifiers import ROLES, SEES, Card
+from gan_core.evaluation.classifiers import EVERYTHING, LUNGS_ALONE, ROLES, Card
 
 OTHERS = "inception:FILE.safetensors"  # the extractor that a user can name besides the shipped ones
 
@@ -72,7 +72,7 @@ def match(source: str, fingerprint: str, classes: Sequence[str]) -> str | None:
 
 def extractors() -> list[str]:
     """Return the names of the shipped classifiers that see the whole picture."""
-    return [card.name for card in cards() if card.sees == SEES[0]]
+    return [card.name for card in cards() if card.sees == EVERYTHING]
 
 
 def cards() -> list[Card]:
@@ -86,9 +86,13 @@ def subjects() -> frozenset[str]:
 
 
 def _groups() -> dict[str, list[Card]]:
-    """Map each training-data fingerprint to its classifiers; those trained on the most images come first."""
+    """Map each training-data fingerprint to its classifiers; those trained on the most images come first.
+
+    Classifiers of the lungs alone are left out: they omit pictures whose lungs are not found, and need masks.
+    """
     found: dict[str, list[Card]] = {}
-    for card in sorted(cards(), key=lambda card: (-card.train_images, card.name)):
+    whole = [card for card in cards() if card.sees != LUNGS_ALONE]
+    for card in sorted(whole, key=lambda card: (-card.train_images, card.name)):
         found.setdefault(card.fingerprint, []).append(card)
     return found
 

@@ -2,6 +2,7 @@
 
 Each data set has two, of different architecture and seed: one may guide choices, the other reports. Controls see only
 the area outside a central box or outside the lungs, where COVID-19 has no signs (after DeGrave, Janizek and Lee 2021).
+Others see the lungs alone, in a view that holds neither exposure nor borders nor letters: see `neutral_lungs`.
 `python -m tools.train_classifiers` trains them.
 """
 
@@ -16,16 +17,20 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gan_core import tensor_files
+from gan_core.anatomy import lung_view, lungs, neutral_view
 from gan_core.config import from_dict
 from gan_core.errors import UserError, nearest
 
 SIZE = 128  # pixels a side of the input; smaller pictures are enlarged, as half of the training pictures were
 SHIPPED = Path(__file__).parent / "weights"
-SEES = ("everything", "outside the central box", "outside the lungs")
-ROLES = ("reports", "guides", "control")  # a control sees only the area that should not matter
+SEES = ("everything", "outside the central box", "outside the lungs", "the lungs alone, in a neutral view")
+EVERYTHING, OUTSIDE_BOX, OUTSIDE_LUNGS, LUNGS_ALONE = SEES
+CONTROLS = (OUTSIDE_BOX, OUTSIDE_LUNGS)  # what a control sees: the area that should not matter
+ROLES = ("reports", "guides", "control")
 BOX = (0.12, 0.88)  # edges of the central box, as shares of the side
 GROUPS = {"pneumonia": ("bacterial", "viral")}  # a class that combines several of the classifiers' classes
 SCALES = 4  # of `patterns`; the finest has a period of 2 pixels
+AIR = 0.5  # minus this is the darkest lung in `neutral_lungs`
 _BATCH = 64
 
 
@@ -48,6 +53,12 @@ class Residual(nn.Module):
     def depths(self, x: Tensor) -> list[Tensor]:
         """Return the feature maps of each stage for (N, 1, SIZE, SIZE) in [-1, 1]."""
         return _stage_outputs(self.stages, self.stem(x))
+
+
+class SmallResidual(Residual):
+    """The same with narrower stages. Architecture "small residual"."""
+
+    widths = (16, 32, 48, 64)
 
 
 class _Block(nn.Module):
@@ -107,7 +118,11 @@ def _stage_outputs(stages: nn.ModuleList, x: Tensor) -> list[Tensor]:
 
 
 Network = Residual | Dense
-ARCHITECTURES: dict[str, type[Residual] | type[Dense]] = {"residual": Residual, "dense": Dense}
+ARCHITECTURES: dict[str, type[Residual] | type[Dense]] = {
+    "residual": Residual,
+    "small residual": SmallResidual,
+    "dense": Dense,
+}
 
 
 def pooled(depths: Sequence[Tensor]) -> Tensor:
@@ -194,10 +209,10 @@ class Classifier:
 
         Args:
             pictures: uint8 (N, H, W, C).
-            masks: bool (N, H, W), true where the pictures are hidden.
+            masks: bool (N, H, W) of the lungs, for a classifier that sees only them or only their outside.
 
         Raises:
-            UserError: the classifier sees only the outside of the lungs, and no masks are given.
+            UserError: it needs masks and there are none, or it sees only the lungs and a mask cannot be two lungs.
         """
         return np.concatenate([logits(self.network, x).softmax(1).numpy() for x in self._batches(pictures, masks)])
 
@@ -214,28 +229,67 @@ class Classifier:
         columns = np.stack([found[:, self._members(name)].sum(1) for name in names], 1)
         return columns / np.maximum(columns.sum(1, keepdims=True), 1e-12)
 
-    def features(self, pictures: np.ndarray) -> np.ndarray:
-        """Return features float32 (N, D): `patterns` in grey levels, then pooled depths, standardised."""
+    def features(self, pictures: np.ndarray, masks: np.ndarray | None = None) -> np.ndarray:
+        """Return features float32 (N, D): `patterns` in grey levels, then pooled depths, standardised.
+
+        masks: as in `chances`. Raises as `chances`.
+        """
         found = []
-        for x in self._batches(pictures, None):
+        for x in self._batches(pictures, masks):
             depths = (pooled(self.network.depths(x)) - self.centre) / self.spread
             found.append(torch.cat((patterns(x), depths), 1))
         return torch.cat(found).numpy()
 
     def _members(self, name: str) -> list[int]:
-        members = GROUPS.get(name.lower(), (name.lower(),))
         known = [known.lower() for known in self.classes]
+        members = (name.lower(),) if name.lower() in known else GROUPS.get(name.lower(), (name.lower(),))
         return [known.index(one) for one in members] if all(one in known for one in members) else []
 
     def _batches(self, pictures: np.ndarray, masks: np.ndarray | None) -> list[Tensor]:
-        if self.sees == SEES[2] and masks is None:
+        if self.sees in (OUTSIDE_LUNGS, LUNGS_ALONE) and masks is None:
             raise UserError(f"classifier {self.name} needs masks of the lungs")
+        parts = [slice(start, start + _BATCH) for start in range(0, len(pictures), _BATCH)]
         with torch.inference_mode():
-            batches = []
-            for start in range(0, len(pictures), _BATCH):
-                x = to_input(pictures[start : start + _BATCH])
-                batches.append(hide(x, self.sees, None if masks is None else masks[start : start + _BATCH]))
-        return batches
+            return [seen(pictures[part], self.sees, None if masks is None else masks[part]) for part in parts]
+
+
+def seen(pictures: np.ndarray, sees: str, masks: np.ndarray | None) -> Tensor:
+    """Return what a classifier sees of pictures: its input, one of `SEES`, in [-1, 1].
+
+    Args:
+        pictures: uint8 (N, H, W, C).
+        sees: one of `SEES`.
+        masks: bool (N, H, W) of the lungs; only where `sees` needs them.
+
+    Raises:
+        UserError: a mask cannot be two lungs.
+    """
+    if sees == LUNGS_ALONE:
+        assert masks is not None
+        return neutral_lungs(pictures, masks)[0]
+    return hide(to_input(pictures), sees, lungs.hull(masks) if sees == OUTSIDE_LUNGS and masks is not None else None)
+
+
+def neutral_lungs(pictures: np.ndarray, masks: np.ndarray) -> tuple[Tensor, Tensor]:
+    """Return the lungs alone in the frame and the units of `neutral_view.density`, and their masks there.
+
+    Args:
+        pictures: uint8 (N, H, W, C).
+        masks: bool (N, H, W) of the lungs.
+
+    Returns:
+        (N, 1, S, S) in [-0.5, 1]: -0.5 for the darkest lung and outside, 0.5 for tissue without air; and the masks,
+        (N, 1, S, S) in [0, 1].
+
+    Raises:
+        UserError: a mask cannot be two lungs.
+    """
+    chests = lung_view.described(pictures, masks)
+    if not chests.kept.all():
+        place = int(np.argmin(chests.kept))
+        raise UserError(f"the mask of picture {place} cannot be two lungs ({chests.reasons[place]}): leave it out")
+    views = chests.views()
+    return neutral_view.density(views).clamp_min(0) - AIR, views.mask
 
 
 def to_input(pictures: np.ndarray) -> Tensor:
@@ -248,7 +302,7 @@ def to_input(pictures: np.ndarray) -> Tensor:
 
 def hide(x: Tensor, sees: str, masks: np.ndarray | None) -> Tensor:
     """Grey out what a control may not see in (N, 1, SIZE, SIZE): its central box, and where masks are true."""
-    if sees == SEES[1]:
+    if sees == OUTSIDE_BOX:
         low, high = (round(edge * SIZE) for edge in BOX)
         x = x.clone()
         x[..., low:high, low:high] = 0

@@ -88,7 +88,7 @@ def find(name: str) -> Extractor:
     kind, _, rest = name.partition(":")
     if kind == "inception":
         return inception(Path(rest).expanduser() if rest else None)
-    known = [one for one in classifiers.names() if classifiers.shipped(one).sees == classifiers.SEES[0]]
+    known = [one for one in classifiers.names() if classifiers.shipped(one).sees == classifiers.EVERYTHING]
     if name not in known:
         hint = nearest(name, known)
         raise UserError(f"no extractor '{name}'.{hint} Extractors: {', '.join(known)}, inception:FILE.safetensors")

@@ -14,7 +14,7 @@ import torch
 
 from gan_core.config import RunConfig
 from gan_core.evaluation import classifier_choice, classifiers
-from gan_core.evaluation.classifiers import ROLES, SEES, Card, Classifier
+from gan_core.evaluation.classifiers import EVERYTHING, OUTSIDE_LUNGS, ROLES, Card, Classifier
 
 _BATCH = 16  # small enough for the feature maps to stay in the processor's cache
 
@@ -62,7 +62,7 @@ def _classifiers_for(run_config: RunConfig) -> tuple[str, ...]:
     known = [
         card
         for card in classifier_choice.cards()
-        if card.sees == SEES[0] and classifiers.shipped(card.name).knows(run_config.classes)
+        if card.sees == EVERYTHING and classifiers.shipped(card.name).knows(run_config.classes)
     ]
     fits = classifier_choice.match(run_config.source, run_config.fingerprint, run_config.classes)
 
@@ -76,7 +76,7 @@ def blind(judge: str) -> Card | None:
     """Return the control classifier trained on the same data with the lungs hidden; None if there is none."""
     trained_on = classifiers.shipped(judge).card.fingerprint
     alike = (card for card in classifier_choice.cards() if card.fingerprint == trained_on)
-    return next((card for card in alike if card.sees == SEES[2]), None)
+    return next((card for card in alike if card.sees == OUTSIDE_LUNGS), None)
 
 
 def ask(judge: str, names: tuple[str, ...], pictures: np.ndarray) -> Opinion:

@@ -98,7 +98,7 @@ class Flip:
     """How often a classifier's prediction changes when images are translated."""
 
     classifier: str
-    sees: str  # everything, outside the central box, outside the lungs
+    sees: str  # one of `classifiers.SEES`
     held_out_accuracy: float  # on real images
     flipped: Measure  # share of the images predicted as source before translation that are predicted as target after it
     confidence_before: float  # mean predicted probability of the target domain before translation

@@ -9,7 +9,7 @@ import math
 from dashboard.charts.interval_strips import Scale, dot, scale_of, strip
 from dashboard.charts.styles import Style
 from dashboard.library.evaluation_files import interval, written
-from dashboard.library.evaluations import EVERYTHING, MeasureRow, MeasureTable, RunColumn, decimals
+from dashboard.library.evaluations import CONTROLS, EVERYTHING, MeasureRow, MeasureTable, RunColumn, decimals
 from gan_core.evaluation.results import Direction, Flip, Scores
 
 ARROWS = {True: "higher is better", False: "lower is better", None: ""}
@@ -107,9 +107,12 @@ def _chest(way: Direction) -> str:
     )
 
 
+_EYES = {EVERYTHING: "ev-all", CONTROLS[0]: "ev-box", CONTROLS[1]: "ev-hull"}  # others see the lungs alone
+
+
 def _flip_line(flip: Flip, color: str) -> str:
     cell = flip.flipped
-    kind = "ev-all" if flip.sees == EVERYTHING else "ev-hull" if "lungs" in flip.sees else "ev-box"
+    kind = _EYES.get(flip.sees, "ev-alone")
     name = f"sees {html.escape(flip.sees)}"
     of = f"{html.escape(flip.classifier)}, right for {flip.held_out_accuracy:.0%} of real images"
     sure = f"mean probability of the target {flip.confidence_before:.0%} → {flip.confidence_after:.0%}"

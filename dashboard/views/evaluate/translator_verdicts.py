@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from dashboard.library import evaluation_files
 from dashboard.library.evaluations import (
+    CONTROLS,
     EVERYTHING,
     HONEST,
     NEAR,
@@ -100,7 +101,7 @@ def _other(direction: Direction) -> str:
 
 def _where_answer(direction: Direction) -> str:
     words = []
-    classifier, controls = _best_classifier(direction), [flip for flip in direction.flips if flip.sees != EVERYTHING]
+    classifier, controls = _best_classifier(direction), [flip for flip in direction.flips if flip.sees in CONTROLS]
     if classifier and controls:
         words.append(_controlled(classifier, controls))
     inside, outside = direction.change.get("inside lungs"), direction.change.get("outside lungs")
@@ -177,7 +178,7 @@ def _best_classifier(direction: Direction) -> Flip | None:
 def _control(direction: Direction) -> Flip | None:
     """Return the control that sees least of the disease: outside the lungs, else outside the middle."""
     return min(
-        (flip for flip in direction.flips if flip.sees != EVERYTHING), key=lambda f: "lungs" not in f.sees, default=None
+        (flip for flip in direction.flips if flip.sees in CONTROLS), key=lambda f: "lungs" not in f.sees, default=None
     )
 
 

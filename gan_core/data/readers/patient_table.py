@@ -134,7 +134,9 @@ def parse(query: str) -> Options:
     missing = [key for key in _NEEDED if key not in single]
     if missing:
         raise UserError(f"{PATIENTS} the option {missing[0]} is missing: write it as in {EXAMPLE}")
-    return Options(**single, **{key: tuple(pairs) for key, pairs in conditions.items()})
+    table, file, patient = (single[key] for key in _NEEDED)
+    known, where, without = (tuple(conditions[key]) for key in _CONDITIONS)
+    return Options(table, file, patient, known, where, without)
 
 
 def _table(path: Path, name: str) -> TextTable:

@@ -53,6 +53,16 @@ def test_classes_from_several_folders(tmp_path: Path) -> None:
     assert "NAME=FOLDER" in source_check.problem("classes:normal")
 
 
+def test_a_folder_with_patients_in_a_table(tmp_path: Path) -> None:
+    for name in ("covid/train/COVID", "covid/train/NORMAL"):
+        (tmp_path / name).mkdir(parents=True)
+    source = f"patients:{tmp_path}/covid?table=files.csv&file=file&patient=who"
+    assert source_check.problem(source) == "" and data_here.is_here(source)
+    assert source_check.classes(source) == ("COVID", "NORMAL")
+    assert "patient is missing" in source_check.problem(source.replace("&patient=who", ""))
+    assert "there is no folder or zip" in source_check.problem(source.replace("/covid?", "/cvid?"))
+
+
 def test_volumes_are_named_by_their_contrasts(tmp_path: Path) -> None:
     for subject in ("sub-1", "sub-2"):
         for end in ("T1w.nii.gz", "T2w.nii", "seg.nii.gz"):

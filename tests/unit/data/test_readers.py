@@ -25,7 +25,9 @@ def zipped(path: Path, members: dict[str, bytes]) -> Path:
     return path
 
 
-@pytest.mark.parametrize("kind", ["{}", "table:{}?file=a&label=b", "volumes:{}", "sidebyside:{}", "classes:a={};b=b"])
+@pytest.mark.parametrize(
+    "kind", ["{}", "table:{}?file=a&label=b", "volumes:{}", "sidebyside:{}", "patients:{}?table=a", "classes:a={};b=b"]
+)
 @pytest.mark.parametrize("place", ["~nobody-of-this-name/x", "a\0b", "x" * 5000, "y/" * 3000])
 def test_places_that_cannot_be_are_one_line(kind: str, place: str) -> None:
     with pytest.raises(UserError, match=r"there is no|no such"):

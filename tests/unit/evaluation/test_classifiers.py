@@ -60,7 +60,7 @@ def test_training_lowers_the_loss(architecture: str) -> None:
     labels = torch.arange(64) % 2
     x = (labels.float() * 1.2 - 0.6)[:, None, None, None] + torch.randn(64, 1, classifiers.SIZE, classifiers.SIZE) / 9
     network = classifiers.ARCHITECTURES[architecture](2)
-    train_classifiers.fit(network, x, labels, sees="everything", hidden=None, epochs=5, seed=0)
+    train_classifiers.fit(network, train_classifiers.Examples(x, labels), sees="everything", epochs=5, seed=0)
     with torch.inference_mode():
         answers = classifiers.logits(network, x).argmax(1)
     assert (answers == labels).float().mean() > 0.95
