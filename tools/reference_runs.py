@@ -3,6 +3,7 @@
     python -m tools.reference_runs ship runs/dcgan-s0 --name dcgan --sheets 11   a whole run, with 11 of its sheets
     python -m tools.reference_runs ship runs/dcgan-s1 runs/dcgan-s2 --light      its other seeds: settings and curves
     python -m tools.reference_runs thin gan_seed cgan_seed --sheets 6            fewer sheets of shipped runs
+    python -m tools.reference_runs shorten merged_chests --frames 11             fewer frames of their GIFs
     python -m tools.reference_runs check                                         sizes, possible savings, faults
 
 Previews of real inputs, checkpoints, snapshots and names of this machine are never copied.
@@ -20,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from gan_core import files, runs
+from gan_core import files, images, runs
 from gan_core.config import to_dict
 from gan_core.errors import UserError
 from gan_core.evaluation import results
@@ -105,14 +106,36 @@ def thin(run: Run, sheets: int | None, *, every_frame: bool = False) -> None:
         write_gif(run, run.folder / runs.GIF)
 
 
-def spread(epochs: list[int], count: int | None) -> list[int]:
+def shorten(run: Run, frames: int) -> None:
+    """Keep `frames` of the frames of a run's GIF, evenly spread from the first to the last; the sheets stay.
+
+    Raises:
+        UserError: the run has no GIF, or it would have fewer frames than there are sheets.
+    """
+    if run.gif is None:
+        raise UserError(f"run '{run.name}' has no GIF: thin it, which writes one")
+    if frames < len(run.samples()):
+        raise UserError(f"--frames {frames}: run '{run.name}' has {len(run.samples())} sheets; thin it first")
+    with Image.open(run.gif) as gif:
+        kept = spread(list(range(getattr(gif, "n_frames", 1))), frames, "--frames")
+        pictures = []
+        for place in kept:
+            gif.seek(place)
+            # The greys of the palette are kept exactly: images.save_gif writes the same ones again.
+            pictures.append(np.asarray(gif.convert("L"))[:, :, None])
+    images.save_gif(run.gif, pictures)
+
+
+def spread(epochs: list[int], count: int | None, option: str = "--sheets") -> list[int]:
     """Return `count` of the epochs, the first and the last among them; all if there are no more.
+
+    option: names the count in the error.
 
     Raises:
         UserError: the count is below 2.
     """
     if count is not None and count < 2:
-        raise UserError(f"--sheets {count}: keep at least the first and the last, so take 2 or more")
+        raise UserError(f"{option} {count}: keep at least the first and the last, so take 2 or more")
     if count is None or count >= len(epochs):
         return epochs
     return [epochs[int(place)] for place in np.linspace(0, len(epochs) - 1, count).round()]
@@ -211,6 +234,9 @@ def main(arguments: list[str] | None = None) -> int:
     command = commands.add_parser("thin", help="keep fewer sheets of shipped runs")
     command.add_argument("runs", metavar="NAME", nargs="+")
     command.add_argument("--sheets", type=int, metavar="K", required=True)
+    command = commands.add_parser("shorten", help="keep fewer frames of the GIFs of shipped runs")
+    command.add_argument("runs", metavar="NAME", nargs="+")
+    command.add_argument("--frames", type=int, metavar="K", required=True)
     commands.add_parser("check", help="print sizes, possible savings and faults")
     given = parser.parse_args(arguments)
     try:
@@ -225,6 +251,9 @@ def main(arguments: list[str] | None = None) -> int:
         elif given.command == "thin":
             for name in given.runs:
                 thin(find_run(f"{runs.REFERENCE}/{name}", REFERENCE.parent), given.sheets)
+        elif given.command == "shorten":
+            for name in given.runs:
+                shorten(find_run(f"{runs.REFERENCE}/{name}", REFERENCE.parent), given.frames)
         return check()
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -35,6 +35,16 @@ def names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
+def frames(path: Path) -> list[np.ndarray]:
+    """The frames of a GIF, uint8 (height, width)."""
+    found = []
+    with Image.open(path) as gif:
+        for place in range(gif.n_frames):
+            gif.seek(place)
+            found.append(np.asarray(gif.convert("L")))
+    return found
+
+
 def test_a_run_is_shipped_whole_but_for_what_is_private(tmp_path: Path, root: Path) -> None:
     run = make(tmp_path)
     folder = reference_runs.ship(run, "dcgan", light=False, sheets=4, replacing=False, root=root)
@@ -64,6 +74,24 @@ def test_the_film_may_show_more_than_the_sheets_that_are_kept(tmp_path: Path, ro
     assert not [line for line in reference_runs.faults(Run(folder)) if "GIF" in line]
     images.save_gif(folder / runs.GIF, [np.zeros((8, 8, 1), np.uint8)])
     assert [line for line in reference_runs.faults(Run(folder)) if "fewer frames than there are sheets" in line]
+
+
+def test_a_film_can_be_shortened_and_keeps_its_greys(tmp_path: Path, root: Path) -> None:
+    run = make(tmp_path)
+    for epoch, path in run.samples().items():
+        images.save_png(path, np.random.default_rng(epoch).integers(0, 256, (8, 8, 1), np.uint8))
+    folder = reference_runs.ship(run, "dcgan", light=False, sheets=3, every_frame=True, replacing=False, root=root)
+    before, sheets = frames(folder / runs.GIF), names(folder / runs.SAMPLES)
+    reference_runs.shorten(Run(folder), 6)
+    after = frames(folder / runs.GIF)
+    assert len(before) == 11 and len(after) == 6
+    assert all(np.array_equal(before[place], kept) for place, kept in zip((0, 2, 4, 6, 8, 10), after, strict=True))
+    assert names(folder / runs.SAMPLES) == sheets
+    with pytest.raises(UserError, match="has 3 sheets"):
+        reference_runs.shorten(Run(folder), 2)
+    (folder / runs.GIF).unlink()
+    with pytest.raises(UserError, match="has no GIF"):
+        reference_runs.shorten(Run(folder), 6)
 
 
 def test_a_run_may_be_there_to_be_looked_at(tmp_path: Path, root: Path) -> None:
