@@ -64,7 +64,7 @@ def draw(views: LungViews, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
     logits, density = _patches(views, rng, count)
     mean = _draw(rng, count, 0.01, 1.0) ** 1.5 * 0.75
     bias = painting.bias_for(logits, density, views.mask, mean[:, 0, 0, 0])
-    lost = painting.opacity_of(logits, density, torch.ones_like(views.mask), bias)
+    lost = painting.opacity_of(logits, density, bias)
     lost = lost * (_draw(rng, count, 0, 1) > HEALTHY)
     canvas = painting.of_views(views)
     airless = views.airless * _draw(rng, count, 0.88, 1.08)

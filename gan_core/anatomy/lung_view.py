@@ -43,8 +43,8 @@ class LungViews:
     soft: Tensor  # the mask, widened and softened: 0 from REACH on
     airless: Tensor  # brightness of lung without air, in [0, 1]
     smooth: Tensor  # the picture without fine detail
-    outward: Tensor  # in a lung's row, 0 beside the mediastinum, 1 at the chest wall
-    downward: Tensor  # in a lung, 0 at the apex, 1 at the diaphragm
+    outward: Tensor  # in a lung's row, 0 beside the mediastinum, 1 at the chest wall; outside that of the nearest lung
+    downward: Tensor  # in a lung, 0 at the apex, 1 at the diaphragm; outside that of the nearest lung
     boxes: Tensor  # (K, 4): top, bottom, left, right of the frame, in shares of the picture; may lie beyond it
 
     def __len__(self) -> int:
@@ -193,7 +193,7 @@ def _airless(grey: np.ndarray, mask: np.ndarray, away: np.ndarray) -> np.ndarray
 
 
 def _places(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return `outward` and `downward` of both lungs, float (MAPS, MAPS); 0 outside."""
+    """Return `outward` and `downward`, float (MAPS, MAPS): of both lungs, and outside those of the nearest pixel."""
     outward, downward = np.zeros(mask.shape, np.float32), np.zeros(mask.shape, np.float32)
     parts, count = ndimage.label(mask)
     sizes = np.bincount(parts.ravel(), minlength=count + 1)[1:]
@@ -208,4 +208,5 @@ def _places(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             across = np.flatnonzero(lung[row])
             share = (columns[across] - across[0]) / max(across[-1] - across[0], 1)
             outward[row, across] = 1 - share if leftmost else share
-    return outward, downward
+    nearest = ndimage.distance_transform_edt(~mask, return_distances=False, return_indices=True)
+    return outward[tuple(nearest)], downward[tuple(nearest)]

@@ -21,15 +21,15 @@ KINDS = ("opacity", "consolidation")  # any opacity, and the denser part of it
 
 
 def chance(views: LungViews, kind: str = "opacity") -> Tensor:
-    """Return for each pixel of the frames how often it is opaque, float32 (K, 1, S, S) in [0, 1]; 0 outside the lungs.
+    """Return for each pixel of the frames how often it is opaque, float32 (K, 1, S, S) in [0, 1].
 
-    kind: one of KINDS. The cells of the atlas are interpolated.
+    kind: one of KINDS. The cells of the atlas are interpolated; outside the lungs the nearest place in them counts.
     """
     sides, rows, columns = places(views)
     atlas = load()[KINDS.index(kind)]
     where = torch.stack((2 * columns / COLUMNS - 1, 2 * rows / ROWS - 1), -1)[:, 0]
     both = F.grid_sample(atlas[None].expand(len(where), -1, -1, -1), where, padding_mode="border", align_corners=False)
-    return torch.where(sides == 0, both[:, :1], both[:, 1:]) * views.mask
+    return torch.where(sides == 0, both[:, :1], both[:, 1:])
 
 
 def places(views: LungViews) -> tuple[Tensor, Tensor, Tensor]:

@@ -73,9 +73,13 @@ def cleared(canvas: Canvas, opacity: Tensor) -> Tensor:
     return (canvas.picture - lost * (canvas.picture < canvas.airless)).clamp_min(0)
 
 
-def opacity_of(logits: Tensor, density: Tensor, mask: Tensor, bias: Tensor) -> Tensor:
-    """Return opacity maps (K, 1, S, S): mask * density * sigmoid(logits + bias), with a bias (K, 1, 1, 1)."""
-    return mask * density * torch.sigmoid(logits + bias)
+def opacity_of(logits: Tensor, density: Tensor, bias: Tensor) -> Tensor:
+    """Return opacity maps (K, 1, S, S): density * sigmoid(logits + bias), with a bias (K, 1, 1, 1).
+
+    They go on beyond the lungs, where `Canvas.room` ends them softly; a map that ended at the outline of a lung would
+    leave a dark rim wherever the outline was found too far inside.
+    """
+    return density * torch.sigmoid(logits + bias)
 
 
 def bias_for(logits: Tensor, density: Tensor, mask: Tensor, mean: Tensor) -> Tensor:
@@ -88,7 +92,7 @@ def bias_for(logits: Tensor, density: Tensor, mask: Tensor, mean: Tensor) -> Ten
     wanted = mean[:, None, None, None].to(logits.dtype)
 
     def reached(bias: Tensor) -> Tensor:
-        return opacity_of(logits, density, mask, bias).sum((1, 2, 3), keepdim=True) / area
+        return (mask * opacity_of(logits, density, bias)).sum((1, 2, 3), keepdim=True) / area
 
     with torch.no_grad():
         low, high = torch.full_like(wanted, -_BIAS), torch.full_like(wanted, _BIAS)
@@ -129,13 +133,13 @@ class Painting:
         """Return the opacity map in the frames, (K, 1, SIZE, SIZE); it grows with severity, from 0, at every pixel."""
         if severity <= 0:
             return torch.zeros_like(self.logits)
-        return opacity_of(self.logits, self.density, self.mask, self.bias(severity)[:, None, None, None])
+        return opacity_of(self.logits, self.density, self.bias(severity)[:, None, None, None])
 
-    def in_picture(self, opacity: Tensor) -> Tensor:
-        """Return a map of the frames in the pictures, (K, 1, H, W)."""
+    def in_picture(self, severity: float) -> Tensor:
+        """Return the opacity map in the pictures, (K, 1, H, W); it goes on a little beyond the lungs."""
         height, width = self.canvas.picture.shape[2:]
-        return paste(opacity, self.boxes, (height, width))
+        return paste(self.opacity(severity), self.boxes, (height, width))
 
     def painted(self, severity: float) -> Tensor:
         """Return the pictures with opacity, (K, 1, H, W) in [0, 1]; at severity 0 the pictures themselves."""
-        return self.canvas.painted(self.in_picture(self.opacity(severity)))
+        return self.canvas.painted(self.in_picture(severity))

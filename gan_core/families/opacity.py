@@ -231,7 +231,7 @@ class Opacity(Family):
         fake_view = self._shown(neutral_view.density(views_a, painted, both))
         g_view = losses.generator(self.discriminator_view(fake_view))
         g_found = losses.generator(self.discriminator_found(found * both))
-        g_drawn = losses.generator(self.discriminator_drawn(maps))
+        g_drawn = losses.generator(self.discriminator_drawn(maps * views_a.mask))
         agreement = ((found - maps).abs() * views_a.mask).sum() / views_a.mask.sum()
         drawn, other_drawn = (self._drawn(views_a, severity) for _ in range(2))
         variety = _sameness(maps, others, drawn, other_drawn)
@@ -243,7 +243,7 @@ class Opacity(Family):
         pairs = {
             "view": (real_view, fake_view),
             "found": (real_found, found * both),
-            "drawn": (drawn, maps),
+            "drawn": (drawn * views_a.mask, maps * views_a.mask),
         }
         d_losses, logits = [], []
         for name, (shown, fake) in pairs.items():
@@ -265,12 +265,12 @@ class Opacity(Family):
         """Return opacity maps (K, 1, SIZE, SIZE) of the generator at severities (K,), with new noise."""
         logits, density = self.generator(views, self._noise(len(views)))
         bias = painting.bias_for(logits, density, views.mask, self._mean(severity))
-        return painting.opacity_of(logits, density, views.mask, bias)
+        return painting.opacity_of(logits, density, bias)
 
     def _drawn(self, views: LungViews, severity: Tensor) -> Tensor:
         logits, density = drawn_opacity.pattern(views, self._noise(len(views)))
         bias = painting.bias_for(logits, density, views.mask, self._mean(severity))
-        return painting.opacity_of(logits, density, views.mask, bias)
+        return painting.opacity_of(logits, density, bias)
 
     def _noise(self, count: int) -> Tensor:
         rank, processes = self.share
@@ -337,8 +337,9 @@ class Opacity(Family):
         grey = (images[kept].float().mean(1, keepdim=True) + 1) / 2
         if to:
             drawing = self.painting(grey, chests, [seed for seed, keep in zip(seeds, chests.kept, strict=True) if keep])
-            found = drawing.in_picture(drawing.opacity(severity))
+            found = drawing.in_picture(severity)
             change = found * drawing.canvas.room
+            found = found * drawing.canvas.soft
         else:
             cleared, found = self.cleared(grey, chests)
             change = cleared - grey
