@@ -1,9 +1,9 @@
 """Patchy opacity drawn without learning: `pattern(views, noise)`, the first guess of a generator.
 
 COVID-19 pneumonia shows ground-glass opacities in the periphery and the bases of both lungs (Wong et al., Radiology
-2020). Here smooth random fields make the patches, and the atlas of radiologists' masks (`opacity_atlas`) makes them more
-likely where they are seen more often. As in those masks, a lung has one or two large patches with soft edges, and what
-is dense in one place is haze in another.
+2020). Here smooth random fields make the patches, and the atlas of radiologists' masks (`opacity_atlas`) makes them
+more likely where they are seen more often. As in those masks, a lung has one or two large patches with soft edges, and
+what is dense in one place is haze in another.
 """
 
 from collections.abc import Sequence

@@ -109,7 +109,7 @@ class Family(nn.Module):
         """
         raise AssertionError(f"{type(self).__name__} has no train_step")
 
-    def study(self, pictures: Tensor, labels: Tensor) -> None:  # noqa: B027 (most families have nothing to study)
+    def study(self, pictures: Tensor, labels: Tensor) -> None:
         """Look at the training images uint8 (N, C, H, W) with labels (N,), once, before the first step of a process.
 
         What it keeps must follow from the images alone, so that a resumed run keeps the same.

@@ -7,6 +7,7 @@ docs/adding-a-gan.md.
 import dataclasses
 import importlib
 import traceback
+from collections.abc import Sequence
 from dataclasses import replace
 from types import ModuleType
 from typing import Any, Protocol, runtime_checkable
@@ -16,12 +17,14 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from gan_core import config, metrics
+from gan_core.anatomy.lung_view import Chests
+from gan_core.anatomy.painting import Painting
 from gan_core.errors import UserError, first_line
 from gan_core.families import registry
 from gan_core.families.base import Family
 from gan_core.family_traits import FamilyTraits
 
-__all__ = ["Definition", "Encodes", "Family", "Translates", "blamed", "build", "load_family", "traits"]
+__all__ = ["Definition", "Encodes", "Family", "Grades", "Translates", "blamed", "build", "load_family", "traits"]
 
 MOST_NUMBERS = 10**9  # of all networks and what they keep: 4 GB, several times the largest of our families
 _MOST_TENSORS = 5000
@@ -43,6 +46,17 @@ class Translates(Protocol):
     """A family that translates images (N, C, H, W) in [-1, 1] from its other domain to domain `to` (0: A, 1: B)."""
 
     def translate(self, images: Tensor, to: int) -> Tensor: ...
+
+
+@runtime_checkable
+class Grades(Protocol):
+    """A translator that paints opacity into lungs: its translations to B have a severity in [0, 1] and a seed."""
+
+    def translated(self, images: Tensor, to: int, severity: float, seeds: Sequence[int]) -> tuple[Tensor, Tensor]: ...
+
+    def painting(self, pictures: Tensor, chests: Chests, seeds: Sequence[int]) -> Painting: ...
+
+    def cleared(self, pictures: Tensor, chests: Chests) -> tuple[Tensor, Tensor]: ...
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,6 +11,7 @@ Three discriminators judge what is painted: the lungs in a neutral view, which h
 opacity finds in them; and the map itself, beside drawn ones, without which patches become smooth blobs that score well.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -304,7 +305,7 @@ class Opacity(Family):
     # Inference
 
     @torch.no_grad()
-    def painting(self, pictures: Tensor, chests: lung_view.Chests, seeds: list[int]) -> Painting:
+    def painting(self, pictures: Tensor, chests: lung_view.Chests, seeds: Sequence[int]) -> Painting:
         """Return what is painted into pictures (K, 1, H, W) in [0, 1] of any size, whose lungs are known; K seeds."""
         generator, views = self.averaged("generator"), chests.views().to(self.device)
         logits, density = generator(views, drawn_opacity.noise(seeds).to(self.device))
@@ -313,7 +314,7 @@ class Opacity(Family):
 
     @torch.no_grad()
     def cleared(self, pictures: Tensor, chests: lung_view.Chests) -> tuple[Tensor, Tensor]:
-        """Return pictures (K, 1, H, W) in [0, 1] without the opacity that is read in them, and the maps (K, 1, H, W)."""
+        """Return pictures (K, 1, H, W) in [0, 1] without the opacity that is read in them, and its maps, alike."""
         views = chests.views().to(self.device)
         found = opacity.read(views, network=self.reader)
         height, width = pictures.shape[2:]
@@ -324,7 +325,7 @@ class Opacity(Family):
         """Images (N, C, H, W) in [-1, 1] of the other domain, translated to `to` (0: A, 1: B), each its own pattern."""
         return self.translated(images, to, SEVERITY, list(range(len(images))))[0]
 
-    def translated(self, images: Tensor, to: int, severity: float, seeds: list[int]) -> tuple[Tensor, Tensor]:
+    def translated(self, images: Tensor, to: int, severity: float, seeds: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Return translations like `images`, and opacity maps (N, 1, H, W); images without lungs stay as they are.
 
         severity: of opacity in domain B, in [0, 1]; seeds: of each image's pattern. The way to A uses neither.

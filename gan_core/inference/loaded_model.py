@@ -12,13 +12,17 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gan_core import files, images, runs, tensor_files
+from gan_core.anatomy import lung_view
+from gan_core.anatomy.painting import Painting
 from gan_core.config import RunConfig
 from gan_core.errors import UserError, first_line, nearest
 from gan_core.families import loading
 from gan_core.inference.precision import LowPrecision
+from gan_core.inference.translation import SEVERITY
 from gan_core.runs import Run, hub_models
 
 _BATCH = 64
@@ -54,6 +58,11 @@ class Model:
     def targets(self) -> tuple[str, ...]:
         """The domains that the run translates to: both, or only B for a one-way translator."""
         return self.domains[1:] if self.family.one_way else self.domains
+
+    @property
+    def graded(self) -> bool:
+        """Whether translations to the second domain have a severity and a seed."""
+        return isinstance(self.family, loading.Grades)
 
     @property
     def encodes(self) -> bool:
@@ -150,14 +159,18 @@ class Model:
         generated = np.concatenate(list(self._render(z.repeat(len(shares), 1), mixed.flatten(0, 1))))
         return generated.reshape(len(shares), count, *generated.shape[1:])
 
-    def translate(self, pictures: np.ndarray, to: str) -> np.ndarray:
+    def translate(self, pictures: np.ndarray, to: str, *, severity: float | None = None, seed: int = 0) -> np.ndarray:
         """Translate images of the other domain to domain `to`; return uint8 (N, H, W, C).
 
-        pictures: uint8 (N, H, W, C) of the run's size.
+        pictures: uint8 (N, H, W, C) of the run's size. severity, seed: of a graded run, as in `paint`.
 
         Raises:
-            UserError: the run does not translate to this domain, or the image size is wrong.
+            UserError: the run does not translate to this domain or has no severity, or the image size is wrong.
         """
+        if self.graded:
+            return self.paint(pictures, to, severity=severity, seed=seed)[0]
+        if severity is not None:
+            raise UserError(f"run '{self.run.name}' has no severity: leave it out, or choose a run that has")
         self.check_direction(to)
         inputs, direction = self._to_tensor(pictures), self.domains.index(to)
         with self._low_precision.lock:  # visitors of the app share a model
@@ -166,6 +179,78 @@ class Model:
                 for x in inputs.split(min(_TRANSLATED, self._batch))
             ]
         return np.concatenate([images.to_uint8(self._finite(batch)).transpose(0, 2, 3, 1) for batch in batches])
+
+    def paint(
+        self, pictures: np.ndarray, to: str, *, severity: float | None = None, seed: int = 0
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Translate as `translate` does, and return the opacity maps as well: what was painted, or taken away.
+
+        Args:
+            pictures: uint8 (N, H, W, C) of the run's size.
+            to: a domain. The way back reads the opacity in a picture, and needs neither severity nor seed.
+            severity: in [0, 1], 0.7 if None. The mean opacity is that which this share of the sick training images
+                does not exceed; 0 changes nothing.
+            seed: of the first image's pattern; the next image has the next seed.
+
+        Returns:
+            Translations uint8 (N, H, W, C), and share of air lost, float32 (N, H, W) in [0, 1]. Images in which no
+            lungs are found (`refusals`) stay as they are.
+
+        Raises:
+            UserError: the run is not graded, does not translate to this domain, or a value or size is wrong.
+        """
+        self.check_direction(to)
+        family, amount = self._grades(), self._checked_severity(severity)
+        translated, maps = [], []
+        for start in range(0, len(pictures), _BATCH):
+            few = pictures[start : start + _BATCH]
+            seeds = range(seed + start, seed + start + len(few))
+            with torch.inference_mode():
+                made, found = family.translated(self._to_tensor(few), self.domains.index(to), amount, seeds)
+            translated.append(images.to_uint8(self._finite(made)).transpose(0, 2, 3, 1))
+            maps.append(found[:, 0].float().cpu().numpy())
+        return np.concatenate(translated), np.concatenate(maps)
+
+    def refusals(self, pictures: np.ndarray) -> list[str]:
+        """Return why a graded run cannot translate each of the images uint8 (N, H, W, C), "" for those that it can."""
+        return [_no_lungs(reason) if reason else "" for reason in lung_view.look(pictures).reasons]
+
+    def painting(self, picture: np.ndarray, seed: int = 0) -> Painting:
+        """Return what a graded run paints into one picture of any size, at every severity.
+
+        picture: float32 (H, W, C) in [0, 1]. Lungs are found in a small copy; the maps are enlarged.
+
+        Raises:
+            UserError: the run is not graded, or no lungs are found.
+        """
+        grey, chests = _one_chest(picture)
+        with torch.inference_mode():
+            return self._grades().painting(grey, chests, [seed])
+
+    def cleared(self, picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return one picture of any size without the opacity that is read in it, and the map of that.
+
+        picture: float32 (H, W, C) in [0, 1]. Returns float32 (H, W, C) and (H, W), both in [0, 1].
+
+        Raises:
+            UserError: the run is not graded, or no lungs are found.
+        """
+        grey, chests = _one_chest(picture)
+        with torch.inference_mode():
+            cleared, found = self._grades().cleared(grey, chests)
+        change = (cleared.cpu() - grey)[0, 0].numpy()
+        return (picture + change[..., None]).clip(0, 1), found[0, 0].cpu().numpy()
+
+    def _grades(self) -> loading.Grades:
+        if not isinstance(self.family, loading.Grades):
+            raise UserError(f"run '{self.run.name}' has no severity: choose a run that paints opacity into lungs")
+        return self.family
+
+    def _checked_severity(self, severity: float | None) -> float:
+        amount = SEVERITY if severity is None else severity
+        if not 0 <= amount <= 1:
+            raise UserError(f"a severity of {amount:g}: use a number from 0 to 1")
+        return amount
 
     def _translated(self, images: Tensor, direction: int, precision: torch.dtype) -> Tensor:
         family = self.family
@@ -310,6 +395,21 @@ class Model:
         if not torch.isfinite(pictures).all():
             raise UserError(f"run '{self.run.name}': its networks draw values that are not finite: train it again")
         return pictures
+
+
+def _one_chest(picture: np.ndarray) -> tuple[Tensor, lung_view.Chests]:
+    """Return a picture float32 (H, W, C) in grey, (1, 1, H, W), and its lungs. Raises UserError: none are found."""
+    grey = torch.from_numpy(picture.mean(2, dtype=np.float32))[None, None]
+    side = (lung_view.MAPS, lung_view.MAPS)
+    small = F.interpolate(grey, side, mode="bilinear", antialias=True)
+    chests = lung_view.look((small[0].permute(1, 2, 0).numpy() * 255).round().clip(0, 255).astype(np.uint8)[None])
+    if chests.reasons[0]:
+        raise UserError(_no_lungs(chests.reasons[0]))
+    return grey, chests
+
+
+def _no_lungs(reason: str) -> str:
+    return f"two lungs were not found in this image ({reason}): use a frontal chest X-ray, bone bright, head up"
 
 
 def load(run: Run | str, device: str = "cpu", epoch: int | None = None) -> Model:

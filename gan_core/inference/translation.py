@@ -21,6 +21,7 @@ from gan_core.errors import UserError
 if TYPE_CHECKING:
     from gan_core.inference import Model
 
+SEVERITY = 0.7  # of a graded translation that asks for none
 NOTICEABLE = 0.05  # share of the grey scale; a careful viewer sees a change this large
 
 
@@ -34,6 +35,9 @@ class Translation:
     source: str  # domain
     target: str  # domain
     run: str  # name of the run
+    opacity: np.ndarray | None = None  # of a graded run: share of air lost, float32 (S, S); painted, or taken away
+    severity: float | None = None  # of a graded run, to its second domain
+    seed: int = 0
 
     @property
     def change(self) -> np.ndarray:
@@ -74,23 +78,40 @@ def other(model: "Model", to: str) -> str:
     return next(domain for domain in model.domains if domain != to)
 
 
-def translate_picture(model: "Model", picture: np.ndarray, to: str, *, cycle: bool = True) -> Translation:
+def translate_picture(
+    model: "Model", picture: np.ndarray, to: str, *, cycle: bool = True, severity: float | None = None, seed: int = 0
+) -> Translation:
     """Translate one decoded image, float32 (H, W, C) in [0, 1] of any size.
 
     The image is made square and resized like the run's training images. cycle: also translate the result back, which
-    doubles the cost; ignored for a one-way translator.
+    doubles the cost; ignored for a one-way translator. severity, seed: of a graded run, see `Model.paint`.
 
     Raises:
-        UserError: the run does not translate to domain `to`.
+        UserError: the run does not translate to domain `to` or has no severity; or a graded run finds no lungs.
     """
     source, run_config = other(model, to), model.config
     fitted = image_files.resize(
         image_files.to_channels(picture, run_config.channels), run_config.image_size, run_config.fit
     )
     before = image_files.quantise(fitted).transpose(1, 2, 0)
-    after = model.translate(before[None], to)[0]
+    if model.graded:
+        return _graded(model, before, (source, to), severity, seed, cycle)
+    after = model.translate(before[None], to, severity=severity)[0]
     cycled = model.translate(after[None], source)[0] if cycle and source in model.targets else None
     return Translation(before, after, cycled, source, to, model.run.label)
+
+
+def _graded(
+    model: "Model", before: np.ndarray, way: tuple[str, str], severity: float | None, seed: int, cycle: bool
+) -> Translation:
+    """Translate one image uint8 (S, S, C) by a graded run. Raises UserError: no lungs are found; or as `paint`."""
+    source, to = way
+    if refusal := model.refusals(before[None])[0]:
+        raise UserError(refusal)
+    after, maps = model.paint(before[None], to, severity=severity, seed=seed)
+    cycled = model.translate(after, source, seed=seed)[0] if cycle else None
+    amount = (SEVERITY if severity is None else severity) if to == model.domains[1] else None
+    return Translation(before, after[0], cycled, source, to, model.run.label, maps[0], amount, seed)
 
 
 def with_cycle(model: "Model", translated: Translation) -> Translation:
@@ -110,6 +131,29 @@ def at_original_size(picture: np.ndarray, translated: Translation, fit: str) -> 
     change = translated.change
     original = image_files.to_channels(picture, change.shape[2])
     result = original + image_files.enlarged(change, original.shape[:2], fit)[0]
+    return np.rint(np.clip(result, 0.0, 1.0) * 255).astype(np.uint8)
+
+
+def whole(model: "Model", picture: np.ndarray, translated: Translation) -> np.ndarray:
+    """Return the translation at the image's original size, uint8 (H, W, C), as well as the run can.
+
+    A graded run paints into the picture itself, so that ribs and vessels are seen through the haze at full resolution;
+    of another run's translation the change is enlarged (`at_original_size`).
+
+    picture: the decoded image, float32 (H, W, C) in [0, 1].
+
+    Raises:
+        UserError: a graded run finds no lungs in the whole picture.
+    """
+    if not model.graded:
+        return at_original_size(picture, translated, model.config.fit)
+    original = image_files.to_channels(picture, translated.before.shape[2])
+    if translated.severity is None:
+        result, _ = model.cleared(original)
+    else:
+        painting = model.painting(original, translated.seed)
+        change = painting.painted(translated.severity) - painting.canvas.picture
+        result = original + change[0, 0].cpu().numpy()[..., None]
     return np.rint(np.clip(result, 0.0, 1.0) * 255).astype(np.uint8)
 
 
@@ -181,7 +225,7 @@ def translate_files(
             except MemoryError:
                 refused.append(f"{path}: not enough memory for this image")
                 continue
-            result = at_original_size(picture, translated, model.config.fit) if original_size else translated.after
+            result = whole(model, picture, translated) if original_size else translated.after
             _write(target, png(result, translated))
             written.append(target)
     return Done(tuple(written), tuple(refused), tuple(notes))

@@ -43,7 +43,7 @@ GAN_CORE = {
     "families.registry": "",
     "families.base": "nets",
     "families.<name>": "anatomy nets families.base",
-    "families.loading": "families.base families.registry",
+    "families.loading": "anatomy families.base families.registry",
     "inference": "anatomy decode families nets runs",
     "training": "data decode families inference runs",
     "evaluation": "anatomy data inference phantoms runs training",
