@@ -10,6 +10,8 @@ from gan_core import objectives
 from gan_core.metrics import Metric
 from gan_core.objectives import Objective
 
+SEVERITY = 0.7  # of a graded translation that asks for none
+
 
 @dataclass(frozen=True)
 class FamilyTraits:

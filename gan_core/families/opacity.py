@@ -26,6 +26,7 @@ from gan_core.anatomy.lung_view import LungViews
 from gan_core.anatomy.painting import Painting
 from gan_core.errors import UserError
 from gan_core.families.base import Family, Scalars
+from gan_core.family_traits import SEVERITY
 from gan_core.metrics import (
     ACCURACY_B_FAKE,
     ACCURACY_B_REAL,
@@ -37,7 +38,6 @@ from gan_core.metrics import (
 )
 from gan_core.nets import ResidualDiscriminator, SmallUNet
 
-SEVERITY = 0.7  # of a translation that asks for none
 _QUANTILES = 21  # of the mean opacity, over the training images of B
 _STUDIED = 1000  # training images of a domain that are looked at before the first step, at most
 _REMEMBERED = 6000  # images whose lungs are kept: 100 kB each

@@ -21,8 +21,8 @@ from gan_core.anatomy.painting import Painting
 from gan_core.config import RunConfig
 from gan_core.errors import UserError, first_line, nearest
 from gan_core.families import loading
+from gan_core.family_traits import SEVERITY
 from gan_core.inference.precision import LowPrecision
-from gan_core.inference.translation import SEVERITY
 from gan_core.runs import Run, hub_models
 
 _BATCH = 64

@@ -17,11 +17,11 @@ from gan_core import files, images
 from gan_core.decode import image_files, nifti, volume_names
 from gan_core.decode import worker as decode_worker
 from gan_core.errors import UserError
+from gan_core.family_traits import SEVERITY
 
 if TYPE_CHECKING:
     from gan_core.inference import Model
 
-SEVERITY = 0.7  # of a graded translation that asks for none
 NOTICEABLE = 0.05  # share of the grey scale; a careful viewer sees a change this large
 
 

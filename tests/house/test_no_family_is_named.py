@@ -10,8 +10,12 @@ from tests.conftest import ROOT
 from tests.house.imports import our_sources
 
 NAMES = frozenset(registry.presets()) | {preset.family for preset in registry.presets().values()}
-# The tag of a model on the Hub is the word of the field.
-WORDS = {"gan_core.export.model_card": {"gan"}}
+# Words of the field that name something else there: the tag of a model on the Hub, and what is seen in lungs.
+WORDS = {
+    "gan_core.export.model_card": {"gan"},
+    "gan_core.anatomy.opacity_atlas": {"opacity"},
+    "gan_core.phantoms.chest.colour": {"opacity"},
+}
 SOURCES = {
     module: source
     for module, source in our_sources(ROOT).items()
