@@ -33,7 +33,7 @@ from gan_core.errors import UserError
 
 STEPS, BATCH, RATE = 1500, 12, 2e-3
 SIZE = 128  # of the pictures, as prepared
-HEALTHY = 0.2  # share of pictures into which nothing is drawn
+HEALTHY = 0.35  # share of pictures into which nothing is drawn
 
 
 def views_of(source: str, name: str, parts: tuple[str, ...]) -> LungViews:
@@ -62,7 +62,7 @@ def draw(views: LungViews, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
     """Draw opacity into lungs: return the pictures (K, 1, S, S), and the share of air lost, the truth."""
     count = len(views)
     logits, density = _patches(views, rng, count)
-    mean = _draw(rng, count, 0.01, 1.0) ** 1.5 * 0.75
+    mean = _draw(rng, count, 0.03, 1.0) ** 1.5 * 0.65
     bias = painting.bias_for(logits, density, views.mask, mean[:, 0, 0, 0])
     lost = painting.opacity_of(logits, density, bias)
     lost = lost * (_draw(rng, count, 0, 1) > HEALTHY)
@@ -74,11 +74,15 @@ def draw(views: LungViews, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
 
 
 def _patches(views: LungViews, rng: np.random.Generator, count: int) -> tuple[Tensor, Tensor]:
-    """Return logits and densities of patches of many sizes and sharpnesses, anywhere in the lungs."""
+    """Return logits and densities of patches of many sizes and sharpnesses, anywhere in the lungs.
+
+    Radiologists' masks mostly hold one large patch a lung, so large fields are the strongest.
+    """
     fields = [_field(rng, count, cells) for cells in (3, 5, 8, 13, 22)]
-    logits = sum(_draw(rng, count, 0, 1.6) * field for field in fields)
-    logits = logits + _draw(rng, count, -1.5, 3.5) * (views.outward - 0.5)
-    logits = logits + _draw(rng, count, -2.0, 3.5) * (views.downward - 0.5)
+    strengths = (2.2, 2.0, 1.4, 0.7, 0.5)
+    logits = sum(_draw(rng, count, 0, most) * field for most, field in zip(strengths, fields, strict=True))
+    logits = logits + _draw(rng, count, -1.0, 2.5) * (views.outward - 0.5)
+    logits = logits + _draw(rng, count, -1.5, 3.0) * (views.downward - 0.5)
     columns = torch.linspace(-1, 1, lung_view.SIZE)[None, None, None]
     one_side = (_draw(rng, count, 0, 1) < 0.25) * _draw(rng, count, -4, 4)
     logits = (logits + one_side * columns.sign()) * torch.exp(_draw(rng, count, -0.7, 1.6))
