@@ -148,7 +148,7 @@ def _lungs(pictures: np.ndarray) -> np.ndarray:
     """Return the dilated hulls of the lungs, bool (N, H, W)."""
     from gan_core.anatomy import lungs  # only this control needs its network
 
-    return lungs.hull(lungs.find(pictures))
+    return lungs.hull(lungs.find(pictures, visible=True))  # as the audit hides them
 
 
 def save(judge: Classifier, path: Path) -> None:
