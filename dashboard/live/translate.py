@@ -200,7 +200,7 @@ def _lungs(done: Translation, model: "Model") -> np.ndarray | None:
         return None
     from gan_core.anatomy import lungs
 
-    (mask,) = lungs.find(done.before[None])
+    (mask,) = lungs.find(done.before[None], visible=True)
     return None if lungs.sane(mask) else mask
 
 

@@ -102,7 +102,7 @@ def look(pictures: np.ndarray) -> Chests:
     Raises:
         UserError: the pictures have another type, shape or size.
     """
-    masks = lungs.find(pictures)
+    masks = lungs.find(pictures, visible=True)
     return described(pictures, masks)
 
 

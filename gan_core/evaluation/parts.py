@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from hashlib import blake2b
 
 import numpy as np
@@ -161,7 +162,7 @@ def translation(model: Model, prepared: Prepared, request: EvaluationRequest, fo
         model,
         prepared,
         classifiers=judges,
-        find_lungs=lungs.find if model.config.subject == lungs.SUBJECT else None,
+        find_lungs=partial(lungs.find, visible=True) if model.config.subject == lungs.SUBJECT else None,
         extractor=features.find(name) if judges or request.extractor else None,
         seed=request.seed,
         note=lines.append,

@@ -26,6 +26,8 @@ class Chest:
     reach: np.ndarray  # 0 at the middle, 1 at the lungs' side wall
     floor: np.ndarray  # height above the diaphragm's top contour in cm, negative below it
     bronchi: np.ndarray  # air in the larger bronchi within the lungs
+    outline: np.ndarray  # `aerated` as if there were no heart, 0 below the diaphragm's top contour
+    heart: np.ndarray  # 0 at the middle, 1 at the border of heart and great vessels
 
 
 def build(body: Body, n: int, tree: np.random.Generator) -> Chest:
@@ -33,6 +35,8 @@ def build(body: Body, n: int, tree: np.random.Generator) -> Chest:
     rays = cast(body, n)
     side, y = rays.side, rays.y
     lung, reach, floor = _lungs(rays)
+    outline, heart = lung / (rays.depth + 1e-3) * (floor > 0), _heart_reach(rays)
+    lung = np.maximum(lung - _heart(rays, heart), 0.0)
     soft = _trunk(rays)
     aerated = lung / (rays.depth + 1e-3)
     vessels, bronchi = _trees(body, n, tree)
@@ -44,11 +48,11 @@ def build(body: Body, n: int, tree: np.random.Generator) -> Chest:
     soft *= 1.0 + 0.025 * clouds(tree, n, (4, 8, 16), 0.7)
     marrow, cortex = bones(rays)
     soft -= _gas(rays, soft)
-    return Chest(rays.x, y, soft, lung, marrow, cortex, aerated, reach, floor, bronchi * present)
+    return Chest(rays.x, y, soft, lung, marrow, cortex, aerated, reach, floor, bronchi * present, outline, heart)
 
 
 def _lungs(rays: Rays) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the lungs' thickness, and the `reach` and `floor` of `Chest`."""
+    """Return the lungs' thickness as if there were no heart, and the `reach` and `floor` of `Chest`."""
     body, side, is_left, k = rays.body, rays.side, rays.is_left, rays.body.length
     left, right = rays.read(rays.lines.inner_left) + body.turn, rays.read(rays.lines.inner_right) - body.turn
     reach = side / rays.outer
@@ -63,16 +67,19 @@ def _lungs(rays: Rays) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     behind = np.clip(1.0 + floor * (1.0 / 5.0), 0.0, 1.0)
     behind = 0.34 * behind * behind
     behind += (1.0 - behind) * smoothstep(floor, -0.12, 0.22)
-    lung = rays.depth * across * medial * behind
-    return np.maximum(lung - _heart(rays), 0.0), reach, floor
+    return rays.depth * across * medial * behind, reach, floor
 
 
-def _heart(rays: Rays) -> np.ndarray:
-    """Return the thickness of heart, great vessels and hila between their left and right borders in the image."""
+def _heart_reach(rays: Rays) -> np.ndarray:
+    """Return 0 at the middle and 1 at the left and right border of heart, great vessels and hila in the image."""
     turn = rays.body.turn
     left, right = rays.read(rays.lines.heart_left) + turn, rays.read(rays.lines.heart_right) - turn
-    edge = right + rays.is_left * (left - right)
-    return chord((rays.x / edge) ** 2) ** 0.8 * rays.read(rays.lines.heart_depth)
+    return rays.side / (right + rays.is_left * (left - right))
+
+
+def _heart(rays: Rays, reach: np.ndarray) -> np.ndarray:
+    """Return the thickness of heart, great vessels and hila within their borders; `reach` is `_heart_reach`."""
+    return chord(reach**2) ** 0.8 * rays.read(rays.lines.heart_depth)
 
 
 def _trunk(rays: Rays) -> np.ndarray:

@@ -13,13 +13,15 @@ from scipy import ndimage
 
 from gan_core.errors import UserError, nearest
 from gan_core.phantoms.chest import anatomy, detector, disease
-from gan_core.phantoms.chest.body import draw_body
+from gan_core.phantoms.chest.body import Body, draw_body
 from gan_core.phantoms.fields import shrink
 
 CLASSES = disease.KINDS
 
 # Separate random streams: one part may draw more numbers without changing the others.
 _BODY, _EXPOSURE, _TREE, _DISEASE, _NOISE = range(5)
+
+_AT_THE_BORDER = 0.15  # share of the ray through the chest that is lung where radiologists draw the lung's border
 
 
 @dataclass(frozen=True)
@@ -34,11 +36,13 @@ class Phantom:
 
 @dataclass(frozen=True)
 class Layers:
-    """The tissues that each ray crosses; every array is float32 (S, S)."""
+    """The tissues that each ray crosses; every array is (S, S), float32 unless stated otherwise."""
 
     aerated: np.ndarray  # share of its path through the chest that is lung, 0 to 1
     bone: np.ndarray  # optical depth that bone adds, relative to soft tissue
     opacity: np.ndarray  # optical depth that disease adds
+    lungs: np.ndarray  # bool: both lungs to their borders, also where they lie behind or before the heart
+    heart: np.ndarray  # bool: the shadow of heart, great vessels and hila
 
 
 def draw(kind: str, seed: int, size: int) -> Phantom:
@@ -58,7 +62,11 @@ def draw_layers(kind: str, seed: int, size: int) -> tuple[Phantom, Layers]:
         raise UserError(f"A phantom of {size} pixels is too small: take a size of 16 or more.")
     if seed < 0:
         raise UserError(f"Phantom seed {seed} is negative: take 0 or more.")
-    body = draw_body(_stream(seed, _BODY))
+    return draw_one(kind, draw_body(_stream(seed, _BODY)), seed, size)
+
+
+def draw_one(kind: str, body: Body, seed: int, size: int) -> tuple[Phantom, Layers]:
+    """Draw a given body as `draw_layers` draws the one of the seed; kind, seed and size are not checked."""
     exposure = detector.draw_exposure(_stream(seed, _EXPOSURE), body.child)
     step = 2 if size <= 128 else 1
     chest = anatomy.build(body, size * step, _stream(seed, _TREE))
@@ -70,7 +78,9 @@ def draw_layers(kind: str, seed: int, size: int) -> tuple[Phantom, Layers]:
     healthy, sick = detector.expose(depth, opacity, lungs, body, exposure, _stream(seed, _NOISE), step)
     thick = shrink(opacity, step)
     bone = shrink(detector.bone_depth(chest, body, exposure), step)
-    return Phantom(image=sick, healthy=healthy, lungs=lungs, opacity=thick), Layers(aerated, bone, thick)
+    phantom = Phantom(image=sick, healthy=healthy, lungs=lungs, opacity=thick)
+    whole = _two_largest(shrink(chest.outline, step) > _AT_THE_BORDER)
+    return phantom, Layers(aerated, bone, thick, whole, shrink(chest.heart, step) < 1.0)
 
 
 def _stream(seed: int, *part: int) -> np.random.Generator:

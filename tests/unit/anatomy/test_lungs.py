@@ -16,7 +16,8 @@ from gan_core.errors import UserError
 from tools import train_lungs
 
 Method = Callable[[np.ndarray], np.ndarray]
-PICTURES, TRUTH = train_lungs.phantoms(40, 77_000_000)
+PICTURES, MASKS = train_lungs.phantoms(40, 77_000_000)
+TRUTH, VISIBLE = MASKS[:, 0], MASKS[:, 1]  # both lungs to their borders, and what the heart's shadow leaves of them
 
 
 def resized(pictures: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -39,12 +40,25 @@ def test_the_lungs_of_drawn_chests_are_found() -> None:
     assert scores.mean() >= 0.95
     assert scores.min() >= 0.85
     assert scores.mean() > train_lungs.dice(lungs.simple(PICTURES), TRUTH).mean() + 0.05
+    visible = train_lungs.dice(lungs.find(PICTURES, visible=True), VISIBLE)
+    assert visible.mean() >= 0.95
+    assert visible.min() >= 0.85
     assert not any(lungs.sane(mask) for mask in lungs.find(PICTURES))
+
+
+def test_lung_behind_the_heart_counts_unless_only_the_visible_is_asked_for() -> None:
+    behind = TRUTH & ~VISIBLE
+    assert (behind.sum((1, 2)) / TRUTH.sum((1, 2)) > 0.1).all()
+    whole, visible = lungs.find(PICTURES), lungs.find(PICTURES, visible=True)
+    covered = [[mask[hidden].mean() for mask, hidden in zip(masks, behind, strict=True)] for masks in (whole, visible)]
+    assert np.median(covered[0]) >= 0.9
+    assert np.median(covered[1]) <= 0.1
+    assert (visible & ~whole).sum() <= 0.01 * visible.sum()
 
 
 def test_the_simple_method_finds_healthy_lungs() -> None:
     healthy = slice(2, None, 4)  # the kinds are drawn in turn
-    assert 0.6 <= np.median(train_lungs.dice(lungs.simple(PICTURES[healthy]), TRUTH[healthy])) <= 0.95
+    assert 0.6 <= np.median(train_lungs.dice(lungs.simple(PICTURES[healthy]), VISIBLE[healthy])) <= 0.95
 
 
 def test_a_lung_as_bright_as_its_surroundings_is_lung() -> None:
@@ -62,8 +76,8 @@ def test_a_lung_as_bright_as_its_surroundings_is_lung() -> None:
         return np.array([mask[side].mean() for mask, side in zip(masks, sides, strict=True)])
 
     found = covered(lungs.find(np.stack(white)))
-    assert np.median(found) >= 0.88
-    assert found.min() >= 0.5
+    assert np.median(found) >= 0.8  # where white lung ends and the mediastinum begins is a guess
+    assert found.min() >= 0.7
     assert np.median(covered(lungs.simple(np.stack(white)))) <= 0.3
 
 
@@ -183,9 +197,9 @@ def test_the_weights_are_small_and_in_half_precision() -> None:
 
 @pytest.mark.slow
 def test_training_repeats_itself_and_leaves_the_global_state_alone() -> None:
-    few = PICTURES[:12], TRUTH[:12]
+    few = PICTURES[:12], MASKS[:12]
     before = torch.random.get_rng_state()
-    first, again, other = (train_lungs.train(*few, steps=2, seed=seed) for seed in (1, 1, 2))
+    first, again, other = (train_lungs.train([few], steps=2, seed=seed) for seed in (1, 1, 2))
     assert torch.equal(torch.random.get_rng_state(), before)
     assert all(torch.equal(a, b) for a, b in zip(first.parameters(), again.parameters(), strict=True))
     assert not torch.equal(first.stem.weight, other.stem.weight)
@@ -193,7 +207,7 @@ def test_training_repeats_itself_and_leaves_the_global_state_alone() -> None:
 
 def test_varied_pictures_stay_pictures_and_keep_their_lungs() -> None:
     x = torch.from_numpy(PICTURES).permute(0, 3, 1, 2).float() / 255
-    y = torch.from_numpy(TRUTH)[:, None].float()
+    y = torch.from_numpy(MASKS).float()
     pictures, masks = train_lungs.vary(x, y, np.random.default_rng(0))
     assert pictures.shape == x.shape
     assert masks.shape == y.shape

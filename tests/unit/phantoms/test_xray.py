@@ -7,7 +7,7 @@ import pytest
 from scipy import ndimage
 
 from gan_core.errors import UserError
-from gan_core.phantoms.chest.xray import CLASSES, Phantom, draw
+from gan_core.phantoms.chest.xray import CLASSES, Phantom, draw, draw_layers
 
 SIZE = 48
 BODIES = range(50)
@@ -43,6 +43,17 @@ def test_shapes_and_ranges(kind: str, size: int) -> None:
     assert phantom.lungs.shape == (size, size) and phantom.lungs.dtype == np.bool_
     assert phantom.image.max() <= 1 and phantom.healthy.max() <= 1
     assert phantom.image.std() > 0.08
+
+
+def test_the_lungs_of_the_layers_go_on_behind_the_heart() -> None:
+    for seed in range(12):
+        phantom, layers = draw_layers("normal", seed, 96)
+        assert ndimage.label(layers.lungs)[1] == 2
+        assert (phantom.lungs & layers.lungs).sum() >= 0.98 * phantom.lungs.sum()
+        hidden = layers.lungs & layers.heart
+        assert 0.1 <= hidden.sum() / layers.lungs.sum() <= 0.4
+        dense = phantom.image[ndimage.binary_erosion(hidden, iterations=2)].mean()
+        assert dense > phantom.image[layers.lungs & ~layers.heart].mean() + 0.05
 
 
 def test_classes_are_sorted() -> None:
