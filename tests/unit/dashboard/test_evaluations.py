@@ -223,7 +223,7 @@ def test_a_judge_of_the_lungs_alone_is_no_control(full: Path) -> None:
         ways.append(replace(way, flips=(*flips, alone)))
     made_evaluations.write(run, audit=tuple(ways))
     assert told(full, "chests")[evaluations.WHERE].count("No control") == 2
-    sections = {one.title: one for one in evaluations.translators(chosen(full, "chests")).sections}
+    sections = {one.question: one for one in evaluations.translators(chosen(full, "chests")).sections}
     title = "Flipped: adult-lungs-b, sees the lungs alone, in a neutral view"
     assert title in [row.title for row in sections[evaluations.TURNS].rows]
     assert title not in [row.title for row in sections[evaluations.WHERE].rows]
