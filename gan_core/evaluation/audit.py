@@ -106,7 +106,7 @@ def audit(
                 source=side.name,
                 target=other.name,
                 images=len(side.before),
-                flips=_flips(side, predictions, note),
+                flips=_flips(side, predictions),
                 change=_change(side, side.after, lungs_of[side.name]),
                 cycle=_cycle(model, side, side.after, seed) if side.name in model.targets else {},
                 distance=distance,
@@ -186,14 +186,11 @@ def _predictions(
     return found
 
 
-def _flips(side: _Side, predictions: dict[Classifier, _Predictions], note: Notify) -> tuple[Flip, ...]:
+def _flips(side: _Side, predictions: dict[Classifier, _Predictions]) -> tuple[Flip, ...]:
     found = []
     for judge, given in predictions.items():
         before, after = given[side.name]
         correct = before.argmax(1) == 0
-        if not correct.any():
-            note(f"Classifier {judge.name} recognises no real picture of {side.name}: no prediction can change.")
-            continue
         found.append(
             Flip(
                 classifier=judge.name,
