@@ -14,6 +14,7 @@ from gan_core.data import Prepared
 from gan_core.errors import UserError
 from gan_core.evaluation import audit
 from gan_core.evaluation.classifiers import SEES, SIZE, Card, Classifier
+from gan_core.evaluation.judges import half_of
 from gan_core.evaluation.results import Direction
 from gan_core.phantoms.chest import xray
 from gan_core.runs import Run
@@ -31,6 +32,7 @@ class Made:
 
     ways: dict[str, Callable[[np.ndarray], np.ndarray]]
     domains: tuple[str, ...] = DOMAINS
+    graded: bool = False
 
     @property
     def targets(self) -> tuple[str, ...]:
@@ -328,9 +330,9 @@ def test_halves_keep_patients_together(chests: Prepared, tmp_path: Path) -> None
 
 def test_the_negative_control_is_asked_whether_it_stays_what_it_is(chests: Prepared) -> None:
     control = audit.halves(chests, "normal")
-    assert audit.half_of(control.classes) == "normal"
-    assert audit.half_of(("normal", "covid")) is None
-    assert audit.half_of(("normal half 1", "covid half 2")) is None
+    assert half_of(control.classes) == "normal"
+    assert half_of(("normal", "covid")) is None
+    assert half_of(("normal half 1", "covid half 2")) is None
     judges = [judge(CORNER), judge(CORNER, classes=("covid", "viral"))]
     idle = audit.audit(both(lambda p: p, control.classes), control, classifiers=judges)
     writer = audit.audit(both(painted(slice(0, 7), slice(0, 7)), control.classes), control, classifiers=judges)
