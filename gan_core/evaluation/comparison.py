@@ -18,10 +18,11 @@ from gan_core.anatomy import lung_view
 from gan_core.errors import UserError
 from gan_core.evaluation import lung_changes, neutral_distances, painting_controls
 from gan_core.evaluation.classifiers import LUNGS_ALONE
+from gan_core.evaluation.fidelity import LEAST
 from gan_core.evaluation.judges import Judge
 from gan_core.evaluation.lung_changes import OPAQUE, LungPictures, Mark
 from gan_core.evaluation.neutral_distances import Target
-from gan_core.evaluation.results import BESIDE, CONTROL, SOURCE, TARGET, TRANSLATED, Column, Flip
+from gan_core.evaluation.results import BESIDE, CONTROL, SOURCE, TARGET, TRANSLATED, Column, Flip, Measure
 from gan_core.evaluation.sides import Lungs, Notify, Painter, Side, Translator, painter
 
 _MIXED = 2  # random stream of the mixed severities
@@ -173,26 +174,29 @@ def _real_column(task: Task, real: LungPictures) -> Column:
 
 def _goals(task: Task, real: LungPictures, count: int, adds: bool) -> list[Target]:
     """Return what the distances lead to: real pictures of the target; of a sick one those with visible opacity."""
-    chosen = real
+    chosen, kind = real, "real pictures"
     if adds and real.opaque_area is not None:
-        chosen = real.at(real.opaque_area > OPAQUE)
-        task.note(
-            f"Distances of neutral lungs to {task.other.name} lead to the {len(chosen)} of {len(real)} real pictures "
-            f"in which the finder marks more than {OPAQUE:.0%} of the lungs."
+        chosen, kind = (
+            real.at(real.opaque_area > OPAQUE),
+            f"real pictures with more than {OPAQUE:.0%} of the lungs marked",
         )
-    learned = [judge.classifier for judge in task.judges if judge.classifier.sees == LUNGS_ALONE]
-    try:
-        return neutral_distances.targets(chosen, count, neutral_distances.spaces(learned), task.seed, task.note)
-    except UserError as error:
-        task.note(f"Distances of neutral lungs to {task.other.name} were not measured: {error}.")
+    direction = f"{task.side.name} to {task.other.name}"
+    if min(len(chosen), count) < LEAST:
+        task.note(
+            f"Distances of neutral lungs, {direction}, were not measured: there are {count} pictures and {len(chosen)} "
+            f"{kind}, and either must be {LEAST} or more."
+        )
         return []
+    task.note(f"Distances of neutral lungs, {direction}, lead to {len(chosen)} {kind}, of {len(real)}.")
+    learned = [judge.classifier for judge in task.judges if judge.classifier.sees == LUNGS_ALONE]
+    return neutral_distances.targets(chosen, count, neutral_distances.spaces(learned), task.seed, task.note)
 
 
-def _distances(goals: Sequence[Target], lungs: LungPictures, task: Task) -> dict[str, dict]:
+def _distances(goals: Sequence[Target], lungs: LungPictures, task: Task) -> dict[str, dict[str, Measure]]:
     found = {}
     for goal in goals:
         try:
             found[goal.space.name] = goal.distance(lungs, task.seed)
-        except UserError as error:
+        except UserError as error:  # too few patients, or pictures that are all alike
             task.note(f"Distances of neutral lungs in {goal.space.name} were not measured: {error}.")
     return found

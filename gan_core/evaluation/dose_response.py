@@ -14,7 +14,7 @@ from gan_core.evaluation.sides import Painter
 
 SEVERITIES = (0.0, 0.25, 0.5, 0.7, 1.0)
 MEANINGS = {
-    "opacity": "mean opacity of the lungs that was painted, share of air lost",
+    "painted": "mean opacity of the lungs that was painted, share of air lost",
     "signed inside": lung_changes.MEANINGS["signed inside"],
     "opaque": lung_changes.MEANINGS["opaque"],
     "opaque area": lung_changes.MEANINGS["opaque area"],
@@ -37,7 +37,7 @@ def doses(
         after = before.of(made)
         inside = [float(one[mask].mean()) for one, mask in zip(maps, before.masks, strict=True)]
         changed = lung_changes.changed(before, after)
-        measures = {"opacity": average(inside, before.patients)}
+        measures = {"painted": average(inside, before.patients)}
         measures |= {name: changed[name] for name in ("signed inside", "opaque", "opaque area") if name in changed}
         for judge in judges:
             if judge.classifier.sees not in CONTROLS:

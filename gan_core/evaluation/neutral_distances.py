@@ -98,7 +98,7 @@ class Target:
 
 def targets(real: LungPictures, count: int, given: Sequence[Space], seed: int, note: Notify) -> list[Target]:
     """Return real pictures of the target as the goal in each space. count: pictures that will be compared with them."""
-    found = []
+    found, missing = [], []
     for space in given:
         features = space.features(real)
         centre, spread = features.mean(0), features.std(0).clip(1e-6)
@@ -106,7 +106,9 @@ def targets(real: LungPictures, count: int, given: Sequence[Space], seed: int, n
         try:
             floors = fidelity.floors(features, count=count, seed=seed, patients=real.patients)
         except UserError as error:
-            note(f"Distances of neutral lungs have no floor in {space.name}: {error}.")
+            missing.append(f"Distances of neutral lungs have no floor: {error}.")
             floors = {}
         found.append(Target(space, features, centre, spread, real.patients, floors))
+    for line in dict.fromkeys(missing):
+        note(line)
     return found

@@ -143,7 +143,7 @@ class Coarse:
 def test_the_perfect_translator(chests: Prepared, bodies: Bodies) -> None:
     notes: list[str] = []
     found = audit.audit(bodies.translator(), chests, find_lungs=bodies.lungs, seed=1, note=notes.append)
-    assert notes == []
+    assert all(note.startswith("Distances of neutral lungs, ") for note in notes)
     assert [(direction.source, direction.target) for direction in found] == [DOMAINS, DOMAINS[::-1]]
     for direction in found:
         assert direction.images == direction.change["all"].count >= 10
