@@ -57,8 +57,8 @@ def disclaimer(config: RunConfig) -> str:
     rights = " and ".join(_percent(one.held_out) for one in cards)
     words = (
         f"{names} are classifiers that no generator was trained against. They learned from {card.train_images:,} real "
-        f"{card.shows} ({', '.join(card.classes)}) and are right for {rights} of {card.held_out_images:,} images of "
-        "held-out patients. They always name one of these classes and do not judge how real an image looks. Their "
+        f"{card.shows} ({', '.join(card.classes)}) and are right for {rights} of {card.held_out_images:,} held-out "
+        "images. They always name one of these classes and do not judge how real an image looks. Their "
         "prediction is no diagnosis."
     )
     if blind := predicted_classes.blind(card.name):

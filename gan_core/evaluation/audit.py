@@ -86,7 +86,7 @@ def audit(
             source=side.name,
             target=other.name,
             images=len(side.before),
-            flips=_flips(side, admitted, lungs, note),
+            flips=_flips(side, admitted, lungs),
             change=_change(side, side.after, lungs),
             cycle=_cycle(model, side, side.after, lungs, seed) if side.name in model.targets else {},
             distance=distance,
@@ -114,18 +114,13 @@ def _with_lungs(direction: Direction, task: Task, beside: Sequence[tuple[str, Tr
     return replace(direction, adds=adds, columns=columns, doses=doses, grading=grading)
 
 
-def _flips(side: Side, judges: Sequence[Judge], lungs: Lungs | None, note: Notify) -> tuple[Flip, ...]:
+def _flips(side: Side, admitted: Sequence[Judge], lungs: Lungs | None) -> tuple[Flip, ...]:
     assert side.after is not None
     found = []
-    for judge in judges:
-        after = side.after[lungs.kept] if judge.needs_lungs and lungs else side.after
-        flip = judge.flip(judge.before[side.name], judge.chances(side.name, after, lungs.masks if lungs else None))
-        if flip is None:
-            name = judge.classifier.name
-            note(f"Classifier {name} recognises no real picture of {side.name}: no prediction can change.")
-        else:
-            found.append(flip)
-    return tuple(found)
+    for judge in admitted:
+        kept, masks = (lungs.kept, lungs.masks) if judge.needs_lungs and lungs else (slice(None), None)
+        found.append(judge.flip(judge.before[side.name], judge.chances(side.name, side.after[kept], masks)))
+    return tuple(flip for flip in found if flip)
 
 
 def _change(side: Side, after: np.ndarray, masked: Lungs | None) -> dict[str, Measure]:

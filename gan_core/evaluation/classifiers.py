@@ -168,7 +168,7 @@ class Card:
     epochs: int
     train_images: int
     held_out_images: int
-    held_out: float  # accuracy on held-out patients
+    held_out: float  # accuracy on held-out pictures; their patients as far as they are known
     held_out_balanced: float  # balanced accuracy on the same
     version: str
     subject: str  # of the training pictures, a value of `RunConfig.subject`

@@ -18,7 +18,7 @@ from dashboard.library.store import Library
 from dashboard.views.evaluate import generator_verdicts, translator_verdicts
 from gan_core import runs
 from gan_core.evaluation import results
-from gan_core.evaluation.results import Measure
+from gan_core.evaluation.results import Flip, Measure
 from tests.helpers import made_evaluations
 from tests.helpers.made_evaluations import QUALITY
 from tests.helpers.run_folders import make_run
@@ -211,6 +211,22 @@ def test_an_audit_is_told_direction_by_direction(made: Path) -> None:
 def test_a_control_that_is_turned_as_often_is_spoken_of(full: Path) -> None:
     made_evaluations.write(runs.find_run("chests", full), 0.35)
     assert "need not be the disease" in told(full, "chests")[evaluations.WHERE]
+
+
+def test_a_judge_of_the_lungs_alone_is_no_control(full: Path) -> None:
+    run = runs.find_run("chests", full)
+    alone = Flip("adult-lungs-b", "the lungs alone, in a neutral view", 0.8, Measure(1.0, 0.9, 1.0), 0.1, 0.9)
+    still = Measure(0.0, 0.0, 0.1)
+    ways = []
+    for way in made_evaluations.audit(run.config().domains, 0.8):
+        flips = [replace(flip, flipped=still) if flip.sees in evaluations.CONTROLS else flip for flip in way.flips]
+        ways.append(replace(way, flips=(*flips, alone)))
+    made_evaluations.write(run, audit=tuple(ways))
+    assert told(full, "chests")[evaluations.WHERE].count("No control") == 2
+    sections = {one.question: one for one in evaluations.translators(chosen(full, "chests")).sections}
+    title = "Flipped: adult-lungs-b, sees the lungs alone, in a neutral view"
+    assert title in [row.title for row in sections[evaluations.TURNS].rows]
+    assert title not in [row.title for row in sections[evaluations.WHERE].rows]
 
 
 def test_a_translation_that_comes_no_nearer_is_called_so(full: Path) -> None:

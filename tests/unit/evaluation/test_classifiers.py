@@ -9,6 +9,7 @@ from gan_core import data
 from gan_core.data.readers import phantom
 from gan_core.errors import UserError
 from gan_core.evaluation import classifiers
+from gan_core.evaluation.augmentation import jittered_lungs
 from tools import train_classifiers
 
 ABOUT = {"subject": "chest X-ray", "shows": "drawn X-rays", "data_sets": ("drawn",), "role": "reports"}
@@ -146,6 +147,74 @@ def test_the_control_of_the_lungs_does_not_see_them(chests: np.ndarray) -> None:
     np.testing.assert_allclose(judge.chances(changed, masks), judge.chances(chests, masks), atol=1e-6)
     with pytest.raises(UserError, match="needs masks"):
         judge.chances(chests)
+
+
+LUNGS = ["adult-lungs-a", "adult-lungs-b", "child-lungs"]
+
+
+def drawn_lungs(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Chests of phantoms, uint8 (N, 128, 128, 1) that use the middle of the grey scale, and their lungs."""
+    bodies = [phantom.drawer("cxr").draw("normal", 900_000 + number, 128) for number in range(count)]
+    pictures = np.rint(np.stack([body.image for body in bodies])[..., None] * 120 + 60).astype(np.uint8)
+    return pictures, np.stack([body.lungs for body in bodies])
+
+
+@pytest.mark.parametrize("name", LUNGS)
+def test_a_judge_of_the_lungs_alone_sees_neither_their_outside_nor_exposure(name: str) -> None:
+    judge = classifiers.shipped(name)
+    pictures, masks = drawn_lungs(3)
+    before = judge.chances(pictures, masks)
+    np.testing.assert_allclose(before.sum(1), 1, atol=1e-5)
+    far = ~classifiers.lungs.hull(masks, margin=0.12)
+    lettered, clouded = pictures.copy(), pictures.copy()
+    lettered[far] = 255
+    np.testing.assert_allclose(judge.chances(lettered, masks), before, atol=1e-6)
+    exposed = np.rint(pictures * 0.8 + 30.0).astype(np.uint8)
+    np.testing.assert_allclose(judge.chances(exposed, masks), before, atol=0.1)
+    clouded[masks & (np.arange(128)[:, None] > 70)] = 200
+    assert np.abs(judge.chances(clouded, masks) - before).max() > 0.1
+    features = judge.features(pictures, masks)
+    assert features.shape == (3, 3 * classifiers.SCALES + sum(judge.network.widths)) and np.isfinite(features).all()
+
+
+def test_a_judge_of_the_lungs_alone_needs_lungs() -> None:
+    judge = classifiers.shipped(LUNGS[0])
+    pictures, masks = drawn_lungs(2)
+    with pytest.raises(UserError, match="needs masks"):
+        judge.chances(pictures)
+    masks[1] = False
+    with pytest.raises(UserError, match="mask of picture 1 cannot be two lungs"):
+        judge.chances(pictures, masks)
+
+
+def test_augmented_lungs_stay_lungs() -> None:
+    """Nothing appears outside of where a mask can move, air stays air, and the generator decides everything."""
+    pictures, masks = drawn_lungs(4)
+    x, inside = classifiers.neutral_lungs(pictures, masks)
+    made = [jittered_lungs(x, inside, torch.Generator().manual_seed(seed), -classifiers.AIR) for seed in (0, 0, 1)]
+    torch.testing.assert_close(made[0], made[1], rtol=0, atol=0)
+    assert (made[0] - made[2]).abs().max() > 0.1
+    for one in made:
+        assert one.shape == x.shape and one.min() >= -classifiers.AIR and one.max() <= 1
+        assert (one[..., 0, 0] == -classifiers.AIR).all()
+    empty = jittered_lungs(x, torch.zeros_like(inside), torch.Generator().manual_seed(0), -classifiers.AIR)
+    assert (empty == -classifiers.AIR).all()
+
+
+@pytest.mark.slow
+def test_lungs_that_are_half_dense_are_learned_within_a_few_steps() -> None:
+    pictures, masks = drawn_lungs(8)
+    x, inside = classifiers.neutral_lungs(pictures, masks)
+    x, inside = x.repeat(8, 1, 1, 1), inside.repeat(8, 1, 1, 1)
+    labels = torch.arange(64) % 2
+    x[labels == 1, :, 32:] = torch.where(inside[labels == 1, :, 32:] > 0.5, 0.6, -classifiers.AIR)
+    torch.manual_seed(0)
+    network = classifiers.ARCHITECTURES["small residual"](2)
+    given = train_classifiers.Examples(x, labels, inside)
+    train_classifiers.fit(network, given, sees=classifiers.LUNGS_ALONE, epochs=24, seed=0)
+    with torch.inference_mode():
+        answers = classifiers.logits(network, train_classifiers.shown(given, classifiers.LUNGS_ALONE)).argmax(1)
+    assert (answers == labels).float().mean() > 0.95
 
 
 def test_an_unknown_name_is_told() -> None:
