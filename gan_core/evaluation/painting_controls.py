@@ -19,7 +19,7 @@ from gan_core.anatomy.lung_view import LungViews
 from gan_core.evaluation.lung_changes import LungPictures
 
 HAZE, DRAWN, UPSIDE_DOWN = "even haze", "drawn pattern", "upside down"
-_SEED = 1_000_000  # of the drawn patterns: far from the seeds with which a translator draws its own
+DRAWN_SEED = 1_000_000  # of the drawn patterns: far from the seeds with which a translator draws its own
 _LEAST = 1e-4  # opacity, before its logit is taken
 
 
@@ -30,7 +30,7 @@ def even_haze(opacity: Tensor, views: LungViews, seeds: Sequence[int]) -> Tensor
 
 def drawn(opacity: Tensor, views: LungViews, seeds: Sequence[int]) -> Tensor:
     """Return drawn maps (K, 1, S, S) with the mean opacity of the given ones, and these seeds."""
-    logits, density = drawn_opacity.pattern(views, drawn_opacity.noise([_SEED + seed for seed in seeds]))
+    logits, density = drawn_opacity.pattern(views, drawn_opacity.noise([DRAWN_SEED + seed for seed in seeds]))
     bias = painting.bias_for(logits, density, views.mask, mean_opacity(opacity, views))
     return painting.opacity_of(logits, density, bias)
 
