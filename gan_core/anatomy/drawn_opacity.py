@@ -53,4 +53,4 @@ def pattern(views: LungViews, fields: Tensor) -> tuple[Tensor, Tensor]:
 def _enlarged(field: Tensor) -> Tensor:
     """Return (K, 1, cells, cells) of standard normal numbers as a smooth field (K, 1, SIZE, SIZE) of like variance."""
     large = F.interpolate(field, (SIZE, SIZE), mode="bicubic", align_corners=False)
-    return large * 1.35  # between random numbers interpolation loses variance
+    return large * 1.14  # between random numbers interpolation loses variance

@@ -50,7 +50,8 @@ def load(path: Path = WEIGHTS) -> OpacityNet:
     Raises:
         UserError: the file is missing or damaged.
     """
-    network = OpacityNet()
-    tensors, _ = tensor_files.load(path.resolve())
-    tensor_files.load_into(network, tensors, path)
-    return network.float().eval().requires_grad_(False)
+    with torch.inference_mode(False):  # whoever asks first, gradients must be able to pass through it later
+        network = OpacityNet()
+        tensors, _ = tensor_files.load(path.resolve())
+        tensor_files.load_into(network, tensors, path)
+        return network.float().eval().requires_grad_(False)

@@ -11,10 +11,12 @@ Three discriminators judge what is painted: the lungs in a neutral view, which h
 opacity finds in them; and the map itself, beside drawn ones, without which patches become smooth blobs that score well.
 """
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -40,6 +42,7 @@ from gan_core.nets import ResidualDiscriminator, SmallUNet
 
 _QUANTILES = 21  # of the mean opacity, over the training images of B
 _STUDIED = 1000  # training images of a domain that are looked at before the first step, at most
+_LOOKED = 32  # images at once
 _REMEMBERED = 6000  # images whose lungs are kept: 100 kB each
 _SHAPE = (1, lung_view.SIZE, lung_view.SIZE)
 
@@ -184,13 +187,17 @@ class Opacity(Family):
         if len(self._lungs) + len(new) > _REMEMBERED:
             self._lungs.clear()
             new = list(range(len(keys)))
-        for few in torch.tensor(new, dtype=torch.int64).split(32):
-            chests = lung_view.look(pictures[few].cpu().numpy().transpose(0, 2, 3, 1))
-            views, place = chests.views(), 0
-            for number, kept in zip(few.tolist(), chests.kept, strict=True):
-                # Half precision: the lungs of thousands of images are kept.
-                self._lungs[keys[number]] = views.of(torch.tensor([place])).half() if kept else None
-                place += bool(kept)
+        with torch.inference_mode(False):  # a preview may ask first, and a step then needs gradients
+            for start in range(0, len(new), _LOOKED):
+                few = new[start : start + _LOOKED]
+                chests = lung_view.look(
+                    np.stack([pictures[place].cpu().numpy() for place in few]).transpose(0, 2, 3, 1)
+                )
+                views, place = chests.views(), 0
+                for number, kept in zip(few, chests.kept, strict=True):
+                    # Half precision: the lungs of thousands of images are kept.
+                    self._lungs[keys[number]] = views.of(torch.tensor([place])).half() if kept else None
+                    place += bool(kept)
         return [None if (view := self._lungs[key]) is None else view.float() for key in keys]
 
     def _views(self, real: Tensor) -> LungViews:
@@ -206,10 +213,8 @@ class Opacity(Family):
     def reader(self) -> opacity.OpacityNet:
         """The reader of opacity on the family's device. It is no part of the family's state."""
         if self.device not in self._readers:
-            shipped = opacity.load()
-            own = opacity.OpacityNet().requires_grad_(False).eval()
-            own.load_state_dict(shipped.state_dict())
-            self._readers[self.device] = own.to(self.device)
+            with torch.inference_mode(False):
+                self._readers[self.device] = copy.deepcopy(opacity.load()).to(self.device)
         return self._readers[self.device]
 
     # Training
