@@ -46,7 +46,7 @@ def main() -> None:
         print(f"{name}: {len(pictures)} pictures of {len(patients)} patients, called {HEALTHY} by")
         if not len(pictures):
             continue
-        masks = lungs.find(pictures)
+        masks = lungs.find(pictures, visible=True)
         found = np.array([not lungs.sane(mask) for mask in masks])
         for judge in judges:
             calls = called_healthy(judge, pictures, masks, found)

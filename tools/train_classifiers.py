@@ -94,7 +94,7 @@ def examples(pictures: np.ndarray, labels: np.ndarray, sees: str) -> Examples:
     x, truth = to_input(pictures), torch.from_numpy(labels)
     if sees not in (OUTSIDE_LUNGS, LUNGS_ALONE):
         return Examples(x, truth)
-    found = lungs.find(pictures)
+    found = lungs.find(pictures, visible=True)
     if sees == OUTSIDE_LUNGS:
         return Examples(x, truth, torch.from_numpy(lungs.hull(found))[:, None])
     kept = np.array([not lungs.sane(mask) for mask in found])

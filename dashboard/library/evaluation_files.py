@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from dashboard.library import csv_text
 from dashboard.library.evaluations import EVERYTHING, EvaluatedRun, MeasureRow, MeasureTable, RunColumn, decimals
-from gan_core.evaluation.results import Evaluation, Fidelity, Measure, Progress
+from gan_core.evaluation.results import Direction, Evaluation, Fidelity, Measure, Progress
 
 HEADER = ("run", "preset", "epoch", "part", "of", "by", "measure", "value", "low", "high", "floor", "count")
 _LATEX = {
@@ -117,6 +117,22 @@ def _all_measures(found: Evaluation) -> Iterator[tuple[str, str, str, str, Measu
         measured = {"change": way.change, "cycle": way.cycle, "distance": way.distance}
         for what, group in {**measured, "untranslated": way.untranslated, "truth": way.truth}.items():
             yield from (("audit", of, "", f"{what}: {name}", cell) for name, cell in group.items())
+        yield from _of_lungs(way, of)
+
+
+def _of_lungs(way: Direction, of: str) -> Iterator[tuple[str, str, str, str, Measure]]:
+    """Yield the comparison of lungs; `by` is the column."""
+    for column in way.columns:
+        by = f"{column.name} ({column.role})"
+        yield from (("lungs", of, by, name, cell) for name, cell in column.measures.items())
+        for flip in column.flips:
+            yield "lungs", of, by, f"assigned to the target by {flip.classifier}, sees {flip.sees}", flip.flipped
+        for space, group in column.distance.items():
+            yield from (("lungs", of, by, f"{name} by {space}", cell) for name, cell in group.items())
+    for dose in way.doses:
+        at = f"{of}, severity {dose.severity:g}"
+        yield from (("lungs", at, "", name, cell) for name, cell in dose.measures.items())
+    yield from (("lungs", of, "", name, cell) for name, cell in way.grading.items())
 
 
 def _extractor(one: Fidelity | Progress) -> str:

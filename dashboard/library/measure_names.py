@@ -49,6 +49,7 @@ CYCLES = {
     "from 8 bits": "Cycle reconstruction error",
     "after noise": "Cycle reconstruction error, after slight noise",
     "moved by noise": "Effect of the noise on the reconstruction",
+    "inside lungs": "Cycle reconstruction error inside the lungs; reference: not taken back",
 }
 CYCLE = (
     "Mean absolute error of an image that was translated there and back, as a share of the grey scale. If invisible "

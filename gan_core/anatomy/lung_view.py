@@ -3,6 +3,7 @@
     chests = look(pictures)                  uint8 (N, H, W, C); those whose lungs are found, and why the others are not
     views = chests.views()                   both lungs in SIZE x SIZE pixels, whatever the picture's size and aspect
     whole = paste(maps, chests.boxes, size)  a map of the frame, back in the picture
+    maps = cut(whole, chests.boxes)          a map of the picture, in the frame
 
 A frame is the bounding box of both lungs with a margin. In it scale, position and aspect of a picture drop out, and
 networks can be small. Grey values are those of `images`: 0 black, 1 white, so that dense tissue is bright.
@@ -129,6 +130,14 @@ def standing_in() -> LungViews:
     mask = ellipses[0] | ellipses[1]
     picture = np.where(mask, 80, 180).astype(np.uint8)
     return described(picture[None, :, :, None], mask[None]).views()
+
+
+def cut(planes: Tensor, boxes: Tensor) -> Tensor:
+    """Bring planes of whole pictures (K, C, height, width) into the frames, (K, C, SIZE, SIZE); 0 beyond the picture.
+
+    boxes: as in LungViews.
+    """
+    return F.grid_sample(planes, _grid(boxes), padding_mode="zeros", align_corners=False)
 
 
 def paste(maps: Tensor, boxes: Tensor, size: tuple[int, int]) -> Tensor:

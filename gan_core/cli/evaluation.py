@@ -55,6 +55,14 @@ def register(found: arguments.Commands) -> None:
         help="train the classifier with K seeds (default 1)",
     )
 
+    command.add_argument(
+        "--beside",
+        action="append",
+        default=[],
+        metavar="RUN",
+        help="another translator of the same domains, which the audit compares this one with; may be given again",
+    )
+
     command = arguments.command(found, "rank", rank, "rank evaluated generators, with the seeds of a preset together")
     command.add_argument(
         "names", metavar="RUN", nargs="*", help="runs; other seeds of the same preset are added (default: all runs)"
@@ -91,6 +99,7 @@ def evaluate(options: argparse.Namespace) -> None:
         options.extractor,
         options.classifier,
         options.trainings,
+        tuple(find_run(name, options.runs) for name in options.beside),
         arguments.speak,
     )
     found = []

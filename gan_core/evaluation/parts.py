@@ -7,7 +7,7 @@ from hashlib import blake2b
 
 import numpy as np
 
-from gan_core import files
+from gan_core import files, inference
 from gan_core.anatomy import lungs
 from gan_core.data import Prepared
 from gan_core.errors import UserError
@@ -19,6 +19,7 @@ from gan_core.evaluation.features import Extractor
 from gan_core.evaluation.results import Evaluation, Fidelity, Measure
 from gan_core.files import cache_folder
 from gan_core.inference import Model
+from gan_core.runs import Run
 
 COUNT = 1000  # generated images
 _LEARNED = "the shipped extractors learned from chest X-rays; name another one with --extractor"
@@ -35,6 +36,7 @@ class EvaluationRequest:
     extractor: str | None = None  # a name; None: the choice of `classifier_choice.choose`
     classifier: str = "resnet"  # architecture for the utility part: resnet or vgg16_bn
     trainings: int = 1  # trainings of that classifier, each with its own seed
+    beside: tuple[Run, ...] = ()  # other translators that the audit compares this one with
     progress: Callable[[str], object] = field(default=lambda line: None, repr=False)  # receives a line for each step
 
 
@@ -161,8 +163,10 @@ def translation(model: Model, prepared: Prepared, request: EvaluationRequest, fo
     directions = audit.audit(
         model,
         prepared,
+        name=model.run.folder.name,
         classifiers=judges,
         find_lungs=partial(lungs.find, visible=True) if model.config.subject == lungs.SUBJECT else None,
+        beside=[(run.folder.name, _beside(run, model, lines.append)) for run in request.beside],
         extractor=features.find(name) if judges or request.extractor else None,
         seed=request.seed,
         note=lines.append,
@@ -171,6 +175,24 @@ def translation(model: Model, prepared: Prepared, request: EvaluationRequest, fo
     for line in lines:
         found = noted(found, line)
     return replace(found, audit=directions)
+
+
+def _beside(run: Run, model: Model, note: Callable[[str], object]) -> Model:
+    """Load another translator of the same domains.
+
+    Raises:
+        UserError: it has no weights, other domains, or pictures of another size.
+    """
+    other = inference.load(run)
+    ours, theirs = ((sorted(one.domains), one.config.image_size, one.config.channels) for one in (model, other))
+    if ours != theirs or not other.domains:
+        raise UserError(
+            f"--beside {run.name}: it does not translate between {' and '.join(model.domains)} at "
+            f"{model.config.image_size} px: choose a run that does"
+        )
+    if other.config.fingerprint != model.config.fingerprint:
+        note(f"{run.name} was trained on other images, or another split of them: it may have seen held-out ones")
+    return other
 
 
 def choose(prepared: Prepared) -> Choice:

@@ -13,7 +13,7 @@ from gan_core import files
 from gan_core.config import from_dict, read_json, to_dict
 from gan_core.errors import UserError
 
-FORMAT = 2  # 1: without training and progress
+FORMAT = 3  # 1: without training and progress; 2: an audit without comparison and doses
 OWN = "the run's own classes"  # source of the labels of generated images, if not a classifier
 
 
@@ -105,6 +105,32 @@ class Flip:
     confidence_after: float  # the same after translation
 
 
+# What the pictures of a column are: translated by the audited run, by another run, made without a network, or real ones
+# of the source and of the target.
+TRANSLATED, BESIDE, CONTROL, SOURCE, TARGET = ROLES = ("translated", "beside", "control", "source", "target")
+
+
+@dataclass(frozen=True)
+class Column:
+    """Pictures of one kind in the comparison of a direction: what was painted into their lungs, and who notices."""
+
+    name: str  # of a run, a control, or a domain
+    role: str  # one of `ROLES`
+    images: int  # those in which lungs were found
+    measures: dict[str, Measure] = field(default_factory=dict)  # by key of `lung_changes.MEANINGS`
+    flips: tuple[Flip, ...] = ()  # of role `target`: the share of these real pictures that is assigned to the target
+    # Feature space -> frechet, kid: neutral lungs, painted at mixed severity, to real ones of the target.
+    distance: dict[str, dict[str, Measure]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Dose:
+    """What a graded translator paints at one severity, into the same pictures with the same patterns."""
+
+    severity: float
+    measures: dict[str, Measure]  # by key of `dose_response.MEANINGS`, and "chance CLASSIFIER"
+
+
 @dataclass(frozen=True)
 class Direction:
     """The audit of one direction of a translator."""
@@ -114,12 +140,16 @@ class Direction:
     images: int
     flips: tuple[Flip, ...]
     change: dict[str, Measure]  # mean absolute change: all, inside lungs, outside lungs
-    cycle: dict[str, Measure]  # mean absolute error: from 8 bits, after noise, moved by noise
+    cycle: dict[str, Measure]  # mean absolute error: from 8 bits, after noise, moved by noise, inside lungs
     distance: dict[str, Measure]  # frechet and kid of translated to target; floor: real to real
     untranslated: dict[str, Measure]  # the same of untranslated to target
     truth: dict[str, Measure] = field(default_factory=dict)  # phantoms, pairs: error, ssim, psnr; floor: no translation
     extractor: str = ""  # its features give the distances
     features: int = 0
+    adds: bool = True  # whether the target is the domain with more opacity in the lungs
+    columns: tuple[Column, ...] = ()  # the lungs of this translator's pictures beside those of controls and real ones
+    doses: tuple[Dose, ...] = ()  # of a graded translator, by severity
+    grading: dict[str, Measure] = field(default_factory=dict)  # shares of pictures: input at 0, never darker
 
 
 @dataclass(frozen=True)

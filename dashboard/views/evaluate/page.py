@@ -13,6 +13,7 @@ from dashboard.views.evaluate import (
     details,
     generator_verdicts,
     html_tables,
+    lung_comparison,
     seeds,
     time_to_quality,
     translator_verdicts,
@@ -156,6 +157,7 @@ def show_translators(runs: Sequence[EvaluatedRun], look: dict[str, Style]) -> No
                 st.markdown(f"{name_line(run.entry, look[run.entry.name])} {plain(column.direction)}")
                 st.html(html_tables.audit(way, look[run.entry.name].color))
                 st.caption(f"{way.images} held-out images of {plain(way.source)}")
+    lung_comparison.show(runs, look)
     show_table(table, look, "Audits of the chosen runs", AUDITS, "translate")
 
 

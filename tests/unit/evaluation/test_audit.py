@@ -14,37 +14,13 @@ from gan_core.data import Prepared
 from gan_core.errors import UserError
 from gan_core.evaluation import audit
 from gan_core.evaluation.classifiers import LUNGS_ALONE, SEES, SIZE, Card, Classifier
+from gan_core.evaluation.judges import half_of
 from gan_core.evaluation.results import Direction
-from gan_core.phantoms.chest import xray
 from gan_core.runs import Run
+from tests.helpers.drawn_translators import DOMAINS, IDLE, SOURCE, Bodies, Made, both
 from tests.helpers.training import SMALL_TRANSLATOR, make_pictures, train
 
 pytestmark = pytest.mark.slow
-
-SOURCE = "phantom:cxr?images=240&seed=4"
-DOMAINS = ("normal", "covid")
-
-
-@dataclass(frozen=True)
-class Made:
-    """A translator made of two functions, uint8 (N, S, S, 1) -> the same, by the domain that they go to."""
-
-    ways: dict[str, Callable[[np.ndarray], np.ndarray]]
-    domains: tuple[str, ...] = DOMAINS
-
-    @property
-    def targets(self) -> tuple[str, ...]:
-        return tuple(name for name in self.domains if name in self.ways)
-
-    def translate(self, pictures: np.ndarray, to: str) -> np.ndarray:
-        return self.ways[to](pictures)
-
-
-def both(way: Callable[[np.ndarray], np.ndarray], domains: tuple[str, ...] = DOMAINS) -> Made:
-    return Made(dict.fromkeys(domains, way), domains)
-
-
-IDLE = both(lambda pictures: pictures)
 
 
 @pytest.fixture(scope="module")
@@ -58,36 +34,6 @@ def marked(chests: Prepared) -> Prepared:
     images = np.array(chests.images)
     images[chests.labels == chests.classes.index("covid"), :, :7, -7:] = 255
     return replace(chests, images=images)
-
-
-class Bodies:
-    """The held-out bodies, found again by their pictures."""
-
-    def __init__(self, prepared: Prepared) -> None:
-        held = np.flatnonzero((prepared.splits != "train") & np.isin(prepared.labels, (1, 2)))
-        seeds = [4 * 1_000_000 + int(Path(prepared.names[i]).stem.rpartition("_")[2]) for i in held]
-        self.drawn = [xray.draw("covid", seed, 64) for seed in seeds]
-        self.pictures = np.stack([levels(body.image) for body in self.drawn] + [levels(b.healthy) for b in self.drawn])
-
-    def of(self, pictures: np.ndarray) -> list[xray.Phantom]:
-        """The body that each picture is nearest to: noise does not hide it."""
-        far = [np.abs(self.pictures.astype(np.int16) - picture).mean((1, 2, 3)) for picture in pictures]
-        return [self.drawn[int(distances.argmin()) % len(self.drawn)] for distances in far]
-
-    def lungs(self, pictures: np.ndarray) -> np.ndarray:
-        return np.stack([body.lungs for body in self.of(pictures)])
-
-    def translator(self) -> Made:
-        return Made(
-            {
-                "covid": lambda pictures: np.stack([levels(body.image) for body in self.of(pictures)]),
-                "normal": lambda pictures: np.stack([levels(body.healthy) for body in self.of(pictures)]),
-            }
-        )
-
-
-def levels(picture: np.ndarray) -> np.ndarray:
-    return np.rint(picture * 255).astype(np.uint8)[..., None]
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +98,7 @@ class Coarse:
 def test_the_perfect_translator(chests: Prepared, bodies: Bodies) -> None:
     notes: list[str] = []
     found = audit.audit(bodies.translator(), chests, find_lungs=bodies.lungs, seed=1, note=notes.append)
-    assert notes == []
+    assert all(note.startswith("Distances of neutral lungs, ") for note in notes)
     assert [(direction.source, direction.target) for direction in found] == [DOMAINS, DOMAINS[::-1]]
     for direction in found:
         assert direction.images == direction.change["all"].count >= 10
@@ -379,9 +325,9 @@ def test_halves_keep_patients_together(chests: Prepared, tmp_path: Path) -> None
 
 def test_the_negative_control_is_asked_whether_it_stays_what_it_is(chests: Prepared) -> None:
     control = audit.halves(chests, "normal")
-    assert audit.half_of(control.classes) == "normal"
-    assert audit.half_of(("normal", "covid")) is None
-    assert audit.half_of(("normal half 1", "covid half 2")) is None
+    assert half_of(control.classes) == "normal"
+    assert half_of(("normal", "covid")) is None
+    assert half_of(("normal half 1", "covid half 2")) is None
     judges = [judge(CORNER), judge(CORNER, classes=("covid", "viral"))]
     idle = audit.audit(both(lambda p: p, control.classes), control, classifiers=judges)
     writer = audit.audit(both(painted(slice(0, 7), slice(0, 7)), control.classes), control, classifiers=judges)
