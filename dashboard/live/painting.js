@@ -32,9 +32,11 @@ class GanrayPainting {
     this.width = this.canvas.width = before.naturalWidth;
     this.height = this.canvas.height = before.naturalHeight;
     this.context = this.canvas.getContext("2d");
+    // Read on another canvas: the browser keeps one that is read where the drawing of the other would be slow.
+    const reading = new OffscreenCanvas(this.width, this.height).getContext("2d", { willReadFrequently: true });
     const read = (image) => {
-      this.context.drawImage(image, 0, 0);
-      return this.context.getImageData(0, 0, this.width, this.height);
+      reading.drawImage(image, 0, 0);
+      return reading.getImageData(0, 0, this.width, this.height);
     };
     const pixels = read(room).data;
     this.room = Float32Array.from({ length: this.width * this.height }, (_, i) => pixels[4 * i]);
