@@ -31,7 +31,7 @@ class GanrayBrush {
   choose(mode) {
     this.mode = mode;
     this.paper.hidden = !mode;
-    const wipe = this.paper.parentNode.querySelector("input[type=range]");
+    const wipe = this.paper.parentNode.querySelector(".wipe > input");
     wipe.disabled = Boolean(mode);
     this.paper.parentNode.style.setProperty("--at", mode ? "0%" : `${wipe.value}%`);
     this.move(this.at);
@@ -106,6 +106,15 @@ class GanrayBrush {
     shown.forEach((value, i) => image.data.set([86, 180, 233, 90 * value], 4 * i));
     context.putImageData(image, 0, 0);
   }
+}
+
+// A new picture starts without a brush in the hand.
+function ganrayLayDown(place) {
+  const wipe = place.querySelector(".wipe > input");
+  wipe.disabled = false;
+  wipe.parentNode.style.setProperty("--at", `${wipe.value}%`);
+  place.querySelector(".paper").hidden = true;
+  for (const one of document.querySelectorAll(".brush [aria-pressed]")) one.setAttribute("aria-pressed", "false");
 }
 
 function ganrayBrushOf() {

@@ -34,7 +34,7 @@ def opening(models: ModelCache, name: str, domain: str) -> bytes | None:
         return None
     config, model = models.config(name), models.get(name)
     for content, _ in chain(_generated(models, config, domain), _drawn(config, domain)):
-        picture = np.asarray(Image.open(io.BytesIO(content)).convert("L"))
+        picture = np.array(Image.open(io.BytesIO(content)).convert("L"))
         if not model.refusals(picture[None, :, :, None])[0]:
             return content
     return None

@@ -5,6 +5,7 @@ The network runs once a picture and once a pattern. `painting_page` says what th
 
 import html
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -53,14 +54,15 @@ def _one(models: ModelCache, upload: Upload, run: str, to: str, insist: bool) ->
     shown = painting_page.copy(picture)
     if models.paints(run, to):
         painting = model.painting(shown.astype(np.float32) / 255)
-        yield TranslationUpdate(
+        update = TranslationUpdate(
             painting_page.canvas(shown, painting, source, f"{to}, synthetic"),
             side="",
             pattern=painting_page.pattern(painting, 0),
-            tools=painting_page.fader("Opacity that was painted") + painting_page.BRUSH,
+            tools=painting_page.fader("Show the opacity that was painted") + painting_page.BRUSH,
             painted=True,
-            rival=rival(models, run),
         )
+        yield update
+        yield replace(update, rival=rival(models, run))  # later, as it looks through all runs
         return
     yield from _cleared(models, model, run, picture, shown, _record(model, to, None))
 
@@ -74,12 +76,12 @@ def _cleared(
         *(picture_html.quick_png(shown), translation.png(after, done), opacity, done.source),
         f"{done.target}, synthetic",
     )
-    tools = painting_page.fader("Opacity that was read")
-    update = TranslationUpdate(page, side="", tools=tools, rival=rival(models, run))
+    tools = painting_page.fader("Show the opacity that was read")
+    update = TranslationUpdate(page, side="", tools=tools)
     yield update
     if shown.shape[:2] != picture.shape[:2]:
         after, opacity = translation.graded_whole(model, picture, None)
-    yield TranslationUpdate(page, _links(after, opacity, done), side="", tools=tools, rival=update.rival)
+    yield replace(update, below=_links(after, opacity, done), rival=rival(models, run))
 
 
 def another(models: ModelCache, upload: Upload, run: str, chosen: Chosen) -> str:

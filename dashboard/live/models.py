@@ -60,8 +60,13 @@ class ModelCache:
     def rivals(self, name: str) -> list[str]:
         """Return the other runs that translate between the same domains, best first. Raises UserError: as `config`."""
         domains = set(self.config(name).domains)
-        others = [other for other in self.names("translate") if other != self._find(name).name]
-        return [other for other in others if set(self.config(other).domains) == domains and not self.paints(other)]
+        others = [
+            (run.name, config)
+            for run, config in self._usable()
+            if _can(config, "translate") and set(config.domains) == domains and not registry.traits_of(config).graded
+        ]
+        others.sort(key=lambda pair: _place(pair[1]))
+        return [other for other, _ in others if name not in (other, other.removeprefix(f"{runs.REFERENCE}/"))]
 
     def is_loaded(self, name: str) -> bool:
         with self._lock:

@@ -17,6 +17,7 @@ function ganrayFloats(text) {
 class GanrayPainting {
   constructor(place) {
     this.place = place;
+    this.picture = place.dataset.picture;
     this.canvas = place.querySelector("canvas.painted");
     this.overlay = place.querySelector("canvas.overlay");
     this.brush = null;  // Float32Array of the frame, from 0 to 1; null: opacity may lie everywhere
@@ -197,14 +198,18 @@ function ganrayPlaces(count, start, end) {
   return { first, share };
 }
 
-const ganrayPaintings = new WeakMap();
+let ganrayKnown = null;
 
 // The painting on the page, which buttons and sliders beside it act on.
 function ganrayPainting() {
   const place = document.querySelector(".painting:has(canvas)");
   if (!place) return null;
-  if (!ganrayPaintings.has(place)) ganrayPaintings.set(place, new GanrayPainting(place));
-  return ganrayPaintings.get(place);
+  // Gradio may keep an element and change what is in it.
+  if (ganrayKnown?.place !== place || ganrayKnown.picture !== place.dataset.picture) {
+    ganrayKnown = new GanrayPainting(place);
+    ganrayLayDown(place);
+  }
+  return ganrayKnown;
 }
 
 // A picture or a pattern may have arrived.

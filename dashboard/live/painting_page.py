@@ -13,6 +13,7 @@ import binascii
 import html
 import json
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from PIL import Image
 
 from dashboard.live import picture_html
 from gan_core.errors import UserError
-from gan_core.inference.translation import SEVERITY
+from gan_core.family_traits import SEVERITY
 
 if TYPE_CHECKING:
     from gan_core.anatomy.painting import Painting
@@ -99,8 +100,8 @@ def canvas(picture: np.ndarray, painting: "Painting", left: str, right: str) -> 
     )
     hidden = f'<div class="room" hidden>{picture_html.image(picture_html.quick_png(room), "")}</div>'
     return (
-        f'<div class="large painting">{picture_html.wiped(before, over, left, right, paper)}{hidden}'
-        f"{_SLIDER}{picture_html.WINDOW}</div>"
+        f'<div class="large painting" data-picture="{blake2b(picture.tobytes(), digest_size=8).hexdigest()}">'
+        f"{picture_html.wiped(before, over, left, right, paper)}{hidden}{_SLIDER}{picture_html.WINDOW}</div>"
     )
 
 

@@ -13,7 +13,7 @@ from dashboard.live.painting_page import MOST_SEED, Chosen
 from dashboard.live.translate import TranslationUpdate, Upload
 from dashboard.widgets.text import sentence
 from gan_core.errors import UserError
-from gan_core.inference.translation import SEVERITY
+from gan_core.family_traits import SEVERITY
 
 # What the visitor has chosen on the page goes with a button, in the place of its last input.
 _LOADING = "Loading the networks. This happens once."
@@ -55,8 +55,8 @@ class _Fields:
 def build(blocks: gr.Blocks, models: ModelCache) -> None:
     """Add the tab to the Blocks that are being built."""
     fields = _layout(models)
-    _fill(blocks, models, fields)
-    _translate(models, fields)
+    opened = _fill(blocks, models, fields)
+    _translate(models, fields, opened)
     _ask(models, fields)
 
 
@@ -98,8 +98,11 @@ def _layout(models: ModelCache) -> _Fields:
     return _Fields(files, run, direction, gallery, severity, seed, *shown, example, chosen)
 
 
-def _fill(blocks: gr.Blocks, models: ModelCache, fields: _Fields) -> None:
-    """Fill the choices when a visitor arrives, and when the run or the direction is changed; then translate."""
+def _fill(blocks: gr.Blocks, models: ModelCache, fields: _Fields) -> Any:
+    """Fill the choices when a visitor arrives, and when the run or the direction is changed; then translate.
+
+    Returns the event that opens the tab with a picture of ours.
+    """
     run, direction, gallery, in_turn = fields.run, fields.direction, fields.gallery, input_fields.in_turn("translate")
 
     def new_run(name: str | None) -> tuple[gr.Radio, str, str]:
@@ -117,18 +120,22 @@ def _fill(blocks: gr.Blocks, models: ModelCache, fields: _Fields) -> None:
     inputs = [fields.files, fields.example, run, direction, fields.severity, fields.seed]
     begin, own = _beginning(models), private("translate")
     of_batch = [fields.files, run, direction]
-    blocks.load(lambda name: input_fields.known_runs(models, "translate", name), run, run, **in_turn).then(
-        new_run, run, filled, **in_turn
-    ).then(shown, [run, direction], gallery, **in_turn).then(begin, inputs, fields.results, **own)
-    run.input(new_run, run, filled, **in_turn).then(shown, [run, direction], gallery, **in_turn).then(
+    opened = (
+        blocks.load(lambda name: input_fields.known_runs(models, "translate", name), run, run, **in_turn)
+        .then(new_run, run, filled, **in_turn)
+        .then(shown, [run, direction], gallery, **in_turn)
+        .then(begin, inputs, fields.results, **own)
+    )
+    run.input(new_run, run, filled, cancels=[opened], **in_turn).then(shown, [run, direction], gallery, **in_turn).then(
         several, of_batch, batch, **in_turn
     ).then(begin, inputs, fields.results, **own)
     direction.input(shown, [run, direction], gallery, **in_turn).then(several, of_batch, batch, **in_turn)
-    direction.input(begin, inputs, fields.results, **own)
+    direction.input(begin, inputs, fields.results, cancels=[opened], **own)
     fields.files.change(several, of_batch, batch, **in_turn)
+    return opened
 
 
-def _translate(models: ModelCache, fields: _Fields) -> None:
+def _translate(models: ModelCache, fields: _Fields, opened: Any) -> None:
     """Translate what a visitor uploads or picks."""
 
     def pick(name: str, to: str, event: gr.SelectData) -> tuple[Upload, None]:
@@ -138,10 +145,12 @@ def _translate(models: ModelCache, fields: _Fields) -> None:
     begin, again, own = _beginning(models), _beginning(models, insist=True), private("translate")
     # always_last: a newer upload replaces one that still waits.
     last: dict[str, Any] = {"trigger_mode": "always_last", **own}
-    fields.files.upload(lambda: None, None, fields.example, **own).then(begin, inputs, fields.results, **last)
-    fields.gallery.select(pick, [fields.run, fields.direction], [fields.example, fields.files], **own).then(
-        begin, inputs, fields.results, **own
+    fields.files.upload(lambda: None, None, fields.example, cancels=[opened], **own).then(
+        begin, inputs, fields.results, **last
     )
+    fields.gallery.select(
+        pick, [fields.run, fields.direction], [fields.example, fields.files], cancels=[opened], **own
+    ).then(begin, inputs, fields.results, **own)
     fields.insist.click(again, inputs, fields.results, **own)
     gr.on([fields.severity.release, fields.seed.input], begin, inputs, fields.results, **last)
 
