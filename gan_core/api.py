@@ -120,20 +120,24 @@ def translate(
     to: str,
     *,
     insist: bool = False,
+    severity: float | None = None,
+    seed: int = 0,
 ) -> Pictures:
     """Translate pictures from the run's other domain into domain `to`, at the size of the network.
 
     Each picture is windowed and made square as the run's training images were. insist: translate pictures that do not
-    look like the training images, too.
+    look like the training images, too. severity, seed: of a run that paints opacity, how much of it (0 to 1; 0.7 by
+    default), and the pattern of the first picture; picture i has the pattern of seed + i.
 
     Raises:
-        UserError: the run cannot be loaded or does not translate to `to`; a picture cannot be read, or does not look
-            like the training images.
+        UserError: the run cannot be loaded, does not translate to `to` or has no severity; a picture cannot be read,
+            does not look like the training images, or shows no lungs to paint into; or a value is wrong.
     """
     from gan_core.inference import input_check, translation
 
     model = _model(run)
     model.check_direction(to)
+    model.check_severity(severity)
     several = list(pictures) if isinstance(pictures, Sequence) and not isinstance(pictures, str) else [pictures]
     if isinstance(pictures, np.ndarray) and pictures.ndim == 4:
         several = list(pictures)
@@ -145,7 +149,11 @@ def translate(
         verdict = input_check.for_run(picture, model.config)
         if not verdict.fits and not insist:
             raise UserError(f"{name}: {verdict.reason}; insist=True translates it anyway")
-        after.append(translation.translate_picture(model, picture, to, cycle=False).after)
+        try:
+            done = translation.translate_picture(model, picture, to, cycle=False, severity=severity, seed=seed + number)
+        except UserError as error:
+            raise UserError(f"{name}: {error}") from error
+        after.append(done.after)
     return Pictures(np.stack(after), (to,) * len(after), model.run.label)
 
 

@@ -22,6 +22,7 @@ NOTICE = "synthetic, not for diagnosis"
 _GIF_GREYS = 48
 MOST = 4 * 10**7  # pixels of a grid, at most
 _DAMAGE = (OSError, SyntaxError, ArithmeticError, LookupError, TypeError, struct.error, zlib.error)
+_LARGE = 10**6  # pixels, beyond which the last tenth of a PNG's compression takes many seconds
 GRID_PADDING = 2  # black pixels between and around the images of a grid
 
 
@@ -71,7 +72,9 @@ def png_bytes(picture: np.ndarray, **notes: str) -> bytes:
     for key, value in notes.items():
         text.add_text(key, value)
     buffer = io.BytesIO()
-    to_pil(picture).save(buffer, "PNG", optimize=True, pnginfo=text)
+    large = picture.shape[0] * picture.shape[1] > _LARGE
+    options: dict[str, Any] = {"compress_level": 4} if large else {"optimize": True}
+    to_pil(picture).save(buffer, "PNG", pnginfo=text, **options)
     return buffer.getvalue()
 
 

@@ -1,4 +1,7 @@
-"""The layout and the events of the live tab; the modules beside this one compute the results."""
+"""The layout and the events of the live tab; the modules beside this one compute the results.
+
+`translate_tab` is the layout of the tab that a visitor sees first.
+"""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -7,11 +10,20 @@ from typing import Any
 
 import gradio as gr
 
-from dashboard.live import disclaimers, encode, endpoints, generate, input_fields, picture_html, translate
+from dashboard.live import (
+    disclaimers,
+    encode,
+    endpoints,
+    generate,
+    input_fields,
+    picture_html,
+    translate,
+    translate_tab,
+)
 from dashboard.live.generate import GenerateRequest
-from dashboard.live.input_fields import private
+from dashboard.live.input_fields import Updates, private
 from dashboard.live.models import ModelCache
-from dashboard.live.translate import TranslationUpdate, Upload
+from dashboard.live.translate import Upload
 from dashboard.server.security import outside
 from dashboard.widgets.text import sentence
 from gan_core.errors import UserError
@@ -20,7 +32,6 @@ MAX_FILE = "50mb"
 KEPT_SECONDS = 1800  # lifetime of uploaded files on the server
 WAITING = 32  # most requests in the queue; further visitors are asked to come back
 VISITORS = 500  # sessions kept: each takes 0.2 MB, and each call of a program is one
-Updates = Iterator[tuple[Any, ...]]
 _INTERNAL_ERROR = (
     "This failed because of an error in the app, not in your input: try again. The log of the server has the details."
 )
@@ -44,6 +55,8 @@ class SafeBlocks(gr.Blocks):
     async def preprocess_data(self, block_fn: Any, inputs: list[Any], state: Any, *rest: Any, **named: Any) -> Any:
         if outside(inputs):
             raise gr.Error("Upload the file: files are not fetched from a URL.", print_exception=False)
+        # A program that was written for fewer parameters leaves the last ones out.
+        inputs = [*inputs, *(field.value for field in block_fn.inputs[len(inputs) :] if hasattr(field, "value"))]
         values = [_current(*pair, state) for pair in zip(block_fn.inputs, inputs, strict=False)]
         return await super().preprocess_data(block_fn, values, state, *rest, **named)
 
@@ -67,7 +80,7 @@ def build(root: Path) -> gr.Blocks:
     with SafeBlocks(title="GANray live", analytics_enabled=False, fill_width=True, delete_cache=lifetime) as blocks:
         with gr.Tabs():
             with gr.Tab("Translate", id="translate"):
-                _translate_tab(blocks, models)
+                translate_tab.build(blocks, models)
             with gr.Tab("Generate", id="generate"):
                 _generate_tab(blocks, models)
             with gr.Tab("Encode", id="encode"):
@@ -77,61 +90,6 @@ def build(root: Path) -> gr.Blocks:
     blocks.queue(max_size=WAITING, default_concurrency_limit=2)
     blocks.state_session_capacity = VISITORS
     return blocks
-
-
-def _translate_tab(blocks: gr.Blocks, models: ModelCache) -> None:
-    with gr.Row():
-        with gr.Column(scale=1, min_width=250):
-            files = input_fields.upload("Images", several=True)
-            run = input_fields.run(models, "translate")
-            direction = gr.Radio(label="Direction", **input_fields.directions(models, run.value))
-            gallery = input_fields.gallery()
-        with gr.Column(scale=4, min_width=320):
-            message = gr.HTML(_no_run_message(run.value))
-            insist = gr.Button("Translate anyway", visible=False, size="md", elem_classes="insist")
-            with gr.Row(elem_classes="translation"):
-                with gr.Column(scale=2, min_width=300, elem_classes="main-part"):
-                    picture, below = gr.HTML(TranslationUpdate().picture), gr.HTML(TranslationUpdate().below)
-                side = gr.HTML(TranslationUpdate().side, elem_classes="side-part")
-            gr.HTML(disclaimers.TRANSLATION)
-    example: gr.State = gr.State(None)
-
-    def work(paths: list[str] | None, chosen: Upload | None, name: str, to: str, sure: bool) -> Updates:
-        try:
-            uploads = translate.uploads(paths) if paths else [chosen] if chosen else []
-            steps = translate.translate(models, uploads, name, to, sure)
-        except UserError as error:
-            steps = iter([TranslationUpdate(message=picture_html.message(sentence(str(error)), "error"))])
-        yield from _changes(steps)
-
-    def begin(paths: Any, chosen: Any, name: str, to: str) -> Updates:
-        yield from work(paths, chosen, name, to, False)
-
-    def again(paths: Any, chosen: Any, name: str, to: str) -> Updates:
-        yield from work(paths, chosen, name, to, True)
-
-    def pick(name: str, to: str, event: gr.SelectData) -> tuple[Upload, None]:
-        return Upload("example.png", input_fields.example(models, name, int(event.index), to)), None
-
-    def new_run(name: str | None) -> tuple[gr.Radio, str]:
-        return gr.Radio(**input_fields.directions(models, name)), _no_run_message(name)
-
-    def examples(name: str | None, to: str | None) -> Iterator[gr.Gallery]:
-        yield from input_fields.shown(models, name, to)
-
-    inputs, outputs = [files, example, run, direction], [message, insist, picture, below, side]
-    own, in_turn = private("translate"), input_fields.in_turn("translate")
-    blocks.load(lambda name: input_fields.known_runs(models, "translate", name), run, run, **in_turn).then(
-        new_run, run, [direction, message], **in_turn
-    ).then(examples, [run, direction], gallery, **in_turn)
-    # always_last: a newer upload replaces one that still waits.
-    files.upload(lambda: None, None, example, **own).then(begin, inputs, outputs, trigger_mode="always_last", **own)
-    gallery.select(pick, [run, direction], [example, files], **own).then(begin, inputs, outputs, **own)
-    run.input(new_run, run, [direction, message], **in_turn).then(examples, [run, direction], gallery, **in_turn).then(
-        begin, inputs, outputs, **own
-    )
-    direction.input(examples, [run, direction], gallery, **in_turn).then(begin, inputs, outputs, **own)
-    insist.click(again, inputs, outputs, **own)
 
 
 def _generate_tab(blocks: gr.Blocks, models: ModelCache) -> None:
@@ -160,7 +118,7 @@ def _generate_tab(blocks: gr.Blocks, models: ModelCache) -> None:
                 seed_walk = gr.Button("Interpolate seeds", size="md")
         with gr.Column(scale=4, min_width=320, elem_classes="generation"):
             opinion = gr.HTML("", elem_classes="opinion-part")
-            result = gr.HTML(_no_run_message(run.value) or picture_html.ghost("", "Press Generate"))
+            result = gr.HTML(input_fields.no_run_message(run.value) or picture_html.ghost("", "Press Generate"))
             disclaimer = gr.HTML("", elem_classes="standing-part")
             gr.HTML(disclaimers.GENERATION)
     last_request: gr.State = gr.State(None)  # a changed field repeats it with the new value
@@ -182,7 +140,7 @@ def _generate_tab(blocks: gr.Blocks, models: ModelCache) -> None:
         return gr.Dropdown(**input_fields.seconds(models, name, chosen))
 
     def draw(request: GenerateRequest) -> Updates:
-        yield from _only_changes(
+        yield from input_fields.only_changes(
             (request, one.page, one.opinion, one.disclaimer) for one in generate.draw(models, request)
         )
 
@@ -228,7 +186,7 @@ def _encode_tab(blocks: gr.Blocks, models: ModelCache) -> None:
             gallery = input_fields.gallery()
         with gr.Column(scale=4, min_width=320):
             insist = gr.Button("Encode anyway", visible=False, size="md", elem_classes="insist")
-            result = gr.HTML(_no_run_message(run.value) or encode.empty())
+            result = gr.HTML(input_fields.no_run_message(run.value) or encode.empty())
             gr.HTML(disclaimers.ENCODING)
     example: gr.State = gr.State(None)
 
@@ -265,24 +223,3 @@ def _encode_tab(blocks: gr.Blocks, models: ModelCache) -> None:
     gallery.select(pick, run, [example, file], **own).then(begin, inputs, outputs, **own)
     run.input(examples, run, gallery, **in_turn).then(begin, inputs, outputs, **own)
     insist.click(again, inputs, outputs, **own)
-
-
-def _changes(steps: Iterator[TranslationUpdate]) -> Updates:
-    """Yield (message, insist button, picture, below, side) for each step."""
-    return _only_changes(
-        (one.message, gr.Button(visible=one.doubted), one.picture, one.below, one.side) for one in steps
-    )
-
-
-def _only_changes(steps: Iterator[tuple[Any, ...]]) -> Updates:
-    """Yield only the changed outputs of each step: an output that is sent again would flicker."""
-    before: tuple[Any, ...] = ()
-    for step in steps:
-        same = [old == new for old, new in zip(before, step, strict=True)] if before else [False] * len(step)
-        yield tuple(gr.skip() if unchanged else new for unchanged, new in zip(same, step, strict=True))
-        before = step
-
-
-def _no_run_message(name: str | None) -> str:
-    """Return a message where there is no run to choose; empty where there is one."""
-    return "" if name else picture_html.message("No run here can do this yet: train one on the Train page.")

@@ -20,6 +20,13 @@ TRANSLATION = _disclaimer(
     f"({_DEGRAVE}): part of the change is the hospital, not the disease. Only frontal views were tested."
 )
 
+PAINTING = _disclaimer(
+    "The translation is patchy opacity as COVID-19 pneumonia shows it, drawn by a network into lungs that do not have "
+    "it. Outside the lungs nothing changes, and the way back takes away what a network reads as opacity, whatever it "
+    "is. It is no finding, no forecast for a patient and no diagnosis. The severity says how much opacity is drawn, "
+    "measured on the training images; it is not a clinical grade. Only frontal views were tested."
+)
+
 GENERATION = _disclaimer(
     "These images show no patient: a network generated them from random numbers. They resemble the training images in "
     "some respects and fail in others, and prove nothing about any patient. Synthetic, not for diagnosis."

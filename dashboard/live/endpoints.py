@@ -60,15 +60,22 @@ def add(models: ModelCache, temporary_files: TemporaryFiles) -> None:
             "encode": models.names("encode"),
         }
 
-    def translate_file(file: str, run: str, to: str, insist: bool) -> str:
-        """Translate an image to the domain `to`; return the path of the PNG."""
+    def translate_file(
+        file: str, run: str, to: str, insist: bool, severity: float | None = None, seed: float | None = None
+    ) -> str:
+        """Translate an image to the domain `to`; return the path of the PNG.
+
+        severity (0 to 1, 0.7 if None) and seed: of a run that paints opacity.
+        """
         with _errors_for_callers():
             upload, model = translate.uploads([file])[0], models.get(run)
             translation.other(model, to)
+            model.check_severity(severity)
+            number = int(seed or 0)
             picture = models.decoder.decode(upload.data, upload.name, scale=model.config.scale)
             if not insist and (reason := translate.doubt(picture, model)):
                 raise UserError(f"{reason} Call with insist=True to translate it anyway.")
-            done = translation.translate_picture(model, picture, to, cycle=False)
+            done = translation.translate_picture(model, picture, to, cycle=False, severity=severity, seed=number)
         return temporary_files.write(translate.download(done), translation.png(done.after, done))
 
     def generate_files(run: str, label: str, seed: float, count: float, truncation: float) -> list[str]:
@@ -124,10 +131,12 @@ def add(models: ModelCache, temporary_files: TemporaryFiles) -> None:
         share = gr.Number(0.5, label="share")
         insist = gr.Checkbox(label="insist")
         seed, count = gr.Number(0, label="seed"), gr.Number(1, label="count")
+        severity, pattern = gr.Number(None, label="severity"), gr.Number(None, label="seed", precision=0)
         truncation = gr.Number(1.0, label="truncation")
         button = gr.Button()
     button.click(runs, None, gr.JSON(visible=False), api_name="runs")
-    button.click(translate_file, [file, run, to, insist], output, api_name="translate", concurrency_id="translate")
+    translated = [file, run, to, insist, severity, pattern]
+    button.click(translate_file, translated, output, api_name="translate", concurrency_id="translate")
     chosen = [run, label, seed, count, truncation]
     interpolation = [run, first, second, share, seed, count, truncation]
     button.click(generate_files, chosen, outputs, api_name="generate", concurrency_id="generate")

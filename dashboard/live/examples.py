@@ -25,6 +25,21 @@ def examples(models: ModelCache, config: RunConfig, domain: str) -> Iterator[tup
         yield content, f"{caption}, synthetic"
 
 
+def opening(models: ModelCache, name: str, domain: str) -> bytes | None:
+    """Return an X-ray of ours that a graded run can translate, as PNG: a generated one if possible, else a drawn one.
+
+    None where there is none, as for a run of another kind.
+    """
+    if not models.paints(name):
+        return None
+    config, model = models.config(name), models.get(name)
+    for content, _ in chain(_generated(models, config, domain), _drawn(config, domain)):
+        picture = np.array(Image.open(io.BytesIO(content)).convert("L"))
+        if not model.refusals(picture[None, :, :, None])[0]:
+            return content
+    return None
+
+
 def as_picture(example: tuple[bytes, str]) -> tuple[Image.Image, str]:
     """Convert an example to the (image, caption) that a gallery expects."""
     return Image.open(io.BytesIO(example[0])), example[1]

@@ -1,4 +1,4 @@
-"""The input fields that the tabs share: runs, directions, classes and example images."""
+"""What the tabs share: the fields of runs, directions, classes and example images, and how they are filled."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -6,10 +6,12 @@ from typing import Any, Literal
 
 import gradio as gr
 
-from dashboard.live import examples, generate
+from dashboard.live import examples, generate, picture_html
 from dashboard.live.models import ModelCache
 from gan_core.errors import UserError
 from gan_core.runs import REFERENCE
+
+Updates = Iterator[tuple[Any, ...]]  # values of an event's outputs, one tuple a step
 
 
 def upload(label: str, several: bool) -> gr.File:
@@ -128,3 +130,17 @@ def private(kind: str, **more: Any) -> dict[str, Any]:
 def in_turn(kind: str) -> dict[str, Any]:
     """Return the settings of an event that fills choices: one at a time, so that the newest click is answered last."""
     return private(f"{kind} choices", concurrency_limit=1)
+
+
+def only_changes(steps: Updates) -> Updates:
+    """Yield only the changed outputs of each step: an output that is sent again would flicker."""
+    before: tuple[Any, ...] = ()
+    for step in steps:
+        same = [old == new for old, new in zip(before, step, strict=True)] if before else [False] * len(step)
+        yield tuple(gr.skip() if unchanged else new for unchanged, new in zip(same, step, strict=True))
+        before = step
+
+
+def no_run_message(name: str | None) -> str:
+    """Return a message where there is no run to choose; empty where there is one."""
+    return "" if name else picture_html.message("No run here can do this yet: train one on the Train page.")

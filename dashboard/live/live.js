@@ -59,6 +59,7 @@ function ganrayHeld() {
     if (input) ganrayHold(input);
     else ganraySay(place);
   }
+  ganrayPaint();
 }
 
 // Put a pasted image into the file field of the open tab, as if it were dropped there.

@@ -31,8 +31,7 @@ class ModelCache:
     def names(self, ability: str) -> list[str]:
         """Return the runs with weights that can `translate`, `generate` or `encode`, best default first."""
         found = [(run, config) for run, config in self._usable() if _can(config, ability)]
-        # A baseline is for comparison: other presets come first, then larger images, then real data.
-        found.sort(key=lambda pair: (pair[1].preset.endswith(BASELINE), -pair[1].image_size, _synthetic(pair[1])))
+        found.sort(key=lambda pair: _place(pair[1]))
         return [run.name for run, _ in found]
 
     def config(self, name: str) -> RunConfig:
@@ -48,6 +47,26 @@ class ModelCache:
         """Return the domains of a translator and its target domains. Raises UserError: as `config`."""
         config = self.config(name)
         return config.domains, registry.targets(config)
+
+    def paints(self, name: str, to: str | None = None) -> bool:
+        """Return whether a run's translations have a severity; those to domain `to`, if it is given.
+
+        Raises:
+            UserError: as `config`.
+        """
+        config = self.config(name)
+        return registry.traits_of(config).graded and to in (None, config.domains[-1])
+
+    def rivals(self, name: str) -> list[str]:
+        """Return the other runs that translate between the same domains, best first. Raises UserError: as `config`."""
+        domains = set(self.config(name).domains)
+        others = [
+            (run.name, config)
+            for run, config in self._usable()
+            if _can(config, "translate") and set(config.domains) == domains and not registry.traits_of(config).graded
+        ]
+        others.sort(key=lambda pair: _place(pair[1]))
+        return [other for other, _ in others if name not in (other, other.removeprefix(f"{runs.REFERENCE}/"))]
 
     def is_loaded(self, name: str) -> bool:
         with self._lock:
@@ -108,6 +127,15 @@ def _can(config: RunConfig, ability: str) -> bool:
         return False  # its networks cannot be built here
     traits = registry.traits_of(config)
     return traits.encodes if ability == "encode" else traits.task == ability
+
+
+def _place(config: RunConfig) -> tuple[bool, bool, int, bool]:
+    """Return the place of a run among others: graded translators come first, and baselines last.
+
+    Of the rest, larger images come before smaller ones, and real data before drawn ones.
+    """
+    graded = registry.traits_of(config).graded
+    return config.preset.endswith(BASELINE), not graded, -config.image_size, _synthetic(config)
 
 
 def _synthetic(config: RunConfig) -> bool:

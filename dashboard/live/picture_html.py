@@ -43,19 +43,24 @@ def image(content: bytes, alt: str, kind: str = "image/png") -> str:
 
 def wipe(before: bytes, after: bytes, left: str, right: str) -> str:
     """Return two images of one size on top of each other, with a wipe slider and window and level controls."""
+    over = image(after, f"after: {right}")
+    return f'<div class="large">{wiped(image(before, f"before: {left}"), over, left, right)}{WINDOW}</div>'
+
+
+def wiped(under: str, over: str, left: str, right: str, above: str = "") -> str:
+    """Return two layers of one size with a wipe slider, and what lies above: HTML all three; left, right: texts."""
     return (
-        '<div class="large"><div class="wipe" style="--at: 50%">'
-        f'<div>{image(before, f"before: {left}")}<span class="tag">{html.escape(left)}</span></div>'
-        f'<div class="over">{image(after, f"after: {right}")}<span class="tag">{html.escape(right)}</span></div>'
+        '<div class="wipe" style="--at: 50%">'
+        f'<div>{under}<span class="tag">{html.escape(left)}</span></div>'
+        f'<div class="over">{over}<span class="tag">{html.escape(right)}</span></div>'
         '<i class="edge"></i>'
         '<input type="range" min="0" max="100" value="50" step="0.5" aria-label="Wipe between before and after" '
-        "oninput=\"this.parentNode.style.setProperty('--at', this.value + '%')\"></div>"
-        f"{_WINDOW}</div>"
+        f"oninput=\"this.parentNode.style.setProperty('--at', this.value + '%')\">{above}</div>"
     )
 
 
 # Window and level act through a CSS filter of the page: the files do not change.
-_WINDOW = """
+WINDOW = """
 <svg width="0" height="0" aria-hidden="true"><filter id="ganray-window" color-interpolation-filters="sRGB">
 <feComponentTransfer><feFuncR type="linear" slope="1" intercept="0"/><feFuncG type="linear" slope="1" intercept="0"/>
 <feFuncB type="linear" slope="1" intercept="0"/></feComponentTransfer></filter></svg>

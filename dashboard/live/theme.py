@@ -6,12 +6,13 @@ from typing import Any
 import gradio as gr
 
 HERE = Path(__file__).resolve().parent
+_SCRIPTS = ("painting.js", "brush.js", "live.js")
 
 
 def look() -> dict[str, Any]:
-    """Return the theme, the CSS and the script as keyword arguments for Gradio."""
-    script = f"<script>{(HERE / 'live.js').read_text(encoding='utf-8')}</script>"
-    return {"theme": _theme(), "css": (HERE / "live.css").read_text(encoding="utf-8"), "head": script}
+    """Return the theme, the CSS and the scripts as keyword arguments for Gradio."""
+    scripts = "".join(f"<script>{(HERE / name).read_text(encoding='utf-8')}</script>" for name in _SCRIPTS)
+    return {"theme": _theme(), "css": (HERE / "live.css").read_text(encoding="utf-8"), "head": scripts}
 
 
 def _theme() -> gr.themes.Base:

@@ -38,6 +38,7 @@ class Upload:
 
     name: str
     content: bytes | Path = field(repr=False)
+    opening: bool = False  # ours, shown until the visitor chooses a picture
 
     @property
     def data(self) -> bytes:
@@ -57,6 +58,10 @@ class TranslationUpdate:
     side: str = picture_html.ghost("What changed") + picture_html.ghost("Cycle reconstruction")
     message: str = ""
     doubted: bool = False
+    pattern: str = ""  # of a graded run, for the page's script: see `painting_page`
+    tools: str = ""  # sliders and brush beside the picture
+    painted: bool = False  # whether the visitor may ask for another pattern, and for files
+    rival: str = ""  # a run with the same domains to compare with
 
 
 def uploads(paths: Sequence[str | Path]) -> list[Upload]:
@@ -81,9 +86,18 @@ def _missing_file_as_user_error() -> Iterator[None]:
 
 
 def translate(
-    models: ModelCache, files: Sequence[Upload], run: str, to: str, insist: bool = False
+    models: ModelCache,
+    files: Sequence[Upload],
+    run: str,
+    to: str,
+    insist: bool = False,
+    severity: float | None = None,
+    seed: int = 0,
 ) -> Iterator[TranslationUpdate]:
-    """Translate uploads and yield the page after each step; an error becomes the message of the last step."""
+    """Translate uploads and yield the page after each step; an error becomes the message of the last step.
+
+    severity, seed: of a graded run; file number i, counted from 0, has the pattern of seed + i.
+    """
     try:
         if not run:
             raise UserError("no run here translates yet: train one, for example cyclegan_resnet_light")
@@ -97,7 +111,7 @@ def translate(
         if len(files) == 1:
             yield from _translate_one(models, files[0], model, to, insist)
         else:
-            yield from _translate_many(models, files, model, to, insist)
+            yield from _translate_many(models, files, model, to, insist, severity, seed)
     except UserError as error:
         yield TranslationUpdate(message=picture_html.message(sentence(str(error)), "error"))
 
@@ -126,7 +140,7 @@ def _translate_one(
 
     if picture.shape[:2] != done.after.shape[:2]:
         # Last, because for a large X-ray it takes as long as all other steps together.
-        own = translation.png(translation.at_original_size(picture, done, model.config.fit), done)
+        own = translation.png(translation.whole(model, picture, done), done)
         size = f"{picture.shape[1]} x {picture.shape[0]} px"
         links.insert(1, picture_html.link(own, download(done, "original_size"), f"Original size, {size}"))
         yield replace(shown, below=figures + _download_links(links))
@@ -147,10 +161,18 @@ def _side(done: Translation, heat: bytes) -> str:
 
 
 def _translate_many(
-    models: ModelCache, files: Sequence[Upload], model: "Model", to: str, insist: bool
+    models: ModelCache,
+    files: Sequence[Upload],
+    model: "Model",
+    to: str,
+    insist: bool,
+    severity: float | None,
+    seed: int,
 ) -> Iterator[TranslationUpdate]:
+    model.check_severity(severity)
     members: dict[str, bytes] = {}
     cards: list[str] = []
+    count = 0
     refused: list[str] = []
     for number, upload in enumerate(files, start=1):
         yield TranslationUpdate(picture_html.ghost("", f"Image {number} of {len(files)}: {upload.name}"), side="")
@@ -159,11 +181,16 @@ def _translate_many(
             if not insist and (reason := doubt(picture, model)):
                 refused.append(f"{upload.name}: {reason}")
                 continue
-            done = translation.translate_picture(model, picture, to, cycle=False)
+            done = translation.translate_picture(
+                model, picture, to, cycle=False, severity=severity, seed=seed + number - 1
+            )
         except UserError as error:
-            refused.append(str(error))
+            refused.append(str(error) if upload.name in str(error) else f"{upload.name}: {error}")
             continue
         members[download(done, f"{number:03d}")] = content = translation.png(done.after, done)
+        if done.opacity is not None:
+            members[download(done, f"{number:03d}", "opacity")] = translation.opacity_png(done.opacity, done)
+        count += 1
         if len(cards) < _MOST_SHOWN:
             pair = picture_html.image(picture_html.quick_png(done.before), "before") + picture_html.image(
                 content, "synthetic"
@@ -174,11 +201,12 @@ def _translate_many(
         yield TranslationUpdate(message=listed, doubted=not insist)
         return
     archive = picture_html.link(
-        *(picture_html.zipped(members), picture_html.file_name("to", to, suffix=".zip"), f"All {len(members)} as zip"),
+        *(picture_html.zipped(members), picture_html.file_name("to", to, suffix=".zip"), f"All {count} as zip"),
         kind="application/zip",
     )
-    hidden = f" The first {_MOST_SHOWN} are shown." if len(members) > _MOST_SHOWN else ""
-    words = f"Left: upload, right: {to}, {images.NOTICE}.{hidden}"
+    hidden = f" The first {_MOST_SHOWN} are shown." if count > _MOST_SHOWN else ""
+    maps = ", with the opacity maps" if model.graded else ""
+    words = f"Left: upload, right: {to}, {images.NOTICE}{maps}.{hidden}"
     grid = f'{picture_html.links([archive], words)}<div class="many">{"".join(cards)}</div>'
     yield TranslationUpdate(grid, side="", message=listed, doubted=bool(refused) and not insist)
 

@@ -13,7 +13,8 @@ without its detail. With the first alone ribs and vessels would drown in haze, w
 lose any contrast; in X-rays of ground glass they are seen, fainter.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -24,6 +25,7 @@ from gan_core.anatomy.lung_view import Chests, LungViews, paste
 MOST_CLEARED = (
     0.85  # share of air lost that is taken away at most: what is left of a lung is stretched by 1 / (1 - share)
 )
+BRUSH = 8.0  # logits between where a brush has been and where it has not
 _HALVINGS = 40  # of the interval in which a bias lies
 _BIAS = 30.0  # half of that interval, in logits
 
@@ -129,11 +131,28 @@ class Painting:
         """Return what is added to the logits at a severity, (K,)."""
         return bias_for(self.logits, self.density, self.mask, self.mean(severity))[:, 0, 0, 0]
 
+    def biases(self, severities: Sequence[float]) -> Tensor:
+        """Return `bias` at several severities at once, (K, len(severities))."""
+        means, found = torch.stack([self.mean(severity) for severity in severities], 1), []
+        for logits, density, mask, mean in zip(self.logits, self.density, self.mask, means, strict=True):
+            lungs = mask > 0  # the others do not count, and are half of a frame
+            inside = [plane[lungs].expand(len(mean), 1, 1, -1) for plane in (logits, density, mask)]
+            found.append(bias_for(inside[0], inside[1], inside[2], mean)[:, 0, 0, 0])
+        return torch.stack(found)
+
     def opacity(self, severity: float) -> Tensor:
         """Return the opacity map in the frames, (K, 1, SIZE, SIZE); it grows with severity, from 0, at every pixel."""
         if severity <= 0:
             return torch.zeros_like(self.logits)
         return opacity_of(self.logits, self.density, self.bias(severity)[:, None, None, None])
+
+    def within(self, brush: Tensor) -> "Painting":
+        """Return the painting whose opacity lies where a brush has been, (K, 1, SIZE, SIZE) in [0, 1] in the frames.
+
+        The generator's pattern fills it in. The mean opacity is that of the lungs below the brush.
+        """
+        logits = self.logits + BRUSH * (brush - 0.5)
+        return replace(self, logits=logits, density=self.density * brush, mask=self.mask * brush)
 
     def in_picture(self, severity: float) -> Tensor:
         """Return the opacity map in the pictures, (K, 1, H, W); it goes on a little beyond the lungs."""

@@ -32,6 +32,21 @@ def register(found: arguments.Commands) -> None:
     command.add_argument(
         "--insist", action="store_true", help="also translate images that do not look like the training images"
     )
+    command.add_argument(
+        "--severity",
+        type=float,
+        metavar="SHARE",
+        help="how much opacity a run that paints it paints, from 0 to 1 (default 0.7)",
+    )
+    command.add_argument(
+        "--seed",
+        type=arguments.whole(0),
+        default=0,
+        help="seed of the first image's pattern; each next one has the next",
+    )
+    command.add_argument(
+        "--map", action="store_true", help="also write the opacity map of each image, as NAME_opacity.png"
+    )
     add_arguments(command, "device", device="cpu")
 
 
@@ -58,6 +73,9 @@ def translate(options: argparse.Namespace) -> int:
         options.out,
         original_size=options.original_size,
         insist=options.insist,
+        severity=options.severity,
+        seed=options.seed,
+        maps=options.map,
         progress=lambda files: tqdm(files, desc="translate", unit="image", disable=None),
     )
     count = len(done.written)

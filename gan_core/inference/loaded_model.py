@@ -169,8 +169,7 @@ class Model:
         """
         if self.graded:
             return self.paint(pictures, to, severity=severity, seed=seed)[0]
-        if severity is not None:
-            raise UserError(f"run '{self.run.name}' has no severity: leave it out, or choose a run that has")
+        self.check_severity(severity)
         self.check_direction(to)
         inputs, direction = self._to_tensor(pictures), self.domains.index(to)
         with self._low_precision.lock:  # visitors of the app share a model
@@ -200,7 +199,9 @@ class Model:
             UserError: the run is not graded, does not translate to this domain, or a value or size is wrong.
         """
         self.check_direction(to)
-        family, amount = self._grades(), self._checked_severity(severity)
+        family = self._grades()
+        self.check_severity(severity)
+        amount = SEVERITY if severity is None else severity
         translated, maps = [], []
         for start in range(0, len(pictures), _BATCH):
             few = pictures[start : start + _BATCH]
@@ -215,17 +216,19 @@ class Model:
         """Return why a graded run cannot translate each of the images uint8 (N, H, W, C), "" for those that it can."""
         return [_no_lungs(reason) if reason else "" for reason in lung_view.look(pictures).reasons]
 
-    def painting(self, picture: np.ndarray, seed: int = 0) -> Painting:
+    def painting(self, picture: np.ndarray, seed: int = 0, brush: np.ndarray | None = None) -> Painting:
         """Return what a graded run paints into one picture of any size, at every severity.
 
-        picture: float32 (H, W, C) in [0, 1]. Lungs are found in a small copy; the maps are enlarged.
+        picture: float32 (H, W, C) in [0, 1]. Lungs are found in a small copy; the maps are enlarged. brush: where
+        opacity may lie in the frame of the lungs, float32 (64, 64) in [0, 1]; everywhere if None.
 
         Raises:
             UserError: the run is not graded, or no lungs are found.
         """
         grey, chests = _one_chest(picture)
         with torch.inference_mode():
-            return self._grades().painting(grey, chests, [seed])
+            drawn = self._grades().painting(grey, chests, [seed])
+            return drawn if brush is None else drawn.within(torch.from_numpy(brush)[None, None].to(drawn.logits))
 
     def cleared(self, picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return one picture of any size without the opacity that is read in it, and the map of that.
@@ -246,11 +249,16 @@ class Model:
             raise UserError(f"run '{self.run.name}' has no severity: choose a run that paints opacity into lungs")
         return self.family
 
-    def _checked_severity(self, severity: float | None) -> float:
-        amount = SEVERITY if severity is None else severity
-        if not 0 <= amount <= 1:
-            raise UserError(f"a severity of {amount:g}: use a number from 0 to 1")
-        return amount
+    def check_severity(self, severity: float | None) -> None:
+        """Check that the run translates with this severity; None stands for the usual one, of any run.
+
+        Raises:
+            UserError: the run is not graded, or the severity is outside 0 to 1.
+        """
+        if severity is not None and not self.graded:
+            raise UserError(f"run '{self.run.name}' has no severity: leave it out, or choose a run that has")
+        if severity is not None and not 0 <= severity <= 1:
+            raise UserError(f"a severity of {severity:g}: use a number from 0 to 1")
 
     def _translated(self, images: Tensor, direction: int, precision: torch.dtype) -> Tensor:
         family = self.family

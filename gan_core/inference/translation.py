@@ -137,8 +137,8 @@ def at_original_size(picture: np.ndarray, translated: Translation, fit: str) -> 
 def whole(model: "Model", picture: np.ndarray, translated: Translation) -> np.ndarray:
     """Return the translation at the image's original size, uint8 (H, W, C), as well as the run can.
 
-    A graded run paints into the picture itself, so that ribs and vessels are seen through the haze at full resolution;
-    of another run's translation the change is enlarged (`at_original_size`).
+    A graded run paints into the picture itself (`graded_whole`); of another run's translation the change is enlarged
+    (`at_original_size`).
 
     picture: the decoded image, float32 (H, W, C) in [0, 1].
 
@@ -147,22 +147,58 @@ def whole(model: "Model", picture: np.ndarray, translated: Translation) -> np.nd
     """
     if not model.graded:
         return at_original_size(picture, translated, model.config.fit)
-    original = image_files.to_channels(picture, translated.before.shape[2])
-    if translated.severity is None:
-        result, _ = model.cleared(original)
+    return graded_whole(model, picture, translated.severity, translated.seed)[0]
+
+
+def graded_whole(
+    model: "Model", picture: np.ndarray, severity: float | None, seed: int = 0, brush: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Translate an image at its own size by a graded run: ribs are seen through the haze as sharp as before.
+
+    Args:
+        picture: the decoded image, float32 (H, W, C) in [0, 1].
+        severity: of the opacity that is painted, in [0, 1]; None for the way back, which clears.
+        seed: of the pattern.
+        brush: where opacity may lie in the frame of the lungs, float32 (64, 64) in [0, 1]; everywhere if None.
+
+    Returns:
+        The translation, uint8 (H, W, C), and the opacity map: share of air lost, float32 (H, W) in [0, 1].
+
+    Raises:
+        UserError: no lungs are found, or a value is wrong.
+    """
+    original = image_files.to_channels(picture, model.config.channels)
+    if severity is None:
+        result, opacity = model.cleared(original)
     else:
-        painting = model.painting(original, translated.seed)
-        change = painting.painted(translated.severity) - painting.canvas.picture
-        result = original + change[0, 0].cpu().numpy()[..., None]
-    return np.rint(np.clip(result, 0.0, 1.0) * 255).astype(np.uint8)
+        model.check_severity(severity)
+        painting = model.painting(original, seed, brush)
+        found = painting.in_picture(severity)
+        result = original + (found * painting.canvas.room)[0, 0].cpu().numpy()[..., None]
+        opacity = (found * painting.canvas.soft)[0, 0].cpu().numpy()
+    return np.rint(np.clip(result, 0.0, 1.0) * 255).astype(np.uint8), opacity
 
 
 def png(picture: np.ndarray, translated: Translation) -> bytes:
-    """Return a PNG of uint8 (H, W, C) whose metadata says that it is synthetic, and names the run and the direction.
+    """Return a PNG of uint8 (H, W, C) whose metadata says that it is synthetic, by which run, and how it was made.
 
     No metadata of the input is copied, because it may identify a patient.
     """
-    return images.png_bytes(picture, Run=translated.run, Direction=f"{translated.source} to {translated.target}")
+    return images.png_bytes(picture, **_notes(translated))
+
+
+def opacity_png(opacity: np.ndarray, translated: Translation) -> bytes:
+    """Return an opacity map, float32 (H, W) in [0, 1], as a grey PNG whose metadata says what it is."""
+    what = "opacity map: share of air lost in the lungs, black 0 %, white 100 %"
+    grey = np.rint(np.clip(opacity, 0.0, 1.0) * 255).astype(np.uint8)
+    return images.png_bytes(grey, Content=what, **_notes(translated))
+
+
+def _notes(translated: Translation) -> dict[str, str]:
+    notes = {"Run": translated.run, "Direction": f"{translated.source} to {translated.target}"}
+    if translated.severity is None:
+        return notes
+    return notes | {"Severity": f"{translated.severity:g}", "Seed": str(translated.seed)}
 
 
 @dataclass(frozen=True)
@@ -182,6 +218,9 @@ def translate_files(
     *,
     original_size: bool = False,
     insist: bool = False,
+    severity: float | None = None,
+    seed: int = 0,
+    maps: bool = False,
     progress: Callable[[Iterable[Path]], Iterable[Path]] = iter,
 ) -> Done:
     """Translate files and folders into PNGs of the same names below `out`, volumes into volumes; subfolders are kept.
@@ -189,22 +228,32 @@ def translate_files(
     An image that is unreadable, or does not look like the training images, is refused, and the others are still
     written. insist: translate it anyway. progress: wraps the iteration over the files, such as `tqdm`.
 
+    severity, seed: of a graded run; file number i, counted from 0, has the pattern of seed + i, whatever becomes of
+    the others. maps: of a graded run, also write the opacity map of each image, `NAME_opacity.png` beside `NAME.png`.
+
     Raises:
-        UserError: a file or the direction does not exist, there is nothing to translate, or two inputs have the same
-            output file.
+        UserError: a file or the direction does not exist, there is nothing to translate, two inputs have the same
+            output file, or the run has no severity or a value is wrong.
     """
     from gan_core.inference import input_check, volume_translation
 
     source = other(model, to)
+    model.check_severity(severity)
+    if maps and not model.graded:
+        raise UserError(f"run '{model.run.name}' paints no opacity, so that there are no maps: leave --map out")
     targets = _targets(inputs, out)
+    if maps:
+        _check_maps(targets)
     written: list[Path] = []
     refused: list[str] = []
     notes: list[str] = []
     with decode_worker.shared() as worker:
-        for path in progress(list(targets)):
+        for number, path in enumerate(progress(list(targets))):
             try:
                 name, target = str(path), targets[path]
                 if nifti.is_volume_name(name):
+                    if model.graded:
+                        raise UserError(f"{name}: this run paints into chest X-rays, and not into volumes")
                     volume, note = volume_translation.translate(
                         model, path, source, to, original_size=original_size, insist=insist
                     )
@@ -218,16 +267,22 @@ def translate_files(
                 if not verdict.fits and not insist:
                     refused.append(f"{path}: {verdict.reason}; --insist translates it anyway")
                     continue
-                translated = translate_picture(model, picture, to, cycle=False)
+                translated = translate_picture(model, picture, to, cycle=False, severity=severity, seed=seed + number)
+                result, opacity = translated.after, translated.opacity
+                if original_size and model.graded:
+                    result, opacity = graded_whole(model, picture, translated.severity, translated.seed)
+                elif original_size:
+                    result = at_original_size(picture, translated, model.config.fit)
             except UserError as error:
-                refused.append(str(error))
+                refused.append(_named(path, error))
                 continue
             except MemoryError:
                 refused.append(f"{path}: not enough memory for this image")
                 continue
-            result = whole(model, picture, translated) if original_size else translated.after
             _write(target, png(result, translated))
             written.append(target)
+            if maps and opacity is not None:
+                _write(_map_of(target), opacity_png(opacity, translated))
     return Done(tuple(written), tuple(refused), tuple(notes))
 
 
@@ -235,6 +290,23 @@ def _write(target: Path, content: bytes) -> None:
     with files.readable_os_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         files.write_bytes(target, content)
+
+
+def _named(path: Path, error: UserError) -> str:
+    """Return an error as a line that names the file."""
+    return str(error) if str(error).startswith(str(path)) else f"{path}: {error}"
+
+
+def _map_of(target: Path) -> Path:
+    return target.with_name(f"{target.stem}_opacity.png")
+
+
+def _check_maps(targets: dict[Path, Path]) -> None:
+    """Raise a UserError where an opacity map would replace a translation or an input."""
+    taken = {path.resolve() for pair in targets.items() for path in pair}
+    for target in targets.values():
+        if _map_of(target).resolve() in taken:
+            raise UserError(f"{_map_of(target)} would be overwritten by an opacity map: rename the image of that name")
 
 
 def _targets(inputs: Sequence[Path], out: Path) -> dict[Path, Path]:

@@ -1,0 +1,229 @@
+"""The tab Translate: its layout and its events; `graded` and `translate` compute what it shows."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from dashboard.live import disclaimers, examples, graded, input_fields, picture_html, translate
+from dashboard.live.input_fields import Updates, private
+from dashboard.live.models import ModelCache
+from dashboard.live.painting_page import MOST_SEED, Chosen
+from dashboard.live.translate import TranslationUpdate, Upload
+from dashboard.widgets.text import sentence
+from gan_core.errors import UserError
+from gan_core.family_traits import SEVERITY
+
+# What the visitor has chosen on the page goes with a button, in the place of its last input.
+_LOADING = "Loading the networks. This happens once."
+_CHOSEN = "(...given) => [...given.slice(0, -1), ganrayChosen()]"
+
+
+@dataclass(frozen=True)
+class _Fields:
+    """The components of the tab."""
+
+    files: gr.File
+    run: gr.Dropdown
+    direction: gr.Radio
+    gallery: gr.Gallery
+    severity: gr.Slider  # of several files
+    seed: gr.Number  # of several files
+    message: gr.HTML
+    insist: gr.Button
+    picture: gr.HTML
+    pattern: gr.HTML
+    below: gr.HTML
+    tools: gr.HTML
+    another: gr.Button
+    keep: gr.Button
+    compare: gr.Button
+    kept: gr.HTML
+    side: gr.HTML
+    note: gr.HTML
+    example: gr.State
+    chosen: gr.Textbox  # filled by the page's script
+
+    @property
+    def results(self) -> list[Any]:
+        """The outputs of a translation, in the order of `_values`."""
+        shown = [self.message, self.insist, self.picture, self.pattern, self.below, self.side, self.tools]
+        return [self.example, *shown, self.another, self.keep, self.compare, self.kept]
+
+
+def build(blocks: gr.Blocks, models: ModelCache) -> None:
+    """Add the tab to the Blocks that are being built."""
+    fields = _layout(models)
+    opened = _fill(blocks, models, fields)
+    _translate(models, fields, opened)
+    _ask(models, fields)
+
+
+def _layout(models: ModelCache) -> _Fields:
+    empty = TranslationUpdate()
+    with gr.Row():
+        with gr.Column(scale=1, min_width=250):
+            files = input_fields.upload("Images", several=True)
+            run = input_fields.run(models, "translate")
+            direction = gr.Radio(label="Direction", **input_fields.directions(models, run.value))
+            severity = gr.Slider(
+                *(0, 1, SEVERITY),
+                step=0.01,
+                label="Severity of all files",
+                info="Share of air lost in the affected lung, not a clinical grade",
+                buttons=[],
+                visible=False,
+            )
+            limits: dict[str, Any] = {"precision": 0, "minimum": 0, "maximum": MOST_SEED}
+            seed = gr.Number(0, label="Seed of the first file", visible=False, **limits)
+            gallery = input_fields.gallery()
+        with gr.Column(scale=4, min_width=320):
+            message = gr.HTML(input_fields.no_run_message(run.value))
+            insist = gr.Button("Translate anyway", visible=False, size="md", elem_classes="insist")
+            with gr.Row(elem_classes="translation"):
+                with gr.Column(scale=2, min_width=300, elem_classes="main-part"):
+                    picture, pattern, below = gr.HTML(empty.picture), gr.HTML(), gr.HTML(empty.below)
+                with gr.Column(scale=1, min_width=200, elem_classes="side-part"):
+                    tools = gr.HTML(empty.tools)
+                    with gr.Column(elem_classes="buttons", min_width=150):
+                        another = gr.Button("Another pattern", visible=False, size="md")
+                        keep = gr.Button("Files at this severity", visible=False, size="md")
+                        kept = gr.HTML("")
+                        compare = gr.Button("Compare", visible=False, size="md")
+                    side = gr.HTML(empty.side)
+            note = gr.HTML(disclaimers.TRANSLATION)
+    example, chosen = gr.State(None), gr.Textbox(visible=False)
+    shown = (message, insist, picture, pattern, below, tools, another, keep, compare, kept, side, note)
+    return _Fields(files, run, direction, gallery, severity, seed, *shown, example, chosen)
+
+
+def _fill(blocks: gr.Blocks, models: ModelCache, fields: _Fields) -> Any:
+    """Fill the choices when a visitor arrives, and when the run or the direction is changed; then translate.
+
+    Returns the event that opens the tab with a picture of ours.
+    """
+    run, direction, gallery, in_turn = fields.run, fields.direction, fields.gallery, input_fields.in_turn("translate")
+
+    def new_run(name: str | None) -> tuple[gr.Radio, str, str]:
+        note = disclaimers.PAINTING if _paints(models, name) else disclaimers.TRANSLATION
+        return gr.Radio(**input_fields.directions(models, name)), input_fields.no_run_message(name), note
+
+    def shown(name: str | None, to: str | None) -> Iterator[gr.Gallery]:
+        yield from input_fields.shown(models, name, to)
+
+    def several(paths: list[str] | None, name: str | None, to: str | None) -> tuple[gr.Slider, gr.Number]:
+        visible = len(paths or ()) > 1 and _paints(models, name, to)
+        return gr.Slider(visible=visible), gr.Number(visible=visible)
+
+    filled, batch = [direction, fields.message, fields.note], [fields.severity, fields.seed]
+    inputs = [fields.files, fields.example, run, direction, fields.severity, fields.seed]
+    begin, own = _beginning(models), private("translate")
+    of_batch = [fields.files, run, direction]
+    opened = (
+        blocks.load(lambda name: input_fields.known_runs(models, "translate", name), run, run, **in_turn)
+        .then(new_run, run, filled, **in_turn)
+        .then(shown, [run, direction], gallery, **in_turn)
+        .then(begin, inputs, fields.results, **own)
+    )
+    run.input(new_run, run, filled, cancels=[opened], **in_turn).then(shown, [run, direction], gallery, **in_turn).then(
+        several, of_batch, batch, **in_turn
+    ).then(begin, inputs, fields.results, **own)
+    direction.input(shown, [run, direction], gallery, **in_turn).then(several, of_batch, batch, **in_turn)
+    direction.input(begin, inputs, fields.results, cancels=[opened], **own)
+    fields.files.change(several, of_batch, batch, **in_turn)
+    return opened
+
+
+def _translate(models: ModelCache, fields: _Fields, opened: Any) -> None:
+    """Translate what a visitor uploads or picks."""
+
+    def pick(name: str, to: str, event: gr.SelectData) -> tuple[Upload, None]:
+        return Upload("example.png", input_fields.example(models, name, int(event.index), to)), None
+
+    inputs = [fields.files, fields.example, fields.run, fields.direction, fields.severity, fields.seed]
+    begin, again, own = _beginning(models), _beginning(models, insist=True), private("translate")
+    # always_last: a newer upload replaces one that still waits.
+    last: dict[str, Any] = {"trigger_mode": "always_last", **own}
+    fields.files.upload(lambda: None, None, fields.example, cancels=[opened], **own).then(
+        begin, inputs, fields.results, **last
+    )
+    fields.gallery.select(
+        pick, [fields.run, fields.direction], [fields.example, fields.files], cancels=[opened], **own
+    ).then(begin, inputs, fields.results, **own)
+    fields.insist.click(again, inputs, fields.results, **own)
+    gr.on([fields.severity.release, fields.seed.input], begin, inputs, fields.results, **last)
+
+
+def _ask(models: ModelCache, fields: _Fields) -> None:
+    """Answer the buttons beside a picture that a graded run has painted."""
+
+    def asked(answer: Callable[[Upload, str, str, Chosen], str]) -> Callable[..., tuple[Any, Any]]:
+        def answered(paths: list[str] | None, picked: Upload | None, name: str, to: str, text: str) -> tuple[Any, Any]:
+            try:
+                upload = translate.uploads(paths)[0] if paths else picked
+                if upload is None:
+                    raise UserError("there is no picture on the page any more: upload one")
+                return "", answer(upload, name, to, Chosen.of(text))
+            except UserError as error:
+                return picture_html.message(sentence(str(error)), "error"), gr.skip()
+
+        return answered
+
+    def another(upload: Upload, name: str, to: str, chosen: Chosen) -> str:
+        return graded.another(models, upload, name, chosen)
+
+    def keep(upload: Upload, name: str, to: str, chosen: Chosen) -> str:
+        return graded.kept(models, upload, name, to, chosen)
+
+    def compare(upload: Upload, name: str, to: str, chosen: Chosen) -> str:
+        return graded.compared(models, upload, name, to)
+
+    inputs = [fields.files, fields.example, fields.run, fields.direction, fields.chosen]
+    own = private("translate", js=_CHOSEN)
+    fields.another.click(asked(another), inputs, [fields.message, fields.pattern], **own)
+    fields.keep.click(asked(keep), inputs, [fields.message, fields.kept], **own)
+    fields.compare.click(asked(compare), inputs, [fields.message, fields.side], **own)
+
+
+def _beginning(models: ModelCache, insist: bool = False) -> Callable[..., Updates]:
+    """Return the event that translates what is chosen; where nothing is, a picture of ours opens a graded run."""
+
+    def begin(
+        paths: list[str] | None, picked: Upload | None, name: str, to: str, severity: float, seed: float | None
+    ) -> Updates:
+        try:
+            if not paths and (picked is None or picked.opening):
+                if _paints(models, name) and not models.is_loaded(name):
+                    # Ours may have to be generated first.
+                    yield picked, *_values(TranslationUpdate(picture_html.ghost("", _LOADING), side=""))
+                picked = _opening(models, name, to)
+            uploads = translate.uploads(paths) if paths else [picked] if picked else []
+            steps = graded.steps(models, uploads, name, to, insist, severity, int(seed or 0))
+        except UserError as error:
+            steps = iter([TranslationUpdate(message=picture_html.message(sentence(str(error)), "error"))])
+        yield from input_fields.only_changes((picked, *_values(one)) for one in steps)
+
+    return begin
+
+
+def _opening(models: ModelCache, name: str | None, to: str | None) -> Upload | None:
+    if not name or not _paints(models, name):
+        return None
+    source = next((domain for domain in models.config(name).domains if domain != to), "")
+    content = examples.opening(models, name, source)
+    return Upload("example.png", content, opening=True) if content else None
+
+
+def _paints(models: ModelCache, name: str | None, to: str | None = None) -> bool:
+    try:
+        return bool(name) and models.paints(name or "", to)
+    except UserError:
+        return False  # the run is gone; its own page says so
+
+
+def _values(one: TranslationUpdate) -> tuple[Any, ...]:
+    """Return the values of `_Fields.results`, without the example."""
+    shown = (one.message, gr.Button(visible=one.doubted), one.picture, one.pattern, one.below, one.side, one.tools)
+    compare = gr.Button(f"Compare with {one.rival}", visible=bool(one.rival))
+    return (*shown, gr.Button(visible=one.painted), gr.Button(visible=one.painted), compare, "")
