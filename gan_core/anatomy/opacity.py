@@ -40,7 +40,7 @@ def read(views: LungViews, grey: Tensor | None = None, network: OpacityNet | Non
     """
     network = load() if network is None else network
     logits = network(torch.cat((neutral_view.density(views, grey), views.mask), 1))
-    return torch.sigmoid(logits) * views.mask
+    return torch.sigmoid(logits.float()) * views.mask
 
 
 @cache

@@ -81,7 +81,7 @@ class MapDiscriminator(nn.Module):
         self.last = nn.Linear(self.features.feature_size, 1)
 
     def forward(self, maps: Tensor) -> Tensor:
-        return self.last(self.features(maps))[:, 0]
+        return self.last(self.features(maps))[:, 0].float()
 
 
 class PatternGenerator(nn.Module):
@@ -220,10 +220,6 @@ class Opacity(Family):
     # Training
 
     def train_step(self, real: Tensor, labels: Tensor) -> Scalars:
-        with torch.autocast(self.device.type, enabled=False):  # bfloat16 has too few bits for what a bias decides
-            return self._train_step(real.float())
-
-    def _train_step(self, real: Tensor) -> Scalars:
         config = self.config
         views_a, views_b = (self._views(part) for part in real.chunk(2))
         count = len(views_a.grey)
