@@ -1,4 +1,4 @@
-"""Trains a classifier of chest X-rays and writes it with its accuracy on held-out patients.
+"""Trains a classifier of chest X-rays and writes it with its accuracy on held-out pictures.
 
     python -m tools.train_classifiers child-a --data ../shared/data/pneumonia --architecture residual \
         --seed 11 --class bacterial=bacteria --class viral=virus --out child-a.safetensors \
@@ -7,8 +7,8 @@
     python -m tools.train_classifiers adult-box --data "$ADULTS" --architecture residual --seed 33 \
         --sees "outside the central box" --out adult-box.safetensors \
         --subject "chest X-ray" --shows "X-rays of adults" --role control --data-set covid
-    python -m tools.train_classifiers adult-lungs-b --data "$ADULTS" --architecture dense --seed 36 --epochs 30 \
-        --sees "the lungs alone, in a neutral view" --out adult-lungs-b.safetensors \
+    python -m tools.train_classifiers adult-lungs-b --data "$ADULTS" --architecture "small residual" --seed 35 \
+        --epochs 30 --sees "the lungs alone, in a neutral view" --out adult-lungs-b.safetensors \
         --subject "chest X-ray" --shows "X-rays of adults" --role reports --data-set covid
 
 ADULTS names the patients of a table, and leaves out all of those who show nothing in some picture:

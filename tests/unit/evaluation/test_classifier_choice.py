@@ -36,7 +36,7 @@ def test_shipped_runs_were_measured_by_the_classifiers_of_their_data(run: str) -
 @pytest.mark.parametrize(
     ("source", "fingerprint", "classes", "reports"),
     [
-        ("renamed", "c4c5baf8660516e3", ("sick", "well"), "adult-b"),  # the very images
+        ("renamed", "f7504c3e98027fd9", ("sick", "well"), "adult-b"),  # the very images
         ("/data/Pneumonia/train", "", ("a", "b"), "child-b"),  # the data set of this name
         ("hf:hf-vision/chest-xray-pneumonia", "", ("a", "b"), "child-b"),
         ("elsewhere", "", ("NORMAL", "PNEUMONIA"), "child-b"),  # all of its classes

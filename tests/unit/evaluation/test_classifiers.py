@@ -149,7 +149,7 @@ def test_the_control_of_the_lungs_does_not_see_them(chests: np.ndarray) -> None:
         judge.chances(chests)
 
 
-LUNGS = ["adult-lungs-a", "adult-lungs-b", "child-lungs"]
+LUNGS = ["adult-lungs-a", "adult-lungs-b"]
 
 
 def drawn_lungs(count: int) -> tuple[np.ndarray, np.ndarray]:
