@@ -76,7 +76,7 @@ class GanrayBrush {
     this.painting.soon();
   }
 
-  // A soft dot: full up to half of the radius, nothing beyond it.
+  // A soft dot: full up to half of the radius, nothing beyond it. That of the eraser takes away all of such a dot.
   dab([x, y]) {
     const { width, height, pattern } = this.painting;
     if (!this.painting.brush && this.mode === "erase") this.painting.brush = new Float32Array(GANRAY_FRAME ** 2).fill(1);
@@ -86,8 +86,9 @@ class GanrayBrush {
       const [row, column] = [Math.floor(i / GANRAY_FRAME), i % GANRAY_FRAME];
       const across = (left + ((column + 0.5) / GANRAY_FRAME) * (right - left)) * width - x;
       const down = (top + ((row + 0.5) / GANRAY_FRAME) * (bottom - top)) * height - y;
-      const dot = Math.min(Math.max(2 - (2 * Math.hypot(across, down)) / this.radius, 0), 1);
-      map[i] = this.mode === "erase" ? Math.min(map[i], 1 - dot) : Math.max(map[i], dot);
+      const away = Math.hypot(across, down) / this.radius;
+      const dot = (from, to) => Math.min(Math.max((to - away) / (to - from), 0), 1);
+      map[i] = this.mode === "erase" ? Math.min(map[i], 1 - dot(1, 1.25)) : Math.max(map[i], dot(0.5, 1));
     }
   }
 
