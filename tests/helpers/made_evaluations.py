@@ -7,8 +7,15 @@ import numpy as np
 
 from gan_core.evaluation import results
 from gan_core.evaluation.results import (
+    BESIDE,
+    CONTROL,
     MEASURES,
+    SOURCE,
+    TARGET,
+    TRANSLATED,
+    Column,
     Direction,
+    Dose,
     Evaluation,
     Fidelity,
     Flip,
@@ -37,6 +44,7 @@ POOR = {"frechet": 61.0, "kid": 0.9, "precision": 0.2, "recall": 0.05, "density"
 REACH = {"frechet": 1.2, "kid": 0.02, "ms_ssim": 0.012}  # half an interval; of the others:
 CLASSES = ("NORMAL", "PNEUMONIA")
 QUALITY = {"gan": 0.3, "dcgan": 0.75, "cgan": 0.74, "bigan": 0.5}
+LUNGS_ALONE = "the lungs alone, in a neutral view"
 LIGHT, UNET = "cyclegan_resnet_light", "cyclegan_unet_light"
 
 
@@ -212,6 +220,61 @@ def direction(source: str, target: str, quality: float, lungs: bool) -> Directio
         untranslated={"frechet": Measure(27.0, 25.2, 28.9, 4.1, 180), "kid": Measure(2.5, 2.4, 2.6, 0.01, 180)},
         truth={"error": replace(_around(0.021), floor=0.034)} if source == "covid" else {},
     )
+
+
+def compared(way: Direction, name: str, beside: str = "") -> Direction:
+    """A direction with its lungs compared and, of a graded translator, doses: a good painter that haze cannot match."""
+    a, b = way.source, way.target
+    painted = {
+        "signed outside": Measure(0.0, 0.0, 0.0, count=180),
+        "absolute outside": Measure(0.0, 0.0, 0.0, count=180),
+        "largest outside": Measure(0.0, count=180),
+        "signed inside": _around(0.035),
+        "absolute inside": _around(0.035),
+        "periphery": Measure(0.55, 0.53, 0.57, 0.54, 180),
+        "lower half": Measure(0.61, 0.59, 0.63, 0.60, 180),
+        "seen there": Measure(0.45, 0.44, 0.46, 0.45, 180),
+        "sides": _around(0.58),
+        "opaque": _share(0.6, 180),
+        "opaque area": _around(0.17),
+        "agreement": Measure(0.6, 0.55, 0.65, count=180),
+    }
+    haze = painted | {"periphery": Measure(0.49, 0.485, 0.495, 0.54, 180), "sides": Measure(1.0, 1.0, 1.0, count=180)}
+    del haze["agreement"]
+    found = [
+        Column(a, SOURCE, 180, {key: _share(0.2, 180) for key in ("opaque",)}, (), _near(2.0)),
+        Column(name, TRANSLATED, 180, painted, _judged(0.85, 0.0), _near(0.8)),
+        Column("even haze", CONTROL, 180, haze | {"opaque": _share(0.24, 180)}, _judged(0.04, 0.0), _near(2.2)),
+        Column(b, TARGET, 170, {"opaque": _share(0.54, 170)}, _judged(0.9, 0.9)),
+    ]
+    if beside:
+        worse = painted | {"largest outside": Measure(0.7, count=180), "signed inside": _around(-0.047)}
+        found.insert(2, Column(beside, BESIDE, 180, _ordered(worse), _judged(0.5, 0.6), _near(1.9)))
+    doses = tuple(
+        Dose(severity, {"painted": _around(0.4 * severity), "chance adult-lungs": _around(0.1 + 0.8 * severity)})
+        for severity in (0.0, 0.5, 1.0)
+    )
+    grading = {"input at 0": _share(1.0, 180), "never darker": _share(1.0, 180)}
+    return replace(way, columns=tuple(found), doses=doses, grading=grading)
+
+
+def _judged(alone: float, outside: float) -> tuple[Flip, ...]:
+    kinds = (("adult-lungs", LUNGS_ALONE, alone), ("adult-hull", "outside the lungs", outside))
+    return tuple(Flip(name, sees, 0.85, _share(share, 180), 0.1, 0.1 + 0.8 * share) for name, sees, share in kinds)
+
+
+def _near(value: float) -> dict[str, dict[str, Measure]]:
+    return {"Haar detail": {"kid": Measure(value, value - 0.3, value + 0.3, 0.1, 180)}}
+
+
+def _ordered(measures: dict[str, Measure]) -> dict[str, Measure]:
+    """The same with the ends of each interval in their order: `_around` turns those of a negative number."""
+    return {
+        key: replace(one, low=min(one.low, one.high), high=max(one.low, one.high))
+        if one.low is not None and one.high is not None
+        else one
+        for key, one in measures.items()
+    }
 
 
 def _share(value: float, count: int) -> Measure:

@@ -1,0 +1,139 @@
+"""The comparison of lungs as a table: words only where intervals support them, one table for the same pictures."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dashboard.charts.styles import Style
+from dashboard.library import evaluation_files
+from dashboard.library.evaluations import EvaluatedRun
+from dashboard.library.lung_tables import BAD, GOOD, LungRow, LungTable, dose_table, lung_tables
+from dashboard.library.store import Library
+from dashboard.views.evaluate import lung_comparison
+from gan_core.evaluation import dose_response
+from gan_core.evaluation.classifiers import SEES
+from gan_core.evaluation.results import Measure
+from tests.helpers import made_evaluations
+from tests.helpers.made_evaluations import LIGHT
+from tests.helpers.run_folders import make_run
+
+
+@pytest.fixture
+def runs(runs_root: Path) -> list[EvaluatedRun]:
+    """Two translators of the same pictures: one was compared with the other, and the other by itself."""
+    found = []
+    for name in ("good", "other"):
+        run = make_run(runs_root, name, LIGHT, 2, 4)
+        ways = made_evaluations.audit(run.config().domains, 0.8)
+        beside = "other" if name == "good" else ""
+        made_evaluations.write(run, audit=(made_evaluations.compared(ways[0], name, beside), ways[1]))
+    library = Library(runs_root)
+    for name in ("good", "other"):
+        entry = library.find(name)
+        assert entry
+        evaluation = library.evaluation(entry)
+        found.append(EvaluatedRun(entry, evaluation, name))
+    return found
+
+
+def row(table: LungTable, beginning: str) -> LungRow:
+    return next(row for _, rows in table.sections for row in rows if row.question.startswith(beginning))
+
+
+def words(table: LungTable, beginning: str) -> dict[str, tuple[str, str] | None]:
+    cells = row(table, beginning).cells
+    return {
+        column.title: (cell.verdict.word, cell.verdict.tone) if cell and cell.verdict else None
+        for column, cell in zip(table.columns, cells, strict=True)
+    }
+
+
+def test_one_table_of_a_run_and_one_of_several_on_the_same_pictures(runs: list[EvaluatedRun]) -> None:
+    (alone,) = lung_tables(runs[:1])
+    a, b = alone.source, alone.target
+    assert [column.title for column in alone.columns] == [f"{a}, as it is", "good", "other", "Even haze", f"Real {b}"]
+    (both,) = lung_tables(runs)
+    titles = [column.title for column in both.columns]
+    assert titles == [f"{a}, as it is", "good", "other", "Even haze", "Even haze", f"Real {b}"]
+    assert [column.subtitle for column in both.columns[3:5]] == ["control of good", "control of other"]
+    assert [bool(column.run) for column in both.columns] == [False, True, True, False, False, False]
+    elsewhere = replace(runs[1], found=replace(runs[1].found, fingerprint="another"))
+    assert len(lung_tables([runs[0], elsewhere])) == 2
+
+
+def test_an_evaluation_without_comparison_has_no_table(runs: list[EvaluatedRun]) -> None:
+    found = replace(runs[0].found, audit=tuple(replace(way, columns=()) for way in runs[0].found.audit))
+    assert lung_tables([replace(runs[0], found=found)]) == []
+
+
+def test_words_stand_where_intervals_support_them(runs: list[EvaluatedRun]) -> None:
+    (table,) = lung_tables(runs[:1])
+    real, before = f"Real {table.target}", f"{table.source}, as it is"
+    assert words(table, "Does anything change outside")["good"] == ("no, to the bit", GOOD)
+    assert words(table, "Does anything change outside")["other"] is None
+    assert words(table, "Do the lungs get denser")["good"] == ("brighter", GOOD)
+    assert words(table, "Do the lungs get denser")["other"] == ("darker", BAD)
+    place = words(table, "Of what it adds, how much lies near")
+    assert (place["good"], place["Even haze"]) == (("as in disease", GOOD), None)
+    found = words(table, "In how many pictures")
+    assert (found["good"], found["Even haze"]) == (("more than before", GOOD), None)
+    assert found[before] is found[real] is None
+    assert words(table, "Is it found where")["good"] == ("yes", GOOD)
+    assert words(table, "Is adult-hull fooled") == {
+        before: None,
+        "good": ("hardly", GOOD),
+        "other": ("yes", BAD),
+        "Even haze": ("hardly", GOOD),
+        real: None,
+    }
+    assert words(table, "Is adult-lungs convinced")["good"] == ("more than haze", GOOD)
+    assert words(table, "By Haar detail")["good"] == ("nearer than before", GOOD)
+    assert words(table, "By Haar detail")["other"] is None
+
+
+def test_no_interval_supports_no_word(runs: list[EvaluatedRun]) -> None:
+    way = runs[0].found.audit[0]
+    bare = tuple(
+        replace(column, measures={name: Measure(one.value, floor=one.floor) for name, one in column.measures.items()})
+        for column in way.columns
+    )
+    found = replace(runs[0].found, audit=(replace(way, columns=bare),))
+    (table,) = lung_tables([replace(runs[0], found=found)])
+    assert words(table, "Do the lungs get denser")["good"] is None
+    assert words(table, "Of what it adds, how much lies near")["good"] is None
+
+
+def test_counts_are_k_of_n_and_signs_are_shown(runs: list[EvaluatedRun]) -> None:
+    (table,) = lung_tables(runs[:1])
+    texts = [cell.text if cell else "" for cell in row(table, "In how many pictures").cells]
+    assert texts == ["36 of 180", "108 of 180", "108 of 180", "43 of 180", "92 of 170"]
+    signed = [cell.text if cell else "" for cell in row(table, "Do the lungs get denser").cells]
+    assert signed == ["", "+3.5%", "\u22124.7%", "+3.5%", ""]
+
+
+def test_doses_say_whether_every_step_goes_up(runs: list[EvaluatedRun]) -> None:
+    way = runs[0].found.audit[0]
+    found = dose_table(way)
+    assert found.heads == ("0", "0.5", "1")
+    assert "At severity 0, 180 of 180 pictures are the input, to the bit." in found.sentences
+    assert found.sentences[-1] == "Every number goes up, or stays, at every step."
+    falling = dose_table(replace(way, doses=way.doses[::-1]))
+    assert falling.sentences[-1].startswith("Not every step goes up in: How much opacity is painted?; How sure")
+
+
+def test_names_agree_with_the_audit() -> None:
+    assert made_evaluations.LUNGS_ALONE in SEES
+    assert dose_response.CHANCE == "chance "
+
+
+def test_html_escapes_and_files_hold_every_number(runs: list[EvaluatedRun]) -> None:
+    named = replace(runs[0], label="<b>run</b>")
+    (table,) = lung_tables([named])
+    shown = lung_comparison.as_html(table, {named.entry.name: Style("#123456", "solid")})
+    assert "<b>run</b>" not in shown
+    assert "&lt;b&gt;run&lt;/b&gt;" in shown
+    assert "108 of 180" in shown
+    lines = evaluation_files.to_csv(runs[:1]).splitlines()
+    assert sum(line.split(",")[3] == "lungs" for line in lines) > 60
+    assert any("severity 0.5" in line for line in lines)
