@@ -63,12 +63,17 @@ def write(run: Run, out: Path | None = None, overwrite: bool = False) -> list[Wr
     """Write the generator, or each direction of a translator as `<out>_<A>_to_<B>.onnx`.
 
     Raises:
-        UserError: a package is missing, the run cannot be loaded, a layer has no ONNX operator, the graph's output
-            differs from torch, or a file cannot be written.
+        UserError: a package is missing, the run cannot be loaded or is graded, a layer has no ONNX operator, the
+            graph's output differs from torch, or a file cannot be written.
     """
     onnx, runtime, _ = optional_dependencies.need("--onnx", "onnx", "onnx", "onnxruntime", "onnxscript")
     out = out or export.default(run, ".onnx")
     model = inference.load(run)
+    if model.graded:
+        raise UserError(
+            f"run '{run.name}' cannot be written as ONNX: it looks for lungs in a picture, which is no part of its "
+            "network; use `translate`, or the Python interface"
+        )
     targets = _targets(model, out)
     for path in targets:
         export.free(path, overwrite)

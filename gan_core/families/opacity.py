@@ -234,7 +234,7 @@ class Opacity(Family):
         g_view = losses.generator(self.discriminator_view(fake_view))
         g_found = losses.generator(self.discriminator_found(found * both))
         g_drawn = losses.generator(self.discriminator_drawn(maps * views_a.mask))
-        agreement = ((found - maps).abs() * views_a.mask).sum() / views_a.mask.sum()
+        agreement = (((found - maps).abs() * views_a.mask).sum((1, 2, 3)) / views_a.mask.sum((1, 2, 3))).mean()
         drawn, other_drawn = (self._drawn(views_a, severity) for _ in range(2))
         variety = _sameness(maps, others, drawn, other_drawn)
         g_loss = config.view * g_view + config.found * g_found + config.drawn * g_drawn
@@ -356,9 +356,9 @@ class Opacity(Family):
 
 
 def _sameness(maps: Tensor, others: Tensor, drawn: Tensor, other_drawn: Tensor) -> Tensor:
-    """Return by which share two patterns in the same lungs differ less than two drawn ones do, at least 0."""
-    differs, should = (maps - others).abs().mean(), (drawn - other_drawn).abs().mean()
-    return (1 - differs / should.clamp_min(1e-6)).clamp_min(0)
+    """Return by which share two patterns in the same lungs differ less than two drawn ones do; each at least 0."""
+    differs, should = ((one - two).abs().mean((1, 2, 3)) for one, two in ((maps, others), (drawn, other_drawn)))
+    return (1 - differs / should.clamp_min(1e-6)).clamp_min(0).mean()
 
 
 def _joined(views: list[LungViews]) -> LungViews:

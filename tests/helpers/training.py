@@ -10,6 +10,7 @@ from gan_core import cli
 from gan_core.families import registry
 from gan_core.families.loading import load_family
 
+CHESTS = "phantom:cxr?images=80&seed=3"  # 20 of each class, drawn
 SMALL = ["--size", "32", "--batch-size", "8", "--device", "cpu", "--precision", "32-true", "--log-every", "2"]
 
 
@@ -60,10 +61,18 @@ def small(family: str) -> tuple[str, list[str]]:
     preset = next(preset for preset in registry.presets().values() if preset.family == family)
     known = {field.name for field in dataclasses.fields(load_family(family).config)}
     if preset.task == "translate":
-        changes = {"width": 4, "max_width": 8, "blocks": 2, "heads": 8, "discriminator_width": 4}
+        changes: dict[str, object] = {"width": 4, "max_width": 8, "blocks": 2, "heads": 8, "discriminator_width": 4}
+        changes |= {"widths": "8,16", "discriminator_widths": "8,8,8"}
         asked = [word for key, value in changes.items() if key in known for word in ("--set", f"{key}={value}")]
-        return preset.name, ["--batch-size", "2", *asked]
+        domains = ["--domains", "normal,covid"] if preset.traits.graded else []
+        return preset.name, ["--batch-size", "2", *asked, *domains]
     return preset.name, [word for key, value in NARROW.items() if key in known for word in ("--set", f"{key}={value}")]
+
+
+def source_of(preset: str, pictures: Path) -> Path | str:
+    """What a preset can learn from: `pictures`, the pairs beside them, or drawn chests where it needs lungs."""
+    traits = registry.find_preset(preset).traits
+    return CHESTS if traits.graded else pictures.with_name("pairs") if traits.paired else pictures
 
 
 def train(preset: str, source: Path | str, root: Path, name: str, epochs: int = 3, *more: str) -> Path:

@@ -15,7 +15,7 @@ import pytest
 from gan_core.families import registry
 from gan_core.runs import Run
 from tests.helpers.records import assert_complete, assert_same_run
-from tests.helpers.training import arguments, make_pairs, make_pictures, small
+from tests.helpers.training import arguments, make_pairs, make_pictures, small, source_of
 from tests.robustness import children
 from tests.robustness.children import Order
 
@@ -44,10 +44,8 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def command(family: str, pictures: Path, root: Path, name: str, epochs: int) -> tuple[str, ...]:
     preset, options = small(family)
-    pictures = pictures.with_name(
-        "pairs" if registry.find_preset(preset).traits.paired else SOURCES.get(family, "shapes")
-    )
-    return tuple(arguments(preset, pictures, root, name, epochs, *options, *MORE.get(family, ())))
+    source = source_of(preset, pictures.with_name(SOURCES.get(family, "shapes")))
+    return tuple(arguments(preset, source, root, name, epochs, *options, *MORE.get(family, ())))
 
 
 @pytest.mark.parametrize("kills", [1, pytest.param(50, marks=[pytest.mark.soak, pytest.mark.timeout(3600)])])

@@ -17,7 +17,7 @@ from gan_core.families import registry
 from gan_core.runs import Run
 from gan_core.training.interrupts import Diverged, FiniteCheck
 from tests.helpers.records import assert_complete, assert_same_run
-from tests.helpers.training import arguments, make_pairs, make_pictures, small
+from tests.helpers.training import arguments, make_pairs, make_pictures, small, source_of
 from tests.robustness import children, injections
 from tests.robustness.children import Order
 
@@ -41,10 +41,9 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_pictures(root / "shapes")
 
 
-def source(family: str, pictures: Path) -> Path:
-    """A family that learns from pairs needs pairs."""
+def source(family: str, pictures: Path) -> Path | str:
     preset, _ = small(family)
-    return pictures.with_name("pairs") if registry.find_preset(preset).traits.paired else pictures
+    return source_of(preset, pictures)
 
 
 @pytest.fixture(scope="module")

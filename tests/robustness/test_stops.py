@@ -18,7 +18,7 @@ from gan_core.errors import UserError
 from gan_core.families import registry
 from gan_core.runs import Run, RunWriter
 from tests.helpers.records import assert_complete, assert_same_run
-from tests.helpers.training import arguments, make_pairs, make_pictures, small
+from tests.helpers.training import arguments, make_pairs, make_pictures, small, source_of
 from tests.robustness import children, injections
 from tests.robustness.children import Order
 
@@ -64,10 +64,10 @@ def test_a_signal_ends_a_run_with_a_checkpoint_within_10_seconds(
 ) -> None:
     """The same run is stopped again and again, at random moments, by SIGTERM and by Ctrl-C in turns."""
     preset, options = small(family)
-    pictures = pictures.with_name("pairs") if registry.find_preset(preset).traits.paired else pictures
+    source = source_of(preset, pictures)
     epochs, log = 2 + stops, tmp_path / "log"
     whole, run = Run(tmp_path / "whole"), Run(tmp_path / "stopped")
-    first, second = (tuple(arguments(preset, pictures, tmp_path, r.name, epochs, *options)) for r in (whole, run))
+    first, second = (tuple(arguments(preset, source, tmp_path, r.name, epochs, *options)) for r in (whole, run))
     assert children.run(Order(first, whole.folder, log, save_every=1e9)) == 0
     rng = random.Random(f"{family} {stops}")
     seconds = []

@@ -114,7 +114,15 @@ def test_a_translator_in_onnx_is_a_file_a_direction(
         assert np.abs(images.to_uint8(drawn).transpose(0, 2, 3, 1).astype(int) - expected).max() <= 3
 
 
-PRESETS = sorted({preset.family: preset.name for preset in reversed(registry.presets().values())}.values())
+FIRST = {preset.family: preset for preset in reversed(registry.presets().values())}.values()
+PRESETS = sorted(preset.name for preset in FIRST if not preset.traits.graded)
+
+
+def test_a_graded_run_is_no_graph_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (graded,) = (preset.name for preset in FIRST if preset.traits.graded)
+    untrained(tmp_path, "mine", graded)
+    assert export(tmp_path, "mine", "--onnx") == 2
+    assert "it looks for lungs in a picture" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("preset", PRESETS)

@@ -35,9 +35,9 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def test_every_family_of_that_version_is_here() -> None:
+def test_every_family_of_that_version_is_still_here() -> None:
     families = {read_json(FOLDER / case / "config.json")["family"] for case in CASES}
-    assert families == {preset.family for preset in registry.presets().values()}
+    assert families <= {preset.family for preset in registry.presets().values()}
 
 
 @pytest.mark.parametrize("case", CASES)
