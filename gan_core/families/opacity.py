@@ -170,8 +170,8 @@ class Opacity(Family):
                 )
             found.append(_joined(views))
         with torch.inference_mode():
-            maps = opacity.read(found[1])
-            means = maps.sum((1, 2, 3)) / found[1].mask.sum((1, 2, 3))
+            parts = [found[1].of(few) for few in torch.arange(len(found[1])).split(_LOOKED)]  # else it takes gigabytes
+            means = torch.cat([opacity.read(part).sum((1, 2, 3)) / part.mask.sum((1, 2, 3)) for part in parts])
         self._set_quantiles(torch.quantile(means, torch.linspace(0, 0.95, _QUANTILES)))
 
     @torch.no_grad()
