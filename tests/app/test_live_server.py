@@ -1,8 +1,10 @@
 """The live tab's server: alone, below the dashboard on its port, and what programs call by name."""
 
 import contextlib
+import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -22,10 +24,12 @@ from gan_core import images
 from gan_core.phantoms.chest import xray
 from gan_core.phantoms.head import mri
 from tests.conftest import ROOT
+from tests.helpers.graded_run import NAME, graded_run
 
 pytestmark = [pytest.mark.processes, pytest.mark.slow]
 
 RUN = "reference/phantom_cxr_cyclegan"
+NEEDED = ("phantom_cxr_cyclegan", "cgan", "dcgan", "bigan")
 START_SECONDS = 120
 
 
@@ -79,14 +83,18 @@ def test_the_tab_is_made_by_its_first_visitor(monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The live tab alone, as `python -m dashboard.live` starts it."""
+    """The live tab alone, as `python -m dashboard.live` starts it, over shipped runs and one that paints opacity."""
+    root = tmp_path_factory.mktemp("runs")
+    for name in NEEDED:
+        shutil.copytree(ROOT / "runs" / "reference" / name, root / "reference" / name)
+    graded_run(root)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     log = tmp_path_factory.mktemp("live") / "log.txt"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "dashboard.live", "--port", str(port), "--runs", str(ROOT / "runs")],
+            [sys.executable, "-m", "dashboard.live", "--port", str(port), "--runs", str(root)],
             cwd=ROOT,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -136,6 +144,45 @@ def test_programs_translate_and_generate_by_name(served: str, normal: Path, brai
     assert client.predict(handle_file(brain), RUN, "covid", True, api_name="/translate")
     with pytest.raises(AppError, match="there is no run"):
         client.predict(handle_file(normal), "../../etc", "covid", False, api_name="/translate")
+
+
+def test_programs_name_a_severity_and_a_seed(served: str, normal: Path) -> None:
+    """And calls that were written before there were any still work, with the values of a visitor who chooses none."""
+    from gradio_client import Client, handle_file
+    from gradio_client.exceptions import AppError
+
+    client, given = Client(served, verbose=False), handle_file(normal)
+    usual, named, other = (
+        Path(client.predict(given, NAME, "covid", False, api_name="/translate", **more)).read_bytes()
+        for more in ({}, {"severity": 0.7, "seed": 0}, {"seed": 2})
+    )
+    assert usual == named != other
+    path = client.predict(given, NAME, "covid", False, 0.3, 2, api_name="/translate")
+    with Image.open(path) as made:
+        assert (made.text["Severity"], made.text["Seed"]) == ("0.3", "2")
+    with urllib.request.urlopen(_upload(served, normal)) as answer:
+        (path,) = json.loads(answer.read())
+    file = {"path": path, "meta": {"_type": "gradio.FileData"}}
+    asked = _post(f"{served}gradio_api/call/translate", {"data": [file, NAME, "covid", False]})
+    with urllib.request.urlopen(asked) as answer:
+        number = json.loads(answer.read())["event_id"]
+    with urllib.request.urlopen(f"{served}gradio_api/call/translate/{number}", timeout=60) as answer:
+        assert b"event: complete" in answer.read()
+    with pytest.raises(AppError, match="has no severity"):
+        client.predict(given, RUN, "covid", False, 0.5, api_name="/translate")
+    with pytest.raises(AppError, match=r"a severity of 1\.5"):
+        client.predict(given, NAME, "covid", False, 1.5, api_name="/translate")
+
+
+def _post(url: str, content: object) -> urllib.request.Request:
+    return urllib.request.Request(url, json.dumps(content).encode(), {"content-type": "application/json"})
+
+
+def _upload(served: str, file: Path) -> urllib.request.Request:
+    head = f'--x\r\nContent-Disposition: form-data; name="files"; filename="{file.name}"\r\n\r\n'
+    body = head.encode() + file.read_bytes() + b"\r\n--x--\r\n"
+    kind = {"content-type": "multipart/form-data; boundary=x"}
+    return urllib.request.Request(f"{served}gradio_api/upload", body, kind)
 
 
 def test_the_example_of_the_documentation_runs(served: str, normal: Path) -> None:
