@@ -314,7 +314,7 @@ class _Rows:
 
         def judge(cell: Measure, column: Column) -> Verdict | None:
             if haze and column.role != CONTROL and _below(haze, cell):
-                return Verdict("more than haze", GOOD)
+                return Verdict("more than haze", GOOD if _ALONE in sees else NEUTRAL)
             return None
 
         return judge
@@ -381,26 +381,31 @@ def _below(a: Measure, b: Measure) -> bool:
 def _text(cell: Measure, shows: str) -> str:
     if shows == _SHARE and cell.count:
         return f"{round(cell.value * cell.count)} of {cell.count}"
-    return _number(cell.value, shows)
+    return _number(cell.value, shows, _digits(cell, shows))
 
 
 def _interval(cell: Measure, shows: str) -> str:
-    parts = []
+    parts, digits = [], _digits(cell, shows)
     if cell.low is not None and cell.high is not None:
-        shown = _PERCENT if shows == _SHARE else shows
-        low, high = (_number(end, shown).removesuffix("%") for end in (cell.low, cell.high))
+        low, high = (_number(end, shows, digits).removesuffix("%") for end in (cell.low, cell.high))
         parts.append(f"{low} to {high}{'' if shows == _NUMBER else '%'}")
     if cell.floor is not None:
-        parts.append(f"reference {_number(cell.floor, shows)}")
+        parts.append(f"reference {_number(cell.floor, shows, digits)}")
     return " · ".join(parts)
 
 
-def _number(value: float, shows: str) -> str:
+def _digits(cell: Measure, shows: str) -> int:
+    """Return the decimals of a cell: of shares one if all of its numbers are small, else none."""
     if shows == _NUMBER:
-        text = f"{value:.2f}"
-    else:
-        digits = 1 if abs(value) < 0.2 else 0
-        text = f"{value:{'+' if shows == _SIGNED else ''}.{digits}%}"
+        return 2
+    largest = max(abs(end) for end in (cell.value, cell.low, cell.high) if end is not None)
+    return 1 if largest < 0.2 else 0
+
+
+def _number(value: float, shows: str, digits: int) -> str:
+    sign = "+" if shows == _SIGNED else ""
+    text = f"{value:{sign}.{digits}f}" if shows == _NUMBER else f"{value:{sign}.{digits}%}"
+    # A value that rounds to zero gets no sign.
     return text.replace("-", "−") if any(digit in text for digit in "123456789") else text.lstrip("+-")
 
 

@@ -14,7 +14,8 @@ _PARTS = """parts of an evaluation; results are written to the run's evaluation.
   progress      distances at every snapshot of a run trained with --snapshots: time to quality
   memorisation  whether generated images are copies of training images
   utility       test scores of a classifier trained on generated images, for patients that no generator has seen
-  audit         translators only: size and place of the change, its detection, and the ground truth where known"""
+  audit         translators only: size and place of the change, its detection, and the ground truth where known;
+                of chest X-rays also the lungs beside controls, real ones, and the translators named with --beside"""
 
 
 def register(found: arguments.Commands) -> None:
