@@ -6,6 +6,7 @@ The network runs once a picture and once a pattern. `painting_page` says what th
 import html
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -154,13 +155,13 @@ def _record(model: "Model", to: str, chosen: Chosen | None) -> Translation:
 def _links(after: np.ndarray, opacity: np.ndarray, done: Translation) -> str:
     """Return the links to a translation, uint8 (H, W, C), and to its opacity map, float32 (H, W)."""
     size = f"{after.shape[1]} x {after.shape[0]} px"
-    amount = "" if done.severity is None else f"{done.severity:.2f}"
-    parts = [amount] if amount else []
+    amount = [] if done.severity is None else [f"{done.severity:.2f}"]
+    name = translate.download(done, *amount)
     files = [
-        picture_html.link(translation.png(after, done), translate.download(done, *parts), f"Translation, {size}"),
+        picture_html.link(translation.png(after, done), name, f"Translation, {size}"),
         picture_html.link(
-            translation.opacity_png(opacity, done), translate.download(done, *parts, "opacity"), "Opacity map"
+            translation.opacity_png(opacity, done), translation.opacity_path(Path(name)).name, "Opacity map"
         ),
     ]
-    words = f"Severity {amount}, {images.NOTICE}:" if amount else f"{images.NOTICE.capitalize()}:"
+    words = f"Severity {amount[0]}, {images.NOTICE}:" if amount else f"{images.NOTICE.capitalize()}:"
     return picture_html.links(files, words)

@@ -189,7 +189,8 @@ def _translate_many(
             continue
         members[download(done, f"{number:03d}")] = content = translation.png(done.after, done)
         if done.opacity is not None:
-            members[download(done, f"{number:03d}", "opacity")] = translation.opacity_png(done.opacity, done)
+            name = translation.opacity_path(Path(download(done, f"{number:03d}"))).name
+            members[name] = translation.opacity_png(done.opacity, done)
         count += 1
         if len(cards) < _MOST_SHOWN:
             pair = picture_html.image(picture_html.quick_png(done.before), "before") + picture_html.image(

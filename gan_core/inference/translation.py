@@ -194,6 +194,11 @@ def opacity_png(opacity: np.ndarray, translated: Translation) -> bytes:
     return images.png_bytes(grey, Content=what, **_notes(translated))
 
 
+def opacity_path(path: Path) -> Path:
+    """Return the path of the opacity map that belongs to a translation."""
+    return path.with_name(f"{path.stem}_opacity.png")
+
+
 def _notes(translated: Translation) -> dict[str, str]:
     notes = {"Run": translated.run, "Direction": f"{translated.source} to {translated.target}"}
     if translated.severity is None:
@@ -282,7 +287,7 @@ def translate_files(
             _write(target, png(result, translated))
             written.append(target)
             if maps and opacity is not None:
-                _write(_map_of(target), opacity_png(opacity, translated))
+                _write(opacity_path(target), opacity_png(opacity, translated))
     return Done(tuple(written), tuple(refused), tuple(notes))
 
 
@@ -297,16 +302,14 @@ def _named(path: Path, error: UserError) -> str:
     return str(error) if str(error).startswith(str(path)) else f"{path}: {error}"
 
 
-def _map_of(target: Path) -> Path:
-    return target.with_name(f"{target.stem}_opacity.png")
-
-
 def _check_maps(targets: dict[Path, Path]) -> None:
     """Raise a UserError where an opacity map would replace a translation or an input."""
     taken = {path.resolve() for pair in targets.items() for path in pair}
     for target in targets.values():
-        if _map_of(target).resolve() in taken:
-            raise UserError(f"{_map_of(target)} would be overwritten by an opacity map: rename the image of that name")
+        if opacity_path(target).resolve() in taken:
+            raise UserError(
+                f"{opacity_path(target)} would be overwritten by an opacity map: rename the image of that name"
+            )
 
 
 def _targets(inputs: Sequence[Path], out: Path) -> dict[Path, Path]:
