@@ -4,6 +4,7 @@ import io
 from collections.abc import Iterator
 from functools import lru_cache
 from itertools import chain
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
@@ -13,6 +14,9 @@ from gan_core import images
 from gan_core.config import RunConfig
 from gan_core.data.readers import phantom
 from gan_core.errors import UserError
+
+if TYPE_CHECKING:
+    from gan_core.inference import Model
 
 COUNT = 3  # of each kind
 _FIRST_SEED = 10**15 + 100  # of phantoms: beyond those of every training set
@@ -26,18 +30,28 @@ def examples(models: ModelCache, config: RunConfig, domain: str) -> Iterator[tup
 
 
 def opening(models: ModelCache, name: str, domain: str) -> bytes | None:
-    """Return an X-ray of ours that a graded run can translate, as PNG: a generated one if possible, else a drawn one.
+    """Return an X-ray of ours that shows what a graded run paints, as PNG: a generated one if possible, else drawn.
 
     None where there is none, as for a run of another kind.
     """
     if not models.paints(name):
         return None
     config, model = models.config(name), models.get(name)
-    for content, _ in chain(_generated(models, config, domain), _drawn(config, domain)):
-        picture = np.array(Image.open(io.BytesIO(content)).convert("L"))
-        if not model.refusals(picture[None, :, :, None])[0]:
-            return content
+    for found in (_generated(models, config, domain), _drawn(config, domain)):
+        rooms = {content: _room(model, content) for content, _ in found}
+        best = max(rooms, key=lambda content: rooms[content], default=b"")
+        if rooms.get(best):
+            return best
     return None
+
+
+def _room(model: "Model", content: bytes) -> float:
+    """Return how much brighter a picture, as PNG, could become on average; 0 where no lungs are found."""
+    picture = np.asarray(Image.open(io.BytesIO(content)).convert("L"), np.float32)[..., None] / 255
+    try:
+        return float(model.painting(picture).canvas.room.mean())
+    except UserError:
+        return 0.0
 
 
 def as_picture(example: tuple[bytes, str]) -> tuple[Image.Image, str]:

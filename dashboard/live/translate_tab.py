@@ -192,6 +192,9 @@ def _beginning(models: ModelCache, insist: bool = False) -> Callable[..., Update
     def begin(
         paths: list[str] | None, picked: Upload | None, name: str, to: str, severity: float, seed: float | None
     ) -> Updates:
+        if not name and not paths:
+            yield gr.skip(), *(gr.skip() for _ in _values(TranslationUpdate()))  # there is no run to translate with
+            return
         try:
             if not paths and (picked is None or picked.opening):
                 if _paints(models, name) and not models.is_loaded(name):
