@@ -169,7 +169,8 @@ def sane(mask: np.ndarray) -> str:
 @cache
 def load(path: Path = WEIGHTS) -> LungNet:
     """Load the network from a file that `tools.train_lungs` wrote. Raises UserError: the file is missing or damaged."""
-    network = LungNet()
+    with torch.random.fork_rng(devices=[]):  # whoever asks first, a training step keeps its random numbers
+        network = LungNet()
     tensors, _ = tensor_files.load(path.resolve())
     tensor_files.load_into(network, tensors, path)
     return network.float().eval()

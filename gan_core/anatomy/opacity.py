@@ -50,7 +50,8 @@ def load(path: Path = WEIGHTS) -> OpacityNet:
     Raises:
         UserError: the file is missing or damaged.
     """
-    with torch.inference_mode(False):  # whoever asks first, gradients must be able to pass through it later
+    # Whoever asks first: gradients must be able to pass through it later, and a training step keeps its random numbers.
+    with torch.inference_mode(False), torch.random.fork_rng(devices=[]):
         network = OpacityNet()
         tensors, _ = tensor_files.load(path.resolve())
         tensor_files.load_into(network, tensors, path)

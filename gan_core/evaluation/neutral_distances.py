@@ -22,6 +22,7 @@ from gan_core.evaluation.sides import Notify
 PLACES, DETAIL = "density by place", "Haar detail"
 _ROWS, _COLUMNS = 4, 2  # places of a lung: heights, and halves beside the mediastinum and at the chest wall
 _SCALES = 4  # of Haar's wavelets, from 2 pixels of the frame on
+_DEAD = 0.05  # of the median spread of features
 _LEAST_AREA = 0.5  # pixels of a place that must be lung, or it has the density of the whole lungs
 
 
@@ -79,7 +80,8 @@ class Target:
     """Real pictures of the target in one feature space, in units of their own spread."""
 
     space: Space
-    features: np.ndarray  # (N, D), standardised
+    alive: np.ndarray  # (D,) bool: the features that are compared
+    features: np.ndarray  # (N, those of D), standardised
     centre: np.ndarray
     spread: np.ndarray
     patients: list[str]
@@ -91,7 +93,7 @@ class Target:
         Raises:
             UserError: as `fidelity.distances`.
         """
-        made = (self.space.features(lungs) - self.centre) / self.spread
+        made = (self.space.features(lungs)[:, self.alive] - self.centre) / self.spread
         measured = fidelity.distances(self.features, made, seed=seed, patients=self.patients, sources=lungs.patients)
         return {name: replace(measure, floor=self.floors.get(name)) for name, measure in measured.items()}
 
@@ -101,14 +103,17 @@ def targets(real: LungPictures, count: int, given: Sequence[Space], seed: int, n
     found, missing = [], []
     for space in given:
         features = space.features(real)
-        centre, spread = features.mean(0), features.std(0).clip(1e-6)
-        features = (features - centre) / spread
+        centre, spread = features.mean(0), features.std(0)
+        # A feature that hardly differs among real pictures, as that of a dead channel, would be all of a distance.
+        alive = spread > _DEAD * np.median(spread)
+        centre, spread = centre[alive], spread[alive]
+        features = (features[:, alive] - centre) / spread
         try:
             floors = fidelity.floors(features, count=count, seed=seed, patients=real.patients)
         except UserError as error:
             missing.append(f"Distances of neutral lungs have no floor: {error}.")
             floors = {}
-        found.append(Target(space, features, centre, spread, real.patients, floors))
+        found.append(Target(space, alive, features, centre, spread, real.patients, floors))
     for line in dict.fromkeys(missing):
         note(line)
     return found

@@ -7,11 +7,13 @@ import json
 import os
 import sys
 
+import numpy as np
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
 from gan_core import config
+from gan_core.data.readers.phantom import drawer
 from gan_core.families import registry
 from gan_core.families.loading import load_family
 from tests.helpers.training import small
@@ -39,6 +41,8 @@ def first_steps(preset: str, settings: tuple[str, ...], rank: int = 0, processes
     family = found.family(own, (1, SIZE, SIZE), 2).place("cpu")
     family.steps = 10
     real = torch.rand(STEPS, IMAGES, 1, SIZE, SIZE) * 2 - 1
+    if family.graded:  # what is found in noise depends on the noise of the others
+        real = _chests()
     labels = torch.arange(IMAGES) % 2
     if family.task == "translate":
         labels = labels.sort().values  # the first half of a batch is of domain A
@@ -55,6 +59,13 @@ def first_steps(preset: str, settings: tuple[str, ...], rank: int = 0, processes
         family.step += 1
         rows.append({key: float(_mean(value) if processes > 1 else value) for key, value in scalars.items()})
     return rows
+
+
+def _chests() -> Tensor:
+    """Drawn chests as a batch a step, healthy and sick in turns, (STEPS, IMAGES, 1, SIZE, SIZE) in [-1, 1]."""
+    kinds = ("normal", "covid")
+    drawn = [drawer("cxr").draw(kinds[number % 2], number, SIZE).image for number in range(STEPS * IMAGES)]
+    return torch.from_numpy(np.stack(drawn)).reshape(STEPS, IMAGES, 1, SIZE, SIZE) * 2 - 1
 
 
 def _mean(tensor: Tensor) -> Tensor:
