@@ -166,7 +166,7 @@ def translation(model: Model, prepared: Prepared, request: EvaluationRequest, fo
         name=model.run.folder.name,
         classifiers=judges,
         find_lungs=partial(lungs.find, visible=True) if model.config.subject == lungs.SUBJECT else None,
-        beside=[(run.folder.name, _beside(run, model, lines.append)) for run in request.beside],
+        beside=[(run.folder.name, beside(run, model, lines.append)) for run in request.beside],
         extractor=features.find(name) if judges or request.extractor else None,
         seed=request.seed,
         note=lines.append,
@@ -177,7 +177,7 @@ def translation(model: Model, prepared: Prepared, request: EvaluationRequest, fo
     return replace(found, audit=directions)
 
 
-def _beside(run: Run, model: Model, note: Callable[[str], object]) -> Model:
+def beside(run: Run, model: Model, note: Callable[[str], object]) -> Model:
     """Load another translator of the same domains.
 
     Raises:

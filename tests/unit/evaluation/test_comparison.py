@@ -10,16 +10,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gan_core import data
+from gan_core import data, inference
 from gan_core.anatomy import drawn_opacity, lung_view, painting
 from gan_core.anatomy.lung_view import LungViews
 from gan_core.config import to_dict
 from gan_core.data import Prepared
-from gan_core.evaluation import audit, lung_changes, painting_controls, results
+from gan_core.errors import UserError
+from gan_core.evaluation import audit, lung_changes, painting_controls, parts, results
 from gan_core.evaluation.dose_response import SEVERITIES
 from gan_core.evaluation.lung_changes import LungPictures
 from gan_core.evaluation.results import BESIDE, CONTROL, SOURCE, TARGET, TRANSLATED, Column, Direction
 from tests.helpers.drawn_translators import DOMAINS, Bodies, Made, both, levels
+from tests.helpers.untrained import untrained
 
 pytestmark = pytest.mark.slow
 
@@ -218,6 +220,25 @@ def test_without_lungs_or_a_finder_less_is_measured(chests: Prepared, bodies: Bo
     assert "opaque" not in column(found, "translated").measures
     assert found.adds
     assert column(found, "translated").distance.keys() == {"density by place", "Haar detail"}
+
+
+def test_a_run_beside_must_translate_the_same_pictures(tmp_path: Path) -> None:
+    kinds = {
+        "one": {},
+        "same": {},
+        "coloured": {"channels": 3},
+        "heads": {"domains": ("T1", "T2"), "classes": ("T1", "T2")},
+    }
+    runs = {name: untrained(tmp_path, name, "cyclegan_resnet_light", **changes) for name, changes in kinds.items()}
+    model, notes = inference.load(runs["one"]), []
+    assert parts.beside(runs["same"], model, notes.append).domains == model.domains
+    assert notes == []
+    for name in ("coloured", "heads"):
+        with pytest.raises(UserError, match=f"--beside {name}: it does not translate between normal and covid"):
+            parts.beside(runs[name], model, notes.append)
+    other = untrained(tmp_path, "elsewhere", "cyclegan_resnet_light", fingerprint="fedcba9876543210")
+    parts.beside(other, model, notes.append)
+    assert notes == ["elsewhere was trained on other images, or another split of them: it may have seen held-out ones"]
 
 
 def test_an_evaluation_without_columns_is_read_as_before(tmp_path: Path, painted: Direction) -> None:
