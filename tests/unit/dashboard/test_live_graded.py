@@ -93,7 +93,7 @@ def test_the_page_can_paint_what_the_run_paints(models: ModelCache, rows: slice)
     before, room = (np.asarray(one) for one in embedded_pngs(last.picture))
     assert np.array_equal(before, picture[..., 0])
     given = numbers(last.pattern)
-    assert (given["box"][0] < 0) is (rows.start == 30)
+    assert given["box"][0] < 0 or rows.start is None
     painting = models.get(NAME).painting(picture.astype(np.float32) / 255)
     for severity in (0.0, 0.01, 0.35, 0.7, 1.0):
         wanted = images.to_uint8(2 * painting.painted(severity)[0, 0] - 1).astype(int)
