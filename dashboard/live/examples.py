@@ -14,11 +14,13 @@ from gan_core import images
 from gan_core.config import RunConfig
 from gan_core.data.readers import phantom
 from gan_core.errors import UserError
+from gan_core.families import registry
 
 if TYPE_CHECKING:
     from gan_core.inference import Model
 
 COUNT = 3  # of each kind
+_SHARP = 384  # pixels a side of drawn images for runs that paint at any size
 _FIRST_SEED = 10**15 + 100  # of phantoms: beyond those of every training set
 _KINDS = {"chest X-ray": "cxr", "brain MRI": "mri"}
 
@@ -30,14 +32,16 @@ def examples(models: ModelCache, config: RunConfig, domain: str) -> Iterator[tup
 
 
 def opening(models: ModelCache, name: str, domain: str) -> bytes | None:
-    """Return an X-ray of ours that shows what a graded run paints, as PNG: a generated one if possible, else drawn.
+    """Return an X-ray of ours that shows what a graded run paints, as PNG: a drawn one if possible, else generated.
+
+    Drawn ones are sharp at any size, and so is what is painted into them.
 
     None where there is none, as for a run of another kind.
     """
     if not models.paints(name):
         return None
     config, model = models.config(name), models.get(name)
-    for found in (_generated(models, config, domain), _drawn(config, domain)):
+    for found in (_drawn(config, domain), _generated(models, config, domain)):
         rooms = {content: _room(model, content) for content, _ in found}
         best = max(rooms, key=lambda content: rooms[content], default=b"")
         if rooms.get(best):
@@ -65,15 +69,16 @@ def _drawn(config: RunConfig, domain: str) -> Iterator[tuple[bytes, str]]:
         return
     classes = phantom.drawer(kind).CLASSES
     label = next((name for name in classes if name.lower() == domain.lower()), None)
+    size = max(config.image_size, _SHARP if registry.traits_of(config).graded else 128)
     if label:
         for number in range(COUNT):
-            yield _phantom(kind, label, number, config.image_size), f"drawn, {label}"
+            yield _phantom(kind, label, number, size), f"drawn, {label}"
 
 
 @lru_cache(maxsize=64)
 def _phantom(kind: str, label: str, number: int, size: int) -> bytes:
     channels = 3 if kind == "colour" else 1
-    picture = phantom.picture(kind, label, _FIRST_SEED + number, max(size, 128), channels)
+    picture = phantom.picture(kind, label, _FIRST_SEED + number, size, channels)
     return images.png_bytes(np.rint(picture * 255).astype(np.uint8))
 
 
