@@ -41,7 +41,7 @@ def take(page: Page, url: str, target: Path) -> None:
     if target.stem == "live_generate":
         every_class(page, "r3gan_long")
     elif "live" in target.stem:
-        translate_an_example(page)
+        painted(page)
     else:
         page.get_by_role("heading", level=1).first.wait_for()
         page.wait_for_load_state("networkidle")
@@ -52,11 +52,9 @@ def take(page: Page, url: str, target: Path) -> None:
     Image.open(io.BytesIO(content)).convert("RGB").save(target, optimize=True)
 
 
-def translate_an_example(page: Page) -> None:
-    """Translate the first example with the run that the live tab selects first."""
-    frame = page.frame_locator("iframe")
-    frame.locator(".ganray-examples button").locator("visible=true").first.click(timeout=60_000)
-    expect(frame.get_by_text("Back to")).to_be_visible(timeout=60_000)
+def painted(page: Page) -> None:
+    """Wait until the live tab shows its opening picture and what was painted into it."""
+    expect(page.frame_locator("iframe").get_by_text("not a clinical grade")).to_be_visible(timeout=60_000)
 
 
 def every_class(page: Page, run: str) -> None:
