@@ -1,17 +1,19 @@
 """The parts of an evaluation: each takes a run's evaluation so far and returns it with its own results added."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from hashlib import blake2b
 
 import numpy as np
+from torch import Tensor
 
 from gan_core import files, inference
 from gan_core.anatomy import lungs
+from gan_core.anatomy.lung_view import LungViews
 from gan_core.data import Prepared
 from gan_core.errors import UserError
-from gan_core.evaluation import audit, classifier_choice, classifiers, features, memorisation, ms_ssim, utility
+from gan_core.evaluation import audit, classifier_choice, classifiers, features, lesions, memorisation, ms_ssim, utility
 from gan_core.evaluation import fidelity as distances
 from gan_core.evaluation.classifier_choice import Choice
 from gan_core.evaluation.classifiers import Classifier
@@ -166,6 +168,7 @@ def translation(model: Model, prepared: Prepared, request: EvaluationRequest, fo
         name=model.run.folder.name,
         classifiers=judges,
         find_lungs=partial(lungs.find, visible=True) if model.config.subject == lungs.SUBJECT else None,
+        mark=_mark if model.config.subject == lungs.SUBJECT else None,
         beside=[(run.folder.name, beside(run, model, lines.append)) for run in request.beside],
         extractor=features.find(name) if judges or request.extractor else None,
         seed=request.seed,
@@ -175,6 +178,11 @@ def translation(model: Model, prepared: Prepared, request: EvaluationRequest, fo
     for line in lines:
         found = noted(found, line)
     return replace(found, audit=directions)
+
+
+def _mark(views: LungViews, patients: Sequence[str]) -> Tensor:
+    """Mark opacity by the finder; lungs that it learned from are marked by the networks that did not see them."""
+    return lesions.load().mark(views, patients=patients)
 
 
 def beside(run: Run, model: Model, note: Callable[[str], object]) -> Model:
