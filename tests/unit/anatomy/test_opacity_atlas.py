@@ -39,7 +39,7 @@ def test_it_lies_on_both_lungs_from_the_wall_inwards() -> None:
     views = views_of(two_lungs())
     chance = opacity_atlas.chance(views)
     assert chance.shape == views.mask.shape
-    assert (chance[views.mask == 0] == 0).all()
+    assert (chance > 0).all()  # outside the lungs the nearest place in them counts
     cells = np.linspace(0.05, 0.95, 13) * COLUMNS - 0.5
     for side, middle in ((0, 36), (1, 92)):
         shown = lung_view.paste(chance, views.boxes, (128, 128))[0, 0, 64, middle - 18 : middle + 19 : 3].numpy()
