@@ -277,6 +277,8 @@ def _problem(found: RunConfig) -> str:
         return problem
     if len(found.domains) not in (0, 2):
         return f"'domains' holds {len(found.domains)} names, not two"
+    if found.domains and found.domains[0] == found.domains[1]:
+        return "'domains' holds the same name twice"
     if found.data and (problem := _problem_of_data(found.data)):
         return problem
     return _problem_of_traits(found.traits) if found.traits else ""

@@ -4,6 +4,7 @@ A cell is text; a verdict is a word that its interval supports, or nothing. The 
 `evaluation_files` writes them to files.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -18,6 +19,7 @@ _ALONE = "alone"  # in the name of what a classifier sees, if it is the lungs al
 _CLOSE = 0.05  # difference of two shares of place that does not matter
 _FEW, _SOME = 0.11, 0.05  # flips of a control: at most so many is hardly any, at least so many is some
 _HAZE = "even haze"
+_MOST = 10**9  # pictures that a share is written of; of more it is written in per cent
 
 
 @dataclass(frozen=True)
@@ -320,12 +322,13 @@ class _Rows:
         return judge
 
     def _nearer(self, space: str) -> _Judge:
-        before = next((one.found.distance.get(space) for one in self.columns if one.found.role == SOURCE), None)
+        sources = (one.found.distance.get(space, {}) for one in self.columns if one.found.role == SOURCE)
+        before = next(sources, {}).get("kid")
 
         def judge(cell: Measure, column: Column) -> Verdict | None:
-            if before and _below(cell, before["kid"]):
+            if before and _below(cell, before):
                 return Verdict("nearer than before", GOOD)
-            if before and _below(before["kid"], cell):
+            if before and _below(before, cell):
                 return Verdict("farther than before", BAD)
             return None
 
@@ -379,7 +382,8 @@ def _below(a: Measure, b: Measure) -> bool:
 
 
 def _text(cell: Measure, shows: str) -> str:
-    if shows == _SHARE and cell.count:
+    # A file from elsewhere may hold any number.
+    if shows == _SHARE and 0 <= cell.value <= 1 and 0 < (cell.count or 0) <= _MOST:
         return f"{round(cell.value * cell.count)} of {cell.count}"
     return _number(cell.value, shows, _digits(cell, shows))
 
@@ -403,6 +407,8 @@ def _digits(cell: Measure, shows: str) -> int:
 
 
 def _number(value: float, shows: str, digits: int) -> str:
+    if not math.isfinite(value):
+        return "–"
     sign = "+" if shows == _SIGNED else ""
     text = f"{value:{sign}.{digits}f}" if shows == _NUMBER else f"{value:{sign}.{digits}%}"
     # A value that rounds to zero gets no sign.

@@ -55,7 +55,7 @@ class ModelCache:
             UserError: as `config`.
         """
         config = self.config(name)
-        return registry.traits_of(config).graded and to in (None, config.domains[-1])
+        return registry.traits_of(config).graded and to in (None, *config.domains[-1:])
 
     def rivals(self, name: str) -> list[str]:
         """Return the other runs that translate between the same domains, best first. Raises UserError: as `config`."""

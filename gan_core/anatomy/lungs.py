@@ -95,7 +95,8 @@ def segment(network: LungNet, pictures: np.ndarray, *, visible: bool = False) ->
     grey = _grey(pictures)
     masks = np.zeros(pictures.shape[:3], bool)
     for start in range(0, len(grey), _BATCH):
-        with torch.inference_mode():
+        # In float32 whoever asks: a training step may run in bfloat16, in which logits cannot be enlarged.
+        with torch.inference_mode(), torch.autocast("cpu", enabled=False):
             small = _to_network_size(grey[start : start + _BATCH])
             # Test-time augmentation: a mirrored chest has mirrored lungs.
             both = (network(small) + network(small.flip(3)).flip(3)) / 2

@@ -1,6 +1,7 @@
 """The comparison of lungs on the page: a table of questions, and what more severity does."""
 
 import html
+import math
 from collections.abc import Sequence
 
 import streamlit as st
@@ -81,7 +82,8 @@ def _scale(row: LungRow) -> Scale:
     if row.whole:
         return Scale(0, 1)
     measures = [cell.measure for cell in row.cells if cell]
-    ends = [end for one in measures for end in (one.value, one.low, one.high, one.floor, 0.0) if end is not None]
+    known = [end for one in measures for end in (one.value, one.low, one.high, one.floor, 0.0) if end is not None]
+    ends = [end for end in known if math.isfinite(end)]
     low, high = min(ends, default=0.0), max(ends, default=1.0)
     return Scale(low, high + 0.04 * (high - low)) if high > low else Scale(0, 1)
 

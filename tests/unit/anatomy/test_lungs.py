@@ -13,6 +13,7 @@ from gan_core import tensor_files
 from gan_core.anatomy import lungs
 from gan_core.decode import image_files
 from gan_core.errors import UserError
+from gan_core.phantoms.chest import xray
 from tools import train_lungs
 
 Method = Callable[[np.ndarray], np.ndarray]
@@ -96,6 +97,13 @@ def test_each_picture_is_looked_at_by_itself_and_the_same_way_twice() -> None:
     assert np.array_equal(together, lungs.find(PICTURES[:6]))
     alone = np.concatenate([lungs.find(PICTURES[i : i + 1]) for i in range(6)])
     assert train_lungs.dice(together, alone).min() >= 0.999
+
+
+def test_lungs_are_the_same_within_a_training_step_of_half_precision() -> None:
+    pictures = (xray.draw("normal", 51, 64).image * 255).astype(np.uint8)[None, ..., None]
+    expected = lungs.find(pictures)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert np.array_equal(lungs.find(pictures), expected)
 
 
 def test_exposure_and_colour_hardly_matter() -> None:

@@ -9,6 +9,7 @@ import shutil
 import urllib.request
 import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -229,6 +230,19 @@ def test_a_run_that_is_gone_is_one_line(models: ModelCache) -> None:
     (last,) = graded.steps(models, [NORMAL], "gone", "covid", False, 0.7, 0)
     assert "there is no run" in last.message.lower()
     assert input_fields.directions(models, NAME)["value"] == "covid"
+
+
+@pytest.mark.parametrize(("domains", "said"), [([], "does not translate to"), (["covid", "covid"], "same name twice")])
+def test_a_foreign_run_without_two_domains_is_one_line(
+    models: ModelCache, tmp_path: Path, domains: list[str], said: str
+) -> None:
+    shutil.copytree(models.root / NAME, tmp_path / "foreign")
+    path = tmp_path / "foreign" / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"domains": domains}))
+    foreign = ModelCache(tmp_path)
+    *_, last = graded.steps(foreign, [NORMAL], "foreign", "covid", False, 0.7, 0)
+    foreign.decoder.close()
+    assert said in last.message
 
 
 def test_colours_brighten_with_the_share_of_air_lost() -> None:

@@ -1,5 +1,6 @@
 """The comparison of lungs as a table: words only where intervals support them, one table for the same pictures."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from dashboard.library.store import Library
 from dashboard.views.evaluate import lung_comparison
 from gan_core.evaluation import dose_response
 from gan_core.evaluation.classifiers import SEES
-from gan_core.evaluation.results import Measure
+from gan_core.evaluation.results import SOURCE, Measure
 from tests.helpers import made_evaluations
 from tests.helpers.made_evaluations import LIGHT
 from tests.helpers.run_folders import make_run
@@ -140,3 +141,48 @@ def test_html_escapes_and_files_hold_every_number(runs: list[EvaluatedRun]) -> N
     expected = sum(numbers) + sum(len(dose.measures) for dose in way.doses) + len(way.grading)
     assert sum(line.split(",")[3] == "lungs" for line in lines) == expected
     assert any("severity 0.5" in line for line in lines)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, -3.0, 1e308])
+def test_impossible_numbers_of_a_file_from_elsewhere_are_shown_without_a_crash(
+    runs: list[EvaluatedRun], value: float
+) -> None:
+    broken = Measure(value, value, value, value, 10**400)
+    way = runs[0].found.audit[0]
+    columns = tuple(
+        replace(
+            column,
+            measures=dict.fromkeys(column.measures, broken),
+            flips=tuple(replace(flip, flipped=broken) for flip in column.flips),
+            distance={space: dict.fromkeys(group, broken) for space, group in column.distance.items()},
+        )
+        for column in way.columns
+    )
+    doses = tuple(replace(dose, severity=value, measures=dict.fromkeys(dose.measures, broken)) for dose in way.doses)
+    wrong = replace(way, columns=columns, doses=doses, grading=dict.fromkeys(way.grading, broken))
+    run = replace(runs[0], found=replace(runs[0].found, audit=(wrong,)))
+    look = {run.entry.name: Style("#123456", "solid")}
+    (table,) = lung_tables([run])
+    shown = lung_comparison.as_html(table, look)
+    found = dose_table(wrong)
+    shown += lung_comparison._doses(found.heads, found.rows, "#123456")
+    assert len(shown) < 10**6
+    assert "<td><b>" in shown
+    if not math.isfinite(value):
+        assert "<td><b>–</b>" in shown
+        assert "<b>nan" not in shown
+
+
+def test_a_distance_without_its_kid_has_no_row_of_its_own(runs: list[EvaluatedRun]) -> None:
+    way = runs[0].found.audit[0]
+    columns = tuple(
+        replace(column, distance={space: {"frechet": Measure(1.0)} for space in column.distance})
+        if column.role == SOURCE
+        else column
+        for column in way.columns
+    )
+    run = replace(runs[0], found=replace(runs[0].found, audit=(replace(way, columns=columns),)))
+    (table,) = lung_tables([run])
+    cells = row(table, "By ").cells
+    assert cells[0] is None
+    assert any(cell and cell.verdict is None for cell in cells)
