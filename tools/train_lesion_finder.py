@@ -89,7 +89,7 @@ def _in_frame(planes: Tensor, boxes: Tensor) -> Tensor:
     line = (torch.arange(SIZE) + 0.5) / SIZE
     down, across = top[:, None] + line * (bottom - top)[:, None], left[:, None] + line * (right - left)[:, None]
     where = torch.stack((across[:, None].expand(-1, SIZE, -1), down[:, :, None].expand(-1, -1, SIZE)), 3)
-    return F.grid_sample(small, where, align_corners=False).clamp(0, 1)
+    return F.grid_sample(small, where, padding_mode="border", align_corners=False).clamp(0, 1)
 
 
 def folds_of(patients: tuple[str, ...]) -> dict[str, int]:
@@ -133,11 +133,11 @@ def train(sick: tuple[Tensor, Tensor], healthy: Tensor, *, steps: int, seed: int
 
 
 def _loss(logits: Tensor, truth: Tensor, mask: Tensor) -> Tensor:
-    """Return binary cross entropy and soft Dice within the lungs; empty truth asks for an empty map."""
+    """Return binary cross entropy and soft Dice within the lungs; Dice of the batch, as some have no opacity."""
     entropy = F.binary_cross_entropy_with_logits(logits, truth, reduction="none")
-    chance, true = logits.sigmoid() * mask, truth * mask
-    overlap = (2 * (chance * true).sum((1, 2, 3)) + 20) / (chance.sum((1, 2, 3)) + true.sum((1, 2, 3)) + 20)
-    return (entropy * mask).sum() / mask.sum().clamp_min(1) + 0.5 * (1 - overlap.mean())
+    chance = logits.sigmoid() * mask
+    overlap = 2 * (chance * truth).sum() / (chance.sum() + (truth * mask).sum() + 1)
+    return (entropy * mask).sum() / mask.sum().clamp_min(1) + 0.5 * (1 - overlap)
 
 
 def _average(kept: LesionNet, network: LesionNet, share: float) -> None:
