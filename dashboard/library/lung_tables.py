@@ -383,8 +383,9 @@ def _below(a: Measure, b: Measure) -> bool:
 
 def _text(cell: Measure, shows: str) -> str:
     # A file from elsewhere may hold any number.
-    if shows == _SHARE and 0 <= cell.value <= 1 and 0 < (cell.count or 0) <= _MOST:
-        return f"{round(cell.value * cell.count)} of {cell.count}"
+    count = cell.count or 0
+    if shows == _SHARE and 0 <= cell.value <= 1 and 0 < count <= _MOST:
+        return f"{round(cell.value * count)} of {count}"
     return _number(cell.value, shows, _digits(cell, shows))
 
 

@@ -163,7 +163,7 @@ class Opacity(Family):
             places = torch.nonzero(labels.cpu() == domain)[:, 0]
             chosen = pictures[places[:: -(-len(places) // _STUDIED)].to(pictures.device)].cpu()
             views = [view for view in self._looked(chosen) if view is not None]
-            if len(views) < max(2, len(chosen) // 4):
+            if len(views) < max(1, len(chosen) // 4):
                 raise UserError(
                     f"lungs were found in {len(views)} of {len(chosen)} images of domain {'AB'[domain]}: this preset "
                     "paints into the lungs of frontal chest X-rays; choose another preset for other images"
