@@ -254,7 +254,7 @@ class Opacity(Family):
             d_real, d_fake = discriminator(torch.cat((shown, fake.detach()))).chunk(2)
             d_losses.append(losses.discriminator(d_real, d_fake) + self.r1(d_real, shown))
             logits.append((d_real, d_fake))
-        self.update("d", sum(d_losses), rate=self.remaining)  # type: ignore[arg-type]
+        self.update("d", torch.stack(d_losses).sum(), rate=self.remaining)
 
         accuracy = losses.accuracy(*logits[0])
         return self.scalars(
