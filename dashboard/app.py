@@ -4,12 +4,16 @@
 at the top of the repository, and launcher/streamlit_app.py in the installed package, which `ganray app` starts.
 """
 
+import contextlib
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import streamlit as st
 from starlette.middleware import Middleware
 
 from dashboard.live import mount
+from dashboard.server import connections, log_limit
 from dashboard.server.routes import routes
 from dashboard.server.security import RequestGuard
 
@@ -20,9 +24,16 @@ def parts() -> dict[str, Any]:
         "script_path": Path(__file__).resolve().with_name("main.py"),
         "routes": [*mount.routes(), *routes()],
         "middleware": [Middleware(RequestGuard), Middleware(mount.PrepareLiveTab)],
-        "lifespan": mount.lifespan,
+        "lifespan": _lifespan,
         "on_script_error": _on_script_error,
     }
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(app: st.App) -> AsyncIterator[None]:
+    with log_limit.limited():
+        async with connections.bounded(), mount.lifespan(app):
+            yield
 
 
 def _on_script_error(error: Exception) -> bool:

@@ -26,7 +26,7 @@ from dashboard.live.models import ModelCache
 from dashboard.live.translate import Upload
 from dashboard.server.security import outside
 from dashboard.widgets.text import sentence
-from gan_core.errors import UserError
+from gan_core.errors import UserError, printable
 
 MAX_FILE = "50mb"
 KEPT_SECONDS = 1800  # lifetime of uploaded files on the server
@@ -35,6 +35,7 @@ VISITORS = 500  # sessions kept: each takes 0.2 MB, and each call of a program i
 _INTERNAL_ERROR = (
     "This failed because of an error in the app, not in your input: try again. The log of the server has the details."
 )
+_WRONG_KIND = "A value of this call is of the wrong kind: the page /gradio_api/info lists what each endpoint takes."
 _log = logging.getLogger("ganray.live")
 
 
@@ -58,7 +59,13 @@ class SafeBlocks(gr.Blocks):
         # A program that was written for fewer parameters leaves the last ones out.
         inputs = [*inputs, *(field.value for field in block_fn.inputs[len(inputs) :] if hasattr(field, "value"))]
         values = [_current(*pair, state) for pair in zip(block_fn.inputs, inputs, strict=False)]
-        return await super().preprocess_data(block_fn, values, state, *rest, **named)
+        try:
+            return await super().preprocess_data(block_fn, values, state, *rest, **named)
+        except (gr.Error, UserError):
+            raise
+        except Exception as error:  # a program sent something that the field cannot be
+            _log.warning("a call with values of the wrong kind: %s", printable(str(error), 200))
+            raise gr.Error(_WRONG_KIND, print_exception=False) from error
 
 
 def _current(field: Any, value: Any, state: Any) -> Any:

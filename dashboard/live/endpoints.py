@@ -5,7 +5,6 @@ A caller receives an error as its one-line message.
 
 import contextlib
 import itertools
-import tempfile
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 
 import gradio as gr
 
-from dashboard.live import encode, generate, translate
+from dashboard.live import encode, generate, process_folder, translate
 from dashboard.live.generate import GenerateRequest
 from dashboard.live.models import ModelCache
 from gan_core import images
@@ -25,13 +24,13 @@ class TemporaryFiles:
     """Result files for the callers of the endpoints; only the newest are kept."""
 
     def __init__(self, most: int = 4 * generate.MOST) -> None:
-        self.folder = tempfile.TemporaryDirectory(prefix="ganray-live-")
+        self.folder = process_folder.make("ganray-results")
         self.files: deque[Path] = deque()
         self.most, self._numbers = most, itertools.count()
 
     def write(self, name: str, content: bytes) -> str:
         # next() is atomic: two threads never get the same number.
-        path = Path(self.folder.name) / str(next(self._numbers)) / Path(name).name
+        path = self.folder / str(next(self._numbers)) / Path(name).name
         path.parent.mkdir()
         path.write_bytes(content)
         self.files.append(path)
@@ -47,6 +46,13 @@ def _errors_for_callers() -> Iterator[None]:
         yield
     except UserError as error:
         raise gr.Error(str(error), print_exception=False) from error
+
+
+def _require(**given: str | None) -> None:
+    """Check that these arguments are texts. Raises UserError: one is not; Gradio passes on null as None."""
+    for name, value in given.items():
+        if not isinstance(value, str):
+            raise UserError(f"'{name}' is missing: the page /gradio_api/info lists what each endpoint takes")
 
 
 def add(models: ModelCache, temporary_files: TemporaryFiles) -> None:
@@ -68,10 +74,11 @@ def add(models: ModelCache, temporary_files: TemporaryFiles) -> None:
         severity (0 to 1, 0.7 if None) and seed: of a run that paints opacity.
         """
         with _errors_for_callers():
+            _require(file=file, run=run, to=to)
             upload, model = translate.uploads([file])[0], models.get(run)
             translation.other(model, to)
             model.check_severity(severity)
-            number = int(seed or 0)
+            number = generate.checked_seed(seed or 0)
             picture = models.decoder.decode(upload.data, upload.name, scale=model.config.scale)
             if not insist and (reason := translate.doubt(picture, model)):
                 raise UserError(f"{reason} Call with insist=True to translate it anyway.")
@@ -81,6 +88,7 @@ def add(models: ModelCache, temporary_files: TemporaryFiles) -> None:
     def generate_files(run: str, label: str, seed: float, count: float, truncation: float) -> list[str]:
         """Generate images of a class (`label`, empty for any); return the paths of the PNGs."""
         with _errors_for_callers():
+            _require(run=run)
             model = models.get(run)
             made = generate.make(model, GenerateRequest("new", run, label, None, seed, None, count, truncation))
             found = generate.files(model, *made, seed)
@@ -91,10 +99,12 @@ def add(models: ModelCache, temporary_files: TemporaryFiles) -> None:
     ) -> list[str]:
         """Generate images between two classes, at a share of the second; return the paths of the PNGs."""
         with _errors_for_callers():
+            _require(run=run, first=first, second=second)
             model = models.get(run)
             request = GenerateRequest("between", run, first, second, seed, None, count, truncation)
-            drawn = generate.interpolate_classes(model, request, (share,))
-            found = generate.files_between(model, request, drawn, (share,))
+            shares = (generate.checked_number(share),)
+            drawn = generate.interpolate_classes(model, request, shares)
+            found = generate.files_between(model, request, drawn, shares)
         return [temporary_files.write(name, content) for name, content in found.items()]
 
     def opinions_of(run: str, label: str, seed: float, count: float, truncation: float) -> dict[str, Any]:
@@ -102,6 +112,7 @@ def add(models: ModelCache, temporary_files: TemporaryFiles) -> None:
         from gan_core.evaluation import predicted_classes
 
         with _errors_for_callers():
+            _require(run=run)
             model = models.get(run)
             if refused := predicted_classes.refusal(model.config):
                 raise UserError(refused)
@@ -118,6 +129,7 @@ def add(models: ModelCache, temporary_files: TemporaryFiles) -> None:
     def reconstruct_file(file: str, run: str) -> str:
         """Encode an image and reconstruct it; return the path of the PNG."""
         with _errors_for_callers():
+            _require(file=file, run=run)
             upload, model = translate.uploads([file])[0], models.get(run)
             _, after = encode.reconstruct(
                 model, models.decoder.decode(upload.data, upload.name, scale=model.config.scale)

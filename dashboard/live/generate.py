@@ -4,6 +4,7 @@ Classifiers can give a second opinion on the images.
 """
 
 import html
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from dashboard.live import picture_html, predictions
 from dashboard.live.models import ModelCache
 from dashboard.widgets.text import sentence
 from gan_core import images
-from gan_core.errors import UserError
+from gan_core.errors import UserError, printable
 
 if TYPE_CHECKING:
     from gan_core.inference import Model
@@ -108,10 +109,16 @@ def checked_count(value: FieldValue) -> int:
 
 
 def checked_number(value: FieldValue) -> float:
-    """Return the number. Raises UserError: The field is empty."""
+    """Return the number. Raises UserError: The field is empty, or a program sent what is no number."""
     if value is None:
         raise UserError("a field is empty: enter a number")
-    return float(value)
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise UserError(f"{printable(str(value), 40)} is no number: enter one")
+    return number
 
 
 def make(model: "Model", request: GenerateRequest) -> tuple[np.ndarray, list[str]]:

@@ -96,12 +96,14 @@ class ModelCache:
             try:
                 from gan_core import inference  # imports torch: only when a visitor needs it
 
-                model.set_result(inference.load(run))
+                model.set_result(inference.load(run, seconds_allowed=inference.VISITOR_SECONDS))
             except BaseException as error:
                 with self._lock:
                     if self._models.get(key) is model:
                         del self._models[key]
-                model.set_exception(error)
+                # A visitor need not know where this server keeps its runs.
+                readable = str(error).replace(f"{run.folder}/", "")
+                model.set_exception(UserError(readable) if isinstance(error, UserError) else error)
         return model.result()
 
     def _find(self, name: str) -> Run:

@@ -1,31 +1,27 @@
 """Where uploads to the live tab lie, and how much may lie there.
 
-The folder is made anew by each process of the app, for its user alone: in the system's folder for temporary files, any
-user could have put another one under a name that can be guessed. Each request gets a folder of its own inside, which is
-removed as a whole if the upload breaks off. `install` puts this between Gradio's route and Gradio's parser.
+Each request gets a folder of its own inside the folder of this process (`process_folder`), which is removed as a whole
+if the upload breaks off. `install` puts this between Gradio's route and Gradio's parser.
 """
 
-import atexit
 import contextlib
 import errno
 import os
 import secrets
 import shutil
 import stat
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
+from dashboard.live import process_folder
 from gan_core.errors import UserError
 
 MOST_FILES = 64  # in one request
 MOST_BYTES = 2 * 1024**3  # of all uploads that lie there at a time
-_PREFIX = "ganray-uploads-"
 _REQUEST = "upload-"
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NO_SPACE = "There is no space for this upload on the server now: try again later, or upload fewer and smaller files."
@@ -40,9 +36,7 @@ def folder() -> Path:
     given = os.environ.get("GRADIO_TEMP_DIR")
     if given:
         return _own(Path(given))
-    _remove_of_dead_processes()
-    made = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-")).resolve()
-    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    made = process_folder.make("ganray-uploads")
     os.environ["GRADIO_TEMP_DIR"] = str(made)
     return made
 
@@ -57,17 +51,6 @@ def _own(path: Path) -> Path:
     if stat.S_IMODE(found.st_mode) & 0o077:
         path.chmod(0o700)
     return path
-
-
-def _remove_of_dead_processes() -> None:
-    """Remove what killed processes of this user have left: uploads may show patients."""
-    for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*"):
-        number = path.name.removeprefix(_PREFIX).partition("-")[0]
-        with contextlib.suppress(OSError):
-            found = path.lstat()
-            ours = stat.S_ISDIR(found.st_mode) and (not hasattr(os, "getuid") or found.st_uid == os.getuid())
-            if ours and number.isdecimal() and len(number) < 12 and not psutil.pid_exists(int(number)):
-                shutil.rmtree(path, ignore_errors=True)
 
 
 class Uploads:

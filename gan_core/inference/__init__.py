@@ -3,13 +3,13 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gan_core.inference.loaded_model import Model, load
+    from gan_core.inference.loaded_model import VISITOR_SECONDS, Model, load
 
-__all__ = ["Model", "load"]
+__all__ = ["VISITOR_SECONDS", "Model", "load"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import `load` and `Model` on first use: they import torch, which `translation` does not need."""
+    """Import what `loaded_model` has on first use: it imports torch, which `translation` does not need."""
     if name in __all__:
         from gan_core.inference import loaded_model
 

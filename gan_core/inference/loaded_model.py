@@ -7,6 +7,7 @@ Inputs and outputs are uint8 (N, H, W, C); the networks use floats in [-1, 1].
 """
 
 import re
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from gan_core.family_traits import SEVERITY
 from gan_core.inference.precision import LowPrecision
 from gan_core.runs import Run, hub_models
 
+VISITOR_SECONDS = 15.0  # for a call of `generate` on a page: other visitors wait meanwhile
 _BATCH = 64
 _NUMBERS_PER_BYTE = 20  # of the weights file; the networks of any undamaged run have far fewer
 _SMALL, _LARGE = 3 * 10**7, 3 * 10**8  # numbers: 120 MB, which is always allowed, and 1.2 GB, which never is exceeded
@@ -36,8 +38,11 @@ _TRANSLATED = 4  # images per call; a translator's feature maps have the full re
 class Model:
     """The networks of a run, ready for use; made by `load`."""
 
-    def __init__(self, run: Run, run_config: RunConfig, family: loading.Family) -> None:
+    def __init__(
+        self, run: Run, run_config: RunConfig, family: loading.Family, seconds_allowed: float | None = None
+    ) -> None:
         self.run, self.config, self.family = run, run_config, family
+        self.seconds_allowed = seconds_allowed
         self._batch = _batch_size(run_config, family)
         self._has_discriminator_weights = False
         self._precision: torch.dtype | None = None  # for translation; chosen with the first image
@@ -391,12 +396,29 @@ class Model:
         """Generate in batches; yield images uint8 (n, H, W, C).
 
         Raises:
-            UserError: what the networks draw is not finite.
+            UserError: what the networks draw is not finite, or all images would take longer than is allowed.
         """
+        begun, done = time.perf_counter(), 0
         for codes, classes in zip(z.split(self._batch), labels.split(self._batch), strict=True):
             with torch.inference_mode():
                 pictures = self._finite(self.family.sample(codes, classes))
+            done += len(codes)
+            self._check_time(time.perf_counter() - begun, done, len(z))
             yield images.to_uint8(pictures).transpose(0, 2, 3, 1)
+
+    def _check_time(self, seconds: float, done: int, count: int) -> None:
+        """Check, from the time that the first images took, that all of them are drawn within the allowed time.
+
+        Raises:
+            UserError: they are not; the message says how many would be.
+        """
+        if self.seconds_allowed is None or done == count or seconds * count / done <= self.seconds_allowed:
+            return
+        most = max(1, int(self.seconds_allowed * done / seconds))
+        raise UserError(
+            f"run '{self.run.name}' would take about {seconds * count / done:.0f} s here for {count} images, and a "
+            f"request may take {self.seconds_allowed:g} s: ask for at most {most}"
+        )
 
     def _finite(self, pictures: Tensor) -> Tensor:
         """Return pictures as they are. Raises UserError: a value is not finite, and would be shown as black."""
@@ -420,11 +442,15 @@ def _no_lungs(reason: str) -> str:
     return f"two lungs were not found in this image ({reason}): use a frontal chest X-ray, bone bright, head up"
 
 
-def load(run: Run | str, device: str = "cpu", epoch: int | None = None) -> Model:
+def load(
+    run: Run | str, device: str = "cpu", epoch: int | None = None, *, seconds_allowed: float | None = None
+) -> Model:
     """Build a run's networks from its config.json and load its weights.
 
     run: a `Run`, or a name that `hub_models.find` accepts: a name, a folder, hub:owner/name.
     epoch: load the snapshot of this epoch instead of the final weights.
+    seconds_allowed: how long a call that generates may take; one that would take longer ends after its first batch with
+    a UserError. None: as long as it takes.
 
     Raises:
         UserError: there is no such run, or its config or weights are missing, damaged, from a newer version, or do not
@@ -440,7 +466,7 @@ def load(run: Run | str, device: str = "cpu", epoch: int | None = None) -> Model
         raise UserError(f"run '{run.name}' has no {path.name} yet: it is written when the training ends or stops")
     family = _build(run, run_config, path)
     _fill(family, family.served, path)
-    return Model(run, run_config, family.place(device).eval().requires_grad_(False))
+    return Model(run, run_config, family.place(device).eval().requires_grad_(False), seconds_allowed)
 
 
 def _build(run: Run, run_config: RunConfig, weights: Path) -> loading.Family:

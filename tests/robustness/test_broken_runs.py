@@ -4,6 +4,8 @@ import os
 import random
 import resource
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard.library import store
+from dashboard.live.models import ModelCache
 from gan_core import inference, runs
 from gan_core.errors import UserError
 from gan_core.runs import Run, RunWriter
@@ -29,6 +32,7 @@ SOAK = [pytest.mark.soak, pytest.mark.timeout(3600)]
 AT_ONCE = 10  # broken runs in one folder of runs
 SECONDS = 2.0  # for a page; of the short round on a busy machine ten times as long
 GROWTH = 400  # MB
+MOST_MEMORY = 1200  # MB, of a process that has opened every page
 
 
 def whole(root: Path) -> list[Run]:
@@ -116,3 +120,73 @@ def test_broken_runs_leave_the_healthy_ones_alone(
     assert growth < GROWTH
     record_property("measured", f"{count} broken runs: slowest page {slowest[0]:.2f} s, memory +{growth:.0f} MB")
     print(f"{count} broken runs: slowest page {slowest[0]:.2f} s ({slowest[1]}), memory +{growth:.0f} MB")
+
+
+@pytest.mark.soak
+@pytest.mark.processes
+@pytest.mark.timeout(3600)
+def test_five_hundred_broken_runs_in_one_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, record_property: Callable[[str, object], None]
+) -> None:
+    """Every page and the live tab beside all of them, and a real training that its button stops."""
+    count = 500
+    models, outside, root = whole(tmp_path / "whole"), tmp_path / "outside", tmp_path / "runs"
+    shutil.copytree(models[0].folder, outside)
+    monkeypatch.setenv("GANRAY_RUNS", str(root))
+    root.mkdir()
+    healthy(root)
+    untrained(root, "drawer", "dcgan")
+    rng, broken = random.Random(1), {}
+    for number in range(count):
+        folder = root / f"broken{number:03d}"
+        shutil.copytree(rng.choice(models).folder, folder)
+        broken[folder.name] = break_run(folder, outside, rng)
+    command = [
+        sys.executable,
+        "-m",
+        "gan_core",
+        "train",
+        "gan",
+        "--data",
+        "phantom:cxr",
+        "--size",
+        "32",
+        "--name",
+        "real",
+    ]
+    training = subprocess.Popen([*command, "--epochs", "500"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        real = Run(root / "real", root)
+        wait_for(lambda: real.status().state == "running" and real.status().step > 0)
+        opened("train")  # the first page loads what all share
+        seconds = {}
+        few = [*rng.sample(sorted(broken), 6), "healthy1", "drawer"]
+        for page in ("train", "quiz", "compare", "evaluate", "run"):
+            query: dict[str, Any] = {"runs": few} if page in ("compare", "evaluate") else {}
+            app, first = opened(page, **query)
+            again = opened(page, **query)[1]
+            seconds[page] = min(first, again)  # training and machine are busy
+            assert not app.exception and "ended unexpectedly" not in texts(app), (page, texts(app))
+            if page == "train":
+                train = app
+        begun = time.perf_counter()
+        assert "drawer" in ModelCache(root).names("generate")
+        seconds["live"] = time.perf_counter() - begun
+        train.button(key="Stop real").click().run()
+        assert training.wait(30) == 0
+        assert real.status().state == "stopped"
+    finally:
+        training.kill()
+    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    words = ", ".join(f"{page} {taken:.2f} s" for page, taken in seconds.items())
+    record_property("measured", f"{count} broken runs in one folder: {words}; memory {used:.0f} MB at most")
+    print(words, f"{used:.0f} MB")
+    assert max(seconds.values()) < SECONDS
+    assert used < MOST_MEMORY
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.1)

@@ -318,16 +318,27 @@ def test_large_pictures_are_drawn_in_batches_that_fit_memory(tmp_path: Path, mon
         inference.load(model.run)
 
 
+def test_a_visitor_of_a_slow_run_is_told_how_much_it_can_do(tmp_path: Path) -> None:
+    run = untrained(tmp_path, "own", "dcgan")
+    model = inference.load(run, seconds_allowed=1e-9)
+    assert model.generate(1)[0].shape[0] == 1  # one batch is all that is asked for
+    model._batch = 8
+    with pytest.raises(UserError, match=r"'own' would take about 0 s here for 64 images, .* ask for at most 1$"):
+        model.generate(64)
+    model.seconds_allowed = SECONDS
+    assert model.generate(64)[0].shape[0] == 64
+
+
 def test_a_run_that_loads_for_long_does_not_delay_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     slow, quick = untrained(tmp_path, "slow", "dcgan"), untrained(tmp_path, "quick", "dcgan")
     load, begun, go_on, loads = inference.load, threading.Event(), threading.Event(), []
 
-    def held(run: Run) -> inference.Model:
+    def held(run: Run, **options: Any) -> inference.Model:
         loads.append(run.name)
         if run.name == slow.name:
             begun.set()
             assert go_on.wait(20)
-        return load(run)
+        return load(run, **options)
 
     monkeypatch.setattr(inference, "load", held)
     models, found = ModelCache(tmp_path), []

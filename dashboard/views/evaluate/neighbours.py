@@ -67,6 +67,7 @@ def training(source: str, config: RunConfig, names: Sequence[str]) -> dict[str, 
 def _drawn(folder: str, root: str, changed: int, seed: int, numbers: tuple[int, ...]) -> list[np.ndarray]:
     from gan_core import inference
 
-    model = inference.load(runs.Run(Path(folder), Path(root)))
+    run = runs.Run(Path(folder), Path(root))
+    model = inference.load(run, seconds_allowed=inference.VISITOR_SECONDS)
     pictures, _ = model.generate(max(numbers) + 1, seed=seed)
     return [pictures[number].transpose(2, 0, 1) for number in numbers]

@@ -217,7 +217,8 @@ def _phantom_class(name: str, classes: Sequence[str], rng: np.random.Generator) 
 def _generated(run: Run, count: int, seed: int) -> list[tuple[np.ndarray, str]]:
     from gan_core import inference  # it imports torch
 
-    pictures, kinds = inference.load(run).generate(count, seed=_FIRST_SEED + seed)
+    model = inference.load(run, seconds_allowed=inference.VISITOR_SECONDS)
+    pictures, kinds = model.generate(count, seed=_FIRST_SEED + seed)
     return [(picture.transpose(2, 0, 1), kind) for picture, kind in zip(pictures, kinds, strict=True)]
 
 

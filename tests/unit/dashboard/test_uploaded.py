@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from gradio import route_utils, routes
 from starlette.testclient import TestClient
 
-from dashboard.live import uploaded
+from dashboard.live import endpoints, uploaded
 from gan_core.errors import UserError
 
 UPLOAD = "/gradio_api/upload"
@@ -114,6 +114,10 @@ def test_the_folder_is_fresh_and_ours(tmp_path: Path, monkeypatch: pytest.Monkey
     for path in (dead, alive):
         path.mkdir()
         (path / "patient.png").touch()
+    results = tmp_path / "ganray-results-99999999-x"
+    (results / "1").mkdir(parents=True)
+    own = endpoints.TemporaryFiles().folder
+    assert own.parent == tmp_path and stat.S_IMODE(own.stat().st_mode) == 0o700 and not results.exists()
     made = uploaded.folder()
     assert made.parent == tmp_path and stat.S_IMODE(made.stat().st_mode) == 0o700
     assert os.environ["GRADIO_TEMP_DIR"] == str(made)
