@@ -14,7 +14,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-MOST = 512  # open connections; a page keeps about three
+MOST = 2000  # open connections; a page keeps about three
 HEADER_SECONDS = 20.0  # from the opening of a connection, or from the first byte of a later request
 _OTHERS = 160  # file descriptors for everything else: libraries, runs that are read, children
 _FEWEST = 16
@@ -33,7 +33,7 @@ ProtocolFactory = Callable[[], asyncio.Protocol]
 async def bounded(most: int | None = None, seconds: float = HEADER_SECONDS) -> AsyncIterator["Gate"]:
     """Bound the connections of every server that starts to listen in this event loop meanwhile.
 
-    most: open connections; if None, as many as the limit of open files allows, 512 at most.
+    most: open connections; if None, as many as the limit of open files allows, `MOST` at most.
     """
     loop: Any = asyncio.get_running_loop()
     gate, create_server = Gate(most or _affordable(), seconds), loop.create_server

@@ -133,7 +133,7 @@ def test_the_bound_follows_the_limit_of_open_files(monkeypatch: pytest.MonkeyPat
     resource = pytest.importorskip("resource", reason="limits of Unix")
     asked = []
     monkeypatch.setattr(resource, "setrlimit", lambda kind, limits: asked.append(limits))
-    for soft, hard, expected in ((256, 256, 96), (1024, 1024, 512), (256, 10**6, 512), (64, 64, 16), (-1, -1, 512)):
+    for soft, hard, expected in ((256, 256, 96), (1024, 1024, 864), (256, 10**6, 2000), (64, 64, 16), (-1, -1, 2000)):
         monkeypatch.setattr(resource, "getrlimit", lambda kind, found=(soft, hard): found)
         assert connections._affordable() == expected
     assert asked == [(4096, 10**6)]
