@@ -15,6 +15,7 @@ import numpy as np
 from gan_core import config, files, images
 from gan_core.config import RunConfig
 from gan_core.errors import UserError, printable
+from gan_core.runs import tables
 from gan_core.runs.run import EPOCHS, GIF, METRICS, Run
 from gan_core.runs.tables import Table
 from gan_core.runs.writer import RunWriter
@@ -96,6 +97,10 @@ class RecordedWriter:
         """Append rows with the same columns, in one write; see `RunWriter.log`."""
         self._writer.log(list(rows), table)
 
+    def replace_last(self, row: Mapping[str, Any], table: str = METRICS) -> None:
+        """Write the last row of a table anew, which got more numbers."""
+        tables.replace_last(self.run.folder / table, row)
+
     def read_table(self, table: str = METRICS) -> dict[str, np.ndarray]:
         """The numeric columns of a table so far, float64 (n,) each, by name."""
         found = Table(self.run.folder / table)
@@ -111,8 +116,10 @@ class RecordedWriter:
         """Delete the sheets after number `last`, which counts what the origin counts."""
         self._writer.keep_samples(last)
 
-    def save_samples(self, number: int, picture: np.ndarray) -> None:
-        """Write a sheet of samples, uint8 (H, W), (H, W, 1) or (H, W, 3); number: counts what the origin counts.
+    def save_samples(self, number: int, picture: np.ndarray, private: bool = False) -> None:
+        """Write a sheet of samples, uint8 (H, W), (H, W, 1) or (H, W, 3).
+
+        number: counts what the origin counts. private: it shows real pictures, see `RunWriter.save_samples`.
 
         Raises:
             UserError: it is no such picture, or one that is larger than GANray reads.
@@ -127,7 +134,7 @@ class RecordedWriter:
             raise UserError(
                 f"sheet {number} of {sheet.shape[1]} x {sheet.shape[0]} px is too large: keep fewer pictures"
             )
-        self._writer.write_samples(number, encoded)
+        self._writer.write_samples(number, encoded, private)
 
     def write_status(self, state: str, step: int, epoch: int, reason: str = "", **values: Any) -> None:
         """Replace status.json; `epochs` and `steps` are 0 where they are not known."""

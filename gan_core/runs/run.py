@@ -117,7 +117,8 @@ class Run:
         if problem := status.problem():
             return Status("unknown", reason=f"{self.folder / STATUS} is damaged: {problem}")
         if status.state == "running" and not status.alive() and not self._trained_by(status):
-            reason = "the training process ended without a message (killed, or the machine went down): resume it"
+            reason = "the training process ended without a message (killed, or the machine went down)"
+            reason += ": resume it" if self.checkpoints() else ""
             return Status(**{**asdict(status), "state": "stopped", "reason": reason, "eta_seconds": None})
         return status
 
