@@ -96,9 +96,9 @@ def settings_of(given: Any) -> dict[str, Any]:
     elif not isinstance(given, Mapping):
         given = vars(given) if hasattr(given, "__dict__") else {"config": given}
     found = {printable(str(key), 100): _plain(value) for key, value in list(given.items())[:_MOST]}
-    return (
-        found if _count(found) <= 2 * _MOST else {key: printable(str(value), _LONGEST) for key, value in found.items()}
-    )
+    if _count(found) <= 2 * _MOST:
+        return found
+    return {key: str(value)[:_LONGEST] if isinstance(value, dict | list) else value for key, value in found.items()}
 
 
 def described(column: str, declared: Mapping[str, Metric], objective: str) -> Metric:

@@ -4,7 +4,7 @@ import importlib
 import math
 import sys
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gan_core.errors import UserError
 from gan_core.record.recorder import Recorder, ending
@@ -14,32 +14,28 @@ _PACKAGES = ("lightning.pytorch", "pytorch_lightning")
 
 
 def _callback() -> type:
-    """Return the base class of callbacks, of the package that the program uses.
-
-    Raises:
-        UserError: Lightning is not installed.
-    """
+    """Return the base class of callbacks, of the package that the program uses; `object` without Lightning."""
     for name in sorted(_PACKAGES, key=lambda one: one not in sys.modules):
         try:
             return importlib.import_module(f"{name}.callbacks").Callback
         except ImportError:
             continue
-    raise UserError("record.LightningCallback needs Lightning: pip install lightning")
+    return object
 
 
-if TYPE_CHECKING:
-    Base = object
-else:
-    Base = _callback()
+Base: Any = _callback()
 
 
 class LightningCallback(Base):
     """Records what the module logs with `self.log`, and samples.
 
-    name and more: as `record.start` takes them; `config`, `epochs`, `steps_per_epoch` and `resume` come from the trainer.
+    name and more: as `record.start` takes them; `config`, `epochs`, `steps_per_epoch` and `resume` are the trainer's.
     columns: names of the module's metrics, and what they are called in the run: {"d_loss": "loss/d"}.
     samples: draws pictures from the module, from the same latent vectors each time; called without gradients.
     every: epochs from one sheet to the next.
+
+    Raises:
+        UserError: Lightning is not installed.
     """
 
     def __init__(
@@ -51,6 +47,8 @@ class LightningCallback(Base):
         every: int = 1,
         **more: Any,
     ) -> None:
+        if Base is object:
+            raise UserError("record.LightningCallback needs Lightning: pip install lightning")
         super().__init__()
         self.run: Recorder | None = None
         self._name, self._columns, self._samples, self._every = name, dict(columns or {}), samples, max(1, every)
@@ -60,7 +58,7 @@ class LightningCallback(Base):
 
     def on_train_start(self, trainer: Any, module: Any) -> None:
         batches = trainer.num_training_batches
-        known = {
+        known: dict[str, Any] = {
             "config": dict(getattr(module, "hparams", {})),
             "epochs": max(trainer.max_epochs or 0, 0),
             "steps_per_epoch": int(batches) if math.isfinite(batches) else 0,
