@@ -20,6 +20,12 @@ TITLES = {
     "fit": "Fit to a square",
     "preview_inputs": "Preview inputs",
     "git_commit": "Git commit",
+    "origin.kind": "Origin",
+    "origin.program": "Trained by",
+    "origin.place": "Read from",
+    "origin.counts": "Counts",
+    "origin.own_pixels": "Samples in their own pixels",
+    "origin.notes": "Notes on its origin",
     "settings.lr": "Learning rate",
     "settings.beta1": "Adam beta 1",
     "settings.beta2": "Adam beta 2",
@@ -75,12 +81,30 @@ def settings(group: Sequence[Entry], written: Mapping[str, Note]) -> dict[str, l
     keys = [key for key in dict.fromkeys(key for one in found for key in one) if key not in LEFT_OUT]
     keys.sort(key=lambda key: next((i for i, start in enumerate(LAST, 1) if key.startswith(start)), 0))
     rows = {title(key): [value(one[key], key) if key in one else "–" for one in found] for key in keys}
-    rows["Epochs"] = [f"{e.status.epoch} of {e.config.epochs}" for e in group if e.config]
+    for at, entry in enumerate(entry for entry in group if entry.config):
+        for key in unknown(entry):
+            if title(key) in rows:
+                rows[title(key)][at] = "–"
+    rows["Epochs"] = [entry.progress for entry in group if entry.config]
     if any(entry.domains for entry in group):
         rows["Classes"] = [" ↔ ".join(entry.domains or ()) for entry in group]
     if any(entry.name in written for entry in group):
         rows["Tags"] = [", ".join(written[e.name].tags) if e.name in written else "–" for e in group]
     return rows
+
+
+def unknown(entry: Entry) -> list[str]:
+    """Return the settings that nobody knows of a run that GANray did not train."""
+    config = entry.config
+    if config is None or config.origin is None:
+        return []
+    names = [
+        name for name in ("image_size", "batch_size", "preview_every", "log_every", "fit") if not getattr(config, name)
+    ]
+    names += ["class_counts", "classes"] if not config.classes else []
+    names += ["channels"] if not config.image_size and not entry.sheets else []
+    names += ["seed"] if config.known_seed is None else []
+    return [*names, "precision", "snapshots", "preview_inputs", "split_seed"]
 
 
 def title(key: str) -> str:

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_args
 
 from gan_core import metrics
 from gan_core.config import Origin, RunConfig
 from gan_core.errors import UserError, nearest, printable
 from gan_core.family_traits import FamilyTraits
-from gan_core.metrics import Metric
+from gan_core.metrics import Metric, Role
 from gan_core.runs.recorded import FAMILY, column_name
 from gan_core.version import __version__
 
@@ -112,14 +112,14 @@ def described(column: str, declared: Mapping[str, Metric], objective: str) -> Me
 def declared_metric(column: str, title: str, role: str, unit: str, meaning: str) -> Metric:
     """Return the metric of a column with a name of its own.
 
-    role: a column whose charts it shares, such as "loss/d"; empty for a chart of its own.
+    role: a column whose chart it shares, such as "loss/d", or a role of `Metric`; empty for a chart of its own.
 
     Raises:
-        UserError: there is no such column among those that GANray knows.
+        UserError: there is no such column among those that GANray knows, and no such role.
     """
     title = printable(title, 200) or column
-    if not role:
-        return Metric(column, title, unit, meaning=meaning)
+    if role in get_args(Role):
+        return Metric(column, title, unit, cast(Role, role), meaning=meaning)
     known = metrics.known_columns()
     if role not in known:
         raise UserError(f"record: metric '{column}': no role '{role}'.{nearest(role, known)} Known: {', '.join(known)}")

@@ -131,7 +131,7 @@ class Recorder:
         """Say how a column with a name of its own is shown.
 
         title: of its chart. role: a column of GANray's whose chart it shares and whose place it takes in the diagnosis,
-        such as "loss/d". unit: "percent" for shares from 0 to 1, or a word. meaning: a line below the chart.
+        such as "loss/d"; or "critic_distance", of a Wasserstein critic, which has a chart of its own. unit: "percent" for shares from 0 to 1, or a word. meaning: a line below the chart.
 
         Raises:
             UserError: there is no such role.
