@@ -15,7 +15,7 @@ from dashboard.charts import distance_chart, run_metrics
 from dashboard.charts.run_metrics import Chart
 from dashboard.charts.styles import GREY, Style, run_styles
 from dashboard.library import store, units
-from dashboard.library.curves import SMOOTHING, Curve
+from dashboard.library.curves import EMPTY, SMOOTHING, Curve
 from dashboard.library.store import Entry, Library
 from gan_core import metrics
 
@@ -250,11 +250,14 @@ def legend_entry(library: Library, series: CurveSeries, axis: str, notes: Sequen
 def axis_positions(library: Library, entry: Entry, axis: str) -> tuple[np.ndarray, np.ndarray]:
     """Return (epochs of a run, their positions on the axis), float64 (n,) each."""
     epochs, along = library.table(entry, store.METRICS).places(_COLUMN.get(axis, axis))
-    return epochs / entry.scale, along * _axis_factor(entry, axis)
+    factor = _axis_factor(entry, axis)
+    return (epochs / entry.scale, along * factor) if factor else (np.empty(0), np.empty(0))
 
 
 def run_curve(library: Library, entry: Entry, chart: Chart, table: str, axis: str, smoothing: float) -> Curve:
     """Return a run's curve against the axis."""
+    if axis == "images" and entry.config and not entry.config.batch_size:
+        return EMPTY  # nobody knows how many images a step of it has
     if table == store.METRICS:
         curve = library.table(entry, table).curve(chart.columns, _COLUMN.get(axis, axis), smoothing)
         return curve.stretched(_axis_factor(entry, axis))
@@ -381,10 +384,7 @@ def packed(values: np.ndarray) -> str:
 
 
 def _axis_factor(entry: Entry, axis: str) -> float:
-    """Return the factor from the logged column to the axis.
-
-    Images seen are steps times the batch size, and not a number where that is not known.
-    """
+    """Return the factor from the logged column to the axis: images are steps times the batch size, 0 if unknown."""
     if axis == "epoch":
         return 1 / entry.scale
-    return float(entry.config.batch_size or np.nan) if axis == "images" and entry.config else 1.0
+    return float(entry.config.batch_size) if axis == "images" and entry.config else 1.0

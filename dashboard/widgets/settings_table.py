@@ -34,7 +34,9 @@ TITLES = {
     "settings.most": "Width, at most",
 }
 LAST = ("fingerprint", "git_commit", "versions.")  # at the end of the table: nobody chooses them
-LEFT_OUT = frozenset({"format", "family", "domains"})  # the preset and the classes imply the last two
+# The preset and the classes imply the family and the domains; traits say what a family is, and set nothing; `data` and
+# `origin` stand here where a run has none.
+LEFT_OUT = frozenset({"format", "family", "domains", "traits", "data", "origin"})
 
 
 def show(library: Library, chosen: Sequence[Entry]) -> None:
@@ -78,7 +80,8 @@ def show_settings(library: Library, group: Sequence[Entry], names: Mapping[str, 
 def settings(group: Sequence[Entry], written: Mapping[str, Note]) -> dict[str, list[str]]:
     """Return title -> a cell for each run: every setting of any run, epochs, classes and tags; "–" for none."""
     found = [queries.of_config(entry.config) for entry in group if entry.config]
-    keys = [key for key in dict.fromkeys(key for one in found for key in one) if key not in LEFT_OUT]
+    named = dict.fromkeys(key for one in found for key in one)
+    keys = [key for key in named if key not in LEFT_OUT and not key.startswith("traits.")]
     keys.sort(key=lambda key: next((i for i, start in enumerate(LAST, 1) if key.startswith(start)), 0))
     rows = {title(key): [value(one[key], key) if key in one else "–" for one in found] for key in keys}
     for at, entry in enumerate(entry for entry in group if entry.config):
@@ -120,7 +123,7 @@ def title(key: str) -> str:
 def value(found: queries.Value, key: str = "") -> str:
     """Return the displayed value of a setting."""
     if key == "source":
-        return source_name(str(found))
+        return source_name(str(found)) or "–"
     if key == "class_counts" and isinstance(found, tuple):
         return " and ".join(map(str, found)) if len(found) <= 2 else f"{sum(map(int, map(str, found)))}"
     if key == "image_size":

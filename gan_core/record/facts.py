@@ -130,8 +130,8 @@ def declared_metric(column: str, title: str, role: str, unit: str, meaning: str)
 def with_columns(settings: RunConfig, columns: Iterable[str], declared: Mapping[str, Metric]) -> RunConfig:
     """Return the configuration with a metric for each column."""
     traits = settings.traits or FamilyTraits()
-    shown = tuple(described(column, declared, traits.objective) for column in columns)
-    return replace(settings, traits=replace(traits, metrics=shown))
+    shown = [described(column, declared, traits.objective) for column in columns]
+    return replace(settings, traits=replace(traits, metrics=(*shown, metrics.SPEED)))
 
 
 def column(given: Any, known: dict[Any, str]) -> str:
