@@ -163,7 +163,8 @@ def _legend_notes(series: CurveSeries, mixed: bool) -> list[str]:
     entry = series.members[0]
     if entry.scale != 1:
         notes = [run_metrics.objective(entry)] if mixed else []
-        return [*notes, f"{entry.end:,} steps, drawn by its share of the training".replace(",", " ")]
+        steps = f"{entry.end:,}".replace(",", " ")
+        return [*notes, f"{steps} steps, drawn by its share of the training"]
     notes = [" ↔ ".join(entry.domains)] if entry.domains else []
     return notes + ([run_metrics.objective(entry)] if mixed else [])
 

@@ -48,7 +48,7 @@ def test_the_run_of_a_script_is_scrubbed_beside_ours(page: Page, url: str, root:
     slider(page).press("ArrowLeft")  # to the nearest sheet of any run
     expect(ours.locator(".at")).to_have_text("epoch 2")
     expect(theirs.locator(".at")).to_have_text("step 4")
-    expect(page.locator(".plots .legend")).to_contain_text("10 steps, drawn by its share of the training")
+    expect(page.locator(".plots .legend").first).to_contain_text("10 steps, drawn by its share of the training")
     for title in ("Distance by the critic", "Generator loss, Wasserstein", "Generator loss, cross entropy"):
         expect(page.locator(".plots h3", has_text=title)).to_have_count(1)
     # Alone, it counts its own steps.
