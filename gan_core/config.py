@@ -22,6 +22,8 @@ from gan_core.errors import UserError, nearest, printable
 from gan_core.family_traits import FamilyTraits
 
 FORMAT = 2  # of the run folder; increased when an older GANray can no longer read a new run
+WITH_ORIGIN = 3  # the format of runs that GANray did not train
+NEWEST = WITH_ORIGIN  # the last format that this GANray reads
 
 # Family settings that format 2 renamed, old name to new. A plug-in that still uses the old name keeps it.
 RENAMED = {"average": "ema_decay", "most": "max_width"}
@@ -39,6 +41,7 @@ _MOST_SETTINGS = 1000  # values, those of lists included
 _MOST_METRICS = 200
 MOST_WARNINGS = 100  # of the data
 MOST_LETTERS = 1000  # characters of one of them
+_MOST_NOTES = 100  # of an origin
 _LONGEST_TEXT = 500  # characters
 _LONGEST_DIAGRAM = 5000  # characters
 _LONGEST_SOURCE = 32_000  # characters
@@ -65,8 +68,33 @@ class DataSummary:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """Where a run comes from that GANray did not train.
+
+    kind: `recorded`, or what read it: `csv`, `tensorboard`, `lightning`, `cyclegan`, `stylegan`, `keras-gan`,
+    `pytorch-gan`, `pictures`.
+    program: what trained it, as far as it is known, for people.
+    place: name of the file or folder it was read from; no path of a machine.
+    counts: what the numbers of its sample sheets and its column `epoch` count.
+    own_pixels: False if its sheets are plots or resampled; they are shown and never evaluated.
+    notes: a line each, for people.
+    """
+
+    kind: str
+    program: str = ""
+    place: str = ""
+    counts: Literal["epoch", "step"] = "epoch"
+    own_pixels: bool = True
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class RunConfig:
-    """Everything needed to train a run again."""
+    """Everything needed to train a run again.
+
+    In a run with an `origin`, 0 for `epochs`, `batch_size`, `image_size`, `preview_every` and `log_every` says that the
+    value is not known; its seed is known only if `settings` names one.
+    """
 
     preset: str
     family: str
@@ -95,7 +123,17 @@ class RunConfig:
     git_commit: str | None = None
     data: DataSummary | None = None  # None in a run of an older GANray
     traits: FamilyTraits | None = None  # the family's declared properties; None in a run of format 1
+    origin: Origin | None = None  # None in a run that GANray trained
     format: int = FORMAT
+
+    def __post_init__(self) -> None:
+        if self.origin and self.format < WITH_ORIGIN:
+            object.__setattr__(self, "format", WITH_ORIGIN)
+
+    @property
+    def known_seed(self) -> int | None:
+        """The seed; None in a run with an origin whose seed is not known."""
+        return self.seed if self.origin is None or "seed" in self.settings else None
 
     @property
     def scale(self) -> tuple[float, ...] | None:
@@ -129,8 +167,11 @@ class RunConfig:
 
 
 def to_dict(config: Any) -> dict[str, Any]:
-    """A dataclass as plain JSON types."""
-    return json.loads(json.dumps(dataclasses.asdict(config)))
+    """A dataclass as plain JSON types. A run without an origin does not name one, so that older GANrays read it."""
+    values = json.loads(json.dumps(dataclasses.asdict(config)))
+    if isinstance(config, RunConfig) and config.origin is None:
+        del values["origin"]
+    return values
 
 
 def shareable(config: RunConfig) -> RunConfig:
@@ -223,8 +264,8 @@ def read_run_config(path: Path) -> RunConfig:
     """
     values = read_json(path)
     version = values.get("format") if isinstance(values, dict) else None
-    if isinstance(version, int) and version > FORMAT:
-        raise UserError(f"{path} was written by a newer GANray (format {version}, this one reads {FORMAT}): update it")
+    if isinstance(version, int) and version > NEWEST:
+        raise UserError(f"{path} was written by a newer GANray (format {version}, this one reads {NEWEST}): update it")
     found = from_dict(RunConfig, _upgraded(values), str(path))
     if problem := _problem(found):
         raise UserError(f"{path} is damaged: {problem}")
@@ -260,14 +301,14 @@ def _upgraded(values: Any) -> Any:
 
 def _problem(found: RunConfig) -> str:
     """The first value that is out of range though its type is right, as text; empty if there is none."""
-    minimum = {"epochs": 1, "batch_size": 1, "preview_every": 1, "log_every": 1}
-    if below := [name for name, value in minimum.items() if getattr(found, name) < value]:
+    least = 0 if found.origin else 1  # 0: not known
+    if below := [name for name in _MOST if getattr(found, name) < least]:
         return f"'{below[0]}' is {getattr(found, below[0])}"
     if above := [name for name, value in _MOST.items() if getattr(found, name) > value]:
         return f"'{above[0]}' is {getattr(found, above[0])}, more than {_MOST[above[0]]}"
     if below := [name for name in ("seed", "split_seed") if getattr(found, name) < 0]:
         return f"'{below[0]}' is {getattr(found, below[0])}"
-    if not 1 <= found.image_size <= _LARGEST or found.channels not in (1, 3):
+    if not least <= found.image_size <= _LARGEST or found.channels not in (1, 3):
         return f"images of {found.image_size} pixels per side and {found.channels} channels"
     if len(found.class_counts) != len(found.classes) or min(found.class_counts, default=0) < 0:
         return "'class_counts' does not hold one count for each of 'classes'"
@@ -280,6 +321,8 @@ def _problem(found: RunConfig) -> str:
     if found.domains and found.domains[0] == found.domains[1]:
         return "'domains' holds the same name twice"
     if found.data and (problem := _problem_of_data(found.data)):
+        return problem
+    if found.origin and (problem := _problem_of_origin(found.origin)):
         return problem
     return _problem_of_traits(found.traits) if found.traits else ""
 
@@ -336,6 +379,31 @@ def _problem_of_data(summary: DataSummary) -> str:
         if not (len(scale) == 2 and -math.inf < scale[0] < scale[1] < math.inf):
             return f"'scale' is {_short(scale)}, not a range of two numbers"
     return ""
+
+
+def _problem_of_origin(origin: Origin) -> str:
+    """The first value of an origin that a page could not display, as text; empty if there is none."""
+    if not origin.kind:
+        return "'origin' names no kind"
+    if len(origin.notes) > _MOST_NOTES:
+        return f"'origin' holds {len(origin.notes)} notes, more than {_MOST_NOTES}"
+    if max(map(len, (origin.kind, origin.program, origin.place))) > _LONGEST_TEXT:
+        return f"a text of 'origin' is longer than {_LONGEST_TEXT} characters"
+    if max(map(len, origin.notes), default=0) > MOST_LETTERS:
+        return f"a note of 'origin' is longer than {MOST_LETTERS} characters"
+    return ""
+
+
+def checked(found: RunConfig) -> RunConfig:
+    """Return a run's configuration if it can be read again.
+
+    Raises:
+        UserError: a value has the wrong type or is out of range.
+    """
+    read = from_dict(RunConfig, to_dict(found), "the run's configuration")
+    if problem := _problem(read):
+        raise UserError(f"the run's configuration: {problem}")
+    return read
 
 
 def checked_traits(traits: FamilyTraits) -> FamilyTraits:

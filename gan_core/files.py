@@ -123,6 +123,33 @@ def append_bytes(path: Path, content: bytes) -> None:
             os.close(handle)
 
 
+def replace_end(path: Path, start: int, content: bytes, before: bytes) -> None:
+    """Write what follows the first `start` bytes of a file anew, in one write.
+
+    before: what stood there, which is written back if there is no space.
+
+    Raises:
+        UserError: no space or no permission; the file is unchanged.
+    """
+    with readable_os_errors(path):
+        flags = os.O_WRONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+        handle = os.open(path, flags)
+        try:
+            _check_regular(path, os.fstat(handle))
+            os.lseek(handle, start, os.SEEK_SET)
+            try:
+                if os.write(handle, content) != len(content):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                os.ftruncate(handle, start + len(content))
+            except OSError:
+                os.lseek(handle, start, os.SEEK_SET)
+                os.write(handle, before)  # its blocks are there
+                os.ftruncate(handle, start + len(before))
+                raise
+        finally:
+            os.close(handle)
+
+
 def expanded(text: str | Path) -> Path:
     """Return a path with the home folder in place of ~; the home of a user who does not exist is no error here."""
     try:

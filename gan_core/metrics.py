@@ -247,6 +247,11 @@ def of_column(column: str) -> Metric:
     return _KNOWN.get(column) or Metric(column, column, PERCENT if column.startswith("accuracy/") else "", chart="")
 
 
+def known_columns() -> tuple[str, ...]:
+    """The columns that many runs share, for which `of_column` has a metric."""
+    return tuple(_KNOWN)
+
+
 def in_order(metrics: Iterable[Metric]) -> list[Metric]:
     """Metrics in display order: those with a chart by role, then the others in the order given."""
     return sorted(metrics, key=lambda metric: _ORDER[metric.role] if metric.chart_title else len(_ORDER))

@@ -14,8 +14,8 @@ import numpy as np
 from dashboard.charts import distance_chart, run_metrics
 from dashboard.charts.run_metrics import Chart
 from dashboard.charts.styles import GREY, Style, run_styles
-from dashboard.library import store
-from dashboard.library.curves import SMOOTHING, Curve
+from dashboard.library import store, units
+from dashboard.library.curves import EMPTY, SMOOTHING, Curve
 from dashboard.library.store import Entry, Library
 from gan_core import metrics
 
@@ -66,9 +66,11 @@ class CurveView:
     together: bool = True
     wanted: tuple[str, ...] | None = None  # titles or columns of the charts; None: the usual ones
 
-    def as_data(self) -> dict[str, Any]:
+    def as_data(self, unit: str = "epoch") -> dict[str, Any]:
+        """Return the settings for the browser; unit: what the runs count, on the axis of epochs."""
         names = ("log_x", "log_y", "clip", "multiples")
-        return {name: getattr(self, name) for name in names} | {"axis": self.axis, "along": AXIS_LABELS[self.axis]}
+        along = unit if self.axis == "epoch" else AXIS_LABELS[self.axis]
+        return {name: getattr(self, name) for name in names} | {"axis": self.axis, "along": along, "unit": unit}
 
 
 def payload(
@@ -91,7 +93,7 @@ def payload(
             drawn = [(i, replace(all_series[i], members=present)) for i, present in enumerate(members) if present]
             charts.append(_chart(library, chart, table, title, group, drawn, view, marks))
     return {
-        "view": view.as_data(),
+        "view": view.as_data(units.word(group)),
         "dense": False,
         "end": last_epoch(group, view.axis),
         "lanes": [legend_entry(library, series, view.axis, _legend_notes(series, mixed)) for series in all_series],
@@ -157,8 +159,12 @@ def _table_of(library: Library, entries: Sequence[Entry], column: str) -> str:
 
 
 def _legend_notes(series: CurveSeries, mixed: bool) -> list[str]:
-    """Return the domains, and the objective where the group has several, for the legend."""
+    """Return the domains, the objective where the group has several, and what a run counts that is brought to scale."""
     entry = series.members[0]
+    if entry.scale != 1:
+        notes = [run_metrics.objective(entry)] if mixed else []
+        steps = f"{entry.end:,}".replace(",", " ")
+        return [*notes, f"{steps} steps, drawn by its share of the training"]
     notes = [" ↔ ".join(entry.domains)] if entry.domains else []
     return notes + ([run_metrics.objective(entry)] if mixed else [])
 
@@ -186,7 +192,7 @@ def run_payload(library: Library, entry: Entry, view: CurveView, marks: Sequence
         charts.append(one)
     charts = [*_distance_chart(library, entry, series, view, marks), *charts]
     return {
-        "view": view.as_data(),
+        "view": view.as_data(entry.unit),
         "dense": True,
         "end": last_epoch([entry], view.axis),
         "lanes": [legend_entry(library, one, view.axis) for one in (series, floor)],
@@ -245,11 +251,14 @@ def legend_entry(library: Library, series: CurveSeries, axis: str, notes: Sequen
 def axis_positions(library: Library, entry: Entry, axis: str) -> tuple[np.ndarray, np.ndarray]:
     """Return (epochs of a run, their positions on the axis), float64 (n,) each."""
     epochs, along = library.table(entry, store.METRICS).places(_COLUMN.get(axis, axis))
-    return epochs, along * _axis_factor(entry, axis)
+    factor = _axis_factor(entry, axis)
+    return (epochs / entry.scale, along * factor) if factor else (np.empty(0), np.empty(0))
 
 
 def run_curve(library: Library, entry: Entry, chart: Chart, table: str, axis: str, smoothing: float) -> Curve:
     """Return a run's curve against the axis."""
+    if axis == "images" and entry.config and not entry.config.batch_size:
+        return EMPTY  # nobody knows how many images a step of it has
     if table == store.METRICS:
         curve = library.table(entry, table).curve(chart.columns, _COLUMN.get(axis, axis), smoothing)
         return curve.stretched(_axis_factor(entry, axis))
@@ -257,6 +266,7 @@ def run_curve(library: Library, entry: Entry, chart: Chart, table: str, axis: st
         curve = distance_chart.curve(library, entry, chart)
     else:
         curve = library.table(entry, table).curve(chart.columns, "epoch", 0.0)
+    curve = curve.stretched(1 / entry.scale)
     if axis == "epoch" or not len(curve.x):
         return curve
     # Previews are logged by epoch only; the table of steps gives the position of each epoch on the other axes.
@@ -312,7 +322,7 @@ def last_epoch(entries: Sequence[Entry], axis: str) -> float | None:
     """Return the last planned epoch of the runs; None for other axes, which end where the curves end."""
     if axis != "epoch":
         return None
-    return max((float(entry.config.epochs) for entry in entries if entry.config), default=None)
+    return max((entry.place(float(entry.config.epochs)) for entry in entries if entry.config), default=None)
 
 
 def marker_payloads(marks: Sequence[EventMarker], entry: Entry, chart: Chart, index: int) -> list[dict[str, Any]]:
@@ -320,7 +330,15 @@ def marker_payloads(marks: Sequence[EventMarker], entry: Entry, chart: Chart, in
     own_marks = [mark for mark in marks if set(mark.columns) & set(chart.columns)]
     run = {"lane": index, "run": entry.label}
     return [
-        run | {"epoch": mark.epoch, "until": mark.until, "kind": mark.kind, "title": mark.title} for mark in own_marks
+        run
+        | {
+            "epoch": entry.place(mark.epoch),
+            "until": None if mark.until is None else entry.place(mark.until),
+            "kind": mark.kind,
+            "title": mark.title,
+            "at": f"{entry.unit} {mark.epoch:.0f}",
+        }
+        for mark in own_marks
     ]
 
 
@@ -367,5 +385,7 @@ def packed(values: np.ndarray) -> str:
 
 
 def _axis_factor(entry: Entry, axis: str) -> float:
-    """Return the factor from the logged column to the axis: images seen are steps times the batch size."""
+    """Return the factor from the logged column to the axis: images are steps times the batch size, 0 if unknown."""
+    if axis == "epoch":
+        return 1 / entry.scale
     return float(entry.config.batch_size) if axis == "images" and entry.config else 1.0

@@ -31,6 +31,7 @@ class Chart:
     declared: bool = False  # True: families declare it; False: a column that the reader chose
 
 
+_MOST_WATCHED = 8  # charts of a training that goes on
 ANIMATIONS = {
     "generate": (
         "From noise to images",
@@ -110,15 +111,18 @@ def measured(entry: Entry, chart: Chart) -> bool:
 def growth(entry: Entry) -> list[tuple[str, dict[str, tuple[str, ...]], bool]]:
     """Return the charts to watch during training: (title, curve name -> columns, whether the values are shares).
 
-    Metrics with the same unit share a chart.
+    Metrics with the same unit share a chart. Of a run that GANray did not train, its own columns are drawn as well.
     """
-    found: dict[tuple[str, bool], dict[str, list[Metric]]] = {}
+    found: dict[tuple[str, bool, str], dict[str, list[Metric]]] = {}
     for metric in in_order(entry.traits.metrics):
-        if metric.watch:
+        # Columns that only the program that trains knows: each has a chart of its own, as their scales differ.
+        own = bool(entry.origin) and not metric.watch and metric.chart is None
+        if metric.watch or own:
             curve = metric.name or _named(metric.chart_title or metric.title, entry.domains)
-            found.setdefault((metric.unit, metric.role == "critic_distance"), {}).setdefault(curve, []).append(metric)
+            kind = metric.unit, metric.role == "critic_distance", metric.title if own else ""
+            found.setdefault(kind, {}).setdefault(curve, []).append(metric)
     charts = []
-    for curves in found.values():
+    for curves in list(found.values())[:_MOST_WATCHED]:
         drawn = [metric for group in curves.values() for metric in group]
         names = {metric.chart_title for metric in drawn}
         title = names.pop() if len(names) == 1 else "Discriminator accuracy" if drawn[0].percent else "Losses"

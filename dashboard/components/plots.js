@@ -146,7 +146,7 @@ class Plots {
 
   // A position on the axis as text.
   written(x) {
-    if (this.view.axis === "epoch") return `epoch ${Number(x.toFixed(1))}`;
+    if (this.view.axis === "epoch") return `${this.view.unit} ${Number(x.toFixed(1))}`;
     if (this.view.axis === "seconds") {
       const [unit, word] = timeUnit(this.spanX[1]);
       return `${written(x / unit)} ${word}`;

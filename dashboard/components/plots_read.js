@@ -211,7 +211,7 @@ class Panel {
     const pin = made("button", "pin", SIGNS[mark.kind] ?? "!");
     pin.type = "button";
     pin.title = words;
-    pin.setAttribute("aria-label", `${words} Go to epoch ${Math.round(mark.epoch)}.`);
+    pin.setAttribute("aria-label", `${words} Go to ${mark.at}.`);
     pin.style.left = `${place}px`;
     pin.style.setProperty("--run", colour);
     pin.addEventListener("click", () => seek(mark.epoch, "curves"));

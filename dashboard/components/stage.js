@@ -17,7 +17,8 @@ class Stage {
     this.sizes.observe(this.find("cards"));
   }
 
-  update({ runs, real, columns }) {
+  update({ runs, real, columns, unit }) {
+    this.unit = unit;
     const first = !this.cards.length;
     const kept = new Map([...this.cards, ...this.real].map((card) => [card.run.name, card]));
     const card = (run) => {
@@ -32,7 +33,7 @@ class Stage {
     });
     this.stops = [...new Set(this.cards.flatMap((one) => one.epochs))].sort((a, b) => a - b);
     this.columns = columns;
-    this.look.update(this.stops, real.length > 0);
+    this.look.update(this.stops, real.length > 0, unit);
     const requested = address.get("epoch");
     const begun = window.ganrayEpoch ?? (requested === null ? NaN : Number(requested));
     this.epoch = Number.isFinite(begun) ? begun : (this.stops.at(-1) ?? 0);

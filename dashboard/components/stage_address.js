@@ -2,8 +2,9 @@
 //
 // Only the scrubber sets the epoch. It stores it in window.ganrayEpoch and sends an event on window:
 //
-//     ganray:epoch  {epoch, final, from}   epoch: an integer; final: false while dragging or playing;
-//                                          from: "stage", "curves" or "link"
+//     ganray:epoch  {epoch, final, from}   epoch: an integer, or a step where all runs count steps; where runs of both
+//                                          kinds stand side by side it may have decimals, see library/units.py;
+//                                          final: false while dragging or playing; from: "stage", "curves" or "link"
 //
 // Another element requests an epoch with an event. The number need not be an integer, and `from` is optional:
 //
@@ -35,6 +36,9 @@ function nearest(list, wanted) {
   const farther = (best, at) => best === undefined || Math.abs(at - wanted) < Math.abs(best - wanted);
   return list.reduce((best, at) => (farther(best, at) ? at : best), undefined);
 }
+
+// A place on the page's axis as text: with decimals only where runs of both kinds stand side by side.
+const placed = (value) => String(Number(value.toFixed(2)));
 
 // Sets the value of a range input, and the share of its track that is filled.
 function slide(range, value) {

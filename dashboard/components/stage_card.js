@@ -59,7 +59,7 @@ class Card {
     dot.style.color = run.colour;
     dot.setAttribute("aria-hidden", "true");
     this.name.replaceChildren(dot, " ", run.label);
-    if (run.state) this.name.append(" ", made("span", "state", run.state));
+    for (const word of [run.origin, run.state]) if (word) this.name.append(" ", made("span", "state", word));
     this.view.setAttribute("aria-label", `${run.label}: Enter shows one sample large`);
     this.title.textContent = run.title;
     this.lock.hidden = !run.private;
@@ -80,13 +80,23 @@ class Card {
   // Reserves the space of the sheet, so that the page does not jump when the sheet arrives.
   reserve() {
     const { columns, rows } = this.layout;
-    const pitch = this.run.size + PADDING;
+    const pitch = (this.run.size || 64) + PADDING;
     this.canvas.width = columns * pitch + PADDING;
     this.canvas.height = rows * pitch + PADDING;
   }
 
+  // A sheet of another program has as many pictures as fit, or is one picture where their size is not known.
   get layout() {
-    return this.run.domains ? TRANSLATED : GENERATED;
+    if (this.run.domains) return TRANSLATED;
+    if (!this.run.origin || !this.drawn) return GENERATED;
+    const { size } = this.run;
+    const fitting = (side) => (size ? Math.max(1, Math.round((side - PADDING) / (size + PADDING))) : 1);
+    return { columns: fitting(this.canvas.width), rows: fitting(this.canvas.height) };
+  }
+
+  // A place on the page's axis as what this run counts: "step 3000".
+  own(at) {
+    return `${this.run.unit ?? "epoch"} ${Math.round(at * (this.run.scale ?? 1))}`;
   }
 
   nearest(epoch) {
@@ -128,12 +138,13 @@ class Card {
     this.root.dataset.epoch = file ? "" : (at ?? "");
     if (file) this.at.textContent = "of every epoch";
     else if (at === undefined) this.at.textContent = "";
-    else this.at.textContent = at === epoch ? `epoch ${at}` : `epoch ${at}, the nearest this run has to ${epoch}`;
+    else if (Math.abs(at - epoch) < 0.005) this.at.textContent = this.own(at);
+    else this.at.textContent = `${this.own(at)}, the nearest this run has to ${this.own(epoch).split(" ")[1]}`;
     this.at.classList.toggle("other", !file && at !== epoch);
-    const what = file ? `${this.run.kind} images, ${label}` : `Sample grid of ${label} at epoch ${at}`;
+    const what = file ? `${this.run.kind} images, ${label}` : `Sample grid of ${label} at ${this.own(at ?? 0)}`;
     const directions = ways?.map(([a, b]) => `from ${a} to ${b}`).join(" and then ");
     const shows = ways ? `: ${steps[0]}, ${steps[1]} and ${steps[2]}, ${directions}` : "";
-    const less = since === undefined ? "" : `, its difference from epoch ${since}`;
+    const less = since === undefined ? "" : `, its difference from ${this.own(since)}`;
     this.canvas.setAttribute("aria-label", what + shows + less);
     this.writeNumbers(at);
   }
@@ -145,7 +156,7 @@ class Card {
     if (!numbers) return;
     const column = numbers.epochs.indexOf(at);
     const table = made("table");
-    table.append(made("caption", "", `${numbers.title} at epoch ${at}`));
+    table.append(made("caption", "", `${numbers.title} at ${this.own(at ?? 0)}`));
     for (const [name, values] of numbers.rows) {
       const row = made("tr");
       const head = made("th", "", name);

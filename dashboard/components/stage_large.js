@@ -72,7 +72,7 @@ class Large {
       return;
     }
     this.find("what").textContent =
-      `Sample ${this.sample + 1} of ${this.first.samples}, epoch ${this.stage.epoch}`;
+      `Sample ${this.sample + 1} of ${this.first.samples}, ${this.stage.unit} ${placed(this.stage.epoch)}`;
     const beside = [...this.stage.cards, ...this.stage.realShown].filter((card) => this.comparable(card));
     const others = made("div", "others");
     others.append(...beside.map((card) => this.figure(card, false)));
@@ -120,14 +120,14 @@ class Large {
 
   name(card) {
     const { file, label } = card.run;
-    return file ? `the images of ${label}` : `${label} at epoch ${card.root.dataset.epoch}`;
+    return file ? `the images of ${label}` : `${label} at ${card.own(Number(card.root.dataset.epoch))}`;
   }
 
   // The epoch, the class or direction, and whether the latent vector or input is that of the large sample.
   notes(card) {
     const { run } = card;
     if (run.file) return run.title;
-    const found = [`epoch ${card.root.dataset.epoch}`];
+    const found = [card.own(Number(card.root.dataset.epoch))];
     if (run.classes.length) found.push(`class ${run.classes[this.sample]}`);
     if (run.domains) {
       const [a, b] = run.ways[this.sample % 2];
@@ -136,7 +136,8 @@ class Large {
     if (card !== this.first) {
       const same = run.inputs === this.first.run.inputs;
       const what = run.domains ? "input" : "latent vector";
-      found.push(same ? `the same ${what}` : `another ${what} (seed ${run.seed})`);
+      const seed = run.seed === null ? "" : ` (seed ${run.seed})`;
+      found.push(same ? `the same ${what}` : `another ${what}${seed}`);
     }
     return found.join(", ");
   }

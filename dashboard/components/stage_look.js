@@ -41,9 +41,10 @@ class Look {
   }
 
   // stops: the epochs that have a sheet; real: whether real images are available.
-  update(stops, real) {
-    this.stops = stops;
-    const options = [["", "no epoch"], ...stops.map((stop) => [String(stop), `epoch ${stop}`])];
+  // unit: what the runs count.
+  update(stops, real, unit) {
+    Object.assign(this, { stops, unit });
+    const options = [["", `no ${unit}`], ...stops.map((stop) => [String(stop), `${unit} ${placed(stop)}`])];
     this.find("against").replaceChildren(
       ...options.map(([value, words]) => {
         const option = made("option", "", words);
@@ -105,7 +106,7 @@ class Look {
     this.find("legend").hidden = this.against === null;
     const strongest = Math.round(STRONGEST * 100);
     this.find("since").textContent =
-      `than at epoch ${this.against}; the strongest colours are ${strongest} % of the grey scale and more`;
+      `than at ${this.unit} ${this.against === null ? "" : placed(this.against)}; the strongest colours are ${strongest} % of the grey scale and more`;
   }
 
   close() {

@@ -35,7 +35,11 @@ class Scrubber {
   }
 
   // Called when the runs change or one of them gets a new sheet.
-  update({ stops, last }) {
+  // unit: what the runs count; whole: whether all of them count the same.
+  update({ stops, last, unit, whole }) {
+    Object.assign(this, { unit, whole });
+    this.range.step = whole ? "1" : "any";
+    this.range.setAttribute("aria-label", unit === "step" ? "Step" : "Epoch");
     const first = this.stops === null;
     const stood = !first && this.epoch === this.last;
     const pinned = address.get("epoch") !== null;
@@ -51,18 +55,19 @@ class Scrubber {
 
   fromAddress() {
     const requested = address.get("epoch");
-    const known = requested !== null && /^\d{1,9}$/.test(requested);
+    const known = requested !== null && /^\d{1,9}(\.\d{1,2})?$/.test(requested);
     this.move(known ? Number(requested) : this.last, known, "stage");
   }
 
   move(epoch, final, from) {
-    this.epoch = within(0, Math.round(epoch), this.last);
+    this.epoch = within(0, this.whole ? Math.round(epoch) : epoch, this.last);
     slide(this.range, this.epoch);
-    this.range.setAttribute("aria-valuetext", `epoch ${this.epoch} of ${this.last}`);
+    const [here, last] = [placed(this.epoch), placed(this.last)];
+    this.range.setAttribute("aria-valuetext", `${this.unit} ${here} of ${last}`);
     const number = document.createElement("b");
-    number.textContent = String(this.epoch);
-    this.find("epoch").replaceChildren("Epoch ", number, ` of ${this.last}`);
-    if (final) address.set({ epoch: this.epoch });
+    number.textContent = here;
+    this.find("epoch").replaceChildren(this.unit === "step" ? "Step " : "Epoch ", number, ` of ${last}`);
+    if (final) address.set({ epoch: here });
     window.ganrayEpoch = this.epoch;
     window.dispatchEvent(new CustomEvent("ganray:epoch", { detail: { epoch: this.epoch, final, from } }));
   }

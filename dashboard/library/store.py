@@ -20,7 +20,7 @@ import streamlit as st
 
 from dashboard.library.curves import Curve, FollowedTable
 from gan_core import config, files, images, runs
-from gan_core.config import BASELINE, RunConfig
+from gan_core.config import BASELINE, Origin, RunConfig
 from gan_core.errors import UserError
 from gan_core.evaluation import results
 from gan_core.evaluation.results import Evaluation
@@ -78,6 +78,7 @@ class Entry:
     status: Status
     config: RunConfig | None
     problem: str | None = None
+    scale: float = 1.0  # what its sheets count, for each unit of the page's axis: see library/units.py
 
     @cached_property
     def traits(self) -> FamilyTraits:
@@ -109,8 +110,37 @@ class Entry:
 
     @property
     def title(self) -> str:
-        """Return one line about the preset."""
-        return about(self.config.preset) if self.config else ""
+        """Return one line about the preset, or about where the run comes from."""
+        if self.config is None:
+            return ""
+        return coming_from(self.config) if self.config.origin else about(self.config.preset)
+
+    @property
+    def origin(self) -> Origin | None:
+        """Return where a run comes from that GANray did not train; None for others."""
+        return self.config.origin if self.config else None
+
+    @property
+    def unit(self) -> str:
+        """Return what the numbers of its sheets count: "epoch" or "step"."""
+        return self.origin.counts if self.origin else "epoch"
+
+    @property
+    def end(self) -> int:
+        """Return the last epoch or step, planned or, if that is not known, reached so far."""
+        planned = self.config.epochs if self.config else 0
+        return planned or max((self.status.epoch, *self.sheets))
+
+    @property
+    def progress(self) -> str:
+        """Return how far it is in words: "12 of 40", "step 3000 of 9000"; without the end where that is not known."""
+        planned = self.config.epochs if self.config else 0
+        done = f"{self.status.epoch} of {planned}" if planned else str(self.status.epoch)
+        return f"step {done}" if self.unit == "step" else done
+
+    def place(self, number: float) -> float:
+        """Return the place of one of its own numbers on the page's axis."""
+        return number if self.scale == 1 else number / self.scale
 
     @property
     def task(self) -> str:
@@ -289,6 +319,21 @@ def about(preset: str) -> str:
     known = registry.presets().get(preset)
     plain_version = " The baseline that comparisons start from." if preset.endswith(BASELINE) else ""
     return f"{summary(known.title)}{plain_version}" if known else ""
+
+
+def coming_from(config: RunConfig) -> str:
+    """Return one line about the origin of a run that GANray did not train."""
+    origin = config.origin
+    assert origin is not None
+    place = f", from {origin.place}" if origin.place else ""
+    notes = "".join(f" {note.rstrip('.')}." for note in origin.notes)
+    word = origin_word(origin)
+    return f"{word[:1].upper()}{word[1:]}: {origin.program or config.preset}{place}.{notes}"
+
+
+def origin_word(origin: Origin) -> str:
+    """Return "recorded", or "imported from ..."."""
+    return "recorded" if origin.kind == "recorded" else f"imported from {origin.kind}"
 
 
 def summary(title: str) -> str:

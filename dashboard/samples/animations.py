@@ -28,7 +28,8 @@ def show(entries: Sequence[Entry], look: dict[str, Style], columns: Callable[[Se
     for task, group in run_metrics.by_task(list(entries)).items():
         title, words = run_metrics.ANIMATIONS[task]
         st.subheader(title)
-        st.caption(words)
+        foreign = " A run of another program shows what that one drew." if any(one.origin for one in group) else ""
+        st.caption(words + foreign)
         cards = "".join(_card(entry, look[entry.name]) for entry in group)
         st.html(f'<div class="animations" style="--columns: {columns(group)}">{cards}</div>')
 

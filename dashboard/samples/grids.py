@@ -12,8 +12,8 @@ from typing import Any
 import streamlit as st
 
 from dashboard.charts.styles import Style, run_styles
-from dashboard.library import data_here, real_sheet
-from dashboard.library.store import Entry, Library
+from dashboard.library import data_here, real_sheet, units
+from dashboard.library.store import Entry, Library, origin_word
 from dashboard.samples import animations
 from dashboard.server import frames
 from dashboard.widgets import error_boundary
@@ -21,6 +21,10 @@ from dashboard.widgets.text import STATE_BADGES, plain, source_name
 
 HERE = Path(__file__).resolve().parent.parent / "components"
 MOST = 8  # runs side by side
+MIXED = (
+    "Some of these runs count steps and the others epochs. A run that counts steps is placed by its share of the "
+    "training: its end lies at the last epoch of the longest of the others."
+)
 
 
 def _text(*names: str) -> str:
@@ -66,11 +70,14 @@ def show_light(light: Sequence[Entry]) -> None:
 
 def show_scrubber(shown: Sequence[Entry]) -> None:
     """Draw the scrubber, which moves every grid and every cursor. It stays visible while the page scrolls."""
-    stops = sorted({epoch for entry in shown for epoch in entry.sheets})
+    stops = sorted({entry.place(number) for entry in shown for number in entry.sheets})
     # Without sheets the scrubber moves only the cursors of the curves.
-    last = stops[-1] if stops else max((entry.status.epoch for entry in shown), default=0)
+    last = stops[-1] if stops else max((entry.place(entry.status.epoch) for entry in shown), default=0)
+    data = {"stops": stops, "last": last, "unit": units.word(shown), "whole": not units.mixed(shown)}
     with st.container(key="scrubber"):
-        _SCRUBBER(data={"stops": stops, "last": last}, key="epoch scrubber")
+        _SCRUBBER(data=data, key="epoch scrubber")
+    if units.mixed(shown):
+        st.caption(MIXED)
 
 
 def show_grids(shown: Sequence[Entry], look: dict[str, Style]) -> None:
@@ -78,14 +85,15 @@ def show_grids(shown: Sequence[Entry], look: dict[str, Style]) -> None:
     runs = error_boundary.each(
         shown, lambda entry: describe(entry, look[entry.name]), lambda entry: f"The samples of run {entry.name}"
     )
-    _STAGE(data={"runs": runs, "real": real_images(shown), "columns": columns(shown)}, key="stage")
+    data = {"runs": runs, "real": real_images(shown), "columns": columns(shown), "unit": units.word(shown)}
+    _STAGE(data=data, key="stage")
 
 
 def show_one(entry: Entry, facts: "EpochNumbers | None" = None) -> None:
     """Draw the sheet of one run in the full width, with the numbers of its epoch below."""
     numbers = {"title": "", "facts": facts.as_data() if facts else None}
     run = describe(entry, run_styles([entry])[entry.name]) | numbers
-    _STAGE(data={"runs": [run], "real": real_images([entry]), "columns": 1}, key="stage")
+    _STAGE(data={"runs": [run], "real": real_images([entry]), "columns": 1, "unit": entry.unit}, key="stage")
 
 
 @dataclass(frozen=True)
@@ -113,6 +121,9 @@ def describe(entry: Entry, style: Style) -> dict[str, Any]:
         "label": entry.label,
         "title": entry.title,
         "state": word,
+        "origin": origin_word(entry.origin) if entry.origin else "",
+        "unit": entry.unit,
+        "scale": entry.scale,
         "colour": style.color,
         "dot": style.dot,
         "private": entry.private,
@@ -122,9 +133,9 @@ def describe(entry: Entry, style: Style) -> dict[str, Any]:
         "steps": entry.sheet.pictures if entry.sheet else None,
         "size": config.image_size,
         "base": base,
-        "frames": list(names.items()),
+        "frames": [(entry.place(number), name) for number, name in names.items()],
         "inputs": inputs(entry),
-        "seed": config.seed,
+        "seed": config.known_seed,
         "classes": classes(entry),
     }
 
@@ -133,6 +144,8 @@ def inputs(entry: Entry) -> str:
     """Return a key of the inputs of a run's sheets; equal keys mean that the samples are comparable."""
     config = entry.config
     assert config is not None
+    if entry.origin:
+        return f"of {entry.name} alone"  # nobody knows what another program drew its samples from
     if entry.domains:
         return f"{config.fingerprint} {config.preview_inputs} {config.image_size} {config.seed} {entry.domains}"
     return f"{config.seed} {config.settings.get('latent_size', '')}"
@@ -151,7 +164,7 @@ def real_images(shown: Sequence[Entry]) -> list[dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for entry in shown:
         config = entry.config
-        if config is None or not (place := place_of(config.source)):
+        if config is None or not config.image_size or not (place := place_of(config.source)):
             continue
         drawn = place.startswith("phantom:")
         name = real_sheet.token(config, place)
@@ -182,7 +195,8 @@ def place_of(source: str) -> str:
 
 def ask_for_data(shown: Sequence[Entry]) -> None:
     """Draw a path field for each data set that is not at its run's path. The input stays in this session."""
-    named = dict.fromkeys(entry.config.source for entry in shown if entry.config)
+    configs = [entry.config for entry in shown if entry.config]
+    named = dict.fromkeys(config.source for config in configs if config.source and config.image_size)
     missing = [source for source in named if not data_here.is_named_here(source)]
     if not missing:
         return

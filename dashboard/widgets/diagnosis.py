@@ -102,7 +102,7 @@ def _run(entry: Entry, run: Diagnosed, style: Style) -> str:
     """Return the events of one run as HTML."""
     name = f'<h4><span style="color: {style.color}">{style.dot}</span> {html.escape(entry.label)}</h4>'
     if run.events:
-        lines = "".join(map(_line, run.events))
+        lines = "".join(_line(entry, event) for event in run.events)
     elif run.record.block_count < 5:
         lines = _plain_line("hourglass_empty", "Too early to tell", "too few steps are logged.")
     else:
@@ -114,13 +114,13 @@ def _run(entry: Entry, run: Diagnosed, style: Style) -> str:
     return f'<section class="happened-run">{name}<ul>{lines}</ul></section>'
 
 
-def _line(event: Event) -> str:
+def _line(entry: Entry, event: Event) -> str:
     kind = "happened-ailment" if event.ailment else "happened-calm"
     advice = f'<span class="happened-try">Try: {html.escape(event.advice)}.</span>' if event.advice else ""
     return (
         f'<li class="{kind}"><span class="happened-icon" aria-hidden="true">{ICONS[event.kind]}</span>'
-        f"<div><strong>{html.escape(event.title)}</strong> {_epochs(event)}: {html.escape(event.sentence)} {advice}"
-        "</div></li>"
+        f"<div><strong>{html.escape(event.title)}</strong> {_epochs(entry, event)}: {html.escape(event.sentence)} "
+        f"{advice}</div></li>"
     )
 
 
@@ -131,20 +131,23 @@ def _plain_line(icon: str, title: str, words: str) -> str:
     )
 
 
-def _epochs(event: Event) -> str:
-    """Return the epochs of an event as HTML; each epoch links to its samples."""
+def _epochs(entry: Entry, event: Event) -> str:
+    """Return the epochs (or steps) of an event as HTML; each links to its samples."""
+    unit = entry.unit
     if event.until is None and not event.epoch:
-        return _link(0, "from the start")
+        return _link(entry, 0, "from the start")
     if event.until is None:
-        return f"from {_link(event.epoch, f'epoch {event.epoch:.0f}')} on"
+        return f"from {_link(entry, event.epoch, f'{unit} {event.epoch:.0f}')} on"
     if round(event.until) == round(event.epoch):
-        return f"at {_link(event.epoch, f'epoch {event.epoch:.0f}')}"
-    return f"epochs {_link(event.epoch, f'{event.epoch:.0f}')} to {_link(event.until, f'{event.until:.0f}')}"
+        return f"at {_link(entry, event.epoch, f'{unit} {event.epoch:.0f}')}"
+    ends = (_link(entry, number, f"{number:.0f}") for number in (event.epoch, event.until))
+    return f"{unit}s {' to '.join(ends)}"
 
 
-def _link(epoch: float, words: str) -> str:
-    label = f"Show the samples of epoch {epoch:.0f}"
+def _link(entry: Entry, number: float, words: str) -> str:
+    label = f"Show the samples of {entry.unit} {number:.0f}"
+    place = f"{entry.place(number):.2f}" if entry.scale != 1 else f"{number:.0f}"
     return (
-        f'<a href="#stage" role="button" tabindex="0" data-epoch-link="{epoch:.0f}" '
+        f'<a href="#stage" role="button" tabindex="0" data-epoch-link="{place}" '
         f'aria-label="{label}" title="{label}">{words}</a>'
     )

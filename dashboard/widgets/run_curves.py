@@ -14,7 +14,7 @@ import streamlit as st
 from dashboard.charts import curve_payloads, distance_chart, run_metrics
 from dashboard.charts.curve_payloads import CurveView, EventMarker
 from dashboard.charts.styles import HISTOGRAM_STYLES, Style, run_styles
-from dashboard.library import store
+from dashboard.library import store, units
 from dashboard.library.store import Entry, Library
 from dashboard.widgets import elements, error_boundary
 from dashboard.widgets.text import plain
@@ -69,7 +69,7 @@ def show(chosen: list[Entry], look: dict[str, Style], marks: Mapping[str, Sequen
 def _draw_curves(names: list[str], look: dict[str, Style], marks: dict[str, tuple[EventMarker, ...]]) -> None:
     library = store.library()
     chosen = [entry for entry in library.readable() if entry.name in look and entry.name in names]
-    chosen.sort(key=lambda entry: names.index(entry.name))
+    chosen = units.aligned(sorted(chosen, key=lambda entry: names.index(entry.name)))
     view = choose_view(library, chosen)
     tasks = run_metrics.by_task(chosen)
     for task, group in tasks.items():

@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard.library import notes, queries, store
 from dashboard.library.notes import Note
-from dashboard.library.store import Entry
+from dashboard.library.store import Entry, origin_word
 from dashboard.widgets import error_boundary, linked_runs
 from dashboard.widgets.text import plain, plain_sentence, source_name
 from gan_core.errors import UserError
@@ -116,6 +116,7 @@ def facts(entry: Entry, written: Note | None) -> dict[str, queries.Value]:
         "data": entry.config.source,
         "state": entry.status.state,
         "task": entry.task,
+        "origin": entry.origin.kind if entry.origin else "trained",
         "epoch": entry.status.epoch,
         "images": entry.config.train_images,
         "tag": written.tags if written else (),
@@ -135,15 +136,20 @@ def listing(found: Sequence[Sequence[Entry]], written: Mapping[str, Note]) -> pd
         row = {
             "Run": entry.name,
             "State": entry.status.state,
-            "Preset": entry.config.preset,
-            "Data": source_name(entry.config.source),
-            "Epochs": f"{entry.status.epoch} of {entry.config.epochs}",
-            **({"Seeds": ", ".join(str(one.config.seed) for one in members if one.config)} if several else {}),
+            "Preset": f"{entry.config.preset} ({origin_word(entry.origin)})" if entry.origin else entry.config.preset,
+            "Data": source_name(entry.config.source) if entry.config.source else "–",
+            "Epochs": entry.progress,
+            **({"Seeds": ", ".join(_seed(one) for one in members)} if several else {}),
             "Tags": list(note.tags),
             "Note": " ".join(note.note.split()),
         }
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def _seed(entry: Entry) -> str:
+    known = entry.config.known_seed if entry.config else None
+    return "–" if known is None else str(known)
 
 
 def chosen_by(ticked: Sequence[Sequence[str]], unticked: Sequence[Sequence[str]], before: Sequence[str]) -> list[str]:

@@ -20,6 +20,12 @@ TITLES = {
     "fit": "Fit to a square",
     "preview_inputs": "Preview inputs",
     "git_commit": "Git commit",
+    "origin.kind": "Origin",
+    "origin.program": "Trained by",
+    "origin.place": "Read from",
+    "origin.counts": "Counts",
+    "origin.own_pixels": "Samples in their own pixels",
+    "origin.notes": "Notes on its origin",
     "settings.lr": "Learning rate",
     "settings.beta1": "Adam beta 1",
     "settings.beta2": "Adam beta 2",
@@ -28,7 +34,9 @@ TITLES = {
     "settings.most": "Width, at most",
 }
 LAST = ("fingerprint", "git_commit", "versions.")  # at the end of the table: nobody chooses them
-LEFT_OUT = frozenset({"format", "family", "domains"})  # the preset and the classes imply the last two
+# The preset and the classes imply the family and the domains; traits say what a family is, and set nothing; `data` and
+# `origin` stand here where a run has none.
+LEFT_OUT = frozenset({"format", "family", "domains", "traits", "data", "origin"})
 
 
 def show(library: Library, chosen: Sequence[Entry]) -> None:
@@ -72,15 +80,34 @@ def show_settings(library: Library, group: Sequence[Entry], names: Mapping[str, 
 def settings(group: Sequence[Entry], written: Mapping[str, Note]) -> dict[str, list[str]]:
     """Return title -> a cell for each run: every setting of any run, epochs, classes and tags; "–" for none."""
     found = [queries.of_config(entry.config) for entry in group if entry.config]
-    keys = [key for key in dict.fromkeys(key for one in found for key in one) if key not in LEFT_OUT]
+    named = dict.fromkeys(key for one in found for key in one)
+    keys = [key for key in named if key not in LEFT_OUT and not key.startswith("traits.")]
     keys.sort(key=lambda key: next((i for i, start in enumerate(LAST, 1) if key.startswith(start)), 0))
     rows = {title(key): [value(one[key], key) if key in one else "–" for one in found] for key in keys}
-    rows["Epochs"] = [f"{e.status.epoch} of {e.config.epochs}" for e in group if e.config]
+    for at, entry in enumerate(entry for entry in group if entry.config):
+        for key in unknown(entry):
+            if title(key) in rows:
+                rows[title(key)][at] = "–"
+    rows["Epochs"] = [entry.progress for entry in group if entry.config]
     if any(entry.domains for entry in group):
         rows["Classes"] = [" ↔ ".join(entry.domains or ()) for entry in group]
     if any(entry.name in written for entry in group):
         rows["Tags"] = [", ".join(written[e.name].tags) if e.name in written else "–" for e in group]
     return rows
+
+
+def unknown(entry: Entry) -> list[str]:
+    """Return the settings that nobody knows of a run that GANray did not train."""
+    config = entry.config
+    if config is None or config.origin is None:
+        return []
+    names = [
+        name for name in ("image_size", "batch_size", "preview_every", "log_every", "fit") if not getattr(config, name)
+    ]
+    names += ["class_counts", "classes"] if not config.classes else []
+    names += ["channels"] if not config.image_size and not entry.sheets else []
+    names += ["seed"] if config.known_seed is None else []
+    return [*names, "precision", "snapshots", "preview_inputs", "split_seed"]
 
 
 def title(key: str) -> str:
@@ -96,7 +123,7 @@ def title(key: str) -> str:
 def value(found: queries.Value, key: str = "") -> str:
     """Return the displayed value of a setting."""
     if key == "source":
-        return source_name(str(found))
+        return source_name(str(found)) or "–"
     if key == "class_counts" and isinstance(found, tuple):
         return " and ".join(map(str, found)) if len(found) <= 2 else f"{sum(map(int, map(str, found)))}"
     if key == "image_size":

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from dashboard.charts.styles import Style, run_styles
-from dashboard.library.store import Entry
+from dashboard.library.store import Entry, origin_word
 from gan_core.data.readers import combined
 from gan_core.data.source import location
 
@@ -55,7 +55,12 @@ def name_line(entry: Entry, style: Style | None = None) -> str:
     """Return a run's dot and name, and its state unless it is finished, as Markdown."""
     style = style or run_styles([entry])[entry.name]
     line = f"{style.colored_dot} **{plain(entry.label)}**"
-    return f"{line} {state_badge(entry)}".strip()
+    return " ".join(filter(None, (line, origin_badge(entry), state_badge(entry))))
+
+
+def origin_badge(entry: Entry) -> str:
+    """Return a Markdown badge that says where a run comes from that GANray did not train; "" for others."""
+    return f":violet-badge[:material/input: {plain(origin_word(entry.origin))}]" if entry.origin else ""
 
 
 def state_badge(entry: Entry) -> str:

@@ -3,8 +3,9 @@
 import argparse
 
 from gan_core.cli import arguments
+from gan_core.config import RunConfig
 from gan_core.errors import UserError, printable
-from gan_core.runs import Run, list_runs, remote
+from gan_core.runs import Run, Status, list_runs, remote
 
 
 def register(found: arguments.Commands) -> None:
@@ -32,7 +33,7 @@ def summary(runs: list[Run]) -> str:
         metrics.poll()
         epochs.poll()
         try:
-            preset = run.config().preset
+            settings = run.config()
         except UserError as error:
             rows.append((run.name, "?", "unreadable", *["-"] * 7))
             notes.append(str(error))
@@ -46,8 +47,14 @@ def summary(runs: list[Run]) -> str:
         last = [f"{column[-1]:.3f}" if len(column) else "-" for column in columns]
         held = f"{held_out[-1]:.3f}" if len(held_out) else "-"
         diversity = f"{samples[-1]:.3f} of {data[-1]:.3f}" if len(samples) and len(data) else "-"
-        preset, state = printable(preset, 40), printable(status.state, 20)
-        rows.append((run.name, preset, state, f"{status.epoch}/{status.epochs}", *last, held, diversity))
+        preset, state = printable(settings.preset, 40), printable(status.state, 20)
+        rows.append((run.name, preset, state, _progress(settings, status), *last, held, diversity))
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
     return "\n".join([*(line.rstrip() for line in lines), *notes])
+
+
+def _progress(settings: RunConfig, status: Status) -> str:
+    """Return how far a run is: "12/40"; "step 3000" of a run that counts steps, "-" for an end that is not known."""
+    done = f"{status.epoch}/{status.epochs or '-'}"
+    return f"step {done}" if settings.origin and settings.origin.counts == "step" else done

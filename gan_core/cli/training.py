@@ -190,6 +190,8 @@ def resume(options: argparse.Namespace) -> int:
 
 def _resume(run: Run, device: str, source: str | None = None) -> int:
     """Resume a run, whose data may have moved to `source`, and print its status; return the exit code."""
+    if run.config().origin is not None:
+        raise UserError(f"run '{run.name}' was not trained by GANray: resume it with the program that trained it")
     from gan_core.training import trainer
 
     try:

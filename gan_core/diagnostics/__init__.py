@@ -3,6 +3,8 @@
 python -m gan_core diagnose RUN
 """
 
+from dataclasses import replace
+
 from gan_core.diagnostics import ailments, measured_distance, observations
 from gan_core.diagnostics.events import KINDS, Event
 from gan_core.diagnostics.history import Record, read, record
@@ -35,7 +37,7 @@ def diagnose(run: Run | Record) -> tuple[Event, ...]:
                 *(measured_distance.nearer(event, found.distance) for event in observations.converged(found)),
             ]
     events += measured_distance.past_best(found.distance)
-    return tuple(sorted(events, key=lambda event: event.epoch))
+    return tuple(replace(event, unit=found.counts) for event in sorted(events, key=lambda event: event.epoch))
 
 
 def examine(run: Run, name: str | None = None) -> Diagnosed:

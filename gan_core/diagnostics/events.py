@@ -108,6 +108,7 @@ class Event:
     sentence: str
     evidence: Mapping[str, float]
     columns: tuple[str, ...]
+    unit: str = "epoch"  # what `epoch` and `until` count: of some runs that GANray did not train, "step"
 
     @property
     def title(self) -> str:
@@ -117,10 +118,10 @@ class Event:
     def when(self) -> str:
         """The epochs in words, for example "epochs 3 to 8"."""
         if self.until is None:
-            return f"from epoch {self.epoch:.0f}" if self.epoch else "from the start"
+            return f"from {self.unit} {self.epoch:.0f}" if self.epoch else "from the start"
         if round(self.until) == round(self.epoch):
-            return f"epoch {self.epoch:.0f}"
-        return f"epochs {self.epoch:.0f} to {self.until:.0f}"
+            return f"{self.unit} {self.epoch:.0f}"
+        return f"{self.unit}s {self.epoch:.0f} to {self.until:.0f}"
 
     @property
     def ailment(self) -> bool:

@@ -67,15 +67,24 @@ def _opening(runs: Sequence[Diagnosed]) -> str:
     presets = {config.preset for config in configs}
     several = f"{_count(len(runs), 'run')} of {_count(len(presets), 'preset')}"
     what = several if len(runs) > 1 else f"One run, {runs[0].name}"
-    epochs = sorted({round(float(run.record.epoch[-1])) for run in runs})
-    length = f"{epochs[0]}" if len(epochs) == 1 else f"{epochs[0]} to {epochs[-1]}"
+    lengths = [_length([run for run in runs if run.record.counts == unit], unit) for unit in ("epoch", "step")]
     first = configs[0]
     same = len({(config.fingerprint, config.image_size, config.domains) for config in configs}) == 1
     data = f"{first.image_size} px, {first.train_images} training images" if same else "not all on the same data"
-    opening = f"{what}, {data}, {length} epochs."
+    if not all(config.fingerprint and config.class_counts for config in configs):
+        same, data = True, "with data that is not known of all of them" if len(runs) > 1 else "data not known"
+    opening = f"{what}, {data}, {' and '.join(filter(None, lengths))}."
     if len(runs) > 1 and not same:
         opening += " Runs on different data cannot be compared directly."
     return opening
+
+
+def _length(runs: Sequence[Diagnosed], unit: str) -> str:
+    """Return how long runs that count the same are, in words; empty without runs."""
+    reached = sorted({round(float(run.record.epoch[-1])) for run in runs})
+    if not reached:
+        return ""
+    return f"{reached[0]} {unit}s" if len(reached) == 1 else f"{reached[0]} to {reached[-1]} {unit}s"
 
 
 def _health(runs: Sequence[Diagnosed]) -> list[str]:

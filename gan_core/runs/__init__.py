@@ -1,6 +1,7 @@
 """Run folders, the public record of each training: read, write, and synchronise them with remote storage."""
 
 from gan_core.runs.lock import is_held_by
+from gan_core.runs.recorded import RecordedWriter
 from gan_core.runs.run import (
     CONFIG,
     DISCRIMINATOR,
@@ -37,6 +38,7 @@ __all__ = [
     "SAMPLES",
     "STATUS",
     "WEIGHTS",
+    "RecordedWriter",
     "Run",
     "RunWriter",
     "Status",

@@ -117,9 +117,17 @@ class Run:
         if problem := status.problem():
             return Status("unknown", reason=f"{self.folder / STATUS} is damaged: {problem}")
         if status.state == "running" and not status.alive() and not self._trained_by(status):
-            reason = "the training process ended without a message (killed, or the machine went down): resume it"
+            reason = "the training process ended without a message (killed, or the machine went down)"
+            reason += "" if self._recorded() else ": resume it"
             return Status(**{**asdict(status), "state": "stopped", "reason": reason, "eta_seconds": None})
         return status
+
+    def _recorded(self) -> bool:
+        """Return whether GANray did not train the run, and so cannot resume it."""
+        try:
+            return self.config().origin is not None
+        except UserError:
+            return False
 
     def _trained_by(self, status: Status) -> bool:
         """Return whether the process of the status holds the run's lock. No clock is asked, which may have been set."""

@@ -239,6 +239,24 @@ def append(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     files.append_bytes(path, ("\n".join(lines) + "\n").encode())
 
 
+def replace_last(path: Path, row: Mapping[str, Any]) -> None:
+    """Write the last row of a table anew, in one write.
+
+    Raises:
+        UserError: no space left, no permission, or the table has no row; the table is unchanged.
+    """
+    names = _header(path, list(row))
+    with files.open_regular(path, sys.maxsize) as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - _LONGEST_HEADER))
+        tail = file.read()
+    start = tail.rfind(b"\n", 0, -1) + 1
+    if not start:
+        raise UserError(f"{path} is damaged: it has no row that could be completed")
+    line = ",".join(_cell(row.get(name, np.nan)) for name in names) + "\n"
+    files.replace_end(path, size - len(tail) + start, line.encode(), tail[start:])
+
+
 def _header(path: Path, default: list[str]) -> list[str]:
     """Return the columns of an existing table; the default ones if its header is damaged."""
     with files.open_regular(path, sys.maxsize) as file:

@@ -66,7 +66,7 @@ class RunWriter:
                 (folder / part).mkdir(parents=True, exist_ok=True)
             files.sync_folder(root)
         writer = cls(Run(folder, root))
-        files.write_text(folder / CONFIG, json.dumps(config.to_dict(settings), indent=2) + "\n")
+        writer.write_config(settings)
         return writer
 
     @classmethod
@@ -102,6 +102,10 @@ class RunWriter:
         with files.readable_os_errors(path):
             path.unlink(missing_ok=True)
 
+    def write_config(self, settings: RunConfig) -> None:
+        """Replace config.json."""
+        files.write_text(self.run.folder / CONFIG, json.dumps(config.to_dict(settings), indent=2) + "\n")
+
     def record_source(self, source: str) -> None:
         """Name another place of the run's data in config.json, which stays as it is otherwise."""
         path = self.run.folder / CONFIG
@@ -135,9 +139,13 @@ class RunWriter:
 
     def save_samples(self, epoch: int, picture: np.ndarray, private: bool = False) -> None:
         """Write the grid of an epoch, uint8 (H, W, C); with `private`, into the folder for previews of real images."""
+        self.write_samples(epoch, images.png_bytes(picture), private)
+
+    def write_samples(self, epoch: int, png: bytes, private: bool = False) -> None:
+        """Write a grid that `images.png_bytes` has encoded."""
         folder = self.run.folder / (PRIVATE if private else SAMPLES)
         folder.mkdir(exist_ok=True)
-        images.save_png(folder / f"epoch_{epoch:04d}.png", picture)
+        files.write_bytes(folder / f"epoch_{epoch:04d}.png", png)
 
     def save_gif(self, private: bool = False) -> Path:
         """Write progress.gif from the grids of the run; return its path. The private one goes to the private folder."""

@@ -22,7 +22,12 @@ def entries(library: Library, *names: str) -> list[Entry]:
 
 
 def told(library: Library, names: Sequence[str], view: CurveView = USUAL, **marks: list[EventMarker]) -> dict[str, Any]:
-    chosen = entries(library, *names)
+    return told_of(library, entries(library, *names), view, **marks)
+
+
+def told_of(
+    library: Library, chosen: Sequence[Entry], view: CurveView = USUAL, **marks: list[EventMarker]
+) -> dict[str, Any]:
     data = curve_payloads.payload(library, chosen, run_styles(chosen), view, marks)
     return json.loads(json.dumps(data, allow_nan=False))
 

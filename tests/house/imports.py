@@ -44,6 +44,7 @@ GAN_CORE = {
     "families.base": "nets",
     "families.<name>": "anatomy nets families.base",
     "families.loading": "anatomy families.base families.registry",
+    "record": "runs",
     "inference": "anatomy decode families nets runs",
     "training": "data decode families inference runs",
     "evaluation": "anatomy data inference phantoms runs training",

@@ -26,7 +26,7 @@ def test_round_trip(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format": config.FORMAT + 1}, "newer GANray"),
+        ({"format": config.NEWEST + 1}, "newer GANray"),
         ({"epoch": 3}, "unknown setting 'epoch'. Did you mean 'epochs'"),
         ({"epochs": "three"}, "'epochs' should be int, found 'three'"),
         ({"epochs": True}, "'epochs' should be int"),
@@ -99,4 +99,45 @@ def test_an_old_name_of_a_setting_is_understood_and_the_new_one_named(capsys: py
 def test_traits_that_a_page_must_not_show_are_damage(traits: dict[str, Any], message: str, tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         config.read_run_config(write(tmp_path / "config.json", traits=traits))
+    assert message in str(caught.value)
+
+
+ORIGIN = config.Origin("csv", "train.py", "log.csv", "step", notes=("the epochs are not known",))
+UNKNOWN = {"epochs": 0, "batch_size": 0, "image_size": 0, "preview_every": 0, "log_every": 0}
+
+
+def test_a_run_that_was_not_trained_here_says_where_it_comes_from(tmp_path: Path) -> None:
+    told = dataclasses.replace(CONFIG, origin=ORIGIN, **UNKNOWN)
+    (tmp_path / "config.json").write_text(json.dumps(config.to_dict(told)))
+    found = config.read_run_config(tmp_path / "config.json")
+    assert found == told
+    assert (found.format, found.origin, found.known_seed) == (config.WITH_ORIGIN, ORIGIN, None)
+    assert dataclasses.replace(found, settings={"seed": 4}, seed=4).known_seed == 4
+
+
+def test_a_trained_run_stays_readable_for_older_versions() -> None:
+    values = config.to_dict(CONFIG)
+    assert (values["format"], "origin" in values, CONFIG.known_seed) == (2, False, CONFIG.seed)
+
+
+@pytest.mark.parametrize("name", UNKNOWN)
+def test_only_a_run_with_an_origin_may_not_know(name: str, tmp_path: Path) -> None:
+    message = "images of 0 pixels" if name == "image_size" else f"'{name}' is 0"
+    with pytest.raises(UserError, match=message):
+        config.read_run_config(write(tmp_path / "config.json", **{name: 0}))
+
+
+@pytest.mark.parametrize(
+    ("origin", "message"),
+    [
+        ({"kind": ""}, "names no kind"),
+        ({"kind": "csv", "program": "p" * 600}, "longer than 500 characters"),
+        ({"kind": "csv", "notes": ["n"] * 101}, "holds 101 notes"),
+        ({"kind": "csv", "counts": "hours"}, "it must be one of epoch, step"),
+        ({"kind": "csv", "path": "/home"}, "unknown setting 'path'"),
+    ],
+)
+def test_an_origin_that_a_page_could_not_show_is_damage(origin: dict[str, Any], message: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        config.read_run_config(write(tmp_path / "config.json", origin=origin))
     assert message in str(caught.value)

@@ -3,12 +3,13 @@
 import streamlit as st
 
 from dashboard.charts.styles import run_styles
-from dashboard.library import store
+from dashboard.library import store, units
 from dashboard.library.store import Entry, Library
 from dashboard.samples import grids
 from dashboard.views.compare import sharing
 from dashboard.widgets import diagnosis, elements, notes_editor, run_curves, run_picker, settings_table
 from dashboard.widgets.text import plain, source_name
+from gan_core.config import RunConfig
 
 
 def main() -> None:
@@ -21,7 +22,7 @@ def main() -> None:
         elements.no_runs()
         elements.unreadable(entries)
         return
-    chosen = run_picker.choose(readable)
+    chosen = units.aligned(run_picker.choose(readable))
     with header:
         show_title(chosen)
     if not chosen:
@@ -47,12 +48,20 @@ def show_title(chosen: list[Entry]) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
         st.title("Compare", width="content")
         configs = [entry.config for entry in chosen if entry.config]
-        if len({(config.fingerprint, config.image_size, frozenset(config.classes)) for config in configs}) == 1:
+        if any(not config.fingerprint for config in configs):
+            st.caption(":material/help: What some of these runs learned from is not known.", width="content")
+        elif len({(config.fingerprint, config.image_size, frozenset(config.classes)) for config in configs}) == 1:
             first = configs[0]
-            words = f"{source_name(first.source)}, {first.image_size} px, {first.train_images} training images"
-            st.caption(plain(words), width="content")
+            st.caption(plain(", ".join(_data(first))), width="content")
         elif configs:
             st.caption(":material/warning: These runs learned from different data: see the table.", width="content")
+
+
+def _data(config: RunConfig) -> list[str]:
+    """Return the data of a run in words, as far as it is known."""
+    words = [source_name(config.source)]
+    words += [f"{config.image_size} px"] if config.image_size else []
+    return [*words, f"{config.train_images} training images"] if config.class_counts else words
 
 
 def _progress(library: Library, names: list[str]) -> list[object]:

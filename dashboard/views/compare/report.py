@@ -16,7 +16,7 @@ from dashboard.charts.svg import DASHES, Trace, beyond, chart, shape
 from dashboard.library import evaluation_files, evaluations, store
 from dashboard.library.evaluations import EvaluatedRun, MeasureTable
 from dashboard.library.notes import Note
-from dashboard.library.store import Entry, Library
+from dashboard.library.store import Entry, Library, origin_word
 from dashboard.widgets import settings_table
 from dashboard.widgets.text import source_name
 from gan_core import __version__
@@ -96,10 +96,10 @@ def _runs(chosen: Sequence[Entry], look: Mapping[str, Style], options: ReportOpt
         assert config is not None
         tags = options.written.get(entry.name, Note()).tags
         cells = (
-            html.escape(config.preset),
-            html.escape(source_name(config.source)),
-            html.escape(run_metrics.training_images(config)),
-            f"{entry.status.epoch} of {config.epochs}",
+            html.escape(f"{config.preset} ({origin_word(entry.origin)})" if entry.origin else config.preset),
+            html.escape(source_name(config.source)) or "–",
+            html.escape(run_metrics.training_images(config)) if config.classes or not entry.origin else "–",
+            html.escape(entry.progress),
             html.escape(entry.status.state),
             "".join(f"<span class='tag'>{html.escape(tag)}</span>" for tag in tags) or "–",
         )

@@ -16,7 +16,7 @@ from dashboard import jobs
 from dashboard.charts import run_metrics
 from dashboard.charts.styles import GREY, run_styles
 from dashboard.library import queries, source_check, store
-from dashboard.library.store import Entry, Library
+from dashboard.library.store import Entry, Library, origin_word
 from dashboard.samples import animations, grids
 from dashboard.views.run import discriminator_scores
 from dashboard.widgets import data_doubts, diagnosis, elements, linked_runs, notes_editor, run_curves, settings_table
@@ -84,7 +84,7 @@ def show_buttons(entry: Entry) -> None:
     if entry.config:
         link = {"runs": [entry.name]}
         st.page_link("views/compare/page.py", label="Compare", icon=":material/grid_view:", query_params=link)
-    if entry.run.reference:
+    if entry.run.reference or entry.origin:  # what another program trains is stopped and resumed there
         return
     if entry.running and st.button("Stop", icon=":material/stop_circle:", key="stop"):
         _try(lambda: jobs.stop(entry.run), "Stopping: the training writes a checkpoint first.")
@@ -107,7 +107,7 @@ def show_figures(library: Library, entry: Entry) -> None:
     assert config is not None
     eta = store.duration(status.eta_seconds)
     figures = {
-        "Epoch": f"{status.epoch} / {config.epochs}",
+        "Epoch": "–" if entry.unit == "step" else f"{status.epoch} / {config.epochs or '–'}",
         "Step": f"{status.step:,}".replace(",", " "),
         "Time left" if entry.running and eta else "Time": eta or store.duration(metrics.last("seconds")) or "–",
         "Images per second": run_metrics.number(metrics.last("images_per_second")),
@@ -127,7 +127,12 @@ def show_samples(library: Library, entry: Entry) -> None:
     grids.show_scrubber([entry])
     if not samples:
         words = "This run keeps no samples, only its curves and its evaluation."
-        st.caption(words if entry.light else "No sample grid yet: the first is drawn before training begins.")
+        yet = (
+            "No sheet of samples yet."
+            if entry.origin
+            else "No sample grid yet: the first is drawn before training begins."
+        )
+        st.caption(words if entry.light else yet)
         return
     # A translator's sheet and animation take two of three columns.
     grid = st.grid(3, min_column_width=280, key="samples")
@@ -148,9 +153,9 @@ def show_samples(library: Library, entry: Entry) -> None:
         with gallery, st.grid(3 if wide else 6, min_column_width=260 if wide else 130):
             for at, path in samples.items():
                 with st.container(gap="xsmall"):
-                    alt = f"Sample grid of {entry.label} at epoch {at}"
+                    alt = f"Sample grid of {entry.label} at {entry.unit} {at}"
                     elements.picture(library.picture(path), alt, f"all-{at}", entry.sheet)
-                    st.caption(f"epoch {at}")
+                    st.caption(f"{entry.unit} {at}")
 
 
 def show_scores(library: Library, entry: Entry) -> None:
@@ -183,7 +188,7 @@ def show_settings(entry: Entry) -> None:
     st.subheader("Settings")
     run = {
         "Preset": plain(config.preset),
-        "Data": plain(config.source),
+        "Data": plain(config.source) or "–",
         **_classes(entry),
         "Training images": run_metrics.training_images(config),
         **({"Patients": plain(patients)} if (patients := data_doubts.patients(entry)) else {}),
@@ -194,11 +199,15 @@ def show_settings(entry: Entry) -> None:
         "Precision": plain(config.precision),
         "Device": plain(entry.status.device or "–"),
     }
+    if config.origin:
+        run = _origin(config.origin) | run | dict.fromkeys(_unknown(entry), "–")
+        run["Epochs"] = plain(entry.progress)
     own = {plain(key): plain(settings_table.value(value)) for key, value in queries.flatten(config.settings).items()}
     made = {plain(key): plain(value) for key, value in config.versions.items()}
     made |= {"git commit": plain(config.git_commit[:12])} if config.git_commit else {}
     with st.grid(3, min_column_width=280, key="settings-grid"):
-        for title, values in (("Run", run), (f"Family {plain(config.family)}", own), ("Made with", made)):
+        settings = "Of its program" if config.origin else f"Family {plain(config.family)}"
+        for title, values in (("Run", run), (settings, own), ("Made with", made)):
             with st.container(border=True, height="stretch", key=f"settings-{title.split()[0]}"):
                 st.markdown(f"**{title}**")
                 if values:
@@ -210,6 +219,19 @@ def show_settings(entry: Entry) -> None:
             show_diagram(entry.traits.diagram)
     with st.expander("config.json"):
         st.json(configs.to_dict(config))
+
+
+def _origin(origin: configs.Origin) -> dict[str, str]:
+    """Return where a run comes from that GANray did not train."""
+    known = {"Origin": origin_word(origin), "Trained by": origin.program, "Read from": origin.place}
+    return {title: plain(words) for title, words in known.items() if words}
+
+
+def _unknown(entry: Entry) -> list[str]:
+    """Return the titles of what nobody knows of a run that GANray did not train."""
+    missing = settings_table.unknown(entry)
+    titles = {"image_size": "Image size", "batch_size": "Batch size", "seed": "Seed", "class_counts": "Training images"}
+    return [*(title for name, title in titles.items() if name in missing), "Precision"]
 
 
 def show_diagram(diagram: str) -> None:

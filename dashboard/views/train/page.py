@@ -118,7 +118,7 @@ def show_growth(library: Library, entry: Entry) -> None:
     """Show the newest samples and the curves so far."""
     solid, beside = Style(family_color(entry), "solid"), Style(GREY, "solid")
     samples = entry.sheets
-    end = entry.config.epochs if entry.config else None
+    end = entry.config.epochs or None if entry.config else None
     grid = st.grid(4 if entry.domains else 3, min_column_width=260)
     with grid:
         with grid.cell(column_span=2 if entry.domains else 1), st.container(gap="xsmall"):
@@ -126,9 +126,7 @@ def show_growth(library: Library, entry: Entry) -> None:
             content = library.picture(samples[newest]) if newest is not None else None
             elements.picture(content, f"Newest samples of {entry.label}", f"newest-{entry.name}", entry.sheet)
             elements.privacy(entry)
-            st.caption(
-                f"Samples at epoch {newest}" if newest is not None else "The first samples appear after epoch 1."
-            )
+            st.caption(f"Samples at {entry.unit} {newest}" if newest is not None else _no_samples(entry))
         for title, columns, percent in run_metrics.growth(entry):
             styles = itertools.chain((solid, beside), (replace(beside, dash=dash) for dash in DASHES[1:]))
             pairs = zip(columns.items(), styles, strict=False)
@@ -140,14 +138,16 @@ def show_growth(library: Library, entry: Entry) -> None:
                     st.caption("No values logged yet.")
                     continue
                 figure = plotly_figures.curves(lines, height=250, end=end, percent=percent, legend=len(lines) > 1)
-                alt = f"{title} of {entry.label} over epochs"
+                alt = f"{title} of {entry.label} over {entry.unit}s"
                 st.plotly_chart(figure, key=f"{title} {entry.name}", config=plotly_figures.CONFIG, alt=alt)
 
 
 def show_actions(entry: Entry, job: Job | None = None) -> None:
     """Show the actions of a run; an error appears beside its button."""
     state = entry.status.state
-    if entry.running:
+    if entry.origin:
+        pass  # what another program trains is stopped and resumed there
+    elif entry.running:
         _button("Stop", ":material/stop_circle:", entry, lambda: jobs.stop(entry.run))
     elif job and job.queued:
         _cancel(job)
@@ -191,7 +191,11 @@ def _headline(entry: Entry) -> str:
 def _progress_text(entry: Entry, job: Job | None) -> str:
     status = entry.status
     words = []
-    if status.steps:
+    if entry.origin:
+        of = f" of {status.steps}" if status.steps else ""
+        words = [] if entry.unit == "step" else [f"epoch {entry.progress}"]
+        words.append(f"step {status.step}{of}")
+    elif status.steps:
         words = [f"epoch {status.epoch} of {status.epochs}", f"step {status.step} of {status.steps}"]
     if entry.running and (left := store.duration(status.eta_seconds)):
         words.append(f"about {left} left")
@@ -202,6 +206,10 @@ def _progress_text(entry: Entry, job: Job | None) -> str:
     elif status.state == "stopped":
         words.append(plain(status.reason or "stopped"))
     return ", ".join(words) or "starting"
+
+
+def _no_samples(entry: Entry) -> str:
+    return "No samples yet." if entry.origin else "The first samples appear after epoch 1."
 
 
 def _active(library: Library) -> list[str]:
