@@ -10,6 +10,7 @@ from threading import Thread
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from dashboard import notebook
 from dashboard.charts import svg
 from dashboard.charts.styles import run_styles
 from dashboard.library.notes import Notes
@@ -165,6 +166,21 @@ def test_a_click_on_a_curve_and_on_an_event_moves_the_page(page: Page, root: Pat
     assert box
     page.mouse.click(box["x"] + box["width"] * svg.LEFT / svg.WIDTH + 1, box["y"] + box["height"] / 2)
     expect(page.locator(".at").first).to_have_text("epoch 0")
+
+
+def test_a_cell_of_a_notebook_scrubs_in_its_frame(page: Page, root: Path, tmp_path: Path) -> None:
+    cell = notebook.compare("reference/gan", "mine", runs=root, epoch=2)._repr_html_()
+    path = tmp_path / "notebook.html"
+    path.write_text(f"<!doctype html><meta charset='utf-8'><body>{cell}</body>", encoding="utf-8")
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda message: wrong.append(message.text))
+    page.goto(path.as_uri())
+    frame = page.frame_locator("iframe")
+    expect(frame.locator(".at").first).to_have_text("epoch 2")
+    frame.get_by_label("Epoch", exact=True).press("ArrowRight")
+    expect(frame.locator(".at").first).to_have_text("epoch 3")
+    assert wrong == []
 
 
 def test_without_scripts_and_on_paper_it_is_the_page_of_one_epoch(browser: Browser, root: Path, tmp_path: Path) -> None:

@@ -74,9 +74,10 @@ DASHBOARD = {
     "report": "charts library widgets",
     "views.<page>": "charts jobs library report samples server widgets",
     "live": "library server widgets",
+    "notebook": "report",
     "main": "widgets",
     "app": "live server widgets",
-    "__main__": "app",
+    "__main__": "app report",
     "launcher": "app",
     "streamlit_app": "app live server widgets",
 }
