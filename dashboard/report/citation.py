@@ -23,7 +23,7 @@ def bibtex(chosen: Sequence[Entry]) -> str:
     configs = [entry.config for entry in chosen if entry.config]
     cited = dict.fromkeys(number for config in configs for number in papers_of(config))
     own = dict.fromkeys(_entry_of(number) for number in cited)
-    sources = dict.fromkeys((config.source, config.train_images) for config in configs)
+    sources = dict.fromkeys((config.source, config.train_images) for config in configs if config.source)
     data = [_data(source, count, number) for number, (source, count) in enumerate(sources, 1)]
     return "\n".join([_software(), *own, *data])
 
@@ -62,9 +62,9 @@ def _data(source: str, count: int, number: int) -> str:
     """Return an entry for a data source. Where its publication is not known, the entry says what is to be filled in."""
     if source.startswith("phantom:"):
         return f"% {in_bibtex(source)}: images that the software draws; cite the software\n"
-    note = f"{count} training images"
+    note = f"  note = {{{count} training images}}\n" if count else ""
     hub = _HUB.fullmatch(source)
     where = f"  howpublished = {{\\url{{https://huggingface.co/datasets/{hub[1]}}}}},\n" if hub else ""
     title = in_bibtex(source_name(source))
     todo = "" if hub else "% the publication of this data set: fill it in\n"
-    return f"{todo}@misc{{data-{number},\n  title = {{{title}}},\n{where}  note = {{{note}}}\n}}\n"
+    return f"{todo}@misc{{data-{number},\n  title = {{{title}}},\n{where}{note}}}\n"

@@ -10,7 +10,9 @@ from dashboard.charts.run_metrics import Chart
 from dashboard.charts.svg import Trace
 from dashboard.library import store
 from dashboard.library.store import Entry
+from dashboard.report import frames
 from dashboard.report.comparison import Comparison
+from dashboard.report.frames import Scale
 
 
 @dataclass(frozen=True)
@@ -44,12 +46,12 @@ def groups(compared: Comparison) -> list[Group]:
     return found
 
 
-def places(compared: Comparison, entry: Entry, unit: float) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return (epochs of a run, their positions on the x axis), (n,) each; None where the x axis counts epochs."""
+def places(compared: Comparison, entry: Entry, unit: float, scrubber: Scale) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return (places on the scrubber, a run's on the x axis), (n,) each; None where the axis is the scrubber's."""
     if compared.options.axis == "epoch":
         return None
     epochs, along = curve_payloads.axis_positions(compared.library, entry, compared.options.axis)
-    return epochs, along / unit
+    return epochs * frames.factor(entry, scrubber), along / unit
 
 
 def _charts(compared: Comparison, group: Sequence[Entry]) -> tuple[float, list[ReportedChart]]:
@@ -64,6 +66,8 @@ def _charts(compared: Comparison, group: Sequence[Entry]) -> tuple[float, list[R
     end = curve_payloads.last_epoch(group, axis) or last
     unit, word = _unit(end) if axis == "seconds" else (1.0, "")
     along = f"{curve_payloads.AXIS_LABELS[axis]} ({word})" if word else curve_payloads.AXIS_LABELS[axis]
+    if axis == "epoch":
+        along = _epochs(compared, group)
     charts = []
     for each, title, runs, traces in found:
         drawn = tuple(replace(line, curve=line.curve.stretched(1 / unit)) for line in traces)
@@ -76,14 +80,23 @@ def _charts(compared: Comparison, group: Sequence[Entry]) -> tuple[float, list[R
 
 def _traces(compared: Comparison, each: Chart, runs: Sequence[Entry], numbers: Mapping[str, int]) -> list[Trace]:
     """Return the curves of a chart, for the runs that logged it."""
-    options = compared.options
+    options, scrubber = compared.options, frames.scale(compared.chosen)
     found = []
     for entry in runs:
         curve = curve_payloads.run_curve(compared.library, entry, each, store.METRICS, options.axis, options.smoothing)
+        if options.axis == "epoch":
+            curve = curve.stretched(frames.factor(entry, scrubber))
         if len(curve.x) and len(curve.smooth_x):
             style = compared.look[entry.name]
             found.append(Trace(entry.label, curve, style.color, style.dash, style.shape, numbers[entry.name]))
     return found
+
+
+def _epochs(compared: Comparison, group: Sequence[Entry]) -> str:
+    """Return the title of the axis that the scrubber moves along."""
+    scrubber = frames.scale(compared.chosen)
+    shared = any(frames.factor(entry, scrubber) != 1 for entry in group)
+    return f"{scrubber.counts}{' (of runs that count steps: by their share of the training)' if shared else ''}"
 
 
 def _unit(seconds: float) -> tuple[float, str]:

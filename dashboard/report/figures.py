@@ -19,7 +19,7 @@ def contents(compared: Comparison) -> Iterator[File]:
     captions: dict[str, str] = {}
     films = frames.films(compared.chosen, compared.options.epoch, frames.NO_BOUND)
     if picture := sheets_picture.comparison(films):
-        shown = [f"{film.entry.label} (epoch {film.opening.number})" for film in films if film.opening]
+        shown = [f"{film.entry.label} ({film.at(film.opening)})" for film in films if film.opening]
         captions[SHEETS] = f"Samples of {listed(shown)}, at their own pixels. Generated images: {NOTICE}."
         yield SHEETS, picture
     number = 0

@@ -15,11 +15,19 @@ NO_BOUND = 2**62
 
 
 @dataclass(frozen=True)
+class Scale:
+    """What the scrubber of a comparison counts, epochs or steps (where every run counts steps), and up to where."""
+
+    last: float
+    counts: str
+
+
+@dataclass(frozen=True)
 class Frame:
     """One sample grid.
 
-    number: its name in the run, counted in epochs, or in steps where the run counts those. place: where it lies on the
-    scrubber, in epochs of the comparison. size: of its file, in bytes.
+    number: its name in the run, which counts what the run counts. place: where it lies on the scrubber. size: of its
+    file, in bytes.
     """
 
     number: int
@@ -38,6 +46,10 @@ class Film:
     reason: str = ""  # why there are none
     opening: Frame | None = field(default=None)  # the grid that the page opens with
 
+    def at(self, frame: Frame) -> str:
+        """Return where a grid stands in the training, in words: "epoch 20", "step 3000"."""
+        return f"{counts(self.entry)} {frame.number}"
+
     @property
     def thinned(self) -> bool:
         """Whether the run has more grids than the page holds."""
@@ -52,10 +64,10 @@ def films(chosen: Sequence[Entry], epoch: int | None, most: int = FILE_BYTES) ->
     over the longest training, so that the runs stay comparable, and the grid that the page opens with. If not even
     that fits, each run keeps this one grid, as long as there is room.
     """
-    last = last_place(chosen)
-    every = {entry.name: [] if entry.private else _frames(entry, last) for entry in chosen}
+    along = scale(chosen)
+    every = {entry.name: [] if entry.private else _frames(entry, along) for entry in chosen}
     opening = {name: frames[_nearest(frames, epoch)] for name, frames in every.items() if frames}
-    kept = _spread(every, opening, last, most)
+    kept = _spread(every, opening, along.last, most)
     found = []
     for entry in chosen:
         name = entry.name
@@ -72,25 +84,42 @@ def films(chosen: Sequence[Entry], epoch: int | None, most: int = FILE_BYTES) ->
     return found
 
 
-def last_place(chosen: Sequence[Entry]) -> float:
-    """Return the end of the scrubber: the last epoch that any run has a grid of, else that any run has come to."""
-    ends = [max(entry.sheets) for entry in chosen if entry.sheets]
-    return float(max(ends or [entry.status.epoch for entry in chosen], default=0))
+def scale(chosen: Sequence[Entry]) -> Scale:
+    """Return the scrubber of these runs. It ends at the last sample grid of any run, else where the last run stands."""
+    steps = [entry for entry in chosen if counts(entry) == "step"]
+    if steps and len(steps) == len(chosen):
+        return Scale(float(max(map(_last, steps))), "step")
+    others = [entry for entry in chosen if entry not in steps]
+    ends = [max(entry.sheets) for entry in others if entry.sheets]
+    return Scale(float(max(ends or [entry.status.epoch for entry in others], default=0)), "epoch")
 
 
-def place(entry: Entry, number: int, last: float) -> float:
-    """Return where a grid of a run lies on a scrubber from 0 to `last`, in epochs."""
-    return float(number)
+def counts(entry: Entry) -> str:
+    """Return what the numbers of a run's grids count: epoch or step."""
+    return entry.config.origin.counts if entry.config and entry.config.origin else "epoch"
 
 
-def _frames(entry: Entry, last: float) -> list[Frame]:
-    found = []
+def factor(entry: Entry, along: Scale) -> float:
+    """Return the factor from what a run counts to the scrubber.
+
+    It is 1, but for a run that counts steps beside runs that count epochs: it stands by its share of the training.
+    """
+    return along.last / max(_last(entry), 1) if counts(entry) == "step" and along.counts == "epoch" else 1.0
+
+
+def _last(entry: Entry) -> int:
+    return max([*entry.sheets, entry.status.step if counts(entry) == "step" else entry.status.epoch])
+
+
+def _frames(entry: Entry, along: Scale) -> list[Frame]:
+    found, stretch = [], factor(entry, along)
     for number, path in entry.sheets.items():
         try:
             size = path.lstat().st_size
         except OSError:
             continue  # deleted meanwhile
-        found.append(Frame(number, place(entry, number, last), path, size))
+        # The scrubber stands at whole numbers.
+        found.append(Frame(number, float(round(number * stretch)), path, size))
     return found
 
 

@@ -98,7 +98,7 @@ def _seed(run: EvaluatedRun) -> str:
     if run.found.training:
         return str(run.found.training.seed)
     config = run.entry.config
-    return str(config.seed) if config else ""
+    return str(config.known_seed) if config and config.known_seed is not None else ""
 
 
 def _counts(run: EvaluatedRun) -> str:

@@ -106,22 +106,28 @@ def _text(path: Path) -> str:
 
 def _told(compared: Comparison, films: Sequence[Film], source: Source, groups: Sequence[Group]) -> str:
     """Return what the script is told, as JSON that cannot end its element."""
+    along = frames.scale(compared.chosen)
     units = {entry.name: group.unit for group in groups for entry in group.members}
     runs = []
     for film in films:
         entry = film.entry
         shown = [[_short(f.place), f.number, _source(film, f, source)] for f in film.frames]
-        places = curves.places(compared, entry, units[entry.name])
+        places = curves.places(compared, entry, units[entry.name], along)
         runs.append(
             {
                 "label": entry.label,
-                "counts": "epoch",
+                "counts": frames.counts(entry),
                 "frames": [frame for frame in shown if frame[2] != ""],
                 "places": [list(map(_short, each)) for each in places] if places else None,
             }
         )
-    last = frames.last_place(compared.chosen)
-    told = {"last": _short(last), "epoch": compared.options.epoch, "axis": compared.options.axis, "runs": runs}
+    told = {
+        "last": _short(along.last),
+        "counts": along.counts,
+        "epoch": compared.options.epoch,
+        "axis": compared.options.axis,
+        "runs": runs,
+    }
     return json.dumps(told, ensure_ascii=True, allow_nan=False).replace("<", "\\u003c")
 
 
@@ -162,7 +168,8 @@ def _samples(compared: Comparison, films: Sequence[Film], source: Source) -> str
     """Return the sample grids of the chosen epoch, or of the nearest epoch that a run has."""
     epoch = compared.options.epoch
     figures = "".join(_figure(compared, number, film, source) for number, film in enumerate(films))
-    at = f"epoch {epoch}" if epoch is not None else "the last epochs"
+    word = frames.scale(compared.chosen).counts
+    at = f"{word} {epoch}" if epoch is not None else f"the last {word}s"
     thinned = [film for film in films if film.thinned]
     parts = ", ".join(f"{len(film.frames)} of {film.whole} of {film.entry.label}" for film in thinned)
     held = f"To stay small enough for a mail, this file holds a spread of the grids: {parts}. A folder holds all."
@@ -176,8 +183,8 @@ def _figure(compared: Comparison, number: int, film: Film, source: Source) -> st
     address = source(entry, opening) if opening else None
     if opening and address:
         other = epoch is not None and opening.place != epoch
-        words = f"epoch {opening.number}{f', the nearest this run has to {epoch}' if other else ''}"
-        alt = html.escape(f"Sample grid of {entry.label} at epoch {opening.number}")
+        words = f"{film.at(opening)}{f', the nearest this run has to {epoch}' if other else ''}"
+        alt = html.escape(f"Sample grid of {entry.label} at {film.at(opening)}")
         picture = f'{_headings(entry)}<img alt="{alt}" src="{html.escape(address)}">'
     elif opening:
         words = "its grid cannot be read"
@@ -198,20 +205,23 @@ def _headings(entry: Entry) -> str:
 
 
 def _happened(compared: Comparison) -> str:
-    found, options = [], compared.options
+    found, options, along = [], compared.options, frames.scale(compared.chosen)
     for entry in compared.chosen:
         if entry.name in options.happened:
-            lines = "".join(map(_event_line, options.happened[entry.name]))
+            stretch = frames.factor(entry, along)
+            lines = "".join(_event_line(each, stretch) for each in options.happened[entry.name])
             found.append(f"<h3>{named(entry, compared.look)}</h3><ul>{lines or '<li>Nothing to report.</li>'}</ul>")
     paragraph = f"<p>{html.escape(options.compared)}</p>" if options.compared else ""
     return section("What happened", paragraph + "".join(found)) if found or paragraph else ""
 
 
-def _event_line(each: ReportedEvent) -> str:
+def _event_line(each: ReportedEvent, stretch: float) -> str:
     sign = "⚠ " if each.ailment else ""
     advice = f" <span class='quiet'>Try: {html.escape(each.advice)}.</span>" if each.advice else ""
     title = f"<b>{sign}{html.escape(each.title)}</b>"
-    link = "" if each.epoch is None else f" data-epoch-link='{each.epoch:.0f}'"  # the script makes it a button
+    link = (
+        "" if each.epoch is None else f" data-epoch-link='{each.epoch * stretch:.0f}'"
+    )  # the script makes it a button
     when = f"<span{link}>{html.escape(each.when)}</span>"
     return f"<li>{title}, {when}: {html.escape(each.sentence)}{advice}</li>"
 

@@ -210,7 +210,7 @@ shadow.append(document.getElementById("scrubber-parts").content.cloneNode(true))
 place.hidden = false;
 const scrubber = new Scrubber(shadow);
 const stops = [...new Set(sheets.flatMap((sheet) => sheet.places))].sort((one, other) => one - other);
-scrubber.update({ stops, last: told.last });
+scrubber.update({ stops, last: told.last, counts: told.counts });
 if (address.get("epoch") === null && told.epoch !== null) scrubber.move(told.epoch, false, "stage");
 fetchAhead(scrubber.epoch);
 

@@ -60,7 +60,7 @@ def _cell(film: Film) -> _Cell | None:
         return None
     factor = max(1, -(-WIDTH // sheet.shape[1])) if sheet.shape[1] < WIDTH else 1
     enlarged = np.repeat(np.repeat(sheet, factor, 0), factor, 1)
-    return _Cell(enlarged, f"{film.entry.label}, epoch {film.opening.number}", _headings(film.entry))
+    return _Cell(enlarged, f"{film.entry.label}, {film.at(film.opening)}", _headings(film.entry))
 
 
 def _headings(entry: Entry) -> tuple[tuple[str, ...], ...]:

@@ -8,6 +8,7 @@ from dashboard.library import evaluation_files, evaluations
 from dashboard.library.evaluations import EvaluatedRun, MeasureTable
 from dashboard.library.notes import Note
 from dashboard.library.store import Entry, Library
+from dashboard.report import frames
 from dashboard.report.comparison import Comparison
 from dashboard.report.markup import lines, named, section, table
 from dashboard.widgets import settings_table
@@ -24,9 +25,9 @@ def runs(compared: Comparison) -> str:
         tags = compared.options.written.get(entry.name, Note()).tags
         cells = (
             html.escape(config.preset),
-            html.escape(source_name(config.source)),
-            html.escape(run_metrics.training_images(config)),
-            f"{entry.status.epoch} of {config.epochs}",
+            html.escape(source_name(config.source)) or "–",
+            html.escape(run_metrics.training_images(config)) if config.train_images else "–",
+            _progress(entry),
             html.escape(entry.status.state),
             "".join(f"<span class='tag'>{html.escape(tag)}</span>" for tag in tags) or "–",
         )
@@ -34,6 +35,14 @@ def runs(compared: Comparison) -> str:
         rows.append(f"<tr><th scope='row'>{named(entry, compared.look)}</th>{row}</tr>")
     heads = ("Run", "Preset", "Data", "Training images", "Epochs", "State", "Tags")
     return section("Runs", table(heads, "".join(rows), "The runs of this comparison"))
+
+
+def _progress(entry: Entry) -> str:
+    """Return how far a run came, in what it counts."""
+    if frames.counts(entry) == "step":
+        return f"step {entry.status.step}"
+    epochs = entry.config.epochs if entry.config else 0
+    return f"{entry.status.epoch} of {epochs or '–'}"
 
 
 def settings(compared: Comparison) -> str:

@@ -19,11 +19,14 @@ from dashboard.charts.styles import run_styles
 from dashboard.charts.svg import Trace
 from dashboard.library.curves import Curve
 from dashboard.library.notes import Note
-from dashboard.library.store import Library
-from dashboard.report import folder, frames
+from dashboard.library.store import Entry, Library
+from dashboard.report import curves, folder, frames
 from dashboard.report import page as pages
 from dashboard.report.comparison import Comparison, ReportedEvent, ReportOptions
+from gan_core.config import Origin
 from gan_core.errors import UserError
+from gan_core.runs.recorded import RecordedWriter
+from tests.helpers.configs import CONFIG
 from tests.helpers.pages import healthy, open_page, texts
 from tests.helpers.run_folders import make_run
 
@@ -136,6 +139,43 @@ def test_the_script_is_told_every_grid_and_where_it_lies(root: Path) -> None:
             in_page = source or Tags(text).all("img")[run]["src"]  # the page opens with it: it is there once
             assert (source is None) == (number == opening)
             assert base64.b64decode(str(in_page).removeprefix("data:image/png;base64,")) == content
+
+
+@pytest.fixture(scope="module")
+def stepped(root: Path) -> str:
+    """A run whose grids count steps."""
+    settings = replace(CONFIG, origin=Origin("csv", counts="step"), epochs=0, preset="train.py", classes=(), source="")
+    writer = RecordedWriter.create(root, "stepped", replace(settings, class_counts=()))
+    steps = np.arange(0.0, 2001.0, 10)
+    writer.write_table({"step": steps, "loss/d": 1 / (1 + steps), "loss/g": steps / 2000})
+    for number in (0, 500, 2000):
+        writer.save_samples(number, np.full((64, 64), number % 251, np.uint8))
+    writer.close("finished", 2000, 2000)
+    return "stepped"
+
+
+def test_a_run_that_counts_steps_stands_by_its_share_beside_runs_that_count_epochs(root: Path, stepped: str) -> None:
+    text = page(root, ["reference/gan", stepped])
+    known = told(text)
+    assert (known["last"], known["counts"]) == (4, "epoch")
+    assert [frame[:2] for frame in known["runs"][1]["frames"]] == [[0, 0], [1, 500], [4, 2000]]
+    assert known["runs"][1]["counts"] == "step"
+    assert "step 500, the nearest this run has to 2<" in text and "step 2000<" in text
+    along = curves.places(compared(root, ["reference/gan", stepped], replace(WANTED, axis="step")), *_second(root))
+    assert along is not None and along[0][-1] == pytest.approx(4) and along[1][-1] == 2000
+
+
+def _second(root: Path) -> tuple[Entry, float, frames.Scale]:
+    chosen = compared(root, ["reference/gan", "stepped"]).chosen
+    return chosen[1], 1.0, frames.scale(chosen)
+
+
+def test_runs_that_all_count_steps_are_scrubbed_along_steps(root: Path, stepped: str) -> None:
+    text = page(root, [stepped], replace(WANTED, epoch=600))
+    known = told(text)
+    assert (known["last"], known["counts"]) == (2000, "step")
+    assert [frame[:2] for frame in known["runs"][0]["frames"]] == [[0, 0], [500, 500], [2000, 2000]]
+    assert "Samples<span class='still'>: step 600</span>" in text and "step 500, the nearest" in text
 
 
 def test_along_another_axis_each_run_has_its_own_places(root: Path) -> None:
