@@ -219,9 +219,8 @@ def _event_line(each: ReportedEvent, stretch: float) -> str:
     sign = "⚠ " if each.ailment else ""
     advice = f" <span class='quiet'>Try: {html.escape(each.advice)}.</span>" if each.advice else ""
     title = f"<b>{sign}{html.escape(each.title)}</b>"
-    link = (
-        "" if each.epoch is None else f" data-epoch-link='{each.epoch * stretch:.0f}'"
-    )  # the script makes it a button
+    # The script makes it a button.
+    link = "" if each.epoch is None else f" data-epoch-link='{each.epoch * stretch:.0f}'"
     when = f"<span{link}>{html.escape(each.when)}</span>"
     return f"<li>{title}, {when}: {html.escape(each.sentence)}{advice}</li>"
 

@@ -92,7 +92,7 @@ class Chart {
       pixels.set(Math.round(x), pixels.has(Math.round(x)) ? "" : curve.colour);
       const y = curve.at(x);
       if (y === null) continue;
-      dots.push(made("circle", { cx: x, cy: y, r: 4, fill: curve.colour }));
+      dots.push(made("circle", { cx: x, cy: y, r: 5, fill: curve.colour }));
       const value = this.high - ((y - this.top) / (this.bottom - this.top)) * (this.high - this.low);
       values.push([curve, this.percent ? `${Math.round(value * 100)}%` : short(value)]);
     }
