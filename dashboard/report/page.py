@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from dashboard.charts import curve_payloads, svg
+from dashboard.library.evaluation_files import listed
 from dashboard.library.image_encoding import data_uri
 from dashboard.library.store import Entry
 from dashboard.report import curves, frames, tables
@@ -170,11 +171,19 @@ def _samples(compared: Comparison, films: Sequence[Film], source: Source) -> str
     figures = "".join(_figure(compared, number, film, source) for number, film in enumerate(films))
     word = frames.scale(compared.chosen).counts
     at = f"{word} {epoch}" if epoch is not None else f"the last {word}s"
-    thinned = [film for film in films if film.thinned]
-    parts = ", ".join(f"{len(film.frames)} of {film.whole} of {film.entry.label}" for film in thinned)
-    held = f"To stay small enough for a mail, this file holds a spread of the grids: {parts}. A folder holds all."
-    words = f"<p class='quiet scripted'>{html.escape(held)}</p>" if thinned else ""
+    held = _held(films)
+    words = f"<p class='quiet scripted'>{html.escape(held)}</p>" if held else ""
     return section("Samples", f"<div class='row'>{figures}</div>{words}", f"<span class='still'>: {at}</span>")
+
+
+def _held(films: Sequence[Film]) -> str:
+    """Return a sentence about the grids that the page had no room for; "" if it holds all."""
+    found: dict[str, list[str]] = {}
+    for film in films:
+        if film.thinned:
+            found.setdefault(f"{len(film.frames)} of {film.whole}", []).append(film.entry.label)
+    parts = "; ".join(f"{part} of {listed(names)}" for part, names in found.items())
+    return f"To stay small enough, this page holds a spread of the grids: {parts}. A folder holds all." if parts else ""
 
 
 def _figure(compared: Comparison, number: int, film: Film, source: Source) -> str:

@@ -1,6 +1,7 @@
 """The page that is given away, in a real browser: from a disk, from a static host, in a cell; the link copied."""
 
 import re
+import zipfile
 from collections.abc import Callable
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -61,6 +62,16 @@ def test_a_report_is_whole_without_a_network(page: Page, browser: Browser, url: 
     path = tmp_path / "report.html"
     waiting.value.save_as(path)
     assert path.stat().st_size < 6_000_000
+    for button, name, inside in (
+        ("Folder", "ganray-two-a-half-gans", "index.html"),
+        ("Figures", "ganray-two-a-half-gans-figures", "references.bib"),
+    ):
+        with page.expect_download() as waiting:
+            page.get_by_role("button", name=button, exact=True).click()
+        assert waiting.value.suggested_filename == f"{name}.zip"
+        waiting.value.save_as(tmp_path / "given.zip")
+        with zipfile.ZipFile(tmp_path / "given.zip") as archive:
+            assert f"{name}/{inside}" in archive.namelist() and archive.testzip() is None
     for scheme, width, dark in (("light", 1280, False), ("dark", 400, True)):
         with browser.new_context(
             viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True, java_script_enabled=True
