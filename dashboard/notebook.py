@@ -53,7 +53,7 @@ def compare(
     runs: str | os.PathLike[str] | None = None,
     height: int = 720,
     title: str = "",
-    epoch: int | None = None,
+    epoch: float | None = None,
 ) -> Page:
     """Return the comparison of runs for a notebook: sample grids that scrub, curves, events, settings and measures.
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dashboard.charts.styles import Style, run_styles
-from dashboard.library import notes
+from dashboard.library import notes, units
 from dashboard.library.curves import SMOOTHING
 from dashboard.library.notes import Note
 from dashboard.library.store import Entry, Library
@@ -37,7 +37,7 @@ class ReportOptions:
 
     title: str
     made: str  # date and time
-    epoch: int | None  # where the page opens; None: at the last sample grids
+    epoch: float | None  # where the page opens, on the axis of library/units.py; None: at the last sample grids
     smoothing: float
     view: str  # the query of the address, which opens the same view in the app
     written: Mapping[str, Note]  # by run name
@@ -75,7 +75,7 @@ def title_of(chosen: Sequence[Entry]) -> str:
     return f"Comparison of {names}{' and others' * (len(chosen) > 4)}"
 
 
-def named(given: Sequence[Named], root: Path, title: str = "", epoch: int | None = None) -> Comparison:
+def named(given: Sequence[Named], root: Path, title: str = "", epoch: float | None = None) -> Comparison:
     """Return the comparison of runs that are named, in their order.
 
     root: the folder of runs in which names are looked up, and whose notes are shown. epoch: where the page opens; None
@@ -87,7 +87,7 @@ def named(given: Sequence[Named], root: Path, title: str = "", epoch: int | None
     if not given:
         raise UserError("name at least one run to compare")
     library = Library(root)
-    chosen = [library.entry(run) for run in _unlike([_found(one, root) for one in given])]
+    chosen = units.aligned([library.entry(run) for run in _unlike([_found(one, root) for one in given])])
     for entry in chosen:
         if entry.config is None:
             raise UserError(f"run '{entry.name}' cannot be read: {entry.problem}")

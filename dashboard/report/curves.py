@@ -8,11 +8,9 @@ import numpy as np
 from dashboard.charts import curve_payloads, run_metrics, svg
 from dashboard.charts.run_metrics import Chart
 from dashboard.charts.svg import Trace
-from dashboard.library import store
+from dashboard.library import store, units
 from dashboard.library.store import Entry
-from dashboard.report import frames
 from dashboard.report.comparison import Comparison
-from dashboard.report.frames import Scale
 
 
 @dataclass(frozen=True)
@@ -46,12 +44,13 @@ def groups(compared: Comparison) -> list[Group]:
     return found
 
 
-def places(compared: Comparison, entry: Entry, unit: float, scrubber: Scale) -> tuple[np.ndarray, np.ndarray] | None:
+def places(compared: Comparison, entry: Entry, unit: float) -> tuple[np.ndarray, np.ndarray] | None:
     """Return (places on the scrubber, a run's on the x axis), (n,) each; None where the axis is the scrubber's."""
     if compared.options.axis == "epoch":
         return None
-    epochs, along = curve_payloads.axis_positions(compared.library, entry, compared.options.axis)
-    return epochs * frames.factor(entry, scrubber), along / unit
+    scrubbed, along = curve_payloads.axis_positions(compared.library, entry, compared.options.axis)
+    known = np.isfinite(along)
+    return scrubbed[known], along[known] / unit
 
 
 def _charts(compared: Comparison, group: Sequence[Entry]) -> tuple[float, list[ReportedChart]]:
@@ -80,12 +79,10 @@ def _charts(compared: Comparison, group: Sequence[Entry]) -> tuple[float, list[R
 
 def _traces(compared: Comparison, each: Chart, runs: Sequence[Entry], numbers: Mapping[str, int]) -> list[Trace]:
     """Return the curves of a chart, for the runs that logged it."""
-    options, scrubber = compared.options, frames.scale(compared.chosen)
+    options = compared.options
     found = []
     for entry in runs:
         curve = curve_payloads.run_curve(compared.library, entry, each, store.METRICS, options.axis, options.smoothing)
-        if options.axis == "epoch":
-            curve = curve.stretched(frames.factor(entry, scrubber))
         if len(curve.x) and len(curve.smooth_x):
             style = compared.look[entry.name]
             found.append(Trace(entry.label, curve, style.color, style.dash, style.shape, numbers[entry.name]))
@@ -94,9 +91,8 @@ def _traces(compared: Comparison, each: Chart, runs: Sequence[Entry], numbers: M
 
 def _epochs(compared: Comparison, group: Sequence[Entry]) -> str:
     """Return the title of the axis that the scrubber moves along."""
-    scrubber = frames.scale(compared.chosen)
-    shared = any(frames.factor(entry, scrubber) != 1 for entry in group)
-    return f"{scrubber.counts}{' (of runs that count steps: by their share of the training)' if shared else ''}"
+    shared = any(entry.scale != 1 for entry in group)
+    return f"{units.word(compared.chosen)}{' (of runs that count steps: share of the training)' if shared else ''}"
 
 
 def _unit(seconds: float) -> tuple[float, str]:

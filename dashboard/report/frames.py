@@ -15,14 +15,6 @@ NO_BOUND = 2**62
 
 
 @dataclass(frozen=True)
-class Scale:
-    """What the scrubber of a comparison counts, epochs or steps (where every run counts steps), and up to where."""
-
-    last: float
-    counts: str
-
-
-@dataclass(frozen=True)
 class Frame:
     """One sample grid.
 
@@ -48,7 +40,7 @@ class Film:
 
     def at(self, frame: Frame) -> str:
         """Return where a grid stands in the training, in words: "epoch 20", "step 3000"."""
-        return f"{counts(self.entry)} {frame.number}"
+        return f"{self.entry.unit} {frame.number}"
 
     @property
     def thinned(self) -> bool:
@@ -56,7 +48,7 @@ class Film:
         return 0 < len(self.frames) < self.whole
 
 
-def films(chosen: Sequence[Entry], epoch: int | None, most: int = FILE_BYTES) -> list[Film]:
+def films(chosen: Sequence[Entry], epoch: float | None, most: int = FILE_BYTES) -> list[Film]:
     """Return the film of each run, in their order.
 
     epoch: where the page opens; None for the last grids. Grids of real images stay on their machine.
@@ -64,10 +56,9 @@ def films(chosen: Sequence[Entry], epoch: int | None, most: int = FILE_BYTES) ->
     over the longest training, so that the runs stay comparable, and the grid that the page opens with. If not even
     that fits, each run keeps this one grid, as long as there is room.
     """
-    along = scale(chosen)
-    every = {entry.name: [] if entry.private else _frames(entry, along) for entry in chosen}
+    every = {entry.name: [] if entry.private else _frames(entry) for entry in chosen}
     opening = {name: frames[_nearest(frames, epoch)] for name, frames in every.items() if frames}
-    kept = _spread(every, opening, along.last, most)
+    kept = _spread(every, opening, last_place(chosen), most)
     found = []
     for entry in chosen:
         name = entry.name
@@ -84,46 +75,24 @@ def films(chosen: Sequence[Entry], epoch: int | None, most: int = FILE_BYTES) ->
     return found
 
 
-def scale(chosen: Sequence[Entry]) -> Scale:
-    """Return the scrubber of these runs. It ends at the last sample grid of any run, else where the last run stands."""
-    steps = [entry for entry in chosen if counts(entry) == "step"]
-    if steps and len(steps) == len(chosen):
-        return Scale(float(max(map(_last, steps))), "step")
-    others = [entry for entry in chosen if entry not in steps]
-    ends = [max(entry.sheets) for entry in others if entry.sheets]
-    return Scale(float(max(ends or [entry.status.epoch for entry in others], default=0)), "epoch")
+def last_place(chosen: Sequence[Entry]) -> float:
+    """Return the end of the scrubber: the last sample grid of any run, else where the last run stands."""
+    ends = [entry.place(max(entry.sheets)) for entry in chosen if entry.sheets]
+    return float(max(ends or [entry.place(entry.status.epoch) for entry in chosen], default=0))
 
 
-def counts(entry: Entry) -> str:
-    """Return what the numbers of a run's grids count: epoch or step."""
-    return entry.config.origin.counts if entry.config and entry.config.origin else "epoch"
-
-
-def factor(entry: Entry, along: Scale) -> float:
-    """Return the factor from what a run counts to the scrubber.
-
-    It is 1, but for a run that counts steps beside runs that count epochs: it stands by its share of the training.
-    """
-    return along.last / max(_last(entry), 1) if counts(entry) == "step" and along.counts == "epoch" else 1.0
-
-
-def _last(entry: Entry) -> int:
-    return max([*entry.sheets, entry.status.step if counts(entry) == "step" else entry.status.epoch])
-
-
-def _frames(entry: Entry, along: Scale) -> list[Frame]:
-    found, stretch = [], factor(entry, along)
+def _frames(entry: Entry) -> list[Frame]:
+    found = []
     for number, path in entry.sheets.items():
         try:
             size = path.lstat().st_size
         except OSError:
             continue  # deleted meanwhile
-        # The scrubber stands at whole numbers.
-        found.append(Frame(number, float(round(number * stretch)), path, size))
+        found.append(Frame(number, float(entry.place(number)), path, size))
     return found
 
 
-def _nearest(frames: Sequence[Frame], epoch: int | None) -> int:
+def _nearest(frames: Sequence[Frame], epoch: float | None) -> int:
     if epoch is None:
         return len(frames) - 1
     return min(range(len(frames)), key=lambda index: (abs(frames[index].place - epoch), index))

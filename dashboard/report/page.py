@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from dashboard.charts import curve_payloads, svg
+from dashboard.library import units
 from dashboard.library.evaluation_files import listed
 from dashboard.library.image_encoding import data_uri
 from dashboard.library.store import Entry
@@ -37,6 +38,7 @@ _HEAD = """<meta charset="utf-8">
 <meta name="referrer" content="no-referrer">
 <meta name="generator" content="GANray {version}">
 """
+SAME_PLACE = 0.005  # on the scrubber, whose place an address keeps with two decimals
 # Where a page finds a grid: the text of the attribute `src`; None if the file is gone or damaged.
 Source = Callable[[Entry, Frame], str | None]
 
@@ -107,24 +109,25 @@ def _text(path: Path) -> str:
 
 def _told(compared: Comparison, films: Sequence[Film], source: Source, groups: Sequence[Group]) -> str:
     """Return what the script is told, as JSON that cannot end its element."""
-    along = frames.scale(compared.chosen)
-    units = {entry.name: group.unit for group in groups for entry in group.members}
+    axis_units = {entry.name: group.unit for group in groups for entry in group.members}
     runs = []
     for film in films:
         entry = film.entry
         shown = [[_short(f.place), f.number, _source(film, f, source)] for f in film.frames]
-        places = curves.places(compared, entry, units[entry.name], along)
+        places = curves.places(compared, entry, axis_units[entry.name])
         runs.append(
             {
                 "label": entry.label,
-                "counts": frames.counts(entry),
+                "unit": entry.unit,
+                "scale": entry.scale,
                 "frames": [frame for frame in shown if frame[2] != ""],
                 "places": [list(map(_short, each)) for each in places] if places else None,
             }
         )
     told = {
-        "last": _short(along.last),
-        "counts": along.counts,
+        "last": _short(frames.last_place(compared.chosen)),
+        "unit": units.word(compared.chosen),
+        "whole": not units.mixed(compared.chosen),
         "epoch": compared.options.epoch,
         "axis": compared.options.axis,
         "runs": runs,
@@ -169,10 +172,11 @@ def _samples(compared: Comparison, films: Sequence[Film], source: Source) -> str
     """Return the sample grids of the chosen epoch, or of the nearest epoch that a run has."""
     epoch = compared.options.epoch
     figures = "".join(_figure(compared, number, film, source) for number, film in enumerate(films))
-    word = frames.scale(compared.chosen).counts
-    at = f"{word} {epoch}" if epoch is not None else f"the last {word}s"
+    word = units.word(compared.chosen)
+    at = f"{word} {units.written(epoch)}" if epoch is not None else f"the last {word}s"
     held = _held(films)
     words = f"<p class='quiet scripted'>{html.escape(held)}</p>" if held else ""
+    words += f"<p class='quiet'>{html.escape(units.MIXED)}</p>" if units.mixed(compared.chosen) else ""
     return section("Samples", f"<div class='row'>{figures}</div>{words}", f"<span class='still'>: {at}</span>")
 
 
@@ -191,8 +195,9 @@ def _figure(compared: Comparison, number: int, film: Film, source: Source) -> st
     words, picture = film.reason, ""
     address = source(entry, opening) if opening else None
     if opening and address:
-        other = epoch is not None and opening.place != epoch
-        words = f"{film.at(opening)}{f', the nearest this run has to {epoch}' if other else ''}"
+        words = film.at(opening)
+        if epoch is not None and abs(opening.place - epoch) >= SAME_PLACE:
+            words += f", the nearest this run has to {epoch * entry.scale:.0f}"
         alt = html.escape(f"Sample grid of {entry.label} at {film.at(opening)}")
         picture = f'{_headings(entry)}<img alt="{alt}" src="{html.escape(address)}">'
     elif opening:
@@ -214,22 +219,21 @@ def _headings(entry: Entry) -> str:
 
 
 def _happened(compared: Comparison) -> str:
-    found, options, along = [], compared.options, frames.scale(compared.chosen)
+    found, options = [], compared.options
     for entry in compared.chosen:
         if entry.name in options.happened:
-            stretch = frames.factor(entry, along)
-            lines = "".join(_event_line(each, stretch) for each in options.happened[entry.name])
+            lines = "".join(_event_line(entry, each) for each in options.happened[entry.name])
             found.append(f"<h3>{named(entry, compared.look)}</h3><ul>{lines or '<li>Nothing to report.</li>'}</ul>")
     paragraph = f"<p>{html.escape(options.compared)}</p>" if options.compared else ""
     return section("What happened", paragraph + "".join(found)) if found or paragraph else ""
 
 
-def _event_line(each: ReportedEvent, stretch: float) -> str:
+def _event_line(entry: Entry, each: ReportedEvent) -> str:
     sign = "⚠ " if each.ailment else ""
     advice = f" <span class='quiet'>Try: {html.escape(each.advice)}.</span>" if each.advice else ""
     title = f"<b>{sign}{html.escape(each.title)}</b>"
     # The script makes it a button.
-    link = "" if each.epoch is None else f" data-epoch-link='{each.epoch * stretch:.0f}'"
+    link = "" if each.epoch is None else f" data-epoch-link='{units.written(entry.place(each.epoch))}'"
     when = f"<span{link}>{html.escape(each.when)}</span>"
     return f"<li>{title}, {when}: {html.escape(each.sentence)}{advice}</li>"
 

@@ -4,6 +4,7 @@
 // page; in a folder the grids are pictures beside it.
 
 const SVG = "http://www.w3.org/2000/svg";
+const SAME_PLACE = 0.005; // on the scrubber, whose place an address keeps with two decimals
 const AHEAD = 6; // pictures of a folder that are fetched at once
 const told = JSON.parse(document.getElementById("told").textContent);
 
@@ -44,12 +45,14 @@ class Sheet {
     const place = nearest(this.places, epoch);
     if (place === undefined) return;
     const index = this.places.indexOf(place);
-    const at = `${this.run.counts} ${this.run.frames[index][1]}`;
+    const at = `${this.run.unit} ${this.run.frames[index][1]}`;
+    const there = Math.abs(place - epoch) < SAME_PLACE;
     const source = this.source(index);
     if (this.image.src !== source && this.image.getAttribute("src") !== source) this.image.src = source;
     this.image.alt = `Sample grid of ${this.run.label} at ${at}`;
-    this.words.textContent = place === epoch ? at : `${at}, the nearest this run has to ${epoch}`;
-    this.words.classList.toggle("other", place !== epoch);
+    const wanted = Math.round(epoch * this.run.scale);
+    this.words.textContent = there ? at : `${at}, the nearest this run has to ${wanted}`;
+    this.words.classList.toggle("other", !there);
   }
 }
 
@@ -210,7 +213,7 @@ shadow.append(document.getElementById("scrubber-parts").content.cloneNode(true))
 place.hidden = false;
 const scrubber = new Scrubber(shadow);
 const stops = [...new Set(sheets.flatMap((sheet) => sheet.places))].sort((one, other) => one - other);
-scrubber.update({ stops, last: told.last, counts: told.counts });
+scrubber.update({ stops, last: told.last, unit: told.unit, whole: told.whole });
 if (address.get("epoch") === null && told.epoch !== null) scrubber.move(told.epoch, false, "stage");
 fetchAhead(scrubber.epoch);
 

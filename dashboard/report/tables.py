@@ -7,8 +7,7 @@ from dashboard.charts import run_metrics
 from dashboard.library import evaluation_files, evaluations
 from dashboard.library.evaluations import EvaluatedRun, MeasureTable
 from dashboard.library.notes import Note
-from dashboard.library.store import Entry, Library
-from dashboard.report import frames
+from dashboard.library.store import Entry, Library, origin_word
 from dashboard.report.comparison import Comparison
 from dashboard.report.markup import lines, named, section, table
 from dashboard.widgets import settings_table
@@ -24,10 +23,10 @@ def runs(compared: Comparison) -> str:
         assert config is not None
         tags = compared.options.written.get(entry.name, Note()).tags
         cells = (
-            html.escape(config.preset),
+            html.escape(f"{config.preset} ({origin_word(entry.origin)})" if entry.origin else config.preset),
             html.escape(source_name(config.source)) or "–",
-            html.escape(run_metrics.training_images(config)) if config.train_images else "–",
-            _progress(entry),
+            html.escape(run_metrics.training_images(config)) if config.classes or not entry.origin else "–",
+            html.escape(entry.progress),
             html.escape(entry.status.state),
             "".join(f"<span class='tag'>{html.escape(tag)}</span>" for tag in tags) or "–",
         )
@@ -35,14 +34,6 @@ def runs(compared: Comparison) -> str:
         rows.append(f"<tr><th scope='row'>{named(entry, compared.look)}</th>{row}</tr>")
     heads = ("Run", "Preset", "Data", "Training images", "Epochs", "State", "Tags")
     return section("Runs", table(heads, "".join(rows), "The runs of this comparison"))
-
-
-def _progress(entry: Entry) -> str:
-    """Return how far a run came, in what it counts."""
-    if frames.counts(entry) == "step":
-        return f"step {entry.status.step}"
-    epochs = entry.config.epochs if entry.config else 0
-    return f"{entry.status.epoch} of {epochs or '–'}"
 
 
 def settings(compared: Comparison) -> str:

@@ -17,9 +17,10 @@ import pytest
 from dashboard.charts import svg as vectors
 from dashboard.charts.styles import run_styles
 from dashboard.charts.svg import Trace
+from dashboard.library import units
 from dashboard.library.curves import Curve
 from dashboard.library.notes import Note
-from dashboard.library.store import Entry, Library
+from dashboard.library.store import Library
 from dashboard.report import curves, folder, frames
 from dashboard.report import page as pages
 from dashboard.report.comparison import Comparison, ReportedEvent, ReportOptions
@@ -80,7 +81,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def compared(root: Path, names: list[str], wanted: ReportOptions = WANTED) -> Comparison:
     library = Library(root)
     found = {entry.name: entry for entry in library.readable()}
-    chosen = [found[name] for name in names]
+    chosen = units.aligned([found[name] for name in names])
     return Comparison(library, chosen, run_styles(chosen), wanted)
 
 
@@ -157,23 +158,22 @@ def stepped(root: Path) -> str:
 def test_a_run_that_counts_steps_stands_by_its_share_beside_runs_that_count_epochs(root: Path, stepped: str) -> None:
     text = page(root, ["reference/gan", stepped])
     known = told(text)
-    assert (known["last"], known["counts"]) == (4, "epoch")
+    assert (known["last"], known["unit"]) == (4, "epoch")
     assert [frame[:2] for frame in known["runs"][1]["frames"]] == [[0, 0], [1, 500], [4, 2000]]
-    assert known["runs"][1]["counts"] == "step"
-    assert "step 500, the nearest this run has to 2<" in text and "step 2000<" in text
-    along = curves.places(compared(root, ["reference/gan", stepped], replace(WANTED, axis="step")), *_second(root))
-    assert along is not None and along[0][-1] == pytest.approx(4) and along[1][-1] == 2000
-
-
-def _second(root: Path) -> tuple[Entry, float, frames.Scale]:
-    chosen = compared(root, ["reference/gan", "stepped"]).chosen
-    return chosen[1], 1.0, frames.scale(chosen)
+    assert known["runs"][1]["unit"] == "step" and not known["whole"]
+    assert "step 500, the nearest this run has to 1000<" in text and "step 2000<" in text
+    both = compared(root, ["reference/gan", stepped], replace(WANTED, axis="step"))
+    scrubbed, along = curves.places(both, both.chosen[1], 1.0) or ([], [])
+    assert scrubbed[-1] == pytest.approx(4) and along[-1] == 2000
+    assert "share of the training" in text and "train.py (imported from csv)" in text
+    furthest = max(float(x) for x in re.findall(r"L([\d.]+) [-\d.]+\" stroke=", text))
+    assert furthest == pytest.approx(vectors.WIDTH - vectors.RIGHT, abs=0.2)  # 2000 steps lie at the last epoch
 
 
 def test_runs_that_all_count_steps_are_scrubbed_along_steps(root: Path, stepped: str) -> None:
     text = page(root, [stepped], replace(WANTED, epoch=600))
     known = told(text)
-    assert (known["last"], known["counts"]) == (2000, "step")
+    assert (known["last"], known["unit"]) == (2000, "step")
     assert [frame[:2] for frame in known["runs"][0]["frames"]] == [[0, 0], [500, 500], [2000, 2000]]
     assert "Samples<span class='still'>: step 600</span>" in text and "step 500, the nearest" in text
 

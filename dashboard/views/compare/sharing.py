@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from dashboard.charts.styles import Style
-from dashboard.library import notes, store
+from dashboard.library import notes, store, units
 from dashboard.library.curves import SMOOTHING
 from dashboard.library.store import Entry, Library
 from dashboard.report import comparison, figures, folder, frames, page
@@ -41,7 +41,7 @@ _standing = st.components.v2.component(
 class ReaderPosition:
     """The reader's view: the epoch of the grids (None: the last one) and the query of the address."""
 
-    epoch: int | None
+    epoch: float | None
     view: str
 
 
@@ -59,12 +59,14 @@ def show(library: Library, chosen: list[Entry], look: dict[str, Style]) -> None:
 @error_boundary.bounded
 def _draw_maker(names: list[str], look: Mapping[str, Style]) -> None:
     library = store.library()
-    chosen = sorted((e for e in library.readable() if e.name in names), key=lambda entry: names.index(entry.name))
+    readable = sorted((e for e in library.readable() if e.name in names), key=lambda entry: names.index(entry.name))
+    chosen = units.aligned(readable)
     first = comparison.title_of(chosen)
     title = st.text_input("Title", key="report title", placeholder=first, max_chars=LONGEST_TITLE)
     body = st.container()
     at = reader_position()  # drawn last, because its invisible element takes some room
-    opens = "the last epoch" if at.epoch is None else f"epoch {at.epoch}"
+    word = units.word(chosen)
+    opens = f"the last {word}" if at.epoch is None else f"{word} {units.written(at.epoch)}"
     body.caption(
         f"A page that scrubs without a server: grids, events, curves, settings, measures and notes of {len(chosen)} "
         f"{'run' if len(chosen) == 1 else 'runs'}. It opens at {opens}. One file holds as many grids as a mail takes; "
@@ -104,7 +106,7 @@ def _draw_buttons(body: "DeltaGenerator", made: Callable[[], Comparison], name: 
 def reader_position() -> ReaderPosition:
     """Return the reader's view as the browser reports it, else from the address when the page was drawn."""
     text = st.query_params.get("epoch", "")
-    epoch = int(text) if re.fullmatch(r"\d{1,9}", text) else None
+    epoch = float(text) if re.fullmatch(r"\d{1,9}(\.\d{1,2})?", text) else None
     state = st.session_state.get("standing")
     known = state.get("standing") if state else None
     found = _standing(key="standing", data=known, height="content", on_standing_change=_nothing).standing or known
@@ -112,7 +114,7 @@ def reader_position() -> ReaderPosition:
         return ReaderPosition(epoch, "")
     view = str(found.get("view", ""))[:LONGEST_VIEW]
     wanted = found.get("epoch")
-    known_epoch = int(wanted) if isinstance(wanted, int | float) and 0 <= wanted < 1e9 else epoch
+    known_epoch = float(wanted) if isinstance(wanted, int | float) and 0 <= wanted < 1e9 else epoch
     return ReaderPosition(known_epoch, view if view.startswith("?") else "")
 
 
