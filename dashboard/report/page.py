@@ -38,6 +38,7 @@ _HEAD = """<meta charset="utf-8">
 <meta name="referrer" content="no-referrer">
 <meta name="generator" content="GANray {version}">
 """
+_KEYS = "Arrow keys go from grid to grid, the space bar plays. A click enlarges a grid, or goes to a place on a curve."
 SAME_PLACE = 0.005  # on the scrubber, whose place an address keeps with two decimals
 # Where a page finds a grid: the text of the attribute `src`; None if the file is gone or damaged.
 Source = Callable[[Entry, Frame], str | None]
@@ -175,7 +176,8 @@ def _samples(compared: Comparison, films: Sequence[Film], source: Source) -> str
     word = units.word(compared.chosen)
     at = f"{word} {units.written(epoch)}" if epoch is not None else f"the last {word}s"
     held = _held(films)
-    words = f"<p class='quiet scripted'>{html.escape(held)}</p>" if held else ""
+    words = f"<p class='quiet scripted'>{_KEYS}</p>"
+    words += f"<p class='quiet scripted'>{html.escape(held)}</p>" if held else ""
     words += f"<p class='quiet'>{html.escape(units.MIXED)}</p>" if units.mixed(compared.chosen) else ""
     return section("Samples", f"<div class='row'>{figures}</div>{words}", f"<span class='still'>: {at}</span>")
 

@@ -33,8 +33,39 @@ class Sheet {
     this.words = figure.querySelector(".at");
     this.opening = this.image?.src;
     this.places = this.image ? run.frames.map(([place]) => place) : [];
-    this.image?.addEventListener("load", wait);
-    this.image?.addEventListener("error", wait);
+    if (!this.image) return;
+    for (const kind of ["load", "error"]) this.image.addEventListener(kind, wait);
+    this.image.addEventListener("load", () => this.fit());
+    window.addEventListener("resize", () => this.fit());
+    this.figure = figure;
+    this.offer();
+    this.fit();
+  }
+
+  // A click, or Enter, makes the grid as large as the window, and small again.
+  offer() {
+    this.image.tabIndex = 0;
+    this.image.setAttribute("role", "button");
+    this.image.setAttribute("aria-pressed", "false");
+    this.image.title = "Larger, or smaller again";
+    this.image.addEventListener("click", () => this.enlarge());
+    this.image.addEventListener("keydown", (event) => {
+      if (event.key === "Enter") this.enlarge();
+    });
+  }
+
+  enlarge() {
+    const large = this.figure.classList.toggle("large");
+    this.image.setAttribute("aria-pressed", String(large));
+    this.fit();
+    if (large) this.figure.scrollIntoView({ block: "nearest" });
+  }
+
+  // Squares for pixels where the grid is enlarged; a grid that is made smaller would lose lines by them.
+  fit() {
+    const { clientWidth, naturalWidth, naturalHeight, style } = this.image;
+    style.imageRendering = clientWidth >= naturalWidth ? "pixelated" : "auto";
+    this.figure.style.setProperty("--shape", naturalWidth / naturalHeight || 1);
   }
 
   source(index) {
@@ -217,8 +248,8 @@ scrubber.update({ stops, last: told.last, unit: told.unit, whole: told.whole });
 if (address.get("epoch") === null && told.epoch !== null) scrubber.move(told.epoch, false, "stage");
 fetchAhead(scrubber.epoch);
 
-// Arrows and the space bar work wherever the page has the focus, and nothing that uses them itself.
+// Arrows and the space bar work wherever nothing has the focus that uses them itself.
 document.addEventListener("keydown", (event) => {
-  const free = event.target === document.body || event.target === document.documentElement;
-  if (free && [" ", "ArrowLeft", "ArrowRight"].includes(event.key)) scrubber.key(event);
+  const taken = event.target.closest?.("a, button, input, select, summary, .scroll, [data-epoch-link], #scrubber");
+  if (!taken && [" ", "ArrowLeft", "ArrowRight"].includes(event.key)) scrubber.key(event);
 });

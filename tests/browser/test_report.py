@@ -194,6 +194,25 @@ def test_a_cell_of_a_notebook_scrubs_in_its_frame(page: Page, root: Path, tmp_pa
     assert wrong == []
 
 
+def test_a_grid_can_be_made_large_with_the_keyboard_and_the_arrows_still_scrub(
+    page: Page, root: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "one.html"
+    path.write_text(pages.in_one_file(made(root)), encoding="utf-8")
+    page.goto(path.as_uri())
+    sheet = page.locator("figure img").first
+    before = sheet.evaluate("image => image.clientWidth")
+    sheet.press("Enter")
+    expect(sheet).to_have_attribute("aria-pressed", "true")
+    assert sheet.evaluate("image => image.clientWidth") > 1.5 * before
+    height = sheet.evaluate("image => image.getBoundingClientRect().height")
+    assert height < 900
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".at").first).to_have_text("epoch 3")
+    sheet.click()
+    assert sheet.evaluate("image => image.clientWidth") == before
+
+
 def test_without_scripts_and_on_paper_it_is_the_page_of_one_epoch(browser: Browser, root: Path, tmp_path: Path) -> None:
     path = tmp_path / "one.html"
     path.write_text(pages.in_one_file(made(root)), encoding="utf-8")
