@@ -1,7 +1,7 @@
 """Which sample grids a page holds. One file cannot hold those of a long training: it then holds a spread of them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +36,7 @@ class Film:
     frames: tuple[Frame, ...] = ()
     whole: int = 0  # number of grids that the run has
     reason: str = ""  # why there are none
-    opening: Frame | None = field(default=None)  # the grid that the page opens with
+    opening: Frame | None = None  # the grid that the page opens with
 
     def at(self, frame: Frame) -> str:
         """Return where a grid stands in the training, in words: "epoch 20", "step 3000"."""
@@ -67,9 +67,7 @@ def films(chosen: Sequence[Entry], epoch: float | None, most: int = FILE_BYTES) 
         elif not every[name]:
             found.append(Film(entry, reason="no sample grid yet"))
         elif not kept[name]:
-            found.append(
-                Film(entry, whole=len(every[name]), reason="left out, to keep this file small enough for a mail")
-            )
+            found.append(Film(entry, whole=len(every[name]), reason="left out, to keep this page small enough"))
         else:
             found.append(Film(entry, tuple(kept[name]), len(every[name]), "", opening[name]))
     return found

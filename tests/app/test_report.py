@@ -245,7 +245,7 @@ def test_where_there_is_room_for_one_grid_the_others_are_left_out_with_a_word(ro
     text = pages.in_one_file(compared(root, ["reference/gan", "mine"]), size)
     assert len(Tags(text).all("img")) == 1
     assert [len(run["frames"]) for run in told(text)["runs"]] == [1, 0]
-    assert "left out, to keep this file small" in text
+    assert "left out, to keep this page small" in text
 
 
 @pytest.mark.parametrize("most", [1, 90_000, 1_000_000, 3_333_333, 10**9])
