@@ -1,4 +1,7 @@
-"""Open the app in any folder: `ganray app`, or `python -m dashboard [--runs DIR] [--port N]`."""
+"""Open the app in any folder: `ganray app`, or `python -m dashboard [--runs DIR] [--port N]`.
+
+`python -m dashboard report RUN ... --out PAGE` makes a page instead: `ganray report`.
+"""
 
 import argparse
 import os
@@ -9,6 +12,10 @@ SCRIPT = Path(__file__).resolve().parent / "launcher" / "streamlit_app.py"
 
 
 def main() -> None:
+    if sys.argv[1:2] == ["report"]:
+        from dashboard.report import command
+
+        raise SystemExit(command.main(sys.argv[2:]))
     parser = argparse.ArgumentParser(prog="python -m dashboard", description="Open the app.")
     parser.add_argument("--runs", metavar="DIR", help="folder of runs, or its URL")
     parser.add_argument("--port", type=int, metavar="N", help="port of the address http://127.0.0.1:N (default 8501)")

@@ -4,18 +4,11 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from dashboard.library import csv_text
+from dashboard.library import csv_text, latex
 from dashboard.library.evaluations import EVERYTHING, EvaluatedRun, MeasureRow, MeasureTable, RunColumn, decimals
 from gan_core.evaluation.results import Direction, Evaluation, Fidelity, Measure, Progress
 
 HEADER = ("run", "preset", "epoch", "part", "of", "by", "measure", "value", "low", "high", "floor", "count")
-_LATEX = {
-    "\\": r"\textbackslash{}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "→": r"$\rightarrow$",
-    **{sign: f"\\{sign}" for sign in "&%$#_{}"},
-}
 
 
 def written(value: float, digits: int, shows: str = "number") -> str:
@@ -63,14 +56,13 @@ def to_markdown(table: MeasureTable) -> str:
 def to_latex(table: MeasureTable) -> str:
     """Return the table as a `tabular` that needs the package booktabs; the best cell of a row is bold."""
     heads = ["Measure", *(["Real images"] if table.one_floor else []), *map(_heading, table.columns)]
-    lines = [rf"\begin{{tabular}}{{l{'r' * (len(heads) - 1)}}}", r"\toprule", _latex_line(map(_latex, heads))]
+    lines = [rf"\begin{{tabular}}{{l{'r' * (len(heads) - 1)}}}", r"\toprule", _latex_line(map(latex.escaped, heads))]
     for section in table.sections:
         lines.append(r"\midrule")
         for row in section.rows:
-            cells = [
-                rf"\textbf{{{_latex(text)}}}" if best else _latex(text) for text, best in _cells(row, table.one_floor)
-            ]
-            lines.append(_latex_line([_latex(row.title), *map(_latex, _floor(row, table)), *cells]))
+            found = [(latex.escaped(text), best) for text, best in _cells(row, table.one_floor)]
+            cells = [rf"\textbf{{{text}}}" if best else text for text, best in found]
+            lines.append(_latex_line([latex.escaped(row.title), *map(latex.escaped, _floor(row, table)), *cells]))
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", ""])
 
 
@@ -139,6 +131,11 @@ def _extractor(one: Fidelity | Progress) -> str:
     return f"{one.extractor} ({one.features} features, {one.generated} generated, {one.real} real)"
 
 
+def listed(names: Sequence[str]) -> str:
+    """Return names as people list them: "a", "a and b", "a, b and c"."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
+
+
 def as_text(value: float | None) -> str:
     """Return a number with seven significant digits, enough for float32; empty where it is missing or not finite."""
     return "" if value is None or not math.isfinite(value) else f"{value:.7g}"
@@ -167,11 +164,6 @@ def _cells(row: MeasureRow, one_floor: bool) -> Iterator[tuple[str, bool]]:
             f"{text} ({reach}{beside})" if reach else f"{text}{f' ({beside[2:]})' if beside else ''}",
             index == row.best,
         )
-
-
-def _latex(text: str) -> str:
-    escaped = re.sub(r"[\\~^&%$#_{}→]", lambda match: _LATEX[match[0]], text)
-    return escaped.replace("–", "--").replace("−", "$-$")
 
 
 def _latex_line(cells: Iterable[str]) -> str:

@@ -219,16 +219,17 @@ class Library:
 
     def entries(self) -> list[Entry]:
         """Return every run, including unreadable ones: the reference runs first, then the newest first."""
-        return [self._entry(run) for run in runs.list_runs(self.root)]
+        return [self.entry(run) for run in runs.list_runs(self.root)]
 
     def readable(self) -> list[Entry]:
         return [entry for entry in self.entries() if entry.config]
 
     def find(self, name: str) -> Entry | None:
         """Return the run of that name. It is looked up in the list, so a name from a URL cannot open another folder."""
-        return next((self._entry(run) for run in runs.list_runs(self.root) if run.name == name), None)
+        return next((self.entry(run) for run in runs.list_runs(self.root) if run.name == name), None)
 
-    def _entry(self, run: Run) -> Entry:
+    def entry(self, run: Run) -> Entry:
+        """Return a run as the pages display it; it may lie elsewhere."""
         try:
             stat = (run.folder / runs.CONFIG).lstat()
         except OSError:

@@ -9,6 +9,11 @@ from dataclasses import replace
 
 from dashboard.library.store import Entry
 
+MIXED = (
+    "Some of these runs count steps and the others epochs. A run that counts steps is placed by its share of the "
+    "training: its end lies at the last epoch of the longest of the others."
+)
+
 
 def aligned(entries: Sequence[Entry]) -> list[Entry]:
     """Return the runs, those that count steps with the `scale` that brings them onto the page's axis."""
@@ -25,3 +30,8 @@ def word(entries: Sequence[Entry]) -> str:
 
 def mixed(entries: Sequence[Entry]) -> bool:
     return len({entry.unit for entry in entries}) > 1
+
+
+def written(place: float) -> str:
+    """Return a place on the page's axis as text: with decimals only where runs of both kinds stand side by side."""
+    return f"{place:.2f}".rstrip("0").rstrip(".")

@@ -21,10 +21,6 @@ from dashboard.widgets.text import STATE_BADGES, plain, source_name
 
 HERE = Path(__file__).resolve().parent.parent / "components"
 MOST = 8  # runs side by side
-MIXED = (
-    "Some of these runs count steps and the others epochs. A run that counts steps is placed by its share of the "
-    "training: its end lies at the last epoch of the longest of the others."
-)
 
 
 def _text(*names: str) -> str:
@@ -77,7 +73,7 @@ def show_scrubber(shown: Sequence[Entry]) -> None:
     with st.container(key="scrubber"):
         _SCRUBBER(data=data, key="epoch scrubber")
     if units.mixed(shown):
-        st.caption(MIXED)
+        st.caption(units.MIXED)
 
 
 def show_grids(shown: Sequence[Entry], look: dict[str, Style]) -> None:

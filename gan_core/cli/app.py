@@ -20,9 +20,18 @@ def register(found: arguments.Commands) -> None:
     )
 
 
-def app(options: argparse.Namespace) -> int:
+def check_installed() -> None:
+    """Check that the package `dashboard` and what it needs are there.
+
+    Raises:
+        UserError: they are not.
+    """
     if not (child_processes.ROOT / "dashboard").is_dir() or importlib.util.find_spec("streamlit") is None:
         raise UserError("the app is not installed here: run `pip install .` in a copy of the repository")
+
+
+def app(options: argparse.Namespace) -> int:
+    check_installed()
     port = [] if options.port is None else ["--port", str(options.port)]
     command = child_processes.command("dashboard", "--runs", remote.shown(options.runs), *port)
     environment = child_processes.environment()

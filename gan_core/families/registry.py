@@ -125,6 +125,13 @@ def brought_to(traits: FamilyTraits, objective: str, settings: Mapping[str, Any]
     return replace(traits, objective=objective, metrics=metrics.resolved(own.values(), objective, settings))
 
 
+def docstring(family: str) -> str:
+    """The docstring of a family of this package, which says what it is and whom it cites; "" for any other."""
+    if family not in {preset.family for preset in presets().values() if not preset.module}:
+        return ""
+    return ast.get_docstring(ast.parse((_FAMILIES / f"{family}.py").read_text(encoding="utf-8"))) or ""
+
+
 def targets(run: RunConfig) -> tuple[str, ...]:
     """The target domains of a translator's run; only the second one if its family is one-way."""
     return run.domains[1:] if traits_of(run).one_way else run.domains

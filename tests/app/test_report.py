@@ -1,10 +1,15 @@
-"""The file that is mailed: everything in it, nothing from elsewhere, no script, no picture of a real person."""
+"""The page that is given away: all in it, nothing from elsewhere, one script of ours, no picture of a real person."""
 
 import base64
+import hashlib
+import io
+import json
 import re
+import zipfile
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,11 +17,17 @@ import pytest
 from dashboard.charts import svg as vectors
 from dashboard.charts.styles import run_styles
 from dashboard.charts.svg import Trace
+from dashboard.library import units
 from dashboard.library.curves import Curve
 from dashboard.library.notes import Note
 from dashboard.library.store import Library
-from dashboard.views.compare import report
-from dashboard.views.compare.report import ReportedEvent, ReportOptions
+from dashboard.report import curves, folder, frames
+from dashboard.report import page as pages
+from dashboard.report.comparison import Comparison, ReportedEvent, ReportOptions
+from gan_core.config import Origin
+from gan_core.errors import UserError
+from gan_core.runs.recorded import RecordedWriter
+from tests.helpers.configs import CONFIG
 from tests.helpers.pages import healthy, open_page, texts
 from tests.helpers.run_folders import make_run
 
@@ -27,12 +38,13 @@ EVIL = "<script>alert(1)</script>\"'&"
 class Tags(HTMLParser):
     """Every tag with its attributes, and that each is closed."""
 
-    VOID = frozenset({"meta", "img", "br", "path", "rect", "link"})
+    VOID = frozenset({"meta", "img", "br", "path", "rect", "link", "input"})
 
     def __init__(self, text: str) -> None:
         super().__init__()
         self.found: list[tuple[str, dict[str, str | None]]] = []
         self.open: list[str] = []
+        self.scripts: list[str] = []
         self.feed(text)
         assert self.open == []
 
@@ -43,6 +55,10 @@ class Tags(HTMLParser):
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.found.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        if self.open[-1:] == ["script"]:
+            self.scripts.append(data)
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
@@ -62,18 +78,30 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def page(root: Path, names: list[str], wanted: ReportOptions = WANTED) -> str:
+def compared(root: Path, names: list[str], wanted: ReportOptions = WANTED) -> Comparison:
     library = Library(root)
     found = {entry.name: entry for entry in library.readable()}
-    chosen = [found[name] for name in names]
-    return report.page(library, chosen, run_styles(chosen), wanted)
+    chosen = units.aligned([found[name] for name in names])
+    return Comparison(library, chosen, run_styles(chosen), wanted)
+
+
+def page(root: Path, names: list[str], wanted: ReportOptions = WANTED) -> str:
+    return pages.in_one_file(compared(root, names, wanted))
+
+
+def told(text: str) -> dict[str, Any]:
+    """What the page's script is told."""
+    found: dict[str, Any] = json.loads(Tags(text).scripts[0])
+    return found
 
 
 def test_the_file_holds_the_comparison(root: Path) -> None:
     wanted = replace(
         WANTED,
         written={"mine": Note("two lines\nof note", ("good",))},
-        happened={"mine": [ReportedEvent("Oscillation", "epochs 2 to 3", "It oscillates.", "less momentum", True)]},
+        happened={
+            "mine": [ReportedEvent("Oscillation", "epochs 2 to 3", "It oscillates.", "less momentum", True, 2.0)]
+        },
         compared="The dcgan is sharper.",
     )
     text = page(root, ["reference/gan", "mine"], wanted)
@@ -85,7 +113,7 @@ def test_the_file_holds_the_comparison(root: Path) -> None:
     for words in (
         "synthetic, not for diagnosis",
         "epoch 3, the nearest this run has to 2",
-        "⚠ Oscillation</b>, epochs 2 to 3: It oscillates.",
+        "⚠ Oscillation</b>, <span data-epoch-link='2'>epochs 2 to 3</span>: It oscillates.",
         "less momentum",
         "The dcgan is sharper.",
         "two lines\nof note",
@@ -99,17 +127,83 @@ def test_the_file_holds_the_comparison(root: Path) -> None:
     assert len(charts_drawn) == 3
 
 
-def test_nothing_is_fetched_and_nothing_runs(root: Path) -> None:
-    tags = Tags(page(root, ["reference/gan", "mine", "there", "private", "bare"]))
+def test_the_script_is_told_every_grid_and_where_it_lies(root: Path) -> None:
+    text = page(root, ["reference/gan", "mine", "private", "bare"])
+    known = told(text)
+    assert known["last"] == 4 and known["epoch"] == 2 and known["axis"] == "epoch"
+    assert [run["label"] for run in known["runs"]] == ["gan", "mine", "private", "bare"]
+    numbers = [[frame[:2] for frame in run["frames"]] for run in known["runs"]]
+    assert numbers == [[[n, n] for n in range(5)], [[n, n] for n in (0, 3)], [], []]
+    for run, folder_name, opening in ((0, "reference/gan", 2), (1, "mine", 3)):
+        for _, number, source in known["runs"][run]["frames"]:
+            content = (root / folder_name / f"samples/epoch_{number:04d}.png").read_bytes()
+            in_page = source or Tags(text).all("img")[run]["src"]  # the page opens with it: it is there once
+            assert (source is None) == (number == opening)
+            assert base64.b64decode(str(in_page).removeprefix("data:image/png;base64,")) == content
+
+
+@pytest.fixture(scope="module")
+def stepped(root: Path) -> str:
+    """A run whose grids count steps."""
+    settings = replace(CONFIG, origin=Origin("csv", counts="step"), epochs=0, preset="train.py", classes=(), source="")
+    writer = RecordedWriter.create(root, "stepped", replace(settings, class_counts=()))
+    steps = np.arange(0.0, 2001.0, 10)
+    writer.write_table({"step": steps, "loss/d": 1 / (1 + steps), "loss/g": steps / 2000})
+    for number in (0, 500, 2000):
+        writer.save_samples(number, np.full((64, 64), number % 251, np.uint8))
+    writer.close("finished", 2000, 2000)
+    return "stepped"
+
+
+def test_a_run_that_counts_steps_stands_by_its_share_beside_runs_that_count_epochs(root: Path, stepped: str) -> None:
+    text = page(root, ["reference/gan", stepped])
+    known = told(text)
+    assert (known["last"], known["unit"]) == (4, "epoch")
+    assert [frame[:2] for frame in known["runs"][1]["frames"]] == [[0, 0], [1, 500], [4, 2000]]
+    assert known["runs"][1]["unit"] == "step" and not known["whole"]
+    assert "step 500, the nearest this run has to 1000<" in text and "step 2000<" in text
+    both = compared(root, ["reference/gan", stepped], replace(WANTED, axis="step"))
+    scrubbed, along = curves.places(both, both.chosen[1], 1.0) or ([], [])
+    assert scrubbed[-1] == pytest.approx(4) and along[-1] == 2000
+    assert "share of the training" in text and "train.py (imported from csv)" in text
+    furthest = max(float(x) for x in re.findall(r"L([\d.]+) [-\d.]+\" stroke=", text))
+    assert furthest == pytest.approx(vectors.WIDTH - vectors.RIGHT, abs=0.2)  # 2000 steps lie at the last epoch
+
+
+def test_runs_that_all_count_steps_are_scrubbed_along_steps(root: Path, stepped: str) -> None:
+    text = page(root, [stepped], replace(WANTED, epoch=600))
+    known = told(text)
+    assert (known["last"], known["unit"]) == (2000, "step")
+    assert [frame[:2] for frame in known["runs"][0]["frames"]] == [[0, 0], [500, 500], [2000, 2000]]
+    assert "Samples<span class='still'>: step 600</span>" in text and "step 500, the nearest" in text
+
+
+def test_along_another_axis_each_run_has_its_own_places(root: Path) -> None:
+    for run in told(page(root, ["reference/gan", "mine"], replace(WANTED, axis="step")))["runs"]:
+        epochs, along = run["places"]
+        assert epochs[0] == along[0] == 0 and along[-1] == pytest.approx(10 * epochs[-1])
+        assert epochs == sorted(epochs) and len(epochs) == len(along) > 10
+
+
+def test_nothing_is_fetched_and_only_our_script_runs(root: Path) -> None:
+    text = page(root, ["reference/gan", "mine", "there", "private", "bare"])
+    tags = Tags(text)
     names = {name for name, _ in tags.found}
-    assert not names & {"script", "iframe", "object", "embed", "link", "form", "a"}
+    assert not names & {"iframe", "object", "embed", "link", "form", "a"}
+    assert [tag.get("type") for tag in tags.all("script")] == ["application/json", "module"]
+    assert tags.scripts[1] == pages.script() and "</script" not in pages.script() and "<!--" not in pages.script()
+    assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", pages.script())
     for name, attributes in tags.found:
         assert not any(key.startswith("on") for key in attributes), name
         for key in ("src", "href", "xlink:href", "srcset", "action"):
             assert str(attributes.get(key) or "data:").startswith("data:")
     policy = [tag["content"] for tag in tags.all("meta") if tag.get("http-equiv")]
-    assert policy == ["default-src 'none'; img-src data:; style-src 'unsafe-inline'"]
-    style = report._STYLE.read_text()
+    digest = base64.b64encode(hashlib.sha256(tags.scripts[1].encode()).digest()).decode()
+    assert policy == [
+        f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; "
+        "base-uri 'none'; form-action 'none'"
+    ]
+    style = (pages.HERE / "report.css").read_text()
     assert "url(" not in style and "@import" not in style and "prefers-color-scheme: dark" in style
 
 
@@ -133,14 +227,66 @@ def test_a_run_without_pictures_is_there_all_the_same(root: Path) -> None:
 
 def test_without_an_epoch_it_is_the_last(root: Path) -> None:
     text = page(root, ["reference/gan", "mine"], replace(WANTED, epoch=None))
-    assert "epoch 4<" in text and "epoch 3<" in text and "nearest" not in text
+    assert re.findall(r"class='at'>([^<]*)<", text) == ["epoch 4", "epoch 3"]
 
 
-def test_too_many_pictures_are_left_out_with_a_word(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(report, "PICTURES", (root / "reference/gan/samples/epoch_0002.png").stat().st_size)
-    text = page(root, ["reference/gan", "mine"])
+def test_where_there_is_room_for_few_grids_the_file_holds_a_spread_and_says_so(root: Path) -> None:
+    both = compared(root, ["reference/gan", "mine"])
+    sizes = {path: path.stat().st_size for entry in both.chosen for path in entry.sheets.values()}
+    text = pages.in_one_file(both, sum(sizes.values()) - 1)
+    assert "3 of 5 of gan" in text or "4 of 5 of gan" in text
+    kept = [frame[1] for frame in told(text)["runs"][0]["frames"]]
+    assert {0, 2, 4} <= set(kept) and len(kept) < 5  # both ends, and where the page opens
+    assert "holds a spread" not in pages.in_one_file(both, sum(sizes.values()))
+
+
+def test_where_there_is_room_for_one_grid_the_others_are_left_out_with_a_word(root: Path) -> None:
+    size = (root / "reference/gan/samples/epoch_0002.png").stat().st_size
+    text = pages.in_one_file(compared(root, ["reference/gan", "mine"]), size)
     assert len(Tags(text).all("img")) == 1
-    assert "left out, to keep this file small" in text
+    assert [len(run["frames"]) for run in told(text)["runs"]] == [1, 0]
+    assert "left out, to keep this page small" in text
+
+
+@pytest.mark.parametrize("most", [1, 90_000, 1_000_000, 3_333_333, 10**9])
+def test_a_spread_fits_and_reaches_from_end_to_end(most: int) -> None:
+    every = {
+        "long": [frames.Frame(n, float(n), Path(f"{n}"), 1000) for n in range(5000)],
+        "short": [frames.Frame(n, float(n), Path(f"{n}"), 3000) for n in range(0, 1000, 7)],
+    }
+    opening = {"long": every["long"][77], "short": every["short"][5]}
+    kept = frames._spread(every, opening, 4999, most)
+    assert frames._size(kept) <= most
+    if most > 50_000:
+        for name, found in kept.items():
+            assert opening[name] in found
+            assert (found[0], found[-1]) == (every[name][0], every[name][-1])
+            gaps = np.diff([frame.place for frame in found])
+            assert gaps.max() <= 2 * 4999 / max(len(kept["long"]) - 2, 1) + 7
+    assert most < 10**9 or kept == every
+
+
+def test_a_folder_holds_every_grid_as_a_file_and_no_private_one(root: Path) -> None:
+    content = folder.packed(folder.contents(compared(root, ["reference/gan", "mine", "private"])), "given")
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    text = files.pop("given/index.html").decode()
+    assert len(files) == 5 + 2
+    for number in (0, 3):
+        own = (root / f"mine/samples/epoch_{number:04d}.png").read_bytes()
+        assert files[f"given/pictures/02-mine/epoch_{number:04d}.png"] == own
+    named = {source for run in told(text)["runs"] for _, _, source in run["frames"] if source}
+    named |= {str(image["src"]) for image in Tags(text).all("img")}
+    assert {f"given/{name}" for name in named} == set(files)
+    assert "img-src 'self' file:;" in text
+
+
+def test_a_folder_is_written_beside_nothing_else(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(UserError, match="name a new or an empty folder"):
+        folder.write([("index.html", b"")], tmp_path)
+    folder.write([("a/b.png", b"x")], tmp_path / "new")
+    assert (tmp_path / "new/a/b.png").read_bytes() == b"x"
 
 
 def test_texts_cannot_become_markup(root: Path) -> None:
@@ -148,9 +294,20 @@ def test_texts_cannot_become_markup(root: Path) -> None:
         EVIL, EVIL, 1, 0.5, EVIL, {"mine": Note(EVIL, (EVIL,))}, {"mine": [ReportedEvent(EVIL, EVIL, EVIL, EVIL)]}, EVIL
     )
     text = page(root, ["mine"], wanted)
-    assert "<script" not in text
+    assert text.count("<script") == 2
     assert text.count("&lt;script&gt;") >= 8
-    Tags(text)
+    assert len(Tags(text).scripts) == 2
+
+
+def test_a_name_cannot_end_the_element_that_the_script_reads(tmp_path: Path) -> None:
+    make_run(tmp_path, "x", "dcgan", 2, 4)
+    name = "</script><script>alert(1)<!--"
+    (tmp_path / "x").rename(tmp_path / name.replace("/", "\u2215"))
+    both = compared(tmp_path, [name.replace("/", "\u2215")])
+    text = pages.in_one_file(replace(both, options=replace(WANTED, title=name)))
+    tags = Tags(text)
+    assert [tag.get("type") for tag in tags.all("script")] == ["application/json", "module"]
+    assert told(text)["runs"][0]["label"] == name.replace("/", "\u2215")
 
 
 def test_curves_keep_their_extremes_and_their_place() -> None:
@@ -227,6 +384,6 @@ def test_the_page_offers_the_report(root: Path, monkeypatch: pytest.MonkeyPatch)
     app.session_state["report"] = True
     healthy(app.run())
     shown = texts(app)
-    assert "the grids of epoch 3" in shown and "the report leaves them out" in shown
+    assert "It opens at epoch 3" in shown and "what you download leaves them out" in shown
     buttons = [button.proto.label for button in app.get("download_button")]
-    assert "Download" in buttons
+    assert {"One file", "Folder", "Figures"} <= set(buttons)

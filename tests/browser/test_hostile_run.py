@@ -11,7 +11,10 @@ from urllib.parse import quote, urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from dashboard import notebook
 from dashboard.library import notes
+from dashboard.report import comparison, figures, folder
+from dashboard.report import page as pages
 from gan_core import config
 from gan_core.errors import UserError
 from gan_core.evaluation import results
@@ -133,6 +136,30 @@ def test_no_text_of_a_run_is_drawn_as_html(watched: tuple[Page, list[str]], url:
         assert part.locator("img[src='attack'], svg[onload], a[href^='javascript:']").count() == 0
     assert not wrong
     assert page.get_by_text("could not be drawn completely").count() == 0
+
+
+def test_no_text_of_a_run_runs_in_what_is_given_away(
+    watched: tuple[Page, list[str]], root: Path, tmp_path: Path
+) -> None:
+    page, wrong = watched
+    compared = comparison.named(["a", NAME, "t"], root, ATTACK)
+    (tmp_path / "one.html").write_text(pages.in_one_file(compared), encoding="utf-8")
+    folder.write(folder.contents(compared), tmp_path / "folder")
+    folder.write(figures.contents(compared), tmp_path / "figures")
+    cell = notebook.compare("a", NAME, "t", runs=root, title=ATTACK)._repr_html_()
+    (tmp_path / "cell.html").write_text(f"<!doctype html><meta charset='utf-8'>{cell}", encoding="utf-8")
+    charts = sorted((tmp_path / "figures").glob("*.svg"))[::4]
+    for path in (tmp_path / "one.html", tmp_path / "folder/index.html", tmp_path / "cell.html", *charts):
+        page.goto(path.as_uri())
+        page.wait_for_timeout(100)
+        for part in page.frames:
+            assert part.evaluate("window.hurt") is None
+            assert part.locator("img[src='attack'], svg[onload], a[href^='javascript:']").count() == 0
+        if path.suffix == ".html":
+            shown = page.frame_locator("iframe") if path.stem == "cell" else page
+            expect(shown.locator("#scrubber")).to_be_visible()  # our own script has run
+    assert charts
+    assert [line for line in wrong if not line.startswith("asked file:")] == []
 
 
 def test_the_watch_sees_an_attack(browser: Browser, url: str) -> None:
