@@ -202,7 +202,10 @@ class Run:
 
 
 def list_runs(root: Path) -> list[Run]:
-    """Return every run below `root`: the shipped ones, then the others, newest first; links are not followed."""
+    """Return every run below `root`: the shipped ones, then the others, newest first.
+
+    Links are not followed, and hidden folders hold no runs.
+    """
     shipped = sorted((root / REFERENCE).glob(f"*/{CONFIG}"))
     own = []
     for path in root.glob(f"*/{CONFIG}"):
@@ -211,7 +214,7 @@ def list_runs(root: Path) -> list[Run]:
         except OSError:
             continue  # deleted meanwhile
     found = [path.parent for path in shipped + [path for _, path in sorted(own)]]
-    return [Run(folder, root) for folder in found if not folder.is_symlink()]
+    return [Run(folder, root) for folder in found if not (folder.is_symlink() or folder.name.startswith("."))]
 
 
 def linked(root: Path) -> list[str]:
@@ -240,7 +243,7 @@ def find_run(name: str, root: Path, *, heavy: bool = True) -> Run:
         place.fetch(name, heavy=heavy)
     for folder in (root / name, root / REFERENCE / name):
         inside = folder.is_relative_to(root) and folder.resolve().is_relative_to(root.resolve())
-        if inside and (folder / CONFIG).is_file():
+        if inside and not folder.name.startswith(".") and (folder / CONFIG).is_file():
             return Run(folder, root)
     if (Path(name) / CONFIG).is_file():
         return Run(Path(name))
