@@ -16,6 +16,11 @@ def register(found: arguments.Commands) -> None:
 
     command = arguments.command(found, "delete", delete, "delete runs of your own, and their notes, for good")
     command.add_argument("names", metavar="RUN", nargs="+", help="names of runs")
+    command.add_argument(
+        "--evaluation",
+        action="store_true",
+        help="delete only their evaluations; of a shipped run that of your own, so that the shipped one counts again",
+    )
     command.add_argument("--yes", action="store_true", help="do not ask")
     arguments.runs_folder(command)
 
@@ -28,6 +33,8 @@ def rename(options: argparse.Namespace) -> None:
 
 def delete(options: argparse.Namespace) -> int:
     runs = [find_run(name, options.runs, heavy=False) for name in dict.fromkeys(options.names)]
+    if options.evaluation:
+        return _delete_evaluations(runs, options.yes)
     for run in runs:
         managing.check_own(run, options.runs)  # all before the first is gone
     if not options.yes and not _agreed(f"Delete {', '.join(map(_described, runs))} for good?"):
@@ -36,6 +43,17 @@ def delete(options: argparse.Namespace) -> int:
     for run in runs:
         managing.delete(run, options.runs)
         print(f"{run.name} deleted")
+    return 0
+
+
+def _delete_evaluations(runs: list[Run], yes: bool) -> int:
+    if not yes and not _agreed(f"Delete the evaluation of {', '.join(run.name for run in runs)}?"):
+        print("nothing deleted")
+        return 0
+    for run in runs:
+        own = run.own_evaluation is not None
+        managing.delete_evaluation(run)
+        print(f"{run.name}: {'your own evaluation' if own else 'its evaluation'} deleted")
     return 0
 
 

@@ -20,7 +20,7 @@ from gan_core.runs import lock as locks
 from gan_core.runs import notes, remote
 from gan_core.runs.lock import RunLock
 from gan_core.runs.notes import Notes
-from gan_core.runs.run import CONFIG, Run, check_name
+from gan_core.runs.run import CONFIG, EVALUATIONS, Run, check_name
 
 _DELETED = re.compile(r"\..+\.[0-9a-f]{8}\.deleted")  # names of run folders that are being deleted
 
@@ -62,6 +62,10 @@ def rename(run: Run, name: str, root: Path) -> Run:
         with files.readable_os_errors(run.folder):
             run.folder.rename(target)
             files.sync_folder(root)
+    # There may be one if the run folder could only be read for a while.
+    if (own := root / EVALUATIONS / run.name).is_dir() and not own.is_symlink():
+        with files.readable_os_errors(own):
+            own.rename(own.with_name(name))
     try:
         Notes(root).move(run.name, name, digest)
     except UserError as error:
@@ -88,10 +92,32 @@ def delete(run: Run, root: Path) -> None:
             files.sync_folder(root)
     with files.readable_os_errors(hidden):
         _remove(hidden)
+    if (own := root / EVALUATIONS / run.name).is_dir() and not own.is_symlink():
+        shutil.rmtree(own, ignore_errors=True)
     try:
         Notes(root).forget(run.name, digest)
     except UserError as error:
         raise UserError(f"run '{run.name}' is deleted, but its notes are still there: {error}") from error
+
+
+def delete_evaluation(run: Run) -> Path:
+    """Delete the evaluation of a run and return its path; of a run that is only read, the user's own.
+
+    The shipped evaluation of a reference run then counts again.
+
+    Raises:
+        UserError: there is none, there is a link in the run, or it cannot be removed.
+    """
+    path = run.evaluation
+    if run.own_evaluation and not run.evaluated_here:
+        raise UserError(f"run '{run.name}' has no evaluation of your own: there is nothing to delete")
+    if not files.is_regular(path):
+        raise UserError(f"run '{run.name}' has no evaluation: there is nothing to delete")
+    if run.own_evaluation is None:
+        run.check_writable()
+    with files.readable_os_errors(path):
+        path.unlink()
+    return path
 
 
 def sweep(root: Path) -> None:

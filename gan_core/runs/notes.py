@@ -31,6 +31,7 @@ FILE = remote.NOTES
 FORMAT = 2  # format 1 had no digest of the run
 MOST_TAGS, LONGEST_TAG, LONGEST_NOTE = 20, 40, 10_000
 _LARGEST = 64 * 1024**2  # bytes of the file: the notes of thousands of runs
+_LASTING = ("preset", "origin", "git_commit", "versions")  # of a run with an origin
 _WAIT = 10.0  # seconds to wait for the lock: a change takes milliseconds
 
 
@@ -182,14 +183,17 @@ class Notes:
 
 
 def digest(folder: Path) -> str:
-    """Return the digest of a run folder's config.json, which is written once; "" if it cannot be read.
+    """Return the digest of a run folder's config.json; "" if it cannot be read.
 
-    It distinguishes runs that had the same name.
+    It distinguishes runs that had the same name. The config of a trained run is written once; that of a run with an
+    origin grows with what is logged, so only what stays of it counts.
     """
     try:
         values = config.read_json(folder / CONFIG)
     except UserError:
         return ""
+    if isinstance(values, dict) and values.get("origin"):
+        values = {key: values.get(key) for key in _LASTING}
     return blake2b(dumps(values, sort_keys=True).encode(), digest_size=8).hexdigest()
 
 
