@@ -68,8 +68,7 @@ def evaluate_folder(run: Run, folder: str, source: str | None, request: Evaluati
         UserError: the folder or the source is missing or does not fit, see `picture_folder.open_folder`; a part needs
             networks; or GANray trained the run.
     """
-    _check(request)
-    check_parts_of_pictures(request)
+    check_request_of_pictures(request)
     run_config = run.config()
     if run_config.origin is None:
         raise UserError(
@@ -100,12 +99,13 @@ def measure_folder(run: Run, pictures: PictureFolder, prepared: Prepared, reques
     return _measured(run, target, chosen, request, found)
 
 
-def check_parts_of_pictures(request: EvaluationRequest) -> None:
-    """Check that all parts can be measured of pictures alone.
+def check_request_of_pictures(request: EvaluationRequest) -> None:
+    """Check that what is asked for can be measured of pictures alone.
 
     Raises:
-        UserError: one needs a run's networks.
+        UserError: a part or the reference is unknown, or a part needs a run's networks.
     """
+    _check(request)
     if others := [part for part in request.parts if part not in OF_PICTURES]:
         raise UserError(
             f"--parts {others[0]}: it needs a run's networks, not pictures; choose from {', '.join(OF_PICTURES)}"

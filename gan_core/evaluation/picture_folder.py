@@ -108,7 +108,7 @@ def open_folder(folder: str, prepared: Prepared, run_config: RunConfig) -> Pictu
     if len(kept) < LEAST:
         more = f" ({skipped[0][0]}: {skipped[0][1]})" if skipped else ""
         raise UserError(
-            f"{folder} has {len(kept)} pictures that can be read{more}: an evaluation needs {LEAST} or more"
+            f"--generated {folder}: {len(kept)} pictures can be read{more}, and an evaluation needs {LEAST} or more"
         )
     pictures = np.stack([_pixels(read[place][0]) for place in kept]).transpose(0, 2, 3, 1)
     facts = _facts(name, [read[place] for place in kept], prepared)
@@ -134,7 +134,7 @@ def _listed(folder: str) -> folders.FolderSource:
 
 def _arranged(paths: list[str], _: str, __: Files | None) -> tuple[list[LabelledPath], list[str]]:
     """Label each picture by its outermost folder; "" for those that lie in none."""
-    return [LabelledPath(path, path.partition("/")[0] if "/" in path else "", None) for path in paths], []
+    return [LabelledPath(path, path.partition("/")[0] if "/" in path else "", None) for path in sorted(paths)], []
 
 
 def _classes(
@@ -180,7 +180,12 @@ def _decoded(source: folders.FolderSource, prepared: Prepared) -> list[tuple[Pic
     """Return each picture as the real images are, and whether it has colours."""
     settings = Settings(prepared.size, 3, prepared.fit, None, 0)
     bar = tqdm(
-        decode_all(source, settings, prepared.scales), "read", len(source.entries), unit="image", file=sys.stderr
+        decode_all(source, settings, prepared.scales),
+        "read",
+        len(source.entries),
+        unit="image",
+        disable=None,
+        file=sys.stderr,
     )
     found = [_grey(picture, prepared.channels) for picture in bar]
     # A mean of three resized channels is not the resized luma: colours are decoded again as the real images are.

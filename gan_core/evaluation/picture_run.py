@@ -51,7 +51,7 @@ def evaluate(
     Raises:
         UserError: the name is invalid or taken by another run, or as `evaluate.evaluate_folder`.
     """
-    evaluating.check_parts_of_pictures(request)
+    evaluating.check_request_of_pictures(request)
     name = check_name(name if name is not None else default_name(folder))
     old = _of_pictures(root, name)
     prepared = data.prepare(source, size=size or picture_folder.common_side(folder), channels=channels)
