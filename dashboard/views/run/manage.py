@@ -1,6 +1,6 @@
 """The menu of a run: another name for it, or its end. Both ask first, and the page goes on with a run that is there."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
@@ -58,7 +58,7 @@ def _ask_delete(name: str, then: str) -> None:
     _choose("Delete", _delete, name, then)
 
 
-def _choose(word: str, does: object, *given: str) -> None:
+def _choose(word: str, does: Callable[..., None], *given: str) -> None:
     """Draw the two answers to a question."""
     with st.container(horizontal=True):
         sure = st.button(word, type="primary", key=f"sure {word}", on_click=does, args=given)

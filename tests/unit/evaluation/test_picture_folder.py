@@ -22,25 +22,36 @@ from tests.helpers.configs import CONFIG
 
 pytestmark = pytest.mark.slow
 
-SOURCE = "phantom:cxr?images=208&seed=3"
 SIDE = 32
+REAL, GENERATED = 50, 25  # pictures of each class
 
 
 @pytest.fixture(scope="module")
-def prepared() -> Prepared:
-    return data.prepare(SOURCE, size=SIDE, progress=False)
-
-
-@pytest.fixture(scope="module")
-def others(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Phantoms of another seed in a folder for each class, 25 of each: what a very good generator would draw."""
-    folder = tmp_path_factory.mktemp("generated") / "fakes"
-    drawn = data.prepare("phantom:cxr?images=100&seed=8", size=SIDE, progress=False)
-    for number, (picture, label) in enumerate(zip(drawn.images, drawn.labels, strict=True)):
-        place = folder / drawn.classes[label] / f"seed{number:04d}.png"
-        place.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(picture[0]).save(place)
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Drawn pictures of two classes: `real`, and others like them in `fakes`, as a perfect generator has them."""
+    folder = tmp_path_factory.mktemp("pictures")
+    training.make_pictures(folder / "real", REAL + GENERATED)
+    for path in sorted((folder / "real").rglob("*.png")):
+        if int(path.stem[-3:]) >= REAL:
+            place = folder / "fakes" / path.parent.name / f"seed{path.stem[-3:]}.png"
+            place.parent.mkdir(parents=True, exist_ok=True)
+            path.rename(place)
     return folder
+
+
+@pytest.fixture(scope="module")
+def source(folders: Path) -> str:
+    return str(folders / "real")
+
+
+@pytest.fixture(scope="module")
+def others(folders: Path) -> Path:
+    return folders / "fakes"
+
+
+@pytest.fixture(scope="module")
+def prepared(source: str) -> Prepared:
+    return data.prepare(source, size=SIDE, progress=False)
 
 
 def flat(folder: Path, pictures: np.ndarray) -> Path:
@@ -60,13 +71,13 @@ def config(prepared: Prepared) -> RunConfig:
 
 
 @pytest.fixture(scope="module")
-def measured(others: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+def measured(source: str, others: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """The run that all that is measured of these pictures makes."""
     root = tmp_path_factory.mktemp("runs")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(utility, "RECIPES", {"resnet": replace(utility.RECIPES["resnet"], steps=2)})
-        command = ["evaluate", "--generated", str(others), "--data", SOURCE, "--num", "60", "--runs", str(root)]
-        assert cli.main([*command, "--name", "good"]) == 0
+        command = ["evaluate", "--generated", str(others), "--data", source, "--num", "40", "--runs", str(root)]
+        assert cli.main([*command, "--name", "good", "--size", "32"]) == 0
     return find_run("good", root)
 
 
@@ -74,17 +85,17 @@ def test_everything_is_measured_of_pictures_with_classes(measured: Run, prepared
     found = results.read(measured.evaluation)
     assert set(found.seconds) == {"fidelity", "memorisation", "utility"}
     assert set(found.fidelity) == {"all", *prepared.classes}
-    assert (found.fidelity["all"].generated, found.fidelity["covid"].generated) == (60, 25)
+    assert (found.fidelity["all"].generated, found.fidelity["disc"].generated) == (40, 20)
     assert found.fidelity["all"].measures["precision"].value > 0.7, "they are as good as real ones"
     assert all(one.floor is not None and one.low is not None for one in found.fidelity["all"].measures.values())
     assert found.second_opinion["all"].extractor != found.fidelity["all"].extractor
     assert {one.trained for one in found.utility} == {"real", "synthetic", "both"}
     assert all(one.labels == results.OWN for one in found.utility)
-    assert found.memorisation is not None and found.memorisation.generated == 60
+    assert found.memorisation is not None and found.memorisation.generated == 40
     assert found.progress is None and found.training is None and found.audit == ()
-    assert found.pictures == results.GeneratedFolder("fakes", 100, 0, 0, 0)
+    assert found.pictures == results.GeneratedFolder("fakes", 50, 0, 50, 0)
     notes = "\n".join(found.notes)
-    assert "the classifiers learned from 100 generated images and 168 real ones" in notes
+    assert "the classifiers learned from 50 generated images and 80 real ones" in notes
     assert "GANray did not train this" in notes
 
 
@@ -94,13 +105,13 @@ def test_the_run_of_pictures_says_what_it_is_and_where_nothing_lies(measured: Ru
     assert (settings.image_size, settings.epochs, settings.batch_size) == (SIDE, 0, 0)
     assert measured.status().state == "finished" and list(measured.samples()) == [0]
     assert images.read_png(measured.samples()[0]).shape == (138, 138, 1), "sixteen pictures of 32 px"
-    assert str(others.parent) not in measured.evaluation.read_text() + (measured.folder / "config.json").read_text()
+    assert str(others) not in measured.evaluation.read_text() + (measured.folder / "config.json").read_text()
 
 
-def test_a_second_evaluation_takes_the_place_of_the_first(measured: Run, others: Path) -> None:
+def test_a_second_evaluation_takes_the_place_of_the_first(measured: Run, source: str, others: Path) -> None:
     before = results.read(measured.evaluation)
-    order = EvaluationRequest(("memorisation",), count=50)
-    run, found = picture_run.evaluate(measured.root, str(others), SOURCE, order, name="good")
+    order = EvaluationRequest(("memorisation",), count=30)
+    run, found = picture_run.evaluate(measured.root, str(others), source, order, name="good", size=SIDE)
     assert run.name == "good" and [one.name for one in list_runs(measured.root)] == ["good"]
     assert found.fidelity == before.fidelity and found.utility == before.utility
     same = evaluate.evaluate_folder(run, str(others), None, order)
@@ -108,15 +119,15 @@ def test_a_second_evaluation_takes_the_place_of_the_first(measured: Run, others:
     results.write(run.evaluation, before)
 
 
-def test_pictures_of_a_generator_score_what_the_generator_scores(tmp_path: Path) -> None:
+def test_pictures_of_a_generator_score_what_the_generator_scores(source: str, tmp_path: Path) -> None:
     """The pictures that `generate` writes, measured as a folder, beside the run that drew them, by the same latents."""
     root, folder = tmp_path / "runs", tmp_path / "drawn"
-    training.train("gan", SOURCE, root, "plain", 1)
+    training.train("gan", source, root, "plain", 1)
     named = ["--runs", str(root)]
-    assert cli.main(["generate", "plain", "--num", "60", "--seed", "1", "--out", str(folder), *named]) == 0
-    order = EvaluationRequest(("fidelity",), count=60, seed=1)
+    assert cli.main(["generate", "plain", "--num", "40", "--seed", "1", "--out", str(folder), *named]) == 0
+    order = EvaluationRequest(("fidelity",), count=40, seed=1)
     ours = evaluate.evaluate(find_run("plain", root), None, order).fidelity["all"].measures
-    _, found = picture_run.evaluate(root, str(folder), SOURCE, order)
+    _, found = picture_run.evaluate(root, str(folder), source, order)
     theirs = found.fidelity["all"].measures
     assert set(ours) == set(theirs) >= {"kid", "precision", "recall", "density", "coverage", "ms_ssim"}
     for name, measure in ours.items():
@@ -135,21 +146,25 @@ def test_other_real_images_can_be_the_reference(prepared: Prepared) -> None:
 
     drawn = parts.pictures(prepared, np.arange(40)) // 2
     found = {}
-    for name in ("train", "all", "held-out"):
+    for name in ("train", "all"):
         real = parts.Real(prepared, Means(), EvaluationRequest(("fidelity",), reference=name))
         found[name] = real.compare(drawn, None, lambda line: None)
-    assert [(one.real, one.reference) for one in found.values()] == [(168, "train"), (208, "all"), (40, "held-out")]
-    assert found["train"].measures["kid"].value != found["held-out"].measures["kid"].value
+    assert [(one.real, one.reference) for one in found.values()] == [(80, "train"), (100, "all")]
+    assert found["train"].measures["kid"].value != found["all"].measures["kid"].value
+    np.testing.assert_array_equal(parts.reference(prepared, "held-out"), parts.held_out(prepared))
+    np.testing.assert_array_equal(parts.reference(prepared, "val"), prepared.indices("val"))
     with pytest.raises(UserError, match="--reference nowhere: choose from train, held-out"):
         evaluate.check_request_of_pictures(EvaluationRequest((), reference="nowhere"))
 
 
-def test_a_run_that_was_trained_here_draws_its_own_pictures(measured: Run, others: Path, tmp_path: Path) -> None:
+def test_a_run_that_was_trained_here_draws_its_own_pictures(
+    measured: Run, source: str, others: Path, tmp_path: Path
+) -> None:
     RunWriter.create(tmp_path, "trained", CONFIG).close()
     with pytest.raises(UserError, match="draws its own pictures"):
-        evaluate.evaluate_folder(find_run("trained", tmp_path), str(others), SOURCE, EvaluationRequest(()))
+        evaluate.evaluate_folder(find_run("trained", tmp_path), str(others), source, EvaluationRequest(()))
     with pytest.raises(UserError, match="exists already"):
-        picture_run.evaluate(tmp_path, str(others), SOURCE, EvaluationRequest(()), name="trained")
+        picture_run.evaluate(tmp_path, str(others), source, EvaluationRequest(()), name="trained")
     with pytest.raises(UserError, match="needs a run's networks"):
         evaluate.evaluate_folder(measured, str(others), None, EvaluationRequest(("progress",)))
 
@@ -182,11 +197,11 @@ def test_size_colour_and_repetition_are_said(prepared: Prepared, tmp_path: Path)
 def test_a_choice_is_by_the_seed_and_repeats_nothing(others: Path, prepared: Prepared) -> None:
     found = opened(others, prepared)
     assert found.classes == prepared.classes
-    first, labels = found.generate(50, seed=1)
-    np.testing.assert_array_equal(first, found.generate(50, seed=1)[0])
-    assert not np.array_equal(first, found.generate(50, seed=2)[0])
-    assert len({picture.tobytes() for picture in first}) == 50 and set(labels) <= set(prepared.classes)
-    assert len(found.generate(1000, label="covid")[0]) == 25 and set(found.generate(9, label="covid")[1]) == {"covid"}
+    first, labels = found.generate(40, seed=1)
+    np.testing.assert_array_equal(first, found.generate(40, seed=1)[0])
+    assert not np.array_equal(first, found.generate(40, seed=2)[0])
+    assert len({picture.tobytes() for picture in first}) == 40 and set(labels) <= set(prepared.classes)
+    assert len(found.generate(1000, label="disc")[0]) == 25 and set(found.generate(9, label="disc")[1]) == {"disc"}
     assert found.digest == opened(others, prepared).digest
 
 
@@ -215,31 +230,31 @@ def test_what_cannot_be_measured_costs_a_line(others: Path, prepared: Prepared, 
     refused(r"0 pictures can be read \(0.png: ", tmp_path / "torn")
     (tmp_path / "packed.zip").write_bytes(b"PK")
     refused("unpack it first", tmp_path / "packed.zip")
-    shutil.copytree(others / "covid", tmp_path / "one" / "covid")
-    refused("of class covid only", tmp_path / "one")
-    shutil.copytree(others / "covid", tmp_path / "mistaken" / "covid")
-    shutil.copytree(others / "normal", tmp_path / "mistaken" / "norml")
-    refused("the folder 'norml' belongs to no class.* Did you mean 'normal'", tmp_path / "mistaken")
+    shutil.copytree(others / "disc", tmp_path / "one" / "disc")
+    refused("of class disc only", tmp_path / "one")
+    shutil.copytree(others / "disc", tmp_path / "mistaken" / "disc")
+    shutil.copytree(others / "bar", tmp_path / "mistaken" / "barr")
+    refused("the folder 'barr' belongs to no class.* Did you mean 'bar'", tmp_path / "mistaken")
 
 
 def test_folders_that_are_no_classes_are_one_set(others: Path, prepared: Prepared, tmp_path: Path) -> None:
     for number, name in enumerate(prepared.classes):
         shutil.copytree(others / name, tmp_path / "chunks" / f"{number:05d}")
     found = opened(tmp_path / "chunks", prepared)
-    assert found.classes == () and len(found.pictures) == 100
-    assert any("(00000, 00001, 00002, 00003) are no classes" in line for line in found.notes)
+    assert found.classes == () and len(found.pictures) == 50
+    assert any("(00000, 00001) are no classes" in line for line in found.notes)
 
 
 def test_shares_of_classes_that_differ_are_said(others: Path, prepared: Prepared, tmp_path: Path) -> None:
     shutil.copytree(others, tmp_path / "skewed")
-    for path in sorted((tmp_path / "skewed" / "covid").iterdir())[5:]:
+    for path in sorted((tmp_path / "skewed" / "disc").iterdir())[5:]:
         path.unlink()
     assert any("the classes have other shares" in line for line in opened(tmp_path / "skewed", prepared).notes)
     assert not any("shares" in line for line in opened(others, prepared).notes)
 
 
 def test_the_command_line_says_what_is_missing(
-    others: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    source: str, others: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def refused(words: str, *command: str) -> None:
         assert cli.main(["evaluate", *command, "--runs", str(tmp_path)]) == 2
@@ -249,7 +264,7 @@ def test_the_command_line_says_what_is_missing(
     refused("name the real images with --data", "--generated", str(others))
     refused("--name is for pictures without a run", "some", "--name", "x")
     refused("name one run", "a", "b", "--generated", str(others))
-    refused("run name 'a/b'", "--generated", str(others), "--data", SOURCE, "--name", "a/b")
+    refused("run name 'a/b'", "--generated", str(others), "--data", source, "--name", "a/b")
     assert list_runs(tmp_path) == []
 
 
