@@ -127,8 +127,12 @@ class Jobs:
 
     def taken(self, name: str) -> bool:
         """Whether a run of that name exists, or a job for it is running or waits."""
+        return runs.is_taken(self.root, name) or self.busy(name)
+
+    def busy(self, name: str) -> bool:
+        """Whether a job for the run of that name is running or waits."""
         job = self._jobs.get(name)
-        return runs.is_taken(self.root, name) or (job is not None and not job.over)
+        return job is not None and not job.over
 
     def free_name(self, preset: str) -> str:
         """Return a run name that is not in use: the preset's name and the first free number."""

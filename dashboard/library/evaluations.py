@@ -56,6 +56,11 @@ class EvaluatedRun:
     found: Evaluation
     label: str  # unique on the page
 
+    @property
+    def drawn_by(self) -> str:
+        """Where its pictures come from if its own networks did not draw them; "" if they did."""
+        return "pictures of a folder" if self.found.pictures else ""
+
 
 @dataclass(frozen=True)
 class MeasureRow:
@@ -204,6 +209,8 @@ def differences(runs: Sequence[EvaluatedRun], scope: str = ALL) -> str:
         return "they were measured against different real images"
     if len({(one.extractor, one.features) for one in found}) > 1:
         return "they were measured by different extractors"
+    if len({one.reference for one in found}) > 1:
+        return "they were measured against different parts of the real images"
     if len({(one.generated, one.real) for one in found}) > 1:
         return "they were measured with different numbers of images"
     return ""

@@ -36,6 +36,7 @@ FIRST = ("reference/gan", "reference/dcgan", "reference/cgan", "reference/bigan"
 ACCURACY = ("accuracy/d_real", "accuracy/d_fake")
 SCORES = ("real", "held_out", "generated")
 SCORE_EDGES = np.linspace(-10, 10, 41)  # edges of the histograms' 40 bins; the outer bins hold all scores beyond
+PICTURES = "pictures"  # kind of an origin: pictures that `evaluate --generated` measured
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -333,7 +334,9 @@ def coming_from(config: RunConfig) -> str:
 
 
 def origin_word(origin: Origin) -> str:
-    """Return "recorded", or "imported from ..."."""
+    """Return "recorded", "pictures of a folder", or "imported from ..."."""
+    if origin.kind == PICTURES:
+        return "pictures of a folder"
     return "recorded" if origin.kind == "recorded" else f"imported from {origin.kind}"
 
 

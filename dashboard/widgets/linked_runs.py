@@ -57,10 +57,20 @@ def say_missing(key: str) -> bool:
     st.warning(
         f"The link names {'runs that are' if several else 'a run that is'} not here: {shown}{more}. "
         f"{'They were' if several else 'It was'} deleted or renamed, or {'lie' if several else 'lies'} in another "
-        "folder of runs.",
+        f"folder of runs: choose {'them' if several else 'it'} above by {'their' if several else 'its'} new "
+        f"{'names' if several else 'name'}, and share that link.",
         icon=":material/link_off:",
     )
     return True
+
+
+def go_to(key: str, name: str) -> None:
+    """Choose a run in the field `key` from the next drawing on; the first one if there is no name. For callbacks."""
+    forget(key)
+    if name:
+        st.session_state[key] = name
+    else:
+        st.session_state.pop(key, None)
 
 
 def _missing(key: str, known: Collection[str]) -> list[str]:

@@ -2,12 +2,18 @@
 
 import argparse
 import sys
+from typing import TYPE_CHECKING
 
 from gan_core import files
 from gan_core.cli import arguments
 from gan_core.errors import UserError, printable
+from gan_core.evaluation.results import REFERENCES
 from gan_core.run_options import SOURCE_HELP, comma_separated
-from gan_core.runs import find_run, list_runs, remote
+from gan_core.runs import Run, find_run, list_runs, remote
+
+if TYPE_CHECKING:
+    from gan_core.evaluation import evaluate as evaluating
+    from gan_core.evaluation import results
 
 _PARTS = """parts of an evaluation; results are written to the run's evaluation.json:
   fidelity      distances to real images, precision, recall, density, coverage, likeness, each with its floor
@@ -24,7 +30,7 @@ def register(found: arguments.Commands) -> None:
     arguments.runs_folder(command)
 
     command = arguments.command(found, "evaluate", evaluate, "measure runs against real images", _PARTS)
-    command.add_argument("names", metavar="RUN", nargs="+", help="names or folders of runs")
+    command.add_argument("names", metavar="RUN", nargs="*", help="names or folders of runs")
     arguments.runs_folder(command)
     command.add_argument("--data", metavar="SOURCE", help=f"real images (default: the run's own): {SOURCE_HELP}")
     command.add_argument(
@@ -41,6 +47,12 @@ def register(found: arguments.Commands) -> None:
         metavar="NAME",
         help="feature extractor of the distances: child-a, child-b, adult-a, adult-b, or "
         "inception:FILE.safetensors (default: the -b extractor of the data that the run resembles)",
+    )
+    command.add_argument(
+        "--reference",
+        choices=REFERENCES,
+        default=REFERENCES[0],
+        help="the real images that distances are measured to (default train)",
     )
     command.add_argument(
         "--classifier",
@@ -62,6 +74,32 @@ def register(found: arguments.Commands) -> None:
         default=[],
         metavar="RUN",
         help="another translator of the same domains, which the audit compares this one with; may be given again",
+    )
+
+    command.add_argument(
+        "--generated",
+        metavar="FOLDER",
+        help="measure the pictures of this folder in place of a run's networks; with sub-folders, one for each class. "
+        "Without RUN they become a run of their own",
+    )
+    command.add_argument("--name", help="of pictures without RUN: name of their run (default: that of the folder)")
+    command.add_argument(
+        "--size",
+        type=arguments.whole(8, 1024),
+        metavar="N",
+        help="of pictures without RUN: pixels a side at which they and the real images are compared (default: the "
+        "pictures' own, up to 256)",
+    )
+    command.add_argument(
+        "--channels",
+        type=int,
+        choices=(1, 3),
+        help="of pictures without RUN: compare in grey, 1, or in colour, 3 (default 1)",
+    )
+    command.add_argument(
+        "--into-run",
+        action="store_true",
+        help="for maintainers: write into the folder of a shipped run, in place of your own folder 'evaluations'",
     )
 
     command = arguments.command(found, "rank", rank, "rank evaluated generators, with the seeds of a preset together")
@@ -92,23 +130,67 @@ def diagnose(options: argparse.Namespace) -> None:
 def evaluate(options: argparse.Namespace) -> None:
     from gan_core.evaluation import evaluate, ranking
 
-    runs = [find_run(name, options.runs) for name in options.names]
     request = evaluate.EvaluationRequest(
         options.parts,
         options.num,
         options.seed,
         options.extractor,
+        options.reference,
         options.classifier,
         options.trainings,
         tuple(find_run(name, options.runs) for name in options.beside),
+        options.into_run,
         arguments.speak,
     )
+    if options.generated is not None:
+        print(ranking.table([_evaluate_folder(options, request)]))
+        return
+    if not options.names:
+        raise UserError("name the runs to evaluate, or pictures with --generated FOLDER")
+    if given := [option for option in ("name", "size", "channels") if getattr(options, option) is not None]:
+        raise UserError(f"--{given[0]} is for pictures without a run: name their folder with --generated")
     found = []
-    for run in runs:
+    for run in [find_run(name, options.runs) for name in options.names]:
         found.append(evaluate.evaluate(run, options.data, request))
-        if place := remote.place_of(run.root):
-            place.send(run.name)
+        _send(run)
     print(ranking.table(found))
+
+
+def _evaluate_folder(options: argparse.Namespace, request: "evaluating.EvaluationRequest") -> "results.Evaluation":
+    """Measure the pictures of a folder, as those of the run that is named, or as a run of their own."""
+    from gan_core.evaluation import evaluate, picture_run
+
+    if len(options.names) > 1:
+        raise UserError(f"--generated {options.generated}: name one run that the pictures belong to, or none")
+    if not options.names:
+        if options.data is None:
+            raise UserError(f"--generated {options.generated}: name the real images with --data")
+        run, found = picture_run.evaluate(
+            options.runs,
+            options.generated,
+            options.data,
+            request,
+            name=options.name,
+            size=options.size,
+            channels=options.channels or 1,
+        )
+        print(f"kept as the run {run.name}", file=sys.stderr)
+    else:
+        if given := [option for option in ("name", "size", "channels") if getattr(options, option) is not None]:
+            raise UserError(f"--{given[0]}: the run '{options.names[0]}' decides it; leave one of both out")
+        run = find_run(options.names[0], options.runs)
+        found = evaluate.evaluate_folder(run, options.generated, options.data, request)
+    _send(run)
+    return found
+
+
+def _send(run: Run) -> None:
+    """Bring a run's evaluation to remote storage, if its folder of runs lies there."""
+    if place := remote.place_of(run.root):
+        if run.evaluated_here:
+            place.send_file(run.evaluation.relative_to(place.folder).as_posix())
+        else:
+            place.send(run.name)
 
 
 def rank(options: argparse.Namespace) -> int:

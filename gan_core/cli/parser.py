@@ -11,12 +11,24 @@ import traceback
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from gan_core.cli import app, data, evaluation, export, importing, inference, listing, report, training
+from gan_core.cli import (
+    app,
+    data,
+    evaluation,
+    export,
+    importing,
+    inference,
+    listing,
+    managing,
+    report,
+    training,
+)
 from gan_core.errors import UserError
 from gan_core.runs.remote import root_of
 
 PROGRAM = "python -m gan_core"
-GROUPS = (training, listing, inference, evaluation, data, importing, export, report, app)  # in the order of --help
+# In the order of --help.
+GROUPS = (training, listing, managing, inference, evaluation, data, importing, export, report, app)
 
 
 def ganray() -> int:

@@ -18,7 +18,8 @@ from gan_core.evaluation import fidelity as distances
 from gan_core.evaluation.classifier_choice import Choice
 from gan_core.evaluation.classifiers import Classifier
 from gan_core.evaluation.features import Extractor
-from gan_core.evaluation.results import Evaluation, Fidelity, Measure
+from gan_core.evaluation.picture_source import PictureSource
+from gan_core.evaluation.results import ALL_IMAGES, HELD_OUT, REFERENCES, TRAIN, Evaluation, Fidelity, Measure
 from gan_core.files import cache_folder
 from gan_core.inference import Model
 from gan_core.runs import Run
@@ -36,30 +37,32 @@ class EvaluationRequest:
     count: int = COUNT
     seed: int = 0
     extractor: str | None = None  # a name; None: the choice of `classifier_choice.choose`
+    reference: str = TRAIN  # the real images that distances are measured to: one of `results.REFERENCES`
     classifier: str = "resnet"  # architecture for the utility part: resnet or vgg16_bn
     trainings: int = 1  # trainings of that classifier, each with its own seed
     beside: tuple[Run, ...] = ()  # other translators that the audit compares this one with
+    into_run: bool = False  # whether results go into the folder of a shipped run, too, for its maintainers
     progress: Callable[[str], object] = field(default=lambda line: None, repr=False)  # receives a line for each step
 
 
-def fidelity(model: Model, prepared: Prepared, request: EvaluationRequest, found: Evaluation) -> Evaluation:
+def fidelity(source: PictureSource, prepared: Prepared, request: EvaluationRequest, found: Evaluation) -> Evaluation:
     """Measure fidelity for all images and for each class, and for all images again with the second extractor."""
     chosen = choose(prepared)
     first, second = request.extractor or chosen.reports, chosen.second
-    made, _ = model.generate(request.count, seed=request.seed)
+    made, _ = source.generate(request.count, seed=request.seed)
     notes: list[str] = []
-    if model.config.subject not in classifier_choice.subjects() and not request.extractor:
+    if source.config.subject not in classifier_choice.subjects() and not request.extractor:
         notes.append(f"distances may mean little: {_LEARNED}")
     elif chosen.note and not request.extractor:
         notes.append(chosen.note)
     real = Real(prepared, features.find(first), request)
     scopes = {"all": real.compare(made, None, notes.append)}
-    for number, name in enumerate(model.classes):
+    for number, name in enumerate(source.classes):
         request.progress(f"class {name}")
         label = prepared.classes.index(name)
         # As many as the class has real training images, and at most half of the total.
-        count = min(request.count // 2, int((prepared.labels[real.training] == label).sum()))
-        own, _ = model.generate(count, label=name, seed=request.seed + 1 + number)
+        count = min(request.count // 2, int((prepared.labels[prepared.indices("train")] == label).sum()))
+        own, _ = source.generate(count, label=name, seed=request.seed + 1 + number)
         try:
             scopes[name] = real.compare(own, label, notes.append)
         except UserError as error:
@@ -72,19 +75,21 @@ def fidelity(model: Model, prepared: Prepared, request: EvaluationRequest, found
 
 
 class Real:
-    """The real side of a comparison: features of the training and held-out images, computed once."""
+    """The real side of a comparison: features of the images of its reference and, for floors, of unseen ones."""
 
     def __init__(self, prepared: Prepared, extractor: Extractor, request: EvaluationRequest) -> None:
         self.prepared, self.extractor, self.request = prepared, extractor, request
-        self.training, self.held_out = prepared.indices("train"), held_out(prepared)
-        request.progress(f"features of {len(prepared.names)} real images by {extractor.name}")
-        self.features = real_features(prepared, self.training, extractor)
+        self.index = reference(prepared, request.reference)
+        # Floors compare with training images what the extractor has not seen; other references are halved.
+        self.held_out = held_out(prepared) if request.reference == TRAIN else np.empty(0, np.int64)
+        request.progress(f"features of {len(self.index) + len(self.held_out)} real images by {extractor.name}")
+        self.features = real_features(prepared, self.index, extractor)
         self.unseen = real_features(prepared, self.held_out, extractor) if len(self.held_out) else None
 
     def compare(self, made: np.ndarray, label: int | None, note: Callable[[str], object]) -> Fidelity:
         """Compare generated pictures uint8 (N, H, W, C) with the real ones of a class; with all if label is None."""
-        selected = self._select(self.training, label)
-        index, real = self.training[selected], self.features[selected]
+        selected = self._select(self.index, label)
+        index, real = self.index[selected], self.features[selected]
         fake = self.extractor(made)
         patients = [self.prepared.patients[i] for i in index]
         seed = self.request.seed
@@ -93,25 +98,26 @@ class Real:
         found = {name: replace(measure, floor=floors.get(name)) for name, measure in compared.items()}
         real_to_real = ms_ssim.ms_ssim(pictures(self.prepared, index), pairs=PAIRS, seed=seed)
         found["ms_ssim"] = replace(ms_ssim.ms_ssim(made, pairs=PAIRS, seed=seed), floor=real_to_real.value)
-        return Fidelity(self.extractor.name, fake.shape[1], len(fake), len(real), found)
+        size = fake.shape[1]
+        return Fidelity(self.extractor.name, size, len(fake), len(real), found, self.request.reference)
 
     def distances(
         self, made: np.ndarray, floors: dict[str, float], note: Callable[[str], object]
     ) -> dict[str, Measure]:
         """Measure distances of generated pictures uint8 (N, H, W, C) from all real ones; attach these floors."""
-        patients = [self.prepared.patients[i] for i in self.training]
+        patients = [self.prepared.patients[i] for i in self.index]
         seed = self.request.seed
         found = distances.distances(self.features, self.extractor(made), seed=seed, patients=patients, note=note)
         return {name: replace(measure, floor=floors.get(name)) for name, measure in found.items()}
 
     def floors(self, count: int, label: int | None, note: Callable[[str], object]) -> dict[str, float]:
         """Return the floors by measure: scores of `count` real images against those of a class, or against all."""
-        selected = self._select(self.training, label)
+        selected = self._select(self.index, label)
         return distances.floors(
             self.features[selected],
             count=count,
             seed=self.request.seed,
-            patients=[self.prepared.patients[i] for i in self.training[selected]],
+            patients=[self.prepared.patients[i] for i in self.index[selected]],
             held_out=None if self.unseen is None else self.unseen[self._select(self.held_out, label)],
             note=note,
         )
@@ -121,33 +127,38 @@ class Real:
         return np.flatnonzero(same)
 
 
-def copies(model: Model, prepared: Prepared, request: EvaluationRequest, found: Evaluation) -> Evaluation:
+def copies(source: PictureSource, prepared: Prepared, request: EvaluationRequest, found: Evaluation) -> Evaluation:
     """Look for copies: nearest training neighbours of generated images, beside those of held-out real ones."""
-    name = request.extractor or choose(prepared).reports
-    real = Real(prepared, features.find(name), request)
-    made, _ = model.generate(request.count, seed=request.seed)
+    extractor = features.find(request.extractor or choose(prepared).reports)
+    training = prepared.indices("train")
+    made, _ = source.generate(request.count, seed=request.seed)
+    request.progress(f"features of {len(training)} training images by {extractor.name}")
     verdict = memorisation.nearness(
-        pictures(prepared, real.training),
-        pictures(prepared, real.held_out),
+        pictures(prepared, training),
+        pictures(prepared, held_out(prepared)),
         made,
-        extractor=real.extractor,
-        names=[prepared.names[i] for i in real.training],
-        trained_features=real.features,
+        extractor=extractor,
+        names=[prepared.names[i] for i in training],
+        trained_features=real_features(prepared, training, extractor),
     )
     return replace(found, memorisation=verdict)
 
 
-def usefulness(model: Model, prepared: Prepared, request: EvaluationRequest, found: Evaluation) -> Evaluation:
+def usefulness(source: PictureSource, prepared: Prepared, request: EvaluationRequest, found: Evaluation) -> Evaluation:
     """Train classifiers on real, synthetic and both; keep the earlier reports of other architectures."""
+    notes: list[str] = []
     reports = utility.utility(
         prepared,
-        model.generate,
+        source.generate,
         architecture=request.classifier,
-        labeller=None if model.classes else classifiers.shipped(choose(prepared).second),
+        labeller=None if source.classes else classifiers.shipped(choose(prepared).second),
         seeds=range(request.seed, request.seed + request.trainings),
         seed=request.seed,
+        note=notes.append,
         progress=request.progress,
     )
+    for line in notes:
+        found = noted(found, line)
     others = tuple(one for one in found.utility if one.classifier != request.classifier)
     return replace(found, utility=(*others, *reports))
 
@@ -216,6 +227,19 @@ def pictures(prepared: Prepared, index: np.ndarray) -> np.ndarray:
 def held_out(prepared: Prepared) -> np.ndarray:
     """Return the positions of the held-out images, whose patients the generator never saw: val and test."""
     return np.flatnonzero(prepared.splits != "train")
+
+
+def reference(prepared: Prepared, name: str) -> np.ndarray:
+    """Return the positions of the real images that generated ones are compared with, int64 (n,); see `REFERENCES`.
+
+    Raises:
+        UserError: there is no such set of images.
+    """
+    if name not in REFERENCES:
+        raise UserError(f"--reference {name}: choose from {', '.join(REFERENCES)}")
+    if name == HELD_OUT:
+        return held_out(prepared)
+    return np.arange(len(prepared.names)) if name == ALL_IMAGES else prepared.indices(name)
 
 
 def noted(found: Evaluation, line: str) -> Evaluation:

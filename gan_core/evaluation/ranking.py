@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from gan_core import files
 from gan_core.errors import UserError
 from gan_core.evaluation import results
-from gan_core.evaluation.results import MEASURES, Evaluation, Measure, Training
+from gan_core.evaluation.results import MEASURES, TRAIN, Evaluation, Measure, Training
 from gan_core.runs import Run
 
 ALL = "all"
@@ -100,7 +100,9 @@ def read(runs: Sequence[Run]) -> tuple[list[Evaluation], list[str]]:
                 images = run.status().step * run_config.batch_size
                 training = one.training or Training(run_config.seed, images, math.nan, "")
                 name = run.folder.name if folders.count(run.folder.name) == 1 else run.name
-                found.append(replace(one, run=name, training=replace(training, recipe=run_config.recipe)))
+                # Trainings elsewhere whose seeds nobody knows are no seeds of one preset.
+                recipe = run_config.recipe if run_config.known_seed is not None else f"of {run.name} alone"
+                found.append(replace(one, run=name, training=replace(training, recipe=recipe)))
             except UserError as error:
                 unreadable.append(str(error))
     return found, unreadable
@@ -144,7 +146,7 @@ def budgets(evaluations: Sequence[Evaluation]) -> str:
     """Return a sentence if the runs saw different numbers of images; empty if they saw the same or it is unknown."""
     seen: dict[int, list[str]] = {}
     for one in evaluations:
-        if one.training:
+        if one.training and one.training.images:  # 0: not known, of a training elsewhere
             seen.setdefault(one.training.images, []).append(one.run)
     if len(seen) < 2:
         return ""
@@ -178,8 +180,10 @@ def standing(evaluations: Sequence[Evaluation]) -> str:
         found.sort(key=lambda group: one.value if (one := group.measure("frechet")) else math.inf)
         first = found[0].runs[0]
         how = first.fidelity[ALL]
+        part = "" if how.reference == TRAIN else f" ({how.reference})"
         lines = [
-            f"{how.generated} generated against {how.real} real images of {first.source}, features of {how.extractor}:",
+            f"{how.generated} generated against {how.real} real images{part} of {first.source}, features of "
+            f"{how.extractor}:",
             *_columns(found),
         ]
         if any(len(group.runs) > 1 for group in found):
@@ -250,7 +254,7 @@ def _disjoint(lower: Measure, higher: Measure) -> bool:
 def _conditions(run: Evaluation) -> tuple[object, ...]:
     """Return the conditions that distances depend on: real images, numbers of images, extractor."""
     how = run.fidelity.get(ALL)
-    return run.fingerprint, *((how.extractor, how.features, how.generated, how.real) if how else ())
+    return run.fingerprint, *((how.extractor, how.features, how.generated, how.real, how.reference) if how else ())
 
 
 def _measures(run: Evaluation, second_extractor: bool = False) -> dict[str, Measure]:

@@ -13,7 +13,12 @@ from gan_core import files
 from gan_core.config import from_dict, read_json, to_dict
 from gan_core.errors import UserError
 
-FORMAT = 3  # 1: without training and progress; 2: an audit without comparison and doses
+# 1: without training and progress; 2: an audit without comparison and doses; 3: of a run's own networks, against the
+# images that it learned from. Such evaluations are still written as 3, so that older GANrays read them.
+FORMAT = 4
+_OF_NETWORKS = 3
+TRAIN, HELD_OUT, ALL_IMAGES = "train", "held-out", "all"
+REFERENCES = (TRAIN, HELD_OUT, "val", "test", ALL_IMAGES)  # the real images that generated ones are compared with
 OWN = "the run's own classes"  # source of the labels of generated images, if not a classifier
 
 
@@ -37,6 +42,18 @@ class Fidelity:
     generated: int
     real: int
     measures: dict[str, Measure]
+    reference: str = TRAIN  # which real images: one of `REFERENCES`
+
+
+@dataclass(frozen=True)
+class GeneratedFolder:
+    """The folder that the pictures of an evaluation came from, in place of a run's networks; counts are of pictures."""
+
+    folder: str  # its name
+    pictures: int
+    repeated: int  # equal to another one
+    resized: int  # of another size than the prepared real images
+    coloured: int
 
 
 @dataclass(frozen=True)
@@ -191,7 +208,7 @@ class Evaluation:
     run: str
     preset: str
     epoch: int
-    weights: str  # digest of weights.safetensors: shows whether training has continued since
+    weights: str  # digest of weights.safetensors, or of a folder's pictures: shows whether they have changed since
     source: str
     fingerprint: str  # of the real data in the measurement
     counts: dict[str, dict[str, int]]  # images by split and class
@@ -206,6 +223,7 @@ class Evaluation:
     notes: tuple[str, ...] = ()  # what could not be measured and why, a sentence each
     seconds: dict[str, float] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
+    pictures: GeneratedFolder | None = None  # None: the run's networks drew them
     format: int = FORMAT
 
 
@@ -215,7 +233,19 @@ def write(path: Path, found: Evaluation) -> None:
     Raises:
         UserError: there is no space or no permission.
     """
-    files.write_text(path, json.dumps(to_dict(found), indent=1, allow_nan=False) + "\n")
+    files.write_text(path, json.dumps(_values(found), indent=1, allow_nan=False) + "\n")
+
+
+def _values(found: Evaluation) -> dict[str, Any]:
+    """Return an evaluation as plain values, in the oldest format that can say it."""
+    values = to_dict(found)
+    scopes = [*values["fidelity"].values(), *values["second_opinion"].values()]
+    if found.pictures is None and all(one["reference"] == TRAIN for one in scopes):
+        del values["pictures"]
+        for one in scopes:
+            del one["reference"]
+        values["format"] = min(found.format, _OF_NETWORKS)
+    return values
 
 
 def read(path: Path) -> Evaluation:
@@ -237,7 +267,7 @@ def shareable(path: Path) -> bytes:
     Raises:
         UserError: the file is missing, damaged, or written by a newer version.
     """
-    return json.dumps(_nameless(to_dict(read(path))), indent=1, allow_nan=False).encode()
+    return json.dumps(_nameless(_values(read(path))), indent=1, allow_nan=False).encode()
 
 
 def _nameless(value: Any) -> Any:

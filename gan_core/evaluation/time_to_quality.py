@@ -47,7 +47,7 @@ def progress(model: Model, prepared: Prepared, request: EvaluationRequest, found
     for line in notes:
         found = parts.noted(found, line)
     size = real.features.shape[1]
-    return replace(found, progress=Progress(name, size, request.count, len(real.training), tuple(points)))
+    return replace(found, progress=Progress(name, size, request.count, len(real.index), tuple(points)))
 
 
 def training(model: Model) -> Training:

@@ -86,7 +86,10 @@ RECIPES = {"resnet": Recipe(960, 32, 2e-3), "vgg16_bn": Recipe(640, 64, 5e-4)}
 
 
 class Generate(Protocol):
-    """Makes pictures uint8 (count, H, W, C) of one class or of any, and names the class of each: `Model.generate`."""
+    """Makes pictures uint8 (count, H, W, C) of one class or of any, and names the class of each.
+
+    It is the `generate` of a `picture_source.PictureSource`, which may have fewer than `count`.
+    """
 
     def __call__(self, count: int, *, label: str | None = None, seed: int = 0) -> tuple[np.ndarray, list[str]]: ...
 
@@ -128,6 +131,7 @@ def utility(
     count: int | None = None,
     seeds: Sequence[int] = (0,),
     seed: int = 0,
+    note: Callable[[str], object] = lambda line: None,
     progress: Callable[[str], object] = lambda line: None,
 ) -> list[Scores]:
     """Return reports of classifiers trained on real, synthetic and both, each tested on `TRAINING` and `HELD_OUT`.
@@ -142,6 +146,7 @@ def utility(
         count: number of generated images; None: as many as real ones.
         seeds: one training of each kind for each seed, in this order; `classification_report.over_seeds` averages them.
         seed: seed of the generated images.
+        note: receives a sentence if there are fewer generated images than were asked for.
 
     Raises:
         UserError: the architecture is unknown, a class has too few images on either side, no image is held out, or
@@ -158,6 +163,8 @@ def utility(
         raise UserError(f"{prepared.source}: no image is held out of training: prepare it with a split by patient")
     progress(f"generating {count or len(real.labels)} images to learn from")
     made = _generate_training_set(prepared.classes, real.labels, generate, labeller, count, seed)
+    if len(made.labels) < (count or len(real.labels)):
+        note(f"the classifiers learned from {len(made.labels)} generated images and {len(real.labels)} real ones")
     both = np.concatenate((real.pictures, made.pictures)), np.concatenate((real.labels, made.labels))
     trainer = _ClassifierTraining(
         architecture,
@@ -239,12 +246,14 @@ def _generate_training_set(
     counts = np.bincount(real, minlength=len(classes))
     if count is not None:
         counts = np.maximum(1, np.rint(counts * count / len(real))).astype(np.int64)
-    labels = np.repeat(np.arange(len(classes), dtype=np.int64), counts)
-    _check_counts(labels, classes, "generated images")
+    _check_counts(np.repeat(np.arange(len(classes)), counts), classes, "generated images")
     parts = [
         generate(int(part), label=name, seed=mix(_GENERATION_STREAM, seed, number))[0]
         for number, (name, part) in enumerate(zip(classes, counts, strict=True))
     ]
+    # A folder of pictures may have fewer.
+    labels = np.repeat(np.arange(len(classes), dtype=np.int64), [len(part) for part in parts])
+    _check_counts(labels, classes, "generated images")
     return _TrainingSet("synthetic", np.concatenate(parts), labels)
 
 

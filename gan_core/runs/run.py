@@ -32,6 +32,7 @@ SNAPSHOTS = "snapshots"
 WEIGHTS, DISCRIMINATOR, EVALUATION = "weights.safetensors", "discriminator.safetensors", "evaluation.json"
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 REFERENCE = "reference"  # the folder of shipped runs below the root: read-only
+EVALUATIONS = "evaluations"  # the folder of the user's own evaluations of runs that are only read, below the root
 
 
 def default_root() -> Path:
@@ -56,7 +57,7 @@ def check_name(name: str) -> str:
         raise UserError(
             f"run name {name[:120]!r}: use up to 100 letters, digits, '.', '_' and '-', starting with a letter or digit"
         )
-    if files.is_device(name) or name == REFERENCE:
+    if files.is_device(name) or name in (REFERENCE, EVALUATIONS):
         raise UserError(f"run name '{name}' is reserved: choose another")
     return name
 
@@ -174,8 +175,52 @@ class Run:
 
     @property
     def evaluation(self) -> Path:
-        """The results of `evaluate`; `gan_core.evaluation.results` reads them."""
-        return self.folder / EVALUATION
+        """The results of `evaluate`; `gan_core.evaluation.results` reads them.
+
+        Of a run that is only read, the user's own file is taken unless that in the run folder is newer.
+        """
+        inside, own = self.folder / EVALUATION, self.own_evaluation
+        return own if own and _changed(own) >= max(_changed(inside), 0) else inside
+
+    @property
+    def evaluated_here(self) -> bool:
+        """Whether `evaluation` is the user's own, of a run that is only read."""
+        return self.evaluation != self.folder / EVALUATION
+
+    @property
+    def own_evaluation(self) -> Path | None:
+        """Where the user's evaluation lies if the run is only read: shipped, a link, or without permission; else None.
+
+        It lies below the root of the runs, which git ignores, also where the run was named by the path of its folder.
+        """
+        if self.reference:
+            root, name = self.folder.parent.parent, f"{REFERENCE}/{self.folder.name}"
+        elif self.folder.is_symlink() or not os.access(self.folder, os.W_OK):
+            root, name = self.root, self.name
+        else:
+            return None
+        return root / EVALUATIONS / name / EVALUATION
+
+    def evaluation_to_write(self, into_run: bool = False) -> Path:
+        """Return where `evaluate` writes its results: into the run folder, or into the user's own if it is only read.
+
+        into_run: also into the folder of a shipped run, for its maintainers.
+
+        Raises:
+            UserError: there is a link in the run folder or on the way to the user's own one, or it cannot be made.
+        """
+        own = self.own_evaluation
+        if own is None or into_run:
+            self.check_writable()
+            return self.folder / EVALUATION
+        for place in (own, *own.parents):
+            if place.is_symlink():
+                raise UserError(f"cannot write {own}: {place} is a link; put the folder itself there")
+            if place.name == EVALUATIONS:
+                break
+        with files.readable_os_errors(own.parent):
+            own.parent.mkdir(parents=True, exist_ok=True)
+        return own
 
     def checkpoints(self) -> list[Path]:
         """Return the complete checkpoints, newest first."""
@@ -189,8 +234,9 @@ class Run:
 
     def downloads(self) -> list[Path]:
         """Return the files that may be downloaded: no private previews, no checkpoints."""
-        names = [CONFIG, STATUS, METRICS, EPOCHS, EVALUATION, GIF, WEIGHTS, DISCRIMINATOR]
-        own = [path for name in names if files.is_regular(path := self.folder / name)]
+        places = [self.folder / name for name in (CONFIG, STATUS, METRICS, EPOCHS)]
+        places += [self.evaluation, *(self.folder / name for name in (GIF, WEIGHTS, DISCRIMINATOR))]
+        own = [path for path in places if files.is_regular(path)]
         return own + list(self.samples().values())
 
     @staticmethod
@@ -201,8 +247,19 @@ class Run:
         return dict(sorted((int(match[1]), path) for match, path in found if match and files.is_regular(path)))
 
 
+def _changed(path: Path) -> int:
+    """Return when a file was written last, ns; -1 if it is none."""
+    try:
+        return path.lstat().st_mtime_ns if files.is_regular(path) else -1
+    except OSError:
+        return -1
+
+
 def list_runs(root: Path) -> list[Run]:
-    """Return every run below `root`: the shipped ones, then the others, newest first; links are not followed."""
+    """Return every run below `root`: the shipped ones, then the others, newest first.
+
+    Links are not followed, and hidden folders hold no runs.
+    """
     shipped = sorted((root / REFERENCE).glob(f"*/{CONFIG}"))
     own = []
     for path in root.glob(f"*/{CONFIG}"):
@@ -211,7 +268,7 @@ def list_runs(root: Path) -> list[Run]:
         except OSError:
             continue  # deleted meanwhile
     found = [path.parent for path in shipped + [path for _, path in sorted(own)]]
-    return [Run(folder, root) for folder in found if not folder.is_symlink()]
+    return [Run(folder, root) for folder in found if not (folder.is_symlink() or folder.name.startswith("."))]
 
 
 def linked(root: Path) -> list[str]:
@@ -240,7 +297,7 @@ def find_run(name: str, root: Path, *, heavy: bool = True) -> Run:
         place.fetch(name, heavy=heavy)
     for folder in (root / name, root / REFERENCE / name):
         inside = folder.is_relative_to(root) and folder.resolve().is_relative_to(root.resolve())
-        if inside and (folder / CONFIG).is_file():
+        if inside and not folder.name.startswith(".") and (folder / CONFIG).is_file():
             return Run(folder, root)
     if (Path(name) / CONFIG).is_file():
         return Run(Path(name))

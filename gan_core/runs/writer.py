@@ -12,7 +12,7 @@ import numpy as np
 from gan_core import config, files, images
 from gan_core.config import RunConfig
 from gan_core.errors import UserError
-from gan_core.runs import remote, tables
+from gan_core.runs import managing, remote, tables
 from gan_core.runs.lock import RunLock
 from gan_core.runs.run import (
     CHECKPOINTS,
@@ -59,6 +59,7 @@ class RunWriter:
             UserError: the name is invalid or taken, or the folder cannot be written.
         """
         folder = root / check_name(name)
+        managing.sweep(root)
         with files.readable_os_errors(folder):
             if is_taken(root, name):
                 raise UserError(f"run '{name}' exists already: choose another --name, or resume it")

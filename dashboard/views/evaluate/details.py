@@ -145,7 +145,7 @@ def show_neighbours(runs: Sequence[EvaluatedRun], look: dict[str, Style]) -> Non
         assert one
         spaces = [space for space in one.space if neighbours.nearest(one, space)]
         space = _pick("Nearest in", spaces, spaces[0], "space") if len(spaces) > 1 else "".join(spaces)
-        has_weights = files.is_regular(run.entry.run.weights)
+        has_weights = files.is_regular(run.entry.run.weights) and not run.found.pictures
         draw_pairs = bool(space) and has_weights and st.toggle("Show the closest pairs", key="pairs")
     st.markdown(f"{name_line(run.entry, look[run.entry.name])} {generator_verdicts.verdict_badge(run)}")
     st.caption(plain_sentence(one.reason))
@@ -195,6 +195,19 @@ def show_real(picture: np.ndarray | None, number: int) -> None:
         return
     elements.picture(png(picture, False), "The nearest training image", f"real-{number}")
     st.caption("training image")
+
+
+def show_origins(runs: Sequence[EvaluatedRun]) -> None:
+    """Say which evaluations are of pictures of a folder, and which the user made in place of a shipped one."""
+    for run in runs:
+        if one := run.found.pictures:
+            words = f"{one.pictures} pictures of the folder **{plain(one.folder)}**, measured without a network."
+            st.caption(f":material/folder_open: **{plain(run.label)}**: {words}")
+        if run.entry.run.evaluated_here:
+            st.caption(
+                f":material/person: **{plain(run.label)}**: your own evaluation, in place of the shipped one. "
+                f"`ganray delete {run.entry.name} --evaluation` brings that one back."
+            )
 
 
 def show_notes(runs: Sequence[EvaluatedRun]) -> None:
@@ -258,12 +271,17 @@ def _distances(found: Memorisation) -> dict[str, str]:
 def _made(run: EvaluatedRun) -> dict[str, str]:
     found = run.found
     rows = {"Preset": found.preset, "Epoch": str(found.epoch), "Data": source_name(found.source)}
+    if found.pictures:
+        rows |= {"Preset": f"pictures of a folder, {found.pictures.folder}", "Epoch": run.entry.progress}
+    if found.pictures and run.entry.origin and run.entry.origin.kind == store.PICTURES:
+        rows["Epoch"] = "–"
     for split, counts in found.counts.items():
         rows[f"Images, {split}"] = ", ".join(f"{name} {count}" for name, count in counts.items())
     for scope, title in ((ALL, "Features"), (evaluations.SECOND, "Second opinion")):
         if one := evaluations.fidelity(found, scope):
             rows[title] = f"{one.extractor}, {one.features} features"
-    rows |= {"Seed": str(found.seed), "Fingerprint of the data": found.fingerprint, "Weights": found.weights}
+    rows |= {"Seed": str(found.seed), "Fingerprint of the data": found.fingerprint}
+    rows["Weights, or pictures"] = found.weights
     rows["Time"] = ", ".join(f"{part} {store.duration(seconds)}" for part, seconds in found.seconds.items()) or "–"
     rows["Made with"] = ", ".join(f"{name} {version}" for name, version in found.versions.items()) or "–"
     return {plain(key): plain(value) for key, value in rows.items()}

@@ -31,7 +31,8 @@ def table(found: MeasureTable, styles: dict[str, Style], caption: str) -> str:
 
 
 def _heading(column: RunColumn, styles: dict[str, Style]) -> str:
-    way = f"<small>{html.escape(column.direction)}</small>" if column.way else ""
+    more = column.direction or column.run.drawn_by
+    way = f"<small>{html.escape(more)}</small>" if more else ""
     return f"<th scope='col'>{dot(styles[column.run.entry.name])}{html.escape(column.run.label)}{way}</th>"
 
 

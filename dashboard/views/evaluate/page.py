@@ -26,6 +26,8 @@ from gan_core.evaluation.results import Evaluation
 
 MOST = 8  # runs side by side
 COMMAND = "python -m gan_core evaluate"
+# Files of a run that draw pictures: without one of them, a folder of its pictures can be evaluated.
+DRAWING = ("weights.safetensors", "generator.onnx", "generated.safetensors")
 RANKED = (
     "**Best** is marked only where an interval overlaps no other. Density and MS-SSIM are never ranked: their target "
     "is the value of real images."
@@ -61,6 +63,7 @@ def main() -> None:
     runs = evaluated(library, chosen)
     show_missing(library, chosen)
     if runs:
+        details.show_origins(runs)
         st.html(interval_strips.legend())
     tasks = run_metrics.by_task([run.entry for run in runs])
     for task, group in tasks.items():
@@ -118,7 +121,14 @@ def show_missing(library: Library, chosen: list[Entry]) -> None:
         names = ", ".join(f"**{plain(entry.label)}**" for entry in missing)
         verb = "is" if len(missing) == 1 else "are"
         st.markdown(f":material/pending: {names} {verb} not evaluated yet. Run in a terminal (a minute or two each):")
-        st.code("\n".join(f"{COMMAND} {entry.name}" for entry in missing), language="bash")
+        st.code("\n".join(_command(entry) for entry in missing), language="bash")
+
+
+def _command(entry: Entry) -> str:
+    """Return the command that evaluates a run; of one without networks, that for a folder of its pictures."""
+    if entry.origin and not any(files.is_regular(entry.run.folder / name) for name in DRAWING):
+        return f"{COMMAND} {entry.name} --generated FOLDER --data SOURCE"
+    return f"{COMMAND} {entry.name}"
 
 
 def show_generators(runs: Sequence[EvaluatedRun], twins: Sequence[EvaluatedRun], look: dict[str, Style]) -> None:

@@ -18,7 +18,7 @@ from dashboard.charts.styles import GREY, run_styles
 from dashboard.library import queries, source_check, store
 from dashboard.library.store import Entry, Library, origin_word
 from dashboard.samples import animations, grids
-from dashboard.views.run import discriminator_scores
+from dashboard.views.run import discriminator_scores, manage
 from dashboard.widgets import data_doubts, diagnosis, elements, linked_runs, notes_editor, run_curves, settings_table
 from dashboard.widgets.text import name_line, plain, plain_sentence
 from gan_core import config as configs
@@ -40,7 +40,7 @@ def main() -> None:
         if not linked_runs.say_missing("run"):
             st.warning("The folder of this run was deleted. Choose another run.", icon=":material/folder_off:")
         return
-    show_head(entry)
+    show_head(entry, entries)
     if entry.problem or entry.config is None:
         st.error(f"This run cannot be read: {plain(entry.problem or '')}", icon=":material/broken_image:")
         st.caption(plain(f"Folder: {entry.run.folder}"))
@@ -66,13 +66,14 @@ def choose(entries: list[Entry]) -> Entry | None:
     return by_name.get(linked_runs.select(list(by_name), "run", label_visibility="collapsed") or "")
 
 
-def show_head(entry: Entry) -> None:
+def show_head(entry: Entry, entries: list[Entry]) -> None:
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         with st.container(gap="xsmall", width="content"):
             st.title(name_line(entry), anchor=False)
             st.caption(plain(entry.title) or " ")
         with st.container(horizontal=True, width="content", vertical_alignment="center"):
             show_buttons(entry)
+            manage.show(entry, entries)
     if entry.status.state == "failed":
         st.error(plain_sentence(entry.status.reason or "it failed without a message"), icon=":material/error:")
     elif entry.status.state == "stopped":

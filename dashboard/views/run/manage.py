@@ -1,0 +1,108 @@
+"""The menu of a run: another name for it, or its end. Both ask first, and the page goes on with a run that is there."""
+
+from collections.abc import Callable, Sequence
+
+import streamlit as st
+
+from dashboard import jobs
+from dashboard.library import store
+from dashboard.library.store import Entry
+from dashboard.widgets import error_boundary, linked_runs
+from dashboard.widgets.text import plain
+from gan_core import runs
+from gan_core.errors import UserError
+from gan_core.runs import managing, remote
+
+_DONE = "managed"  # what the last click did, said once
+
+
+def show(entry: Entry, entries: Sequence[Entry]) -> None:
+    """Draw the menu of a run of one's own; nothing for shipped runs and those in remote storage."""
+    if words := st.session_state.pop(_DONE, ""):
+        st.toast(words)
+    if entry.run.reference or remote.place_of(store.library().root):
+        return
+    why = "Stop the training first." if entry.running else "Rename or delete this run."
+    with st.popover("Manage", icon=":material/more_horiz:", help=why, disabled=entry.running, key="manage"):
+        with st.form("rename", border=False):
+            name = st.text_input("New name", entry.name, max_chars=100, key=f"new name {entry.name}")
+            words = "Rename"
+            if st.form_submit_button(words, icon=":material/edit:") and name != entry.name:
+                _ask_rename(entry.name, name)
+        if st.button("Delete", icon=":material/delete:", key="delete"):
+            _ask_delete(entry.name, _next(entry, entries))
+
+
+@st.dialog("Rename this run?")
+def _ask_rename(name: str, new: str) -> None:
+    try:
+        runs.check_name(new)
+    except UserError as error:
+        st.error(plain(str(error)), icon=":material/error:")
+        return
+    st.markdown(f"**{plain(name)}** becomes **{plain(new)}**. Its notes follow; links to the old name lead nowhere.")
+    _choose("Rename", _rename, name, new)
+
+
+@st.dialog("Delete this run?")
+def _ask_delete(name: str, then: str) -> None:
+    entry = store.library().find(name)
+    if entry is None:
+        st.caption("It is gone already.")
+        return
+    count, size = managing.size(entry.run)
+    st.markdown(
+        f"**{plain(name)}** is deleted for good: {count} files, {size / 1e6:.1f} MB, and its notes and tags. "
+        "Nothing can bring them back."
+    )
+    _choose("Delete", _delete, name, then)
+
+
+def _choose(word: str, does: Callable[..., None], *given: str) -> None:
+    """Draw the two answers to a question."""
+    with st.container(horizontal=True):
+        sure = st.button(word, type="primary", key=f"sure {word}", on_click=does, args=given)
+        if st.button("Keep it as it is", key="keep") or sure:
+            st.rerun()
+
+
+@error_boundary.action
+def _rename(name: str, new: str) -> None:
+    run = _own(name)
+    managing.rename(run, new, store.library().root)
+    _go_to(new, f"{name} is now {new}.")
+
+
+@error_boundary.action
+def _delete(name: str, then: str) -> None:
+    run = _own(name)
+    managing.delete(run, store.library().root)
+    _go_to(then, f"{name} is deleted.")
+
+
+def _own(name: str) -> runs.Run:
+    """Return a run that no training of this app waits for.
+
+    Raises:
+        UserError: it is gone, or a training of it waits for its turn.
+    """
+    entry = store.library().find(name)
+    if entry is None:
+        raise UserError(f"run '{name}' is gone: it was deleted or renamed meanwhile")
+    if jobs.jobs().busy(name):
+        raise UserError(f"run '{name}' is being trained or waits for its turn: stop that first")
+    return entry.run
+
+
+def _go_to(name: str, words: str) -> None:
+    """Show another run on this page from now on, or the first one if there is no name."""
+    linked_runs.go_to("run", name)
+    jobs.jobs().forget(name)
+    st.session_state[_DONE] = words
+
+
+def _next(entry: Entry, entries: Sequence[Entry]) -> str:
+    """Return the run that stands below this one in the list, else the one above it; "" if there is none."""
+    names = [one.name for one in entries]
+    at = names.index(entry.name)
+    return next(iter([*names[at + 1 :], *reversed(names[:at])]), "")
