@@ -106,6 +106,8 @@ class Model:
             raise UserError(f"run '{self.run.name}' has no class '{label}'.{hint} Classes: {', '.join(known)}")
         if label is not None:
             return torch.full((count,), self.config.classes.index(label), device=self.family.device)
+        if not self.config.class_counts:
+            return torch.zeros(count, dtype=torch.int64, device=self.family.device)
         shares = np.array(self.config.class_counts, np.float64)
         drawn = [np.random.default_rng((seed, i, 1)).choice(len(shares), p=shares / shares.sum()) for i in range(count)]
         return torch.tensor(drawn, dtype=torch.int64, device=self.family.device)
@@ -433,6 +435,10 @@ def load(run: Run | str, device: str = "cpu", epoch: int | None = None) -> Model
     if isinstance(run, str):
         run = hub_models.find(run, runs.default_root())
     run_config = run.config()
+    if run_config.origin and epoch is None:
+        from gan_core.inference import foreign  # it builds on `Model`
+
+        return foreign.load(run, run_config)
     path = run.weights if epoch is None else run.snapshots().get(epoch)
     if path is None:
         raise UserError(f"run '{run.name}' has no snapshot of epoch {epoch}: train it again with --snapshots")
