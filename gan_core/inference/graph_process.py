@@ -151,7 +151,7 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
 
 
 def open_graph(graph: bytes) -> Any:
-    """Return a session of ONNX Runtime.
+    """Open a graph in ONNX Runtime.
 
     Raises:
         UserError: it is no graph, refers to other files, or is no generator.

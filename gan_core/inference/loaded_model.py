@@ -1,6 +1,6 @@
-"""The public interface of a trained run: load it, then generate, encode, reconstruct, interpolate, translate or score.
+"""A trained run at work, made by `opening.load`: generate, encode, reconstruct, interpolate, translate or score.
 
-    model = load(find_run("dcgan", default_root()))
+    model = inference.load(find_run("dcgan", default_root()))
     images, labels = model.generate(16, seed=1)
 
 Inputs and outputs are uint8 (N, H, W, C); the networks use floats in [-1, 1].
@@ -23,7 +23,7 @@ from gan_core.errors import UserError, first_line, nearest
 from gan_core.families import loading
 from gan_core.family_traits import SEVERITY
 from gan_core.inference.precision import LowPrecision
-from gan_core.runs import Run, hub_models
+from gan_core.runs import Run
 
 _BATCH = 64
 _NUMBERS_PER_BYTE = 20  # of the weights file; the networks of any undamaged run have far fewer
@@ -422,23 +422,12 @@ def _no_lungs(reason: str) -> str:
     return f"two lungs were not found in this image ({reason}): use a frontal chest X-ray, bone bright, head up"
 
 
-def load(run: Run | str, device: str = "cpu", epoch: int | None = None) -> Model:
-    """Build a run's networks from its config.json and load its weights.
-
-    run: a `Run`, or a name that `hub_models.find` accepts: a name, a folder, hub:owner/name.
-    epoch: load the snapshot of this epoch instead of the final weights.
+def load(run: Run, run_config: RunConfig, device: str = "cpu", epoch: int | None = None) -> Model:
+    """Build a run's networks from its config.json and load its weights; see `opening.load`.
 
     Raises:
-        UserError: there is no such run, or its config or weights are missing, damaged, from a newer version, or do not
-            fit each other.
+        UserError: its config or weights are missing, damaged, or do not fit each other.
     """
-    if isinstance(run, str):
-        run = hub_models.find(run, runs.default_root())
-    run_config = run.config()
-    if run_config.origin and epoch is None:
-        from gan_core.inference import foreign  # it builds on `Model`
-
-        return foreign.load(run, run_config)
     path = run.weights if epoch is None else run.snapshots().get(epoch)
     if path is None:
         raise UserError(f"run '{run.name}' has no snapshot of epoch {epoch}: train it again with --snapshots")
