@@ -118,13 +118,18 @@ class ModelCache:
         for run in runs.list_runs(self.root):
             try:
                 if files.is_regular(run.weights):
-                    found.append((run, run.config()))
+                    config = run.config()
+                    # Of pictures that another program drew in advance, nothing new can be drawn.
+                    if run.weights.name != runs.GENERATED:
+                        found.append((run, config))
             except UserError:
                 continue  # the Compare page shows the error
         return found
 
 
 def _can(config: RunConfig, ability: str) -> bool:
+    if config.origin:
+        return ability == "generate"
     if config.family not in {preset.family for preset in registry.presets().values()}:
         return False  # its networks cannot be built here
     traits = registry.traits_of(config)

@@ -68,6 +68,8 @@ def write(run: Run, out: Path | None = None, overwrite: bool = False) -> list[Wr
     """
     onnx, runtime, _ = optional_dependencies.need("--onnx", "onnx", "onnx", "onnxruntime", "onnxscript")
     out = out or export.default(run, ".onnx")
+    if run.config().origin:
+        raise UserError(f"run '{run.name}' was not trained by GANray: its generator.onnx, if any, is a graph already")
     model = inference.load(run)
     if model.graded:
         raise UserError(

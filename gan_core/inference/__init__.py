@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from gan_core.inference.loaded_model import VISITOR_SECONDS, Model, load
+    from gan_core.inference.loaded_model import VISITOR_SECONDS, Model
+    from gan_core.inference.opening import load
 
 __all__ = ["VISITOR_SECONDS", "Model", "load"]
 
@@ -11,7 +12,7 @@ __all__ = ["VISITOR_SECONDS", "Model", "load"]
 def __getattr__(name: str) -> Any:
     """Import what `loaded_model` has on first use: it imports torch, which `translation` does not need."""
     if name in __all__:
-        from gan_core.inference import loaded_model
+        from gan_core.inference import opening
 
-        return getattr(loaded_model, name)
+        return getattr(opening, name)
     raise AttributeError(f"module 'gan_core.inference' has no attribute '{name}'")

@@ -1,6 +1,6 @@
-"""The public interface of a trained run: load it, then generate, encode, reconstruct, interpolate, translate or score.
+"""A trained run at work, made by `opening.load`: generate, encode, reconstruct, interpolate, translate or score.
 
-    model = load(find_run("dcgan", default_root()))
+    model = inference.load(find_run("dcgan", default_root()))
     images, labels = model.generate(16, seed=1)
 
 Inputs and outputs are uint8 (N, H, W, C); the networks use floats in [-1, 1].
@@ -24,7 +24,7 @@ from gan_core.errors import UserError, first_line, nearest
 from gan_core.families import loading
 from gan_core.family_traits import SEVERITY
 from gan_core.inference.precision import LowPrecision
-from gan_core.runs import Run, hub_models
+from gan_core.runs import Run
 
 VISITOR_SECONDS = 15.0  # for a call of `generate` on a page: other visitors wait meanwhile
 _BATCH = 64
@@ -111,6 +111,8 @@ class Model:
             raise UserError(f"run '{self.run.name}' has no class '{label}'.{hint} Classes: {', '.join(known)}")
         if label is not None:
             return torch.full((count,), self.config.classes.index(label), device=self.family.device)
+        if not self.config.class_counts:
+            return torch.zeros(count, dtype=torch.int64, device=self.family.device)
         shares = np.array(self.config.class_counts, np.float64)
         drawn = [np.random.default_rng((seed, i, 1)).choice(len(shares), p=shares / shares.sum()) for i in range(count)]
         return torch.tensor(drawn, dtype=torch.int64, device=self.family.device)
@@ -443,22 +445,17 @@ def _no_lungs(reason: str) -> str:
 
 
 def load(
-    run: Run | str, device: str = "cpu", epoch: int | None = None, *, seconds_allowed: float | None = None
+    run: Run,
+    run_config: RunConfig,
+    device: str = "cpu",
+    epoch: int | None = None,
+    seconds_allowed: float | None = None,
 ) -> Model:
-    """Build a run's networks from its config.json and load its weights.
-
-    run: a `Run`, or a name that `hub_models.find` accepts: a name, a folder, hub:owner/name.
-    epoch: load the snapshot of this epoch instead of the final weights.
-    seconds_allowed: how long a call that generates may take; one that would take longer ends after its first batch with
-    a UserError. None: as long as it takes.
+    """Build a run's networks from its config.json and load its weights; see `opening.load`.
 
     Raises:
-        UserError: there is no such run, or its config or weights are missing, damaged, from a newer version, or do not
-            fit each other.
+        UserError: its config or weights are missing, damaged, or do not fit each other.
     """
-    if isinstance(run, str):
-        run = hub_models.find(run, runs.default_root())
-    run_config = run.config()
     path = run.weights if epoch is None else run.snapshots().get(epoch)
     if path is None:
         raise UserError(f"run '{run.name}' has no snapshot of epoch {epoch}: train it again with --snapshots")

@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any
 
 from gan_core.errors import UserError, first_line, printable
-from gan_core.record import facts, numbers, sheets
+from gan_core.record import facts, generator, numbers, sheets
 from gan_core.record.writing import Writing
 from gan_core.runs import RecordedWriter, Run
 
@@ -131,7 +131,8 @@ class Recorder:
         """Say how a column with a name of its own is shown.
 
         title: of its chart. role: a column of GANray's whose chart it shares and whose place it takes in the diagnosis,
-        such as "loss/d"; or "critic_distance", of a Wasserstein critic, which has a chart of its own. unit: "percent" for shares from 0 to 1, or a word. meaning: a line below the chart.
+        such as "loss/d"; or "critic_distance", of a Wasserstein critic, which has a chart of its own. unit: "percent"
+        for shares from 0 to 1, or a word. meaning: a line below the chart.
 
         Raises:
             UserError: there is no such role.
@@ -139,6 +140,41 @@ class Recorder:
         declared = facts.declared_metric(facts.column(column, {}), title, role, unit, meaning)
         if self.active:
             self._put(lambda writing: writing.declare(declared))
+
+    def generator(
+        self,
+        draws: Any,
+        latent_size: int | Sequence[int] | None = None,
+        *,
+        count: int = generator.POOL,
+        image_range: Sequence[float] | None = None,
+    ) -> None:
+        """Hand over the generator, so that the run can be evaluated, asked in the quiz and drawn from in Live.
+
+        draws: a module of torch, which is kept as an ONNX graph (the extra `onnx`), compared with the module on the
+            way; or anything that is called with a number and returns so many new pictures, as `samples` takes them.
+            `count` of those are kept, and nothing new can be drawn from them.
+        latent_size: of a module, how many numbers a latent vector has, or their shape: (100, 1, 1).
+        image_range: the values of black and white, if others than `start` was told.
+
+        Raises:
+            UserError: a module comes without its latent_size, or no square pictures are drawn.
+        """
+        if not self.active:
+            return self._complain_if_finished()
+        stated = self._range if image_range is None else sheets.checked_range(image_range)
+        if generator.is_module(draws):
+            if latent_size is None:
+                raise UserError("record: generator(module, latent_size=...): say how many numbers a latent vector has")
+            shape = (latent_size,) if isinstance(latent_size, int) else tuple(latent_size)
+            try:
+                made = generator.as_graph(draws, shape, stated)
+            except UserError as error:
+                self.warn(f"{error}. {count} of its pictures are kept in its place")
+                made = generator.as_pool(generator.of_module(draws, shape), count, stated, self.warn)
+        else:
+            made = generator.as_pool(draws, count, stated, self.warn)
+        self._put(lambda writing: writing.generator(made, stated))
 
     def finish(self, state: str = "finished", reason: str = "") -> None:
         """Write what is left, the animation and the state: finished, stopped or failed. Later calls do nothing."""

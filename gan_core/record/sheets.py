@@ -38,15 +38,15 @@ class TakenTensor:
         return np.asarray(found.float().numpy() if found.dtype.is_floating_point else found.numpy())
 
 
-def take(pictures: Any) -> Any:
-    """Return a copy of the pictures that later changes do not touch, without a wait for a device."""
-    if hasattr(pictures, "detach") and hasattr(pictures, "device"):
-        return TakenTensor(pictures)
-    if isinstance(pictures, Image.Image):
-        return pictures.copy()
-    if isinstance(pictures, list | tuple):
-        return [take(one) for one in pictures]
-    return np.array(pictures)
+def take(given: Any) -> Any:
+    """Return a copy of pictures that later changes do not touch, without a wait for a device."""
+    if hasattr(given, "detach") and hasattr(given, "device"):
+        return TakenTensor(given)
+    if isinstance(given, Image.Image):
+        return given.copy()
+    if isinstance(given, list | tuple):
+        return [take(one) for one in given]
+    return np.array(given)
 
 
 def sheet(taken: Any, stated: Range, warn: Callable[[str], None], columns: int | None = None) -> tuple[np.ndarray, int]:
@@ -58,8 +58,7 @@ def sheet(taken: Any, stated: Range, warn: Callable[[str], None], columns: int |
     Raises:
         UserError: these are no pictures.
     """
-    found = _batch(taken)
-    shades = _uint8(found, stated, warn)
+    shades = pictures(taken, stated, warn)
     count, _, height, width = shades.shape
     if count == 1:
         return np.ascontiguousarray(shades[0].transpose(1, 2, 0)), 0
@@ -69,6 +68,11 @@ def sheet(taken: Any, stated: Range, warn: Callable[[str], None], columns: int |
     if count > most:
         warn(f"the sheet shows the first {most} of {count} pictures: all of them would be too large")
     return images.grid(shades[:most], columns), height if height == width else 0
+
+
+def pictures(taken: Any, stated: Range, warn: Callable[[str], None]) -> np.ndarray:
+    """Return pictures as uint8 (N, C, H, W). Raises UserError: these are none."""
+    return _uint8(_batch(taken), stated, warn)
 
 
 def _batch(taken: Any) -> np.ndarray:

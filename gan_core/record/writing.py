@@ -10,9 +10,10 @@ from gan_core.errors import UserError
 from gan_core.metrics import Metric
 from gan_core.record import facts, sheets
 from gan_core.record.epochs import EpochPlaces
+from gan_core.record.generator import HandedOver
 from gan_core.record.journal import MOST_COLUMNS, Journal, Row
 from gan_core.runs import RecordedWriter, Run
-from gan_core.runs.recorded import FIRST, METRICS
+from gan_core.runs.recorded import BLACK_WHITE, FIRST, LATENT_SIZE, METRICS
 
 _STATUS_SECONDS = 2.0  # between two writes of status.json while something changes
 _ALIVE_SECONDS = (
@@ -81,11 +82,23 @@ class Writing:
             self._waiting.append((step, epoch, taken, stated, columns, private))
             return
         picture, size = sheets.sheet(taken, stated, self._warn, columns)
-        self._image_size, self._channels = size, picture.shape[2]
+        if size or not self._image_size:
+            self._image_size, self._channels = size, picture.shape[2]
         number = step
         if self._counts_epochs:
             number = int(epoch if epoch is not None and math.isfinite(epoch) else self.journal.epoch)
         self._writer.save_samples(number, picture, private)
+
+    def generator(self, made: HandedOver, stated: sheets.Range) -> None:
+        """Write the generator, and what is to be known of it into config.json."""
+        self._writer.write_generator(made.content, graph=made.graph)
+        self._image_size, self._channels = made.size, made.channels
+        found = self._writer.config
+        known = {LATENT_SIZE: made.latent_size, BLACK_WHITE: list(stated)} if made.graph else {}
+        settings = {name: value for name, value in found.settings.items() if name != BLACK_WHITE} | known
+        self._writer.write_config(
+            dataclasses.replace(found, settings=settings, image_size=made.size, channels=made.channels, fit="crop")
+        )
 
     def declare(self, metric: Metric) -> None:
         """Take how a column is shown."""

@@ -16,10 +16,12 @@ from gan_core import config, files, images
 from gan_core.config import RunConfig
 from gan_core.errors import UserError, printable
 from gan_core.runs import tables
-from gan_core.runs.run import EPOCHS, GIF, METRICS, PRIVATE, Run
+from gan_core.runs.run import EPOCHS, GENERATED, GENERATOR, GIF, METRICS, PRIVATE, Run
 from gan_core.runs.tables import Table
 from gan_core.runs.writer import RunWriter
 
+# Settings of a run that has a generator: of the generator, and the values of black and white in its pictures.
+LATENT_SIZE, BLACK_WHITE = "latent_size", "generator_range"
 FAMILY = "recorded"  # the family of every such run; no file in families/ has this name
 STATES = ("running", "finished", "stopped", "failed")
 # The first columns of each table, as the trainer writes them.
@@ -135,6 +137,17 @@ class RecordedWriter:
                 f"sheet {number} of {sheet.shape[1]} x {sheet.shape[0]} px is too large: keep fewer pictures"
             )
         self._writer.write_samples(number, encoded, private)
+
+    def write_generator(self, content: bytes, *, graph: bool) -> None:
+        """Write the generator as an ONNX graph, or pictures that it drew as a safetensors file; one replaces the other.
+
+        Raises:
+            UserError: the file cannot be written.
+        """
+        name, other = (GENERATOR, GENERATED) if graph else (GENERATED, GENERATOR)
+        files.write_bytes(self.run.folder / name, content)
+        with files.readable_os_errors(self.run.folder):
+            (self.run.folder / other).unlink(missing_ok=True)
 
     def write_status(self, state: str, step: int, epoch: int, reason: str = "", **values: Any) -> None:
         """Replace status.json; `epochs` and `steps` are 0 where they are not known."""

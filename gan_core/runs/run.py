@@ -3,6 +3,7 @@
     config.json  status.json  metrics.csv  epochs.csv  samples/epoch_0000.png  private/  progress.gif
     checkpoints/step_00000000.safetensors  snapshots/epoch_0000.safetensors
     weights.safetensors  discriminator.safetensors  evaluation.json
+    generator.onnx or generated.safetensors, of a run that GANray did not train
 
 One trainer writes (`writer.RunWriter`, protected by a lock). Any number of readers (`Run`, `Table`) follow without
 blocking it.
@@ -30,6 +31,8 @@ CONFIG, STATUS, METRICS, EPOCHS = "config.json", "status.json", "metrics.csv", "
 SAMPLES, PRIVATE, CHECKPOINTS, GIF = "samples", "private", "checkpoints", "progress.gif"
 SNAPSHOTS = "snapshots"
 WEIGHTS, DISCRIMINATOR, EVALUATION = "weights.safetensors", "discriminator.safetensors", "evaluation.json"
+# What a run that GANray did not train draws from: a graph, or pictures that were drawn in advance.
+GENERATOR, GENERATED = "generator.onnx", "generated.safetensors"
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 REFERENCE = "reference"  # the folder of shipped runs below the root: read-only
 EVALUATIONS = "evaluations"  # the folder of the user's own evaluations of runs that are only read, below the root
@@ -167,6 +170,10 @@ class Run:
 
     @property
     def weights(self) -> Path:
+        """The file that the run draws from: its weights or, of a run that GANray did not train, its generator."""
+        for name in (GENERATOR, GENERATED):
+            if files.is_regular(self.folder / name) and not files.is_regular(self.file(WEIGHTS)):
+                return self.folder / name
         return self.file(WEIGHTS)
 
     @property
@@ -235,7 +242,10 @@ class Run:
     def downloads(self) -> list[Path]:
         """Return the files that may be downloaded: no private previews, no checkpoints."""
         places = [self.folder / name for name in (CONFIG, STATUS, METRICS, EPOCHS)]
-        places += [self.evaluation, *(self.folder / name for name in (GIF, WEIGHTS, DISCRIMINATOR))]
+        places += [
+            self.evaluation,
+            *(self.folder / name for name in (GIF, WEIGHTS, DISCRIMINATOR, GENERATOR, GENERATED)),
+        ]
         own = [path for path in places if files.is_regular(path)]
         return own + list(self.samples().values())
 

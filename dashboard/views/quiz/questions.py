@@ -109,6 +109,8 @@ def make(quiz: Quiz) -> PictureSet:
         rng = np.random.default_rng([quiz.seed, number])
         run = Run(Path(part.folder), Path(part.root))
         config = run.config()
+        if config.origin and not part.source:
+            raise UserError(f"what {part.label} learned from is not here: name the folder of its real images")
         real = _held_out(part, config, rng, taken, notes.append) if _is_data(part.source) else _drawn(config, rng)
         classes = _classes_to_show(config, count, rng)
         pictures += [QuizPicture(real(kind), REAL, part.label, kind) for kind in classes]
@@ -152,6 +154,8 @@ def _classes_to_show(config: RunConfig, count: int, rng: np.random.Generator) ->
     if config.domains:
         targets = registry.targets(config)
         return [targets[(number + 1) % len(targets)] for number in range(count)]
+    if not config.classes:
+        return [""] * count  # a run that another program trained
     counts = np.array(config.class_counts, np.float64)
     return [str(name) for name in rng.choice(config.classes, count, p=counts / counts.sum())]
 

@@ -84,6 +84,7 @@ def test_a_script_of_five_lines_makes_a_whole_run(tmp_path: Path, start: Callabl
     assert [(one.column, one.chart_title) for one in config.traits.metrics][2:] == [
         ("accuracy/d_real", "Discriminator accuracy"),
         ("fid", "fid"),
+        ("images_per_second", ""),
     ]
     assert list(found.samples()) == [0, 2, 4]
     assert np.array_equal(images.read_png(found.samples()[2])[2:10, 2:10], images.to_uint8(NOISE[0].transpose(1, 2, 0)))
