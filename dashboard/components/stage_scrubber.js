@@ -35,8 +35,8 @@ class Scrubber {
   }
 
   // Called when the runs change or one of them gets a new sheet.
-  // unit: what the runs count; whole: whether all of them count the same.
-  update({ stops, last, unit, whole }) {
+  // unit: what the runs count; whole: whether all of them count the same; pictures: whether none of them was trained.
+  update({ stops, last, unit, whole, pictures }) {
     Object.assign(this, { unit, whole });
     this.range.step = whole ? "1" : "any";
     this.range.setAttribute("aria-label", unit === "step" ? "Step" : "Epoch");
@@ -47,7 +47,7 @@ class Scrubber {
     this.last = last;
     this.range.max = String(Math.max(last, 1));
     this.find("bar").hidden = last === 0;
-    this.find("none").hidden = last !== 0;
+    this.find("none").hidden = last !== 0 || pictures;
     if (first) this.fromAddress();
     // A reader at the last epoch follows the training; other readers keep their epoch.
     else this.move(stood ? last : this.epoch, pinned, "stage");

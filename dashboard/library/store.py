@@ -122,6 +122,11 @@ class Entry:
         return self.config.origin if self.config else None
 
     @property
+    def only_pictures(self) -> bool:
+        """Whether it is no training: pictures of a folder that were measured."""
+        return self.origin is not None and self.origin.kind == PICTURES
+
+    @property
     def unit(self) -> str:
         """Return what the numbers of its sheets count: "epoch" or "step"."""
         return self.origin.counts if self.origin else "epoch"
@@ -327,10 +332,11 @@ def coming_from(config: RunConfig) -> str:
     """Return one line about the origin of a run that GANray did not train."""
     origin = config.origin
     assert origin is not None
-    place = f", from {origin.place}" if origin.place else ""
+    place = f", from {origin.place}" if origin.place and origin.kind != PICTURES else ""
     notes = "".join(f" {note.rstrip('.')}." for note in origin.notes)
     word = origin_word(origin)
-    return f"{word[:1].upper()}{word[1:]}: {origin.program or config.preset}{place}.{notes}"
+    what = origin.place if origin.kind == PICTURES else origin.program or config.preset
+    return f"{word[:1].upper()}{word[1:]}: {what}{place}.{notes}"
 
 
 def origin_word(origin: Origin) -> str:

@@ -25,7 +25,6 @@ from gan_core.data.layout import LabelledPath
 from gan_core.data.prepared import Settings, skipped_line
 from gan_core.data.readers import folder as folders
 from gan_core.data.source import Files
-from gan_core.decode.limits import MIN_SIDE
 from gan_core.errors import UserError, nearest
 from gan_core.evaluation.fidelity import LEAST
 from gan_core.evaluation.results import GeneratedFolder
@@ -34,6 +33,7 @@ from gan_core.files import expanded
 MOST = 20_000  # pictures that are read, evenly spaced in the order of their names
 LARGEST = 256  # pixels a side at which real images are prepared where nothing else says so
 _PEEKED = 24  # pictures that tell the size of all
+_GLIMPSE = 16  # pixels a side at which these are decoded
 _COLOURED = 6  # grey levels between the channels of a picture that has colours; JPEG leaves less in grey ones
 _SHARES = 0.05  # difference in the share of a class that is worth a note
 
@@ -80,7 +80,7 @@ def common_side(folder: str) -> int:
     """
     source = _listed(folder)
     places = sorted({round(place) for place in np.linspace(0, len(source.entries) - 1, _PEEKED)})
-    looked = [decode_one(source, place, Settings(MIN_SIDE, 1, "crop", None, 0)) for place in places]
+    looked = [decode_one(source, place, Settings(_GLIMPSE, 1, "crop", None, 0)) for place in places]
     sides = Counter(min(picture.shape) for picture in looked if picture.pixels is not None)
     if not sides:
         raise UserError(f"{folder}: {looked[0].reason} ({source.entries[0].name})")

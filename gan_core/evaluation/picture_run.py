@@ -133,6 +133,9 @@ def _write(root: Path, name: str, old: Run | None, pictures: PictureFolder) -> R
     else:
         writer = RecordedWriter.create(root, name, pictures.config)
     shown, _ = pictures.generate(SHOWN)
-    writer.save_samples(0, images.grid(shown.transpose(0, 3, 1, 2)))
-    writer.close("finished", 0, 0)
+    try:
+        writer.save_samples(0, images.grid(shown.transpose(0, 3, 1, 2)))
+        writer.write_status("finished", 0, 0)  # and no animation: there was no training
+    finally:
+        writer.release()
     return writer.run

@@ -83,7 +83,7 @@ def show_utility(runs: Sequence[EvaluatedRun], look: dict[str, Style]) -> None:
             training_sets = [_pick("Trained on", training_sets, SYNTHETIC, "trained")]
         classifier = _pick("Classifier", classifiers, classifiers[0], "classifier") if len(classifiers) > 1 else None
     with st.grid(4 if len(runs) > 3 else 3, min_column_width=260, key="confusions"):
-        for run in runs:
+        for run in (run for run in runs if run.found.utility):
             for training_set in training_sets:
                 with st.container(border=True, height="stretch", gap="small"):
                     if len(runs) > 1:
@@ -273,7 +273,7 @@ def _made(run: EvaluatedRun) -> dict[str, str]:
     rows = {"Preset": found.preset, "Epoch": str(found.epoch), "Data": source_name(found.source)}
     if found.pictures:
         rows |= {"Preset": f"pictures of a folder, {found.pictures.folder}", "Epoch": run.entry.progress}
-    if found.pictures and run.entry.origin and run.entry.origin.kind == store.PICTURES:
+    if run.entry.only_pictures:
         rows["Epoch"] = "–"
     for split, counts in found.counts.items():
         rows[f"Images, {split}"] = ", ".join(f"{name} {count}" for name, count in counts.items())

@@ -45,12 +45,16 @@ def main() -> None:
         st.error(f"This run cannot be read: {plain(entry.problem or '')}", icon=":material/broken_image:")
         st.caption(plain(f"Folder: {entry.run.folder}"))
         return
-    show_figures(library, entry)
-    show_samples(library, entry)
-    data_doubts.show(entry)
-    diagnosis.show(library, [entry], run_styles([entry]))
-    run_curves.every_curve(entry, diagnosis.marks(library, [entry]).get(entry.name, ()))
-    discriminator_scores.show(library, entry)
+    if entry.only_pictures:
+        show_pictures(library, entry)
+        data_doubts.show(entry)
+    else:
+        show_figures(library, entry)
+        show_samples(library, entry)
+        data_doubts.show(entry)
+        diagnosis.show(library, [entry], run_styles([entry]))
+        run_curves.every_curve(entry, diagnosis.marks(library, [entry]).get(entry.name, ()))
+        discriminator_scores.show(library, entry)
     show_settings(entry)
     notes_editor.show(library, [entry], run_styles([entry]))
     show_files(entry)
@@ -117,6 +121,17 @@ def show_figures(library: Library, entry: Entry) -> None:
     with st.grid(5, min_column_width=130, key="figures"):
         for label, value in figures.items():
             st.metric(label, value, border=True)
+
+
+def show_pictures(library: Library, entry: Entry) -> None:
+    """Draw some of the pictures of a folder that were measured: there was no training to show."""
+    st.subheader("Pictures")
+    with st.grid(3, min_column_width=280, key="samples"), st.container(gap="xsmall"):
+        path = next(iter(entry.sheets.values()), None)
+        elements.picture(library.picture(path), f"Some of the pictures of {entry.label}", "pictures")
+        st.caption("Some of them, chosen at random. What was measured of all stands on the page Evaluate.")
+        link = {"evaluated": [entry.name]}
+        st.page_link("views/evaluate/page.py", label="Evaluate", icon=":material/analytics:", query_params=link)
 
 
 def show_samples(library: Library, entry: Entry) -> None:
