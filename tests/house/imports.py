@@ -91,6 +91,7 @@ FACES = frozenset(
         "errors",
         "files",
         "images",
+        "objectives",
         "config",
         "run_options",
         "child_processes",
