@@ -122,7 +122,8 @@ class Writing:
     def end(self, state: str, reason: str) -> None:
         """Write the animation and the last status, and release the run."""
         try:
-            self._writer.close(state, max(self.journal.step, 0), self._epoch, reason, steps=self._steps)
+            epoch = self._last_epoch() if state == "finished" else self._epoch
+            self._writer.close(state, max(self.journal.step, 0), epoch, reason, steps=self._steps)
         except UserError as error:
             self._warn(str(error))
 
@@ -130,6 +131,13 @@ class Writing:
     def _epoch(self) -> int:
         """How far the run is, in what it counts."""
         return int(self.journal.epoch) if self._counts_epochs else max(self.journal.step, 0)
+
+    def _last_epoch(self) -> int:
+        """How far a run is that ended as it should: its last row may lie just before the end of its last epoch."""
+        if not self._counts_epochs:
+            return self._epoch
+        place = self.journal.epoch
+        return self._stated.epochs if 0 < self._stated.epochs - place <= 1 else math.ceil(place)
 
     @property
     def _steps(self) -> int:

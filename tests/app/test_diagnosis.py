@@ -78,7 +78,7 @@ def test_what_a_name_or_a_reason_says_is_shown_as_it_is(root: Path) -> None:
     assert run
     (event,) = [event for event in run.events if event.kind == "saturated"]
     hostile = diagnosis.Event(event.kind, 1.0, 2.0, "<script>alert(1)</script>", {}, ())
-    assert "<script>" not in diagnosis._line(hostile)
+    assert "<script>" not in diagnosis._line(entry, hostile)
 
 
 @pytest.mark.parametrize("steps", [0, 1, 3])
