@@ -47,7 +47,7 @@ class Scrubber {
     this.last = last;
     this.range.max = String(Math.max(last, 1));
     this.find("bar").hidden = last === 0;
-    this.find("none").hidden = last !== 0 || pictures;
+    this.find("none").hidden = last !== 0 || Boolean(pictures);
     if (first) this.fromAddress();
     // A reader at the last epoch follows the training; other readers keep their epoch.
     else this.move(stood ? last : this.epoch, pinned, "stage");

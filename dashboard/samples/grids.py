@@ -69,9 +69,9 @@ def show_scrubber(shown: Sequence[Entry]) -> None:
     stops = sorted({entry.place(number) for entry in shown for number in entry.sheets})
     # Without sheets the scrubber moves only the cursors of the curves.
     last = stops[-1] if stops else max((entry.place(entry.status.epoch) for entry in shown), default=0)
-    pictures = bool(shown) and all(entry.only_pictures for entry in shown)
     data = {"stops": stops, "last": last, "unit": units.word(shown), "whole": not units.mixed(shown)}
-    data["pictures"] = pictures
+    if shown and all(entry.only_pictures for entry in shown):
+        data["pictures"] = True  # no training, of which an epoch could be missing
     with st.container(key="scrubber"):
         _SCRUBBER(data=data, key="epoch scrubber")
     if units.mixed(shown):

@@ -61,19 +61,17 @@ def _ask_delete(name: str, then: str) -> None:
 def _choose(word: str, does: Callable[..., None], *given: str) -> None:
     """Draw the two answers to a question."""
     with st.container(horizontal=True):
-        sure = st.button(word, type="primary", key=f"sure {word}", on_click=does, args=given)
+        sure = st.button(word, type="primary", key=f"sure {word}", on_click=error_boundary.action(does), args=given)
         if st.button("Keep it as it is", key="keep") or sure:
             st.rerun()
 
 
-@error_boundary.action
 def _rename(name: str, new: str) -> None:
     run = _own(name)
     managing.rename(run, new, store.library().root)
     _go_to(new, f"{name} is now {new}.")
 
 
-@error_boundary.action
 def _delete(name: str, then: str) -> None:
     run = _own(name)
     managing.delete(run, store.library().root)
