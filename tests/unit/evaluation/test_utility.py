@@ -24,6 +24,7 @@ pytestmark = pytest.mark.slow
 CLASSES = ("bar", "disc")
 TRAINED = ("real", "synthetic", "both")
 QUICK = Recipe(steps=60, batch=16, learning_rate=3e-3)
+STEPS = {"resnet": 24, "vgg16_bn": 10}  # the larger one learns in fewer, each of which takes longer
 TINY = Recipe(steps=2, batch=4, learning_rate=1e-3)
 
 
@@ -107,11 +108,10 @@ def test_as_many_are_generated_as_there_are_real_ones(prepared: Prepared) -> Non
 
 def test_a_generator_without_classes_has_its_images_named(prepared: Prepared) -> None:
     generate = Copies()
-    reports = utility.utility(prepared, generate, recipe=QUICK, labeller=Reader())
+    reports = utility.utility(prepared, generate, recipe=TINY, labeller=Reader())
     assert generate.asked == [(int((prepared.splits == "train").sum()), None)]
     assert found(reports, "real").labels == classification_report.OWN
     assert found(reports, "synthetic").labels == found(reports, "both").labels == "given by the classifier reader"
-    assert found(reports, "synthetic").accuracy.value > 0.85
 
 
 def test_a_generator_that_knows_one_class_only_is_told(prepared: Prepared) -> None:
@@ -188,7 +188,7 @@ def test_training_learns_and_leaves_the_global_random_state(architecture: str) -
     pictures = (90 + 80 * labels[:, None, None, None] + noise).clip(0, 255).astype(np.uint8)
     torch.manual_seed(5)
     before = torch.get_rng_state()
-    recipe = replace(utility.RECIPES[architecture], steps=24, batch=8)
+    recipe = replace(utility.RECIPES[architecture], steps=STEPS[architecture], batch=8)
     judge = utility.train_classifier(pictures, labels, 2, architecture=architecture, recipe=recipe, seed=0)
     assert torch.equal(torch.get_rng_state(), before)
     chances = judge.chances(pictures)
