@@ -132,6 +132,7 @@ def test_marks_stand_on_the_charts_of_their_columns(library: Library) -> None:
         "until": 5.0,
         "kind": "saturated",
         "title": "Discriminator far ahead",
+        "at": "epoch 3",
     }
     assert pins["Discriminator loss"] == pins["Discriminator accuracy"] == [expected]
 
@@ -196,7 +197,7 @@ def test_the_url_holds_how_to_look_at_the_curves(library: Library, monkeypatch: 
     app = open_page(runs=["twin-0", "twin-1"], x="Time", smoothing="0.5", logy="true", seeds="false", multiples="true")
     view = view_of(app)
     expected = {"axis": "seconds", "along": "time", "log_x": False, "log_y": True, "clip": True, "multiples": True}
-    assert view == expected
+    assert view == expected | {"unit": "epoch"}
     assert [len(chart["curves"]) for chart in plotted(app)] == [2, 2, 2]
     app.multiselect(key="columns").set_value(["Generator loss", "grad_norm/d"]).run()
     assert [chart["title"] for chart in plotted(healthy(app))] == ["Generator loss", "Discriminator gradient norm"]
