@@ -1,0 +1,82 @@
+"""Settings of other programs as a run's configuration may hold them: plain values, few, short, and without paths."""
+
+import math
+import re
+from typing import Any
+
+from gan_core.importers.texts import shown
+
+_MOST = 600  # values
+_DEEPEST = 6
+_LONGEST = 300  # characters
+_SECRET = re.compile(r"(?i)(api_?key|token|passw|secret|credential)")
+_NUMBER = re.compile(r"[-+]?\d{1,15}")
+
+
+def plain(values: Any) -> dict[str, Any]:
+    """Return settings as plain JSON types.
+
+    A path is cut to its last part, since the others are of somebody's machine. What sounds like a credential, what is
+    no plain value, and what exceeds 600 values is left out.
+    """
+    budget = [_MOST]
+    found = _plain(values, budget, 0)
+    return found if isinstance(found, dict) else {}
+
+
+def _plain(value: Any, budget: list[int], depth: int) -> Any:
+    budget[0] -= 1
+    if budget[0] < 0 or depth > _DEEPEST:
+        return None
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, int):
+        return value if abs(value) < 2**53 else None
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, str):
+        return without_path(value)
+    if isinstance(value, list | tuple):
+        return [_plain(one, budget, depth + 1) for one in value[: max(budget[0], 0)]]
+    if isinstance(value, dict):
+        found = {}
+        for key, one in value.items():
+            if budget[0] <= 1:
+                break
+            budget[0] -= 1
+            name = shown(str(key))
+            if name and not _SECRET.search(name):
+                found[name] = _plain(one, budget, depth + 1)
+        return found
+    return None
+
+
+def without_path(text: str) -> str:
+    """Return a text as one short line; of a path, its last part."""
+    line = shown(text, _LONGEST)
+    if " " not in line and ("://" in line or re.match(r"(?:[A-Za-z]:)?[\\/~.]", line) or line.count("/") > 0):
+        return re.split(r"[\\/]", line.rstrip("\\/"))[-1]
+    return line
+
+
+def of_text(text: str) -> Any:
+    """Return the value that a text stands for: a number, a truth value, None, or the text itself."""
+    line = text.strip()
+    known = {"true": True, "false": False, "none": None}
+    if line.lower() in known:
+        return known[line.lower()]
+    if _NUMBER.fullmatch(line):
+        return int(line)
+    try:
+        return float(line)
+    except ValueError:
+        return line
+
+
+def whole(value: Any, least: int = 0, most: int = 10**9) -> int:
+    """Return a setting as a whole number; 0 if it is none, or out of range."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return 0
+    if isinstance(value, float) and not value.is_integer():
+        return 0
+    return int(value) if least <= value <= most else 0
