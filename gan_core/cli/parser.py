@@ -11,12 +11,12 @@ import traceback
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from gan_core.cli import app, data, evaluation, export, inference, listing, training
+from gan_core.cli import app, data, evaluation, export, importing, inference, listing, training
 from gan_core.errors import UserError
 from gan_core.runs.remote import root_of
 
 PROGRAM = "python -m gan_core"
-GROUPS = (training, listing, inference, evaluation, data, export, app)  # in the order of --help
+GROUPS = (training, listing, inference, evaluation, data, importing, export, app)  # in the order of --help
 
 
 def ganray() -> int:

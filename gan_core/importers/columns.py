@@ -69,7 +69,9 @@ def tidy(name: str) -> str:
     return re.sub(r"\s+", " ", line).strip() or "unnamed"
 
 
-def named(names: Iterable[str], wanted: Mapping[str, str], known: Mapping[str, Named] | None = None) -> dict[str, Named]:
+def named(
+    names: Iterable[str], wanted: Mapping[str, str], known: Mapping[str, Named] | None = None
+) -> dict[str, Named]:
     """Return what each column is called here.
 
     names: as the program calls them. wanted: `--map`, theirs to ours. known: what is known of this program's columns.

@@ -1,4 +1,4 @@
-"""What an importer finds: one training of another program, as plain values and pictures that are read when asked for."""
+"""What an importer finds: a training of another program, as values and pictures that are read when asked for."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -54,8 +54,6 @@ class FoundTraining:
     private: bool = False
     objective: str = ""
     task: str = "generate"
-    paired: bool = False
-    one_way: bool = False
     domains: tuple[str, ...] = ()
     source: str = ""  # the name of the data, as far as it is known
     settings: Mapping[str, Any] = field(default_factory=dict)

@@ -91,7 +91,9 @@ def by_count(sheets: Sequence[np.ndarray], rows: int, columns: int) -> Layout:
         fits = not over and not left and min(tall, wide) >= _LEAST
         if fits and (not border or (_are_flat(flat[0], tall, border) and _are_flat(flat[1], wide, border))):
             return Layout(rows, columns, tall, wide, border)
-    raise UserError(f"--grid {rows}x{columns}: a picture of {width} x {height} pixels does not hold so many of one size")
+    raise UserError(
+        f"--grid {rows}x{columns}: a picture of {width} x {height} pixels does not hold so many of one size"
+    )
 
 
 def cut(sheet: np.ndarray, layout: Layout, most: int = SHOWN) -> np.ndarray:

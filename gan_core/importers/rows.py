@@ -15,8 +15,8 @@ _LARGEST = 2.0**53  # steps are whole numbers in float64
 
 @dataclass
 class _Column:
-    rows: array = field(default_factory=lambda: array("q"))  # type: ignore[type-arg]
-    values: array = field(default_factory=lambda: array("d"))  # type: ignore[type-arg]
+    rows: array = field(default_factory=lambda: array("q"))
+    values: array = field(default_factory=lambda: array("d"))
 
 
 class Rows:

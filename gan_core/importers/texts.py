@@ -1,4 +1,4 @@
-"""Files of other programs, opened with care: bounded, no link, no pipe, and one line for people if they cannot be read."""
+"""Files of other programs, opened with care: bounded, no link, no pipe, and one line for people if they fail."""
 
 import json
 import os

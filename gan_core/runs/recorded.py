@@ -16,7 +16,7 @@ from gan_core import config, files, images
 from gan_core.config import RunConfig
 from gan_core.errors import UserError, printable
 from gan_core.runs import tables
-from gan_core.runs.run import EPOCHS, GENERATED, GENERATOR, GIF, METRICS, Run
+from gan_core.runs.run import EPOCHS, GENERATED, GENERATOR, GIF, METRICS, PRIVATE, Run
 from gan_core.runs.tables import Table
 from gan_core.runs.writer import RunWriter
 
@@ -158,9 +158,16 @@ class RecordedWriter:
         self._writer.write_status(state=state, step=step, epoch=epoch, reason=reason or None, **known)
 
     def write_gif(self) -> None:
-        """Write progress.gif from the sheets, if there are any: those of the last one's size, 200 at most."""
-        if frames := _frames(list(self.run.samples().values())):
-            images.save_gif(self.run.folder / GIF, frames)
+        """Write progress.gif from the sheets, if there are any: those of the last one's size, 200 at most.
+
+        That of private sheets goes to their folder.
+        """
+        for sheets, folder in (
+            (self.run.samples(), self.run.folder),
+            (self.run.private_samples(), self.run.folder / PRIVATE),
+        ):
+            if frames := _frames(list(sheets.values())):
+                images.save_gif(folder / GIF, frames)
 
     def close(self, state: str, step: int, epoch: int, reason: str = "", **values: Any) -> None:
         """Write the animation and the status, and release the lock.

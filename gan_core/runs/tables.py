@@ -86,8 +86,10 @@ def _read_header(line: bytes) -> tuple[list[str], _Dialect]:
 class Table:
     """The columns of one CSV file, as far as `poll` has read them."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, whole: bool = False) -> None:
+        """whole: whether nobody is writing it, so that its last line counts also where no line end follows."""
         self.path = path
+        self._whole = whole
         self.version = 0  # increased each time the file was replaced
         self.problem = ""  # what could not be read, in words; empty if nothing
         self._reset()
@@ -132,6 +134,8 @@ class Table:
             self.problem = problem
             return changed
         finished = fresh[: fresh.rfind(b"\n") + 1]
+        if self._whole and len(finished) < len(fresh):
+            finished = fresh + b"\n"
         if problem := self._too_large(finished):
             return self._refuse(problem)
         self._offset += len(finished)

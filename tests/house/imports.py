@@ -48,11 +48,12 @@ GAN_CORE = {
     "inference": "anatomy decode families nets runs",
     "training": "data decode families inference runs",
     "evaluation": "anatomy data inference phantoms runs training",
+    "importers": "decode runs",
     "diagnostics": "evaluation families.registry runs",
     "export": "data evaluation families inference runs training",
     "api": "decode evaluation inference runs",
     "": "api",
-    "cli": "anatomy data decode diagnostics evaluation export families inference runs training",
+    "cli": "anatomy data decode diagnostics evaluation export families importers inference runs training",
     "__main__": "cli",
 }
 FAMILIES = ("families.base", "families.registry", "families.loading")
@@ -96,7 +97,7 @@ FACES = frozenset(
         "families.registry",
         "runs",
     }
-    | {"data", "decode"}
+    | {"data", "decode", "importers"}
     | {"anatomy", "inference", "evaluation", "diagnostics"}
 )
 

@@ -1,0 +1,118 @@
+"""Any table: a row a step or an epoch, and any folder of numbered pictures beside it."""
+
+from pathlib import Path
+
+import numpy as np
+
+from gan_core.errors import UserError
+from gan_core.importers import columns, pictures, rows, texts
+from gan_core.importers.found import FoundTraining, ImportOptions, Unit
+from gan_core.runs.tables import Table
+
+
+def read(path: Path, options: ImportOptions) -> FoundTraining:
+    """Return the training of a table.
+
+    path: the table, or a folder with one table, in which pictures are looked for too. Beside a table that was named
+    itself, pictures are looked for with `--images` only.
+
+    Raises:
+        UserError: the table cannot be read, is larger than a run's may be, or holds no numbers.
+    """
+    table = path
+    if path.is_dir():
+        found = [name for name in texts.names(path) if name.lower().endswith((".csv", ".tsv"))]
+        if len(found) != 1:
+            listed = f": {', '.join(texts.shown(name, 40) for name in found[:6])}" if found else ""
+            raise UserError(f"{path} holds {len(found) or 'no'} tables{listed}: name the table itself")
+        table = path / found[0]
+    training = of_table(table, options, "csv")
+    folder = path if path.is_dir() else table.parent
+    if options.images or path.is_dir():
+        return pictures.with_pictures(training, pictures.find(folder, options.images), options)
+    return training
+
+
+def of_table(path: Path, options: ImportOptions, kind: str) -> FoundTraining:
+    """Return the training of a table, without pictures. Raises: as `read`."""
+    found = numbers(path)
+    names = list(found)
+    step, epoch = columns.counted_by(names, options.x)
+    notes = []
+    if not step and not epoch:
+        found = {columns.STEP: np.arange(len(next(iter(found.values()))), dtype=float), **found}
+        step = columns.STEP
+        notes.append("no column counts steps or epochs: the rows are counted")
+    merged = rows.of_columns(found, step or epoch)
+    if not len(merged[step or epoch]):
+        raise UserError(f"{path}: no row has a number in its column '{texts.shown(step or epoch, 60)}'")
+    table, counts, words = counted(merged, step, epoch, options.steps_per_epoch)
+    named = columns.named([name for name in names if name not in (step, epoch, *columns.OWN)], options.names)
+    made, metrics, left = columns.finished(table, named, options.objective)
+    told = columns.told(named)
+    return FoundTraining(
+        kind=kind,
+        place=path.name,
+        preset=path.stem,
+        columns=made,
+        metrics=metrics,
+        counts=counts,
+        objective=options.objective,
+        notes=(*notes, *words, *left, *([told] if told else [])),
+    )
+
+
+def counted(
+    table: dict[str, np.ndarray], step: str, epoch: str, steps_per_epoch: int
+) -> tuple[dict[str, np.ndarray], Unit, tuple[str, ...]]:
+    """Return a table with the columns `step` and, where it is known, `epoch`; what the run counts; and notes.
+
+    step, epoch: their names in the table, "" for none.
+
+    Raises:
+        UserError: the column counts nothing, since it is negative or too large.
+    """
+    found, notes = dict(table), []
+    if epoch and not step:
+        epochs = found[columns.EPOCH] = table[epoch]
+        found[columns.STEP] = np.rint(epochs * steps_per_epoch) if steps_per_epoch else epochs
+        if not steps_per_epoch:
+            notes.append("the steps of an epoch are not known: the column step counts epochs")
+    else:
+        found[columns.STEP] = table[step]
+        if steps_per_epoch:
+            found[columns.EPOCH] = found[columns.STEP] / steps_per_epoch
+        elif epoch:
+            found[columns.EPOCH] = filled(table[epoch])
+    steps = found[columns.STEP]
+    if steps.min() < 0 or steps.max() >= 2.0**53:
+        raise UserError(f"the column '{texts.shown(step or epoch, 60)}' counts no steps: it reaches {steps.min():g}")
+    return found, "epoch" if columns.EPOCH in found else "step", tuple(notes)
+
+
+def filled(values: np.ndarray) -> np.ndarray:
+    """Return a column with the last known number in place of each that is missing, and the first one before it."""
+    known = np.flatnonzero(np.isfinite(values))
+    if not len(known):
+        return values
+    places = np.maximum(np.searchsorted(known, np.arange(len(values)), "right") - 1, 0)
+    return values[known[places]]
+
+
+def numbers(path: Path) -> dict[str, np.ndarray]:
+    """Return the numeric columns of a table, float64 (n,) each, by name.
+
+    Raises:
+        UserError: it cannot be read, or holds no numbers.
+    """
+    table = Table(path, whole=True)
+    table.poll()
+    if table.problem.startswith(f"{path.name} cannot be read") or (table.problem and not len(table)):
+        raise UserError(f"{path.parent / table.problem}")
+    if not path.exists():
+        raise UserError(f"{path}: there is no such file")
+    found = {name: table.column(name) for name in table.names}
+    found = {name: values for name, values in found.items() if np.isfinite(values).any()}
+    if not found:
+        raise UserError(f"{path} is no table of numbers: its first line names the columns, each other line is a row")
+    return found

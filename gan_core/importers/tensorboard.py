@@ -1,0 +1,240 @@
+"""TensorBoard's event files, of `torch.utils.tensorboard`, of Lightning, or of TensorFlow: scalars and pictures."""
+
+import math
+import re
+import struct
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gan_core import name_patterns, optional_dependencies
+from gan_core.errors import UserError
+from gan_core.importers import columns, csv_table, event_files, lightning, pictures, settings, texts
+from gan_core.importers.found import FoundTraining, ImportOptions, Picture
+from gan_core.importers.rows import Rows
+
+FILES = re.compile(r".*\btfevents\..*")
+_MOST_FILES = 500
+_MOST_TAGS = 1000
+_FLOAT, _DOUBLE, _STRING = 1, 2, 7  # of TensorFlow's DataType
+_SAMPLES = re.compile(r"(?i)sample|fake|generated|gen_|recon|image")
+_DAMAGED = "a record of {} is not whole, as a killed training leaves it: it was read up to there"
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """Where a picture is: read from the file when it is asked for."""
+
+    path: Path
+    place: int
+    length: int
+    tag: str
+
+    def __call__(self) -> np.ndarray:
+        event = _events().Event.FromString(event_files.content_at(self.path, self.place, self.length))
+        for value in event.summary.value:
+            if value.tag == self.tag and (content := _encoded(value)):
+                return pictures.decoded(content, f"{texts.shown(self.tag)} at step {event.step}")
+        raise UserError(f"{self.path} has changed while it was read")
+
+
+@dataclass
+class _Read:
+    rows: Rows = field(default_factory=Rows)
+    seen: dict[str, int] = field(default_factory=dict)  # scalar tag -> values
+    images: dict[str, dict[int, Picture]] = field(default_factory=lambda: defaultdict(dict))
+    start: float = math.inf
+    notes: list[str] = field(default_factory=list)
+
+
+def read(path: Path, options: ImportOptions) -> FoundTraining:
+    """Return the training of the event files of one folder, or of one file.
+
+    Raises:
+        UserError: there are none, several trainings lie below the folder, a file cannot be read, or the package
+            tensorboard is missing.
+    """
+    _events()
+    folder, found = event_paths(path)
+    made = _Read()
+    for one in found:
+        _read_file(one, made)
+    if not made.seen and not made.images:
+        raise UserError(f"{path}: its event files hold neither scalars nor pictures")
+    table, _ = made.rows.table() if len(made.rows) else ({}, ())
+    training = _of_table(table, made, options, folder)
+    chosen, words = _pictures(made.images, options)
+    training = replace(training, notes=(*training.notes, *made.notes, *words))
+    if not chosen:
+        return training
+    cut = pictures.sheets(chosen, options.grid)
+    placed, unit = pictures.placed_as(training, cut.pictures, "epoch" if options.x == "epoch" else "step")
+    return replace(
+        training,
+        pictures=placed,
+        counts=unit if training.rows or options.x == "epoch" else "step",
+        image_size=cut.size,
+        notes=(*training.notes, *cut.notes),
+    )
+
+
+def _of_table(table: dict[str, np.ndarray], made: _Read, options: ImportOptions, folder: Path) -> FoundTraining:
+    chosen, words = lightning.hparams(folder / lightning.OPTIONS)
+    notes = list(words)
+    counts: Any = "step"
+    if table:
+        names = [name for name in table if name not in (columns.STEP, columns.SECONDS)]
+        # The rows are counted by TensorBoard's own step, which may be epochs.
+        epochs = next((name for name in names if columns.unit_of(name) == "epoch"), "")
+        by_epoch = options.x == "epoch" and not epochs
+        if options.x and options.x not in ("step", "epoch"):
+            raise UserError(f"--x {options.x}: TensorBoard's rows count 'step'; say 'epoch' if its steps are epochs")
+        table, counts, more = csv_table.counted(
+            table, "" if by_epoch else columns.STEP, columns.STEP if by_epoch else epochs, options.steps_per_epoch
+        )
+        notes += more
+    named = columns.named([name for name in made.seen if columns.unit_of(name) != "epoch"], options.names)
+    finished, metrics, left = columns.finished(table, named, options.objective)
+    told = columns.told(named)
+    return FoundTraining(
+        kind="tensorboard",
+        place=folder.resolve().name,
+        program="Lightning" if (folder / lightning.OPTIONS).exists() else "",
+        preset=folder.resolve().name,
+        columns=finished,
+        metrics=metrics,
+        counts=counts,
+        objective=options.objective,
+        settings=settings.plain(chosen),
+        batch_size=settings.whole(chosen.get("batch_size"), 1, 2**16),
+        notes=(*notes, *left, *([told] if told else [])),
+    )
+
+
+def event_paths(path: Path) -> tuple[Path, list[Path]]:
+    """Return the folder of one training and its event files in the order of their names, which start with the time.
+
+    Raises:
+        UserError: there are none, or several folders below hold some.
+    """
+    if not path.is_dir():
+        return path.parent, [path]
+    places = [path, *(path / name for name in texts.folders(path))]
+    places += [place / name for place in places[1:] for name in texts.folders(place)]
+    found = {place: names for place in places[:400] if (names := _event_names(place))}
+    if path in found:
+        return path, [path / name for name in found[path]]
+    if not found:
+        raise UserError(f"{path} holds no event files of TensorBoard (events.out.tfevents...)")
+    if len(found) > 1:
+        listed = ", ".join(texts.shown(str(place.relative_to(path)), 60) for place in list(found)[:6])
+        raise UserError(f"{path} holds {len(found)} trainings: name the folder of one of them: {listed}")
+    ((place, names),) = found.items()
+    return place, [place / name for name in names]
+
+
+def _event_names(folder: Path) -> list[str]:
+    found = [name for name in texts.names(folder) if FILES.fullmatch(name)]
+    if len(found) > _MOST_FILES:
+        raise UserError(f"{folder} holds {len(found)} event files, more than {_MOST_FILES}: name the folder of one run")
+    return found
+
+
+def _events() -> Any:
+    (events,) = optional_dependencies.need(
+        "importing from TensorBoard", "tensorboard", "tensorboard.compat.proto.event_pb2"
+    )
+    return events
+
+
+def _read_file(path: Path, made: _Read) -> None:
+    event_of = _events().Event.FromString
+    rows, seen, end = made.rows, made.seen, 0
+    earlier = set(seen)  # tags of the files before: a training that goes on logs them again
+    for place, content in event_files.records(path):
+        end = place + len(content) + 4
+        try:
+            event = event_of(content)
+        except Exception:  # the errors of protocol buffers have no base of their own in all its versions
+            made.notes.append(_DAMAGED.format(texts.shown(path.name)))
+            return
+        values: dict[str, float] = {}
+        for value in event.summary.value:
+            kind = value.WhichOneof("value")
+            if kind == "simple_value":
+                values[value.tag] = value.simple_value
+            elif kind == "image" or (kind == "tensor" and _is_picture(value)):
+                if len(made.images) < _MOST_TAGS and event.step >= 0:
+                    made.images[value.tag][event.step] = _Stored(path, place, len(content), value.tag)
+            elif kind == "tensor" and (number := _number(value)) is not None:
+                values[value.tag] = number
+        if values and event.step >= 0:
+            made.start = min(made.start, event.wall_time)
+            if not earlier.isdisjoint(values):
+                rows.restart()
+                earlier = set()
+            for tag in values:
+                seen[tag] = seen.get(tag, 0) + 1
+            if len(seen) > _MOST_TAGS:
+                raise UserError(f"{path} holds more than {_MOST_TAGS} scalars: export those that you need as CSV")
+            values[columns.SECONDS] = max(event.wall_time - made.start, 0.0)
+            rows.add(event.step, values)
+    if end < path.stat().st_size:
+        made.notes.append(_DAMAGED.format(texts.shown(path.name)))
+
+
+def _is_picture(value: Any) -> bool:
+    return value.metadata.plugin_data.plugin_name == "images" or (
+        value.tensor.dtype == _STRING and len(value.tensor.string_val) > 2
+    )
+
+
+def _encoded(value: Any) -> bytes:
+    """Return the file of a picture: TensorFlow 2 stores width, height and the pictures of a batch."""
+    if value.WhichOneof("value") == "image":
+        return bytes(value.image.encoded_image_string)
+    return bytes(value.tensor.string_val[2]) if len(value.tensor.string_val) > 2 else b""
+
+
+def _number(value: Any) -> float | None:
+    """Return a scalar of TensorFlow 2, None for any other tensor."""
+    tensor = value.tensor
+    content = tensor.tensor_content
+    if tensor.dtype == _FLOAT:
+        if len(tensor.float_val) == 1:
+            return float(tensor.float_val[0])
+        return float(struct.unpack("<f", content)[0]) if len(content) == 4 else None
+    if tensor.dtype == _DOUBLE:
+        if len(tensor.double_val) == 1:
+            return float(tensor.double_val[0])
+        return float(struct.unpack("<d", content)[0]) if len(content) == 8 else None
+    return None
+
+
+def _pictures(
+    images: Mapping[str, Mapping[int, Picture]], options: ImportOptions
+) -> tuple[dict[int, Picture], tuple[str, ...]]:
+    """Return the pictures of one tag: that of `--images`, or the one called as samples are, with the most steps."""
+    if not images:
+        return {}, ()
+    tags = list(images)
+    if options.images:
+        try:
+            groups = re.compile(options.images).groups
+        except (re.error, RecursionError, OverflowError) as error:
+            raise UserError(f"--images '{options.images}' is no regular expression: {error}") from None
+        pattern = options.images if groups == 1 else f"({options.images})"
+        hits = name_patterns.search(pattern, tags, "--images") if groups < 2 else [None] * len(tags)
+        found = [tag for tag, hit in zip(tags, hits, strict=True) if hit is not None]
+        if not found:
+            listed = ", ".join(texts.shown(tag, 40) for tag in tags[:8])
+            raise UserError(f"--images '{options.images}' finds no tag with pictures. Tags: {listed}")
+        tags = found
+    chosen = max(tags, key=lambda tag: (bool(_SAMPLES.search(tag)), len(images[tag])))
+    others = [texts.shown(tag, 40) for tag in images if tag != chosen]
+    more = f"; not those of {', '.join(others[:6])}: choose with --images" if others else ""
+    return dict(images[chosen]), (f"sheets: the pictures of {texts.shown(chosen, 60)}{more}",)

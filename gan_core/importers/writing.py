@@ -1,0 +1,240 @@
+"""A found training, written as a run folder; and followed while it goes on."""
+
+import contextlib
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from gan_core import files
+from gan_core.config import MOST_LETTERS, Origin, RunConfig
+from gan_core.errors import UserError, printable
+from gan_core.family_traits import FamilyTraits
+from gan_core.importers import pictures, texts
+from gan_core.importers.found import FoundTraining, Picture
+from gan_core.runs import Run, check_name, find_run, is_taken
+from gan_core.runs.recorded import FAMILY, RecordedWriter
+
+_COLOR = "#6c757d"
+_MOST_NOTES = 50
+_NAMED = 3  # pictures that cannot be read, each in a line
+POLL_SECONDS, IDLE_SECONDS = 2.0, 1800.0
+
+Say = Callable[[str], None]
+
+
+def free_name(found: FoundTraining) -> str:
+    """Return a run's name for a training: that of its file or folder, with the letters that a name may have."""
+    stem = (
+        Path(found.place).stem if Path(found.place).suffix.lower() in (".csv", ".tsv", ".txt", ".log") else found.place
+    )
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:80] or found.kind
+    try:
+        return check_name(name)
+    except UserError:
+        return f"{found.kind}-{name}"
+
+
+def config_of(found: FoundTraining, channels: int = 1) -> RunConfig:
+    """Return the configuration of a training as a run: what is not known is 0.
+
+    channels: of its sheets, 1 or 3.
+    """
+    origin = Origin(
+        kind=found.kind,
+        program=texts.shown(found.program),
+        place=texts.shown(found.place, 200),
+        counts=found.counts,
+        own_pixels=found.own_pixels,
+        notes=tuple(printable(note, MOST_LETTERS) for note in found.notes[:_MOST_NOTES]),
+    )
+    traits = FamilyTraits(
+        title=f"{found.program or found.kind} training, imported",
+        task=found.task,
+        has_discriminator=False,
+        objective=found.objective,
+        color=_COLOR,
+        metrics=found.metrics,
+    )
+    settings = dict(found.settings)
+    if found.seed is not None:
+        settings["seed"] = found.seed
+    return RunConfig(
+        preset=texts.shown(found.preset or found.program or found.kind),
+        family=FAMILY,
+        source=texts.shown(found.source, 200),
+        fingerprint="",
+        classes=(),
+        class_counts=(),
+        image_size=found.image_size,
+        channels=channels,
+        fit="crop",
+        epochs=found.epochs,
+        batch_size=found.batch_size,
+        seed=found.seed or 0,
+        precision="32-true",
+        preview_every=0,
+        log_every=0,
+        settings=settings,
+        domains=found.domains,
+        preview_inputs="",
+        traits=traits,
+        origin=origin,
+    )
+
+
+def write(found: FoundTraining, root: Path, name: str, *, replace: bool = False, say: Say = print) -> Run:
+    """Write a training as a run folder; return the run. What fails in the middle leaves no folder behind.
+
+    replace: whether an imported run of that name may be replaced. say: told of pictures that are left out, since they
+    cannot be read.
+
+    Raises:
+        UserError: the name is taken or no name, or the folder cannot be written.
+    """
+    with pictures.decoding(), _room(root, name, replace):
+        sheets = _read(found.pictures, say)
+        first = next(sheets, None)
+        writer = RecordedWriter.create(root, name, config_of(found, first[1].shape[2] if first else 1))
+        try:
+            if found.rows:
+                writer.write_table(found.columns)
+            if first:
+                writer.save_samples(*first, private=found.private)
+            for number, sheet in sheets:
+                writer.save_samples(number, sheet, private=found.private)
+        except BaseException:
+            writer.release()
+            raise
+        writer.close(found.state, *found.last, found.reason)
+    return writer.run
+
+
+def _read(wanted: Mapping[int, Picture], say: Say) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield the pictures by number, in order; say which cannot be read."""
+    problems = []
+    for number, picture in sorted(wanted.items()):
+        try:
+            sheet = picture()
+        except UserError as error:
+            problems.append(str(error))
+            continue
+        yield number, sheet
+    for line in problems[:_NAMED]:
+        say(f"left out: {line}")
+    if len(problems) > _NAMED:
+        say(f"left out: {len(problems) - _NAMED} more pictures")
+
+
+@contextlib.contextmanager
+def _room(root: Path, name: str, replace: bool) -> Iterator[None]:
+    """Keep an imported run of that name aside while a new one is written, and bring it back if that fails."""
+    folder, aside = root / check_name(name), root / f".{name}.replaced"
+    taken = is_taken(root, name)
+    if taken and not replace:
+        raise UserError(f"run '{name}' exists already: choose another --name, or import over it with --replace")
+    if taken:
+        # This also refuses runs that GANray trained, and one that is being written.
+        RecordedWriter.reopen(find_run(name, root)).release()
+        with files.readable_os_errors(folder):
+            shutil.rmtree(aside, ignore_errors=True)
+            folder.rename(aside)
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        if taken:
+            aside.rename(folder)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def follow(
+    read: Callable[[], FoundTraining], path: Path, root: Path, name: str, *, replace: bool = False, say: Say = print
+) -> Run:
+    """Write a training that goes on, and what is new of it every few seconds; return the run when it has ended.
+
+    It has ended when its planned epochs are done, when nothing changed for half an hour, or on Ctrl-C.
+
+    read: reads it anew. path: where it lies, whose files are watched.
+
+    Raises:
+        UserError: as `write`.
+    """
+    with pictures.decoding(), _room(root, name, replace):
+        found = read()
+        writer = RecordedWriter.create(root, name, config_of(found))
+        with contextlib.suppress(KeyboardInterrupt):
+            try:
+                found = _followed(found, read, path, writer, say)
+                writer.close(found.state, *found.last, found.reason)
+            except KeyboardInterrupt:
+                writer.close("stopped", *found.last, "the import stopped following it")
+                raise
+            except BaseException:
+                writer.release()
+                raise
+    return writer.run
+
+
+def _followed(
+    found: FoundTraining, read: Callable[[], FoundTraining], path: Path, writer: RecordedWriter, say: Say
+) -> FoundTraining:
+    saved: set[int] = set()
+    layout: tuple[object, ...] = ()
+    changed = time.monotonic()
+    stamp = _stamp(path)
+    while True:
+        if (found.image_size, found.counts) != layout:  # numbers and sheets have another meaning now
+            saved.clear()
+            writer.keep_samples(-1)
+            layout = found.image_size, found.counts
+        sheets = list(_read({n: one for n, one in found.pictures.items() if n not in saved}, lambda line: None))
+        writer.write_config(config_of(found, sheets[0][1].shape[2] if sheets else writer.config.channels))
+        if found.rows:
+            writer.write_table(found.columns)
+        for number, sheet in sheets:
+            writer.save_samples(number, sheet, private=found.private)
+            saved.add(number)
+        writer.write_status("running", *found.last)
+        say(f"step {found.last[0]}, {len(saved)} sheets")
+        if found.epochs and found.state == "finished":
+            return found
+        while (now := _stamp(path)) == stamp:
+            if time.monotonic() - changed > IDLE_SECONDS:
+                return found
+            time.sleep(POLL_SECONDS)
+        stamp, changed = now, time.monotonic()
+        with contextlib.suppress(UserError):  # a file that is just being written
+            found = read()
+
+
+def _stamp(path: Path) -> tuple[tuple[str, int, int], ...]:
+    """Return what changes when a training writes: the sizes and times of its files."""
+    places = [path] if not path.is_dir() else [path, *(path / name for name in texts.folders(path)[:50])]
+    found = []
+    for place in places:
+        for one in [place] if not place.is_dir() else [place / name for name in texts.names(place)]:
+            with contextlib.suppress(OSError):
+                status = one.lstat()
+                found.append((str(one), status.st_size, status.st_mtime_ns))
+    return tuple(found)
+
+
+def summary(found: FoundTraining) -> list[str]:
+    """Return in a few lines what was found, for people."""
+    step, epoch = found.last
+    rows = f"{found.rows:,} rows up to step {step:,}" if found.rows else "no rows"
+    if found.rows and found.counts == "epoch":
+        rows += f", epoch {epoch:,}"
+    numbers = sorted(found.pictures)
+    sheets = f"{len(numbers)} sheets, {found.counts} {numbers[0]:,} to {numbers[-1]:,}" if numbers else "no sheets"
+    if found.private and numbers:
+        sheets += ", of real pictures: they stay in its private folder"
+    head = f"{found.kind}: {rows}; {sheets}"
+    columns = ", ".join(metric.column for metric in found.metrics[:10])
+    more = f" and {len(found.metrics) - 10} more" if len(found.metrics) > 10 else ""
+    return [head, *([f"columns: {columns}{more}"] if columns else []), *(f"note: {note}" for note in found.notes)]
