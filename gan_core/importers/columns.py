@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, count
 
 import numpy as np
 
@@ -54,11 +55,11 @@ def known_as(name: str) -> str:
         return ""
     found = set(words)
     player = next((key for key, known in _PLAYERS.items() if words and found & known), "")
-    if found & _ACCURACY and found & _PLAYERS["d"]:
+    if found & _ACCURACY:
         rest = found - _ACCURACY - _PLAYERS["d"] - _FILLING
-        if not rest:
-            return ACCURACY.column
-        return "accuracy/d_real" if rest == _REAL else "accuracy/d_fake" if rest < _FAKE and len(rest) == 1 else ""
+        if rest == _REAL or (rest and rest < _FAKE):
+            return "accuracy/d_real" if rest == _REAL else "accuracy/d_fake"
+        return ACCURACY.column if not rest and found & _PLAYERS["d"] else ""
     rest = found - _FILLING - _PLAYERS.get(player, set())
     return f"loss/{player}" if player and found & _LOSS and not rest else ""
 
@@ -106,7 +107,8 @@ def named(
 
 
 def _free(name: str, taken: set[str]) -> str:
-    return next(one for one in (name, *(f"{name} {n}" for n in range(2, 10**6))) if one not in taken)
+    numbered = (f"{name} {number}" for number in count(2))
+    return next(one for one in chain((name,), numbered) if one not in taken)
 
 
 def told(columns: Mapping[str, Named]) -> str:

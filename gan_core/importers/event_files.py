@@ -11,7 +11,6 @@ A training that was killed leaves an unfinished record: a file is read up to the
 import struct
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -25,45 +24,39 @@ _HEAD, _FOOT = 12, 4  # bytes before and after the content of a record
 _CHECKED = 4096  # bytes: longer records hold pictures, which have checksums of their own
 _CHUNK = 50_000  # records that are checked at once
 _MOST = 10**7  # records
+_LENGTH = struct.Struct("<Q4x").unpack
 
 
-class Record(NamedTuple):
-    """One record. place: where its content starts in the file."""
+def records(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Yield (place, content) of the records of an event file, up to its end or to the first that is not whole.
 
-    place: int
-    content: bytes
-
-
-def records(path: Path) -> Iterator[Record]:
-    """Yield the records of an event file up to its end, or to the first one that is not whole.
+    place: where the content starts in the file.
 
     Raises:
         UserError: the file cannot be read, or is larger than 2 GB.
     """
     with texts.readable(path), files.open_regular(path, FILE_BYTES) as file:
-        chunk: list[Record] = []
-        heads: list[bytes] = []
-        feet: list[bytes] = []
-        place, count = 0, 0
-        while len(head := file.read(_HEAD)) == _HEAD:
-            (length,) = struct.unpack_from("<Q", head)
-            if length > RECORD_BYTES or count > _MOST:
+        chunk = _Chunk()
+        place, count = _HEAD, 0
+        while len(head := file.read(_HEAD)) == _HEAD and count < _MOST:
+            (length,) = _LENGTH(head)
+            if length > RECORD_BYTES:
                 break
             content = file.read(length + _FOOT)
             if len(content) < length + _FOOT:
                 break
-            chunk.append(Record(place + _HEAD, content[:length]))
-            heads.append(head)
-            feet.append(content[length:])
-            place += _HEAD + length + _FOOT
+            chunk.places.append(place)
+            chunk.heads.append(head)
+            chunk.contents.append(content)
+            place += length + _FOOT + _HEAD
             count += 1
-            if len(chunk) == _CHUNK:
-                whole = _whole(chunk, heads, feet)
-                yield from chunk[:whole]
-                if whole < len(chunk):
+            if len(chunk.places) == _CHUNK:
+                whole = chunk.whole()
+                yield from chunk.first(whole)
+                if whole < _CHUNK:
                     return
-                chunk, heads, feet = [], [], []
-        yield from chunk[: _whole(chunk, heads, feet)]
+                chunk = _Chunk()
+        yield from chunk.first(chunk.whole())
 
 
 def content_at(path: Path, place: int, length: int) -> bytes:
@@ -76,16 +69,35 @@ def content_at(path: Path, place: int, length: int) -> bytes:
     return content
 
 
-def _whole(chunk: list[Record], heads: list[bytes], feet: list[bytes]) -> int:
-    """Return how many of the records, from the first on, have the checksums that they should have."""
-    lengths = np.array([len(record.content) for record in chunk], np.int64)
-    good = _masked([head[:8] for head in heads]) == np.array([struct.unpack("<I", head[8:])[0] for head in heads])
-    for length in np.unique(lengths[lengths <= _CHECKED]):
-        rows = np.flatnonzero(lengths == length)
-        wanted = np.array([struct.unpack("<I", feet[row])[0] for row in rows])
-        good[rows] &= _masked([chunk[row].content for row in rows]) == wanted
-    bad = np.flatnonzero(~good)
-    return int(bad[0]) if len(bad) else len(chunk)
+class _Chunk:
+    """Records whose checksums are computed together."""
+
+    def __init__(self) -> None:
+        self.places: list[int] = []
+        self.heads: list[bytes] = []
+        self.contents: list[bytes] = []  # each with its checksum at the end
+
+    def first(self, count: int) -> Iterator[tuple[int, bytes]]:
+        for place, content in zip(self.places[:count], self.contents, strict=False):
+            yield place, content[:-_FOOT]
+
+    def whole(self) -> int:
+        """Return how many of the records, from the first on, have the checksums that they should have."""
+        good = _are_checked(self.heads)
+        lengths = np.array([len(content) for content in self.contents], np.int64)
+        for length in np.unique(lengths[lengths <= _CHECKED]):
+            rows = np.flatnonzero(lengths == length)
+            good[rows] &= _are_checked([self.contents[row] for row in rows])
+        bad = np.flatnonzero(~good)
+        return int(bad[0]) if len(bad) else len(self.places)
+
+
+def _are_checked(contents: list[bytes]) -> np.ndarray:
+    """Return which of some bytes of one length end with the checksum of what is before it, bool (n,)."""
+    if not contents:
+        return np.empty(0, bool)
+    rows = np.frombuffer(b"".join(contents), np.uint8).reshape(len(contents), -1)
+    return _masked(rows[:, :-_FOOT]) == np.ascontiguousarray(rows[:, -_FOOT:]).view("<u4")[:, 0]
 
 
 def _table() -> np.ndarray:
@@ -98,12 +110,9 @@ def _table() -> np.ndarray:
 _CRC = _table()
 
 
-def _masked(contents: list[bytes]) -> np.ndarray:
-    """Return the masked CRC-32C of contents of one length, as int64 (n,): all at once, byte after byte."""
-    if not contents:
-        return np.empty(0, np.int64)
-    rows = np.frombuffer(b"".join(contents), np.uint8).reshape(len(contents), -1)
-    crc = np.full(len(contents), 0xFFFFFFFF, np.uint32)
+def _masked(rows: np.ndarray) -> np.ndarray:
+    """Return the masked CRC-32C of rows of bytes, uint8 (n, length), as int64 (n,): byte after byte, all at once."""
+    crc = np.full(len(rows), 0xFFFFFFFF, np.uint32)
     for column in rows.T:
         crc = _CRC[(crc ^ column) & 0xFF] ^ (crc >> np.uint32(8))
     crc = ~crc

@@ -78,11 +78,7 @@ class Rows:
                 left.append(float(steps[:start][kept[:start]].max()))
                 kept[:start] &= ~dropped
         unique, places = np.unique(steps[kept], return_inverse=True)
-        if len(unique) * (len(self._columns) + 1) > MOST_CELLS:
-            raise UserError(
-                f"{len(unique):,} steps of {len(self._columns)} columns are more than {MOST_CELLS // 10**6} million "
-                "cells: thin the log out, for example to every tenth step"
-            )
+        check_size(len(unique), len(self._columns))
         place_of = np.full(len(steps), -1)
         place_of[kept] = places
         found = {"step": unique}
@@ -93,6 +89,19 @@ class Rows:
             if np.isfinite(values).any() or len(places):
                 found[name] = values
         return found, tuple(left)
+
+
+def check_size(steps: int, columns: int) -> None:
+    """Check that a table is no larger than a run folder may hold.
+
+    Raises:
+        UserError: it is.
+    """
+    if steps * (columns + 1) > MOST_CELLS:
+        raise UserError(
+            f"{steps:,} steps of {columns} columns are more than {MOST_CELLS // 10**6} million cells: thin the log "
+            "out, for example to every tenth step"
+        )
 
 
 def of_columns(columns: Mapping[str, np.ndarray], by: str) -> dict[str, np.ndarray]:

@@ -25,7 +25,7 @@ FAKES = re.compile(r"fakes(\d{6,9})\.(?:png|jpg)")
 _MEASURED = re.compile(r"metric-[\w.-]+\.jsonl")
 _SNAPSHOT = re.compile(r"network-snapshot-(\d{6,9})\.pkl")
 _KIMG = "Progress/kimg"
-_REAL, _FAKE = "Loss/signs/real", "Loss/signs/fake"
+_SIGNS, _REAL, _FAKE = "Loss/signs/", "Loss/signs/real", "Loss/signs/fake"
 _LEFT = ("Progress/tick", "Timing/", "Resources/")  # columns that say nothing of the GAN
 
 
@@ -121,8 +121,9 @@ def _log(path: Path, rows: Rows, batch: int, relativistic: bool) -> list[float]:
         kimg = means.pop(_KIMG, math.nan)
         if not 0 <= kimg < 1e9:
             continue
-        values = {name: v for name, v in means.items() if math.isfinite(v) and not name.startswith(_LEFT)}
-        values |= _accuracy(means, relativistic)
+        accuracy = _accuracy(means, relativistic)
+        left = (*_LEFT, *([_SIGNS] if accuracy else []))
+        values = {name: v for name, v in means.items() if math.isfinite(v) and not name.startswith(left)} | accuracy
         values[columns.SECONDS] = means.get("Timing/total_sec", math.nan)
         speed = means.get("Timing/sec_per_kimg", 0.0)
         values[columns.SPEED] = 1000 / speed if speed > 0 else math.nan

@@ -1,11 +1,11 @@
 """TensorBoard's event files, of `torch.utils.tensorboard`, of Lightning, or of TensorFlow: scalars and pictures."""
 
-import math
 import re
 import struct
+from array import array
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,8 @@ import numpy as np
 
 from gan_core import name_patterns, optional_dependencies
 from gan_core.errors import UserError
-from gan_core.importers import columns, csv_table, event_files, lightning, pictures, settings, texts
+from gan_core.importers import columns, csv_table, event_files, lightning, pictures, rows, settings, texts
 from gan_core.importers.found import FoundTraining, ImportOptions, Picture
-from gan_core.importers.rows import Rows
 
 FILES = re.compile(r".*\btfevents\..*")
 _MOST_FILES = 500
@@ -42,13 +41,51 @@ class _Stored:
         raise UserError(f"{self.path} has changed while it was read")
 
 
-@dataclass
+class _Scalar:
+    """The values of one tag, as they were logged."""
+
+    def __init__(self) -> None:
+        self.steps, self.values = array("q"), array("d")
+        self.file = 0  # number of the file that the newest value is from
+
+    def add(self, step: int, value: float, file: int) -> None:
+        """Append a value. A training that goes on in a new file logs anew what was logged after its checkpoint."""
+        if file != self.file:
+            self.file = file
+            steps = np.array(self.steps)
+            kept = steps < step
+            self.steps, self.values = array("q", steps[kept]), array("d", np.array(self.values)[kept])
+        self.steps.append(step)
+        self.values.append(value)
+
+
 class _Read:
-    rows: Rows = field(default_factory=Rows)
-    seen: dict[str, int] = field(default_factory=dict)  # scalar tag -> values
-    images: dict[str, dict[int, Picture]] = field(default_factory=lambda: defaultdict(dict))
-    start: float = math.inf
-    notes: list[str] = field(default_factory=list)
+    """What the event files of a training hold."""
+
+    def __init__(self) -> None:
+        self.scalars: dict[str, _Scalar] = {}
+        self.images: dict[str, dict[int, Picture]] = defaultdict(dict)
+        self.steps, self.times = array("q"), array("d")  # of every event with scalars
+        self.notes: list[str] = []
+
+    def table(self) -> dict[str, np.ndarray]:
+        """Return the columns by tag, one row a step, with `step` and `seconds`; of several values the last one counts.
+
+        Raises:
+            UserError: there are more cells than a run may have.
+        """
+        steps = {tag: np.array(one.steps, np.int64) for tag, one in self.scalars.items()}
+        every = np.unique(np.concatenate([*steps.values(), np.empty(0, np.int64)]))
+        rows.check_size(len(every), len(steps))
+        found = {columns.STEP: every.astype(np.float64), columns.SECONDS: np.full(len(every), np.nan)}
+        times = np.array(self.times)
+        known = np.isin(self.steps, every)
+        found[columns.SECONDS][np.searchsorted(every, np.array(self.steps)[known])] = (times - times.min())[known]
+        for tag, one in self.scalars.items():
+            values = np.full(len(every), np.nan)
+            values[np.searchsorted(every, steps[tag])] = one.values
+            found[tag] = values
+        return found
 
 
 def read(path: Path, options: ImportOptions) -> FoundTraining:
@@ -61,11 +98,11 @@ def read(path: Path, options: ImportOptions) -> FoundTraining:
     _events()
     folder, found = event_paths(path)
     made = _Read()
-    for one in found:
-        _read_file(one, made)
-    if not made.seen and not made.images:
+    for number, one in enumerate(found):
+        _read_file(one, number, made)
+    if not made.scalars and not made.images:
         raise UserError(f"{path}: its event files hold neither scalars nor pictures")
-    table, _ = made.rows.table() if len(made.rows) else ({}, ())
+    table = made.table() if made.scalars else {}
     training = _of_table(table, made, options, folder)
     chosen, words = _pictures(made.images, options)
     training = replace(training, notes=(*training.notes, *made.notes, *words))
@@ -97,7 +134,7 @@ def _of_table(table: dict[str, np.ndarray], made: _Read, options: ImportOptions,
             table, "" if by_epoch else columns.STEP, columns.STEP if by_epoch else epochs, options.steps_per_epoch
         )
         notes += more
-    named = columns.named([name for name in made.seen if columns.unit_of(name) != "epoch"], options.names)
+    named = columns.named([name for name in made.scalars if columns.unit_of(name) != "epoch"], options.names)
     finished, metrics, left = columns.finished(table, named, options.objective)
     told = columns.told(named)
     return FoundTraining(
@@ -151,38 +188,37 @@ def _events() -> Any:
     return events
 
 
-def _read_file(path: Path, made: _Read) -> None:
+def _read_file(path: Path, number: int, made: _Read) -> None:
     event_of = _events().Event.FromString
-    rows, seen, end = made.rows, made.seen, 0
-    earlier = set(seen)  # tags of the files before: a training that goes on logs them again
+    scalars, end = made.scalars, 0
     for place, content in event_files.records(path):
         end = place + len(content) + 4
         try:
             event = event_of(content)
         except Exception:  # the errors of protocol buffers have no base of their own in all its versions
-            made.notes.append(_DAMAGED.format(texts.shown(path.name)))
-            return
-        values: dict[str, float] = {}
+            break
+        step, logged = event.step, False
+        if step < 0:
+            continue
         for value in event.summary.value:
             kind = value.WhichOneof("value")
-            if kind == "simple_value":
-                values[value.tag] = value.simple_value
-            elif kind == "image" or (kind == "tensor" and _is_picture(value)):
-                if len(made.images) < _MOST_TAGS and event.step >= 0:
-                    made.images[value.tag][event.step] = _Stored(path, place, len(content), value.tag)
-            elif kind == "tensor" and (number := _number(value)) is not None:
-                values[value.tag] = number
-        if values and event.step >= 0:
-            made.start = min(made.start, event.wall_time)
-            if not earlier.isdisjoint(values):
-                rows.restart()
-                earlier = set()
-            for tag in values:
-                seen[tag] = seen.get(tag, 0) + 1
-            if len(seen) > _MOST_TAGS:
-                raise UserError(f"{path} holds more than {_MOST_TAGS} scalars: export those that you need as CSV")
-            values[columns.SECONDS] = max(event.wall_time - made.start, 0.0)
-            rows.add(event.step, values)
+            if kind == "image" or (kind == "tensor" and _is_picture(value)):
+                if len(made.images) < _MOST_TAGS:
+                    made.images[value.tag][step] = _Stored(path, place, len(content), value.tag)
+                continue
+            scalar = value.simple_value if kind == "simple_value" else _number(value) if kind == "tensor" else None
+            if scalar is None:
+                continue
+            tag = value.tag
+            if tag not in scalars:
+                scalars[tag] = _Scalar()
+                if len(scalars) > _MOST_TAGS:
+                    raise UserError(f"{path} holds more than {_MOST_TAGS} scalars: export those that you need as CSV")
+            scalars[tag].add(step, scalar, number)
+            logged = True
+        if logged:
+            made.steps.append(step)
+            made.times.append(event.wall_time)
     if end < path.stat().st_size:
         made.notes.append(_DAMAGED.format(texts.shown(path.name)))
 
