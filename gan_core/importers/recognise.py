@@ -5,10 +5,12 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from gan_core import files
 from gan_core.errors import UserError
 from gan_core.importers import cyclegan, lightning, pictures, printed, stylegan, tensorboard, texts
 
 _LOOKED_AT = 60  # lines of a log
+_LARGEST = 2**63
 _RUN = ("config.json", "status.json")
 
 
@@ -30,10 +32,6 @@ def guesses(path: Path) -> list[Guess]:
         return _of_folder(path)
     if not path.exists() and not path.is_symlink():
         raise UserError(f"there is no '{path}'")
-    with texts.readable(path):
-        from gan_core import files
-
-        files.open_regular(path, 2**63).close()  # says what is no regular file
     return _of_file(path)
 
 
@@ -103,8 +101,13 @@ def _names_below(folder: Path) -> set[str]:
 
 def _of_file(path: Path) -> list[Guess]:
     name = path.name.lower()
+    with texts.readable(path):
+        files.open_regular(path, _LARGEST).close()  # says what is no regular file
     if tensorboard.FILES.fullmatch(name):
         return [Guess("tensorboard", "an event file")]
+    if not name.endswith((".csv", ".tsv")):
+        with texts.readable(path):
+            files.open_regular(path, texts.LOG_BYTES).close()
     first = texts.head(path, 400)
     if any(line.startswith("================ Training Loss") or "(epoch: " in line for line in first[:_LOOKED_AT]):
         return [Guess("cyclegan", "lines '(epoch: 1, iters: 100, ...)'")]
