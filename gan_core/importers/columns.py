@@ -9,6 +9,7 @@ import numpy as np
 
 from gan_core import metrics
 from gan_core.errors import UserError, nearest
+from gan_core.importers import texts
 from gan_core.importers.texts import shown
 from gan_core.metrics import PERCENT, Metric
 
@@ -145,6 +146,12 @@ def finished(
         made[one.column] = values
         found.append(metric)
     return made, metrics.resolved(found, objective, {}), tuple(notes)
+
+
+def objective_of(known: str, program: str) -> str:
+    """Return the objective of losses: the one that is known, else one of the program's own, so that its losses share no
+    chart with those of another."""
+    return known or f"that of {texts.shown(program, 60)}"
 
 
 def of(one: Named) -> Metric:

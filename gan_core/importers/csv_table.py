@@ -48,7 +48,8 @@ def of_table(path: Path, options: ImportOptions, kind: str) -> FoundTraining:
         raise UserError(f"{path}: no row has a number in its column '{texts.shown(step or epoch, 60)}'")
     table, counts, words = counted(merged, step, epoch, options.steps_per_epoch)
     named = columns.named([name for name in names if name not in (step, epoch, *columns.OWN)], options.names)
-    made, metrics, left = columns.finished(table, named, options.objective)
+    objective = columns.objective_of(options.objective, path.stem)
+    made, metrics, left = columns.finished(table, named, objective)
     told = columns.told(named)
     return FoundTraining(
         kind=kind,
@@ -57,7 +58,7 @@ def of_table(path: Path, options: ImportOptions, kind: str) -> FoundTraining:
         columns=made,
         metrics=metrics,
         counts=counts,
-        objective=options.objective,
+        objective=objective,
         notes=(*notes, *words, *left, *([told] if told else [])),
     )
 

@@ -62,7 +62,9 @@ def read(path: Path, options: ImportOptions) -> FoundTraining:
     batch = settings.whole(chosen.get("batch_size", chosen.get("batchSize")), 1, 2**16)
     table, notes, last = _table(logged, batch)
     named = columns.named([name for name in table if name not in columns.OWN], options.names, _known(chosen))
-    objective = options.objective or _OBJECTIVES.get(str(chosen.get("gan_mode", "")), "")
+    objective = columns.objective_of(
+        options.objective or _OBJECTIVES.get(str(chosen.get("gan_mode", "")), ""), folder.resolve().name
+    )
     made, metrics, left = columns.finished(table, named, objective)
     unknown = [name for name in table if re.match(r"(cycle|idt)_[AB]$", name) and named[name].weight == 1]
     if unknown and "lambda_A" not in chosen:

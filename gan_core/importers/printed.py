@@ -105,7 +105,6 @@ def read(path: Path, options: ImportOptions, kind: str) -> FoundTraining:
         program=KINDS[kind],
         preset=KINDS[kind],
         own_pixels=False,
-        objective=options.objective,
         counts="step" if numbered and not training.rows and numbered.unit != "epoch" else training.counts,
     )
     if numbered is None:
@@ -156,7 +155,8 @@ def _of_log(path: Path, options: ImportOptions, kind: str) -> FoundTraining:
     if left:
         notes.append("the log holds earlier trainings: only their rows before the next one began")
     named = columns.named([name for name in table if name not in columns.OWN], options.names, _known(table))
-    made, metrics, words = columns.finished(table, named, options.objective)
+    objective = columns.objective_of(options.objective, KINDS[kind])
+    made, metrics, words = columns.finished(table, named, objective)
     # Epochs count from 0, and the last batch is number `batches - 1`.
     ended = last.epoch is None or (last.epoch + 1 >= last.epochs and last.number % last.batches + 1 == last.batches)
     return FoundTraining(
@@ -164,6 +164,7 @@ def _of_log(path: Path, options: ImportOptions, kind: str) -> FoundTraining:
         place=path.name,
         columns=made,
         metrics=metrics,
+        objective=objective,
         counts="epoch" if columns.EPOCH in table else "step",
         epochs=last.epochs,
         state="finished" if ended else "stopped",

@@ -49,7 +49,8 @@ def read(path: Path, options: ImportOptions) -> FoundTraining:
     kimgs = _log(stats, rows, batch, relativistic) if stats.exists() or stats.is_symlink() else []
     measured = _measure(folder, names, rows, kimgs, batch) if kimgs else ()
     table, left = rows.table() if len(rows) else ({}, ())
-    objective = options.objective or ("relativistic" if relativistic else "cross_entropy" if program else "")
+    known_loss = "relativistic" if relativistic else "cross_entropy" if program else ""
+    objective = columns.objective_of(options.objective or known_loss, folder.resolve().name)
     known = {
         "Loss/D/loss": Named("loss/d", weight=1.0 if relativistic or not program else 2.0),
         "Loss/G/loss": Named("loss/g"),

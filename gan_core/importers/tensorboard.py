@@ -135,7 +135,8 @@ def _of_table(table: dict[str, np.ndarray], made: _Read, options: ImportOptions,
         )
         notes += more
     named = columns.named([name for name in made.scalars if columns.unit_of(name) != "epoch"], options.names)
-    finished, metrics, left = columns.finished(table, named, options.objective)
+    objective = columns.objective_of(options.objective, folder.resolve().name)
+    finished, metrics, left = columns.finished(table, named, objective)
     told = columns.told(named)
     return FoundTraining(
         kind="tensorboard",
@@ -145,7 +146,7 @@ def _of_table(table: dict[str, np.ndarray], made: _Read, options: ImportOptions,
         columns=finished,
         metrics=metrics,
         counts=counts,
-        objective=options.objective,
+        objective=objective,
         settings=settings.plain(chosen),
         batch_size=settings.whole(chosen.get("batch_size"), 1, 2**16),
         notes=(*notes, *left, *([told] if told else [])),
