@@ -17,7 +17,7 @@ _FLAT = 6  # grey levels within which a line counts as a border
 _LARGEST = 1024  # pixels per side that a run may have
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class Layout:
     """How a sheet holds its pictures: so many rows and columns of `height` x `width` pixels, `border` pixels around."""
 
@@ -42,7 +42,7 @@ def by_borders(sheets: Sequence[np.ndarray]) -> Layout | None:
 
     sheets: uint8 (H, W, C) of one size, several of a training: a dark line of one picture is no border of all. None if
     there are no such borders. Where several layouts fit, the one with the most pictures is the layout: larger cells
-    are several pictures with the border between them.
+    are several pictures with the border between them. Of equal ones, that in which all pictures lie alike.
     """
     if not sheets or len({sheet.shape for sheet in sheets}) > 1:
         return None
@@ -57,9 +57,9 @@ def by_borders(sheets: Sequence[np.ndarray]) -> Layout | None:
             if rest or left or rows < 1 or rows * columns < 2 or rows > _MOST:
                 continue
             if _are_flat(flat_columns, side, border) and _are_flat(flat_rows, side, border):
-                found.append(Layout(rows, columns, side, side, border))
-    # Black margins of the pictures widen a border: of equal counts, the narrowest border is the one.
-    return max(found, key=lambda one: (one.count, -one.border), default=None)
+                uneven = _uneven(flat_columns, side, border) + _uneven(flat_rows, side, border)
+                found.append(((rows * columns, -uneven, -border), Layout(rows, columns, side, side, border)))
+    return max(found)[1] if found else None
 
 
 def _flat(sheet: np.ndarray, axis: int) -> np.ndarray:
@@ -72,6 +72,16 @@ def _flat(sheet: np.ndarray, axis: int) -> np.ndarray:
 def _are_flat(flat: np.ndarray, side: int, border: int) -> bool:
     starts = np.arange(0, len(flat) - border + 1, side + border)
     return bool(flat[(starts[:, None] + np.arange(border)).ravel()].all())
+
+
+def _uneven(flat: np.ndarray, side: int, border: int) -> int:
+    """Return how many lines of a picture are flat in some pictures and not in others.
+
+    Black margins of the pictures, or a wide border, let other widths of the border fit as well; these move from one
+    picture to the next.
+    """
+    cells = flat[border:].reshape(-1, side + border)
+    return int((cells.any(0) & ~cells.all(0)).sum())
 
 
 def by_count(sheets: Sequence[np.ndarray], rows: int, columns: int) -> Layout:

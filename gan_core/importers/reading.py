@@ -63,6 +63,6 @@ def read(kind: str, path: Path, options: ImportOptions | None = None) -> FoundTr
     if kind == AUTO:
         kind = recognise.kind_of(path)
     found = _READERS[kind](path, options)
-    if not found.rows and not found.pictures:
+    if not found.metrics and not found.pictures:
         raise UserError(f"{path} holds neither numbers nor pictures that {kind} reads")
     return found

@@ -80,12 +80,8 @@ def _of_folder(path: Path) -> list[Guess]:
         if kind := printed.looks_like(texts.head(path / name, 400)):
             found.append(Guess(kind, f"what {texts.shown(name, 40)} holds"))
             break
-    try:
-        tensorboard.event_paths(path)
+    if tensorboard.event_folders(path):
         found.append(Guess("tensorboard", "event files"))
-    except UserError as error:
-        if "trainings" in str(error) and not found:
-            raise
     tables = sorted(name for name in names if name.lower().endswith((".csv", ".tsv")))
     if len(tables) == 1 and not found:
         found.append(Guess("csv", f"the table {texts.shown(tables[0], 40)}"))

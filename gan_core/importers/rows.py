@@ -86,7 +86,7 @@ class Rows:
             places = place_of[np.array(column.rows, np.int64)]
             values = np.full(len(unique), np.nan)
             values[places[places >= 0]] = np.array(column.values)[places >= 0]
-            if np.isfinite(values).any() or len(places):
+            if (places >= 0).any():
                 found[name] = values
         return found, tuple(left)
 

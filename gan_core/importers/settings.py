@@ -7,6 +7,7 @@ from typing import Any
 from gan_core.importers.texts import shown
 
 _MOST = 600  # values
+_EACH = 100  # of them, those of a setting that holds others
 _DEEPEST = 6
 _LONGEST = 300  # characters
 _SECRET = re.compile(r"(?i)(api_?key|token|passw|secret|credential)")
@@ -19,9 +20,13 @@ def plain(values: Any) -> dict[str, Any]:
     A path is cut to its last part, since the others are of somebody's machine. What sounds like a credential, what is
     no plain value, and what exceeds 600 values is left out.
     """
-    budget = [_MOST]
-    found = _plain(values, budget, 0)
-    return found if isinstance(found, dict) else {}
+    left, found = _MOST, {}
+    for key, value in values.items() if isinstance(values, dict) else ():
+        name, budget = shown(str(key)), [min(_EACH, left)]
+        if left > 0 and name and not _SECRET.search(name):
+            found[name] = _plain(value, budget, 1)
+            left -= 1 + min(_EACH, left) - max(budget[0], 0)
+    return found
 
 
 def _plain(value: Any, budget: list[int], depth: int) -> Any:

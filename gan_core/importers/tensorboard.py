@@ -18,6 +18,7 @@ from gan_core.importers.found import FoundTraining, ImportOptions, Picture
 
 FILES = re.compile(r".*\btfevents\..*")
 _MOST_FILES = 500
+_MOST_FOLDERS = 400  # that are looked into
 _MOST_TAGS = 1000
 _FLOAT, _DOUBLE, _STRING = 1, 2, 7  # of TensorFlow's DataType
 _SAMPLES = re.compile(r"(?i)sample|fake|generated|gen_|recon|image")
@@ -161,11 +162,7 @@ def event_paths(path: Path) -> tuple[Path, list[Path]]:
     """
     if not path.is_dir():
         return path.parent, [path]
-    places = [path, *(path / name for name in texts.folders(path))]
-    places += [place / name for place in places[1:] for name in texts.folders(place)]
-    found = {place: names for place in places[:400] if (names := _event_names(place))}
-    if path in found:
-        return path, [path / name for name in found[path]]
+    found = event_folders(path)
     if not found:
         raise UserError(f"{path} holds no event files of TensorBoard (events.out.tfevents...)")
     if len(found) > 1:
@@ -173,6 +170,19 @@ def event_paths(path: Path) -> tuple[Path, list[Path]]:
         raise UserError(f"{path} holds {len(found)} trainings: name the folder of one of them: {listed}")
     ((place, names),) = found.items()
     return place, [place / name for name in names]
+
+
+def event_folders(path: Path) -> dict[Path, list[str]]:
+    """Return the folders with event files, and their names: the folder itself, else those up to two levels below it.
+
+    Raises:
+        UserError: a folder cannot be read, or holds too many.
+    """
+    if names := _event_names(path):
+        return {path: names}
+    places = [path / name for name in texts.folders(path)]
+    places += [place / name for place in places for name in texts.folders(place)]
+    return {place: names for place in places[:_MOST_FOLDERS] if (names := _event_names(place))}
 
 
 def _event_names(folder: Path) -> list[str]:

@@ -70,8 +70,8 @@ def trained(steps: int = STEPS) -> tuple[Step, ...]:
         with torch.no_grad():
             samples = generator(fixed).view(-1, 1, SIDE, SIDE)
         accuracy = ((on_real > 0).float().mean() + (on_fake < 0).float().mean()) / 2
-        signs = float(on_real.sign().mean()), float(on_fake.sign().mean())
-        found.append(Step(number, float(d_real), float(d_fake), float(g), float(accuracy), *signs, samples))
+        signs = float(on_real.detach().sign().mean()), float(on_fake.detach().sign().mean())
+        found.append(Step(number, d_real.item(), d_fake.item(), g.item(), accuracy.item(), *signs, samples))
     return tuple(found)
 
 
