@@ -11,6 +11,8 @@ from gan_core.importers import csv_table, pictures, settings, texts
 from gan_core.importers.found import FoundTraining, ImportOptions
 
 TABLE, OPTIONS = "metrics.csv", "hparams.yaml"
+# The loader takes quadratic time for nested brackets, and seconds for 100 kB.
+_LONGEST, _BRACKETS = 32 * 1024, 200
 _VERSION = re.compile(r"version_(\d+)")
 
 
@@ -22,8 +24,8 @@ def read(path: Path, options: ImportOptions) -> FoundTraining:
     Raises:
         UserError: there is no metrics.csv, or it cannot be read.
     """
-    folder, notes = version(path if path.is_dir() else path.parent)
-    training = csv_table.of_table(folder / TABLE, options, "lightning")
+    folder, notes = version(path) if path.is_dir() else (path.parent, ())
+    training = csv_table.of_table(folder / TABLE if path.is_dir() else path, options, "lightning")
     found, words = hparams(folder / OPTIONS)
     training = replace(
         training,
@@ -68,7 +70,10 @@ def hparams(path: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
     if not path.exists() and not path.is_symlink():
         return {}, ()
     try:
-        found = yaml.safe_load(texts.small_text(path))
+        text = texts.small_text(path, _LONGEST)
+        if text.count("[") + text.count("{") > _BRACKETS:
+            return {}, (f"settings were left out: {path.name} nests more than settings do",)
+        found = yaml.safe_load(text)
     except UserError as error:
         return {}, (f"settings were left out: {error}",)
     except yaml.constructor.ConstructorError as error:

@@ -112,7 +112,7 @@ def read(path: Path, options: ImportOptions, kind: str) -> FoundTraining:
     training = replace(training, notes=(*training.notes, _PLOTS if plots else _STRETCHED))
     cells = replace(training, own_pixels=not plots)  # whether there are borders to cut at
     # Its pictures are named by the batches done, where lines name the epoch and the batch as well.
-    unit = numbered.unit or ("step" if training.rows else "")
+    unit = numbered.unit or "step"
     return replace(pictures.with_pictures(cells, replace(numbered, unit=unit), options), own_pixels=False)
 
 

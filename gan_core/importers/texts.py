@@ -59,14 +59,14 @@ def head(path: Path, count: int = 400) -> list[str]:
     return found
 
 
-def small_text(path: Path) -> str:
+def small_text(path: Path, most: int = OPTIONS_BYTES) -> str:
     """Return the text of a file of settings.
 
     Raises:
-        UserError: the file cannot be read, or is larger than `OPTIONS_BYTES`.
+        UserError: the file cannot be read, or is larger than `most` bytes.
     """
     with readable(path):
-        return files.read_regular(path, OPTIONS_BYTES).decode("utf-8-sig", "replace")
+        return files.read_regular(path, most).decode("utf-8-sig", "replace")
 
 
 def json_lines(path: Path) -> Iterator[dict[str, Any]]:

@@ -18,7 +18,9 @@ def pictures(count: int, side: int = 16, seed: int = 0) -> np.ndarray:
     return found
 
 
-@pytest.mark.parametrize(("count", "columns", "padding"), [(16, 4, 2), (25, 5, 2), (6, 6, 2), (12, 4, 1), (9, 3, 5), (16, 4, 5)])
+@pytest.mark.parametrize(
+    ("count", "columns", "padding"), [(16, 4, 2), (25, 5, 2), (6, 6, 2), (12, 4, 1), (9, 3, 5), (16, 4, 5)]
+)
 def test_the_sheets_of_torchvision_are_cut_by_their_borders(count: int, columns: int, padding: int) -> None:
     given = [pictures(count, seed=seed) for seed in range(3)]
     sheets = [

@@ -41,4 +41,13 @@ def test_whatever_is_given_can_be_stored_in_a_run() -> None:
 def test_texts_are_read_as_what_they_stand_for() -> None:
     given = ["10", "-3", "1e-4", "True", "false", "None", "lsgan", "1.5.2", " 7 "]
     assert [settings.of_text(text) for text in given] == [10, -3, 1e-4, True, False, None, "lsgan", "1.5.2", 7]
-    assert [settings.whole(value, 1, 100) for value in (3, 3.0, 3.5, True, "3", 0, 101, None)] == [3, 3, 0, 0, 0, 0, 0, 0]
+    assert [settings.whole(value, 1, 100) for value in (3, 3.0, 3.5, True, "3", 0, 101, None)] == [
+        3,
+        3,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+    ]

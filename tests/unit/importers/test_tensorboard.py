@@ -13,7 +13,8 @@ from gan_core import importers
 from gan_core.errors import UserError
 from gan_core.importers import ImportOptions, event_files
 from tests.helpers.repository import ROOT
-from tests.helpers.trainings_elsewhere import SIDE, STEPS, event_files as write_events, trained
+from tests.helpers.trainings_elsewhere import SIDE, STEPS, trained
+from tests.helpers.trainings_elsewhere import event_files as write_events
 from tests.unit.importers.conftest import Made
 
 
@@ -137,7 +138,7 @@ def test_several_trainings_are_named(tmp_path: Path) -> None:
 
 
 def test_tags_are_chosen_by_a_pattern(made: Made) -> None:
-    with pytest.raises(UserError, match="finds no tag with pictures. Tags: samples"):
+    with pytest.raises(UserError, match=r"finds no tag with pictures\. Tags: samples"):
         importers.read("tensorboard", made("event_files"), ImportOptions(images="recon"))
     with pytest.raises(UserError, match="TensorBoard's rows count 'step'"):
         importers.read("tensorboard", made("event_files"), ImportOptions(x="lr"))
