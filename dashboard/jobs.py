@@ -1,4 +1,4 @@
-"""Trainings that the app starts: each is a detached process that continues when the app is closed.
+"""Trainings and imports that the app starts: each is a detached process that continues when the app is closed.
 
 The process writes its run folder, which the pages follow, and prints into a log file in the cache folder. At most
 `most()` of them run at a time; the others wait for their turn.
@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,11 @@ class Job:
     log: Path
     process: "subprocess.Popen[bytes] | None" = None
     problem: str = ""  # why its process could not be started, when its turn had come
+
+    @property
+    def imports(self) -> bool:
+        """Whether it brings in what another program trained."""
+        return self.arguments[:1] == ["import"]
 
     @property
     def queued(self) -> bool:
@@ -86,6 +92,20 @@ class Jobs:
             if self.taken(name):
                 raise UserError(f"run '{name}' exists already: choose another name")
             return self._add(name, ["train", *options.words(), "--name", name, *self._runs])
+
+    def import_training(self, name: str, words: Sequence[str]) -> Job:
+        """Start an import that writes a new run called `name`, or queue it as a training.
+
+        words: of the command line, the command first; see `library.import_look.words`.
+
+        Raises:
+            UserError: the name is invalid or taken, or the process cannot be started.
+        """
+        runs.check_name(name)
+        with self._lock:
+            if self.taken(name):
+                raise UserError(f"run '{name}' exists already: choose another name")
+            return self._add(name, [*words, "--name", name, *self._runs])
 
     def resume(self, run: Run) -> Job:
         """Resume a run from its last checkpoint, or queue that if `most()` trainings run already.

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from dashboard.charts.styles import Style
-from dashboard.library import store
+from dashboard.library import other_folders, store
 from dashboard.library.curves import SMOOTHING as SMOOTHING
 from dashboard.library.store import Entry, SheetLayout
 from dashboard.widgets import error_boundary
-from dashboard.widgets.text import plain
+from dashboard.widgets.text import plain, plain_sentence
 from gan_core import runs
 from gan_core.images import NOTICE
 
@@ -109,17 +109,22 @@ def no_runs() -> None:
 
 
 def unreadable(entries: list[Entry]) -> None:
-    """Draw the runs that cannot be read, each with the reason."""
+    """Draw the runs that cannot be read, each with the reason, and the folders that are none, with their import."""
+    root = store.library().root
     broken = {entry.name: entry.problem for entry in entries if entry.problem}
-    broken |= dict.fromkeys(
-        runs.linked(store.library().root), "it is a link, which GANray does not follow: move the run itself here"
-    )
-    if not broken:
+    broken |= dict.fromkeys(runs.linked(root), "it is a link, which GANray does not follow: move the run itself here")
+    others = other_folders.among(root)
+    if not broken and not others:
         return
-    word = "run" if len(broken) == 1 else "runs"
-    with st.expander(f"{len(broken)} {word} cannot be read", icon=":material/warning:"):
+    count = len(broken) + len(others)
+    word = "folder" if others else "run"
+    with st.expander(f"{count} {word}{'' if count == 1 else 's'} cannot be read", icon=":material/warning:"):
         for name, problem in broken.items():
             st.markdown(f"**{plain(name)}**: {plain(problem)}")
+        for other in others:
+            st.markdown(f"**{plain(other.name)}**: {plain_sentence(other.reason)}")
+            if command := other.command(root):
+                st.code(command, language=None)
 
 
 def wait_for_news(seen: Callable[[], object], key: str, seconds: float = 3.0) -> None:

@@ -10,11 +10,13 @@ from tests.conftest import ROOT
 from tests.house.imports import our_sources
 
 NAMES = frozenset(registry.presets()) | {preset.family for preset in registry.presets().values()}
-# Words of the field that name something else there: the tag of a model on the Hub, and what is seen in lungs.
+# Words of the field that name something else there: the tag of a model on the Hub, what is seen in lungs, and the
+# importer of what another program called CycleGAN wrote.
 WORDS = {
     "gan_core.export.model_card": {"gan"},
     "gan_core.anatomy.opacity_atlas": {"opacity"},
     "gan_core.phantoms.chest.colour": {"opacity"},
+    **{key: {"cyclegan"} for key in ("gan_core.cli.importing", *(f"gan_core.importers.{name}" for name in ("cyclegan", "reading", "recognise")))},
 }
 SOURCES = {
     module: source

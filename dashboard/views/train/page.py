@@ -14,7 +14,7 @@ from dashboard.jobs import Job
 from dashboard.library import store
 from dashboard.library.curves import SMOOTHING
 from dashboard.library.store import Entry, Library
-from dashboard.views.train import form
+from dashboard.views.train import add_run, form
 from dashboard.widgets import data_doubts, elements, error_boundary
 from dashboard.widgets.text import name_line, plain, plain_sentence
 from gan_core.errors import UserError
@@ -26,6 +26,7 @@ def main() -> None:
     library = store.library()
     st.title("Train")
     form.show()
+    add_run.show()
     follow = st.fragment(_follow, key="follow", run_every=1.0 if _active(library) else None)
     follow()
 
@@ -74,7 +75,8 @@ def show_waiting(job: Job) -> None:
             st.progress(0.0, text=":material/schedule: Waiting for its turn")
             st.caption(_queued_text())
         else:
-            st.progress(0.0, text=":material/hourglass_top: Preparing: reading the images")
+            doing = "Importing" if job.imports else "Preparing: reading the images"
+            st.progress(0.0, text=f":material/hourglass_top: {doing}")
             st.caption(plain(job.words()) or "starting")
         _cancel(job)
 

@@ -1,0 +1,126 @@
+"""The form *Add a run*: a training of another program becomes a run, which a process of its own writes."""
+
+import re
+
+import streamlit as st
+
+from dashboard import jobs
+from dashboard.library import import_look
+from dashboard.library.import_look import Look
+from dashboard.widgets import error_boundary
+from dashboard.widgets.text import plain, plain_sentence
+from gan_core import importers, objectives
+from gan_core.errors import UserError
+
+_WAIT, _AGAIN = 0.5, 0.4  # seconds: a small training is shown at once; between two looks at whether it is done
+_NUMBERS = ("steps_per_epoch",)
+HELP = {
+    "path": "A folder that another program wrote, or its log or table. It stays as it is.",
+    "kind": "\n".join(f"- `{kind}`: {about}" for kind, about in importers.KINDS.items()),
+    "x": "The column that counts the steps or the epochs.",
+    "names": "Names of columns, theirs=ours, separated by spaces: `d_loss=loss/d 'G loss=loss/g'`",
+    "images": r"Which pictures are sheets; its one group is the number: `epoch_(\d+).png`",
+    "grid": "Rows x columns of a sheet, such as 4x4, where its pictures have no borders.",
+    "steps_per_epoch": "Where the log counts steps and the pictures epochs.",
+    "log": "What the program printed, captured in a file.",
+    "objective": "Of its losses: those of one objective share a chart.",
+}
+
+
+def show() -> None:
+    """Show the form in an expander, and below it what was found at the path."""
+    with st.expander("Add a run that another program trained", icon=":material/add_circle:", key="add-run"):
+        left, right = st.columns([3, 1], gap="medium")
+        with left:
+            st.text_input(
+                "Folder or file", key="import path", help=HELP["path"], placeholder="checkpoints/normal2covid"
+            )
+        with right:
+            st.selectbox("Trained by", import_look.KINDS, format_func=_kind, key="import kind", help=HELP["kind"])
+        with st.grid(4, min_column_width=160):
+            _text("x", "Counted by")
+            _text("names", "Columns")
+            _text("images", "Pictures")
+            _text("grid", "Grid")
+            st.number_input("Steps per epoch", 0, 10**9, 0, key="import steps_per_epoch", help=HELP["steps_per_epoch"])
+            _text("log", "Log")
+            known = ["", *objectives.OBJECTIVES]
+            st.selectbox("Objective", known, format_func=_objective, key="import objective", help=HELP["objective"])
+            st.text_input("Name", key="import name", placeholder="that of the folder")
+        ready = _show_found()
+        st.button(
+            "Add this run", type="primary", icon=":material/add:", disabled=not ready, on_click=_add, key="import start"
+        )
+        if problem := st.session_state.pop("import error", None):
+            st.error(plain(problem), icon=":material/error:")
+
+
+def _text(name: str, label: str) -> None:
+    st.text_input(label, key=f"import {name}", help=HELP[name])
+
+
+def _kind(kind: str) -> str:
+    return "found out" if kind == importers.AUTO else kind
+
+
+def _objective(name: str) -> str:
+    return objectives.find(name).title if name else "not known"
+
+
+def _show_found() -> bool:
+    """Show what is at the path; return whether it can be added."""
+    if not str(st.session_state.get("import path") or "").strip():
+        return False
+    try:
+        look = import_look.look(_words())
+    except UserError as error:
+        st.markdown(f":red[:material/error: {plain(str(error))}]")
+        return False
+    look.done.wait(_WAIT)
+    pending = not look.done.is_set()
+    st.fragment(_panel, key="import look", run_every=_AGAIN if pending else None)(look, pending)
+    return bool(look.lines)
+
+
+@error_boundary.bounded
+def _panel(look: Look, pending: bool) -> None:
+    if pending and look.done.is_set():
+        st.rerun()  # ends the redrawing, and enables the button
+    if look.problem:
+        st.markdown(f":red[:material/error: {plain(look.problem)}]")
+    elif not look.lines:
+        st.caption(":material/hourglass_top: Looking at it …")
+    else:
+        head, *rest = look.lines
+        st.markdown(f":material/check_circle: **{plain(head)}**")
+        for line in rest:
+            st.caption(plain_sentence(line[:1].upper() + line[1:]))
+
+
+def _words() -> tuple[str, ...]:
+    form = st.session_state
+    options = {name: form.get(f"import {name}") for name in import_look.OPTIONS}
+    return import_look.words(
+        str(form["import kind"]), str(form["import path"]), options, str(form.get("import names") or "")
+    )
+
+
+@error_boundary.action
+def _add() -> None:
+    """Start the import with the values that the form has now."""
+    form = st.session_state
+    try:
+        words = _words()
+        name = str(form.get("import name") or "").strip() or _name(words[2])
+        jobs.jobs().import_training(name, words)
+        form["import path"] = form["import name"] = ""
+    except UserError as error:
+        form["import error"] = str(error)
+
+
+def _name(path: str) -> str:
+    """Return a free name for a run: that of its folder or file."""
+    last = re.split(r"[\\/]", path.rstrip("\\/"))[-1]
+    name = re.sub(r"\.(csv|tsv|txt|log|jsonl)$", "", last)
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._")[:80] or "imported"
+    return name if not jobs.jobs().taken(name) else jobs.jobs().free_name(name)
