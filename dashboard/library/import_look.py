@@ -1,7 +1,7 @@
 """A look at a training of another program before it is added: what the command line says of it, in the background.
 
-It runs `import --look` as a process of its own, as the import itself will run: a page that asks waits for nothing, and a
-crash of a reader costs the look.
+It runs `import --look` as a process of its own, as the import itself will run: a page that asks waits for nothing, and
+a crash of a reader costs the look.
 """
 
 import shlex
@@ -20,7 +20,7 @@ KINDS = (importers.AUTO, *importers.KINDS)
 SECONDS = 120.0  # of a look
 _MOST = 8  # looks that are kept
 _LINES, _LETTERS = 20, 600
-# Field of the form -> option of the command line; each is given as --option=value, so that a value may start with a dash.
+# Field of the form -> option of the command line, given as --option=value, so that a value may start with a dash.
 OPTIONS = {
     "x": "--x",
     "images": "--images",

@@ -24,7 +24,8 @@ class OtherFolder:
         """Return the command that imports it; "" if no importer is known."""
         if not self.kind:
             return ""
-        return f"ganray import {self.kind} {shlex.quote(str(root / self.name))} --name {shlex.quote(self.name)}-run"
+        name = f"{importers.name_of(self.name)}-run"
+        return f"ganray import {self.kind} {shlex.quote(str(root / self.name))} --name {name}"
 
 
 def among(root: Path) -> list[OtherFolder]:

@@ -26,16 +26,17 @@ POLL_SECONDS, IDLE_SECONDS = 2.0, 1800.0
 Say = Callable[[str], None]
 
 
-def free_name(found: FoundTraining) -> str:
-    """Return a run's name for a training: that of its file or folder, with the letters that a name may have."""
-    stem = (
-        Path(found.place).stem if Path(found.place).suffix.lower() in (".csv", ".tsv", ".txt", ".log") else found.place
-    )
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:80] or found.kind
+def name_of(place: str, otherwise: str = "imported") -> str:
+    """Return a run's name for the name of a file or folder, with the letters that a run's name may have.
+
+    otherwise: what it is called where no letter is left; it stands before a name that is reserved.
+    """
+    stem = re.sub(r"(?i)\.(csv|tsv|txt|log|jsonl)$", "", place)
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:80].rstrip(".") or otherwise
     try:
         return check_name(name)
     except UserError:
-        return f"{found.kind}-{name}"
+        return f"{otherwise}-{name}"
 
 
 def config_of(found: FoundTraining, channels: int = 1) -> RunConfig:
@@ -49,7 +50,7 @@ def config_of(found: FoundTraining, channels: int = 1) -> RunConfig:
         place=texts.shown(found.place, 200),
         counts=found.counts,
         own_pixels=found.own_pixels,
-        notes=tuple(printable(note, MOST_LETTERS) for note in found.notes[:_MOST_NOTES]),
+        notes=tuple(printable(note[:1].upper() + note[1:], MOST_LETTERS) for note in found.notes[:_MOST_NOTES]),
     )
     traits = FamilyTraits(
         title=f"{found.program or found.kind} training, imported",

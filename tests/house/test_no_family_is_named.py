@@ -16,7 +16,10 @@ WORDS = {
     "gan_core.export.model_card": {"gan"},
     "gan_core.anatomy.opacity_atlas": {"opacity"},
     "gan_core.phantoms.chest.colour": {"opacity"},
-    **{key: {"cyclegan"} for key in ("gan_core.cli.importing", *(f"gan_core.importers.{name}" for name in ("cyclegan", "reading", "recognise")))},
+    "gan_core.cli.importing": {"cyclegan"},
+    "gan_core.importers.cyclegan": {"cyclegan"},
+    "gan_core.importers.reading": {"cyclegan"},
+    "gan_core.importers.recognise": {"cyclegan"},
 }
 SOURCES = {
     module: source

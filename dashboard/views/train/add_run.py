@@ -1,6 +1,6 @@
 """The form *Add a run*: a training of another program becomes a run, which a process of its own writes."""
 
-import re
+from pathlib import Path
 
 import streamlit as st
 
@@ -13,7 +13,6 @@ from gan_core import importers, objectives
 from gan_core.errors import UserError
 
 _WAIT, _AGAIN = 0.5, 0.4  # seconds: a small training is shown at once; between two looks at whether it is done
-_NUMBERS = ("steps_per_epoch",)
 HELP = {
     "path": "A folder that another program wrote, or its log or table. It stays as it is.",
     "kind": "\n".join(f"- `{kind}`: {about}" for kind, about in importers.KINDS.items()),
@@ -120,7 +119,5 @@ def _add() -> None:
 
 def _name(path: str) -> str:
     """Return a free name for a run: that of its folder or file."""
-    last = re.split(r"[\\/]", path.rstrip("\\/"))[-1]
-    name = re.sub(r"\.(csv|tsv|txt|log|jsonl)$", "", last)
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._")[:80] or "imported"
+    name = importers.name_of(Path(path).name)
     return name if not jobs.jobs().taken(name) else jobs.jobs().free_name(name)

@@ -84,7 +84,7 @@ def test_what_is_no_file_is_one_line(kind: str, tmp_path: Path) -> None:
 
 
 def test_names_that_are_not_known_are_answered_with_the_nearest(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no importer 'lightnin'. Did you mean 'lightning'"):
+    with pytest.raises(UserError, match=r"no importer 'lightnin'\. Did you mean 'lightning'"):
         importers.read("lightnin", tmp_path)
-    with pytest.raises(UserError, match="no objective 'wassertein'. Did you mean 'wasserstein'"):
+    with pytest.raises(UserError, match=r"no objective 'wassertein'\. Did you mean 'wasserstein'"):
         importers.read("csv", tmp_path, importers.ImportOptions(objective="wassertein"))

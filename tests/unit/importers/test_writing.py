@@ -105,7 +105,7 @@ def test_damaged_pictures_cost_themselves_alone(tmp_path: Path) -> None:
     ],
 )
 def test_a_run_is_called_as_its_file_is(place: str, name: str) -> None:
-    assert importers.free_name(small(place=place)) == name
+    assert importers.name_of(place, "csv") == name
 
 
 def test_the_command(made: Made, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
