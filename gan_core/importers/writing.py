@@ -5,6 +5,7 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -115,15 +116,24 @@ def write(found: FoundTraining, root: Path, name: str, *, replace: bool = False,
 
 
 def _read(wanted: Mapping[int, Picture], say: Say) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield the pictures by number, in order; say which cannot be read."""
+    """Yield the pictures by number, in order; say which cannot be read.
+
+    The next one is decoded, in its own process, while the caller writes the last one.
+    """
     problems = []
-    for number, picture in sorted(wanted.items()):
-        try:
-            sheet = picture()
-        except UserError as error:
-            problems.append(str(error))
-            continue
-        yield number, sheet
+    numbers = sorted(wanted)
+    with ThreadPoolExecutor(1) as ahead:
+        coming = ahead.submit(wanted[numbers[0]]) if numbers else None
+        for number, after in zip(numbers, [*numbers[1:], None], strict=True):
+            assert coming is not None
+            try:
+                sheet = coming.result()
+            except UserError as error:
+                problems.append(str(error))
+                sheet = None
+            coming = ahead.submit(wanted[after]) if after is not None else None
+            if sheet is not None:
+                yield number, sheet
     for line in problems[:_NAMED]:
         say(f"left out: {line}")
     if len(problems) > _NAMED:
