@@ -2,8 +2,8 @@
 
     python -m benchmarks.importing
 
-Each is imported by the command line as a user does, in a process of its own. The table shows the seconds that passed, and
-those of the processor.
+Each is imported by the command line as a user does, in a process of its own. The table shows the seconds that passed,
+and those of the processor.
 """
 
 import argparse

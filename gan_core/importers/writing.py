@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -124,7 +125,7 @@ def _read(wanted: Mapping[int, Picture], say: Say) -> Iterator[tuple[int, np.nda
     numbers = sorted(wanted)
     with ThreadPoolExecutor(1) as ahead:
         coming = ahead.submit(wanted[numbers[0]]) if numbers else None
-        for number, after in zip(numbers, [*numbers[1:], None], strict=True):
+        for number, after in zip_longest(numbers, numbers[1:]):
             assert coming is not None
             try:
                 sheet = coming.result()
