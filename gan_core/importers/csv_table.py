@@ -84,11 +84,30 @@ def counted(
         if steps_per_epoch:
             found[columns.EPOCH] = found[columns.STEP] / steps_per_epoch
         elif epoch:
-            found[columns.EPOCH] = filled(table[epoch])
+            found[columns.EPOCH] = fractions(found[columns.STEP], filled(table[epoch]))
     steps = found[columns.STEP]
     if steps.min() < 0 or steps.max() >= 2.0**53:
         raise UserError(f"the column '{texts.shown(step or epoch, 60)}' counts no steps: it reaches {steps.min():g}")
     return found, "epoch" if columns.EPOCH in found else "step", tuple(notes)
+
+
+def fractions(steps: np.ndarray, epochs: np.ndarray) -> np.ndarray:
+    """Return the epochs that are done after each step, where a table holds whole ones, as a loop counts them.
+
+    steps, epochs: (n,) in order of steps. Loops count from 0 or from 1, which the first row tells. Epochs that are
+    fractions already, that fall, or of which there is one alone, are returned as they are.
+    """
+    known = np.isfinite(epochs)
+    whole = known.all() and len(epochs) and (epochs == np.floor(epochs)).all() and (np.diff(epochs) >= 0).all()
+    starts = np.flatnonzero(np.diff(epochs, prepend=-1.0) > 0) if whole else np.empty(0, int)
+    if len(starts) < 2 or len(starts) == len(epochs):
+        return epochs
+    lengths = np.diff(steps[starts]) / np.diff(epochs[starts])
+    lengths = np.append(lengths, np.median(lengths))  # the last epoch has no end yet
+    place = np.searchsorted(starts, np.arange(len(epochs)), "right") - 1
+    share = (steps - steps[starts][place] + 1) / lengths[place]
+    first = 0 if epochs[0] == 0 else 1
+    return epochs - first + np.minimum(share, 1.0)
 
 
 def filled(values: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ import pytest
 
 from gan_core import images, importers
 from gan_core.errors import UserError
-from gan_core.importers import ImportOptions
+from gan_core.importers import ImportOptions, csv_table
 from tests.helpers.trainings_elsewhere import BATCHES, EPOCHS, SIDE, STEPS, grid, trained
 from tests.unit.importers.conftest import Made
 
@@ -42,6 +42,15 @@ def test_rows_by_epoch(tmp_path: Path) -> None:
     assert found.counts == "epoch" and "the column step counts epochs" in found.notes[0]
     found = importers.read("csv", path, ImportOptions(steps_per_epoch=100))
     assert found.columns["step"].tolist() == [100, 200]
+
+
+def test_whole_epochs_become_fractions() -> None:
+    steps = np.arange(1.0, 9)
+    from_one, from_zero = np.repeat([1.0, 2.0], 4), np.repeat([0.0, 1.0], 4)
+    for epochs in (from_one, from_zero):
+        np.testing.assert_allclose(csv_table.fractions(steps, epochs), steps / 4)
+    for epochs in (steps / 4, steps, np.full(8, 3.0), from_one[::-1], np.full(8, np.nan)):  # nothing to divide
+        np.testing.assert_array_equal(csv_table.fractions(steps, epochs), epochs)
 
 
 def test_a_table_that_counts_nothing_is_counted(tmp_path: Path) -> None:
