@@ -96,6 +96,7 @@ FACES = frozenset(
         "run_options",
         "child_processes",
         "metrics",
+        "objectives",
         "family_traits",
         "families.registry",
         "runs",
