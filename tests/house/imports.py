@@ -96,7 +96,6 @@ FACES = frozenset(
         "run_options",
         "child_processes",
         "metrics",
-        "objectives",
         "family_traits",
         "families.registry",
         "runs",
