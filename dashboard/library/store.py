@@ -36,7 +36,7 @@ FIRST = ("reference/gan", "reference/dcgan", "reference/cgan", "reference/bigan"
 ACCURACY = ("accuracy/d_real", "accuracy/d_fake")
 SCORES = ("real", "held_out", "generated")
 SCORE_EDGES = np.linspace(-10, 10, 41)  # edges of the histograms' 40 bins; the outer bins hold all scores beyond
-PICTURES = "pictures"  # kind of an origin: pictures that `evaluate --generated` measured
+PICTURES = "folder"  # kind of an origin: pictures that `evaluate --generated` measured
 PNG = b"\x89PNG\r\n\x1a\n"
 
 

@@ -26,7 +26,7 @@ from gan_core.runs import Run, check_name, find_run, is_taken
 from gan_core.runs.recorded import RecordedWriter
 from gan_core.version import __version__
 
-KIND = "pictures"  # of the origin
+KIND = "folder"  # of the origin; numbered pictures of a training, which can be imported, are another
 SHOWN = 16  # pictures of the sheet
 
 
@@ -65,7 +65,7 @@ def evaluate(
 
 def default_name(folder: str) -> str:
     """Return a folder's name as that of a run."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "_", picture_folder.name_of(folder)).strip("._-")[:100].rstrip(".") or KIND
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", picture_folder.name_of(folder)).strip("._-")[:100].rstrip(".") or "pictures"
 
 
 def _of_pictures(root: Path, name: str) -> Run | None:

@@ -34,7 +34,8 @@ def load(run: Run, run_config: RunConfig, seconds_allowed: float | None = None) 
     """
     graph, pool = run.folder / GENERATOR, run.folder / GENERATED
     if files.is_regular(graph):
-        return Model(run, run_config, cast(loading.Family, _Graph(run, run_config, graph)), seconds_allowed)
+        graph_model = _Graph(run, run_config, graph, seconds_allowed or graph_process.DRAW_SECONDS)
+        return Model(run, run_config, cast(loading.Family, graph_model), seconds_allowed)
     if files.is_regular(pool):
         return Pool(run, run_config, pool)
     raise UserError(
@@ -57,7 +58,8 @@ class _Absent(nn.Module):
 class _Graph(_Absent):
     """A generator as an ONNX graph, drawn by a process of its own."""
 
-    def __init__(self, run: Run, run_config: RunConfig, path: Path) -> None:
+    def __init__(self, run: Run, run_config: RunConfig, path: Path, seconds: float) -> None:
+        """seconds: that a batch may take."""
         super().__init__()
         try:
             content = files.read_regular(path, graph_process.MOST_BYTES)
@@ -66,13 +68,14 @@ class _Graph(_Absent):
         low, high = _range(run_config)
         self.latent_size, self._shape = _latent_size(run_config, run), (run_config.channels, run_config.image_size)
         self._name, self._low, self._span = run.name, low, high - low
-        self._process = GraphProcess(content, run.name)
+        self._process = GraphProcess(content, run.name, seconds)
 
     def sample(self, z: Tensor, labels: Tensor) -> Tensor:
         drawn = self._process.draw(z.numpy())
         if drawn.shape[1:3] != self._shape:
             raise UserError(f"run '{self._name}': its generator draws {drawn.shape[1:]}, and config.json says other")
-        return torch.from_numpy((drawn - self._low) / self._span * 2 - 1)
+        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite then is refused by the model
+            return torch.from_numpy((drawn - self._low) / self._span * 2 - 1)
 
 
 class Pool(Model):

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from gan_core.errors import first_line
+
 Refuse = Callable[[str, str], None]  # told the column and the reason for what is no number
 # What was taken from one call: values by column that cannot change any more, and those that a device still computes.
 Taken = dict[str, Any]
@@ -80,8 +82,8 @@ def resolve(taken: Taken, refuse: Refuse) -> dict[str, float]:
         else:
             try:
                 found[name] = float(value)
-            except (TypeError, ValueError, RuntimeError) as error:
-                refuse(name, str(error))
+            except Exception as error:  # of any library; the other numbers of the call are kept
+                refuse(name, first_line(error))
     return found
 
 
@@ -89,7 +91,7 @@ def _take_item(name: str, value: Any, taken: Taken, refuse: Refuse) -> None:
     """Take the one number of a tensor on the processor, or of an array: it may be changed in place later."""
     try:
         taken[name] = value.item()
-    except (TypeError, ValueError, RuntimeError):
+    except Exception:
         refuse(name, f"it has the shape {tuple(value.shape)}")
 
 
@@ -103,5 +105,5 @@ def _take_other(name: str, value: Any, taken: Taken, refuse: Refuse) -> None:
             if isinstance(value, str | bytes):
                 raise TypeError(f"{value[:40]!r} is a text")
             taken[name] = float(value)
-        except (TypeError, ValueError, RuntimeError) as error:
-            refuse(name, str(error))
+        except Exception as error:
+            refuse(name, first_line(error))

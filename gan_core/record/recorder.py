@@ -22,6 +22,7 @@ from gan_core.runs import RecordedWriter, Run
 _PAUSE = 0.1  # seconds between two looks into the queue
 _MOST_WAITING = 1_000_000  # calls in the queue; the disk would have to stand still for long
 _MOST_WARNINGS = 100
+_MOST_STEP = 10**12  # and of epochs; a table holds whole numbers exactly up to 2^53
 
 Job = Callable[[Writing], None]
 
@@ -88,6 +89,8 @@ class Recorder:
             seconds = time.monotonic() - self._started
             if epoch is None and "epoch" in values:
                 epoch = float(values["epoch"])
+            if epoch is not None and not 0 <= epoch <= _MOST_STEP:
+                raise UserError(f"an epoch of {epoch:g}: count from 0")
             number = self._step_of(step)
             taken = numbers.take(values, self._refuse)
         except Exception as error:  # a caller's mistake must not cost the training
@@ -205,8 +208,8 @@ class Recorder:
         if step is None:
             return self._step + 1
         number = int(step)
-        if number < 0:
-            raise UserError(f"step {number} is below 0")
+        if not 0 <= number <= _MOST_STEP:
+            raise UserError(f"a step of {float(number):g}: count from 0 to {_MOST_STEP:g}")
         return number
 
     def _refuse(self, column: str, reason: str) -> None:

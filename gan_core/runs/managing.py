@@ -20,7 +20,7 @@ from gan_core.runs import lock as locks
 from gan_core.runs import notes, remote
 from gan_core.runs.lock import RunLock
 from gan_core.runs.notes import Notes
-from gan_core.runs.run import CONFIG, EVALUATIONS, Run, check_name
+from gan_core.runs.run import CONFIG, EVALUATIONS, Run, check_name, link_on_the_way
 
 _DELETED = re.compile(r"\..+\.[0-9a-f]{8}\.deleted")  # names of run folders that are being deleted
 
@@ -63,7 +63,7 @@ def rename(run: Run, name: str, root: Path) -> Run:
             run.folder.rename(target)
             files.sync_folder(root)
     # There may be one if the run folder could only be read for a while.
-    if (own := root / EVALUATIONS / run.name).is_dir() and not own.is_symlink():
+    if (own := root / EVALUATIONS / run.name).is_dir() and not link_on_the_way(own):
         with files.readable_os_errors(own):
             own.rename(own.with_name(name))
     try:
@@ -92,7 +92,7 @@ def delete(run: Run, root: Path) -> None:
             files.sync_folder(root)
     with files.readable_os_errors(hidden):
         _remove(hidden)
-    if (own := root / EVALUATIONS / run.name).is_dir() and not own.is_symlink():
+    if (own := root / EVALUATIONS / run.name).is_dir() and not link_on_the_way(own):
         shutil.rmtree(own, ignore_errors=True)
     try:
         Notes(root).forget(run.name, digest)

@@ -104,10 +104,10 @@ class RecordedWriter:
         tables.replace_last(self.run.folder / table, row)
 
     def read_table(self, table: str = METRICS) -> dict[str, np.ndarray]:
-        """The numeric columns of a table so far, float64 (n,) each, by name."""
+        """The columns of a table so far, float64 (n,) each, by name; a cell that is no number is not-a-number."""
         found = Table(self.run.folder / table)
         found.poll()
-        return {name: found.column(name).copy() for name in found.numeric()}
+        return {name: found.column(name).copy() for name in found.names}
 
     def keep_rows(self, last: int) -> None:
         """Remove the rows after step `last`."""

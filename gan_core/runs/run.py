@@ -187,7 +187,8 @@ class Run:
         Of a run that is only read, the user's own file is taken unless that in the run folder is newer.
         """
         inside, own = self.folder / EVALUATION, self.own_evaluation
-        return own if own and _changed(own) >= max(_changed(inside), 0) else inside
+        read = own and not link_on_the_way(own) and _changed(own) >= max(_changed(inside), 0)
+        return own if own and read else inside
 
     @property
     def evaluated_here(self) -> bool:
@@ -220,11 +221,8 @@ class Run:
         if own is None or into_run:
             self.check_writable()
             return self.folder / EVALUATION
-        for place in (own, *own.parents):
-            if place.is_symlink():
-                raise UserError(f"cannot write {own}: {place} is a link; put the folder itself there")
-            if place.name == EVALUATIONS:
-                break
+        if place := link_on_the_way(own):
+            raise UserError(f"cannot write {own}: {place} is a link; put the folder itself there")
         with files.readable_os_errors(own.parent):
             own.parent.mkdir(parents=True, exist_ok=True)
         return own
@@ -263,6 +261,16 @@ def _changed(path: Path) -> int:
         return path.lstat().st_mtime_ns if files.is_regular(path) else -1
     except OSError:
         return -1
+
+
+def link_on_the_way(own: Path) -> Path | None:
+    """Return the first link on the way from the folder of the user's own evaluations to one of its files or folders."""
+    for place in (own, *own.parents):
+        if place.is_symlink():
+            return place
+        if place.name == EVALUATIONS:
+            break
+    return None
 
 
 def list_runs(root: Path) -> list[Run]:

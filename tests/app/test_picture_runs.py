@@ -22,7 +22,7 @@ from tests.helpers.run_folders import make_run, settings
 def runs(runs_root: Path) -> None:
     """A shipped run, and pictures of a folder that were measured without a classifier."""
     write(make_run(runs_root, "reference/dcgan", "dcgan", 1, 2), 0.7)
-    origin = Origin("pictures", place="stylegan fakes", notes=("12 of the 400 pictures repeat another one exactly.",))
+    origin = Origin("folder", place="stylegan fakes", notes=("12 of the 400 pictures repeat another one exactly.",))
     unknown = {"epochs": 0, "batch_size": 0, "preview_every": 0, "log_every": 0}
     traits = FamilyTraits(title="Pictures of a folder", has_discriminator=False)
     config = replace(settings("fakes", 1, 0), origin=origin, traits=traits, **unknown)

@@ -101,7 +101,7 @@ def test_everything_is_measured_of_pictures_with_classes(measured: Run, prepared
 
 def test_the_run_of_pictures_says_what_it_is_and_where_nothing_lies(measured: Run, others: Path) -> None:
     settings = measured.config()
-    assert settings.origin and (settings.origin.kind, settings.origin.place) == ("pictures", "fakes")
+    assert settings.origin and (settings.origin.kind, settings.origin.place) == ("folder", "fakes")
     assert (settings.image_size, settings.epochs, settings.batch_size) == (SIDE, 0, 0)
     assert measured.status().state == "finished" and list(measured.samples()) == [0]
     assert images.read_png(measured.samples()[0]).shape == (138, 138, 1), "sixteen pictures of 32 px"

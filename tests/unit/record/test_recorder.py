@@ -298,12 +298,29 @@ def test_mistakes_never_reach_the_training(
     assert len(said.splitlines()) == len(set(said.splitlines()))
     for words in (
         *("'loss' is left out", "'other' is left out where it is no number: it has the shape (2,)", "'array'"),
-        *("step -4 is below 0", "expected pictures", "one size", "go from 0 to 255", "go from 0 to 1,"),
+        *("a step of -4: count from 0", "expected pictures", "one size", "go from 0 to 255", "go from 0 to 1,"),
         *("no finite numbers", "the run is finished"),
     ):
         assert said.count(words) == 1, words
     assert table(tmp_path)["good"].tolist() == [1, 1]
     assert "none" not in table(tmp_path)
+
+
+@pytest.mark.parametrize("step", [-1, 2**64, 10**30, 1e308, float("nan"), float("inf"), "x"])
+def test_an_impossible_step_is_left_out_and_costs_no_other(
+    tmp_path: Path, start: Callable[..., Recorder], capsys: pytest.CaptureFixture[str], step: Any
+) -> None:
+    run = start()
+    run.log({"a": 1.0}, step=1)
+    run.log({"a": 2.0}, step=step)
+    run.log({"a": 3.0}, step=2, epoch=1e308)
+    run.log({"a": 10**400, "b": 4.0}, step=3)
+    run.finish()
+    found = table(tmp_path)
+    assert found["step"].tolist() == [1, 3]
+    np.testing.assert_equal(found["b"], [np.nan, 4])
+    said = capsys.readouterr().err
+    assert "these values are left out" in said and "an epoch of 1e+308" in said and "'a' is left out" in said
 
 
 def test_a_column_of_ones_own_says_what_it_is(tmp_path: Path, start: Callable[..., Recorder]) -> None:

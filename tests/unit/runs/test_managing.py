@@ -188,3 +188,19 @@ def test_without_a_terminal_it_wants_yes(run: Run, tmp_path: Path, capsys: pytes
     assert len(names(tmp_path)) == 2, "nothing is deleted where one of the names is wrong"
     assert cli.main(["delete", "mine", "other", "--yes", "--runs", str(tmp_path)]) == 0
     assert names(tmp_path) == []
+
+
+@posix
+def test_evaluations_behind_a_link_are_neither_read_nor_removed(run: Run, tmp_path: Path) -> None:
+    outside = tmp_path / "outside" / "mine"
+    outside.mkdir(parents=True)
+    (outside / "evaluation.json").write_text("stays")
+    (tmp_path / "evaluations").symlink_to(tmp_path / "outside")
+    managing.delete(managing.rename(managing.rename(run, "other", tmp_path), "mine", tmp_path), tmp_path)
+    assert (outside / "evaluation.json").read_text() == "stays"
+    shipped = Run(tmp_path / "reference" / "mine", tmp_path)
+    (tmp_path / "outside" / "reference").mkdir()
+    outside.rename(tmp_path / "outside" / "reference" / "mine")
+    assert shipped.evaluation == shipped.folder / "evaluation.json"
+    with pytest.raises(UserError, match="no evaluation of your own"):
+        managing.delete_evaluation(shipped)

@@ -46,6 +46,16 @@ def test_what_was_written_is_read_as_any_other_run(tmp_path: Path) -> None:
     assert (status.state, status.step, status.steps, status.reason) == ("failed", 20, 0, "it broke here")
 
 
+def test_a_damaged_cell_costs_that_cell(tmp_path: Path) -> None:
+    writer = RecordedWriter.create(tmp_path, "mine", STEPS)
+    writer.write_table({"step": np.arange(3.0), "own": np.arange(3.0)})
+    path = writer.run.folder / runs.METRICS
+    path.write_text(path.read_text().replace("1,1,nan,nan,1", "1,1,nan,nan,n/a!"))
+    assert "n/a!" in path.read_text()
+    np.testing.assert_equal(writer.read_table()["own"], [0, np.nan, 2])
+    writer.release()
+
+
 def test_epochs_are_not_invented(tmp_path: Path) -> None:
     writer = RecordedWriter.create(tmp_path, "mine", EPOCHS)
     writer.write_table({"step": np.arange(2.0), "own": np.arange(2.0)})
