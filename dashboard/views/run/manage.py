@@ -47,9 +47,8 @@ def _ask_rename(name: str, new: str) -> None:
 @st.dialog("Delete this run?")
 def _ask_delete(name: str, then: str) -> None:
     entry = store.library().find(name)
-    if entry is None:
-        st.caption("It is gone already.")
-        return
+    if entry is None:  # the click below deleted it, or somebody else did: the dialog alone runs anew then
+        st.rerun()
     count, size = managing.size(entry.run)
     st.markdown(
         f"**{plain(name)}** is deleted for good: {count} files, {size / 1e6:.1f} MB, and its notes and tags. "
