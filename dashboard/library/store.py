@@ -131,17 +131,22 @@ class Entry:
         """Return what the numbers of its sheets count: "epoch" or "step"."""
         return self.origin.counts if self.origin else "epoch"
 
+    @cached_property
+    def reached(self) -> int:
+        """Return the last epoch or step so far: see `Run.reached`."""
+        return self.run.reached(self.status, self.origin)
+
     @property
     def end(self) -> int:
         """Return the last epoch or step, planned or, if that is not known, reached so far."""
         planned = self.config.epochs if self.config else 0
-        return planned or max((self.status.epoch, *self.sheets))
+        return planned or max((self.reached, *self.sheets))
 
     @property
     def progress(self) -> str:
         """Return how far it is in words: "12 of 40", "step 3000 of 9000"; without the end where that is not known."""
         planned = self.config.epochs if self.config else 0
-        done = f"{self.status.epoch} of {planned}" if planned else str(self.status.epoch)
+        done = f"{self.reached} of {planned}" if planned else str(self.reached)
         return f"step {done}" if self.unit == "step" else done
 
     def place(self, number: float) -> float:

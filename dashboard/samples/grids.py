@@ -68,7 +68,7 @@ def show_scrubber(shown: Sequence[Entry]) -> None:
     """Draw the scrubber, which moves every grid and every cursor. It stays visible while the page scrolls."""
     stops = sorted({entry.place(number) for entry in shown for number in entry.sheets})
     # Without sheets the scrubber moves only the cursors of the curves.
-    last = stops[-1] if stops else max((entry.place(entry.status.epoch) for entry in shown), default=0)
+    last = stops[-1] if stops else max((entry.place(entry.reached) for entry in shown), default=0)
     data = {"stops": stops, "last": last, "unit": units.word(shown), "whole": not units.mixed(shown)}
     if shown and all(entry.only_pictures for entry in shown):
         data["pictures"] = True  # no training, of which an epoch could be missing
