@@ -53,7 +53,7 @@ def show(library: Library, chosen: list[Entry], look: dict[str, Style]) -> None:
     if first:
         show_grids(first, look)
         ask_for_data(first)
-        animations.show(first, look, columns)
+        animations.show([entry for entry in first if not entry.only_pictures], look, columns)
 
 
 def show_light(light: Sequence[Entry]) -> None:
