@@ -180,8 +180,13 @@ def last_values(library: Library, entry: Entry, group: Sequence[Entry]) -> dict[
         value = share(previews.last(column), digits) if metric.percent else number(previews.last(column))
         rows[_named(metric.title, domain_names(group))] = value
     rows["Images per second"] = number(logged.last("images_per_second"))
-    rows["Time"] = store.duration(logged.last("seconds")) or "–"
+    rows["Time"] = trained_for(logged.last("seconds"))
     return rows
+
+
+def trained_for(seconds: float) -> str:
+    """Return how long a training took; "–" where nobody knows: other programs write no time, or 0."""
+    return store.duration(seconds or None) or "–"
 
 
 def training_images(config: RunConfig) -> str:

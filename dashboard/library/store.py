@@ -361,6 +361,8 @@ def duration(seconds: float | None) -> str:
     """Return a duration as text in s, min or h; "" if unknown or negative."""
     if seconds is None or not math.isfinite(seconds) or seconds < 0:
         return ""
+    if seconds < 0.5:
+        return "under 1 s"
     if seconds < 90:
         return f"{seconds:.0f} s"
     if seconds < 5400:

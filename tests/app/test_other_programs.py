@@ -139,3 +139,14 @@ def test_a_run_is_as_long_as_its_table(runs_root: Path, capsys: pytest.CaptureFi
     ends = [numbers(curve["x"])[-1] for chart in both["charts"] for curve in chart["curves"]]
     assert max(ends) == pytest.approx(both["end"]) == 6
     assert told_of(library, [entry])["end"] == 999
+
+
+def test_a_time_that_nobody_knows_is_a_dash(runs_root: Path) -> None:
+    run = import_run(runs_root, "timeless")
+    library = Library(runs_root)
+    (entry,) = entries(library, "timeless")
+    assert run_metrics.last_values(library, entry, [entry])["Time"] == "–"
+    table = run.folder / "metrics.csv"
+    table.write_text(table.read_text().replace("nan,nan", "0,nan"))
+    (entry,) = entries(library, "timeless")
+    assert run_metrics.last_values(library, entry, [entry])["Time"] == "–"

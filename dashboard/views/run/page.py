@@ -114,7 +114,7 @@ def show_figures(library: Library, entry: Entry) -> None:
     figures = {
         "Epoch": "–" if entry.unit == "step" else f"{entry.reached} / {config.epochs or '–'}",
         "Step": f"{entry.reached if entry.unit == 'step' else status.step:,}".replace(",", " "),
-        "Time left" if entry.running and eta else "Time": eta or store.duration(metrics.last("seconds")) or "–",
+        "Time left" if entry.running and eta else "Time": eta or run_metrics.trained_for(metrics.last("seconds")),
         "Images per second": run_metrics.number(metrics.last("images_per_second")),
         "Held-out accuracy": run_metrics.share(previews.last("accuracy/d_held_out")),
     }
