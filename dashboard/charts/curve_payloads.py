@@ -259,13 +259,14 @@ def run_curve(library: Library, entry: Entry, chart: Chart, table: str, axis: st
     """Return a run's curve against the axis."""
     if axis == "images" and entry.config and not entry.config.batch_size:
         return EMPTY  # nobody knows how many images a step of it has
+    columns = run_metrics.columns_of(entry, chart)
     if table == store.METRICS:
-        curve = library.table(entry, table).curve(chart.columns, _COLUMN.get(axis, axis), smoothing)
+        curve = library.table(entry, table).curve(columns, _COLUMN.get(axis, axis), smoothing)
         return curve.stretched(_axis_factor(entry, axis))
     if table == distance_chart.TABLE:
         curve = distance_chart.curve(library, entry, chart)
     else:
-        curve = library.table(entry, table).curve(chart.columns, "epoch", 0.0)
+        curve = library.table(entry, table).curve(columns, "epoch", 0.0)
     curve = curve.stretched(1 / entry.scale)
     if axis == "epoch" or not len(curve.x):
         return curve
@@ -319,10 +320,10 @@ def band(found: Sequence[Curve]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np
 
 
 def last_epoch(entries: Sequence[Entry], axis: str) -> float | None:
-    """Return the last planned epoch of the runs; None for other axes, which end where the curves end."""
+    """Return the last epoch of the runs, planned or reached; None for other axes, which end where the curves end."""
     if axis != "epoch":
         return None
-    return max((entry.place(float(entry.config.epochs)) for entry in entries if entry.config), default=None)
+    return max((entry.place(float(entry.end)) for entry in entries if entry.config), default=None)
 
 
 def marker_payloads(marks: Sequence[EventMarker], entry: Entry, chart: Chart, index: int) -> list[dict[str, Any]]:

@@ -20,7 +20,8 @@ from gan_core.metrics import Metric, in_order
 class Chart:
     """A quantity of several runs over epochs.
 
-    columns: columns of a table, in any of the runs. The curve of a run is their mean.
+    columns: columns of a table, in any of the runs. The curve of a run is the mean of those that it has: see
+    `columns_of`.
     """
 
     title: str
@@ -108,6 +109,14 @@ def measured(entry: Entry, chart: Chart) -> bool:
     return any(_named(metric.chart_title, None) == chart.title for metric in own)
 
 
+def columns_of(entry: Entry, chart: Chart) -> tuple[str, ...]:
+    """Return the columns of a chart that the run declares for it; all of them if it declares none."""
+    if not chart.declared:
+        return chart.columns
+    own = {metric.column for metric in entry.traits.metrics if _named(metric.chart_title, None) == chart.title}
+    return tuple(column for column in chart.columns if column in own) or chart.columns
+
+
 def growth(entry: Entry) -> list[tuple[str, dict[str, tuple[str, ...]], bool]]:
     """Return the charts to watch during training: (title, curve name -> columns, whether the values are shares).
 
@@ -162,7 +171,7 @@ def last_values(library: Library, entry: Entry, group: Sequence[Entry]) -> dict[
     mixed = len({other.objective for other in group}) > 1
     rows = {}
     for chart in usual(group):
-        last = library.curve(entry, chart.columns, SMOOTHING).last if measured(entry, chart) else math.nan
+        last = library.curve(entry, columns_of(entry, chart), SMOOTHING).last if measured(entry, chart) else math.nan
         note = f" ({objective(entry)})" if mixed and chart.by_objective and measured(entry, chart) else ""
         rows[chart.title] = share(last) if chart.percent else number(last) + note
     summary = {metric.column: metric for other in group for metric in other.traits.metrics if metric.summary}
@@ -171,8 +180,13 @@ def last_values(library: Library, entry: Entry, group: Sequence[Entry]) -> dict[
         value = share(previews.last(column), digits) if metric.percent else number(previews.last(column))
         rows[_named(metric.title, domain_names(group))] = value
     rows["Images per second"] = number(logged.last("images_per_second"))
-    rows["Time"] = store.duration(logged.last("seconds")) or "–"
+    rows["Time"] = trained_for(logged.last("seconds"))
     return rows
+
+
+def trained_for(seconds: float) -> str:
+    """Return how long a training took; "–" where nobody knows: other programs write no time, or 0."""
+    return store.duration(seconds or None) or "–"
 
 
 def training_images(config: RunConfig) -> str:

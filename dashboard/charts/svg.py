@@ -16,7 +16,7 @@ from dashboard.charts.run_metrics import number, share
 from dashboard.library.curves import Curve, reduce
 
 WIDTH, HEIGHT = 560, 270
-LEFT, RIGHT, TOP, BOTTOM = 52, 12, 14, 40
+LEFT, RIGHT, TOP, BOTTOM = 58, 12, 14, 40
 POINTS = 400  # per line: the picture has too few pixels to show more
 DASHES = {"solid": "", "dash": "9 5", "dot": "2 4", "dashdot": "9 4 2 4"}
 # Corners of the shapes on lines, relative to the centre, as in components/plots_paint.js.
@@ -167,7 +167,7 @@ def ticks(low: float, high: float, most: int = 6) -> list[float]:
     size = 10 ** math.floor(math.log10((high - low) / most))
     step = next(factor * size for factor in (1, 2, 5, 10, 20) if (high - low) / (factor * size) <= most)
     first = math.ceil(low / step - 1e-9)
-    return [round(index * step, 12) for index in range(first, math.floor(high / step + 1e-9) + 1)]
+    return [float(f"{index * step:.12g}") for index in range(first, math.floor(high / step + 1e-9) + 1)]
 
 
 def _frame(traces: Sequence[Trace], end: float, percent: bool) -> AxisRanges:
@@ -223,7 +223,7 @@ def _axes(frame: AxisRanges, percent: bool, along: str) -> str:
     parts = []
     for value in ticks(frame.low, min(frame.high, 1.0) if percent else frame.high, 5):
         y = frame.y(value)
-        words = f"{value:.0%}" if percent else f"{value:g}"
+        words = f"{value:.0%}" if percent else _short(value)
         parts.append(f'<path class="grid" stroke="{RULE}" d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}"/>')
         parts.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{words}</text>')
     if percent:
@@ -238,8 +238,11 @@ def _axes(frame: AxisRanges, percent: bool, along: str) -> str:
 
 
 def _short(value: float) -> str:
-    """Return a position on an axis in few characters: 5000, 20k, 1.5M."""
+    """Return a position on an axis in few characters: 5000, 20k, 1.5M, 1.05e-4."""
     for size, unit, letter in ((1e6, 1e6, "M"), (1e4, 1e3, "k")):
-        if value >= size:
+        if size <= abs(value) < 1e9:
             return f"{value / unit:g}{letter}"
-    return f"{value:g}"
+    if 1e-3 <= abs(value) < 1e9 or not value:
+        return f"{value:g}"
+    digits, power = f"{value:e}".split("e")
+    return f"{float(digits):.4g}e{int(power)}"

@@ -75,7 +75,7 @@ function logTicks([low, high], count) {
 
 const minus = (text) => text.replace("-", "−");
 
-// A number with three significant digits: 0.0123, 4.56, 1234, 45.6k, 1.2M.
+// A number with three significant digits: 1.05e-4, 0.0123, 4.56, 1234, 45.6k, 1.2M.
 function written(value, percent) {
   if (!Number.isFinite(value)) return "–";
   if (percent) return `${minus((value * 100).toFixed(0))} %`;
@@ -84,7 +84,7 @@ function written(value, percent) {
   for (const [unit, word] of [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e4, "k"]]) {
     if (size >= unit) return minus(`${Number((value / (unit === 1e4 ? 1e3 : unit)).toPrecision(3))}${word}`);
   }
-  if (size && size < 1e-4) return minus(value.toExponential(1));
+  if (size && size < 1e-3) return minus(Number(value.toPrecision(3)).toExponential());
   return minus(String(size >= 1000 ? Math.round(value) : Number(value.toPrecision(3))));
 }
 

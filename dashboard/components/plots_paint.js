@@ -1,6 +1,6 @@
 // Charts on a canvas: axes, curves, bands.
 
-const EDGES = { left: 46, right: 12, top: 12, bottom: 36 };
+const EDGES = { left: 52, right: 12, top: 12, bottom: 36 };
 const DASHES = { solid: [], dash: [7, 4], dot: [2, 3], dashdot: [7, 3, 2, 3] };
 // Shapes on the lines from the fifth run of a family on: corners relative to the centre.
 const SHAPES = {

@@ -131,17 +131,22 @@ class Entry:
         """Return what the numbers of its sheets count: "epoch" or "step"."""
         return self.origin.counts if self.origin else "epoch"
 
+    @cached_property
+    def reached(self) -> int:
+        """Return the last epoch or step so far: see `Run.reached`."""
+        return self.run.reached(self.status, self.origin)
+
     @property
     def end(self) -> int:
         """Return the last epoch or step, planned or, if that is not known, reached so far."""
         planned = self.config.epochs if self.config else 0
-        return planned or max((self.status.epoch, *self.sheets))
+        return planned or max((self.reached, *self.sheets))
 
     @property
     def progress(self) -> str:
         """Return how far it is in words: "12 of 40", "step 3000 of 9000"; without the end where that is not known."""
         planned = self.config.epochs if self.config else 0
-        done = f"{self.status.epoch} of {planned}" if planned else str(self.status.epoch)
+        done = f"{self.reached} of {planned}" if planned else str(self.reached)
         return f"step {done}" if self.unit == "step" else done
 
     def place(self, number: float) -> float:
@@ -356,6 +361,8 @@ def duration(seconds: float | None) -> str:
     """Return a duration as text in s, min or h; "" if unknown or negative."""
     if seconds is None or not math.isfinite(seconds) or seconds < 0:
         return ""
+    if seconds < 0.5:
+        return "under 1 s"
     if seconds < 90:
         return f"{seconds:.0f} s"
     if seconds < 5400:

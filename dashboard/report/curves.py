@@ -72,7 +72,8 @@ def _charts(compared: Comparison, group: Sequence[Entry]) -> tuple[float, list[R
         drawn = tuple(replace(line, curve=line.curve.stretched(1 / unit)) for line in traces)
         if drawn:
             outside = svg.beyond(drawn, end / unit, each.percent)
-            words = f"{run_metrics.meaning(each, runs)}. {outside}"
+            meaning = run_metrics.meaning(each, runs)
+            words = f"{meaning}. {outside}" if meaning else outside
             charts.append(ReportedChart(title, words, drawn, end / unit, along, each.percent))
     return unit, charts
 

@@ -76,7 +76,7 @@ def films(chosen: Sequence[Entry], epoch: float | None, most: int = FILE_BYTES) 
 def last_place(chosen: Sequence[Entry]) -> float:
     """Return the end of the scrubber: the last sample grid of any run, else where the last run stands."""
     ends = [entry.place(max(entry.sheets)) for entry in chosen if entry.sheets]
-    return float(max(ends or [entry.place(entry.status.epoch) for entry in chosen], default=0))
+    return float(max(ends or [entry.place(entry.reached) for entry in chosen], default=0))
 
 
 def _frames(entry: Entry) -> list[Frame]:

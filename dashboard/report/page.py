@@ -223,7 +223,7 @@ def _headings(entry: Entry) -> str:
 def _happened(compared: Comparison) -> str:
     found, options = [], compared.options
     for entry in compared.chosen:
-        if entry.name in options.happened:
+        if entry.name in options.happened and not entry.only_pictures:
             lines = "".join(_event_line(entry, each) for each in options.happened[entry.name])
             found.append(f"<h3>{named(entry, compared.look)}</h3><ul>{lines or '<li>Nothing to report.</li>'}</ul>")
     paragraph = f"<p>{html.escape(options.compared)}</p>" if options.compared else ""
@@ -259,7 +259,8 @@ def _chart(each: ReportedChart, cursor: float | None) -> str:
     drawn = svg.chart(each.traces, each.title, each.end, along=each.along, percent=each.percent, cursor=cursor)
     title, words = html.escape(each.title), html.escape(each.meaning)
     percent = " data-percent" if each.percent else ""
-    return f"<div class='chart'{percent}><h3>{title}</h3>{drawn}<p class='quiet'>{words}</p></div>\n"
+    below = f"<p class='quiet'>{words.strip()}</p>" if words else ""
+    return f"<div class='chart'{percent}><h3>{title}</h3>{drawn}{below}</div>\n"
 
 
 def _notes(compared: Comparison) -> str:

@@ -248,6 +248,12 @@ scrubber.update({ stops, last: told.last, unit: told.unit, whole: told.whole });
 if (address.get("epoch") === null && told.epoch !== null) scrubber.move(told.epoch, false, "stage");
 fetchAhead(scrubber.epoch);
 
+// On the scrubber's buttons its keys work as well, but for the space bar, which presses them. Home and End work here
+// alone: elsewhere they lead to the ends of the page.
+shadow.addEventListener("keydown", (event) => {
+  if (event.target.closest("button") && event.key !== " ") scrubber.key(event);
+});
+
 // Arrows and the space bar work wherever nothing has the focus that uses them itself.
 document.addEventListener("keydown", (event) => {
   const taken = event.target.closest?.("a, button, input, select, summary, .scroll, [data-epoch-link], #scrubber");

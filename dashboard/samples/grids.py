@@ -53,7 +53,7 @@ def show(library: Library, chosen: list[Entry], look: dict[str, Style]) -> None:
     if first:
         show_grids(first, look)
         ask_for_data(first)
-        animations.show(first, look, columns)
+        animations.show([entry for entry in first if not entry.only_pictures], look, columns)
 
 
 def show_light(light: Sequence[Entry]) -> None:
@@ -68,7 +68,7 @@ def show_scrubber(shown: Sequence[Entry]) -> None:
     """Draw the scrubber, which moves every grid and every cursor. It stays visible while the page scrolls."""
     stops = sorted({entry.place(number) for entry in shown for number in entry.sheets})
     # Without sheets the scrubber moves only the cursors of the curves.
-    last = stops[-1] if stops else max((entry.place(entry.status.epoch) for entry in shown), default=0)
+    last = stops[-1] if stops else max((entry.place(entry.reached) for entry in shown), default=0)
     data = {"stops": stops, "last": last, "unit": units.word(shown), "whole": not units.mixed(shown)}
     if shown and all(entry.only_pictures for entry in shown):
         data["pictures"] = True  # no training, of which an epoch could be missing

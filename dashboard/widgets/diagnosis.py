@@ -72,9 +72,12 @@ def diagnosed(library: Library, entry: Entry) -> Diagnosed | None:
 
 
 def show(library: Library, chosen: list[Entry], look: dict[str, Style]) -> None:
-    """Draw a line for each event, and the comparison."""
+    """Draw a line for each event, and the comparison; pictures without a training are left out."""
     with error_boundary.boundary("what happened here"):
-        found = [(entry, run) for entry in chosen if (run := diagnosed(library, entry))]
+        trained = [entry for entry in chosen if not entry.only_pictures]
+        found = [(entry, run) for entry in trained if (run := diagnosed(library, entry))]
+        if not found:
+            return
         st.subheader("What happened here?", help=METHOD)
         with st.container(key="happened"):
             st.html("".join(_run(entry, run, look[entry.name]) for entry, run in found))

@@ -117,7 +117,7 @@ def facts(entry: Entry, written: Note | None) -> dict[str, queries.Value]:
         "state": entry.status.state,
         "task": entry.task,
         "origin": entry.origin.kind if entry.origin else "trained",
-        "epoch": entry.status.epoch,
+        "epoch": entry.reached,
         "images": entry.config.train_images,
         "tag": written.tags if written else (),
         "note": written.note if written else "",

@@ -48,13 +48,13 @@ def summary(runs: list[Run]) -> str:
         held = f"{held_out[-1]:.3f}" if len(held_out) else "-"
         diversity = f"{samples[-1]:.3f} of {data[-1]:.3f}" if len(samples) and len(data) else "-"
         preset, state = printable(settings.preset, 40), printable(status.state, 20)
-        rows.append((run.name, preset, state, _progress(settings, status), *last, held, diversity))
+        rows.append((run.name, preset, state, _progress(run, settings, status), *last, held, diversity))
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
     return "\n".join([*(line.rstrip() for line in lines), *notes])
 
 
-def _progress(settings: RunConfig, status: Status) -> str:
+def _progress(run: Run, settings: RunConfig, status: Status) -> str:
     """Return how far a run is: "12/40"; "step 3000" of a run that counts steps, "-" for an end that is not known."""
-    done = f"{status.epoch}/{status.epochs or '-'}"
+    done = f"{run.reached(status, settings.origin)}/{status.epochs or '-'}"
     return f"step {done}" if settings.origin and settings.origin.counts == "step" else done

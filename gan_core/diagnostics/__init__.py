@@ -37,7 +37,9 @@ def diagnose(run: Run | Record) -> tuple[Event, ...]:
                 *(measured_distance.nearer(event, found.distance) for event in observations.converged(found)),
             ]
     events += measured_distance.past_best(found.distance)
-    return tuple(replace(event, unit=found.counts) for event in sorted(events, key=lambda event: event.epoch))
+    return tuple(
+        replace(event, unit=found.counts, foreign=found.foreign) for event in sorted(events, key=lambda one: one.epoch)
+    )
 
 
 def examine(run: Run, name: str | None = None) -> Diagnosed:

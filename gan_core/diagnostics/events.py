@@ -6,11 +6,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of event: its title, whether it is an ailment, and what to try."""
+    """A kind of event: its title, whether it is an ailment, and what to try.
+
+    elsewhere: what to try with a training of another program, where `advice` names what only GANray has.
+    """
 
     title: str
     ailment: bool
     advice: str = ""
+    elsewhere: str = ""
 
 
 KINDS = {
@@ -82,6 +86,7 @@ KINDS = {
         False,
         "check whether the images still improve, which the curves do not show (train with --snapshots, then "
         "evaluate --parts progress); if they do not, stop here",
+        elsewhere="look at the samples: whether they still improve, the curves do not show",
     ),
     "nearer": Kind("Curves converged, images still improve", False, "train for longer"),
     "nearer_until": Kind("Curves converged, images improved afterwards", False),
@@ -109,6 +114,7 @@ class Event:
     evidence: Mapping[str, float]
     columns: tuple[str, ...]
     unit: str = "epoch"  # what `epoch` and `until` count: of some runs that GANray did not train, "step"
+    foreign: bool = False  # whether it is of a run that GANray did not train
 
     @property
     def title(self) -> str:
@@ -130,4 +136,5 @@ class Event:
     @property
     def advice(self) -> str:
         """What to try; empty where nothing needs a remedy."""
-        return KINDS[self.kind].advice
+        kind = KINDS[self.kind]
+        return (self.foreign and kind.elsewhere) or kind.advice

@@ -41,6 +41,7 @@ class Record:
     state: str = "finished"
     reason: str | None = None
     epochs: int = 0  # planned
+    foreign: bool = False  # whether another program trained the run
     counts: str = "epoch"  # what the column `epoch` counts: "step" in some runs that GANray did not train
     distance: DistanceCurve | None = None  # the distance to real images at snapshots, where it was measured
     problems: tuple[str, ...] = ()  # what of the tables could not be read or used, one sentence each
@@ -168,6 +169,7 @@ def record(
         state=status.state,
         reason=status.reason,
         epochs=run_config.epochs,
+        foreign=run_config.origin is not None,
         counts=run_config.origin.counts if run_config.origin else "epoch",
         distance=distance_curve(progress, reached[-1] if len(reached := metrics.column("epoch")) else 0.0),
         problems=(*_problems(metrics), *_problems(previews), *_missing(metrics, numbers, traits)),

@@ -171,7 +171,7 @@ def critic_follows(record: Record) -> Iterator[Event]:
 
 
 def converged(record: Record) -> Iterator[Event]:
-    """Yield an event where neither the losses nor the samples change any more."""
+    """Yield an event where neither the losses nor, if that was measured, the samples change any more."""
     columns = [name for name in record.metrics if name.startswith("loss/")]
     curves = [record.blocks(record.metrics[name]) for name in columns]
     curves = [curve for curve in curves if np.abs(curve).max(initial=0.0) > 0]  # a loss of weight 0 is constant
@@ -181,21 +181,21 @@ def converged(record: Record) -> Iterator[Event]:
     # The first tenth of a run never counts as converged.
     start = max(count // 10, *(_still(curve, STILL) for curve in curves))
     begins = record.block_start(min(start, count - 1))
-    for name in ("diversity/samples", "change/ab", "change/ba"):
-        if name not in record.previews:
-            continue
+    measured = [name for name in ("diversity/samples", "change/ab", "change/ba") if name in record.previews]
+    for name in measured:
         late = record.previews[name][record.preview_epochs >= begins]
         if len(late) < 2 or np.ptp(late) > STILL_SAMPLES * abs(late.mean()):
             return
     if count - start < STILL_FOR * count:
         return
+    same = "the samples' diversity has stayed the same"
+    if record.task != "generate":
+        same = "translations change as much as before"
     yield Event(
         "converged",
         begins,
         None,
-        f"Since then no loss has changed by more than {STILL:.0%}, and the samples' diversity has stayed the same."
-        if record.task == "generate"
-        else f"Since then no loss has changed by more than {STILL:.0%}, and translations change as much as before.",
+        f"Since then no loss has changed by more than {STILL:.0%}{f', and {same}' if measured else ''}.",
         {"losses": STILL},
         tuple(columns),
     )

@@ -158,8 +158,14 @@ def _accuracies(runs: Sequence[Diagnosed], alone: bool) -> list[str]:
     if len(ranked) == 1:
         whose = "its discriminator" if alone else f"the discriminator of {high.name}"
         return [f"At the end {whose} classifies {most:.0%}{unit} correctly."]
+    having = [run for run in runs if run.record.columns("discriminator_loss") or run.record.columns("accuracy_real")]
+    every = len(ranked) == len(having)
     if most - least < 0.03:
-        return [f"All discriminators{which} end at an accuracy of about {np.mean([value for _, value in ranked]):.0%}."]
+        who = (
+            f"All discriminators{which}" if every else f"The discriminators of {_join([one.name for one, _ in ranked])}"
+        )
+        return [f"{who} end at an accuracy of about {np.mean([value for _, value in ranked]):.0%}."]
+    which += "" if every else " whose accuracy is known"
     return [f"The discriminators{which} end at accuracies from {least:.0%} ({low.name}) to {most:.0%} ({high.name})."]
 
 

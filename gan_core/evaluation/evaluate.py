@@ -144,7 +144,7 @@ def _begun(run: Run, run_config: RunConfig, prepared: Prepared, request: Evaluat
     return Evaluation(
         run=run.folder.name,
         preset=run_config.preset,
-        epoch=run.status().epoch,
+        epoch=run.reached(run.status(), run_config.origin),
         weights=weights,
         source=_source_name(prepared.source),
         fingerprint=prepared.fingerprint,

@@ -72,11 +72,16 @@ class FoundTraining:
 
     @property
     def last(self) -> tuple[int, int]:
-        """The last step and the last epoch that are known, of the table or of the pictures; 0 if not known."""
+        """The last step and the last epoch that are known, of the table or of the pictures; 0 if not known.
+
+        Of a training that counts steps both are the step.
+        """
         ends = {}
         for name in ("step", "epoch"):
             values = self.columns.get(name, np.empty(0))
             values = values[np.isfinite(values)]
             ends[name] = int(values.max()) if len(values) else 0
         ends[self.counts] = max([ends[self.counts], *self.pictures])
+        if self.counts == "step":
+            ends["epoch"] = ends["step"]  # its column `epoch` counts steps as well
         return ends["step"], ends["epoch"]

@@ -20,7 +20,6 @@ from gan_core.importers.found import FoundTraining, Picture
 from gan_core.runs import Run, check_name, find_run, is_taken
 from gan_core.runs.recorded import FAMILY, RecordedWriter
 
-_COLOR = "#6c757d"
 _MOST_NOTES = 50
 _NAMED = 3  # pictures that cannot be read, each in a line
 POLL_SECONDS, IDLE_SECONDS = 2.0, 1800.0
@@ -59,7 +58,6 @@ def config_of(found: FoundTraining, channels: int = 1) -> RunConfig:
         task=found.task,
         has_discriminator=False,
         objective=found.objective,
-        color=_COLOR,
         metrics=found.metrics,
     )
     settings = dict(found.settings)

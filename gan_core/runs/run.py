@@ -21,10 +21,10 @@ from pathlib import Path
 import numpy as np
 
 from gan_core import config, files, images
-from gan_core.config import RunConfig
+from gan_core.config import Origin, RunConfig
 from gan_core.errors import UserError, nearest
-from gan_core.runs import lock, remote
-from gan_core.runs.status import Status
+from gan_core.runs import lock, remote, tables
+from gan_core.runs.status import MOST, Status
 from gan_core.runs.tables import Table
 
 CONFIG, STATUS, METRICS, EPOCHS = "config.json", "status.json", "metrics.csv", "epochs.csv"
@@ -125,6 +125,18 @@ class Run:
             reason += "" if self._recorded() else ": resume it"
             return Status(**{**asdict(status), "state": "stopped", "reason": reason, "eta_seconds": None})
         return status
+
+    def reached(self, status: Status, origin: Origin | None) -> int:
+        """Return the last epoch of the run, or the last step where its origin counts steps.
+
+        Of a run that GANray did not train, that is the last row of its table, or the status where that is further: the
+        program may have been killed before it wrote one.
+        """
+        if origin is None:
+            return status.epoch
+        known = (status.epoch, status.step) if origin.counts == "step" else (status.epoch,)
+        row = tables.last_number(self.folder / METRICS, origin.counts)
+        return max(*known, int(row) if 0 <= row <= MOST else 0)
 
     def _recorded(self) -> bool:
         """Return whether GANray did not train the run, and so cannot resume it."""

@@ -11,7 +11,7 @@ import psutil
 # Seconds. On Linux, the start of a process is known relative to that of the machine, whose time moves when the clock is
 # corrected. If the clock was set, `lock.is_held_by` still tells.
 _BOOT_SHIFT = 2.0
-_LATEST = 253_402_300_799  # seconds since 1970: the end of the year 9999
+MOST = 253_402_300_799  # of any number; as seconds since 1970, the end of the year 9999
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Status:
         for name in ("epoch", "epochs", "step", "steps", "eta_seconds", "updated"):
             value = getattr(self, name)
             # After the year 9999 no date can be displayed.
-            if value is not None and not 0 <= value <= _LATEST:
+            if value is not None and not 0 <= value <= MOST:
                 return f"'{name}' is {value}"
         return ""
 

@@ -10,6 +10,7 @@ Such a table is read all the same, also where a trainer then appended lines of o
 
 import csv
 import io
+import math
 import os
 import re
 import sys
@@ -241,6 +242,24 @@ def append(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     if new:
         lines.insert(0, ",".join(names))
     files.append_bytes(path, ("\n".join(lines) + "\n").encode())
+
+
+def last_number(path: Path, column: str) -> float:
+    """Return a number of the last whole row of a table, of which only the two ends are read; NaN if there is none."""
+    try:
+        with files.open_regular(path, files.TABLE_BYTES) as file:
+            names, dialect = _read_header(file.readline(_LONGEST_HEADER))
+            begin = file.tell()
+            file.seek(max(begin, file.seek(0, os.SEEK_END) - _LONGEST_HEADER))
+            tail = file.read()
+    except OSError:
+        return math.nan
+    lines = tail[: tail.rfind(b"\n") + 1].decode(errors="replace").rstrip().splitlines()
+    cells = dict(zip(names, dialect.cells(lines[-1], len(names)), strict=False)) if lines else {}
+    try:
+        return float(cells.get(column, "nan"))
+    except ValueError:
+        return math.nan
 
 
 def replace_last(path: Path, row: Mapping[str, Any]) -> None:

@@ -5,12 +5,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dashboard.charts import run_metrics
 from dashboard.charts.curve_payloads import CurveView
 from dashboard.library import units
 from dashboard.library.store import Library
 from dashboard.widgets import run_picker, settings_table
-from gan_core import cli
+from gan_core import cli, importers
 from gan_core.config import Origin
+from gan_core.importers import FoundTraining
+from gan_core.importers.columns import ACCURACY
+from gan_core.runs import Run
 from tests.helpers.chart_payloads import entries, numbers, told_of
 from tests.helpers.pages import healthy, open_page, plotted, staged, texts
 from tests.helpers.recorded import LAST, record_run
@@ -94,3 +98,55 @@ def test_what_another_program_trained_is_resumed_there(capsys: pytest.CaptureFix
 def test_the_list_of_trainings_and_the_report_name_it(runs_root: Path) -> None:
     shown = texts(open_page("train"))
     assert shown.count("recorded") == 1 and shown.count("imported from csv") == 1
+
+
+def import_run(root: Path, name: str, rows: int = 1000, sheets: tuple[int, ...] = ()) -> Run:
+    """Write a run of one column, an accuracy over real and generated images together, that counts steps."""
+    steps = np.arange(float(rows))
+    columns = {"step": steps, ACCURACY.column: np.full(rows, 0.75)}
+    pictures = {number: (lambda: np.zeros((8, 8, 1), np.uint8)) for number in sheets}
+    found = FoundTraining("csv", "log", columns=columns, metrics=(ACCURACY,), pictures=pictures, counts="step")
+    return importers.write(found, root, name)
+
+
+def test_each_run_is_drawn_with_the_columns_of_a_chart_that_it_has(runs_root: Path) -> None:
+    import_run(runs_root, "one-accuracy")
+    library = Library(runs_root)
+    both = units.aligned(entries(library, "ours", "one-accuracy"))
+    chart = next(one for one in told_of(library, both)["charts"] if one["title"] == "Discriminator accuracy")
+    assert [curve["lane"] for curve in chart["curves"]] == [0, 1]
+    assert numbers(chart["curves"][1]["y"])[-1] == pytest.approx(0.75)
+    alone = run_metrics.last_values(library, both[0], both[:1])["Discriminator accuracy"]
+    values = [run_metrics.last_values(library, entry, both)["Discriminator accuracy"] for entry in both]
+    assert values == [alone, "75%"] and alone != "–"
+
+
+@pytest.mark.parametrize("lagging", [False, True])
+def test_a_run_is_as_long_as_its_table(runs_root: Path, capsys: pytest.CaptureFixture[str], lagging: bool) -> None:
+    run = import_run(runs_root, "long", sheets=(0, 900))
+    assert (run.status().step, run.status().epoch) == (999, 999)
+    if lagging:  # killed before its status was written again
+        status = run.folder / "status.json"
+        status.write_text(status.read_text().replace("999", "0"))
+    library = Library(runs_root)
+    (entry,) = entries(library, "long")
+    assert (entry.progress, entry.end) == ("step 999", 999)
+    assert settings_table.settings([entry], {})["Epochs"] == ["step 999"]
+    assert cli.main(["list"]) == 0
+    assert "step 999/-" in capsys.readouterr().out
+    both = told_of(library, units.aligned(entries(library, "ours", "long")), CurveView(smoothing=0.0))
+    assert "999 steps" in both["lanes"][1]["note"]
+    ends = [numbers(curve["x"])[-1] for chart in both["charts"] for curve in chart["curves"]]
+    assert max(ends) == pytest.approx(both["end"]) == 6
+    assert told_of(library, [entry])["end"] == 999
+
+
+def test_a_time_that_nobody_knows_is_a_dash(runs_root: Path) -> None:
+    run = import_run(runs_root, "timeless")
+    library = Library(runs_root)
+    (entry,) = entries(library, "timeless")
+    assert run_metrics.last_values(library, entry, [entry])["Time"] == "–"
+    table = run.folder / "metrics.csv"
+    table.write_text(table.read_text().replace("nan,nan", "0,nan"))
+    (entry,) = entries(library, "timeless")
+    assert run_metrics.last_values(library, entry, [entry])["Time"] == "–"

@@ -67,3 +67,13 @@ def test_ones_own_evaluation_of_a_shipped_run_is_named(runs_root: Path) -> None:
     shown = texts(evaluate_page(evaluated="reference/dcgan"))
     assert "your own evaluation, in place of the shipped one" in shown
     assert "ganray delete reference/dcgan --evaluation" in shown
+
+
+def test_beside_trainings_nothing_is_said_of_a_training_that_was_none() -> None:
+    app = open_page("compare", runs=["reference/dcgan", "fakes"])
+    drawn = [element.proto.body for element in app.get("html")]
+    (animations,) = [body for body in drawn if 'class="animations"' in body]
+    assert animations.count("<figcaption>") == 1 and "fakes" not in animations
+    (happened,) = [body for body in drawn if '<section class="happened-run">' in body]
+    assert happened.count("<section") == 1 and "fakes" not in happened
+    assert "What happened here?" not in texts(open_page("compare", runs=["fakes"]))

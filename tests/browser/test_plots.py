@@ -58,7 +58,7 @@ def pointed(page: Page, hit: Locator, share: float) -> None:
     """The pointer over a chart, at a share of its axis."""
     box = hit.bounding_box()
     assert box
-    page.mouse.move(box["x"] + 46 + share * (box["width"] - 58), box["y"] + 100)
+    page.mouse.move(box["x"] + 52 + share * (box["width"] - 64), box["y"] + 100)
 
 
 def test_values_are_read_clicks_seek_and_cursors_follow_without_the_server(page: Page, url: str) -> None:
@@ -105,7 +105,7 @@ def test_along_steps_each_run_has_its_own_cursor_and_a_click_goes_to_the_nearest
     hits = opened(page, f"{url}/?runs=gan&runs=slow&x=Step&epoch=5")
     places = sorted(cursors(page)[0])
     assert len(places) == 2
-    assert (places[1] - 46) / (places[0] - 46) == pytest.approx(3, rel=0.03)
+    assert (places[1] - 52) / (places[0] - 52) == pytest.approx(3, rel=0.03)
     # Beyond the end of the one run there is only the other.
     pointed(page, hits.first, 0.8)
     page.mouse.down()

@@ -191,6 +191,10 @@ def test_a_cell_of_a_notebook_scrubs_in_its_frame(page: Page, root: Path, tmp_pa
     expect(frame.locator(".at").first).to_have_text("epoch 2")
     frame.get_by_label("Epoch", exact=True).press("ArrowRight")
     expect(frame.locator(".at").first).to_have_text("epoch 3")
+    for control in (frame.get_by_label("Epoch", exact=True), frame.get_by_label("Step forward")):
+        for key, number in (("Home", 0), ("End", 6)):
+            control.press(key)
+            expect(frame.locator(".at").first).to_have_text(f"epoch {number}")
     assert wrong == []
 
 

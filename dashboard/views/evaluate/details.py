@@ -213,7 +213,7 @@ def show_origins(runs: Sequence[EvaluatedRun]) -> None:
 def show_notes(runs: Sequence[EvaluatedRun]) -> None:
     """Show which evaluations are out of date, what could not be measured, and how each evaluation was made."""
     for run in runs:
-        trained = run.entry.status.epoch
+        trained = run.entry.reached
         if trained > run.found.epoch:
             words = f"measured at epoch {run.found.epoch}, but has since trained to epoch {trained}: evaluate it again."
             st.warning(f"**{plain(run.label)}** was {words}", icon=":material/history:")

@@ -153,8 +153,15 @@ def _copies(runs: Sequence[EvaluatedRun]) -> str:
     wrong = [(run, found) for run, found in tested if found.verdict != NO_SIGN]
     if not wrong:
         return f"No sign of copying in {'any of them' if len(tested) == len(runs) else 'those that were tested'}."
-    named = ", ".join(f"**{plain(run.label)}**: {plain(found.verdict)}" for run, found in wrong)
-    return f"{named}. {'The others show no sign of copying.' if len(wrong) < len(tested) else ''}".strip()
+    words = [", ".join(f"**{plain(run.label)}**: {plain(found.verdict)}" for run, found in wrong)]
+    well = [f"**{plain(run.label)}**" for run, found in tested if found.verdict == NO_SIGN]
+    untested = [f"**{plain(run.label)}**" for run in runs if not run.found.memorisation]
+    if well:
+        others = "The others show" if not untested else f"{_joined(well)} {'shows' if len(well) == 1 else 'show'}"
+        words.append(f"{others} no sign of copying")
+    if untested:
+        words.append(f"{_joined(untested)} {'was' if len(untested) == 1 else 'were'} not measured for copies")
+    return " ".join(f"{sentence}." for sentence in words)
 
 
 def _only(table: MeasureTable, key: str) -> Measure | None:

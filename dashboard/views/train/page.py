@@ -196,7 +196,7 @@ def _progress_text(entry: Entry, job: Job | None) -> str:
     if entry.origin:
         of = f" of {status.steps}" if status.steps else ""
         words = [] if entry.unit == "step" else [f"epoch {entry.progress}"]
-        words.append(f"step {status.step}{of}")
+        words.append(f"step {entry.reached if entry.unit == 'step' else status.step}{of}")
     elif status.steps:
         words = [f"epoch {status.epoch} of {status.epochs}", f"step {status.step} of {status.steps}"]
     if entry.running and (left := store.duration(status.eta_seconds)):

@@ -327,3 +327,22 @@ def test_the_truth_is_told_where_it_is_known(full: Path) -> None:
     true = answers[evaluations.TRUE]
     assert "**84.0%**; drawn disease 90.0%" in true.words and "**2.1%**; untranslated image 3.4%" in true.words
     assert true.row is None  # a share and an error have no scale in common
+
+
+def test_of_copies_it_says_only_what_was_measured(tmp_path: Path) -> None:
+    for name, found in {
+        "unsure": made_evaluations.memorisation("cannot tell"),
+        "good": made_evaluations.memorisation(),
+        "bare": None,
+    }.items():
+        made_evaluations.write(make_run(tmp_path, name, epochs=1, steps=2, previews=False), memorisation=found)
+
+    def words(*names: str) -> str:
+        runs_there = chosen(tmp_path, *names)
+        answers = generator_verdicts.of_generators(runs_there, evaluations.generators(runs_there))
+        return next(answer.words for answer in answers if answer.question == evaluations.COPIES)
+
+    assert words("unsure", "good") == "**unsure**: cannot tell. The others show no sign of copying."
+    bare = "**bare** was not measured for copies."
+    assert words("unsure", "bare") == f"**unsure**: cannot tell. {bare}"
+    assert words("unsure", "good", "bare") == f"**unsure**: cannot tell. **good** shows no sign of copying. {bare}"

@@ -16,12 +16,13 @@ from dashboard.charts.svg import Trace
 from dashboard.library import latex
 from dashboard.library.curves import Curve
 from dashboard.library.store import Entry, Library
-from dashboard.report import citation, comparison, figures, frames, measures_latex, sheets_picture, tables
+from dashboard.report import citation, comparison, curves, figures, frames, measures_latex, page, sheets_picture, tables
 from dashboard.report.comparison import Comparison, ReportOptions
 from gan_core import __version__, images
 from gan_core.families import registry
 from tests.conftest import ROOT
 from tests.helpers import made_evaluations
+from tests.helpers.recorded import record_run
 from tests.helpers.run_folders import make_run
 
 HOSTILE = r"a_b % & # $ { } ~ ^ \input{x} \\[2pt] <i> | -- \end{tabular} [x]"
@@ -223,3 +224,25 @@ def test_the_citation_file_names_this_version() -> None:
 
 def test_a_comparison_of_named_runs_has_their_names_in_its_title(root: Path) -> None:
     assert comparison.named(["one", "two"], root).options.title == "Comparison of one and two"
+
+
+def test_a_column_without_a_meaning_has_no_lone_full_stop(root: Path) -> None:
+    record_run(root, "theirs")
+    both = compared(root, "dcgan", "theirs")
+    charts = [chart for group in curves.groups(both) for chart in group.charts]
+    own = next(chart for chart in charts if chart.title == "Structure")
+    assert not own.meaning.startswith(".") and any(chart.meaning for chart in charts)
+    assert not any(chart.meaning.startswith((".", " ")) for chart in charts)
+    text = page.in_one_file(both)
+    assert "<p class='quiet'>.</p>" not in text and "<p class='quiet'></p>" not in text
+
+
+@pytest.mark.parametrize("level", [1e-4, 2.5e-7, -1e-4, 0.02, 123.0, 5e6, 3e12])
+def test_the_numbers_of_an_axis_have_room(level: float) -> None:
+    x = np.linspace(0, 50, 20, dtype=np.float32)
+    y = np.full(20, level, np.float32)
+    drawn = svg.chart([Trace("lr", Curve(x, y, x, y, level), "#0072B2", "solid")], "lr", 50)
+    numbers = re.findall(r'text-anchor="end">([^<]+)<', drawn)
+    assert len(numbers) > 2 and len(set(numbers)) == len(numbers)
+    assert all(6.7 * len(number) < svg.LEFT - 2 for number in numbers), numbers
+    assert min(abs(float(n.replace("k", "e3").replace("M", "e6")) / level - 1) for n in numbers) < 0.05

@@ -8,10 +8,11 @@ import pytest
 
 from dashboard.charts import plotly_figures, svg
 from dashboard.charts.plotly_figures import Line
-from dashboard.charts.styles import OTHERS, Style, run_styles
+from dashboard.charts.styles import ELSEWHERE, OTHERS, Style, run_styles
 from dashboard.library.curves import Curve
 from dashboard.library.store import Library
 from gan_core.families import registry
+from tests.helpers.recorded import record_run
 from tests.helpers.run_folders import make_run
 
 STYLE = Style("#0072B2", "solid")
@@ -53,13 +54,25 @@ def test_twenty_runs_of_a_family_look_different(tmp_path: Path) -> None:
     assert all(re.search(rf'"?{shape}"?: \[\[', script) for shape in svg.SHAPES)
 
 
+def test_a_run_of_another_program_keeps_the_colour_of_its_name(tmp_path: Path) -> None:
+    names = [f"run{number}" for number in range(8)]
+    for name in names:
+        record_run(tmp_path, name, last=3)
+    entries = Library(tmp_path).entries()
+    looks = run_styles(entries)
+    assert {look.color for look in looks.values()} <= {*ELSEWHERE} and len({look.color for look in looks.values()}) > 2
+    assert all(run_styles([entry])[entry.name].color == looks[entry.name].color for entry in entries)
+    assert len({(look.color, look.dash, look.shape) for look in looks.values()}) == len(names)
+    assert not {*ELSEWHERE} & {*OTHERS, *(preset.traits.color for preset in registry.presets().values())}
+
+
 def test_colours_stand_out_on_white_and_on_near_black() -> None:
     def luminance(color: str) -> float:
         parts = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
         linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
         return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
-    for color in {preset.traits.color for preset in registry.presets().values()}:
+    for color in {*(preset.traits.color for preset in registry.presets().values()), *ELSEWHERE}:
         for ground in ("#FFFFFF", "#191815"):
             light, dark = sorted((luminance(color), luminance(ground)), reverse=True)
             assert (light + 0.05) / (dark + 0.05) > 2.7, (color, ground)

@@ -139,7 +139,8 @@ def test_nearest_of_none() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "words"), [(5, "5 s"), (600, "10 min"), (7200, "2.0 h"), (None, ""), (float("inf"), ""), (-1, "")]
+    ("seconds", "words"),
+    [(5, "5 s"), (0.2, "under 1 s"), (600, "10 min"), (7200, "2.0 h"), (None, ""), (float("inf"), ""), (-1, "")],
 )
 def test_durations(seconds: float | None, words: str) -> None:
     assert store.duration(seconds) == words

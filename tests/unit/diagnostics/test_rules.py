@@ -298,3 +298,23 @@ def test_the_notebook_lays_the_plain_versions_beside_the_others() -> None:
 def test_the_notebook_says_how_far_chance_goes() -> None:
     words = told(*((f"dcgan-{seed}", "dcgan", seed, healthy(seed)) for seed in range(3)))
     assert "Over 3 seeds, dcgan ends at" in words
+
+
+def test_only_what_was_measured_is_said_to_have_stayed_the_same() -> None:
+    event = next(event for event in diagnose(healthy()) if event.kind == "converged")
+    assert "diversity has stayed the same" in event.sentence and "--snapshots" in event.advice
+    elsewhere = replace(healthy(), previews={}, scores={}, foreign=True)
+    event = next(event for event in diagnose(elsewhere) if event.kind == "converged")
+    assert event.sentence == "Since then no loss has changed by more than 2%."
+    assert "--snapshots" not in event.advice and "stop here" not in event.advice and event.advice
+
+
+def test_the_notebook_speaks_only_of_accuracies_that_were_logged() -> None:
+    without = replace(healthy(), metrics={k: v for k, v in healthy().metrics.items() if "accuracy" not in k})
+    alike = ("one", "dcgan", 0, healthy()), ("two", "gan", 0, healthy())
+    assert "All discriminators end at an accuracy of about" in told(*alike)
+    words = told(*alike, ("bare", "gan", 0, without))
+    assert "All discriminators" not in words
+    assert "The discriminators of one and two end at an accuracy of about" in words
+    better = with_metrics(healthy(), accuracy__d_real=0.8 + 0 * T, accuracy__d_fake=0.8 + 0 * T)
+    assert "whose accuracy is known end at" in told(alike[0], ("two", "gan", 0, better), ("bare", "gan", 0, without))

@@ -184,3 +184,21 @@ def test_what_cannot_be_read_of_a_table_is_named(tmp_path: Path, saved: bytes, w
     path.write_bytes(OURS.encode())
     table.poll()
     assert (len(table), table.problem) == (2, "")
+
+
+@pytest.mark.parametrize(
+    ("saved", "found"),
+    [
+        (b"step,loss\n1,2\n3,4\n", 3),
+        (b"step,loss\n1,2\n3,4", 1),
+        (b"step;loss\r\n1,5;2\r\n3,5;4\r\n", 3.5),
+        (b"step,loss\n" + b"1,2\n" * 50_000 + b"7,2\n", 7),
+    ],
+)
+def test_the_last_row_is_read_without_the_others(tmp_path: Path, saved: bytes, found: float) -> None:
+    path = tmp_path / "metrics.csv"
+    path.write_bytes(saved)
+    assert tables.last_number(path, "step") == found
+    assert np.isnan(tables.last_number(path, "epoch"))
+    path.write_bytes(b"step\n")
+    assert np.isnan(tables.last_number(path, "step")) and np.isnan(tables.last_number(tmp_path / "none", "step"))
