@@ -13,7 +13,7 @@ from gan_core.record.epochs import EpochPlaces
 from gan_core.record.generator import HandedOver
 from gan_core.record.journal import MOST_COLUMNS, Journal, Row
 from gan_core.runs import RecordedWriter, Run
-from gan_core.runs.recorded import BLACK_WHITE, FIRST, LATENT_SIZE, METRICS
+from gan_core.runs.recorded import BLACK_WHITE, FIRST, LATENT_SHAPE, LATENT_SIZE, METRICS
 
 _STATUS_SECONDS = 2.0  # between two writes of status.json while something changes
 _ALIVE_SECONDS = (
@@ -94,8 +94,12 @@ class Writing:
         self._writer.write_generator(made.content, graph=made.graph)
         self._image_size, self._channels = made.size, made.channels
         found = self._writer.config
-        known = {LATENT_SIZE: made.latent_size, BLACK_WHITE: list(stated)} if made.graph else {}
-        settings = {name: value for name, value in found.settings.items() if name != BLACK_WHITE} | known
+        known: dict[str, Any] = {}
+        if made.graph:
+            known = {LATENT_SIZE: made.latent_size, BLACK_WHITE: list(stated)}
+            known |= {LATENT_SHAPE: list(made.latent_shape)} if len(made.latent_shape) > 1 else {}
+        settings = {name: value for name, value in found.settings.items() if name not in (BLACK_WHITE, LATENT_SHAPE)}
+        settings |= known
         self._writer.write_config(
             dataclasses.replace(found, settings=settings, image_size=made.size, channels=made.channels, fit="crop")
         )
