@@ -63,9 +63,7 @@ def shape_of(latent_size: int | Sequence[int] | None) -> tuple[int, ...]:
     return found
 
 
-def handed_over(
-    module: Any, shape: tuple[int, ...], count: int, stated: sheets.Range, warn: Callable[[str], None]
-) -> HandedOver:
+def handed_over(module: Any, shape: tuple[int, ...], count: int, stated: sheets.Range, warn: sheets.Warn) -> HandedOver:
     """Return a module of torch as a graph, or a pool of its pictures where it cannot be one, which `warn` is told.
 
     shape: of a latent vector. A module that takes no (N, latent_size) is tried with (N, latent_size, 1, 1) as well.
@@ -148,7 +146,7 @@ def _said(error: Exception) -> str:
     return printable(line.removeprefix("samples: "), 130)
 
 
-def as_pool(draw: Callable[[int], Any], count: int, stated: sheets.Range, warn: Callable[[str], None]) -> HandedOver:
+def as_pool(draw: Callable[[int], Any], count: int, stated: sheets.Range, warn: sheets.Warn) -> HandedOver:
     """Return pictures that a callable draws, which is given how many at a time.
 
     Raises:

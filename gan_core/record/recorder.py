@@ -11,6 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -69,6 +70,14 @@ class Recorder:
     def run(self) -> Run | None:
         """The run folder; None in a process that does not write."""
         return self._writing.run if self._writing else None
+
+    @property
+    def folder(self) -> Path | None:
+        """The run's folder; None in a process that does not write."""
+        return self.run.folder if self.run else None
+
+    def __repr__(self) -> str:
+        return f"Recorder('{self.run.name}', {self.folder})" if self.run else "Recorder(silent)"
 
     @property
     def step(self) -> int:
@@ -196,11 +205,11 @@ class Recorder:
     ) -> None:
         self.finish(*ending(error))
 
-    def warn(self, line: str) -> None:
-        """Say a line on standard error, once."""
+    def warn(self, line: str, key: str = "") -> None:
+        """Say a line on standard error, once; of lines with one `key`, the first."""
         line = printable(line, 500)
-        if line not in self._warned and len(self._warned) < _MOST_WARNINGS:
-            self._warned.add(line)
+        if (key or line) not in self._warned and len(self._warned) < _MOST_WARNINGS:
+            self._warned.add(key or line)
             print(f"ganray record: {line}", file=sys.stderr)
 
     def _step_of(self, step: Any) -> int:

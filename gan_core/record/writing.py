@@ -3,9 +3,9 @@
 import dataclasses
 import math
 import time
-from collections.abc import Callable
 from typing import Any
 
+from gan_core import usual_names
 from gan_core.errors import UserError
 from gan_core.metrics import Metric
 from gan_core.record import facts, sheets
@@ -24,9 +24,7 @@ _ALIVE_SECONDS = (
 class Writing:
     """The run folder of a training that is being recorded, written by one thread."""
 
-    def __init__(
-        self, writer: RecordedWriter, stated: facts.Stated, warn: Callable[[str], None], resumed: bool
-    ) -> None:
+    def __init__(self, writer: RecordedWriter, stated: facts.Stated, warn: sheets.Warn, resumed: bool) -> None:
         self._writer, self._stated, self._warn = writer, stated, warn
         places = EpochPlaces(stated.steps_per_epoch) if stated.counts_epochs else None
         self._counts_epochs = stated.counts_epochs
@@ -38,11 +36,13 @@ class Writing:
         self._resumed = resumed  # and nothing was logged yet
         self._waiting: list[tuple[int, float | None, Any, sheets.Range, int | None, bool]] = []
         self._names: dict[Any, str] = {}
+        self._renamed: dict[str, str] = {}  # a usual name of a column -> ours
         if resumed:
             self.journal.resume()
             self._own = [name for name in self.journal.columns if name not in FIRST[METRICS]]
             self._declared = {one.column: one for one in (writer.config.traits.metrics if writer.config.traits else ())}
         self._known = {*self._own, *FIRST[METRICS]}
+        self._before = frozenset(self._own)  # columns of the run that goes on
         self._began, self._first_step = time.monotonic(), self.journal.step
         self._written_at = 0.0
         self._status: tuple[int, int] | None = None
@@ -62,7 +62,7 @@ class Writing:
         """Return the numbers by names that can stand in a table, without those of too many columns."""
         found: Row = {}
         for given, value in values.items():
-            name = facts.column(given, self._names)
+            name = self._name(given, values)
             if name in ("step", "epoch"):  # said by the call
                 continue
             if name not in self._known:
@@ -73,6 +73,29 @@ class Writing:
                 self._known.add(name)
             found[name] = value
         return found
+
+    def _name(self, given: Any, values: Row) -> str:
+        """Return the name of a column, ours where it is a usual name of one of ours that nothing else has.
+
+        A column that was declared keeps its name, and so does an accuracy in percent.
+        """
+        if given in self._names:
+            return self._names[given]
+        name = facts.column(given, self._names)
+        if name in self._renamed.values():  # its usual name came first
+            self._names[given] = f"{name} 2"
+            self._warn(f"'{name}' is kept as '{name} 2': another column has that name already")
+            return self._names[given]
+        ours = "" if name in self._declared or name in self._known else usual_names.known_as(name)
+        if not ours or ours == name or ours in values or ours in self._renamed.values():
+            return name
+        if ours.startswith("accuracy") and not 0 <= values[given] <= 1:
+            return name
+        if ours in self._known and ours not in self._before:
+            return name
+        self._renamed[name] = self._names[given] = ours
+        self._warn(f"'{name}' is kept as '{ours}': run.metric('{name}', ...) beforehand keeps a name of your own")
+        return ours
 
     def sheet(
         self, step: int, epoch: float | None, taken: Any, stated: sheets.Range, columns: int | None, private: bool
