@@ -45,6 +45,7 @@ _MOST_NOTES = 100  # of an origin
 _LONGEST_TEXT = 500  # characters
 _LONGEST_DIAGRAM = 5000  # characters
 _LONGEST_SOURCE = 32_000  # characters
+SUBJECTS = ("chest X-ray", "brain MRI")
 _TEXTS = ("preset", "family", "fingerprint", "fit", "preview_inputs", "subject", "git_commit")
 _LONG_TEXTS = ("source", "patient_pattern", "pair_pattern")
 # Statements of Graphviz' DOT language without attributes: those could hold links.
@@ -115,7 +116,7 @@ class RunConfig:
     settings: dict[str, Any] = field(default_factory=dict)  # the family's own
     domains: tuple[str, ...] = ()  # of a translator: the two classes, A and B
     preview_inputs: str = "held-out"  # of a translator: source of the images that previews translate
-    subject: str | None = None  # what the training images show, if it was recognised
+    subject: str | None = None  # what the training images show, one of `SUBJECTS`, if it was recognised or is told
     patient_pattern: str | None = None
     pair_pattern: str | None = None  # of a paired translator: finds the part that both file names of a pair share
     split_seed: int = 0

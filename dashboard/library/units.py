@@ -28,6 +28,16 @@ def word(entries: Sequence[Entry]) -> str:
     return "step" if entries and all(entry.unit == "step" for entry in entries) else "epoch"
 
 
+def heading(entries: Sequence[Entry]) -> str:
+    """Return the heading of how far the runs are: what they count."""
+    return "Epochs or steps" if mixed(entries) else "Steps" if word(entries) == "step" else "Epochs"
+
+
+def progress(entry: Entry, entries: Sequence[Entry]) -> str:
+    """Return how far a run is, below the heading of all of them, which may say what it counts."""
+    return entry.progress if mixed(entries) else entry.progress.removeprefix("step ")
+
+
 def mixed(entries: Sequence[Entry]) -> bool:
     return len({entry.unit for entry in entries}) > 1
 

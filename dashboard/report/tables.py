@@ -4,7 +4,7 @@ import html
 from collections.abc import Sequence
 
 from dashboard.charts import run_metrics
-from dashboard.library import evaluation_files, evaluations
+from dashboard.library import evaluation_files, evaluations, units
 from dashboard.library.evaluations import EvaluatedRun, MeasureTable
 from dashboard.library.notes import Note
 from dashboard.library.store import Entry, Library, origin_word
@@ -26,13 +26,13 @@ def runs(compared: Comparison) -> str:
             html.escape(f"{config.preset} ({origin_word(entry.origin)})" if entry.origin else config.preset),
             html.escape(source_name(config.source)) or "–",
             html.escape(run_metrics.training_images(config)) if config.classes or not entry.origin else "–",
-            html.escape(entry.progress),
+            html.escape(units.progress(entry, compared.chosen)),
             html.escape(entry.status.state),
             "".join(f"<span class='tag'>{html.escape(tag)}</span>" for tag in tags) or "–",
         )
         row = "".join(f"<td>{cell}</td>" for cell in cells)
         rows.append(f"<tr><th scope='row'>{named(entry, compared.look)}</th>{row}</tr>")
-    heads = ("Run", "Preset", "Data", "Training images", "Epochs", "State", "Tags")
+    heads = ("Run", "Preset", "Data", "Training images", units.heading(compared.chosen), "State", "Tags")
     return section("Runs", table(heads, "".join(rows), "The runs of this comparison"))
 
 

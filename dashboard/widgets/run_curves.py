@@ -83,7 +83,7 @@ def _draw_curves(names: list[str], look: dict[str, Style], marks: dict[str, tupl
 
 def choose_view(library: Library, chosen: Sequence[Entry]) -> CurveView:
     """Draw the controls of the curves, which the URL keeps, and return their settings."""
-    axis, smoothing, more = _header("Curves", "")
+    axis, smoothing, more = _header("Curves", "", chosen)
     with more:
         wanted = choose_charts(library, chosen)
         multiples = st.toggle("A small chart for each run", key="multiples", bind="query-params")
@@ -94,7 +94,7 @@ def choose_view(library: Library, chosen: Sequence[Entry]) -> CurveView:
     return CurveView(axis, smoothing, log_x, log_y, clip, multiples, together, wanted)
 
 
-def _header(title: str, prefix: str) -> tuple[str, float, "DeltaGenerator"]:
+def _header(title: str, prefix: str, shown: Sequence[Entry]) -> tuple[str, float, "DeltaGenerator"]:
     """Draw the title with the axis and the smoothing; return both and the popover for more controls.
 
     prefix: the prefix of the widget keys.
@@ -102,17 +102,21 @@ def _header(title: str, prefix: str) -> tuple[str, float, "DeltaGenerator"]:
     with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
         st.subheader(title, width="content")
         with st.container(horizontal=True, vertical_alignment="bottom", width="content"):
-            axis = choose_axis(f"{prefix}x")
+            axis = choose_axis(f"{prefix}x", shown)
             smoothing = elements.smoothing_slider(f"{prefix}smoothing")
             return axis, smoothing, st.popover("View", icon=":material/tune:")
 
 
-def choose_axis(key: str) -> str:
-    """Draw the choice of the x axis and return it, a key of curve_payloads.AXIS_LABELS."""
-    chosen = st.segmented_control(
-        "Along", list(AXIS_CHOICES), default="Epoch", required=True, key=key, bind="query-params"
-    )
-    return AXIS_CHOICES.get(chosen or "", "epoch")
+def choose_axis(key: str, shown: Sequence[Entry]) -> str:
+    """Draw the choice of the x axis and return it, a key of curve_payloads.AXIS_LABELS.
+
+    Runs that count steps, alone, have no epochs to choose; their choice has a key of its own.
+    """
+    choices, default = list(AXIS_CHOICES), "Epoch"
+    if units.word(shown) == "step":
+        choices, default, key = choices[1:], "Step", f"{key}_of_steps"
+    chosen = st.segmented_control("Along", choices, default=default, required=True, key=key, bind="query-params")
+    return AXIS_CHOICES.get(chosen or "", AXIS_CHOICES[default])
 
 
 def choose_charts(library: Library, chosen: Sequence[Entry]) -> tuple[str, ...] | None:
@@ -179,11 +183,16 @@ def _draw_run(name: str, marks: tuple[EventMarker, ...]) -> None:
     if entry is None or entry.config is None:
         st.caption("This run was deleted.")
         return
-    axis, smoothing, more = _header("Every curve", "run_")
+    axis, smoothing, more = _header("Every curve", "run_", [entry])
     with more:
         log_x, log_y, clip = choose_scale("run_")
     view = CurveView(axis, smoothing, log_x, log_y, clip)
     _PLOTS(data=curve_payloads.run_payload(library, entry, view, marks), key="every-curve")
+
+
+def has_scores(library: Library, entry: Entry) -> bool:
+    """Return whether a run has score histograms."""
+    return curve_payloads.score_histograms(library, entry, run_styles([entry])[entry.name]) is not None
 
 
 def show_scores(library: Library, entries: Sequence[Entry], look: dict[str, Style]) -> bool:

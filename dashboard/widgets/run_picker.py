@@ -6,7 +6,7 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from dashboard.library import notes, queries, store
+from dashboard.library import notes, queries, store, units
 from dashboard.library.notes import Note
 from dashboard.library.store import Entry, origin_word
 from dashboard.widgets import error_boundary, linked_runs
@@ -128,6 +128,7 @@ def facts(entry: Entry, written: Note | None) -> dict[str, queries.Value]:
 def listing(found: Sequence[Sequence[Entry]], written: Mapping[str, Note]) -> pd.DataFrame:
     """Return a table with a line for each row of `folded`."""
     rows = []
+    first = [members[0] for members in found]
     several = any(len(members) > 1 for members in found)
     for members in found:
         entry = members[0]
@@ -138,7 +139,7 @@ def listing(found: Sequence[Sequence[Entry]], written: Mapping[str, Note]) -> pd
             "State": entry.status.state,
             "Preset": f"{entry.config.preset} ({origin_word(entry.origin)})" if entry.origin else entry.config.preset,
             "Data": source_name(entry.config.source) if entry.config.source else "–",
-            "Epochs": entry.progress,
+            units.heading(first): units.progress(entry, first),
             **({"Seeds": ", ".join(_seed(one) for one in members)} if several else {}),
             "Tags": list(note.tags),
             "Note": " ".join(note.note.split()),

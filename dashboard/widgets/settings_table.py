@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard.charts import run_metrics
-from dashboard.library import notes, queries
+from dashboard.library import notes, queries, units
 from dashboard.library.curves import SMOOTHING
 from dashboard.library.notes import Note
 from dashboard.library.store import Entry, Library
@@ -88,7 +88,9 @@ def settings(group: Sequence[Entry], written: Mapping[str, Note]) -> dict[str, l
         for key in unknown(entry):
             if title(key) in rows:
                 rows[title(key)][at] = "–"
-    rows["Epochs"] = [entry.progress for entry in group if entry.config]
+    heading = units.heading(group)
+    rows = {heading if name == "Epochs" else name: cells for name, cells in rows.items()}
+    rows[heading] = [units.progress(entry, group) for entry in group if entry.config]
     if any(entry.domains for entry in group):
         rows["Classes"] = [" ↔ ".join(entry.domains or ()) for entry in group]
     if any(entry.name in written for entry in group):

@@ -7,7 +7,7 @@ from itertools import chain, count
 
 import numpy as np
 
-from gan_core import metrics
+from gan_core import metrics, usual_names
 from gan_core.errors import UserError, nearest
 from gan_core.importers import texts
 from gan_core.importers.texts import shown
@@ -18,19 +18,6 @@ STEP, EPOCH, SECONDS, SPEED = "step", "epoch", "seconds", "images_per_second"
 OWN = (STEP, EPOCH, SECONDS, SPEED)  # of every table, without a chart
 STEPS = ("step", "steps", "global_step", "trainer/global_step", "iteration", "iterations", "iter", "iters", "batch")
 EPOCHS = ("epoch", "epochs", "current_epoch")
-
-# Accuracy over real and generated images together: what ours is drawn as, so that both share a chart.
-ACCURACY = replace(
-    metrics.ACCURACY_REAL, column="accuracy/d", title="Discriminator accuracy", role="", summary=False, name="accuracy"
-)
-_PLAYERS = {
-    "d": {"d", "disc", "discriminator", "critic", "netd", "dis", "errd"},
-    "g": {"g", "gen", "generator", "netg", "errg"},
-}
-_FILLING = {"train", "training", "loss", "losses", "step", "total", "err", "error", "errd", "errg", "scalar", "logs"}
-_LOSS = {"loss", "losses", "err", "error", "errd", "errg"}
-_ACCURACY = {"acc", "accuracy"}
-_REAL, _FAKE = {"real"}, {"fake", "generated", "gen"}
 
 
 @dataclass(frozen=True)
@@ -44,25 +31,6 @@ class Named:
     title: str = ""
     weight: float = 1.0
     name: str = ""
-
-
-def known_as(name: str) -> str:
-    """Return our name of a column by a usual name of it: `d_loss`, `Loss_G`, `train/disc_loss_step`, `D acc. real`.
-
-    Only the losses and the accuracy of one discriminator and one generator are known by name; empty for all others.
-    """
-    words = [word for word in re.split(r"[^a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()) if word]
-    if not words or re.search(r"\d", name):
-        return ""
-    found = set(words)
-    player = next((key for key, known in _PLAYERS.items() if words and found & known), "")
-    if found & _ACCURACY:
-        rest = found - _ACCURACY - _PLAYERS["d"] - _FILLING
-        if rest == _REAL or (rest and rest < _FAKE):
-            return "accuracy/d_real" if rest == _REAL else "accuracy/d_fake"
-        return ACCURACY.column if not rest and found & _PLAYERS["d"] else ""
-    rest = found - _FILLING - _PLAYERS.get(player, set())
-    return f"loss/{player}" if player and found & _LOSS and not rest else ""
 
 
 def tidy(name: str) -> str:
@@ -99,7 +67,7 @@ def named(
         if theirs in found:
             continue
         given = known.get(theirs) if known else None
-        one = given or Named(known_as(theirs))
+        one = given or Named(usual_names.known_as(theirs))
         if not one.column or one.column in taken:
             one = Named(_free(tidy(theirs), taken))
         taken.add(one.column)
@@ -156,8 +124,8 @@ def objective_of(known: str, program: str) -> str:
 
 def of(one: Named) -> Metric:
     """Return the metric of a column: ours if we have one of that name, else one with a chart of its own."""
-    if one.column == ACCURACY.column:
-        return ACCURACY
+    if one.column == usual_names.ACCURACY.column:
+        return usual_names.ACCURACY
     shared = metrics.of_column(one.column)
     if shared.title != one.column:
         return shared

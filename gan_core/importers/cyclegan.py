@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from gan_core import images
+from gan_core import foreign_settings, images
 from gan_core.errors import UserError
-from gan_core.importers import columns, pictures, settings, texts
+from gan_core.importers import columns, pictures, texts
 from gan_core.importers.columns import Named
 from gan_core.importers.found import FoundTraining, ImportOptions, Picture
 from gan_core.importers.rows import Rows
@@ -59,7 +59,7 @@ def read(path: Path, options: ImportOptions) -> FoundTraining:
     stored = _stored(folder / IMAGES)
     if not logged and not stored:
         raise UserError(f"{path} holds no {LOG} with lines '(epoch: 1, iters: 100, ...) D_A: 0.25' and no {IMAGES}")
-    batch = settings.whole(chosen.get("batch_size", chosen.get("batchSize")), 1, 2**16)
+    batch = foreign_settings.whole(chosen.get("batch_size", chosen.get("batchSize")), 1, 2**16)
     table, notes, last = _table(logged, batch)
     named = columns.named([name for name in table if name not in columns.OWN], options.names, _known(chosen))
     objective = columns.objective_of(
@@ -76,7 +76,7 @@ def read(path: Path, options: ImportOptions) -> FoundTraining:
     if not cycle and stored:
         left = (*left, "a sheet shows input, translation and truth; pages treat it as that of a generator")
     sheets, words, size = _sheets({n: one for n, one in stored.items() if n not in dropped}, cycle)
-    epochs = settings.whole(chosen.get("n_epochs", chosen.get("niter"))) + settings.whole(
+    epochs = foreign_settings.whole(chosen.get("n_epochs", chosen.get("niter"))) + foreign_settings.whole(
         chosen.get("n_epochs_decay", chosen.get("niter_decay"))
     )
     end = max([last, *sheets])
@@ -93,9 +93,9 @@ def read(path: Path, options: ImportOptions) -> FoundTraining:
         objective=objective,
         task="translate" if cycle else "generate",
         domains=_domains(chosen) if cycle else (),
-        source=settings.without_path(str(chosen.get("dataroot", ""))),
-        settings=settings.plain(chosen),
-        image_size=size or settings.whole(chosen.get("crop_size", chosen.get("fineSize")), 1, 1024),
+        source=foreign_settings.without_path(str(chosen.get("dataroot", ""))),
+        settings=foreign_settings.plain(chosen),
+        image_size=size or foreign_settings.whole(chosen.get("crop_size", chosen.get("fineSize")), 1, 1024),
         epochs=epochs,
         batch_size=batch,
         state="finished" if ended else "stopped",
@@ -108,7 +108,7 @@ def _options(path: Path) -> dict[str, Any]:
     found = {}
     for line in texts.small_text(path).splitlines():
         if match := _OPTION.fullmatch(line[:2000]):
-            found[match[1]] = settings.of_text(match[2])
+            found[match[1]] = foreign_settings.of_text(match[2])
     return found
 
 
@@ -188,7 +188,7 @@ def _known(chosen: Mapping[str, Any]) -> dict[str, Named]:
 
 def _domains(chosen: Mapping[str, Any]) -> tuple[str, str]:
     """Return the names of the domains: of a data set called `horse2zebra` its two words, else A and B."""
-    name = settings.without_path(str(chosen.get("dataroot", "")))
+    name = foreign_settings.without_path(str(chosen.get("dataroot", "")))
     match = re.fullmatch(r"([A-Za-z][A-Za-z_-]{1,30}?)(?:2|_to_|_2_)([A-Za-z][A-Za-z_-]{1,30})", name)
     pair = (match[1], match[2]) if match and match[1] != match[2] else ("A", "B")
     return (pair[1], pair[0]) if chosen.get("direction", chosen.get("which_direction")) == "BtoA" else pair

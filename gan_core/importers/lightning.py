@@ -6,8 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from gan_core import foreign_settings
 from gan_core.errors import UserError
-from gan_core.importers import csv_table, pictures, settings, texts
+from gan_core.importers import csv_table, pictures, texts
 from gan_core.importers.found import FoundTraining, ImportOptions
 
 TABLE, OPTIONS = "metrics.csv", "hparams.yaml"
@@ -32,9 +33,9 @@ def read(path: Path, options: ImportOptions) -> FoundTraining:
         place=folder.resolve().name,
         program="Lightning",
         preset="Lightning",
-        settings=settings.plain(found),
-        batch_size=settings.whole(found.get("batch_size"), 1, 2**16),
-        epochs=settings.whole(found.get("max_epochs", found.get("n_epochs")), 1, 10**6),
+        settings=foreign_settings.plain(found),
+        batch_size=foreign_settings.whole(found.get("batch_size"), 1, 2**16),
+        epochs=foreign_settings.whole(found.get("max_epochs", found.get("n_epochs")), 1, 10**6),
         seed=_seed(found.get("seed")),
         notes=(*training.notes, *notes, *words),
     )

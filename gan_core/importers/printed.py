@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gan_core import usual_names
 from gan_core.errors import UserError
 from gan_core.importers import columns, pictures, texts
 from gan_core.importers.columns import Named
@@ -181,5 +182,5 @@ def _lines(path: Path) -> Iterator[_Line]:
 
 def _known(table: dict[str, np.ndarray]) -> dict[str, Named]:
     known = {"D loss": Named("loss/d"), "G loss": Named("loss/g")}
-    known |= {name: Named(columns.ACCURACY.column) for name in ("D acc.", "D acc") if name in table}
+    known |= {name: Named(usual_names.ACCURACY.column) for name in ("D acc.", "D acc") if name in table}
     return known

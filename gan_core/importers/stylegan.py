@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from gan_core import config
+from gan_core import config, foreign_settings
 from gan_core.errors import UserError
-from gan_core.importers import columns, pictures, settings, texts
+from gan_core.importers import columns, pictures, texts
 from gan_core.importers.columns import Named
 from gan_core.importers.found import FoundTraining, ImportOptions
 from gan_core.importers.rows import Rows
@@ -42,7 +42,7 @@ def read(path: Path, options: ImportOptions) -> FoundTraining:
     fakes = {int(match[1]): folder / name for name in names if (match := FAKES.fullmatch(name))}
     if path.is_dir() and STATS not in names and not fakes:
         raise UserError(f"{path} holds neither {STATS} nor fakes000000.png")
-    batch = settings.whole(chosen.get("batch_size"), 1, 2**16)
+    batch = foreign_settings.whole(chosen.get("batch_size"), 1, 2**16)
     relativistic = "R3GAN" in str(_below(chosen, "loss_kwargs", "class_name"))
     program = _program(chosen)
     rows = Rows()
@@ -58,11 +58,11 @@ def read(path: Path, options: ImportOptions) -> FoundTraining:
     } | {name: Named(name) for name in ("accuracy/d_real", "accuracy/d_fake", "accuracy/d_pairs")}
     named = columns.named([name for name in table if name not in columns.OWN], options.names, known)
     made, metrics, words = columns.finished(table, named, objective)
-    size = settings.whole(_below(chosen, "training_set_kwargs", "resolution"), 1, 1024)
+    size = foreign_settings.whole(_below(chosen, "training_set_kwargs", "resolution"), 1, 1024)
     steps = _steps(kimgs, batch)
     numbered = {steps(kimg): pictures.of_file(one) for kimg, one in sorted(fakes.items())}
     cut = pictures.sheets(numbered, options.grid, known_size=size)
-    total = settings.whole(chosen.get("total_kimg"))
+    total = foreign_settings.whole(chosen.get("total_kimg"))
     end = max([*kimgs, *fakes], default=0)
     ended = not total or end >= total
     notes = [f"steps are batches of {batch} images" if batch else "the batch size is not known: steps are 1000 images"]
@@ -80,11 +80,11 @@ def read(path: Path, options: ImportOptions) -> FoundTraining:
         pictures=cut.pictures,
         counts="step",
         objective=objective,
-        source=settings.without_path(str(_below(chosen, "training_set_kwargs", "path") or "")),
-        settings=settings.plain(chosen),
+        source=foreign_settings.without_path(str(_below(chosen, "training_set_kwargs", "path") or "")),
+        settings=foreign_settings.plain(chosen),
         image_size=cut.size or size,
         batch_size=batch,
-        seed=settings.whole(chosen.get("random_seed")) if "random_seed" in chosen else None,
+        seed=foreign_settings.whole(chosen.get("random_seed")) if "random_seed" in chosen else None,
         state="finished" if ended else "stopped",
         reason="" if ended else f"its log ends at {end:g} of {total:g} thousand images",
         notes=(*notes, *words, *measured, *cut.notes),

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from gan_core import name_patterns, optional_dependencies
+from gan_core import foreign_settings, name_patterns, optional_dependencies
 from gan_core.errors import UserError
-from gan_core.importers import columns, csv_table, event_files, lightning, pictures, rows, settings, texts
+from gan_core.importers import columns, csv_table, event_files, lightning, pictures, rows, texts
 from gan_core.importers.found import FoundTraining, ImportOptions, Picture
 
 FILES = re.compile(r".*\btfevents\..*")
@@ -148,8 +148,8 @@ def _of_table(table: dict[str, np.ndarray], made: _Read, options: ImportOptions,
         metrics=metrics,
         counts=counts,
         objective=objective,
-        settings=settings.plain(chosen),
-        batch_size=settings.whole(chosen.get("batch_size"), 1, 2**16),
+        settings=foreign_settings.plain(chosen),
+        batch_size=foreign_settings.whole(chosen.get("batch_size"), 1, 2**16),
         notes=(*notes, *left, *([told] if told else [])),
     )
 

@@ -15,10 +15,11 @@ from typing import Any
 
 import numpy as np
 
+from gan_core import config
 from gan_core.config import RunConfig
 from gan_core.decode import image_files
 
-SUBJECTS = ("chest X-ray", "brain MRI")
+SUBJECTS = config.SUBJECTS
 # The classes of the classifier, in the order of its logits.
 KINDS = (*SUBJECTS, "turned chest X-ray", "inverted chest X-ray", "turned brain MRI", "inverted brain MRI", "other")
 SIZE = 64  # input pixels per side

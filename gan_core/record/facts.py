@@ -9,8 +9,8 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, cast, get_args
 
-from gan_core import metrics
-from gan_core.config import Origin, RunConfig
+from gan_core import foreign_settings, metrics, usual_names
+from gan_core.config import SUBJECTS, Origin, RunConfig
 from gan_core.errors import UserError, nearest, printable
 from gan_core.family_traits import FamilyTraits
 from gan_core.metrics import Metric, Role
@@ -38,6 +38,7 @@ class Stated:
     seed: int | None = None
     objective: str = ""
     program: str = ""
+    subject: str = ""
 
     @property
     def counts_epochs(self) -> bool:
@@ -48,18 +49,23 @@ def run_config(stated: Stated) -> RunConfig:
     """Return the configuration of a run that begins.
 
     Raises:
-        UserError: a number is negative.
+        UserError: a number is negative, or the subject is not known.
     """
     for name in ("epochs", "steps", "steps_per_epoch", "batch_size"):
         value = getattr(stated, name)
         if not isinstance(value, int) or value < 0:
             raise UserError(f"record.start: {name}={value!r}: give a whole number above 0, or leave it out")
-    settings = settings_of(stated.config)
+    if stated.subject and stated.subject not in SUBJECTS:
+        known_subjects = ", ".join(repr(one) for one in SUBJECTS)
+        raise UserError(
+            f"record.start: subject={stated.subject!r} is not known: give one of {known_subjects}, or leave it out"
+        )
+    settings, notes = settings_of(stated.config)
     seed = stated.seed if stated.seed is not None else _first(settings, _SEED)
     known = {} if seed is None else {"seed": seed}
     program = stated.program or _program()
     end = stated.epochs if stated.counts_epochs else stated.steps
-    data = printable(str(stated.data), _LONGEST)
+    data = foreign_settings.without_path(str(stated.data))
     return RunConfig(
         preset=program,
         family=FAMILY,
@@ -78,32 +84,74 @@ def run_config(stated: Stated) -> RunConfig:
         log_every=0,
         settings=settings | known,
         versions=_versions(),
+        subject=stated.subject or None,
         traits=FamilyTraits(
             title=f"recorded from {program}",
             has_discriminator=False,
             objective=printable(stated.objective, 100) or f"that of {program}",
         ),
-        origin=Origin("recorded", program, counts="epoch" if stated.counts_epochs else "step"),
+        origin=Origin("recorded", program, counts="epoch" if stated.counts_epochs else "step", notes=notes),
     )
 
 
-def settings_of(given: Any) -> dict[str, Any]:
-    """Return the values of a mapping, a namespace or a dataclass as plain JSON types, texts in place of all others."""
+def settings_of(given: Any) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return the values of a mapping, a namespace or a dataclass, and notes on what was changed in them.
+
+    The values become plain JSON types, texts in place of all others. A path is cut to its last part, and what sounds
+    like a credential is left out.
+    """
     if given is None:
-        return {}
+        return {}, ()
     if dataclasses.is_dataclass(given) and not isinstance(given, type):
         given = {one.name: getattr(given, one.name) for one in dataclasses.fields(given)}
     elif not isinstance(given, Mapping):
         given = vars(given) if hasattr(given, "__dict__") else {"config": given}
     found = {printable(str(key), 100): _plain(value) for key, value in list(given.items())[:_MOST]}
-    if _count(found) <= 2 * _MOST:
-        return found
-    return {key: str(value)[:_LONGEST] if isinstance(value, dict | list) else value for key, value in found.items()}
+    secret: list[str] = []
+    cut: list[str] = []
+    found = _public(found, "", secret, cut)
+    notes = []
+    if secret:
+        notes.append(f"settings that sound like credentials are left out: {_listed(secret)}")
+    if cut:
+        notes.append(f"of paths among the settings, the last part is kept: {_listed(cut)}")
+    if _count(found) > 2 * _MOST:
+        found = {
+            key: str(value)[:_LONGEST] if isinstance(value, dict | list) else value for key, value in found.items()
+        }
+    return found, tuple(notes)
+
+
+def _public(value: Any, name: str, secret: list[str], cut: list[str]) -> Any:
+    """Return plain values without credentials and folders; the names of both are added to the lists."""
+    if isinstance(value, dict):
+        kept = {}
+        for key, one in value.items():
+            full = f"{name}.{key}" if name else key
+            if foreign_settings.is_secret(key):
+                secret.append(full)
+            else:
+                kept[key] = _public(one, full, secret, cut)
+        return kept
+    if isinstance(value, list):
+        return [_public(one, name, secret, cut) for one in value]
+    if not isinstance(value, str):
+        return value
+    short = foreign_settings.without_path(value)
+    if short != value.strip() and name not in cut:
+        cut.append(name)
+    return short
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+    return f"{', '.join(names[:8])}{more}"
 
 
 def described(column: str, declared: Mapping[str, Metric], objective: str) -> Metric:
     """Return how a column is shown: as its metric says, as the shared metric of that name, or in a chart of its own."""
-    metric = declared.get(column) or metrics.of_column(column)
+    shared = usual_names.ACCURACY if column == usual_names.ACCURACY.column else metrics.of_column(column)
+    metric = declared.get(column) or shared
     if column not in declared and metric == Metric(column, column, metric.unit, chart=""):
         metric = replace(metric, chart=None)
     return metrics.resolved([metric], objective, {})[0]

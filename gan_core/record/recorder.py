@@ -11,6 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -70,6 +71,14 @@ class Recorder:
     def run(self) -> Run | None:
         """The run folder; None in a process that does not write."""
         return self._writing.run if self._writing else None
+
+    @property
+    def folder(self) -> Path | None:
+        """The run's folder; None in a process that does not write."""
+        return self.run.folder if self.run else None
+
+    def __repr__(self) -> str:
+        return f"Recorder('{self.run.name}', {self.folder})" if self.run else "Recorder(silent)"
 
     @property
     def step(self) -> int:
@@ -160,23 +169,25 @@ class Recorder:
         latent_size: of a module, how many numbers a latent vector has, or their shape: (100, 1, 1).
         image_range: the values of black and white, if others than `start` was told.
 
+        A generator that cannot draw is said in a line, and nothing is kept of it; the training goes on.
+
         Raises:
-            UserError: a module comes without its latent_size, or no square pictures are drawn.
+            UserError: latent_size, count or image_range make no sense, or `draws` cannot be called.
         """
         if not self.active:
             return self._complain_if_finished()
         stated = self._range if image_range is None else sheets.checked_range(image_range)
-        if generator.is_module(draws):
-            if latent_size is None:
-                raise UserError("record: generator(module, latent_size=...): say how many numbers a latent vector has")
-            shape = (latent_size,) if isinstance(latent_size, int) else tuple(latent_size)
-            try:
-                made = generator.as_graph(draws, shape, stated)
-            except UserError as error:
-                self.warn(f"{error}. {count} of its pictures are kept in its place")
-                made = generator.as_pool(generator.of_module(draws, shape), count, stated, self.warn)
-        else:
-            made = generator.as_pool(draws, count, stated, self.warn)
+        if not callable(draws) or not isinstance(count, int) or count < 1:
+            raise UserError("record: generator(draws, count=...): give a module or a function, and a count above 0")
+        shape = generator.shape_of(latent_size) if generator.is_module(draws) else None
+        try:
+            made = (
+                generator.handed_over(draws, shape, count, stated, self.warn)
+                if shape
+                else generator.as_pool(draws, count, stated, self.warn)
+            )
+        except Exception as error:  # whatever the generator does, the training goes on
+            return self.warn(str(error) if isinstance(error, UserError) else f"generator: {first_line(error)}")
         self._put(lambda writing: writing.generator(made, stated))
 
     def finish(self, state: str = "finished", reason: str = "") -> None:
@@ -197,11 +208,11 @@ class Recorder:
     ) -> None:
         self.finish(*ending(error))
 
-    def warn(self, line: str) -> None:
-        """Say a line on standard error, once."""
+    def warn(self, line: str, key: str = "") -> None:
+        """Say a line on standard error, once; of lines with one `key`, the first."""
         line = printable(line, 500)
-        if line not in self._warned and len(self._warned) < _MOST_WARNINGS:
-            self._warned.add(line)
+        if (key or line) not in self._warned and len(self._warned) < _MOST_WARNINGS:
+            self._warned.add(key or line)
             print(f"ganray record: {line}", file=sys.stderr)
 
     def _step_of(self, step: Any) -> int:

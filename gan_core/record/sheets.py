@@ -5,8 +5,8 @@
 
 import math
 import sys
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 import numpy as np
 from PIL import Image
@@ -15,6 +15,14 @@ from gan_core import images
 from gan_core.errors import UserError
 
 Range = tuple[float, float]
+
+
+class Warn(Protocol):
+    """Says a line once; of lines with one `key`, the first."""
+
+    def __call__(self, line: str, key: str = "") -> None: ...
+
+
 _CHANNELS = (1, 3)
 _SLACK = 0.02  # of the range, by which values may leave it: a generator without tanh overshoots a little
 
@@ -49,7 +57,7 @@ def take(given: Any) -> Any:
     return np.array(given)
 
 
-def sheet(taken: Any, stated: Range, warn: Callable[[str], None], columns: int | None = None) -> tuple[np.ndarray, int]:
+def sheet(taken: Any, stated: Range, warn: Warn, columns: int | None = None) -> tuple[np.ndarray, int]:
     """Return (the sheet uint8 (H, W, C), pixels per side of its pictures).
 
     One picture is a sheet as it is, and has a side of 0; so have pictures that are not square.
@@ -70,7 +78,7 @@ def sheet(taken: Any, stated: Range, warn: Callable[[str], None], columns: int |
     return images.grid(shades[:most], columns), height if height == width else 0
 
 
-def pictures(taken: Any, stated: Range, warn: Callable[[str], None]) -> np.ndarray:
+def pictures(taken: Any, stated: Range, warn: Warn) -> np.ndarray:
     """Return pictures as uint8 (N, C, H, W). Raises UserError: these are none."""
     return _uint8(_batch(taken), stated, warn)
 
@@ -107,7 +115,7 @@ def _arranged(array: np.ndarray) -> np.ndarray:
     raise UserError(f"samples: expected pictures (N, C, H, W) or (N, H, W, C) with 1 or 3 channels, found {shape}")
 
 
-def _uint8(batch: np.ndarray, stated: Range, warn: Callable[[str], None]) -> np.ndarray:
+def _uint8(batch: np.ndarray, stated: Range, warn: Warn) -> np.ndarray:
     if batch.dtype == np.uint8:
         return batch
     if batch.dtype.kind not in "fiub":
@@ -123,7 +131,7 @@ def _uint8(batch: np.ndarray, stated: Range, warn: Callable[[str], None]) -> np.
     half = low < 0 <= least and largest <= 1 + slack and largest > 0
     if beyond or half:
         warn(f"samples go from {least:.4g} to {largest:.4g}, and black to white was said to be {low:g} to {high:g}: "
-             "say image_range=(black, white)")  # fmt: skip
+             "say image_range=(black, white)", "image_range")  # fmt: skip
     return images.to_uint8((values - low) / (high - low) * 2 - 1)
 
 

@@ -1,6 +1,7 @@
 """`start`: a run folder for a training of one's own, new or gone on with."""
 
 import dataclasses
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from gan_core.config import RunConfig
 from gan_core.errors import UserError
 from gan_core.record import facts, processes, sheets
 from gan_core.record.recorder import Recorder
-from gan_core.runs import RecordedWriter, check_name, default_root, find_run, is_taken, remote
+from gan_core.runs import RecordedWriter, check_name, default_root, find_run, is_taken, managing, remote
 
 _OPEN: dict[Path, Recorder] = {}  # those of this process, by folder
 
@@ -27,7 +28,9 @@ def start(
     objective: str = "",
     image_range: Sequence[float] = (-1, 1),
     program: str = "",
+    subject: str = "",
     resume: bool = False,
+    replace: bool = False,
     runs: str | Path | None = None,
 ) -> Recorder:
     """Begin to record a training; the run shows in the app at once.
@@ -38,7 +41,8 @@ def start(
     Args:
         name: of the run folder.
         config: what the training was started with: a mapping, a namespace or a dataclass. Shown, and searched for the
-            batch size and the seed where these are not given.
+            batch size and the seed where these are not given. Paths are cut to their last part, and what sounds like a
+            credential is left out.
         data: what it trains on; runs that name the same data are taken for comparable.
         epochs, steps: how many there will be, if that is known.
         steps_per_epoch: places steps in epochs from the start; else it is learned when the epoch first changes.
@@ -46,18 +50,25 @@ def start(
         objective: a name of `gan_core.objectives`, whose losses are compared and diagnosed, or one of your own.
         image_range: the values of black and white in `samples`.
         program: what trains, for people; by default the script's name.
+        subject: what the pictures show, "chest X-ray" or "brain MRI": an evaluation then uses what GANray ships for it.
         resume: go on with the run if it is there. Rows and sheets from the step that is logged next on are replaced.
+        replace: delete the run of that name first, if it is a recorded one and nothing records it.
         runs: the folder of runs, or a URL of one; by default that of the app.
 
     Raises:
-        UserError: the name is invalid or taken, another process writes the run, or a value makes no sense.
+        UserError: the name is invalid or taken, another process writes the run, the run to be replaced is no recorded
+            one of the user's own, or a value makes no sense.
     """
     if processes.rank() != 0:
         return Recorder.silent()
+    if resume and replace:
+        raise UserError("record.start: resume=True goes on with a run and replace=True deletes it: give one of them")
     black_white = sheets.checked_range(image_range)
-    stated = facts.Stated(config, data, epochs, steps, steps_per_epoch, batch_size, seed, objective, program)
+    stated = facts.Stated(config, data, epochs, steps, steps_per_epoch, batch_size, seed, objective, program, subject)
     settings = facts.run_config(stated)
     root = _root(runs)
+    if replace:
+        _delete(root, name)
     writer, resumed = _writer(root, name, settings, resume)
     try:
         recorder = Recorder(writer, stated, black_white, resumed)
@@ -65,7 +76,31 @@ def start(
         writer.release()
         raise
     _OPEN[_key(root, name)] = recorder
+    print(f"ganray record: '{name}' goes {'on ' if resumed else ''}to {recorder.folder}", file=sys.stderr)
+    for note in settings.origin.notes if settings.origin else ():
+        recorder.warn(note)
     return recorder
+
+
+def _delete(root: Path, name: str) -> None:
+    """Delete a recorded run of that name, if there is one.
+
+    Raises:
+        UserError: it was trained or imported, it is a shipped run or a link, or it is being recorded.
+    """
+    check_name(name)
+    if not is_taken(root, name):
+        return
+    before = _OPEN.get(_key(root, name))
+    run = find_run(name, root)
+    if (before is not None and before.active) or run.status().state == "running":
+        raise UserError(f"run '{name}' is being recorded: call its finish() first, or choose another name")
+    managing.check_own(run, root)
+    origin = run.config().origin
+    if origin is None or origin.kind != "recorded":
+        how = f"was imported ({origin.kind})" if origin else "was trained by GANray"
+        raise UserError(f"run '{name}' {how} and is not replaced by a recording: choose another name")
+    managing.delete(run, root)
 
 
 def _root(given: str | Path | None) -> Path:
@@ -92,7 +127,8 @@ def _writer(root: Path, name: str, settings: RunConfig, resume: bool) -> tuple[R
         return RecordedWriter.create(root, name, settings), False
     if not resume:
         raise UserError(
-            f"run '{name}' exists already: choose another name, or go on with it by start(..., resume=True)"
+            f"run '{name}' exists already: choose another name, go on with it by start(..., resume=True), or delete it "
+            "first by start(..., replace=True)"
         )
     writer = RecordedWriter.reopen(find_run(name, root))
     try:
@@ -117,4 +153,4 @@ def _continued(writer: RecordedWriter, settings: RunConfig) -> RunConfig:
     shown = {name: getattr(old, name) for name in ("image_size", "channels")}
     if settings.traits and old.traits:
         shown["traits"] = dataclasses.replace(settings.traits, metrics=old.traits.metrics)
-    return dataclasses.replace(settings, **shown)
+    return dataclasses.replace(settings, subject=settings.subject or old.subject, **shown)

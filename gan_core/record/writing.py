@@ -3,9 +3,9 @@
 import dataclasses
 import math
 import time
-from collections.abc import Callable
 from typing import Any
 
+from gan_core import usual_names
 from gan_core.errors import UserError
 from gan_core.metrics import Metric
 from gan_core.record import facts, sheets
@@ -13,7 +13,7 @@ from gan_core.record.epochs import EpochPlaces
 from gan_core.record.generator import HandedOver
 from gan_core.record.journal import MOST_COLUMNS, Journal, Row
 from gan_core.runs import RecordedWriter, Run
-from gan_core.runs.recorded import BLACK_WHITE, FIRST, LATENT_SIZE, METRICS
+from gan_core.runs.recorded import BLACK_WHITE, FIRST, LATENT_SHAPE, LATENT_SIZE, METRICS
 
 _STATUS_SECONDS = 2.0  # between two writes of status.json while something changes
 _ALIVE_SECONDS = (
@@ -24,9 +24,7 @@ _ALIVE_SECONDS = (
 class Writing:
     """The run folder of a training that is being recorded, written by one thread."""
 
-    def __init__(
-        self, writer: RecordedWriter, stated: facts.Stated, warn: Callable[[str], None], resumed: bool
-    ) -> None:
+    def __init__(self, writer: RecordedWriter, stated: facts.Stated, warn: sheets.Warn, resumed: bool) -> None:
         self._writer, self._stated, self._warn = writer, stated, warn
         places = EpochPlaces(stated.steps_per_epoch) if stated.counts_epochs else None
         self._counts_epochs = stated.counts_epochs
@@ -38,11 +36,13 @@ class Writing:
         self._resumed = resumed  # and nothing was logged yet
         self._waiting: list[tuple[int, float | None, Any, sheets.Range, int | None, bool]] = []
         self._names: dict[Any, str] = {}
+        self._renamed: dict[str, str] = {}  # a usual name of a column -> ours
         if resumed:
             self.journal.resume()
             self._own = [name for name in self.journal.columns if name not in FIRST[METRICS]]
             self._declared = {one.column: one for one in (writer.config.traits.metrics if writer.config.traits else ())}
         self._known = {*self._own, *FIRST[METRICS]}
+        self._before = frozenset(self._own)  # columns of the run that goes on
         self._began, self._first_step = time.monotonic(), self.journal.step
         self._written_at = 0.0
         self._status: tuple[int, int] | None = None
@@ -62,7 +62,7 @@ class Writing:
         """Return the numbers by names that can stand in a table, without those of too many columns."""
         found: Row = {}
         for given, value in values.items():
-            name = facts.column(given, self._names)
+            name = self._name(given, values)
             if name in ("step", "epoch"):  # said by the call
                 continue
             if name not in self._known:
@@ -73,6 +73,29 @@ class Writing:
                 self._known.add(name)
             found[name] = value
         return found
+
+    def _name(self, given: Any, values: Row) -> str:
+        """Return the name of a column, ours where it is a usual name of one of ours that nothing else has.
+
+        A column that was declared keeps its name, and so does an accuracy in percent.
+        """
+        if given in self._names:
+            return self._names[given]
+        name = facts.column(given, self._names)
+        if name in self._renamed.values():  # its usual name came first
+            self._names[given] = f"{name} 2"
+            self._warn(f"'{name}' is kept as '{name} 2': another column has that name already")
+            return self._names[given]
+        ours = "" if name in self._declared or name in self._known else usual_names.known_as(name)
+        if not ours or ours == name or ours in values or ours in self._renamed.values():
+            return name
+        if ours.startswith("accuracy") and not 0 <= values[given] <= 1:
+            return name
+        if ours in self._known and ours not in self._before:
+            return name
+        self._renamed[name] = self._names[given] = ours
+        self._warn(f"'{name}' is kept as '{ours}': run.metric('{name}', ...) beforehand keeps a name of your own")
+        return ours
 
     def sheet(
         self, step: int, epoch: float | None, taken: Any, stated: sheets.Range, columns: int | None, private: bool
@@ -94,8 +117,12 @@ class Writing:
         self._writer.write_generator(made.content, graph=made.graph)
         self._image_size, self._channels = made.size, made.channels
         found = self._writer.config
-        known = {LATENT_SIZE: made.latent_size, BLACK_WHITE: list(stated)} if made.graph else {}
-        settings = {name: value for name, value in found.settings.items() if name != BLACK_WHITE} | known
+        known: dict[str, Any] = {}
+        if made.graph:
+            known = {LATENT_SIZE: made.latent_size, BLACK_WHITE: list(stated)}
+            known |= {LATENT_SHAPE: list(made.latent_shape)} if len(made.latent_shape) > 1 else {}
+        settings = {name: value for name, value in found.settings.items() if name not in (BLACK_WHITE, LATENT_SHAPE)}
+        settings |= known
         self._writer.write_config(
             dataclasses.replace(found, settings=settings, image_size=made.size, channels=made.channels, fit="crop")
         )

@@ -20,8 +20,9 @@ from gan_core.runs.run import EPOCHS, GENERATED, GENERATOR, GIF, METRICS, PRIVAT
 from gan_core.runs.tables import Table
 from gan_core.runs.writer import RunWriter
 
-# Settings of a run that has a generator: of the generator, and the values of black and white in its pictures.
-LATENT_SIZE, BLACK_WHITE = "latent_size", "generator_range"
+# Settings of a run that has a generator: how many numbers a latent vector has, its shape if the module took another
+# than (latent_size,), and the values of black and white in its pictures.
+LATENT_SIZE, LATENT_SHAPE, BLACK_WHITE = "latent_size", "latent_shape", "generator_range"
 FAMILY = "recorded"  # the family of every such run; no file in families/ has this name
 STATES = ("running", "finished", "stopped", "failed")
 # The first columns of each table, as the trainer writes them.

@@ -39,6 +39,11 @@ def test_the_run_page_offers_what_can_be_done(runs_root: Path) -> None:
     scrubber = staged(app, "ganray_scrubber")
     assert (scrubber["unit"], scrubber["last"], scrubber["whole"]) == ("step", LAST, True)
     assert {chart["title"] for chart in plotted(app)} >= {"Discriminator loss", "Generator loss", "Structure"}
+    assert "No discriminator's scores were logged" in shown and "no discriminator that scores" not in shown
+    along = app.segmented_control(key="run_x_of_steps")
+    assert (along.options, along.value) == (["Step", "Time", "Images seen"], "Step")
+    cells = {key: value for table in app.table for key, value in table.value.iloc[:, 0].items()}
+    assert cells["Steps"] == "3000" and "Epochs" not in cells
     imported = open_page("run", run="imported")
     assert "imported from csv" in texts(imported) and "one row in ten was kept" in texts(imported).replace("\\", "")
     assert imported.metric[0].value == "12 / 24"
@@ -80,7 +85,8 @@ def test_what_is_not_known_is_a_dash(runs_root: Path, capsys: pytest.CaptureFixt
     rows = settings_table.settings(chosen, {})
     for title in ("Batch size", "Seed", "Data", "Training images", "Precision"):
         assert rows[title][0] != "–" and rows[title][1:] == ["–", "–"], title
-    assert rows["Epochs"] == ["6 of 6", "step 3000", "12 of 24"]
+    assert rows["Epochs or steps"] == ["6 of 6", "step 3000", "12 of 24"] and "Epochs" not in rows
+    assert settings_table.settings(chosen[1:2], {})["Steps"] == ["3000"]
     assert rows["Origin"] == ["–", "recorded", "csv"]
     listing = run_picker.listing([[entry] for entry in chosen], {})
     assert listing["Preset"].tolist() == ["dcgan", "wgan.py (recorded)", "train.py (imported from csv)"]

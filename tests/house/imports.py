@@ -28,6 +28,8 @@ GROUND = frozenset(
         "run_options",
         "child_processes",
         "name_patterns",
+        "foreign_settings",
+        "usual_names",
     }
     | {"tensor_files", "losses", "augment"}
 )

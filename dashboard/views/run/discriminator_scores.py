@@ -66,6 +66,9 @@ class ScoringRequest:
 def show(library: Library, entry: Entry) -> None:
     """Draw the section of the Run page."""
     st.subheader("Discriminator scores")
+    if entry.origin:
+        st.caption("No discriminator's scores were logged, and a run that GANray did not train keeps no discriminator.")
+        return
     if entry.light:
         st.caption("This run keeps no weights, so nothing can be scored.")
         return

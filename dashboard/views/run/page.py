@@ -15,7 +15,7 @@ import streamlit as st
 from dashboard import jobs
 from dashboard.charts import run_metrics
 from dashboard.charts.styles import GREY, run_styles
-from dashboard.library import queries, source_check, store
+from dashboard.library import queries, source_check, store, units
 from dashboard.library.store import Entry, Library, origin_word
 from dashboard.samples import animations, grids
 from dashboard.views.run import discriminator_scores, manage
@@ -150,19 +150,23 @@ def show_samples(library: Library, entry: Entry) -> None:
         )
         st.caption(words if entry.light else yet)
         return
-    # A translator's sheet and animation take two of three columns.
-    grid = st.grid(3, min_column_width=280, key="samples")
-    with grid.cell(column_span=2) if domains else grid, st.container(gap="xsmall", key="sheet"):
+    # A translator's sheet and animation take two of three columns. Without scores, the samples take their column.
+    scored = run_curves.has_scores(library, entry)
+    grid = st.grid(3 if scored or domains else 2, min_column_width=280, key="samples")
+    with grid.cell(column_span=2 if scored else 3) if domains else grid, st.container(gap="xsmall", key="sheet"):
         grids.show_one(entry, changes(library, entry) if domains else None)
         grids.ask_for_data([entry])
-    with grid:
-        show_scores(library, entry)
+    if scored:
+        with grid:
+            run_curves.show_scores(library, [entry], run_styles([entry]))
     with elements.card(grid, wide=bool(domains)):
         title, words = run_metrics.ANIMATIONS[entry.task]
         st.markdown(f"**{title}**")
         animations.show_one(entry)
         if domains:
             st.caption(words)
+    if not scored:
+        st.caption("No discriminator scores were logged.")
     gallery = st.expander(f"All {len(samples)} grids", key="all grids", on_change="rerun")
     if gallery.open:
         wide = domains is not None
@@ -172,12 +176,6 @@ def show_samples(library: Library, entry: Entry) -> None:
                     alt = f"Sample grid of {entry.label} at {entry.unit} {at}"
                     elements.picture(library.picture(path), alt, f"all-{at}", entry.sheet)
                     st.caption(f"{entry.unit} {at}")
-
-
-def show_scores(library: Library, entry: Entry) -> None:
-    """Draw the histograms of the discriminator's scores at the scrubber's epoch."""
-    if not run_curves.show_scores(library, [entry], run_styles([entry])):
-        st.caption("No discriminator scores were logged.")
 
 
 def changes(library: Library, entry: Entry) -> grids.EpochNumbers:
@@ -217,7 +215,9 @@ def show_settings(entry: Entry) -> None:
     }
     if config.origin:
         run = _origin(config.origin) | run | dict.fromkeys(_unknown(entry), "–")
-        run["Epochs"] = plain(entry.progress)
+        heading = units.heading([entry])
+        run = {heading if title == "Epochs" else title: words for title, words in run.items()}
+        run[heading] = plain(units.progress(entry, [entry]))
     own = {plain(key): plain(settings_table.value(value)) for key, value in queries.flatten(config.settings).items()}
     made = {plain(key): plain(value) for key, value in config.versions.items()}
     made |= {"git commit": plain(config.git_commit[:12])} if config.git_commit else {}

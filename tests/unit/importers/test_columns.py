@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from gan_core import usual_names
 from gan_core.errors import UserError
 from gan_core.importers import columns
 from gan_core.importers.columns import Named
@@ -37,7 +38,7 @@ from gan_core.importers.columns import Named
     ],
 )
 def test_a_column_is_known_by_a_usual_name(theirs: str, ours: str) -> None:
-    assert columns.known_as(theirs) == ours
+    assert usual_names.known_as(theirs) == ours
 
 
 def test_the_first_of_two_columns_that_mean_the_same_gets_our_name() -> None:

@@ -112,6 +112,64 @@ def test_a_module_without_a_latent_size_is_asked_for_it(tmp_path: Path, module: 
         run.generator(module)
 
 
+@pytest.mark.parametrize("size", [0, -1, (), (6, 0), 2.5, True])
+def test_a_latent_size_that_makes_no_sense_is_refused(tmp_path: Path, module: Small, size: object) -> None:
+    with record.start("mine", runs=tmp_path) as run, pytest.raises(UserError, match="give a whole number above 0"):
+        run.generator(module, size)  # type: ignore[arg-type]
+
+
+def test_latents_are_tried_as_one_pixel_too(tmp_path: Path, module: Small, capfd: pytest.CaptureFixture[str]) -> None:
+    with record.start("mine", runs=tmp_path, image_range=(0, 1)) as run:
+        before = torch.random.get_rng_state()
+        run.generator(module, LATENT)
+        assert torch.equal(before, torch.random.get_rng_state())
+    model = inference.load(found := runs.find_run("mine", tmp_path))
+    assert model.generate(3)[0].shape == (3, SIZE, SIZE, 1)
+    settings = found.config().settings
+    assert (settings["latent_size"], settings["latent_shape"]) == (LATENT, [LATENT, 1, 1])
+    said = capfd.readouterr()
+    assert "generator" not in said.err and not said.out
+
+
+def test_what_a_module_does_never_reaches_the_training(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    def broken(count: int) -> object:
+        raise KeyError("weights")
+
+    with record.start("mine", runs=tmp_path) as run:
+        run.generator(nn.ConvTranspose2d(7, 1, 8), LATENT)
+        run.generator(nn.Linear(LATENT, 4), LATENT)
+        run.generator(broken)
+        run.generator(lambda count: np.zeros((0, 1, 8, 8)))
+        run.log({"loss/g": 1.0})
+    said = [line for line in capfd.readouterr().err.splitlines() if "generator" in line]
+    assert len(said) == 4 and all(line.startswith("ganray record: the generator") for line in said), said
+    assert "from (N, 6, 1, 1): Given transposed=1" in said[0] and "run.generator(lambda n:" in said[0]
+    assert "it draws (2, 4), not square" in said[1] and "'weights'" in said[2]
+    assert not any("kept in its place" in line for line in said)
+    found = runs.find_run("mine", tmp_path)
+    assert found.status().state == "finished" and not (found.folder / runs.GENERATOR).exists()
+
+
+class Untraceable(Small):
+    """Reads a value of its latents, which no graph can."""
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        print("drawing")
+        return super().forward(z) * (1 if float(z.sum().abs().detach().numpy()) >= 0 else 0)
+
+
+def test_a_module_that_is_no_graph_leaves_pictures_and_one_line(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with record.start("mine", runs=tmp_path, image_range=(0, 1)) as run:
+        run.generator(Untraceable(), (LATENT, 1, 1), count=20)
+    said = capfd.readouterr()
+    lines = [line for line in said.err.splitlines() if "generator" in line]
+    assert len(lines) == 1 and "cannot be written as a graph" in lines[0] and "20 of its pictures are kept" in lines[0]
+    assert "\x1b" not in said.err and "torch.onnx" not in said.out
+    assert inference.load(runs.find_run("mine", tmp_path)).generate(20)[0].shape == (20, SIZE, SIZE, 1)
+
+
 def test_without_the_packages_for_graphs_a_pool_is_kept(
     tmp_path: Path, module: Small, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

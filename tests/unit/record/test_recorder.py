@@ -96,16 +96,16 @@ def test_a_script_of_five_lines_makes_a_whole_run(tmp_path: Path, start: Callabl
 def test_a_new_column_and_a_late_number_find_their_rows(tmp_path: Path, start: Callable[..., Recorder]) -> None:
     run = start()
     for step in (10, 20, 30):
-        run.log({"loss, d": step, "bad": float("nan")}, step=step)
+        run.log({"gap, d": step, "bad": float("nan")}, step=step)
     until(lambda: len(table(tmp_path).get("step", ())) == 3)
     run.log({"huge": float("inf")}, step=30)  # of the last row, which is in the file
     run.log({"fid": 9.5}, step=10)
     run.log({"fid": 8.5}, step=25)
-    run.log({"loss, d": 40}, step=40)
+    run.log({"gap, d": 40}, step=40)
     run.finish()
     columns = table(tmp_path)
     assert columns["step"].tolist() == [10, 20, 25, 30, 40]
-    assert columns["loss d"].tolist()[:2] == [10, 20] and np.isnan(columns["loss d"][2])
+    assert columns["gap d"].tolist()[:2] == [10, 20] and np.isnan(columns["gap d"][2])
     assert columns["fid"][[0, 2]].tolist() == [9.5, 8.5]
     assert columns["huge"][3] == np.inf and np.isnan(columns["bad"]).all()
     assert (np.diff(columns["seconds"]) >= 0).all()
@@ -290,7 +290,7 @@ def test_mistakes_never_reach_the_training(
     run.samples(np.zeros((2, 2, 2, 2, 2)))
     run.samples([np.zeros((4, 4)), np.zeros((5, 5))])
     run.samples(np.linspace(0, 255, 64).reshape(1, 8, 8))
-    run.samples(np.linspace(0, 1, 64).reshape(1, 8, 8))
+    run.samples(np.linspace(0, 254, 64).reshape(1, 8, 8))
     run.samples(np.full((1, 8, 8), np.nan))
     run.finish()
     run.log({"good": 2})
@@ -298,7 +298,7 @@ def test_mistakes_never_reach_the_training(
     assert len(said.splitlines()) == len(set(said.splitlines()))
     for words in (
         *("'loss' is left out", "'other' is left out where it is no number: it has the shape (2,)", "'array'"),
-        *("a step of -4: count from 0", "expected pictures", "one size", "go from 0 to 255", "go from 0 to 1,"),
+        *("a step of -4: count from 0", "expected pictures", "one size", "go from 0 to 255", "say image_range="),
         *("no finite numbers", "the run is finished"),
     ):
         assert said.count(words) == 1, words
@@ -321,6 +321,90 @@ def test_an_impossible_step_is_left_out_and_costs_no_other(
     np.testing.assert_equal(found["b"], [np.nan, 4])
     said = capsys.readouterr().err
     assert "these values are left out" in said and "an epoch of 1e+308" in said and "'a' is left out" in said
+
+
+def test_pictures_in_half_of_the_range_are_said(
+    start: Callable[..., Recorder], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = start()
+    run.samples(np.linspace(0, 1, 64).reshape(1, 8, 8))
+    run.samples(np.linspace(0, 0.9, 64).reshape(1, 8, 8))
+    run.finish()
+    said = capsys.readouterr().err
+    assert "go from 0 to 1, and black to white was said to be -1 to 1" in said and said.count("image_range") == 1
+
+
+def test_usual_names_of_columns_are_taken_for_ours(
+    tmp_path: Path, start: Callable[..., Recorder], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = start()
+    run.metric("gen_loss", title="Of the generator alone")
+    for step in range(2):
+        run.log({"d_loss": 0.5, "Loss_D": 0.4, "gen_loss": 2, "D_acc": 0.75, "acc_d_real": 75}, step=step)
+    run.finish()
+    own = ["loss/d", "Loss_D", "gen_loss", "accuracy/d", "acc_d_real"]
+    assert list(table(tmp_path))[4:] == own
+    said = capsys.readouterr().err
+    assert said.count("'d_loss' is kept as 'loss/d'") == 1 and said.count(" is kept as ") == 2
+    traits = runs.find_run("mine", tmp_path).config().traits
+    assert traits is not None
+    assert [one.title for one in traits.metrics][1:4] == ["Loss_D", "Of the generator alone", "Discriminator accuracy"]
+    again = start(resume=True)
+    again.log({"d_loss": 0.1, "Loss_D": 0.2, "gen_loss": 1, "D_acc": 0.5, "loss/d": 9}, step=2)
+    again.finish()
+    found = table(tmp_path)
+    assert list(found)[4:] == [*own, "d_loss"] and found["loss/d"].tolist() == [0.5, 0.5, 9]
+
+
+def test_paths_and_credentials_stay_out_of_the_settings(
+    tmp_path: Path, start: Callable[..., Recorder], capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = {"data_dir": Path("/home/me/my data/x"), "token": "abc", "log": {"wandb_key": "abc", "to": ["/tmp/logs"]}}
+    start(config=given, data="/home/me/my data/x").finish()
+    config = runs.find_run("mine", tmp_path).config()
+    assert config.settings == {"data_dir": "x", "log": {"to": ["logs"]}} and config.source == "x"
+    text = (tmp_path / "mine" / runs.CONFIG).read_text(encoding="utf-8")
+    assert "abc" not in text and "home" not in text
+    said = capsys.readouterr().err
+    assert config.origin is not None and len(config.origin.notes) == 2
+    assert "credentials are left out: token, log.wandb_key" in said and "last part is kept: data_dir, log.to" in said
+
+
+def test_what_the_pictures_show_is_one_of_what_is_known(tmp_path: Path, start: Callable[..., Recorder]) -> None:
+    with pytest.raises(UserError, match="give one of 'chest X-ray', 'brain MRI'"):
+        start(subject="cats")
+    start(subject="chest X-ray").finish()
+    start(resume=True).finish()
+    assert runs.find_run("mine", tmp_path).config().subject == "chest X-ray"
+
+
+def test_it_is_said_where_the_run_lands(
+    tmp_path: Path, start: Callable[..., Recorder], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = start()
+    assert capsys.readouterr().err.splitlines() == [f"ganray record: 'mine' goes to {tmp_path / 'mine'}"]
+    assert repr(run) == f"Recorder('mine', {tmp_path / 'mine'})" and repr(Recorder.silent()) == "Recorder(silent)"
+
+
+def test_a_recorded_run_is_replaced_and_no_other(tmp_path: Path, start: Callable[..., Recorder]) -> None:
+    first = start(replace=True)  # there is none yet
+    first.log({"old": 1}, step=7)
+    with pytest.raises(UserError, match="is being recorded"):
+        start(replace=True)
+    first.finish()
+    with pytest.raises(UserError, match="give one of them"):
+        start(replace=True, resume=True)
+    with pytest.raises(UserError, match="replace=True"):
+        start()
+    start(replace=True, epochs=3).finish()
+    assert "old" not in table(tmp_path) and runs.find_run("mine", tmp_path).config().epochs == 3
+    runs.RunWriter.create(tmp_path, "trained", CONFIG).close()
+    with pytest.raises(UserError, match="was trained by GANray"):
+        start("trained", replace=True)
+    (tmp_path / "link").symlink_to(tmp_path / "mine", target_is_directory=True)
+    with pytest.raises(UserError, match="is a link"):
+        start("link", replace=True)
+    assert (tmp_path / "trained" / runs.CONFIG).exists() and (tmp_path / "mine" / runs.CONFIG).exists()
 
 
 def test_a_column_of_ones_own_says_what_it_is(tmp_path: Path, start: Callable[..., Recorder]) -> None:

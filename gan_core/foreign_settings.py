@@ -4,13 +4,14 @@ import math
 import re
 from typing import Any
 
-from gan_core.importers.texts import shown
+from gan_core.errors import printable
 
 _MOST = 600  # values
 _EACH = 100  # of them, those of a setting that holds others
 _DEEPEST = 6
 _LONGEST = 300  # characters
-_SECRET = re.compile(r"(?i)(api_?key|token|passw|secret|credential)")
+_SECRET = re.compile(r"(?i)((api|access|private|auth|wandb)[_-]?key|token|passw|secret|credential)")
+_PLACE = re.compile(r"(?:~\w*|\.{1,2}|[A-Za-z]:)?[\\/]")  # how a path begins
 _NUMBER = re.compile(r"[-+]?\d{1,15}")
 
 
@@ -22,8 +23,8 @@ def plain(values: Any) -> dict[str, Any]:
     """
     left, found = _MOST, {}
     for key, value in values.items() if isinstance(values, dict) else ():
-        name, budget = shown(str(key)), [min(_EACH, left)]
-        if left > 0 and name and not _SECRET.search(name):
+        name, budget = _shown(str(key)), [min(_EACH, left)]
+        if left > 0 and name and not is_secret(name):
             found[name] = _plain(value, budget, 1)
             left -= 1 + min(_EACH, left) - max(budget[0], 0)
     return found
@@ -49,19 +50,28 @@ def _plain(value: Any, budget: list[int], depth: int) -> Any:
             if budget[0] <= 1:
                 break
             budget[0] -= 1
-            name = shown(str(key))
-            if name and not _SECRET.search(name):
+            name = _shown(str(key))
+            if name and not is_secret(name):
                 found[name] = _plain(one, budget, depth + 1)
         return found
     return None
 
 
+def is_secret(name: str) -> bool:
+    """Return whether a setting of this name sounds like a credential."""
+    return bool(_SECRET.search(name))
+
+
 def without_path(text: str) -> str:
     """Return a text as one short line; of a path, its last part."""
-    line = shown(text, _LONGEST)
-    if " " not in line and ("://" in line or re.match(r"(?:[A-Za-z]:)?[\\/~.]", line) or line.count("/") > 0):
+    line = _shown(text, _LONGEST)
+    if _PLACE.match(line) or (" " not in line and ("/" in line or re.match(r"(?:[A-Za-z]:)?[\\~.]", line))):
         return re.split(r"[\\/]", line.rstrip("\\/"))[-1]
     return line
+
+
+def _shown(name: str, most: int = 100) -> str:
+    return printable(name, most).strip()
 
 
 def of_text(text: str) -> Any:
