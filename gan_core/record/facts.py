@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import os
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -49,18 +50,22 @@ def run_config(stated: Stated) -> RunConfig:
     """Return the configuration of a run that begins.
 
     Raises:
-        UserError: a number is negative, or the subject is not known.
+        UserError: a number is negative, what should be a text is none, or the subject is not known.
     """
     for name in ("epochs", "steps", "steps_per_epoch", "batch_size"):
         value = getattr(stated, name)
         if not isinstance(value, int) or value < 0:
             raise UserError(f"record.start: {name}={value!r}: give a whole number above 0, or leave it out")
+    for name in ("data", "objective", "program", "subject"):
+        value = getattr(stated, name)
+        if not isinstance(value, str | os.PathLike):
+            raise UserError(f"record.start: {name}={value!r:.80}: give a text, or leave it out")
     if stated.subject and stated.subject not in SUBJECTS:
         known_subjects = ", ".join(repr(one) for one in SUBJECTS)
         raise UserError(
             f"record.start: subject={stated.subject!r} is not known: give one of {known_subjects}, or leave it out"
         )
-    settings, notes = settings_of(stated.config)
+    settings, notes = _kept_settings(stated.config)
     seed = stated.seed if stated.seed is not None else _first(settings, _SEED)
     known = {} if seed is None else {"seed": seed}
     program = stated.program or _program()
@@ -92,6 +97,14 @@ def run_config(stated: Stated) -> RunConfig:
         ),
         origin=Origin("recorded", program, counts="epoch" if stated.counts_epochs else "step", notes=notes),
     )
+
+
+def _kept_settings(given: Any) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return the settings, or none where one of them breaks: they must not end a training."""
+    try:
+        return settings_of(given)
+    except Exception as error:  # a value that holds itself, or one that cannot be written as a text
+        return {}, (f"the settings could not be kept ({type(error).__name__})",)
 
 
 def settings_of(given: Any) -> tuple[dict[str, Any], tuple[str, ...]]:

@@ -59,6 +59,8 @@ def start(
         UserError: the name is invalid or taken, another process writes the run, the run to be replaced is no recorded
             one of the user's own, or a value makes no sense.
     """
+    if not isinstance(name, str):
+        raise UserError(f"record.start: the name {name!r:.80} is no text")
     if processes.rank() != 0:
         return Recorder.silent()
     if resume and replace:

@@ -306,6 +306,23 @@ def test_mistakes_never_reach_the_training(
     assert "none" not in table(tmp_path)
 
 
+class Silent:
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+def test_settings_that_cannot_be_written_cost_themselves(tmp_path: Path, start: Callable[..., Recorder]) -> None:
+    endless: dict[str, Any] = {"lr": 0.1}
+    endless["self"] = endless
+    for number, config in enumerate((endless, {"odd": Silent()})):
+        start(f"run{number}", config=config, data=Path("set")).finish()
+        found = runs.find_run(f"run{number}", tmp_path).config()
+        assert found.settings == {} and found.origin and "could not be kept" in found.origin.notes[0]
+    for wrong in ({"data": 123}, {"objective": 5}, {"program": []}, {"name": 5}):
+        with pytest.raises(UserError, match=r"is no text|give a text"):
+            start(**wrong)
+
+
 @pytest.mark.parametrize("step", [-1, 2**64, 10**30, 1e308, float("nan"), float("inf"), "x"])
 def test_an_impossible_step_is_left_out_and_costs_no_other(
     tmp_path: Path, start: Callable[..., Recorder], capsys: pytest.CaptureFixture[str], step: Any
