@@ -14,7 +14,7 @@ from gan_core.config import BASELINE
 # colour-blind can distinguish from them (simulated after Machado 2009). All are legible on white and on near black.
 OTHERS = ("#56B4E9", "#8C6D5B")
 # For runs of other programs, which have no family: as far from those above, and from each other, for the same eyes.
-ELSEWHERE = ("#871EFF", "#C300B4", "#A5784B", "#964B78", "#B469FF")
+ELSEWHERE = ("#871EFF", "#D200A5", "#A5782D", "#F06978", "#8787FF")
 DASHES = ("solid", "dash", "dot", "dashdot")
 # From the fifth run of a family on, shapes on the lines distinguish the runs: Plotly's name -> filled and hollow glyph.
 GLYPHS = {"": "●○", "square": "■□", "diamond": "◆◇", "triangle-up": "▲△", "triangle-down": "▼▽"}

@@ -145,6 +145,8 @@ class Entry:
     @property
     def progress(self) -> str:
         """Return how far it is in words: "12 of 40", "step 3000 of 9000"; without the end where that is not known."""
+        if self.only_pictures:
+            return "–"
         planned = self.config.epochs if self.config else 0
         done = f"{self.reached} of {planned}" if planned else str(self.reached)
         return f"step {done}" if self.unit == "step" else done

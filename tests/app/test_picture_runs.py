@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dashboard.library.store import Library
 from gan_core.config import Origin
 from gan_core.evaluation import results
 from gan_core.evaluation.results import GeneratedFolder
 from gan_core.family_traits import FamilyTraits
-from gan_core.runs import find_run
+from gan_core.runs import default_root, find_run
 from gan_core.runs.recorded import RecordedWriter
 from tests.helpers.made_evaluations import write
 from tests.helpers.pages import evaluate_page, open_page, texts
@@ -76,4 +77,6 @@ def test_beside_trainings_nothing_is_said_of_a_training_that_was_none() -> None:
     assert animations.count("<figcaption>") == 1 and "fakes" not in animations
     (happened,) = [body for body in drawn if '<section class="happened-run">' in body]
     assert happened.count("<section") == 1 and "fakes" not in happened
+    fakes = Library(default_root()).find("fakes")
+    assert fakes and fakes.progress == "–"
     assert "What happened here?" not in texts(open_page("compare", runs=["fakes"]))
