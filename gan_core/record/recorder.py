@@ -75,7 +75,7 @@ class Recorder:
     @property
     def folder(self) -> Path | None:
         """The run's folder; None in a process that does not write."""
-        return self.run.folder if self.run else None
+        return self.run.folder.absolute() if self.run else None
 
     def __repr__(self) -> str:
         return f"Recorder('{self.run.name}', {self.folder})" if self.run else "Recorder(silent)"
