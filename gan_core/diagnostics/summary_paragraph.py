@@ -53,7 +53,7 @@ def compare(runs: Sequence[Diagnosed]) -> str:
     for task in ("generate", "translate"):
         group = [run for run in logged if run.record.task == task]
         if group:
-            sentences += _samples(group) if task == "generate" else _translations(group)
+            sentences += _samples(group, len(logged) == 1) if task == "generate" else _translations(group)
             # A pair is easier to classify than an image, so the two are not ranked together.
             for unit in ("images", "pairs"):
                 sentences += _accuracies([run for run in group if run.record.unit == unit], len(logged) == 1)
@@ -125,12 +125,13 @@ def _distances(runs: Sequence[Diagnosed]) -> list[str]:
     return [*sentences, f"The distance to real images was {_join(rose)}."] if rose else sentences
 
 
-def _samples(runs: Sequence[Diagnosed]) -> list[str]:
+def _samples(runs: Sequence[Diagnosed], alone: bool) -> list[str]:
     ranked = _ranked(runs, _diversity)
     if not ranked:
         return []
     if len(ranked) == 1:
-        return [f"At the end its samples differ from each other {ranked[0][1]:.0%} as much as the real images do."]
+        whose = "its samples" if alone else f"the samples of {ranked[0][0].name}"
+        return [f"At the end {whose} differ from each other {ranked[0][1]:.0%} as much as the real images do."]
     listed = _join([f"{run.name} {value:.0%}" for run, value in ranked])
     return [f"Diversity of the samples at the end, as a share of the data's: {listed}."]
 

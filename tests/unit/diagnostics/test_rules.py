@@ -315,6 +315,9 @@ def test_the_notebook_speaks_only_of_accuracies_that_were_logged() -> None:
     assert "All discriminators end at an accuracy of about" in told(*alike)
     words = told(*alike, ("bare", "gan", 0, without))
     assert "All discriminators" not in words
+    bare = ("bare", "gan", 0, replace(without, previews={}))
+    assert "At the end the samples of one differ from each other" in told(alike[0], bare)
+    assert "At the end its samples differ from each other" in told(alike[0])
     assert "The discriminators of one and two end at an accuracy of about" in words
     better = with_metrics(healthy(), accuracy__d_real=0.8 + 0 * T, accuracy__d_fake=0.8 + 0 * T)
     assert "whose accuracy is known end at" in told(alike[0], ("two", "gan", 0, better), ("bare", "gan", 0, without))
