@@ -1,5 +1,7 @@
 // The scrubber sets the epoch of the page. stage_address.js documents its events.
 
+const UNTRAINED = "No epoch is finished yet: the grids show images of untrained networks.";
+
 class Scrubber {
   constructor(root) {
     this.find = (name) => root.querySelector(`.${name}`);
@@ -48,6 +50,7 @@ class Scrubber {
     this.range.max = String(Math.max(last, 1));
     this.find("bar").hidden = last === 0;
     this.find("none").hidden = last !== 0 || Boolean(pictures);
+    this.find("none").textContent = unit === "step" ? "There is no later sheet yet than that of step 0." : UNTRAINED;
     if (first) this.fromAddress();
     // A reader at the last epoch follows the training; other readers keep their epoch.
     else this.move(stood ? last : this.epoch, pinned, "stage");
