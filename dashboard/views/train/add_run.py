@@ -36,21 +36,19 @@ def show() -> None:
             )
         with right:
             st.selectbox("Trained by", import_look.KINDS, format_func=_kind, key="import kind", help=HELP["kind"])
-        with st.expander("More about it (optional)", key="import options"), st.grid(4, min_column_width=160):
-            _text("x", "Counted by (optional)")
-            _text("names", "Columns (optional)")
-            _text("images", "Pictures (optional)")
-            _text("grid", "Grid (optional)")
-            st.number_input(
-                "Steps per epoch (optional)",
-                0, 10**9, 0, key="import steps_per_epoch", help=HELP["steps_per_epoch"],
-            )  # fmt: skip
-            _text("log", "Log (optional)")
+        with (
+            st.expander("Optional: what its files do not tell", key="import options"),
+            st.grid(4, min_column_width=160),
+        ):
+            _text("x", "Counted by")
+            _text("names", "Columns")
+            _text("images", "Pictures")
+            _text("grid", "Grid")
+            st.number_input("Steps per epoch", 0, 10**9, 0, key="import steps_per_epoch", help=HELP["steps_per_epoch"])
+            _text("log", "Log")
             known = ["", *objectives.OBJECTIVES]
-            st.selectbox(
-                "Objective (optional)", known, format_func=_objective, key="import objective", help=HELP["objective"]
-            )
-            st.text_input("Name (optional)", key="import name", placeholder="that of the folder")
+            st.selectbox("Objective", known, format_func=_objective, key="import objective", help=HELP["objective"])
+            st.text_input("Name", key="import name", placeholder="that of the folder")
         ready = _show_found()
         st.button(
             "Add this run", type="primary", icon=":material/add:", disabled=not ready, on_click=_add, key="import start"
