@@ -165,5 +165,7 @@ def test_a_name_that_is_none_is_answered_with_the_own_runs_first(tmp_path: Path)
     for number in range(13):
         make_run(tmp_path / REFERENCE, f"shipped{number:02}")
     make_run(tmp_path, "mine")
-    with pytest.raises(UserError, match=r"no run 'xyzzy' in .*\. Runs there: mine, shipped00, .*shipped10 and 2 more$"):
+    with pytest.raises(
+        UserError, match=r"no run 'xyzzy' in .*\. Runs there: mine, reference/shipped00, .*shipped10 and 2 more$"
+    ):
         find_run("xyzzy", tmp_path)
