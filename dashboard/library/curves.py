@@ -275,7 +275,8 @@ class FollowedTable:
         rows, values = reducer.points()
         along = self.table.column(x)[rows]
         finite = np.isfinite(along)
-        return along[finite].astype(np.float32), values[finite].astype(np.float32)
+        with np.errstate(over="ignore"):  # what is too large for float32 is drawn as infinite: not at all
+            return along[finite].astype(np.float32), values[finite].astype(np.float32)
 
     def places(self, x: str, count: int = 200) -> tuple[np.ndarray, np.ndarray]:
         """Return at most `count` epochs and the values of column `x` at them, float64 (n,) each, starting at (0, 0)."""

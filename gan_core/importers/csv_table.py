@@ -7,7 +7,10 @@ import numpy as np
 from gan_core.errors import UserError
 from gan_core.importers import columns, pictures, rows, texts
 from gan_core.importers.found import FoundTraining, ImportOptions, Unit
-from gan_core.runs.tables import Table
+from gan_core.runs.tables import ROW_NAMES, Table
+
+_MOST_STEPS = 2.0**53  # whole numbers in float64
+_MOST_EPOCHS = 1e9
 
 
 def read(path: Path, options: ImportOptions) -> FoundTraining:
@@ -35,10 +38,10 @@ def read(path: Path, options: ImportOptions) -> FoundTraining:
 
 def of_table(path: Path, options: ImportOptions, kind: str) -> FoundTraining:
     """Return the training of a table, without pictures. Raises: as `read`."""
-    found = numbers(path)
+    found, read_as = numbers(path)
     names = list(found)
     step, epoch = columns.counted_by(names, options.x)
-    notes = []
+    notes = list(read_as)
     if not step and not epoch:
         found = {columns.STEP: np.arange(len(next(iter(found.values()))), dtype=float), **found}
         step = columns.STEP
@@ -86,8 +89,18 @@ def counted(
         elif epoch:
             found[columns.EPOCH] = fractions(found[columns.STEP], filled(table[epoch]))
     steps = found[columns.STEP]
-    if steps.min() < 0 or steps.max() >= 2.0**53:
-        raise UserError(f"the column '{texts.shown(step or epoch, 60)}' counts no steps: it reaches {steps.min():g}")
+    if steps.min() < 0 or steps.max() >= _MOST_STEPS:
+        wrong = steps.min() if steps.min() < 0 else steps.max()
+        unit = "steps" if step else "epochs"
+        raise UserError(f"the column '{texts.shown(step or epoch, 60)}' counts no {unit}: it reaches {wrong:g}")
+    if columns.EPOCH in found:
+        odd = ~np.isnan(known := found[columns.EPOCH]) & ~((known >= 0) & (known < _MOST_EPOCHS))
+        if odd.any() and not step:
+            name = texts.shown(epoch, 60)
+            raise UserError(f"the column '{name}' counts no epochs: it reaches {known[odd][0]:g}")
+        if odd.any():
+            found.pop(columns.EPOCH)
+            notes.append(f"the epochs were left out: '{texts.shown(epoch or step, 60)}' reaches {known[odd][0]:g}")
     return found, "epoch" if columns.EPOCH in found else "step", tuple(notes)
 
 
@@ -119,8 +132,8 @@ def filled(values: np.ndarray) -> np.ndarray:
     return values[known[places]]
 
 
-def numbers(path: Path) -> dict[str, np.ndarray]:
-    """Return the numeric columns of a table, float64 (n,) each, by name.
+def numbers(path: Path) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+    """Return the numeric columns of a table, float64 (n,) each, by name; and notes on what could be read in two ways.
 
     Raises:
         UserError: it cannot be read, or holds no numbers.
@@ -131,8 +144,8 @@ def numbers(path: Path) -> dict[str, np.ndarray]:
         raise UserError(f"{path.parent / table.problem}")
     if not path.exists():
         raise UserError(f"{path}: there is no such file")
-    found = {name: table.column(name) for name in table.names}
+    found = {name: table.column(name) for name in table.names if name != ROW_NAMES}
     found = {name: values for name, values in found.items() if np.isfinite(values).any()}
     if not found:
         raise UserError(f"{path} is no table of numbers: its first line names the columns, each other line is a row")
-    return found
+    return found, tuple(table.notes)

@@ -26,9 +26,11 @@ from gan_core.importers.rows import Rows
 LOG, OPTIONS, IMAGES = "loss_log.txt", "train_opt.txt", "web/images"
 PROGRAM = "pytorch-CycleGAN-and-pix2pix"
 _HEADER = re.compile(r"=+ ?Training Loss \(")
-_ROW = re.compile(r"\(epoch: (\d{1,9}), iters: (\d{1,12})(?:, time: ([\d.]+))?(?:, data: [\d.]+)?\)(.*)")
-_VALUE = re.compile(rf"([A-Za-z_]\w*): ({texts.NUMBER})")
-_OPTION = re.compile(r"\s*(\w+): (.*?)\s*(?:\[default: .*\])?\s*")
+_ROW = re.compile(r"\(epoch: (\d{1,9}), iters: (\d{1,12})(?:, time: ([\d.]++))?(?:, data: [\d.]++)?\)(.*)")
+# None of these goes back over what it has read: a log may come from anybody.
+_VALUE = re.compile(rf"(?<!\w)([A-Za-z_]\w{{0,100}}+): ({texts.NUMBER})")
+_OPTION = re.compile(r"\s*+(\w++): (.*+)")
+_DEFAULT = "[default: "  # what an option's default follows, in brackets
 _PICTURE = re.compile(r"epoch(\d{1,9})_(\w+)\.png")
 _OBJECTIVES = {"lsgan": "least_squares", "vanilla": "cross_entropy", "wgangp": "wasserstein"}
 # The two halves of a sheet's row: from A to B and back, from B to A and back.
@@ -108,13 +110,15 @@ def _options(path: Path) -> dict[str, Any]:
     found = {}
     for line in texts.small_text(path).splitlines():
         if match := _OPTION.fullmatch(line[:2000]):
-            found[match[1]] = foreign_settings.of_text(match[2])
+            value = match[2].rstrip()
+            found[match[1]] = foreign_settings.of_text(value.partition(_DEFAULT)[0] if value.endswith("]") else value)
     return found
 
 
 def _lines(path: Path) -> list[_Logged]:
     found, first = [], False
     for line in texts.lines(path):
+        line = line[: texts.LONGEST_ROW]
         if _HEADER.match(line):
             first = True
         elif match := _ROW.search(line):

@@ -22,10 +22,12 @@ from gan_core.importers.rows import Rows
 
 KINDS = {"keras-gan": "Keras-GAN", "pytorch-gan": "PyTorch-GAN"}
 LOGS = (".txt", ".log", ".out")
-_BATCH = re.compile(r"^\s*(?:(?:Epoch|epoch|Step|step|Iteration)\s*:?\s*)?(\d{1,12})\s*:?\s*(?=\[[A-Za-z])")
-_EPOCH = re.compile(r"\[Epoch:? (\d{1,9})/(\d{1,9})\]\s*\[Batch:? (\d{1,9})/(\d{1,9})\]")
+# None of these goes back over what it has read: a log may come from anybody.
+_BATCH = re.compile(r"\s*+(?:(?:[Ee]poch|[Ss]tep|Iteration)\s*+:?\s*+)?(\d{1,12}+)\s*+:?\s*+(?=\[[A-Za-z])")
+_EPOCH = re.compile(r"\[Epoch:? (\d{1,9})/(\d{1,9})\]\s*+\[Batch:? (\d{1,9})/(\d{1,9})\]")
 _BRACKET = re.compile(r"\[([^\[\]]{1,300})\]")
-_PAIR = re.compile(rf"([A-Za-z][\w .]*?)\s*:\s*({texts.NUMBER})\s*(%)?")
+_NAME = r"(?<![\w.])[A-Za-z][\w.]{0,60}+(?: [\w.]{1,60}+){0,9}+"  # up to ten words
+_PAIR = re.compile(rf"({_NAME})\s*+:\s*+({texts.NUMBER})\s*+(%)?")
 _LOOKED_AT = 400  # lines of a file that may be a log
 _MOST_LOGS = 20
 _PLOTS = "its pictures are plots of matplotlib: resampled, so that they are shown and never measured"
@@ -45,6 +47,7 @@ class _Line:
 
 def parsed(line: str) -> _Line | None:
     """Return what a line says; None for any other line."""
+    line = line[: texts.LONGEST_ROW]
     if "[" not in line:
         return None
     if match := _EPOCH.search(line):

@@ -10,6 +10,7 @@ from gan_core.errors import UserError
 from gan_core.importers import cyclegan, lightning, pictures, printed, stylegan, tensorboard, texts
 
 _LOOKED_AT = 60  # lines of a log
+_MOST_BYTES = 4 * texts.HEAD_BYTES  # of the logs of a folder, which a page looks at
 _LARGEST = 2**63
 _RUN = ("config.json", "status.json")
 
@@ -76,8 +77,11 @@ def _of_folder(path: Path) -> list[Guess]:
         found.append(Guess("lightning", f"version_*/{lightning.TABLE}"))
     elif "lightning_logs" in below and lightning.TABLE in _names_below(path / "lightning_logs"):
         found.append(Guess("lightning", f"lightning_logs/version_*/{lightning.TABLE}"))
+    left = _MOST_BYTES
     for name in sorted(name for name in names if name.lower().endswith(printed.LOGS))[:20]:
-        if kind := printed.looks_like(texts.head(path / name, 400)):
+        first = texts.head(path / name, 400, min(left, texts.HEAD_BYTES))
+        left -= sum(map(len, first))
+        if kind := printed.looks_like(first):
             found.append(Guess(kind, f"what {texts.shown(name, 40)} holds"))
             break
     if tensorboard.event_folders(path):
@@ -99,7 +103,7 @@ def _of_file(path: Path) -> list[Guess]:
     name = path.name.lower()
     with texts.readable(path):
         files.open_regular(path, _LARGEST).close()  # says what is no regular file
-    if tensorboard.FILES.fullmatch(name):
+    if tensorboard.FILES.search(name):
         return [Guess("tensorboard", "an event file")]
     if not name.endswith((".csv", ".tsv")):
         with texts.readable(path):

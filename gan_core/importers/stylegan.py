@@ -46,8 +46,9 @@ def read(path: Path, options: ImportOptions) -> FoundTraining:
     relativistic = "R3GAN" in str(_below(chosen, "loss_kwargs", "class_name"))
     program = _program(chosen)
     rows = Rows()
-    kimgs = _log(stats, rows, batch, relativistic) if stats.exists() or stats.is_symlink() else []
-    measured = _measure(folder, names, rows, kimgs, batch) if kimgs else ()
+    huge: set[str] = set()  # columns in which a number was too large
+    kimgs = _log(stats, rows, batch, relativistic, huge) if stats.exists() or stats.is_symlink() else []
+    measured = _measure(folder, names, rows, kimgs, batch, huge) if kimgs else ()
     table, left = rows.table() if len(rows) else ({}, ())
     known_loss = "relativistic" if relativistic else "cross_entropy" if program else ""
     objective = columns.objective_of(options.objective or known_loss, folder.resolve().name)
@@ -68,6 +69,9 @@ def read(path: Path, options: ImportOptions) -> FoundTraining:
     notes = [f"steps are batches of {batch} images" if batch else "the batch size is not known: steps are 1000 images"]
     if program and not relativistic and "Loss/D/loss" in table:
         notes.append("loss/d is half of Loss/D/loss, which is the sum over real and generated images")
+    if huge:
+        listed = ", ".join(texts.shown(name, 40) for name in sorted(huge)[:6])
+        notes.append(f"numbers that are too large were left out, in {listed}")
     if left:
         notes.append("the log holds an earlier training: only its rows before the next one began")
     return FoundTraining(
@@ -114,11 +118,15 @@ def _program(chosen: Mapping[str, Any]) -> str:
     return "StyleGAN3" if "networks_stylegan3" in network else "StyleGAN2-ADA"
 
 
-def _log(path: Path, rows: Rows, batch: int, relativistic: bool) -> list[float]:
-    """Read stats.jsonl into rows; return how many thousand images each line was logged at."""
+def _log(path: Path, rows: Rows, batch: int, relativistic: bool, huge: set[str]) -> list[float]:
+    """Read stats.jsonl into rows; return how many thousand images each line was logged at.
+
+    huge: gets the names of columns in which a number was too large.
+    """
     kimgs: list[float] = []
     for line in texts.json_lines(path):
         means = {name: _mean(value) for name, value in line.items() if isinstance(value, dict)}
+        huge |= _too_large({name: value.get("mean") for name, value in line.items() if isinstance(value, dict)})
         kimg = means.pop(_KIMG, math.nan)
         if not 0 <= kimg < 1e9:
             continue
@@ -138,8 +146,22 @@ def _log(path: Path, rows: Rows, batch: int, relativistic: bool) -> list[float]:
 
 
 def _mean(value: Mapping[str, Any]) -> float:
-    mean = value.get("mean")
-    return float(mean) if isinstance(mean, int | float) and not isinstance(mean, bool) else math.nan
+    return _number(value.get("mean"))
+
+
+def _number(value: Any) -> float:
+    """Return a number of a log; NaN for what is none, or is too large for one."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return math.nan
+    try:
+        return float(value)
+    except OverflowError:
+        return math.nan
+
+
+def _too_large(values: Mapping[str, Any]) -> set[str]:
+    """Return the names of whole numbers that are too large for a float."""
+    return {name for name, value in values.items() if isinstance(value, int) and math.isnan(_number(int(value)))}
 
 
 def _accuracy(means: Mapping[str, float], relativistic: bool) -> dict[str, float]:
@@ -161,7 +183,9 @@ def _steps(kimgs: list[float], batch: int) -> Any:
     return step
 
 
-def _measure(folder: Path, names: list[str], rows: Rows, kimgs: list[float], batch: int) -> tuple[str, ...]:
+def _measure(
+    folder: Path, names: list[str], rows: Rows, kimgs: list[float], batch: int, huge: set[str]
+) -> tuple[str, ...]:
     """Read metric-*.jsonl into rows, at the snapshots that were measured; return notes."""
     step = _steps(kimgs, batch)
     found: list[str] = []
@@ -172,7 +196,8 @@ def _measure(folder: Path, names: list[str], rows: Rows, kimgs: list[float], bat
             match = _SNAPSHOT.fullmatch(str(line.get("snapshot_pkl")))
             results = line.get("results")
             if match and isinstance(results, dict):
-                values = {f"metric/{key}": float(v) for key, v in results.items() if isinstance(v, int | float)}
+                values = {f"metric/{key}": _number(v) for key, v in results.items() if isinstance(v, int | float)}
+                huge |= _too_large(results)
                 if values and np.isfinite(list(values.values())).all():
                     rows.add(step(int(match[1])), values)
                     found += [key for key in values if key not in found]

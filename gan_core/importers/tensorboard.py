@@ -16,7 +16,7 @@ from gan_core.errors import UserError
 from gan_core.importers import columns, csv_table, event_files, lightning, pictures, rows, texts
 from gan_core.importers.found import FoundTraining, ImportOptions, Picture
 
-FILES = re.compile(r".*\btfevents\..*")
+FILES = re.compile(r"\btfevents\.")
 _MOST_FILES = 500
 _MOST_FOLDERS = 400  # that are looked into
 _MOST_TAGS = 1000
@@ -186,7 +186,7 @@ def event_folders(path: Path) -> dict[Path, list[str]]:
 
 
 def _event_names(folder: Path) -> list[str]:
-    found = [name for name in texts.names(folder) if FILES.fullmatch(name)]
+    found = [name for name in texts.names(folder) if FILES.search(name)]
     if len(found) > _MOST_FILES:
         raise UserError(f"{folder} holds {len(found)} event files, more than {_MOST_FILES}: name the folder of one run")
     return found

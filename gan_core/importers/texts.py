@@ -5,9 +5,10 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import TextIOWrapper
+from io import BufferedReader, BytesIO, RawIOBase, TextIOWrapper
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from gan_core import files
 from gan_core.errors import UserError, printable
@@ -15,9 +16,11 @@ from gan_core.errors import UserError, printable
 LOG_BYTES = 256 * 1024**2  # of what a program printed
 OPTIONS_BYTES = 256 * 1024  # of a file of settings
 _LONGEST_LINE = 64 * 1024  # characters; what is longer is read as several lines
+LONGEST_ROW = 4096  # characters of a line that are searched for values
+HEAD_BYTES = 64 * 1024  # of a file that is only looked at
 _MOST_NAMES = 100_000  # files of one folder
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
-NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|[-+]?(?:nan|inf)\b"
+NUMBER = r"[-+]?(?:\d++(?:\.\d*+)?|\.\d++)(?:[eE][-+]?\d+)?|[-+]?(?:nan|inf)\b"
 _ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -39,24 +42,25 @@ def lines(path: Path, most: int = LOG_BYTES) -> Iterator[str]:
         UserError: the file is missing, no regular file, or larger than `most`.
     """
     with readable(path), files.open_regular(path, most) as file:
-        kind = "utf-16" if file.peek(2)[:2] in _UTF16 else "utf-8-sig"
-        with TextIOWrapper(file, kind, "replace", newline=None) as text:
-            while line := text.readline(_LONGEST_LINE):
-                line = line.rstrip("\n")
-                yield _ESCAPES.sub("", line) if "\x1b" in line else line
+        yield from _decoded(file)
 
 
-def head(path: Path, count: int = 400) -> list[str]:
-    """Return the first lines of a text; none if it cannot be read."""
-    found = []
+def _decoded(file: BufferedReader) -> Iterator[str]:
+    kind = "utf-16" if file.peek(2)[:2] in _UTF16 else "utf-8-sig"
+    with TextIOWrapper(file, kind, "replace", newline=None) as text:
+        while line := text.readline(_LONGEST_LINE):
+            line = line.rstrip("\n")
+            yield _ESCAPES.sub("", line) if "\x1b" in line else line
+
+
+def head(path: Path, count: int = 400, most: int = HEAD_BYTES) -> list[str]:
+    """Return the first lines of a text, of its first `most` bytes; none if it cannot be read."""
     try:
-        for line in lines(path):
-            found.append(line)
-            if len(found) == count:
-                break
+        with readable(path), files.open_regular(path, LOG_BYTES) as file:
+            start = BufferedReader(cast(RawIOBase, BytesIO(file.read(most))))
+        return list(islice(_decoded(start), count))
     except (UserError, UnicodeError):
-        pass
-    return found
+        return []
 
 
 def small_text(path: Path, most: int = OPTIONS_BYTES) -> str:

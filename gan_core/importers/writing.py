@@ -2,7 +2,6 @@
 
 import contextlib
 import re
-import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -11,13 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from gan_core import files
 from gan_core.config import MOST_LETTERS, Origin, RunConfig
 from gan_core.errors import UserError, printable
 from gan_core.family_traits import FamilyTraits
-from gan_core.importers import pictures, texts
+from gan_core.importers import pictures, placing, texts
 from gan_core.importers.found import FoundTraining, Picture
-from gan_core.runs import Run, check_name, find_run, is_taken
+from gan_core.runs import Run, check_name, remote
 from gan_core.runs.recorded import FAMILY, RecordedWriter
 
 _MOST_NOTES = 50
@@ -96,22 +94,35 @@ def write(found: FoundTraining, root: Path, name: str, *, replace: bool = False,
     Raises:
         UserError: the name is taken or no name, or the folder cannot be written.
     """
-    with pictures.decoding(), _room(root, name, replace):
-        sheets = _read(found.pictures, say)
-        first = next(sheets, None)
-        writer = RecordedWriter.create(root, name, config_of(found, first[1].shape[2] if first else 1))
-        try:
-            if found.rows:
-                writer.write_table(found.columns)
-            if first:
-                writer.save_samples(*first, private=found.private)
-            for number, sheet in sheets:
-                writer.save_samples(number, sheet, private=found.private)
-        except BaseException:
-            writer.release()
-            raise
+    with pictures.decoding(), placing.workshop(root, name, replace) as hidden:
+        writer = _written(found, hidden, name, say)
         writer.close(found.state, *found.last, found.reason)
-    return writer.run
+    return _sent(Run(root / name, root))
+
+
+def _written(found: FoundTraining, root: Path, name: str, say: Say) -> RecordedWriter:
+    """Write the table and the sheets of a training into a new run; return its writer, which is to be closed."""
+    sheets = _read(found.pictures, say)
+    first = next(sheets, None)
+    writer = RecordedWriter.create(root, name, config_of(found, first[1].shape[2] if first else 1))
+    try:
+        if found.rows:
+            writer.write_table(found.columns)
+        if first:
+            writer.save_samples(*first, private=found.private)
+        for number, sheet in sheets:
+            writer.save_samples(number, sheet, private=found.private)
+    except BaseException:
+        writer.release()
+        raise
+    return writer
+
+
+def _sent(run: Run) -> Run:
+    """Upload a run that was made under a hidden name, if its folder of runs lies in remote storage; return it."""
+    if remote.place_of(run.root):
+        RecordedWriter.reopen(run).release()
+    return run
 
 
 def _read(wanted: Mapping[int, Picture], say: Say) -> Iterator[tuple[int, np.ndarray]]:
@@ -139,62 +150,50 @@ def _read(wanted: Mapping[int, Picture], say: Say) -> Iterator[tuple[int, np.nda
         say(f"left out: {len(problems) - _NAMED} more pictures")
 
 
-@contextlib.contextmanager
-def _room(root: Path, name: str, replace: bool) -> Iterator[None]:
-    """Keep an imported run of that name aside while a new one is written, and bring it back if that fails."""
-    folder, aside = root / check_name(name), root / f".{name}.replaced"
-    taken = is_taken(root, name)
-    if taken and not replace:
-        raise UserError(f"run '{name}' exists already: choose another --name, or import over it with --replace")
-    if taken:
-        # This also refuses runs that GANray trained, and one that is being written.
-        RecordedWriter.reopen(find_run(name, root)).release()
-        with files.readable_os_errors(folder):
-            shutil.rmtree(aside, ignore_errors=True)
-            folder.rename(aside)
-    try:
-        yield
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        if taken:
-            aside.rename(folder)
-        raise
-    shutil.rmtree(aside, ignore_errors=True)
-
-
 def follow(
     read: Callable[[], FoundTraining], path: Path, root: Path, name: str, *, replace: bool = False, say: Say = print
 ) -> Run:
     """Write a training that goes on, and what is new of it every few seconds; return the run when it has ended.
 
-    It has ended when its planned epochs are done, when nothing changed for half an hour, or on Ctrl-C.
+    It has ended when its planned epochs are done, when nothing changed for half an hour, or on Ctrl-C. Where following
+    it fails, the run stays with what was read so far.
 
     read: reads it anew. path: where it lies, whose files are watched.
 
     Raises:
         UserError: as `write`.
     """
-    with pictures.decoding(), _room(root, name, replace):
+    with pictures.decoding():
         found = read()
-        writer = RecordedWriter.create(root, name, config_of(found))
-        with contextlib.suppress(KeyboardInterrupt):
+        with placing.workshop(root, name, replace) as hidden:
+            writer = _written(found, hidden, name, say)
             try:
-                found = _followed(found, read, path, writer, say)
-                writer.close(found.state, *found.last, found.reason)
-            except KeyboardInterrupt:
-                writer.close("stopped", *found.last, "the import stopped following it")
-                raise
-            except BaseException:
+                writer.write_status("running", *found.last)
+            finally:
                 writer.release()
-                raise
+        writer = RecordedWriter.reopen(Run(root / name, root))
+        try:
+            found = _followed(found, read, path, writer, say)
+            writer.close(found.state, *found.last, found.reason)
+        except KeyboardInterrupt:
+            writer.close("stopped", *_reached(writer), "the import stopped following it")
+        except BaseException as error:
+            with contextlib.suppress(UserError):  # of a full disk, for example: `error` tells
+                writer.close("failed", *_reached(writer), f"the import ended: {error}")
+            raise
     return writer.run
+
+
+def _reached(writer: RecordedWriter) -> tuple[int, int]:
+    status = writer.run.status()
+    return status.step, status.epoch
 
 
 def _followed(
     found: FoundTraining, read: Callable[[], FoundTraining], path: Path, writer: RecordedWriter, say: Say
 ) -> FoundTraining:
-    saved: set[int] = set()
-    layout: tuple[object, ...] = ()
+    saved = {*writer.run.samples(), *writer.run.private_samples()}
+    layout = found.image_size, found.counts
     changed = time.monotonic()
     stamp = _stamp(path)
     while True:

@@ -1,14 +1,17 @@
 """Renaming and deleting run folders: only the user's own, never one that is being trained, and never through a link.
 
 A deleted run first gets a hidden name, under which nothing takes it for a run, and is then removed. What a killed
-process leaves is removed by the next call, see `sweep`. Notes and tags of a run follow its name and go with it.
+process leaves is removed by the next call, see `sweep`; a run that was about to be replaced is brought back. Notes and
+tags of a run follow its name and go with it.
 """
 
+import contextlib
 import os
 import re
 import secrets
 import shutil
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +26,9 @@ from gan_core.runs.notes import Notes
 from gan_core.runs.run import CONFIG, EVALUATIONS, Run, check_name, link_on_the_way
 
 _DELETED = re.compile(r"\..+\.[0-9a-f]{8}\.deleted")  # names of run folders that are being deleted
+_IMPORTING = re.compile(r"\..+\.[0-9a-f]{8}\.importing")  # folders in which a run is made
+_REPLACED = re.compile(r"\.(.+)\.replaced")  # runs that another one takes the place of
+_YOUNG = 60.0  # seconds: a folder that is just being made has no lock yet
 
 
 def check_own(run: Run, root: Path) -> None:
@@ -120,18 +126,54 @@ def delete_evaluation(run: Run) -> Path:
     return path
 
 
+def importing_name(name: str, token: str) -> str:
+    """Return the hidden name of the folder in which a run is made; token: eight hexadecimal digits."""
+    return f".{name}.{token}.importing"
+
+
+def replaced_name(name: str) -> str:
+    """Return the hidden name of a run while another one takes its place."""
+    return f".{name}.replaced"
+
+
 def sweep(root: Path) -> None:
-    """Remove what interrupted deletions left below `root`; what cannot be removed stays hidden."""
+    """Remove what interrupted deletions and imports left below `root`; what cannot be removed stays hidden.
+
+    A run that was to be replaced is brought back if none is at its place.
+    """
     try:
         found = [entry for entry in os.scandir(root) if entry.is_dir(follow_symlinks=False)]
     except OSError:
         return
     for entry in found:
-        if _DELETED.fullmatch(entry.name):
-            try:
+        with contextlib.suppress(OSError):
+            if _DELETED.fullmatch(entry.name):
                 _remove(Path(entry.path))
-            except OSError:
-                continue
+            elif _IMPORTING.fullmatch(entry.name):
+                if time.time() - entry.stat().st_mtime > _YOUNG:
+                    _settle(Path(entry.path), None)
+            elif match := _REPLACED.fullmatch(entry.name):
+                _settle(Path(entry.path), root / match[1])
+
+
+def _settle(hidden: Path, place: Path | None) -> None:
+    """Move what an interrupted import left to its place if that is free, or remove it, unless an import still works.
+
+    Raises:
+        OSError: it cannot be moved or removed.
+    """
+    lock = RunLock(hidden)
+    if not lock.acquire():
+        return
+    try:
+        if sys.platform == "win32":
+            lock.release()  # a folder with an open file in it cannot be renamed there
+        if place and not os.path.lexists(place) and files.is_regular(hidden / CONFIG):
+            hidden.rename(place)
+        else:
+            _remove(hidden)
+    finally:
+        lock.release()
 
 
 def size(run: Run) -> tuple[int, int]:

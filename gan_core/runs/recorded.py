@@ -128,7 +128,9 @@ class RecordedWriter:
             UserError: it is no such picture, or one that is larger than GANray reads.
         """
         sheet = picture[:, :, None] if picture.ndim == 2 else picture
-        if sheet.dtype != np.uint8 or sheet.ndim != 3 or sheet.shape[2] not in (1, 3) or not sheet.size or number < 0:
+        if number < 0:
+            raise UserError(f"a sheet has the number {number}: sheets are numbered from 0")
+        if sheet.dtype != np.uint8 or sheet.ndim != 3 or sheet.shape[2] not in (1, 3) or not sheet.size:
             raise UserError(f"sheet {number}: expected uint8 (H, W, 1 or 3), found {picture.dtype} {picture.shape}")
         encoded = b""
         if sheet.shape[0] * sheet.shape[1] <= images.MOST:

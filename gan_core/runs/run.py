@@ -331,8 +331,12 @@ def find_run(name: str, root: Path, *, heavy: bool = True) -> Run:
             return Run(folder, root)
     if (Path(name) / CONFIG).is_file():
         return Run(Path(name))
-    known = [run.name for run in list_runs(root)]
-    hint = nearest(name, known) or (" Runs there: " + ", ".join(known[:12]) if known else " There are no runs yet.")
+    found = sorted(list_runs(root), key=lambda run: run.reference)  # the user's own first
+    known = [run.name for run in found]
+    more = f" and {len(known) - 12} more" if len(known) > 12 else ""
+    hint = nearest(name, known) or (
+        f" Runs there: {', '.join(known[:12])}{more}" if known else " There are no runs yet."
+    )
     raise UserError(f"no run '{name}' in {root}.{hint}")
 
 

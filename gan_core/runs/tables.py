@@ -5,7 +5,7 @@ appended lines only, not on the length of the file.
 
 Spreadsheets save a table in other ways: with a byte order mark, semicolons or tabs, decimal commas, quotes and CRLF.
 Such a table is read all the same, also where a trainer then appended lines of ours. What remains unreadable is named in
-`Table.problem`.
+`Table.problem`, and what could be read in two ways in `Table.notes`.
 """
 
 import csv
@@ -16,7 +16,7 @@ import re
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,10 @@ _TAIL = 256  # last bytes read, by which `poll` recognises the same file
 _BOM = b"\xef\xbb\xbf"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?")
+# Groups of three digits: 1,234.5, where a comma alone may also be a decimal one; and 1.234,5.
+_GROUPED = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?")
+_GROUPED_BY_POINTS = re.compile(r"[+-]?[1-9]\d{0,2}(?:\.\d{3})+,\d+")
+ROW_NAMES = "row names"  # a first column that the header does not name, as R writes it
 _NO_NUMBER = {"", "nan", "inf", "-inf", "+inf"}  # cells that a trainer writes, or that stand for a missing value
 
 
@@ -42,6 +46,7 @@ class _Dialect:
     """How the lines of a table are written; the default is how this module writes them."""
 
     separator: str = ","
+    grouped: bool = False  # whether 1,234 is 1234, and not 1.234
 
     @property
     def own(self) -> bool:
@@ -54,8 +59,25 @@ class _Dialect:
         """
         if self.separator not in line and line.count(",") == columns - 1:
             return line.split(",")
-        cells = _split(line, self.separator)
-        return [cell.replace(",", ".") if _DECIMAL_COMMA.fullmatch(cell.strip()) else cell for cell in cells]
+        return [self._number(cell) if "," in cell else cell for cell in _split(line, self.separator)]
+
+    def _number(self, cell: str) -> str:
+        """Return a cell with a comma as a number with a decimal point, if it is one."""
+        text = cell.strip()
+        if _GROUPED_BY_POINTS.fullmatch(text):
+            return text.replace(".", "").replace(",", ".")
+        if _GROUPED.fullmatch(text) and (self.grouped or "." in text or text.count(",") > 1):
+            return text.replace(",", "")
+        return text.replace(",", ".") if _DECIMAL_COMMA.fullmatch(text) else cell
+
+    def judged(self, lines: bytes) -> "_Dialect":
+        """Return this dialect with what its first lines tell of commas: in a table with commas between the cells they
+        group digits, unless one of them cannot."""
+        if not self.own or b'"' not in lines:
+            return self
+        found = [cell.strip() for line in lines.decode(errors="replace").splitlines() for cell in _split(line, ",")]
+        numbers = [cell for cell in found if _DECIMAL_COMMA.fullmatch(cell) or _GROUPED.fullmatch(cell)]
+        return replace(self, grouped=bool(numbers) and all(map(_GROUPED.fullmatch, numbers)))
 
     def plain(self, lines: bytes, columns: int) -> bytes:
         """Return whole lines without the header as this module writes them. Cells lose commas that are no decimals."""
@@ -65,6 +87,19 @@ class _Dialect:
         for line in lines.decode(errors="replace").splitlines():
             made.append(",".join(cell.replace(",", " ").strip() for cell in self.cells(line, columns)))
         return ("\n".join(made) + "\n").encode() if made else b""
+
+    def note(self, lines: bytes) -> str:
+        """Return how numbers were read that have two readings; "" if there are none."""
+        if self.own and not self.grouped:
+            return ""
+        for line in lines.decode(errors="replace").splitlines():
+            for cell in _split(line, self.separator):
+                text = cell.strip()
+                if self.own and _GROUPED.fullmatch(text) and text.count(",") == 1 and "." not in text:
+                    return f"'{text}' was read as {text.replace(',', '')}: its comma groups digits"
+                if not self.own and _GROUPED.fullmatch(text) and text.count(",") == 1 and "." not in text:
+                    return f"'{text}' was read as {text.replace(',', '.')}: its comma is a decimal one"
+        return ""
 
 
 def _split(line: str, separator: str) -> list[str]:
@@ -80,8 +115,20 @@ def _read_header(line: bytes) -> tuple[list[str], _Dialect]:
     text = line.removeprefix(_BOM).decode(errors="replace").strip()
     separator = max(",;\t", key=text.count)
     dialect = _Dialect(separator if separator in text else ",")
-    names = [name.strip() for name in _split(text, dialect.separator)]
-    return list(dict.fromkeys(names)), dialect
+    return _distinct([name.strip() for name in _split(text, dialect.separator)]), dialect
+
+
+def _distinct(names: list[str]) -> list[str]:
+    """Return the names of columns, each that was there before with a number: loss, loss.2, loss.3."""
+    found: dict[str, None] = {}
+    ends: dict[str, int] = {}
+    for name in names:
+        one = name
+        while one in found or (one != name and one in names):
+            ends[name] = ends.get(name, 1) + 1
+            one = f"{name or 'column'}.{ends[name]}"
+        found[one] = None
+    return list(found)
 
 
 class Table:
@@ -93,6 +140,7 @@ class Table:
         self._whole = whole
         self.version = 0  # increased each time the file was replaced
         self.problem = ""  # what could not be read, in words; empty if nothing
+        self.notes: list[str] = []  # what was read in one of several ways, in words
         self._reset()
 
     def _reset(self) -> None:
@@ -102,6 +150,7 @@ class Table:
         self._rows = 0
         self._dialect = _Dialect()
         self.problem = ""
+        self.notes = []
         self.names: list[str] = []
         self._numbers: dict[str, np.ndarray] = {}  # longer than the table, see `_append`
         self._texts: dict[str, list[str]] = {}  # text columns only
@@ -144,9 +193,16 @@ class Table:
         if not self.names and finished:
             header, _, finished = finished.partition(b"\n")
             self.names, self._dialect = _read_header(header)
+            self.notes = _of_names(header, self.names)
         if not finished or finished.isspace():
             return False
-        self._append(_parse(self._dialect.plain(finished, len(self.names)), self.names))
+        if not self._rows:
+            self._dialect = self._dialect.judged(finished)
+            self.notes += [note] if (note := self._dialect.note(finished)) else []
+        plain = self._dialect.plain(finished, len(self.names))
+        if self._whole and (problem := self._too_long(plain)):
+            return self._refuse(problem)
+        self._append(_parse(plain, self.names))
         self.problem = self._problem()
         return True
 
@@ -160,6 +216,21 @@ class Table:
         if (self._rows + fresh.count(b"\n")) * columns > _MOST_CELLS:
             return f"it has more than {_MOST_CELLS // 10**6} million cells"
         return ""
+
+    def _too_long(self, lines: bytes) -> str:
+        """Take the first cells of rows as their names if each row has one cell more than the header; return which row
+        has too many cells otherwise, "" if none has. Empty cells at the end do not count."""
+        columns = len(self.names)
+        rows = [line for line in lines.splitlines() if line.strip()]
+        counts = [row.rstrip(b", ").count(b",") + 1 if row.count(b",") >= columns else 0 for row in rows]
+        if not any(count > columns for count in counts):
+            return ""
+        if all(row.count(b",") == columns for row in rows):
+            self.names.insert(0, _distinct([*self.names, ROW_NAMES])[-1])
+            self.notes.append("the header does not name the first column: taken as the names of the rows")
+            return ""
+        number, count = next((n, count) for n, count in enumerate(counts, 1) if count > columns)
+        return f"its row {number} has {count} cells, and its first line names {columns} columns"
 
     def _refuse(self, reason: str) -> bool:
         """Make the table empty and say why; return whether anything changed."""
@@ -225,6 +296,13 @@ class Table:
     def frame(self) -> pd.DataFrame:
         """Return a copy of all rows read so far."""
         return pd.DataFrame({name: self._texts.get(name) or self.column(name) for name in self.names})
+
+
+def _of_names(header: bytes, names: list[str]) -> list[str]:
+    """Return a note if names of a header are repeated, from the columns that were named anew."""
+    text = header.decode(errors="replace")
+    again = [name for name in names if re.search(r"\.\d+$", name) and name not in text]
+    return [f"columns with a name that was there before are called {', '.join(again[:6])}"] if again else []
 
 
 def append(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -306,6 +384,7 @@ def keep(path: Path, column: str, last: int) -> None:
         raise UserError(f"{path} cannot be continued: {problem}")
     header, *lines = content.split(b"\n")[:-1] or [b""]
     names, dialect = _read_header(header)
+    dialect = dialect.judged(b"\n".join(lines))
     if header and (not dialect.own or header.startswith(_BOM) or header.endswith(b"\r") or b'"' in content):
         header = ",".join(names).encode()
         lines = dialect.plain(b"".join(line.rstrip(b"\r") + b"\n" for line in lines), len(names)).split(b"\n")[:-1]

@@ -67,6 +67,9 @@ class RunWriter:
                 (folder / part).mkdir(parents=True, exist_ok=True)
             files.sync_folder(root)
         writer = cls(Run(folder, root))
+        if is_taken(root, name):  # by a run that another process made before this one had the lock
+            writer.close()
+            raise UserError(f"run '{name}' exists already: choose another --name, or resume it")
         writer.write_config(settings)
         return writer
 

@@ -36,7 +36,10 @@ def show() -> None:
             )
         with right:
             st.selectbox("Trained by", import_look.KINDS, format_func=_kind, key="import kind", help=HELP["kind"])
-        with st.grid(4, min_column_width=160):
+        with (
+            st.expander("Optional: what its files do not tell", key="import options"),
+            st.grid(4, min_column_width=160),
+        ):
             _text("x", "Counted by")
             _text("names", "Columns")
             _text("images", "Pictures")
@@ -59,7 +62,7 @@ def _text(name: str, label: str) -> None:
 
 
 def _kind(kind: str) -> str:
-    return "found out" if kind == importers.AUTO else kind
+    return "Recognise automatically" if kind == importers.AUTO else kind
 
 
 def _objective(name: str) -> str:

@@ -121,6 +121,15 @@ def test_a_curve_grows_with_its_file(tmp_path: Path) -> None:
     assert followed.curve(("loss/none",), "epoch", 0) is EMPTY
 
 
+@pytest.mark.filterwarnings("error")
+def test_numbers_that_no_chart_can_draw_warn_nobody(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.csv"
+    path.write_bytes(HEADER + b"1,1e300,2,1\n2,1e308,1e200,1\n")
+    followed = FollowedTable(path)
+    followed.poll()
+    assert followed.curve(("loss/g",), "epoch", 0).y.tolist() == [2, np.inf]
+
+
 def test_a_resumed_run_starts_its_curve_over(tmp_path: Path) -> None:
     path = tmp_path / "metrics.csv"
     path.write_bytes(HEADER + b"1,1,2,1\n2,2,4,1\n3,3,8,1\n")

@@ -98,7 +98,10 @@ def test_a_pattern_that_cannot_be(pattern: str, line: str, tmp_path: Path) -> No
         ("step,name\n1,a\n2,b\n", "holds neither numbers nor pictures"),
         ("name\na\n", "is no table of numbers"),
         ("step,d_loss\n-5,1\n", "counts no steps: it reaches -5"),
-        ("step,d_loss\n1e300,1\n", "counts no steps"),
+        ("step,d_loss\n1,1\n1e300,1\n", "counts no steps: it reaches 1e\\+300"),
+        ("epoch,d_loss\n1,1\n1e308,1\n", "'epoch' counts no epochs: it reaches 1e\\+308"),
+        ("epoch,d_loss\n-5,1\n1,1\n", "'epoch' counts no epochs: it reaches -5"),
+        ("step,d_loss\n1,2\n2,3,4,5\n", "its row 2 has 4 cells, and its first line names 2 columns"),
         ("step," + ",".join(f"c{n}" for n in range(1001)) + "\n", "more than 1000 columns"),
     ],
 )
@@ -112,3 +115,41 @@ def test_the_table_of_a_folder_must_be_clear(tmp_path: Path) -> None:
         (tmp_path / name).write_text("step,d\n1,1\n")
     with pytest.raises(UserError, match=r"holds 2 tables: a.csv, b.csv: name the table itself"):
         importers.read("csv", tmp_path)
+
+
+def test_names_that_are_repeated_keep_their_columns(tmp_path: Path) -> None:
+    found = importers.read("csv", table(tmp_path, "step,loss,loss,acc,loss\n1,0.1,0.2,0.3,0.4\n2,1.1,1.2,1.3,1.4\n"))
+    names = ("loss", "loss.2", "acc", "loss.3")
+    assert [found.columns[name].tolist() for name in names] == [[0.1, 1.1], [0.2, 1.2], [0.3, 1.3], [0.4, 1.4]]
+    assert found.notes[0] == "columns with a name that was there before are called loss.2, loss.3"
+
+
+def test_names_of_rows_without_a_header_are_no_column(tmp_path: Path) -> None:
+    found = importers.read("csv", table(tmp_path, "step,loss\nA,10,0.5\nB,11,1.5\n"))  # R: write.table
+    assert (found.columns["step"].tolist(), found.columns["loss"].tolist()) == ([10, 11], [0.5, 1.5])
+    assert found.notes[0].startswith("the header does not name the first column")
+    found = importers.read("csv", table(tmp_path, "step,loss\n10,0.5,\n11,1.5,\n"))  # a comma at the end
+    assert (found.columns["step"].tolist(), found.columns["loss"].tolist()) == ([10, 11], [0.5, 1.5])
+
+
+@pytest.mark.parametrize(
+    ("text", "steps", "losses", "note"),
+    [
+        ('step,loss\n"1,000",0.5\n"2,000",0.25\n', [1000, 2000], [0.5, 0.25], "'1,000' was read as 1000"),
+        ('step,loss\n1,"1,234.5"\n2,"2,345"\n', [1, 2], [1234.5, 2345], "'2,345' was read as 2345"),
+        ('step,loss\n1,"0,5"\n2,"2,345"\n', [1, 2], [0.5, 2.345], ""),
+        ("step;loss\n1;1.234,5\n2;1,5\n", [1, 2], [1234.5, 1.5], ""),
+        ("step;loss\n1;1.234.567,5\n2;1,234\n", [1, 2], [1234567.5, 1.234], "'1,234' was read as 1.234"),
+    ],
+)
+def test_digits_in_groups(text: str, steps: list[float], losses: list[float], note: str, tmp_path: Path) -> None:
+    found = importers.read("csv", table(tmp_path, text))
+    assert (found.columns["step"].tolist(), found.columns["loss"].tolist()) == (steps, losses)
+    assert any(one.startswith(note) for one in found.notes) if note else not found.notes
+
+
+@pytest.mark.parametrize("odd", ["1e308", "-5"])
+def test_epochs_that_cannot_be_are_left_out(odd: str, tmp_path: Path) -> None:
+    found = importers.read("csv", table(tmp_path, f"step,epoch,d_loss\n1,1,1\n2,{odd},2\n"))
+    assert "epoch" not in found.columns and found.rows == 2
+    assert found.notes[0] == f"the epochs were left out: 'epoch' reaches {float(odd):g}"

@@ -81,3 +81,15 @@ def test_options_that_are_none_change_nothing(tmp_path: Path) -> None:
     (folder / "training_options.json").write_text('{"batch_size": "many", "loss_kwargs": 3, "training_set_kwargs": []}')
     found = importers.read("stylegan", folder)
     assert (found.program, found.batch_size, found.image_size) == ("", 0, 0)
+
+
+def test_numbers_that_are_too_large_are_left_out(tmp_path: Path) -> None:
+    huge = int("9" * 400)
+    log = tmp_path / "stats.jsonl"
+    lines = [{"Progress/kimg": {"mean": n}, "Loss/G/loss": {"mean": huge if n else 1}} for n in (0, 1, huge)]
+    log.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    measured = {"snapshot_pkl": "network-snapshot-000001.pkl", "results": {"fid": huge}}
+    (tmp_path / "metric-fid.jsonl").write_text(json.dumps(measured) + "\n")
+    found = importers.read("stylegan", tmp_path)
+    assert found.columns["loss/g"][0] == 1 and np.isnan(found.columns["loss/g"][1:]).all()
+    assert "numbers that are too large were left out, in Loss/G/loss, Progress/kimg, fid" in found.notes

@@ -93,6 +93,13 @@ def test_a_sheet_that_is_no_picture_is_refused(picture: np.ndarray, tmp_path: Pa
     writer.release()
 
 
+def test_a_sheet_has_a_number_from_0(tmp_path: Path) -> None:
+    writer = RecordedWriter.create(tmp_path, "mine", STEPS)
+    with pytest.raises(UserError, match="a sheet has the number -3: sheets are numbered from 0"):
+        writer.save_samples(-3, np.zeros((4, 4, 1), np.uint8))
+    writer.release()
+
+
 def test_names_of_columns_from_elsewhere_become_ours() -> None:
     assert recorded.column_name(' Loss,"D"\t/ real\n') == "Loss D / real"
     assert recorded.column_name(",") == "column"

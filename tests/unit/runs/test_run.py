@@ -11,6 +11,7 @@ import pytest
 from gan_core.errors import UserError
 from gan_core.runs import EPOCHS, METRICS, REFERENCE, Run, RunWriter, Status, check_name, find_run, list_runs, write_gif
 from tests.helpers.configs import CONFIG
+from tests.helpers.run_folders import make_run
 
 SHEET = np.zeros((10, 10, 1), np.uint8)
 
@@ -158,3 +159,13 @@ def test_runs_are_listed_and_found(tmp_path: Path) -> None:
         find_run("olt", tmp_path)
     with pytest.raises(UserError, match="no run"):
         find_run("../runs/old", tmp_path / "reference")
+
+
+def test_a_name_that_is_none_is_answered_with_the_own_runs_first(tmp_path: Path) -> None:
+    for number in range(13):
+        make_run(tmp_path / REFERENCE, f"shipped{number:02}")
+    make_run(tmp_path, "mine")
+    with pytest.raises(
+        UserError, match=r"no run 'xyzzy' in .*\. Runs there: mine, reference/shipped00, .*shipped10 and 2 more$"
+    ):
+        find_run("xyzzy", tmp_path)
