@@ -45,7 +45,7 @@ def lines(path: Path, most: int = LOG_BYTES) -> Iterator[str]:
         yield from _decoded(file)
 
 
-def _decoded(file: BufferedReader) -> Iterator[str]:
+def _decoded(file: "BufferedReader[Any]") -> Iterator[str]:
     kind = "utf-16" if file.peek(2)[:2] in _UTF16 else "utf-8-sig"
     with TextIOWrapper(file, kind, "replace", newline=None) as text:
         while line := text.readline(_LONGEST_LINE):

@@ -115,7 +115,7 @@ def test_a_training_that_cannot_be_followed_to_its_end_stays(tmp_path: Path, mon
     monkeypatch.setattr(writing, "POLL_SECONDS", 0.01)
     log = tmp_path / "log.csv"
     log.write_text("a")
-    state = []
+    state: list[float] = []
 
     def read() -> FoundTraining:
         if state:
@@ -123,7 +123,10 @@ def test_a_training_that_cannot_be_followed_to_its_end_stays(tmp_path: Path, mon
         state.append(time.monotonic())
         return training()
 
+    def say(line: str) -> None:
+        log.write_text("longer")
+
     with pytest.raises(RuntimeError):
-        importers.follow(read, log, tmp_path / "runs", "mine", say=lambda line: log.write_text("longer") and None)
+        importers.follow(read, log, tmp_path / "runs", "mine", say=say)
     status = Run(tmp_path / "runs" / "mine").status()
     assert (status.state, status.step, status.reason) == ("failed", 2, "the import ended: the disk is gone")
