@@ -13,8 +13,8 @@ from dashboard.widgets import run_picker, settings_table
 from gan_core import cli, importers
 from gan_core.config import Origin
 from gan_core.importers import FoundTraining
-from gan_core.importers.columns import ACCURACY
 from gan_core.runs import Run
+from gan_core.usual_names import ACCURACY
 from tests.helpers.chart_payloads import entries, numbers, told_of
 from tests.helpers.pages import healthy, open_page, plotted, staged, texts
 from tests.helpers.recorded import LAST, record_run
