@@ -137,7 +137,7 @@ def test_a_run_is_as_long_as_its_table(runs_root: Path, capsys: pytest.CaptureFi
     library = Library(runs_root)
     (entry,) = entries(library, "long")
     assert (entry.progress, entry.end) == ("step 999", 999)
-    assert settings_table.settings([entry], {})["Epochs"] == ["step 999"]
+    assert settings_table.settings([entry], {})["Steps"] == ["999"]
     assert cli.main(["list"]) == 0
     assert "step 999/-" in capsys.readouterr().out
     both = told_of(library, units.aligned(entries(library, "ours", "long")), CurveView(smoothing=0.0))
