@@ -224,7 +224,7 @@ class Evaluation:
     seconds: dict[str, float] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     pictures: GeneratedFolder | None = None  # None: the run's networks drew them
-    format: int = FORMAT
+    format: int = _OF_NETWORKS
 
 
 def write(path: Path, found: Evaluation) -> None:
@@ -245,6 +245,8 @@ def _values(found: Evaluation) -> dict[str, Any]:
         for one in scopes:
             del one["reference"]
         values["format"] = min(found.format, _OF_NETWORKS)
+    else:
+        values["format"] = FORMAT
     return values
 
 

@@ -31,6 +31,7 @@ KINDS = tuple(canaries.kinds(Path("song")))
 NAMES = ("data.pt", "data.pkl", "model.ckpt", "weights.pth", "data.npy", "data.npz", "joblib.gz")
 # What runs code while it reads, and what runs text.
 MODULES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "yaml", "jsonpickle"}
+SAFE_YAML = ROOT / "gan_core" / "importers" / "lightning.py"  # imports yaml, and calls its safe loader alone
 CALLS = {"eval", "exec", "compile", "__import__"}
 
 
@@ -202,7 +203,7 @@ def test_the_programs_own_weights_are_not_unpickled_either(
 
 
 def test_no_module_imports_what_unpickles_or_runs_text() -> None:
-    """With the two ways that libraries have of it: numpy's and torch's `load`."""
+    """With the two ways that libraries have of it: numpy's and torch's `load`. One of YAML's builds plain values."""
     found = []
     for path in sorted(
         [*(ROOT / "gan_core").rglob("*.py"), *(ROOT / "dashboard").rglob("*.py"), ROOT / "streamlit_app.py"]
@@ -214,6 +215,8 @@ def test_no_module_imports_what_unpickles_or_runs_text() -> None:
                 call = ast.unparse(node.func)
                 names += ["pickle"] if call in (*CALLS, "torch.load", "np.load", "numpy.load", "pd.read_pickle") else []
                 names += ["pickle"] if any(word.arg == "allow_pickle" for word in node.keywords) else []
-            if {name.split(".")[0] for name in names} & MODULES:
-                found.append(f"{path.relative_to(ROOT)}:{node.lineno}")
+                names += ["pickle"] if call.startswith("yaml.") and call != "yaml.safe_load" else []
+            known = {name.split(".")[0] for name in names} & MODULES
+            if known and not (known == {"yaml"} and path == SAFE_YAML and isinstance(node, ast.Import)):
+                found.append(f"{path.relative_to(ROOT)}: {ast.unparse(node)[:100]}")
     assert found == []
