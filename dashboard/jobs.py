@@ -87,11 +87,7 @@ class Jobs:
         Raises:
             UserError: the name is invalid or taken, or the process cannot be started.
         """
-        runs.check_name(name)
-        with self._lock:
-            if self.taken(name):
-                raise UserError(f"run '{name}' exists already: choose another name")
-            return self._add(name, ["train", *options.words(), "--name", name, *self._runs])
+        return self._new(name, ["train", *options.words()])
 
     def import_training(self, name: str, words: Sequence[str]) -> Job:
         """Start an import that writes a new run called `name`, or queue it as a training.
@@ -101,11 +97,7 @@ class Jobs:
         Raises:
             UserError: the name is invalid or taken, or the process cannot be started.
         """
-        runs.check_name(name)
-        with self._lock:
-            if self.taken(name):
-                raise UserError(f"run '{name}' exists already: choose another name")
-            return self._add(name, [*words, "--name", name, *self._runs])
+        return self._new(name, words)
 
     def resume(self, run: Run) -> Job:
         """Resume a run from its last checkpoint, or queue that if `most()` trainings run already.
@@ -157,6 +149,14 @@ class Jobs:
                 del self._jobs[name]
             elif job and job.process and not job.over:
                 job.process.terminate()
+
+    def _new(self, name: str, words: Sequence[str]) -> Job:
+        """Start what writes a new run, or queue it. Raises UserError: as `train`."""
+        runs.check_name(name)
+        with self._lock:
+            if self.taken(name):
+                raise UserError(f"run '{name}' exists already: choose another name")
+            return self._add(name, [*words, "--name", name, *self._runs])
 
     def _add(self, name: str, arguments: list[str]) -> Job:
         job = Job(name, arguments, self.logs / f"{name}-{time.time_ns()}.log")

@@ -23,7 +23,7 @@ from gan_core.runs import RecordedWriter, Run
 _PAUSE = 0.1  # seconds between two looks into the queue
 _MOST_WAITING = 1_000_000  # calls in the queue; the disk would have to stand still for long
 _MOST_WARNINGS = 100
-_MOST_STEP = 10**12  # and of epochs; a table holds whole numbers exactly up to 2^53
+_MOST_STEP = 10**11  # and of epochs; status.json holds no larger ones
 
 Job = Callable[[Writing], None]
 
