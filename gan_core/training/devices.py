@@ -11,11 +11,11 @@ from typing import Literal
 import numpy as np
 import psutil
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor
 
 from gan_core.errors import UserError
 from gan_core.families.base import Family
+from gan_core.training.fabric import Fabric
 
 Precision = Literal["32-true", "bf16-mixed"]
 _TIMED_STEPS = 4

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor
 from tqdm import tqdm
 
@@ -27,6 +26,7 @@ from gan_core.errors import UserError, printable
 from gan_core.families import loading
 from gan_core.runs import EPOCHS, METRICS, Run, RunWriter
 from gan_core.training import ada, checkpoints, devices
+from gan_core.training.fabric import Fabric
 from gan_core.training.interrupts import (
     Diverged,
     FiniteCheck,

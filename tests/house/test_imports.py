@@ -33,6 +33,8 @@ class Missing:
             raise ModuleNotFoundError(name)
 
 sys.meta_path.insert(0, Missing())
+import gan_core.training.trainer
+assert "torchmetrics" not in sys.modules  # Fabric would load it to compare its version
 for name in {modules}:
     importlib.import_module(name)
 """
