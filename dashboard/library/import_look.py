@@ -7,18 +7,17 @@ a crash of a reader costs the look.
 import shlex
 import subprocess
 import threading
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from dashboard.library.looks import Looks
 from gan_core import child_processes, importers
 from gan_core.errors import UserError, printable
 from gan_core.files import expanded
 
 KINDS = (importers.AUTO, *importers.KINDS)
 SECONDS = 120.0  # of a look
-_MOST = 8  # looks that are kept
 _LINES, _LETTERS = 20, 600
 # Field of the form -> option of the command line, given as --option=value, so that a value may start with a dash.
 OPTIONS = {
@@ -38,11 +37,6 @@ class Look:
     lines: tuple[str, ...] = ()
     problem: str = ""
     done: threading.Event = field(default_factory=threading.Event)
-
-
-_looks: OrderedDict[tuple[object, ...], Look] = OrderedDict()
-_lock = threading.Lock()
-_turns = threading.Semaphore(2)  # looks at once
 
 
 def words(kind: str, path: str, options: Mapping[str, object], names: str = "") -> tuple[str, ...]:
@@ -67,29 +61,20 @@ def words(kind: str, path: str, options: Mapping[str, object], names: str = "") 
 
 def look(asked: tuple[str, ...]) -> Look:
     """Return the look at what these words import, which is begun if there is none."""
-    key = (*asked, _stamp(Path(asked[2])))
-    with _lock:
-        if key in _looks:
-            _looks.move_to_end(key)
-            return _looks[key]
-        found = _looks[key] = Look()
-        while len(_looks) > _MOST:
-            _looks.popitem(last=False)
-    threading.Thread(target=_run, args=(asked, found), name="import look", daemon=True).start()
-    return found
+    return _looks.at((asked, _stamp(Path(asked[2]))))
 
 
-def _run(asked: tuple[str, ...], found: Look) -> None:
+def _run(wanted: tuple[tuple[str, ...], tuple[int, ...]], found: Look) -> None:
+    asked, _ = wanted
     try:
-        with _turns:
-            done = subprocess.run(
-                child_processes.command("gan_core", *asked, "--look"),
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                env=child_processes.environment(),
-                timeout=SECONDS,
-                check=False,
-            )
+        done = subprocess.run(
+            child_processes.command("gan_core", *asked, "--look"),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            env=child_processes.environment(),
+            timeout=SECONDS,
+            check=False,
+        )
         said = done.stdout.decode(errors="replace").splitlines()
         if done.returncode:
             errors = done.stderr.decode(errors="replace").strip().splitlines() or ["the look ended without a message"]
@@ -111,3 +96,6 @@ def _stamp(path: Path) -> tuple[int, ...]:
     except (OSError, ValueError):
         return ()
     return status.st_mtime_ns, status.st_size
+
+
+_looks = Looks(Look, _run, most=8)

@@ -8,7 +8,6 @@ import contextlib
 import logging
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice, zip_longest
@@ -17,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from dashboard.library.image_encoding import png
+from dashboard.library.looks import Looks
 from gan_core.data import survey
 from gan_core.data.decode_pool import decode_one
 from gan_core.data.prepared import Settings
@@ -31,7 +31,6 @@ THUMBNAILS = 8
 SIDE = 96  # pixels of a thumbnail
 _SECONDS = 5.0  # after which no further image is decoded
 _TRIES = 2 * THUMBNAILS  # images that are tried, some of which cannot be read
-_MOST = 4  # looks that are kept
 _FOLDERS = 200  # whose times are part of a look's key
 _log = logging.getLogger("ganray.dashboard")
 
@@ -82,11 +81,6 @@ class Look:
     done: threading.Event = field(default_factory=threading.Event)
 
 
-_looks: OrderedDict[Request, Look] = OrderedDict()
-_lock = threading.Lock()
-_turns = threading.Semaphore(2)  # looks at once
-
-
 def request(source: str, pattern: str | None, fit: str) -> Request | None:
     """Return what to look at; None for a source that needs a network, or for none."""
     if not source or source.startswith("hf:"):
@@ -96,31 +90,18 @@ def request(source: str, pattern: str | None, fit: str) -> Request | None:
 
 def look(wanted: Request) -> Look:
     """Return the look at a source, which is begun if there is none."""
-    with _lock:
-        if wanted in _looks:
-            _looks.move_to_end(wanted)
-            return _looks[wanted]
-        found = _looks[wanted] = Look()
-        while len(_looks) > _MOST:
-            _looks.popitem(last=False)
-    threading.Thread(target=_run, args=(wanted, found), name="look", daemon=True).start()
-    return found
+    return _looks.at(wanted)
 
 
 def classes(source: str) -> tuple[str, ...]:
     """Return the classes of a source that was looked at; empty if they are not known yet."""
-    with _lock:
-        found = [one.summary for wanted, one in _looks.items() if wanted.source == source and one.summary]
+    found = [one.summary for wanted, one in _looks.items() if wanted.source == source and one.summary]
     return found[-1].classes if found else ()
 
 
 def _run(wanted: Request, found: Look) -> None:
     try:
-        with _turns:
-            with _lock:
-                superseded = wanted not in _looks
-            if not superseded:
-                _look(wanted, found)
+        _look(wanted, found)
     except UserError as error:
         found.problem = str(error)
     except Exception:  # a page shows that there is none, the log says why
@@ -191,3 +172,6 @@ def _before_wildcard(pattern: str) -> list[Path]:
     while any(mark in str(path) for mark in "*?["):
         path = path.parent
     return [path]
+
+
+_looks = Looks(Look, _run, most=4)

@@ -11,10 +11,7 @@ import contextlib
 import io
 import json
 import math
-import os
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, TypeVar
@@ -22,7 +19,7 @@ from typing import Any, BinaryIO, TypeVar
 import numpy as np
 from PIL import Image
 
-from gan_core import child_processes
+from gan_core import limited_processes
 from gan_core.decode import image_files
 from gan_core.decode.unscaled import SAMPLE
 from gan_core.errors import UserError, printable
@@ -46,7 +43,7 @@ class DecodeWorker:
     def __init__(self, seconds: float = SECONDS, memory: int = MEMORY) -> None:
         self.seconds, self.memory = seconds, memory
         self._lock = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: limited_processes.Process | None = None
 
     def __enter__(self) -> "DecodeWorker":
         return self
@@ -148,31 +145,15 @@ class DecodeWorker:
             raise found
         return found
 
-    def _running(self) -> "subprocess.Popen[bytes]":
+    def _running(self) -> limited_processes.Process:
         if self._process is None or self._process.poll() is not None:
             self._end()
-            # One thread only: thread pools of numerical libraries would use up the address space limit.
-            single = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
-            self._process = subprocess.Popen(
-                child_processes.command("gan_core.decode.worker", str(self.memory)),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                cwd=child_processes.ROOT,
-                env=child_processes.environment(**single),
-            )
+            self._process = limited_processes.start("gan_core.decode.worker", self.memory)
         return self._process
 
     def _end(self) -> None:
-        if self._process is None:
-            return
-        self._process.kill()
-        self._process.wait()
-        for stream in (self._process.stdin, self._process.stdout):
-            if stream:
-                with contextlib.suppress(OSError):
-                    stream.close()
-        self._process = None
+        process, self._process = self._process, None
+        limited_processes.end(process)
 
 
 _shared = DecodeWorker()
@@ -190,23 +171,23 @@ def shared() -> Iterator[DecodeWorker]:
         timer.start()
 
 
-def _stop(process: "subprocess.Popen[bytes]", late: threading.Event) -> None:
+def _stop(process: limited_processes.Process, late: threading.Event) -> None:
     late.set()
     process.kill()
 
 
-def _ask(process: "subprocess.Popen[bytes]", request: dict[str, Any], data: bytes, received: Callable[..., T]) -> T:
+def _ask(process: limited_processes.Process, request: dict[str, Any], data: bytes, received: Callable[..., T]) -> T:
     """Send a file to the process; return what `received` makes of (request, answer, the stream behind it).
 
     Raises:
         OSError, ValueError, KeyError, TypeError: the process crashed, or its answer is invalid: a malicious file may
             control it.
     """
-    assert isinstance(process.stdin, io.BufferedWriter) and isinstance(process.stdout, io.BufferedReader)
-    process.stdin.write(json.dumps(request).encode() + b"\n")
-    process.stdin.write(data)
-    process.stdin.flush()
-    return received(request, json.loads(process.stdout.readline(_LINE)), process.stdout)
+    questions, answers = limited_processes.pipes(process)
+    questions.write(json.dumps(request).encode() + b"\n")
+    questions.write(data)
+    questions.flush()
+    return received(request, json.loads(answers.readline(_LINE)), answers)
 
 
 def _received_values(
@@ -309,17 +290,7 @@ def _is_grey(picture: np.ndarray) -> bool:
 def main() -> None:
     """Run the worker process: limit its memory, then answer requests."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process of a terminal; the caller handles it
-    # Keep the output of libraries out of the answers.
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    with contextlib.suppress(ImportError):
-        import resource  # missing on Windows, where there are no limits
-
-        limits = {resource.RLIMIT_AS: int(sys.argv[1]), resource.RLIMIT_CORE: 0, resource.RLIMIT_FSIZE: 0}
-        for kind, most in limits.items():
-            with contextlib.suppress(ValueError, OSError):
-                resource.setrlimit(kind, (most, most))
-    serve(sys.stdin.buffer, answers)
+    serve(*limited_processes.limited())
 
 
 if __name__ == "__main__":

@@ -7,19 +7,14 @@ The process is `python -m gan_core.inference.graph_process`. It reads requests f
 standard output. Each is a line of JSON, then the bytes that the line announces.
 """
 
-import contextlib
-import io
 import json
-import os
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from gan_core import child_processes, optional_dependencies
+from gan_core import limited_processes, optional_dependencies
 from gan_core.errors import UserError, first_line, printable
 
 MOST_BYTES = 512 * 1024**2  # of a graph
@@ -39,7 +34,7 @@ class GraphProcess:
         optional_dependencies.need(*_NEEDS)
         self._graph, self._name, self._seconds, self._memory = graph, name, seconds, memory
         self._lock = threading.Lock()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: limited_processes.Process | None = None
         with self._lock:
             self._start()
 
@@ -66,15 +61,7 @@ class GraphProcess:
 
     def _start(self) -> None:
         self._end()
-        single = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
-        self._process = subprocess.Popen(
-            child_processes.command("gan_core.inference.graph_process", str(self._memory)),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            cwd=child_processes.ROOT,
-            env=child_processes.environment(**single),
-        )
+        self._process = limited_processes.start("gan_core.inference.graph_process", self._memory)
         self._ask({"graph": len(self._graph)}, self._graph, LOAD_SECONDS)
 
     def _ask(self, request: dict[str, Any], data: bytes, seconds: float) -> tuple[dict[str, Any], bytes]:
@@ -85,14 +72,14 @@ class GraphProcess:
         watch.daemon = True
         watch.start()
         try:
-            assert isinstance(process.stdin, io.BufferedWriter) and isinstance(process.stdout, io.BufferedReader)
-            process.stdin.write(json.dumps(request).encode() + b"\n" + data)
-            process.stdin.flush()
-            answer = json.loads(process.stdout.readline(_LINE))
+            questions, answers = limited_processes.pipes(process)
+            questions.write(json.dumps(request).encode() + b"\n" + data)
+            questions.flush()
+            answer = json.loads(answers.readline(_LINE))
             if "error" in answer:
                 raise UserError(f"run '{self._name}': its generator {printable(str(answer['error']), 300)}")
             size = _checked(answer, request)
-            content = process.stdout.read(size)
+            content = answers.read(size)
             if len(content) != size:
                 raise ValueError
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -107,15 +94,11 @@ class GraphProcess:
         return answer, content
 
     def _end(self) -> None:
-        process, self._process = getattr(self, "_process", None), None
-        if process is None:
-            return
-        process.kill()
-        process.wait()
-        for stream in (process.stdin, process.stdout):
-            if stream:
-                with contextlib.suppress(OSError):
-                    stream.close()
+        process, self._process = (
+            getattr(self, "_process", None),
+            None,
+        )  # `__init__` may have raised before there was one
+        limited_processes.end(process)
 
 
 def _checked(answer: dict[str, Any], request: dict[str, Any]) -> int:
@@ -218,19 +201,7 @@ def _tensors(graph: Any) -> Iterator[Any]:
 
 def main() -> None:
     """Run the process: limit its memory, then answer requests."""
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # keep the output of libraries out of the answers
-    with contextlib.suppress(ImportError):
-        import resource  # missing on Windows, where there are no limits
-
-        for kind, most in (
-            (resource.RLIMIT_AS, int(sys.argv[1])),
-            (resource.RLIMIT_CORE, 0),
-            (resource.RLIMIT_FSIZE, 0),
-        ):
-            with contextlib.suppress(ValueError, OSError):
-                resource.setrlimit(kind, (most, most))
-    serve(sys.stdin.buffer, answers)
+    serve(*limited_processes.limited())
 
 
 if __name__ == "__main__":

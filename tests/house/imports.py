@@ -27,6 +27,7 @@ GROUND = frozenset(
         "config",
         "run_options",
         "child_processes",
+        "limited_processes",
         "name_patterns",
         "foreign_settings",
         "usual_names",
