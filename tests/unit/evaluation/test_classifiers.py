@@ -55,11 +55,12 @@ def test_its_card_counts_patients_that_it_never_saw(trained: classifiers.Classif
 
 @pytest.mark.slow
 @pytest.mark.parametrize("architecture", classifiers.ARCHITECTURES)
-def test_training_lowers_the_loss(architecture: str) -> None:
+def test_training_lowers_the_loss(architecture: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Bright squares against dark ones: learned within a few steps, or something is broken."""
+    monkeypatch.setattr(train_classifiers, "BATCH", 8)
     torch.manual_seed(0)
-    labels = torch.arange(64) % 2
-    x = (labels.float() * 1.2 - 0.6)[:, None, None, None] + torch.randn(64, 1, classifiers.SIZE, classifiers.SIZE) / 9
+    labels = torch.arange(24) % 2
+    x = (labels.float() * 1.2 - 0.6)[:, None, None, None] + torch.randn(24, 1, classifiers.SIZE, classifiers.SIZE) / 9
     network = classifiers.ARCHITECTURES[architecture](2)
     train_classifiers.fit(network, train_classifiers.Examples(x, labels), sees="everything", epochs=5, seed=0)
     with torch.inference_mode():
@@ -202,11 +203,12 @@ def test_augmented_lungs_stay_lungs() -> None:
 
 
 @pytest.mark.slow
-def test_lungs_that_are_half_dense_are_learned_within_a_few_steps() -> None:
+def test_lungs_that_are_half_dense_are_learned_within_a_few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(train_classifiers, "BATCH", 16)
     pictures, masks = drawn_lungs(8)
     x, inside = classifiers.neutral_lungs(pictures, masks)
-    x, inside = x.repeat(8, 1, 1, 1), inside.repeat(8, 1, 1, 1)
-    labels = torch.arange(64) % 2
+    x, inside = x.repeat(4, 1, 1, 1), inside.repeat(4, 1, 1, 1)
+    labels = torch.arange(32) % 2
     x[labels == 1, :, 32:] = torch.where(inside[labels == 1, :, 32:] > 0.5, 0.6, -classifiers.AIR)
     torch.manual_seed(0)
     network = classifiers.ARCHITECTURES["small residual"](2)
