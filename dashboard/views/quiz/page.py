@@ -96,8 +96,8 @@ def to_get(known: Sequence[PublicData]) -> str:
     named = "; ".join(one.markdown for one in known)
     folders = " and ".join(f"`{folder}`" for folder in dict.fromkeys(one.folder for one in known))
     return (
-        f"These GANs learned from public data: {named}. To use a local copy, name its folder in the settings below, or start "
-        f"the app with `{data_here.DATA_VARIABLE}=FOLDER`, where FOLDER holds {folders}."
+        f"These GANs learned from public data: {named}. To use a local copy, name its folder in the settings "
+        f"below, or start the app with `{data_here.DATA_VARIABLE}=FOLDER`, where FOLDER holds {folders}."
     )
 
 
