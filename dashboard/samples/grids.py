@@ -14,7 +14,6 @@ import streamlit as st
 from dashboard.charts.styles import Style, run_styles
 from dashboard.library import data_here, real_sheet, units
 from dashboard.library.store import Entry, Library, origin_word
-from dashboard.samples import animations
 from dashboard.server import frames
 from dashboard.widgets import error_boundary
 from dashboard.widgets.text import STATE_BADGES, plain, source_name
@@ -43,7 +42,7 @@ _STAGE = st.components.v2.component(
 
 
 def show(library: Library, chosen: list[Entry], look: dict[str, Style]) -> None:
-    """Draw the scrubber, the runs' grids at its epoch, and their animations."""
+    """Draw the scrubber, and the runs' grids at its epoch: played, they are the film of the training."""
     with_samples = [entry for entry in chosen if not entry.light]
     first = with_samples[:MOST]
     show_scrubber(first or chosen)
@@ -53,7 +52,6 @@ def show(library: Library, chosen: list[Entry], look: dict[str, Style]) -> None:
     if first:
         show_grids(first, look)
         ask_for_data(first)
-        animations.show([entry for entry in first if not entry.only_pictures], look, columns)
 
 
 def show_light(light: Sequence[Entry]) -> None:

@@ -40,6 +40,22 @@ LEFT_OUT = frozenset({"format", "family", "domains", "traits", "data", "origin"}
 
 
 def show(library: Library, chosen: Sequence[Entry]) -> None:
+    """Draw the tables, folded under a line that says how many settings differ."""
+    groups = list(run_metrics.by_task(chosen).values())
+    counts = [(sum(map(differ, rows.values())), len(rows)) for group in groups if (rows := _rows(library, group))]
+    several = any(len(group) > 1 for group in groups)
+    unlike = "; ".join(f"{differing} of {every} differ" for differing, every in counts)
+    begun = any(key.startswith("every-setting-") for key in st.query_params)
+    title = f"Settings ({unlike}), and last values" if several else "Settings, and last values"
+    with st.expander(title, expanded=begun, icon=":material/table:", key="settings"):
+        _show_tables(library, chosen)
+
+
+def _rows(library: Library, group: Sequence[Entry]) -> dict[str, list[str]]:
+    return settings(group, notes.known(library)[0])
+
+
+def _show_tables(library: Library, chosen: Sequence[Entry]) -> None:
     labels = [entry.label for entry in chosen]
     names = {e.name: plain(e.label if labels.count(e.label) == 1 else e.name) for e in chosen}
     tasks = run_metrics.by_task(chosen)
@@ -61,7 +77,7 @@ def show(library: Library, chosen: Sequence[Entry]) -> None:
 
 def show_settings(library: Library, group: Sequence[Entry], names: Mapping[str, str], of: str, task: str) -> None:
     """Draw the settings in which these runs differ, or all of them."""
-    every_row = settings(group, notes.known(library)[0])
+    every_row = _rows(library, group)
     rows = {plain(title): [plain(cell) for cell in cells] for title, cells in every_row.items()}
     unlike = {title: cells for title, cells in rows.items() if differ(cells)}
     same = [title for title in rows if title not in unlike]
