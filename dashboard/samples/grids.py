@@ -59,7 +59,7 @@ def show_light(light: Sequence[Entry]) -> None:
     if light:
         names = ", ".join(f"**{plain(entry.label)}**" for entry in light)
         subject = "this run has" if len(light) == 1 else "these runs have"
-        st.caption(f":material/hide_image: {names}: {subject} no samples, only curves, tables and an evaluation.")
+        st.caption(f":material/hide_image: {names}: {subject} metrics only, without samples.")
 
 
 def show_scrubber(shown: Sequence[Entry]) -> None:
@@ -196,7 +196,7 @@ def ask_for_data(shown: Sequence[Entry]) -> None:
     missing = [source for source in named if not data_here.is_named_here(source)]
     if not missing:
         return
-    with st.popover("Add real images", icon=":material/compare:", key="data places"):
+    with st.popover("Show real images for comparison", icon=":material/compare:", key="data places"):
         st.caption("The path of the data on this machine. The app reads and displays its images; it stores none.")
         for source in missing:
             words = f"folder or zip of {source_name(source)}"

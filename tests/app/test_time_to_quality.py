@@ -21,7 +21,7 @@ from gan_core import runs
 from gan_core.evaluation.results import Evaluation
 from gan_core.runs import Run
 from tests.helpers import made_evaluations
-from tests.helpers.pages import evaluate_page, healthy, open_page, staged, texts
+from tests.helpers.pages import evaluate_page, healthy, open_page, settings_of, staged, texts
 from tests.helpers.run_folders import make_run
 
 QUALITY = {"gan": 0.4, "dcgan": 0.9, "cgan": 0.97}
@@ -242,10 +242,10 @@ def test_a_tick_chooses_all_seeds_of_a_row(study: Path) -> None:
 def test_compare_shows_a_sentence_where_there_are_no_sheets(study: Path) -> None:
     app = open_page(runs=["reference/gan", "reference/gan-s1"])
     assert [run["label"] for run in staged(app)["runs"]] == ["gan"]
-    assert "**gan-s1**: this run has no samples" in texts(app).replace("\\", "")
-    assert app.table[0].value.loc["Seed"].tolist() == ["0", "1"]
+    assert "**gan-s1**: this run has metrics only" in texts(app).replace("\\", "")
+    assert settings_of(app)[0].loc["Seed"].tolist() == ["0", "1"]
     app = open_page(runs=["reference/gan-s1", "reference/cgan-s1"])
-    assert "no samples" in texts(app)
+    assert "metrics only" in texts(app)
     assert not [e for e in app.get("bidi_component") if e.proto.component_name.endswith("ganray_stage")]
 
 
