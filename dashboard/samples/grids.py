@@ -11,6 +11,7 @@ from typing import Any
 
 import streamlit as st
 
+from dashboard.charts import run_metrics
 from dashboard.charts.styles import Style, run_styles
 from dashboard.library import data_here, real_sheet, units
 from dashboard.library.store import Entry, Library, origin_word
@@ -51,7 +52,19 @@ def show(library: Library, chosen: list[Entry], look: dict[str, Style]) -> None:
     show_light([entry for entry in chosen if entry.light])
     if first:
         show_grids(first, look)
-        ask_for_data(first)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            ask_for_data(first)
+            show_film(first)
+
+
+def show_film(shown: Sequence[Entry]) -> None:
+    """Say what is seen when the grids are played."""
+    tasks = run_metrics.by_task([entry for entry in shown if not entry.only_pictures])
+    words = [run_metrics.ANIMATIONS[task][1] for task in tasks]
+    if any(entry.origin and not entry.only_pictures for entry in shown):
+        words.append("A run of another program shows what that one drew.")
+    if words:
+        st.caption(f":material/play_arrow: {' '.join(words)}")
 
 
 def show_light(light: Sequence[Entry]) -> None:
