@@ -49,7 +49,10 @@ def show(library: Library, chosen: Sequence[Entry]) -> None:
     counts = [(sum(map(differ, rows.values())), len(rows)) for group in groups if (rows := _rows(library, group))]
     several = any(len(group) > 1 for group in groups)
     unlike = "; ".join(f"{differing} of {every} differ" for differing, every in counts)
-    begun = any(key.startswith("every-setting-") for key in st.query_params)
+    # A link to all settings opens them; afterwards the reader folds and unfolds.
+    begun = st.session_state.setdefault(
+        "settings begun", any(key.startswith("every-setting-") for key in st.query_params)
+    )
     title = f"Settings ({unlike}), and last values" if several else "Settings, and last values"
     with st.expander(title, expanded=begun, icon=":material/table:", key="settings"):
         _show_tables(library, chosen)
@@ -118,7 +121,7 @@ def explanations(group: Sequence[Entry]) -> dict[str, str]:
 
     Families may mean different things by one name: then each of them is told.
     """
-    found = {title(name): [one.help] for name, one in run_options.declared().items() if one.recorded and one.help}
+    found = {title(name): [one.help] for name, one in run_options.declared().items() if one.flag and one.recorded}
     for config in (entry.config for entry in group if entry.config and not entry.origin):
         for name, words in registry.settings_help(config.family).items():
             told = found.setdefault(title(f"settings.{name}"), [])
