@@ -39,21 +39,27 @@ def scale_of(row: MeasureRow, beside: Sequence[Measure | None] = ()) -> Scale:
 def strips(row: MeasureRow, names: Sequence[str], looks: Sequence[Style], beside: Sequence[Measure | None] = ()) -> str:
     """Return a line for each cell: its name, its strip on the row's scale, and its number.
 
-    beside: a second reference value for each cell.
+    Cells without a number are named in a last line. beside: a second reference value for each cell.
     """
     scale, digits = scale_of(row, beside), decimals(row.cells, row.shows)
     lines = []
     for index, (cell, name, look) in enumerate(zip(row.cells, names, looks, strict=True)):
-        label = f'<span class="ev-name">{dot(look)}{html.escape(name)}</span>'
         if cell is None:
-            lines.append(f'<li>{label}<span class="ev-none">not measured</span><b>–</b></li>')
             continue
+        trainings = f" <small>{of_seeds(row.seeds[index])}</small>" if row.seeds else ""
+        label = f'<span class="ev-name">{dot(look)}{html.escape(name)}{trainings}</span>'
         other = beside[index] if index < len(beside) else None
         best = ' class="ev-best"' if index == row.best else ""
         value = written(cell.value, digits, row.shows)
         lines.append(f"<li{best}>{label}{strip(cell, scale, look.color, other)}<b>{value}</b></li>")
     long = " ev-long" if max(map(len, names), default=0) > 16 else ""
-    return f'<ul class="ev-strips{long}">{"".join(lines)}</ul>'
+    missing = [html.escape(name) for cell, name in zip(row.cells, names, strict=True) if cell is None]
+    rest = f'<p class="ev-none">Not measured: {", ".join(missing)}.</p>' if missing else ""
+    return f'<ul class="ev-strips{long}">{"".join(lines)}</ul>{rest}'
+
+
+def of_seeds(count: int) -> str:
+    return f"{count} seed{'' if count == 1 else 's'}"
 
 
 def legend() -> str:

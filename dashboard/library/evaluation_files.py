@@ -142,7 +142,7 @@ def as_text(value: float | None) -> str:
 
 
 def _heading(column: RunColumn) -> str:
-    return f"{column.run.label}, {column.direction}" if column.way else column.run.label
+    return f"{column.label}, {column.direction}" if column.way else column.label
 
 
 def _floor(row: MeasureRow, table: MeasureTable) -> list[str]:
@@ -160,6 +160,7 @@ def _cells(row: MeasureRow, one_floor: bool) -> Iterator[tuple[str, bool]]:
             continue
         text, reach = written(cell.value, digits, row.shows), interval(cell, digits, row.shows)
         beside = "" if one_floor or cell.floor is None else f"; {written(cell.floor, digits, row.shows)}"
+        beside += f"; {row.seeds[index]} seeds" if row.seeds and row.seeds[index] > 1 else ""
         yield (
             f"{text} ({reach}{beside})" if reach else f"{text}{f' ({beside[2:]})' if beside else ''}",
             index == row.best,

@@ -74,7 +74,17 @@ class MeasureRow:
     shows: str = "number"  # format: number, share (between 0 and 1) or percent
     whole: bool = False  # whether its strips span 0 to 1
     group: str = ""  # rows of one group share a scale
-    best: int | None = None  # index of the cell whose interval is better than all others
+    best: int | None = None  # index of the cell that is better than all others
+    ahead: tuple[int, ...] = ()  # indices of the leading cells, best first; empty where they cannot be ranked
+    ranked: tuple[bool, ...] = ()  # which cells may be ranked; empty: all
+    seeds: tuple[int, ...] = ()  # trainings behind each cell; empty where cells are of single runs
+    each: tuple[str, ...] = ()  # for each cell the value of every training; empty where `seeds` is
+
+    @property
+    def over_seeds(self) -> bool:
+        """Whether every cell is a mean over several trainings."""
+        counts = [count for count, cell in zip(self.seeds, self.cells, strict=True) if cell] if self.seeds else []
+        return bool(counts) and min(counts) > 1
 
     @property
     def floor(self) -> float | None:
@@ -85,10 +95,20 @@ class MeasureRow:
 
 @dataclass(frozen=True)
 class RunColumn:
-    """The run, and for a translator the direction, of one column."""
+    """The run, and for a translator the direction, of one column; or the trainings of one recipe."""
 
     run: EvaluatedRun
     way: Direction | None = None  # only for a translator
+    others: tuple[EvaluatedRun, ...] = ()  # trainings of the same recipe with other seeds
+    name: str = ""  # of the recipe, where it has several trainings
+
+    @property
+    def label(self) -> str:
+        return self.name or self.run.label
+
+    @property
+    def members(self) -> tuple[EvaluatedRun, ...]:
+        return self.run, *self.others
 
     @property
     def direction(self) -> str:
@@ -218,8 +238,11 @@ def differences(runs: Sequence[EvaluatedRun], scope: str = ALL) -> str:
 
 def marked(row: MeasureRow) -> MeasureRow:
     """Return the row with its best cell marked, if one cell is better than all others."""
-    first = leaders(row.cells, row.more)
-    return replace(row, best=first[0]) if len(first) == 1 else row
+    cells = row.cells
+    if row.ranked:
+        cells = tuple(cell if may else None for cell, may in zip(cells, row.ranked, strict=True))
+    first = leaders(cells, row.more)
+    return replace(row, best=first[0] if len(first) == 1 else None, ahead=first)
 
 
 def scores(found: Evaluation, trained: str, tested: str, classifier: str | None = None) -> Scores | None:
@@ -256,18 +279,18 @@ def _utility(runs: Sequence[EvaluatedRun], rank: bool) -> list[MeasureRow]:
             )
             suffix = f", {name}" if len(classifiers) > 1 else ""
             row = MeasureRow(f"{trained} {tested} {name}", title + suffix, meaning, cells, True, "share", True)
-            rows.append(replace(row, best=marked(comparable(row, found)).best) if rank else row)
+            row = replace(row, ranked=by_class(found))
+            rows.append(marked(row) if rank else row)
     return rows
 
 
-def comparable(row: MeasureRow, found: Sequence[Scores | None]) -> MeasureRow:
-    """Return the row with only the cells of runs that generate by class, if there are any.
+def by_class(found: Sequence[Scores | None]) -> tuple[bool, ...]:
+    """Return which scores may be ranked: those of runs that generate by class, if there are any, else all.
 
     Where a classifier assigned the labels, its own knowledge enters the score, so such runs are not comparable.
     """
-    own = [one is not None and one.labels == OWN for one in found]
-    cells = tuple(cell if conditional else None for cell, conditional in zip(row.cells, own, strict=True))
-    return replace(row, cells=cells) if any(own) else row
+    own = tuple(one is not None and one.labels == OWN for one in found)
+    return own if any(own) else ()
 
 
 def _memorisation(runs: Sequence[EvaluatedRun]) -> list[MeasureRow]:

@@ -1,6 +1,6 @@
 """Who is ahead: the runs whose measure is the best, as far as the 95 % intervals can tell.
 
-Over several seeds of a training `views/evaluate/seeds.py` decides by Welch's test.
+Over several seeds of a training `seed_means` decides by Welch's test.
 """
 
 from collections.abc import Sequence

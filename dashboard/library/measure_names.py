@@ -8,22 +8,25 @@ REAL, SYNTHETIC, BOTH = "real", "synthetic", "both"
 
 UTILITY = {  # (trained on, tested on) -> title and explanation
     (SYNTHETIC, HELD_OUT): (
-        "Trained on generated images",
+        "Classifier trained on synthetic images (TSTR)",
         "Accuracy of a classifier that was trained on generated images only, on real images of held-out patients. "
         "Compare with the same classifier trained on real images.",
     ),
     (BOTH, HELD_OUT): (
-        "Trained on both",
+        "Classifier trained on real and synthetic images",
         "The same accuracy after training on real and generated images together. If it exceeds that of training on "
         "real images alone, the generated images add something.",
     ),
     (SYNTHETIC, TRAINING): (
-        "The published protocol",
-        "A classifier trained on generated images, tested on the real images that the generator learned from. This "
+        "Classifier trained on synthetic images, tested on training images",
+        "The protocol of several publications: tested on the real images that the generator learned from. This "
         "overestimates utility: the generator may have reproduced what it saw there.",
     ),
 }
-SPACES = {"pixels": "Suspiciously close, in pixels", "features": "Suspiciously close, in features"}
+SPACES = {
+    "pixels": "Near-duplicates of training images, in pixels",
+    "features": "Near-duplicates of training images, in features",
+}
 NEARER = (
     "Share of generated images that lie as close to one single training image as only one in a hundred real images "
     "of other patients does. One in a hundred is expected by chance; copies raise the share."

@@ -232,7 +232,7 @@ def _happened(compared: Comparison) -> str:
 
 def _event_line(entry: Entry, each: ReportedEvent) -> str:
     sign = "⚠ " if each.ailment else ""
-    advice = f" <span class='quiet'>Try: {html.escape(each.advice)}.</span>" if each.advice else ""
+    advice = f" <span class='quiet'>Suggestion: {html.escape(each.advice)}.</span>" if each.advice else ""
     title = f"<b>{sign}{html.escape(each.title)}</b>"
     # The script makes it a button.
     link = "" if each.epoch is None else f" data-epoch-link='{units.written(entry.place(each.epoch))}'"

@@ -11,10 +11,10 @@ from typing import Any
 
 import streamlit as st
 
+from dashboard.charts import run_metrics
 from dashboard.charts.styles import Style, run_styles
 from dashboard.library import data_here, real_sheet, units
 from dashboard.library.store import Entry, Library, origin_word
-from dashboard.samples import animations
 from dashboard.server import frames
 from dashboard.widgets import error_boundary
 from dashboard.widgets.text import STATE_BADGES, plain, source_name
@@ -43,7 +43,7 @@ _STAGE = st.components.v2.component(
 
 
 def show(library: Library, chosen: list[Entry], look: dict[str, Style]) -> None:
-    """Draw the scrubber, the runs' grids at its epoch, and their animations."""
+    """Draw the scrubber, and the runs' grids at its epoch: played, they are the film of the training."""
     with_samples = [entry for entry in chosen if not entry.light]
     first = with_samples[:MOST]
     show_scrubber(first or chosen)
@@ -52,8 +52,19 @@ def show(library: Library, chosen: list[Entry], look: dict[str, Style]) -> None:
     show_light([entry for entry in chosen if entry.light])
     if first:
         show_grids(first, look)
-        ask_for_data(first)
-        animations.show([entry for entry in first if not entry.only_pictures], look, columns)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            ask_for_data(first)
+            show_film(first)
+
+
+def show_film(shown: Sequence[Entry]) -> None:
+    """Say what is seen when the grids are played."""
+    tasks = run_metrics.by_task([entry for entry in shown if not entry.only_pictures])
+    words = [run_metrics.ANIMATIONS[task][1] for task in tasks]
+    if any(entry.origin and not entry.only_pictures for entry in shown):
+        words.append("A run of another program shows what that one drew.")
+    if words:
+        st.caption(f":material/play_arrow: {' '.join(words)}")
 
 
 def show_light(light: Sequence[Entry]) -> None:
@@ -61,7 +72,7 @@ def show_light(light: Sequence[Entry]) -> None:
     if light:
         names = ", ".join(f"**{plain(entry.label)}**" for entry in light)
         subject = "this run has" if len(light) == 1 else "these runs have"
-        st.caption(f":material/hide_image: {names}: {subject} no samples, only curves, tables and an evaluation.")
+        st.caption(f":material/hide_image: {names}: {subject} metrics only, without samples.")
 
 
 def show_scrubber(shown: Sequence[Entry]) -> None:
@@ -198,7 +209,7 @@ def ask_for_data(shown: Sequence[Entry]) -> None:
     missing = [source for source in named if not data_here.is_named_here(source)]
     if not missing:
         return
-    with st.popover("Add real images", icon=":material/compare:", key="data places"):
+    with st.popover("Show real images for comparison", icon=":material/compare:", key="data places"):
         st.caption("The path of the data on this machine. The app reads and displays its images; it stores none.")
         for source in missing:
             words = f"folder or zip of {source_name(source)}"

@@ -1,6 +1,7 @@
 """The section "What happened here?": the events of each run's training, and a paragraph that compares the runs.
 
-The events come from `gan_core.diagnostics`. Their epochs are links that move the stage.
+The events come from `gan_core.diagnostics`. Their epochs are links that move the stage. Each event is found in the page
+by `.st-key-happened [data-run="NAME"] [data-event="KIND"]`.
 """
 
 import html
@@ -106,22 +107,23 @@ def _run(entry: Entry, run: Diagnosed, style: Style) -> str:
     name = f'<h4><span style="color: {style.color}">{style.dot}</span> {html.escape(entry.label)}</h4>'
     if run.events:
         lines = "".join(_line(entry, event) for event in run.events)
-    elif run.record.block_count < 5:
-        lines = _plain_line("hourglass_empty", "Too early to tell", "too few steps are logged.")
+    elif run.unjudged:
+        lines = _plain_line("hourglass_empty", "Cannot be judged yet", f"{html.escape(run.unjudged)}.")
     else:
         lines = _plain_line("remove", "Nothing to report", "no rule found anything.")
     lines += "".join(
         _plain_line("broken_image", "Not everything could be read", f"{html.escape(problem)}.")
         for problem in run.record.problems
     )
-    return f'<section class="happened-run">{name}<ul>{lines}</ul></section>'
+    return f'<section class="happened-run" data-run="{html.escape(entry.name)}">{name}<ul>{lines}</ul></section>'
 
 
 def _line(entry: Entry, event: Event) -> str:
     kind = "happened-ailment" if event.ailment else "happened-calm"
-    advice = f'<span class="happened-try">Try: {html.escape(event.advice)}.</span>' if event.advice else ""
+    advice = f'<span class="happened-try">Suggestion: {html.escape(event.advice)}.</span>' if event.advice else ""
     return (
-        f'<li class="{kind}"><span class="happened-icon" aria-hidden="true">{ICONS[event.kind]}</span>'
+        f'<li class="{kind}" data-event="{event.kind}">'
+        f'<span class="happened-icon" aria-hidden="true">{ICONS[event.kind]}</span>'
         f"<div><strong>{html.escape(event.title)}</strong> {_epochs(entry, event)}: {html.escape(event.sentence)} "
         f"{advice}</div></li>"
     )

@@ -13,10 +13,14 @@ from dashboard.widgets.text import name_line, plain, plain_sentence
 from gan_core.errors import UserError
 
 
-def show(library: Library, chosen: Sequence[Entry], look: Mapping[str, Style]) -> None:
-    """Draw the notes and tags of these runs, and the fields to edit them."""
+def show(library: Library, chosen: Sequence[Entry], look: Mapping[str, Style], heading: bool = True) -> None:
+    """Draw the notes and tags of these runs, and the fields to edit them.
+
+    heading: whether there is a heading, even without any note.
+    """
     found, problem = notes.known(library)
-    st.subheader("Notes")
+    if heading or any(entry.name in found for entry in chosen):
+        st.subheader("Notes")
     if problem:
         st.error(f"{plain_sentence(problem)} Until then no note is saved.", icon=":material/broken_image:")
         return

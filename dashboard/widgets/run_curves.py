@@ -76,9 +76,14 @@ def _draw_curves(names: list[str], look: dict[str, Style], marks: dict[str, tupl
         if len(tasks) > 1:
             st.markdown(f"**Runs that learn to {plain(task)}** (losses of another task are not comparable)")
         _PLOTS(data=curve_payloads.payload(library, group, look, view, marks), key=f"curves-{task}")
-    st.markdown("**Discriminator scores** of training, held-out and generated images, epoch by epoch")
-    if not show_scores(library, chosen[:MOST_SCORES], look):
-        st.caption("No scores were logged.")
+    title = "Discriminator scores of training, held-out and generated images, epoch by epoch"
+    if any(has_scores(library, entry) for entry in chosen[:MOST_SCORES]):
+        folded = st.expander(
+            title, icon=":material/bar_chart:", key="discriminator_scores", on_change="rerun", bind="query-params"
+        )
+        if folded.open:
+            with folded:
+                show_scores(library, chosen[:MOST_SCORES], look)
 
 
 def choose_view(library: Library, chosen: Sequence[Entry]) -> CurveView:

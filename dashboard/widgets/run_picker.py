@@ -76,7 +76,7 @@ def show_finder(readable: Sequence[Entry], chosen: Sequence[str]) -> None:
     )
     st.caption(f"{len(found)} of {len(readable)} runs; {len(chosen)} chosen, {MOST} at most.")
     if len(rows) < len(found):
-        st.caption("Runs that keep only their numbers share the row of another seed that keeps its samples or weights.")
+        st.caption("Further seeds have metrics only, and share the row of the seed that keeps its samples or weights.")
     if st.session_state.pop("too many", False):
         st.caption(f":material/warning: Only the first {MOST} were chosen.")
 

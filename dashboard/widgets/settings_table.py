@@ -1,5 +1,6 @@
 """Tables of several runs: the settings in which they differ, and their last values."""
 
+import html
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
@@ -11,6 +12,8 @@ from dashboard.library.curves import SMOOTHING
 from dashboard.library.notes import Note
 from dashboard.library.store import Entry, Library
 from dashboard.widgets.text import plain, source_name
+from gan_core import run_options
+from gan_core.families import registry
 
 # Titles of settings in config.json. All other settings are shown under their names, without underscores.
 TITLES = {
@@ -32,6 +35,7 @@ TITLES = {
     "settings.r1": "R1 penalty",
     "settings.r1_every": "R1 penalty every, steps",
     "settings.most": "Width, at most",
+    "settings.ema_decay": "EMA decay",
 }
 LAST = ("fingerprint", "git_commit", "versions.")  # at the end of the table: nobody chooses them
 # The preset and the classes imply the family and the domains; traits say what a family is, and set nothing; `data` and
@@ -40,6 +44,25 @@ LEFT_OUT = frozenset({"format", "family", "domains", "traits", "data", "origin"}
 
 
 def show(library: Library, chosen: Sequence[Entry]) -> None:
+    """Draw the tables, folded under a line that says how many settings differ."""
+    groups = list(run_metrics.by_task(chosen).values())
+    counts = [(sum(map(differ, rows.values())), len(rows)) for group in groups if (rows := _rows(library, group))]
+    several = any(len(group) > 1 for group in groups)
+    unlike = "; ".join(f"{differing} of {every} differ" for differing, every in counts)
+    # A link to all settings opens them; afterwards the reader folds and unfolds.
+    begun = st.session_state.setdefault(
+        "settings begun", any(key.startswith("every-setting-") for key in st.query_params)
+    )
+    title = f"Settings ({unlike}), and last values" if several else "Settings, and last values"
+    with st.expander(title, expanded=begun, icon=":material/table:", key="settings"):
+        _show_tables(library, chosen)
+
+
+def _rows(library: Library, group: Sequence[Entry]) -> dict[str, list[str]]:
+    return settings(group, notes.known(library)[0])
+
+
+def _show_tables(library: Library, chosen: Sequence[Entry]) -> None:
     labels = [entry.label for entry in chosen]
     names = {e.name: plain(e.label if labels.count(e.label) == 1 else e.name) for e in chosen}
     tasks = run_metrics.by_task(chosen)
@@ -61,8 +84,8 @@ def show(library: Library, chosen: Sequence[Entry]) -> None:
 
 def show_settings(library: Library, group: Sequence[Entry], names: Mapping[str, str], of: str, task: str) -> None:
     """Draw the settings in which these runs differ, or all of them."""
-    every_row = settings(group, notes.known(library)[0])
-    rows = {plain(title): [plain(cell) for cell in cells] for title, cells in every_row.items()}
+    every_row = _rows(library, group)
+    rows = every_row
     unlike = {title: cells for title, cells in rows.items() if differ(cells)}
     same = [title for title in rows if title not in unlike]
     with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
@@ -70,11 +93,40 @@ def show_settings(library: Library, group: Sequence[Entry], names: Mapping[str, 
         every = len(group) > 1 and st.toggle("Show all", key=f"every-setting-{task}", bind="query-params")
     shown = rows if every or len(group) == 1 else unlike
     if shown:
-        columns = [names[entry.name] for entry in group]
-        table = pd.DataFrame(list(shown.values()), index=list(shown), columns=columns)
-        st.table(table, border="horizontal", alt="Settings of the chosen runs")
+        labels = [entry.label if len({e.label for e in group}) == len(group) else entry.name for entry in group]
+        st.html(as_html(labels, shown, explanations(group)))
     if len(group) > 1:
-        st.caption(summary(same, every))
+        st.caption(plain(summary(same, every)))
+    st.caption("Point at a setting, or open it, to read what it is.")
+
+
+def as_html(columns: Sequence[str], rows: Mapping[str, Sequence[str]], explained: Mapping[str, str]) -> str:
+    """Return a table of settings as HTML; one that is explained has a tooltip, which opens on a click as well."""
+    heads = "".join(f"<th scope='col'>{html.escape(name)}</th>" for name in columns)
+    lines = []
+    for name, cells in rows.items():
+        head, words = html.escape(name), html.escape(explained.get(name, ""))
+        if words:
+            head = f"<details title='{words}'><summary>{head}</summary><p>{words}</p></details>"
+        lines.append(
+            f"<tr><th scope='row'>{head}</th>{''.join(f'<td>{html.escape(cell)}</td>' for cell in cells)}</tr>"
+        )
+    frame = '<div class="ev-scroll" tabindex="0" role="region" aria-label="Settings of the chosen runs">'
+    body = f"<thead><tr><th></th>{heads}</tr></thead><tbody>{''.join(lines)}</tbody>"
+    return f'{frame}<table class="settings-table">{body}</table></div>'
+
+
+def explanations(group: Sequence[Entry]) -> dict[str, str]:
+    """Return the displayed name of a setting -> what it is, as the options of a run and the runs' families declare it.
+
+    Families may mean different things by one name: then each of them is told.
+    """
+    found = {title(name): [one.help] for name, one in run_options.declared().items() if one.flag and one.recorded}
+    for config in (entry.config for entry in group if entry.config and not entry.origin):
+        for name, words in registry.settings_help(config.family).items():
+            told = found.setdefault(title(f"settings.{name}"), [])
+            told += [] if words in told else [words]
+    return {name: "; or ".join(words) for name, words in found.items()}
 
 
 def settings(group: Sequence[Entry], written: Mapping[str, Note]) -> dict[str, list[str]]:

@@ -119,7 +119,7 @@ def diagnose(options: argparse.Namespace) -> None:
         for event in run.events:
             print(f"  {event.title}, {event.when}: {event.sentence}")
             if event.advice:
-                print(f"    Try: {event.advice}.")
+                print(f"    Suggestion: {event.advice}.")
         if not run.events:
             print("  Nothing to report.")
         for problem in run.record.problems:

@@ -8,9 +8,11 @@ import numpy as np
 
 from gan_core.config import BASELINE, RunConfig
 from gan_core.diagnostics.events import KINDS, Event
-from gan_core.diagnostics.history import Record
+from gan_core.diagnostics.history import ROWS, Record
 
 LAST = 0.1  # share of a run: its mean counts as the last value
+LEAST_BLOCKS = 5  # of a run that is judged: with fewer no rule finds anything
+JUDGED = ("generator_loss", "discriminator_loss", "accuracy_real", "accuracy_fake", "critic_distance")  # one of them
 ALIKE = 0.02  # relative difference below which two values count as equal
 CONVERGED = ("converged", "nearer", "nearer_until")
 CAVEAT = "Curves do not show image quality: look at the sample grids, and evaluate the runs."
@@ -43,13 +45,28 @@ class Diagnosed:
     def ailments(self) -> tuple[Event, ...]:
         return tuple(event for event in self.events if event.ailment)
 
+    @property
+    def unjudged(self) -> str:
+        """Why no rule can say yet that nothing is wrong, as a clause; empty where the rules can."""
+        rows = len(self.record.epoch)
+        if self.ailments:
+            return ""
+        if not rows:
+            return "nothing is logged"
+        if self.record.block_count < LEAST_BLOCKS:
+            return f"{_count(rows, 'row')} logged, the rules need {LEAST_BLOCKS * ROWS}"
+        known = any(self.record.columns(role) for role in JUDGED) or len(
+            self.record.previews.get("diversity/samples", ())
+        )
+        return "" if known else "neither its losses nor its accuracies are known"
+
 
 def compare(runs: Sequence[Diagnosed]) -> str:
     """Return a paragraph that compares the runs, as plain text with the names unescaped; empty for no runs."""
     logged = [run for run in runs if len(run.record.epoch)]
     if not logged:
         return ""
-    sentences = [_opening(logged), *_health(logged)]
+    sentences = [_opening(logged), *_health(logged), _unjudged(runs)]
     for task in ("generate", "translate"):
         group = [run for run in logged if run.record.task == task]
         if group:
@@ -88,17 +105,17 @@ def _length(runs: Sequence[Diagnosed], unit: str) -> str:
 
 
 def _health(runs: Sequence[Diagnosed]) -> list[str]:
-    """Return the sentences on ailments, and on runs without one."""
+    """Return the sentences on ailments, and on runs without one; of runs that cannot be judged nothing is said."""
     words = []
     for kind, phrase in PHRASES.items():
         found = [(run, event) for run in runs for event in run.events if event.kind == kind]
         if found:
             words.append(phrase.format(runs=_join([f"{run.name} ({event.when})" for run, event in found])))
     ahead_first = [f"{run.name} ({e.when})" for run in runs for e in run.events if e.kind == "head_start"]
-    well = [run.name for run in runs if not run.ailments]
+    well = [run.name for run in runs if not run.ailments and not run.unjudged]
     sentences = [f"{_capital('; '.join(words))}."] if words else []
-    if well and (words or len(runs) > 1):
-        sentences.append(f"No ailment was seen in {_join(well) if words else 'any of them'}.")
+    if well and len(runs) > 1:
+        sentences.append(f"No ailment was seen in {'any of them' if len(well) == len(runs) else _join(well)}.")
     elif well:
         sentences.append("No ailment was seen.")
     if ahead_first:
@@ -107,6 +124,12 @@ def _health(runs: Sequence[Diagnosed]) -> list[str]:
     if converged:
         sentences.append(f"Converged, by the curves: {_join(converged)}.")
     return [*sentences, *_distances(runs)]
+
+
+def _unjudged(runs: Sequence[Diagnosed]) -> str:
+    """Return the sentence on runs of which nothing can be said yet, and why; empty without any."""
+    found = [f"{run.name} ({run.unjudged})" for run in runs if run.unjudged]
+    return f"Could not be judged yet: {_join(found)}." if found else ""
 
 
 def _distances(runs: Sequence[Diagnosed]) -> list[str]:

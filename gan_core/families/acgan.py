@@ -34,20 +34,20 @@ from gan_core.nets import ConditionalGenerator, ConvDiscriminator, ConvGenerator
 class Config:
     """Settings of the GAN with an auxiliary classifier."""
 
-    objective: Literal["cross_entropy", "hinge"] = "cross_entropy"
-    latent_size: int = 100
+    objective: Literal["cross_entropy", "hinge"] = "cross_entropy"  # adversarial loss
+    latent_size: int = 100  # dimensions of the latent vector z
     width: int = 32  # channels at the image's resolution, doubled at each halving ...
     max_width: int = 128  # ... up to this
     classify: float = 0.2  # weight of the class loss in the discriminator's loss ...
     draw_class: float = 0.2  # ... and in the generator's
-    momentum: float = 0.1  # of the batch norms' running statistics
-    lr: float = 5e-4
-    beta1: float = 0.0
-    beta2: float = 0.99
-    r1: float = 1.0  # weight of the gradient penalty ...
-    r1_every: int = 4  # ... applied every so many steps
-    augment: Literal["none", "fixed", "adaptive"] = "none"  # of the discriminator's input: see gan_core.augment
-    ema_decay: float = 0.999  # decay of the generator's moving average, 0 for none
+    momentum: float = 0.1  # momentum of the batch norms' running statistics
+    lr: float = 5e-4  # learning rate of Adam
+    beta1: float = 0.0  # Adam's beta 1: decay of the mean of the gradients
+    beta2: float = 0.99  # Adam's beta 2: decay of the mean of their squares
+    r1: float = 1.0  # weight of the R1 gradient penalty
+    r1_every: int = 4  # steps between two R1 penalties (lazy regularisation)
+    augment: Literal["none", "fixed", "adaptive"] = "none"  # augmentation of the discriminator's input
+    ema_decay: float = 0.999  # decay of the exponential moving average (EMA) of the generator, 0 for none
 
 
 PRESETS = {"acgan": Config()}

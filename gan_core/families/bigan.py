@@ -32,24 +32,24 @@ from gan_core.nets import ConvDiscriminator, ConvGenerator, ImagePerceptron, Per
 class Config:
     """Settings of the bidirectional GAN."""
 
-    network: Literal["convolutional", "perceptron"] = "convolutional"
-    latent_size: int = 100
+    network: Literal["convolutional", "perceptron"] = "convolutional"  # kind of all its networks
+    latent_size: int = 100  # dimensions of the latent vector z
     width: int = 32  # convolutional: channels at the image's resolution, doubled at each halving ...
     max_width: int = 96  # ... up to this
     judge: int = 128  # convolutional: width of the discriminator's layers for latents and for pairs
-    generator: tuple[int, ...] = ()  # perceptron: hidden layers
-    encoder: tuple[int, ...] = ()  # perceptron: hidden layers
-    discriminator: tuple[int, ...] = ()  # perceptron: hidden layers
-    dropout: float = 0.0  # perceptron: in the discriminator
-    momentum: float = 0.1  # of the batch norms' running statistics
-    lr: float = 5e-4
-    beta1: float = 0.0
-    beta2: float = 0.99
-    r1: float = 1.0  # weight of the gradient penalty ...
-    r1_every: int = 4  # ... applied every so many steps
+    generator: tuple[int, ...] = ()  # perceptron: units of the hidden layers
+    encoder: tuple[int, ...] = ()  # perceptron: units of the hidden layers
+    discriminator: tuple[int, ...] = ()  # perceptron: units of the hidden layers
+    dropout: float = 0.0  # perceptron: dropout in the discriminator
+    momentum: float = 0.1  # momentum of the batch norms' running statistics
+    lr: float = 5e-4  # learning rate of Adam
+    beta1: float = 0.0  # Adam's beta 1: decay of the mean of the gradients
+    beta2: float = 0.99  # Adam's beta 2: decay of the mean of their squares
+    r1: float = 1.0  # weight of the R1 gradient penalty
+    r1_every: int = 4  # steps between two R1 penalties (lazy regularisation)
     recover: float = 1.0  # weight of the squared error of the latent recovered from a generated image
-    augment: Literal["none", "fixed", "adaptive"] = "none"  # of the discriminator's input: see gan_core.augment
-    ema_decay: float = 0.999  # decay of the generator's and the encoder's moving average, 0 for none
+    augment: Literal["none", "fixed", "adaptive"] = "none"  # augmentation of the discriminator's input
+    ema_decay: float = 0.999  # decay of the exponential moving average (EMA) of generator and encoder, 0 for none
 
 
 PRESETS = {

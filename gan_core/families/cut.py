@@ -34,24 +34,24 @@ class Config:
 
     width: int = 64  # channels at the image's resolution, doubled at both halvings
     blocks: int = 0  # residual blocks; 0 for 6 up to 128 px and 9 from 256 px
-    upsampling: Literal["resize", "transposed"] = "resize"
+    upsampling: Literal["resize", "transposed"] = "resize"  # resize and convolution, or transposed convolution
     change: bool = False  # the network adds a change to its input instead of drawing the whole image
     heads: int = 256  # size of a patch's feature vector
     patches: int = 256  # patches per feature map that are compared
-    temperature: float = 0.07
-    discriminator_width: int = 64
+    temperature: float = 0.07  # temperature of the contrastive loss
+    discriminator_width: int = 64  # channels of its first layer, doubled at each halving
     strided: Literal[3, 4] = 3  # stride-2 layers of the discriminator; 3: 70 x 70 patches
-    objective: Literal["least_squares", "cross_entropy"] = "least_squares"
-    adversarial: float = 1.0  # weights of the generator's losses
-    contrast: float = 1.0
+    objective: Literal["least_squares", "cross_entropy"] = "least_squares"  # adversarial loss
+    adversarial: float = 1.0  # weight of the adversarial loss
+    contrast: float = 1.0  # weight of the contrastive loss of patches (PatchNCE)
     identity: bool = True  # contrast images of B with their own translations too, which should not change
     zoom: float = 0.1  # training images are enlarged by up to this fraction and cropped at random ...
     mirror: bool = False  # ... and mirrored half of the time; not for chests, where the heart lies on one side
-    augment: Literal["none", "fixed", "adaptive"] = "none"  # of the discriminator's input: see gan_core.augment
-    lr: float = 2e-4  # falls linearly to 0 over the second half of the run
-    beta1: float = 0.5
-    beta2: float = 0.999
-    ema_decay: float = 0.999  # decay of the generator's moving average, 0 for none
+    augment: Literal["none", "fixed", "adaptive"] = "none"  # augmentation of the discriminator's input
+    lr: float = 2e-4  # learning rate of Adam; falls linearly to 0 over the second half of the run
+    beta1: float = 0.5  # Adam's beta 1: decay of the mean of the gradients
+    beta2: float = 0.999  # Adam's beta 2: decay of the mean of their squares
+    ema_decay: float = 0.999  # decay of the exponential moving average (EMA) of the generator, 0 for none
 
 
 PRESETS = {

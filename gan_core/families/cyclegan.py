@@ -38,28 +38,28 @@ from gan_core.nets import ImagePool, PatchDiscriminator, ResNetTranslator, UNetT
 class Config:
     """Settings of the two translators and their discriminators."""
 
-    generator: Literal["resnet", "unet"] = "resnet"
+    generator: Literal["resnet", "unet"] = "resnet"  # architecture of both generators
     width: int = 64  # channels at the image's resolution, doubled at each halving ...
     max_width: int = 512  # ... up to this; U-Net only, a ResNet halves twice
     blocks: int = 0  # ResNet: residual blocks; 0 for 6 up to 128 px and 9 from 256 px
-    residual: Literal["add", "concatenate"] = "add"
-    upsampling: Literal["resize", "transposed"] = "resize"
+    residual: Literal["add", "concatenate"] = "add"  # how a skip connection joins
+    upsampling: Literal["resize", "transposed"] = "resize"  # resize and convolution, or transposed convolution
     change: bool = False  # ResNet: the networks add a change to their input instead of drawing the whole image
-    discriminator_width: int = 64
+    discriminator_width: int = 64  # channels of its first layer, doubled at each halving
     strided: Literal[3, 4] = 3  # stride-2 layers of the discriminator; 3: 70 x 70 patches, 4: a 16 x 16 map at 256 px
-    objective: Literal["least_squares", "cross_entropy"] = "least_squares"
-    adversarial: float = 1.0  # weights of the generators' losses
-    cycle: float = 10.0
-    identity: float = 5.0
+    objective: Literal["least_squares", "cross_entropy"] = "least_squares"  # adversarial loss
+    adversarial: float = 1.0  # weight of the adversarial loss
+    cycle: float = 10.0  # weight of the cycle consistency loss (L1)
+    identity: float = 5.0  # weight of the identity loss (L1)
     pool: int = 50  # translated images in each discriminator's history
     zoom: float = 0.1  # training images are enlarged by up to this fraction and cropped at random ...
     exposure: float = 0.0  # ... with gamma and contrast changed by up to this fraction: see `expose` ...
     mirror: bool = False  # ... and mirrored half of the time; not for chests, where the heart lies on one side
-    augment: Literal["none", "fixed", "adaptive"] = "none"  # of the discriminators' input: see gan_core.augment
-    lr: float = 2e-4  # falls linearly to 0 over the second half of the run
-    beta1: float = 0.5
-    beta2: float = 0.999
-    ema_decay: float = 0.999  # decay of the generators' moving average, 0 for none
+    augment: Literal["none", "fixed", "adaptive"] = "none"  # augmentation of the discriminator's input
+    lr: float = 2e-4  # learning rate of Adam; falls linearly to 0 over the second half of the run
+    beta1: float = 0.5  # Adam's beta 1: decay of the mean of the gradients
+    beta2: float = 0.999  # Adam's beta 2: decay of the mean of their squares
+    ema_decay: float = 0.999  # decay of the exponential moving average (EMA) of the generators, 0 for none
 
 
 PRESETS = {

@@ -23,24 +23,24 @@ from gan_core.nets import ConvDiscriminator, ConvGenerator, UNetDiscriminator, a
 class Config:
     """Settings of the convolutional GAN."""
 
-    latent_size: int = 100
+    latent_size: int = 100  # dimensions of the latent vector z
     generator: tuple[int, ...] = ()  # channels from the lowest resolution to the image's; from `width` if empty
     discriminator: tuple[int, ...] = ()  # channels of each stage; those of the generator reversed if empty
-    strides: tuple[int, ...] = ()  # of the discriminator's stages; all 2 if empty
+    strides: tuple[int, ...] = ()  # stride of each of the discriminator's stages; all 2 if empty
     width: int = 32  # channels at the image's resolution, doubled at each halving ...
     max_width: int = 96  # ... up to this
-    kernel: int = 4  # pixels, of the discriminator's convolutions
+    kernel: int = 4  # kernel size of the discriminator's convolutions, pixels
     normalize: bool = False  # batch norm in the discriminator
-    dropout: float = 0.0  # in the discriminator
-    momentum: float = 0.1  # of the batch norms' running statistics
+    dropout: float = 0.0  # dropout in the discriminator
+    momentum: float = 0.1  # momentum of the batch norms' running statistics
     pixelwise: bool = False  # the discriminator is a U-Net of stages that halve, with a logit for each pixel, too
-    lr: float = 5e-4
-    beta1: float = 0.0
-    beta2: float = 0.99
-    r1: float = 1.0  # weight of the gradient penalty ...
-    r1_every: int = 4  # ... applied every so many steps
-    augment: Literal["none", "fixed", "adaptive"] = "none"  # of the discriminator's input: see gan_core.augment
-    ema_decay: float = 0.999  # decay of the generator's moving average, 0 for none
+    lr: float = 5e-4  # learning rate of Adam
+    beta1: float = 0.0  # Adam's beta 1: decay of the mean of the gradients
+    beta2: float = 0.99  # Adam's beta 2: decay of the mean of their squares
+    r1: float = 1.0  # weight of the R1 gradient penalty
+    r1_every: int = 4  # steps between two R1 penalties (lazy regularisation)
+    augment: Literal["none", "fixed", "adaptive"] = "none"  # augmentation of the discriminator's input
+    ema_decay: float = 0.999  # decay of the exponential moving average (EMA) of the generator, 0 for none
 
 
 PRESETS = {

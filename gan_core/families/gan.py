@@ -23,18 +23,18 @@ from gan_core.nets import ImagePerceptron, Perceptron, Shape, pyramid
 class Config:
     """Settings of the perceptron GAN."""
 
-    latent_size: int = 100
-    generator: tuple[int, ...] = (256, 256, 64)  # hidden layers
-    discriminator: tuple[int, ...] = (64, 64)
+    latent_size: int = 100  # dimensions of the latent vector z
+    generator: tuple[int, ...] = (256, 256, 64)  # units of the hidden layers
+    discriminator: tuple[int, ...] = (64, 64)  # units of the hidden layers
     bands: bool = True  # perceptrons work on bands of detail instead of pixels: see gan_core.nets.pyramid
-    momentum: float = 0.1  # of the batch norms' running statistics
-    lr: float = 5e-4
-    beta1: float = 0.0
-    beta2: float = 0.99
-    r1: float = 1.0  # weight of the gradient penalty ...
-    r1_every: int = 4  # ... applied every so many steps
-    augment: Literal["none", "fixed", "adaptive"] = "none"  # of the discriminator's input: see gan_core.augment
-    ema_decay: float = 0.999  # decay of the generator's moving average, 0 for none
+    momentum: float = 0.1  # momentum of the batch norms' running statistics
+    lr: float = 5e-4  # learning rate of Adam
+    beta1: float = 0.0  # Adam's beta 1: decay of the mean of the gradients
+    beta2: float = 0.99  # Adam's beta 2: decay of the mean of their squares
+    r1: float = 1.0  # weight of the R1 gradient penalty
+    r1_every: int = 4  # steps between two R1 penalties (lazy regularisation)
+    augment: Literal["none", "fixed", "adaptive"] = "none"  # augmentation of the discriminator's input
+    ema_decay: float = 0.999  # decay of the exponential moving average (EMA) of the generator, 0 for none
 
 
 PRESETS = {

@@ -58,15 +58,15 @@ class Config:
     drawn: float = 0.5  # the map itself, beside drawn ones
     agreement: float = 0.5  # the reader finds what was painted
     variety: float = 0.3  # other noise gives another pattern
-    r1: float = 1.0  # weight of the gradient penalty, gamma = 2 in papers, ...
-    r1_every: int = 4  # ... and the steps between two
+    r1: float = 1.0  # weight of the R1 gradient penalty, gamma = 2 in papers
+    r1_every: int = 4  # steps between two R1 penalties (lazy regularisation)
     gamma: float = 0.35  # the neutral views are shown with an exponent e^-gamma to e^gamma, ...
     sharpness: float = 0.7  # ... with detail weakened or strengthened by up to this factor, ...
     affine: float = 0.05  # ... and turned, zoomed and shifted by up to this fraction
-    lr: float = 4e-4  # falls linearly to 0 over the second half of the run
-    beta1: float = 0.0
-    beta2: float = 0.99
-    ema_decay: float = 0.995  # decay of the generator's moving average
+    lr: float = 4e-4  # learning rate of Adam; falls linearly to 0 over the second half of the run
+    beta1: float = 0.0  # Adam's beta 1: decay of the mean of the gradients
+    beta2: float = 0.99  # Adam's beta 2: decay of the mean of their squares
+    ema_decay: float = 0.995  # decay of the exponential moving average (EMA) of the generator
 
 
 PRESETS = {"opacity": Config()}

@@ -38,19 +38,19 @@ class Config:
 
     width: int = 64  # channels at the image's resolution, doubled at each halving ...
     max_width: int = 512  # ... up to this
-    upsampling: Literal["resize", "transposed"] = "resize"
-    discriminator_width: int = 64
+    upsampling: Literal["resize", "transposed"] = "resize"  # resize and convolution, or transposed convolution
+    discriminator_width: int = 64  # channels of its first layer, doubled at each halving
     strided: Literal[3, 4] = 3  # stride-2 layers of the discriminator; 3: 70 x 70 patches
-    objective: Literal["least_squares", "cross_entropy"] = "cross_entropy"
-    adversarial: float = 1.0  # weights of the generators' losses
-    absolute: float = 100.0
+    objective: Literal["least_squares", "cross_entropy"] = "cross_entropy"  # adversarial loss
+    adversarial: float = 1.0  # weight of the adversarial loss
+    absolute: float = 100.0  # weight of the L1 loss to the true partner
     zoom: float = 0.1  # pairs are enlarged by up to this fraction and cropped at random, both alike ...
     mirror: bool = False  # ... and mirrored half of the time; not for chests, where the heart lies on one side
-    augment: Literal["none", "fixed", "adaptive"] = "none"  # of the discriminators' input: see gan_core.augment
-    lr: float = 2e-4  # falls linearly to 0 over the second half of the run
-    beta1: float = 0.5
-    beta2: float = 0.999
-    ema_decay: float = 0.999  # decay of the generators' moving average, 0 for none
+    augment: Literal["none", "fixed", "adaptive"] = "none"  # augmentation of the discriminator's input
+    lr: float = 2e-4  # learning rate of Adam; falls linearly to 0 over the second half of the run
+    beta1: float = 0.5  # Adam's beta 1: decay of the mean of the gradients
+    beta2: float = 0.999  # Adam's beta 2: decay of the mean of their squares
+    ema_decay: float = 0.999  # decay of the exponential moving average (EMA) of the generators, 0 for none
 
 
 PRESETS = {

@@ -33,18 +33,18 @@ _FOLLOW = 0.02  # rate at which the mean logits of each class follow those of a 
 class Config:
     """Settings of the relativistic GAN with two penalties."""
 
-    objective: Literal["relativistic"] = "relativistic"
-    latent_size: int = 100
+    objective: Literal["relativistic"] = "relativistic"  # adversarial loss
+    latent_size: int = 100  # dimensions of the latent vector z
     width: int = 20  # channels at the image's resolution, doubled at each halving ...
     max_width: int = 192  # ... up to this
     blocks: int = 1  # residual blocks at each resolution but the image's own
-    lr: float = 3e-4  # in the first half of the run, then linearly down to 0
-    beta1: float = 0.0
-    beta2: float = 0.99
-    r1: float = 1.0  # weight of the gradient penalties on real and on generated images ...
-    pay: float = 0.125  # ... computed on this fraction of the images at each step
-    augment: Literal["none", "fixed", "adaptive"] = "none"  # of the discriminator's input: see gan_core.augment
-    ema_decay: float = 0.999  # decay of the generator's moving average, 0 for none
+    lr: float = 3e-4  # learning rate of Adam, in the first half of the run, then linearly down to 0
+    beta1: float = 0.0  # Adam's beta 1: decay of the mean of the gradients
+    beta2: float = 0.99  # Adam's beta 2: decay of the mean of their squares
+    r1: float = 1.0  # weight of the R1 and R2 gradient penalties, on real and on generated images
+    pay: float = 0.125  # share of the images that pay the penalties, at each step
+    augment: Literal["none", "fixed", "adaptive"] = "none"  # augmentation of the discriminator's input
+    ema_decay: float = 0.999  # decay of the exponential moving average (EMA) of the generator, 0 for none
 
 
 PRESETS = {"r3gan": Config()}

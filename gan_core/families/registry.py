@@ -7,8 +7,10 @@ add families by an entry point of the group `gan_core.families` that names such 
 
 import ast
 import importlib.util
+import io
 import logging
 import re
+import tokenize
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
@@ -130,6 +132,39 @@ def docstring(family: str) -> str:
     if family not in {preset.family for preset in presets().values() if not preset.module}:
         return ""
     return ast.get_docstring(ast.parse((_FAMILIES / f"{family}.py").read_text(encoding="utf-8"))) or ""
+
+
+@cache
+def settings_help(family: str) -> dict[str, str]:
+    """What the settings of a family are, by name: the comments beside the fields of its `Config`; {} if unknown.
+
+    A comment that begins with "..." goes on from that of the field above it.
+    """
+    of_family = next((preset for preset in presets().values() if preset.family == family), None)
+    if of_family is None:
+        return {}
+    path = _FAMILIES / f"{family}.py"
+    if of_family.module:
+        path = next(_source(entry) for entry in entry_points(group=GROUP) if entry.name == family)
+    source = path.read_text(encoding="utf-8")
+    config = next((n for n in ast.parse(source).body if isinstance(n, ast.ClassDef) and n.name == "Config"), None)
+    comments = _comments(source)
+    found: dict[str, str] = {}
+    before = ""
+    for node in config.body if config else ():
+        name, _ = _assigned(node)
+        words = comments.get(node.end_lineno or 0, "")
+        if name and words:
+            words = f"{before} {words.removeprefix('...').strip()}" if words.startswith("...") else words
+            before = re.sub(r"[,;]?\s*\.\.\.[,;]?$", "", words)
+            found[name] = re.sub(r"(: see [`\w.]+|[,;])$", "", before)
+    return found
+
+
+def _comments(source: str) -> dict[int, str]:
+    """Return line -> the comment at its end, without the sign."""
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    return {one.start[0]: one.string.lstrip("# ").strip() for one in tokens if one.type == tokenize.COMMENT}
 
 
 def targets(run: RunConfig) -> tuple[str, ...]:

@@ -24,16 +24,16 @@ from gan_core.nets import ConvDiscriminator, ConvGenerator, Shape, stages
 class Config:
     """Settings of the variational auto-encoder."""
 
-    objective: Literal["likelihood"] = "likelihood"
-    latent_size: int = 100
+    objective: Literal["likelihood"] = "likelihood"  # what is maximised, by the evidence lower bound (ELBO)
+    latent_size: int = 100  # dimensions of the latent vector z
     width: int = 32  # channels at the image's resolution, doubled at each halving ...
     max_width: int = 96  # ... up to this
     beta: float = 1.0  # weight of the KL divergence of the latents (Higgins 2017)
-    momentum: float = 0.1  # of the batch norms' running statistics
-    lr: float = 1e-3  # in the first half of the run, then linearly down to 0
-    beta1: float = 0.9
-    beta2: float = 0.999
-    ema_decay: float = 0.999  # decay of the moving average of both networks, 0 for none
+    momentum: float = 0.1  # momentum of the batch norms' running statistics
+    lr: float = 1e-3  # learning rate of Adam, in the first half of the run, then linearly down to 0
+    beta1: float = 0.9  # Adam's beta 1: decay of the mean of the gradients
+    beta2: float = 0.999  # Adam's beta 2: decay of the mean of their squares
+    ema_decay: float = 0.999  # decay of the exponential moving average (EMA) of both networks, 0 for none
 
 
 PRESETS = {"vae": Config()}

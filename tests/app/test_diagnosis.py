@@ -87,7 +87,8 @@ def test_a_run_that_has_hardly_begun(runs_root: Path, steps: int) -> None:
     path = run.folder / runs.METRICS
     path.write_text("".join(path.read_text().splitlines(keepends=True)[: steps + 1]))
     page = open_page(runs=["young"])
-    assert "Too early to tell" in html_of(page)
+    assert "Cannot be judged yet" in html_of(page)
+    assert ("nothing is logged" if steps == 0 else f"{steps} row") in html_of(page)
 
 
 def test_every_kind_has_a_sign() -> None:

@@ -54,10 +54,10 @@ def cards(app: AppTest) -> list[str]:
 def test_names_cannot_break_tables(full: Path) -> None:
     run = make_run(full, "a_b", LIGHT, 1, 2, domains=("<b>x</b>", "50% & {more}"))
     made_evaluations.write(run)
-    page = evaluate_page(evaluated="a_b")
-    assert "<b>x</b>" not in bodies(page).replace("<b>x</b>", "", 0)
+    page = evaluate_page(evaluated="a_b", part="measures")
+    assert "<b>x</b>" not in bodies(page)
     assert "&lt;b&gt;x&lt;/b&gt;" in bodies(page)
-    tex = page.code[-2].value
+    tex = evaluate_page(evaluated="a_b", part="download").code[-2].value
     assert r"a\_b, \textless{}b\textgreater{}x\textless{}/b\textgreater{} $\rightarrow$ 50\% \& \{more\}" in tex
 
 
@@ -71,30 +71,48 @@ def test_the_page_over_four_runs(full: Path) -> None:
     app = evaluate_page()
     assert app.multiselect(key="evaluated").value == [f"reference/{name}" for name in QUALITY]
     assert cards(app)[:4] == ["How real?", "How varied?", "How useful?", "Does it copy?"]
-    shown = bodies(app)
+    assert "<details>" not in bodies(app) and not app.get("download_button") and not app.table  # opened when asked for
+    assert app.segmented_control(key="part").value is None
+    shown = bodies(opened(app, "measures"))
+    assert app.query_params["part"] == "measures"
     assert shown.count("<details>") == 12  # each measure explains itself
     assert all(words in shown for _, _, words in (results.MEASURES[key] for key in ("kid", "recall")))
-    assert shown.count("<table class='ev-confusion'>") == 4
-    assert len(app.get("plotly_chart")) == 1
     assert "child\\-b \\(256 features\\)\\, 1000 generated".replace("\\,", ",") in texts(app)
-    assert [button.label for button in app.get("download_button")] == [
+    assert "best" not in re.findall(r"ev-badge'>(\w+)", shown)  # two of them cannot be told apart
+    assert bodies(opened(app, "classifiers")).count("<table class='ev-confusion'>") == 4
+    assert len(opened(app, "classes").get("plotly_chart")) == 1
+    assert [button.label for button in opened(app, "download").get("download_button")] == [
         "Every number (CSV)",
         "LaTeX table",
         "Markdown table",
     ]
-    assert "best" not in re.findall(r"ev-badge'>(\w+)", shown)  # two of them cannot be told apart
+    assert len(opened(app, "copies").table) == 1
+    assert "Made with" in opened(app, "method").table[0].value.index
+    app.segmented_control(key="part").set_value(None).run()
+    assert "part" not in healthy(app).query_params
+
+
+def opened(app: AppTest, part: str) -> AppTest:
+    app.segmented_control(key="part").set_value(part).run()
+    return healthy(app)
+
+
+def test_a_part_that_these_runs_have_not_opens_nothing(full: Path) -> None:
+    app = evaluate_page(evaluated="chests", part="classifiers")
+    assert app.segmented_control(key="part").value is None
+    assert "TSTR" not in " ".join(app.segmented_control(key="part").options)
 
 
 def test_the_table_changes_with_its_images(full: Path) -> None:
-    app = evaluate_page()
-    assert "Trained on generated images" in bodies(app)
+    app = evaluate_page(part="measures")
+    assert "Classifier trained on real and synthetic images" in bodies(app)
     app.segmented_control(key="scope").set_value("viral").run()
-    assert "Trained on generated images" not in bodies(healthy(app))
+    assert "Classifier trained on real and synthetic images" not in bodies(healthy(app))
     assert cards(app)[:4] == ["How real?", "How varied?", "How useful?", "Does it copy?"]  # these are of all images
 
 
 def test_the_page_over_one_run_shows_every_lesson(full: Path) -> None:
-    app = evaluate_page(evaluated="reference/dcgan")
+    app = evaluate_page(evaluated="reference/dcgan", part="classifiers")
     assert [text for text in texts(app).splitlines() if text.startswith("**Trained on")] == [
         "**Trained on real images**",
         "**Trained on generated images**",
@@ -103,7 +121,7 @@ def test_the_page_over_one_run_shows_every_lesson(full: Path) -> None:
 
 
 def test_generators_and_translators_on_one_page(full: Path) -> None:
-    app = evaluate_page(evaluated=["reference/dcgan", "chests", "heads"])
+    app = evaluate_page(evaluated=["reference/dcgan", "chests", "heads"], part="audit")
     assert "Runs that generate" in cards(app) and "Runs that translate" in cards(app)
     shown = bodies(app)
     assert shown.count("<div class='ev-audit'") == 4
@@ -118,17 +136,19 @@ def test_eight_runs_side_by_side(full: Path) -> None:
         run = make_run(full, f"again-{preset}", preset, 2, 4, seed=1 + number)
         made_evaluations.write(run, QUALITY[preset] - 0.1)
         names.append(run.name)
-    app = evaluate_page(evaluated=names)
-    assert "Several seeds" in texts(app)
-    spread = next(table.value for table in app.table if any("seeds" in column for column in table.value.columns))
-    assert list(spread.columns) == [f"{preset}, 2 seeds" for preset in QUALITY]
-    assert spread.loc["Precision", "gan, 2 seeds"] == "0.382 ± 0.052"
+    app = evaluate_page(evaluated=names, part="measures")
+    shown = bodies(app)
+    assert shown.count("<th scope='col'>") == 1 + len(QUALITY)  # one column for each recipe
+    assert "gan <small>2 seeds</small>" in shown
+    assert re.search(r"Each seed: gan 0\.4\d+, again-gan 0\.3\d+; dcgan ", shown)
 
 
 @pytest.mark.parametrize("task", ["later", "unaudited"])
 def test_a_run_that_was_not_evaluated_says_how(full: Path, task: str) -> None:
     app = evaluate_page(evaluated=task)
     assert f"**{task}** is not evaluated yet" in texts(app)
+    (link,) = app.get("page_link")
+    assert (link.proto.page, link.proto.query_string) == ("run", f"run={task}")
     assert app.code[0].value == f"python -m gan_core evaluate {task}"
     assert not app.get("download_button")
 
@@ -213,7 +233,7 @@ def test_pairs_are_drawn_on_a_click(runs_root: Path) -> None:
     source = "phantom:cxr?images=40"
     names = tuple(entry.name for entry in open_source(source).entries[:3])
     made_evaluations.write(runs.find_run("gan", runs_root), memorisation=made_evaluations.memorisation(names=names))
-    app = evaluate_page(evaluated="gan")
+    app = evaluate_page(evaluated="gan", part="copies")
     assert len(app.get("image")) == 0
     app.toggle(key="pairs").set_value(True).run()
     assert len(healthy(app).get("image")) == 8  # the data is not here: the generated ones alone
@@ -226,7 +246,7 @@ def test_pairs_are_drawn_on_a_click(runs_root: Path) -> None:
 
 
 def test_weights_that_cannot_be_read_are_named(full: Path) -> None:
-    app = evaluate_page(evaluated="reference/dcgan")
+    app = evaluate_page(evaluated="reference/dcgan", part="copies")
     app.toggle(key="pairs").set_value(True).run()
     assert not app.exception and len(app.error) == 1
 

@@ -3,20 +3,24 @@
 import csv
 import io
 import json
+import re
 import shutil
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from dashboard.library import data_here
+from dashboard.library import data_here, public_data
 from dashboard.library.image_encoding import png
 from dashboard.library.store import Entry, Library
-from dashboard.views.quiz import display, questions
+from dashboard.views.quiz import display, questions, serving, wording
 from dashboard.views.quiz.questions import COUNT, GENERATED, REAL, PictureSet, Quiz
+from dashboard.views.quiz.wording import Wording
 from gan_core import data
 from gan_core.errors import UserError
 from gan_core.evaluation import classification_report
@@ -97,8 +101,7 @@ def test_nothing_but_what_it_shows_tells_a_picture(full: Path) -> None:
         with Image.open(io.BytesIO(content)) as opened:
             chunks = tuple(sorted(key for key in opened.info))
             kinds.add((opened.format, opened.mode, opened.size, chunks))
-        html = display.question(picture, 1, 20)
-        assert "synthetic" not in html and "gan" not in html.partition("base64")[0]
+        assert display.source(picture).startswith("data:image/png;base64,")
     assert len(kinds) == 1
 
 
@@ -117,7 +120,7 @@ def test_runs_and_seed_settle_the_quiz(full: Path) -> None:
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 5])
 def test_the_pictures_are_shared_out_evenly(full: Path, count: int) -> None:
     part = settled(full, "gan").parts[0]
-    shares = [questions._shares(Quiz((part,) * count, seed)) for seed in range(8)]
+    shares = [questions.shares(Quiz((part,) * count, seed)) for seed in range(8)]
     assert all(sum(share) == COUNT // 2 and max(share) - min(share) <= 1 for share in shares)
     if COUNT // 2 % count:
         assert len({tuple(share) for share in shares}) > 1  # who gives one more is up to the seed
@@ -132,6 +135,7 @@ def test_phantoms_stand_in_where_the_data_is_not_here(full: Path) -> None:
     real = [picture for picture in made.pictures if picture.truth == REAL]
     assert len(real) == COUNT // 2 and len({picture.pixels.tobytes() for picture in real}) == COUNT // 2
     assert {picture.pixels.shape for picture in made.pictures} == {(1, 32, 32)}
+    assert all(picture.drawn for picture in real)
     assert display.describe(real[0], "") == "drawn phantom in place of a real image"
 
 
@@ -202,7 +206,7 @@ def test_a_class_that_a_spreadsheet_would_run_is_quoted() -> None:
     ("right", "words"), [(19, "better than guessing"), (12, "does not show"), (2, "worse than guessing")]
 )
 def test_the_verdict_follows_the_interval(right: int, words: str) -> None:
-    assert words in display.verdict(classification_report.share(right, 20))
+    assert words in display.verdict(classification_report.share(right, 20), Wording("real", "", "", ("R",)))
 
 
 def opened(**query: str | list[str]) -> AppTest:
@@ -218,16 +222,22 @@ def texts(app: AppTest) -> str:
     return "\n".join(element.value for kind in kinds for element in kind)
 
 
-def answer(app: AppTest, number: int, word: str) -> AppTest:
-    return healthy(app.button(key=f"answer-{word}-{number}").click().run())
+def played(app: AppTest) -> dict[str, Any]:
+    """What the browser gets of the quiz."""
+    [found] = [e.proto for e in app.get("bidi_component") if e.proto.component_name.endswith("ganray_quiz")]
+    told: dict[str, Any] = json.loads(found.json)
+    return told
 
 
 def test_a_whole_quiz(full: Path) -> None:
     app = opened(quiz=["gan", "cgan"], quiz_seed="7")
     assert "quiz=gan&quiz=cgan&quiz_seed=7" in app.code[0].value
     healthy(app.button(key="quiz-go").click().run())
-    for number in range(1, COUNT + 1):
-        answer(app, number, "real")
+    told = played(app)
+    assert len(set(told["pictures"])) == COUNT and told["question"] == "Real or generated?"
+    assert (told["begun"], told["fresh"]) == ("", True)
+    key = settled(full, "gan", "cgan", seed=7).key
+    app = opened(quiz=["gan", "cgan"], quiz_seed="7", answers=f"{key}-{REAL * COUNT}")
     assert "10 of 20 right: 50%" in texts(app)
     assert "does not show that you can tell them apart" in texts(app)
     assert len(app.get("download_button")) == 1
@@ -236,13 +246,54 @@ def test_a_whole_quiz(full: Path) -> None:
     assert app.button(key="quiz-go")
 
 
-def test_a_reload_goes_on_and_a_late_press_does_nothing(full: Path) -> None:
+def test_a_reload_goes_on(full: Path) -> None:
     key = settled(full, "gan", seed=7).key
-    app = opened(quiz="gan", quiz_seed="7", answers=f"{key}-RG")
-    answer(app, 3, "generated")
-    assert app.query_params["answers"] == f"{key}-RGG"
-    assert app.button(key="answer-real-4")
-    assert not [button for button in app.button if button.key == "answer-real-3"]
+    told = played(opened(quiz="gan", quiz_seed="7", answers=f"{key}-RG"))
+    assert (told["key"], told["begun"], told["fresh"]) == (key, "RG", False)
+
+
+def test_where_phantoms_stand_in_nothing_is_called_real(full: Path) -> None:
+    for name in ("gan", "cgan"):
+        move_data(full, name)
+    both, one = settled(full, "gan", "cgan", seed=7), settled(full, "gan", "cyclegan", seed=7)
+    assert wording.of(settled(full, "cyclegan")).title == "20 images, half of them real"
+    assert re.fullmatch(r"20 images: 5 real, 5 drawn phantoms, 10 generated", wording.of(one).title)
+    app = opened(quiz=["gan", "cgan"], quiz_seed="7")
+    assert "Drawn phantom or generated?" in texts(app) and "20 images: 10 drawn phantoms, 10 generated" in texts(app)
+    assert "No image here is real" in texts(app) and "half of them real" not in texts(app)
+    app = opened(quiz=["gan", "cgan"], quiz_seed="7", answers=f"{both.key}-{REAL * COUNT}")
+    bodies = " ".join(element.proto.body for element in app.get("html"))
+    assert "taken for drawn" in bodies and "drawn phantom" in bodies and "taken for real" not in bodies
+    rows = list(csv.DictReader(io.StringIO(questions.to_csv(both, questions.make(both), REAL * COUNT, "drawn"))))
+    assert {row["truth"] for row in rows} == {"drawn", "generated"} and {row["answer"] for row in rows} == {"drawn"}
+
+
+def test_the_shipped_runs_name_the_public_data_that_they_learned_from() -> None:
+    shipped = [entry for entry in questions.usable(Library(ROOT / "runs").entries()) if entry.config]
+    named = {entry.name: public_data.of([entry.config]) for entry in shipped if entry.config}
+    drawn = {entry.name for entry in shipped if entry.config and entry.config.source.startswith("phantom:")}
+    assert named.keys() - drawn and {name for name, found in named.items() if not found} == drawn
+    assert "CC BY 4.0" in named["reference/dcgan"][0].markdown
+    assert public_data.of([replace(shipped[0].config, fingerprint="another")]) == []  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("address", "here"),
+    [
+        ("http://localhost:8501/quiz", True),
+        ("http://127.0.0.1:8501/quiz", True),
+        ("http://[::1]:8501/quiz", True),
+        ("http://192.168.1.7:8501/quiz", False),
+        ("https://xray.example.org/ganray/quiz", False),
+        ("", False),
+    ],
+)
+def test_an_address_of_this_machine_is_known(address: str, here: bool) -> None:
+    assert serving.only_here(address) is here
+
+
+def test_the_page_on_serving_others_has_no_link_to_a_file() -> None:
+    assert "## Docker" in serving.guide() and "](../" not in serving.guide()
 
 
 @pytest.mark.parametrize("answers", ["nonsense", "000000-RG", "-RG", "{key}-RX", "{key}-" + "R" * 21, "{key}"])

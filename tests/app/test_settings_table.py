@@ -9,8 +9,8 @@ from dashboard.library import queries
 from dashboard.library.notes import Note, Notes
 from dashboard.library.store import Entry, Library
 from dashboard.widgets import settings_table
-from gan_core import runs
-from tests.helpers.pages import healthy, open_page, texts
+from gan_core import run_options, runs
+from tests.helpers.pages import healthy, open_page, settings_of, texts
 from tests.helpers.run_folders import make_run
 
 
@@ -92,17 +92,34 @@ def test_the_page_shows_what_differs_and_all_on_demand(runs_root: Path) -> None:
     make_run(runs_root, "b", "gan", 6, 4)
     Notes(runs_root).change_tags("a", (), ("odd _tag_",))
     app = open_page(runs=["a", "b"])
-    table = app.table[0].value
+    (table,) = settings_of(app)
     assert table.index.tolist() == ["Preset", "Epochs", "Tags"]
-    assert table.loc["Tags"].tolist() == [r"odd \_tag\_", "–"]
+    assert table.loc["Tags"].tolist() == ["odd _tag_", "–"]
     assert "settings are the same in all of them: data, " in texts(app).replace("\\", "")
     app.toggle(key="every-setting-generate").set_value(True).run()
-    assert {"Preset", "Seed", "Learning rate"} < set(healthy(app).table[0].value.index)
-    assert set(app.table[1].value.columns) == {"a", "b"}
+    assert {"Preset", "Seed", "Learning rate"} < set(settings_of(healthy(app))[0].index)
+    assert set(app.table[0].value.columns) == {"a", "b"}
 
 
 def test_one_run_shows_all_its_settings(runs_root: Path) -> None:
     make_run(runs_root, "a", "dcgan", 4, 4)
     app = open_page(runs=["a"])
-    assert {"Preset", "Seed", "Learning rate"} < set(app.table[0].value.index)
+    assert {"Preset", "Seed", "Learning rate"} < set(settings_of(app)[0].index)
     assert not any(toggle.key == "every-setting-generate" for toggle in app.toggle)
+
+
+def test_a_setting_says_what_it_is_as_its_family_and_the_options_declare(runs_root: Path) -> None:
+    for name, preset in (("a", "dcgan"), ("b", "r3gan"), ("c", "cyclegan_resnet_light")):
+        make_run(runs_root, name, preset, 1, 2)
+    found = settings_table.explanations(group(runs_root, "a", "b", "c"))
+    assert found["Latent size"] == "dimensions of the latent vector z"
+    assert found["Adam beta 1"].startswith("Adam's beta 1: ")
+    assert "; or " in found["R1 penalty"]  # of two families
+    assert (
+        found["Mirror"].startswith("training images are enlarged")
+        and "and mirrored half of the time" in found["Mirror"]
+    )
+    assert found["Seed"] == run_options.declared()["seed"].help
+    body = settings_table.as_html(["<a>"], {"Seed": ["<1>"], "Own": ["2"]}, {"Seed": "it's <b>"})
+    assert "<details title='it&#x27;s &lt;b&gt;'><summary>Seed</summary>" in body
+    assert "&lt;1&gt;" in body and "<th scope='row'>Own</th>" in body and "&lt;a&gt;" in body

@@ -12,15 +12,16 @@ import numpy as np
 import pytest
 
 from dashboard.charts.styles import run_styles
+from dashboard.library import seed_means
 from dashboard.library.evaluations import EvaluatedRun
 from dashboard.library.store import Library
-from dashboard.views.evaluate import seeds, time_to_quality
+from dashboard.views.evaluate import generator_verdicts, time_to_quality
 from dashboard.widgets import run_picker
 from gan_core import runs
 from gan_core.evaluation.results import Evaluation
 from gan_core.runs import Run
 from tests.helpers import made_evaluations
-from tests.helpers.pages import evaluate_page, healthy, open_page, staged, texts
+from tests.helpers.pages import evaluate_page, healthy, open_page, settings_of, staged, texts
 from tests.helpers.run_folders import make_run
 
 QUALITY = {"gan": 0.4, "dcgan": 0.9, "cgan": 0.97}
@@ -101,11 +102,14 @@ def test_where_a_line_comes_near_is_read_off_between_its_stands(made: Path) -> N
     assert way.reached(half, "images") == pytest.approx((at[3] + at[4]) / 2)
     assert way.reached(1e6, "minutes") == 0
     assert way.reached(float(mean.min()) / 2, "images") is None
-    near = time_to_quality.summary([replace(way, floor=4.0)], "images", "Fréchet distance")
-    assert re.match(r"Fréchet distance .*\*\*cgan\*\* 4\.44\b.*\(8\.00\)", near)
-    assert near.endswith(" images.")
+    close = replace(way, floor=4.0)
+    near = time_to_quality.summary([close], "images")
+    assert re.fullmatch(
+        r"\*\*cgan\*\* \(after [\d ]+ images\) reaches 8\.00, twice the distance of real images \(4\.00\)\.", near
+    )
     [far] = lines(evaluated(made, "gan"))
-    assert "None of them" in time_to_quality.summary([far], "images", "Fréchet distance")
+    assert time_to_quality.summary([close, far], "images").startswith("Only **cgan** (after ")
+    assert time_to_quality.summary([far, far], "images").startswith("None reaches ")
 
 
 def test_what_was_measured_otherwise_is_left_out(made: Path) -> None:
@@ -131,9 +135,10 @@ def test_the_page_takes_in_the_other_seeds(study: Path) -> None:
     shown = texts(app)
     assert "Time to quality" in shown
     assert "over 2 seeds" in shown
-    assert "Several seeds" in shown
     assert app.get("plotly_chart")[0].proto.alt.startswith("Fréchet distance against minutes")
-    assert "**Fréchet distance**: **cgan, 2 seeds** is ahead" in shown.replace("\\", "")
+    assert "**cgan** comes closest to real images: the difference to all others is significant." in shown
+    bodies = " ".join(element.proto.body for element in app.get("html"))
+    assert "cgan <small>2 seeds</small>" in bodies
 
 
 def test_the_axis_stands_in_the_address(study: Path) -> None:
@@ -145,8 +150,8 @@ def test_the_axis_stands_in_the_address(study: Path) -> None:
 
 def test_a_seed_may_lack_what_others_have(study: Path) -> None:
     made_evaluations.write(runs.find_run("dcgan", study), 0.9, progress=None, training=None)
-    shown = texts(evaluate_page(evaluated=["reference/dcgan", "reference/gan"])).replace("\\", "")
-    assert "**dcgan-s1**" in shown  # its line is the other seed's alone
+    chart = evaluate_page(evaluated=["reference/dcgan", "reference/gan"]).get("plotly_chart")[0]
+    assert "dcgan-s1 from" in chart.proto.alt  # its line is the other seed's alone
     for name in (*QUALITY, *(f"{name}-s1" for name in QUALITY)):
         made_evaluations.write(runs.find_run(name, study), 0.5)
     assert "Time to quality" not in texts(evaluate_page())
@@ -155,41 +160,46 @@ def test_a_seed_may_lack_what_others_have(study: Path) -> None:
 def test_other_seeds_are_found_by_recipe_and_images(made: Path) -> None:
     library = Library(made)
     members = evaluated(made, "dcgan", "gan")
-    assert [run.label for run in seeds.beside(library, library.readable(), members)] == ["dcgan-s1", "gan-s1"]
-    assert seeds.beside(library, library.readable(), evaluated(made, "dcgan", "dcgan-s1")) == []
+    assert [run.label for run in seed_means.beside(library, library.readable(), members)] == ["dcgan-s1", "gan-s1"]
+    assert seed_means.beside(library, library.readable(), evaluated(made, "dcgan", "dcgan-s1")) == []
     other = replace(members[0], found=replace(members[0].found, fingerprint="another"))
-    assert seeds.beside(library, library.readable(), [other]) == []
+    assert seed_means.beside(library, library.readable(), [other]) == []
 
 
-def test_a_ranking_over_seeds_marks_what_lies_apart(made: Path) -> None:
-    groups = seeds.together(evaluated(made, "gan", "gan-s1", "cgan", "cgan-s1"))
-    found = seeds.over_seeds(groups, "frechet")
-    assert found
-    row, first = found
-    assert (row.best, first) == (1, (1,))
-    assert seeds.labels(groups) == ["gan, 2 seeds", "cgan, 2 seeds"]
-    assert seeds.verdict(row, first, ["a", "b"]).startswith("**b** is ahead")
-    none = [seeds.verdict(row, found, ["a", "b"]) for found in ((1, 0), ())]
-    assert len(set(none)) == 2 and not any("**" in words for words in none), "nobody is named"
+def test_a_measure_has_one_value_which_is_the_mean_over_seeds(made: Path) -> None:
+    table = seed_means.table(evaluated(made, "gan", "cgan"), evaluated(made, "gan-s1", "cgan-s1"))
+    assert [column.label for column in table.columns] == ["gan", "cgan"]
+    row = table.row("frechet")
+    assert row and row.over_seeds and (row.best, row.ahead, row.seeds) == (1, (1,), (2, 2))
     assert [cell.count for cell in row.cells if cell] == [2, 2]
-    assert seeds.over_seeds([groups[0][:1]], "frechet") is None
+    own = [run.found.fidelity["all"].measures["frechet"].value for run in evaluated(made, "gan", "gan-s1")]
+    assert row.cells[0] and row.cells[0].value == pytest.approx(np.mean(own))
+    assert row.each[0].startswith("gan ") and ", gan-s1 " in row.each[0]
+    copies = table.row("nearer pixels")
+    assert copies and all(cell and cell.low is not None and cell.low >= 0 for cell in copies.cells)
+    single = seed_means.table(evaluated(made, "gan", "cgan"), evaluated(made, "cgan-s1")).row("frechet")
+    assert single and not single.over_seeds and single.seeds == (1, 2)
+    assert single.cells[0] == evaluated(made, "gan")[0].found.fidelity["all"].measures["frechet"]
+    assert seed_means.table(evaluated(made, "gan", "gan-s1"), ()).columns[0].label == "gan"
+
+
+def test_a_repeated_seed_is_no_further_seed(made: Path) -> None:
+    (one,) = evaluated(made, "gan")
+    assert [len(group) for group in seed_means.together([one, one, *evaluated(made, "gan-s1")])] == [2, 1]
 
 
 def test_a_ranking_over_seeds_says_what_the_second_extractor_sees(made: Path) -> None:
-    groups = seeds.together(evaluated(made, "gan", "gan-s1", "cgan", "cgan-s1"))
-    same = seeds.second_opinion(groups, "frechet", (1,), ["a", "b"])
-    assert r"child\-a" in same and "the same ranking" in same and "**" not in same
-    other = seeds.second_opinion(groups, "frechet", (0, 1), ["a", "b"])
-    assert r"child\-a" in other and "**b** is ahead" in other
-    (first, *others), second = groups
-    blind = replace(second[-1], found=replace(second[-1].found, second_opinion={}))
-    assert seeds.second_opinion([groups[0], [*second[:-1], blind]], "frechet", (1,), ["a", "b"]) == ""
-    own = replace(first, found=replace(first.found, second_opinion=first.found.fidelity))
-    assert seeds.second_opinion([[own, *others], second], "frechet", (1,), ["a", "b"]) == ""
-    unseen = replace(first, found=replace(first.found, second_opinion={}))
-    assert seeds.second_opinion([[unseen], second], "frechet", (1,), ["a", "b"]) == ""
-    doubted = replace(first, found=replace(first.found, second_opinion=second[0].found.second_opinion))
-    assert "no recipe differs" in seeds.second_opinion([[doubted, *others], second], "frechet", (1,), ["a", "b"])
+    members = evaluated(made, "gan", "gan-s1", "cgan", "cgan-s1")
+
+    def said(*runs: EvaluatedRun) -> str:
+        return generator_verdicts.of_generators(seed_means.table(runs, ()))[0].words
+
+    assert said(*members).endswith(r" The features of child\-a give the same ranking.")
+    first, *others = members
+    for changed in ({}, first.found.fidelity):  # no second extractor, or the first one again
+        assert "features" not in said(replace(first, found=replace(first.found, second_opinion=changed)), *others)
+    doubted = replace(first, found=replace(first.found, second_opinion=members[2].found.second_opinion))
+    assert "**gan** are ahead." in said(doubted, *others)
 
 
 def test_a_setting_that_is_off_makes_no_other_recipe(tmp_path: Path) -> None:
@@ -232,10 +242,10 @@ def test_a_tick_chooses_all_seeds_of_a_row(study: Path) -> None:
 def test_compare_shows_a_sentence_where_there_are_no_sheets(study: Path) -> None:
     app = open_page(runs=["reference/gan", "reference/gan-s1"])
     assert [run["label"] for run in staged(app)["runs"]] == ["gan"]
-    assert "**gan-s1**: this run has no samples" in texts(app).replace("\\", "")
-    assert app.table[0].value.loc["Seed"].tolist() == ["0", "1"]
+    assert "**gan-s1**: this run has metrics only" in texts(app).replace("\\", "")
+    assert settings_of(app)[0].loc["Seed"].tolist() == ["0", "1"]
     app = open_page(runs=["reference/gan-s1", "reference/cgan-s1"])
-    assert "no samples" in texts(app)
+    assert "metrics only" in texts(app)
     assert not [e for e in app.get("bidi_component") if e.proto.component_name.endswith("ganray_stage")]
 
 

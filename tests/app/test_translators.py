@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 from dashboard.jobs import Jobs
 from gan_core import runs
 from gan_core.run_options import RunOptions
-from tests.helpers.pages import PAGES, animated, healthy, open_page, plotted, staged, texts
+from tests.helpers.pages import PAGES, animated, healthy, open_page, plotted, settings_of, staged, texts
 from tests.helpers.run_folders import make_run
 
 pytestmark = pytest.mark.slow
@@ -57,17 +57,13 @@ def test_generators_and_translators_stand_side_by_side(full: Path) -> None:
     shown = texts(app)
     assert "Runs that learn to generate" in shown and "Runs that learn to translate" in shown
     assert [run["domains"] for run in staged(app)["runs"]] == [None, ["NORMAL", "COVID"]]
-    assert animated(app) == 2
-    assert len(headings(app)) == 1  # of the translator's
-    assert "<span>input</span><span>translated</span><span>back</span>" in headings(app)[0]
     assert len(plotted(app)) == 3 + 5
-    assert len(app.table) == 4
-    generated, translated = app.table[0].value, app.table[2].value
+    generated, translated = settings_of(app)
     assert "Latent size" in generated.index and "Domains" not in generated.index
     assert translated.loc["Classes"].tolist() == ["NORMAL ↔ COVID"]
     assert translated.loc["Training images"].tolist() == ["399 and 743"]
     assert [translated.loc[name].tolist() for name in ("Adversarial", "Cycle", "Identity")] == [["1"], ["10"], ["5"]]
-    last = app.table[3].value
+    last = app.table[1].value
     assert last.loc["Change, NORMAL → COVID"].tolist() == ["9.0%"]
     assert "Diversity of the samples" not in last.index
     assert "same inputs" in shown and "same latent vectors" in shown
@@ -81,7 +77,7 @@ def test_losses_of_two_objectives_are_never_in_one_chart(full: Path) -> None:
         assert drawn[f"{title}, least squares"] == ["resnet", "private"]
         assert drawn[f"{title}, cross entropy"] == ["unet"]
         assert title not in drawn
-    last = app.table[1].value
+    last = app.table[0].value
     assert [value.partition(" ")[2].replace("\\", "") for value in last.loc["Adversarial loss"]] == [
         "(least squares)",
         "(cross entropy)",
@@ -112,7 +108,7 @@ def test_what_is_not_learned_is_not_drawn(full: Path) -> None:
     assert charts(open_page(runs=["resnet", "unet"]))["Identity loss"] == ["resnet"]
     app = open_page(runs=["unet"])
     assert "Identity loss" not in {chart["title"] for chart in plotted(app)}
-    assert "Identity loss" not in app.table[1].value.index
+    assert "Identity loss" not in app.table[0].value.index
 
 
 @pytest.mark.parametrize("page", ("compare", "run", "train"))
@@ -121,9 +117,11 @@ def test_private_previews_are_shown_with_a_badge(full: Path, page: str) -> None:
         make_run(full, "going", LIGHT, 4, 10, "running", private=True)
     app = open_page(page, runs=["private"], run="private")
     assert len(app.get("image")) == (page == "train")  # the last sheet
-    assert animated(app) == (page != "train")
+    assert animated(app) == (page == "run")
     if page != "train":
         assert staged(app)["runs"][0]["private"] is True
+    if page == "compare":
+        return  # the browser draws the badge on the card: tests/browser/test_stage.py
     said = texts(app) + "".join(element.proto.body for element in app.get("html"))
     assert "real inputs" in said.lower() and "stays on this machine" in said.lower()
 
@@ -201,8 +199,9 @@ def test_names_of_domains_are_shown_as_they_are(full: Path) -> None:
     make_run(full, "odd", LIGHT, 2, 5, domains=odd)
     for page in ("compare", "run"):
         app = open_page(page, runs=["odd"], run="odd")
-        assert "<b>" not in headings(app)[0]
-        assert "&lt;b&gt;bold&lt;/b&gt; → a*b_c [x](y)" in headings(app)[0]
+        assert staged(app)["runs"][0]["ways"][0] == list(odd)  # the browser shows them as plain text
+    assert "<b>" not in headings(app)[0]
+    assert "&lt;b&gt;bold&lt;/b&gt; → a*b_c [x](y)" in headings(app)[0]
 
 
 def choose(app: AppTest, **fields: str | int | None) -> AppTest:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.conftest import ROOT
 from tests.helpers import made_evaluations
 
 BOTH = "evaluated=reference%2Fdcgan&evaluated=chests&evaluated=heads&evaluated=later"
@@ -18,9 +19,9 @@ def url(start_app: Callable[[Path], str], tmp_path_factory: pytest.TempPathFacto
 
 
 def opened(page: Page, address: str) -> None:
-    """The page once its parts are there; the browser fetches their code piece by piece, on a busy machine slowly."""
+    """The page once its answers are there; the browser fetches its code piece by piece, on a busy machine slowly."""
     page.goto(address)
-    expect(page.locator(".ev-table").first).to_be_visible()
+    expect(page.locator(".ev-strips").first).to_be_visible()
     expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
 
 
@@ -52,6 +53,9 @@ def test_strips_show_values_intervals_and_floors(four: Page) -> None:
 
 
 def test_a_measure_explains_itself(four: Page) -> None:
+    expect(four.locator(".ev-table")).to_have_count(0)
+    four.get_by_role("radio", name="Quality measures").or_(four.get_by_role("button", name="Quality measures")).click()
+    expect(four).to_have_url(re.compile(r"[?&]part=measures"))
     row = four.locator(".ev-table details", has_text="KID")
     words = row.locator("p")
     expect(words).to_be_hidden()
@@ -62,7 +66,7 @@ def test_a_measure_explains_itself(four: Page) -> None:
 
 def test_tables_are_taken_away_audits_coloured_and_a_narrow_page_stays_narrow(page: Page, url: str) -> None:
     page.emulate_media(color_scheme="dark")
-    opened(page, f"{url}?{BOTH}")
+    opened(page, f"{url}?{BOTH}&part=download")
     for label, beginning in (("Every number", "run,preset"), ("LaTeX", r"\begin{tabular}"), ("Markdown", "| Measure")):
         with page.expect_download() as waiting:
             page.get_by_role("button", name=label).first.click()
@@ -70,6 +74,7 @@ def test_tables_are_taken_away_audits_coloured_and_a_narrow_page_stays_narrow(pa
         assert content.startswith(beginning)
         assert "dcgan" in content and "heads" in content
 
+    opened(page, f"{url}?{BOTH}&part=audit")
     audits = page.locator(".ev-audit")
     expect(audits).to_have_count(4)
 
@@ -82,6 +87,7 @@ def test_tables_are_taken_away_audits_coloured_and_a_narrow_page_stays_narrow(pa
     expect(audits.first).to_contain_text("sees outside the lungs")
     expect(audits.first).to_contain_text("20%")
 
+    opened(page, f"{url}?{BOTH}&part=measures")
     page.set_viewport_size({"width": 400, "height": 800})
     page.wait_for_function(
         "document.querySelector('[data-testid=stMain]').scrollWidth <= document.documentElement.clientWidth"
@@ -103,3 +109,12 @@ def test_the_view_is_in_the_address(page: Page, url: str) -> None:
     page.keyboard.press("Escape")
     expect(page).to_have_url(re.compile("evaluated=chests"))
     expect(page.get_by_role("heading", name="Runs that translate")).to_be_visible()
+
+
+def test_the_page_of_the_shipped_runs_is_short_on_a_phone(browser: Browser, start_app: Callable[[Path], str]) -> None:
+    with browser.new_context(viewport={"width": 400, "height": 850}) as context:
+        page = context.new_page()
+        opened(page, f"{start_app(ROOT / 'runs')}/evaluate")
+        expect(page.get_by_text("To cite: ")).to_be_visible()
+        expect(page.locator(".js-plotly-plot .legend").first).to_be_visible()
+        assert page.get_by_test_id("stMain").evaluate("main => main.scrollHeight") < 4000

@@ -45,7 +45,7 @@ def frame(visit: Page) -> FrameLocator:
     """The tab, which opens with a picture of ours that is translated; later, as it was then."""
     frame = visit.frame_locator("iframe")
     frame.get_by_label("normal → covid", exact=True).check()
-    slider = frame.get_by_label("Share of air lost in the affected lung")
+    slider = frame.get_by_label("Severity", exact=True)
     expect(slider).to_be_visible()
     slider.fill("0.7")
     frame.get_by_role("button", name="Clear").click()
@@ -93,7 +93,7 @@ def test_the_severity_is_drawn_on_the_page(visit: Page, frame: FrameLocator) -> 
 
     asked: list[Request] = []
     visit.on("request", lambda request: asked.append(request))
-    slider = frame.get_by_label("Share of air lost in the affected lung")
+    slider = frame.get_by_label("Severity", exact=True)
     drag(visit, slider, (0.7, 0.5), (0.2, 0.5), (0.9, 0.5))
     high = drawn(frame)
     assert (high - usual).min() == 0 and (high - usual).max() > 5, "opacity grows at every pixel"
@@ -131,7 +131,7 @@ def test_the_severity_is_drawn_on_the_page(visit: Page, frame: FrameLocator) -> 
 
 def test_the_brush_changes_only_where_it_was(visit: Page, frame: FrameLocator) -> None:
     untouched = before(frame)
-    frame.get_by_label("Share of air lost in the affected lung").fill("1")
+    frame.get_by_label("Severity", exact=True).fill("1")
     everywhere = drawn(frame) - untouched
     brush = frame.get_by_role("button", name="Brush")
     brush.click()

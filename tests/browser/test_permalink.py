@@ -62,8 +62,13 @@ def seen(page: Page) -> dict[str, Any]:
         or page.get_by_role("slider", name="Smoothing").first.input_value(),
         "axis": page.locator(".st-key-x [aria-checked=true], .st-key-x [aria-pressed=true]").all_inner_texts(),
         "canvases": pictures(page),
-        "tables": page.get_by_test_id("stTable").all_inner_texts(),
+        "tables": page.locator(".settings-table, [data-testid=stTable]").all_inner_texts(),
     }
+
+
+def show_all(page: Page) -> None:
+    page.get_by_test_id("stExpander").get_by_text("Settings (").click()
+    page.get_by_text("Show all").first.click()
 
 
 def elsewhere(browser: Browser, address: str) -> dict[str, Any]:
@@ -89,7 +94,7 @@ def test_a_view_made_by_hand_opens_the_same_elsewhere(page: Page, browser: Brows
     smoothing.focus()
     for _ in range(5):
         page.keyboard.press("ArrowLeft")
-    page.get_by_text("Show all").first.click()
+    show_all(page)
     expect(page).to_have_url(re.compile(r"smoothing=0\.85"))
     at_rest(page)
     address, mine = page.url, seen(page)
@@ -103,7 +108,7 @@ def test_a_view_made_by_hand_opens_the_same_elsewhere(page: Page, browser: Brows
 def test_what_the_browser_keeps_survives_what_the_server_draws(page: Page, url: str) -> None:
     page.goto(f"{url}/?runs=mine&runs=reference%2Fcgan&epoch=4")
     at_rest(page)
-    page.get_by_text("Show all").first.click()
+    show_all(page)
     expect(page).to_have_url(re.compile("every-setting"))
     at_rest(page)
     assert "epoch=4" in page.url

@@ -1,8 +1,12 @@
 """The app's pages in Streamlit's own test runner: opening one, and reading what it shows."""
 
+import html
 import json
+import re
 from typing import Any
 
+import numpy as np
+import pandas as pd
 from streamlit.testing.v1 import AppTest
 
 from tests.helpers.repository import ROOT
@@ -36,8 +40,24 @@ def texts(app: AppTest) -> str:
 
 def animated(app: AppTest) -> int:
     """How many animations the page shows."""
-    bodies = (element.proto.body for element in app.get("html"))
-    return sum(body.count(".gif") for body in bodies)
+    return sum(element.proto.body.count(".gif") for element in app.get("html"))
+
+
+def settings_of(app: AppTest) -> list[pd.DataFrame]:
+    """The tables of settings on the page: settings in rows, runs in columns."""
+    found = []
+    for body in (
+        element.proto.body for element in app.get("html") if '<table class="settings-table"' in element.proto.body
+    ):
+        columns = _cells(body, "<th scope='col'>(.*?)</th>")
+        names = [re.sub("</?summary>|<p>.*", "", cell) for cell in _cells(body, "<th scope='row'>(.*?)</th>")]
+        cells = np.reshape(_cells(body, "<td>(.*?)</td>"), (len(names), len(columns)))
+        found.append(pd.DataFrame(cells, index=[re.sub("<.*?>", "", name) for name in names], columns=columns))
+    return found
+
+
+def _cells(body: str, pattern: str) -> list[str]:
+    return [html.unescape(cell) for cell in re.findall(pattern, body, re.DOTALL)]
 
 
 def plotted(app: AppTest) -> list[dict[str, Any]]:

@@ -35,7 +35,7 @@ def main() -> None:
     diagnosis.show(library, chosen, look)
     run_curves.show(chosen, look, diagnosis.marks(library, chosen))
     settings_table.show(library, chosen)
-    notes_editor.show(library, chosen, look)
+    notes_editor.show(library, chosen, look, heading=False)
     sharing.show(library, chosen, look)
     st.caption(elements.SYNTHETIC)
     elements.unreadable(entries)

@@ -47,13 +47,12 @@ class ReaderPosition:
 
 def show(library: Library, chosen: list[Entry], look: dict[str, Style]) -> None:
     """Draw the button that copies the link, and the form of the report."""
-    with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
-        st.subheader("Keep this comparison", width="content")
-        _link(key="link", width="content", data=[entry.name for entry in chosen])
-    maker = st.expander("Compare as a page", icon=":material/description:", key="report", on_change="rerun")
+    title = "Share: a page for others, a folder for a web site, figures for a paper"
+    maker = st.expander(title, icon=":material/share:", key="report", on_change="rerun")
     if maker.open:
         with maker:
             st.fragment(_draw_maker, key="report-maker")([entry.name for entry in chosen], dict(look))
+    _link(key="link", width="content", data=[entry.name for entry in chosen])
 
 
 @error_boundary.bounded

@@ -1,4 +1,4 @@
-"""Details of the Evaluate page: precision and recall, classes, classifiers, nearest neighbours, notes and downloads."""
+"""Parts of the Evaluate page: precision and recall, classes, classifiers, near-duplicates, notes and downloads."""
 
 from collections.abc import Sequence
 
@@ -30,7 +30,7 @@ def show_plane(table: MeasureTable, look: dict[str, Style]) -> None:
     if precision is None or recall is None:
         return
     points = [
-        Point(column.run.label, x.value, y.value, look[column.run.entry.name], _bounds(x), _bounds(y))
+        Point(column.label, x.value, y.value, look[column.run.entry.name], _bounds(x), _bounds(y))
         for column, x, y in zip(table.columns, precision.cells, recall.cells, strict=True)
         if x and y
     ]
@@ -63,7 +63,8 @@ def show_classes(runs: Sequence[EvaluatedRun], look: dict[str, Style]) -> None:
             st.caption("A neglected class has low values here.")
             return
         for name in classes:
-            if covered := evaluations.generators(runs, name).row("coverage"):
+            covered = evaluations.generators(runs, name).row("coverage")
+            if covered:
                 st.markdown(f":small[{plain(name)}]")
                 st.html(interval_strips.strips(covered, [run.label for run in runs], styles))
         st.caption("Coverage: the share of the real images of a class that have a generated image of the class nearby.")
@@ -74,7 +75,6 @@ def show_utility(runs: Sequence[EvaluatedRun], look: dict[str, Style]) -> None:
     found = [score for run in runs for score in run.found.utility]
     if not found:
         return
-    st.subheader("Classifiers in detail")
     classifiers = list(dict.fromkeys(score.classifier for score in found))
     training_sets = list(dict.fromkeys(score.trained for score in found))
     with st.container(horizontal=True):
@@ -85,16 +85,15 @@ def show_utility(runs: Sequence[EvaluatedRun], look: dict[str, Style]) -> None:
     with st.grid(4 if len(runs) > 3 else 3, min_column_width=260, key="confusions"):
         for run in (run for run in runs if run.found.utility):
             for training_set in training_sets:
+                score = evaluations.scores(run.found, training_set, tested, classifier)
+                if score is None:
+                    continue
                 with st.container(border=True, height="stretch", gap="small"):
                     if len(runs) > 1:
                         st.markdown(name_line(run.entry, look[run.entry.name]))
                     else:
                         st.markdown(f"**Trained on {TRAINING_SETS.get(training_set, plain(training_set))}**")
-                    score = evaluations.scores(run.found, training_set, tested, classifier)
-                    if score:
-                        show_scores(score, run.label)
-                    else:
-                        st.caption("Not measured.")
+                    show_scores(score, run.label)
     st.caption(
         "With two classes, the last is the positive class. Rows are true classes, columns are predicted classes; the "
         "shade of a cell is its share of the row."
@@ -128,7 +127,6 @@ def show_neighbours(runs: Sequence[EvaluatedRun], look: dict[str, Style]) -> Non
     found = [(run, run.found.memorisation) for run in runs if run.found.memorisation]
     if not found:
         return
-    st.subheader("Nearest neighbours")
     st.caption(
         "Each generated image is compared with every training image. A copy is far closer to one of them than to all "
         "others; real images of other patients seldom are."
@@ -210,32 +208,31 @@ def show_origins(runs: Sequence[EvaluatedRun]) -> None:
             )
 
 
-def show_notes(runs: Sequence[EvaluatedRun]) -> None:
-    """Show which evaluations are out of date, what could not be measured, and how each evaluation was made."""
+def show_outdated(runs: Sequence[EvaluatedRun]) -> None:
+    """Show which evaluations are out of date."""
     for run in runs:
         trained = run.entry.reached
         if trained > run.found.epoch:
             words = f"measured at epoch {run.found.epoch}, but has since trained to epoch {trained}: evaluate it again."
             st.warning(f"**{plain(run.label)}** was {words}", icon=":material/history:")
+
+
+def show_notes(runs: Sequence[EvaluatedRun]) -> None:
+    """Show what could not be measured, and how each evaluation was made."""
     noted: dict[str, list[str]] = {}
     for run in runs:
         for note in run.found.notes:
             noted.setdefault(note, []).append(run.label)
     if noted:
-        st.subheader("Limitations")
         st.markdown("\n".join(f"- **{plain(', '.join(names))}**: {plain(note)}" for note, names in noted.items()))
-    with st.expander("How this was measured"), st.container(key="settings-made"):
+    with st.container(key="settings-made"):
         columns = {plain(run.label): _made(run) for run in runs}
         st.table(pd.DataFrame(columns), border="horizontal", alt="How the evaluations were made")
 
 
-def show_exports(runs: Sequence[EvaluatedRun]) -> None:
-    """Offer every number as CSV, and the tables as LaTeX and Markdown."""
-    st.subheader("Download")
-    generate = [run for run in runs if not run.found.audit and run.entry.task != "translate"]
-    translate = [run for run in runs if run not in generate]
-    tables = [evaluations.generators(generate)] if generate else []
-    tables += [evaluations.translators(translate)] if translate else []
+def show_exports(tables: Sequence[MeasureTable], runs: Sequence[EvaluatedRun]) -> None:
+    """Offer every number of these runs as CSV, and the tables of the page as LaTeX and Markdown."""
+    tables = [table for table in tables if table.columns]
     files = {
         "evaluations.csv": evaluation_files.to_csv(runs),
         "evaluations.tex": "\n".join(map(evaluation_files.to_latex, tables)),
@@ -245,10 +242,9 @@ def show_exports(runs: Sequence[EvaluatedRun]) -> None:
     with st.container(horizontal=True):
         for label, (name, text) in zip(names, files.items(), strict=True):
             st.download_button(label, text, name, icon=":material/download:", on_click="ignore", key=f"file {name}")
-    with st.expander("Copy as text"):
-        latex, markdown = st.tabs(["LaTeX", "Markdown"])
-        latex.code(files["evaluations.tex"], language="latex")
-        markdown.code(files["evaluations.md"], language="markdown")
+    latex, markdown = st.tabs(["LaTeX", "Markdown"])
+    latex.code(files["evaluations.tex"], language="latex")
+    markdown.code(files["evaluations.md"], language="markdown")
 
 
 def _pick(label: str, options: list[str], first: str, key: str) -> str:
@@ -263,7 +259,7 @@ def _distances(found: Memorisation) -> dict[str, str]:
         if near := found.space.get(space):
             rows[f"Median distance, {words}"] = run_metrics.number(near.generated_median)
             rows[f"Median distance of held-out images, {words}"] = run_metrics.number(near.held_out_median)
-            rows[f"Suspiciously close, {words}"] = _with_interval(near.share_nearer, "percent")
+            rows[f"Near-duplicates, {words}"] = _with_interval(near.share_nearer, "percent")
             rows[f"p-value, {words}"] = f"{near.p_value:.2g}"
     return {plain(key): plain(value) for key, value in rows.items()}
 

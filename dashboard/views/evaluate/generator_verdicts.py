@@ -5,7 +5,7 @@ No answer claims more than the intervals allow.
 
 from collections.abc import Sequence
 
-from dashboard.library import evaluations
+from dashboard.library import evaluations, seed_means
 from dashboard.library.evaluations import (
     COPIES,
     HOW_REAL,
@@ -14,12 +14,12 @@ from dashboard.library.evaluations import (
     EvaluatedRun,
     MeasureRow,
     MeasureTable,
+    RunColumn,
 )
-from dashboard.library.leaders import leaders
 from dashboard.library.measure_names import BOTH, HELD_OUT, SYNTHETIC
 from dashboard.views.evaluate.verdicts import Answer, of_hundred, times
 from dashboard.widgets.text import plain, plain_sentence
-from gan_core.evaluation.results import OWN, Measure
+from gan_core.evaluation.results import OWN, Measure, Scores
 
 NO_SIGN = "no sign of copying"
 VERDICTS = {  # verdict on memorisation -> (icon, colour)
@@ -30,23 +30,46 @@ VERDICTS = {  # verdict on memorisation -> (icon, colour)
 }
 
 
-def of_generators(runs: Sequence[EvaluatedRun], table: MeasureTable) -> list[Answer]:
+def of_generators(table: MeasureTable) -> list[Answer]:
     """Return the answers to the four questions, without those that nothing was measured for."""
     real, varied = table.row("frechet"), table.row("coverage") or table.row("recall")
     useful = next((row for row in table.rows if row.key.startswith(f"{SYNTHETIC} {HELD_OUT}")), None)
     near = table.row("nearer features") or table.row("nearer pixels")
+    several = len(table.columns) > 1
     found = []
     if real:
-        words = _ranked(runs, table, real, "comes closest to real images") if len(runs) > 1 else _real(table)
-        found.append(Answer(HOW_REAL, words, real, "Fréchet distance: lower is better"))
+        words = _ranked(table, real, "comes closest to real images") if several else _real(table)
+        found.append(Answer(HOW_REAL, words + _again(table, real), real, "Fréchet distance: lower is better"))
     if varied:
-        words = _ranked(runs, table, varied, "covers most of the real images") if len(runs) > 1 else _varied(table)
-        found.append(Answer(HOW_VARIED, words, varied, f"{varied.title}: the share of real images that it covers"))
+        words = _ranked(table, varied, "covers most of the real images") if several else _varied(table)
+        scale = f"{varied.title}: the share of real images that it covers"
+        found.append(Answer(HOW_VARIED, words + _again(table, varied), varied, scale))
     if useful:
-        found.append(Answer(HOW_USEFUL, _useful(runs, table, useful), useful, "Accuracy on held-out patients"))
-    if any(run.found.memorisation for run in runs):
-        found.append(Answer(COPIES, _copies(runs), near, "Share of images suspiciously close to a training image"))
+        scale = "Classifier trained on synthetic images (TSTR): accuracy on held-out patients"
+        found.append(Answer(HOW_USEFUL, _useful(table, useful), useful, scale))
+    if any(run.found.memorisation for run in _members(table)):
+        found.append(
+            Answer(COPIES, _copies(table), near, "Near-duplicates of training images: share of generated images")
+        )
     return found
+
+
+def _members(table: MeasureTable) -> list[EvaluatedRun]:
+    return [run for column in table.columns for run in column.members]
+
+
+def _again(table: MeasureTable, row: MeasureRow) -> str:
+    """Return whether a second extractor agrees with a ranking over seeds; empty where there is none."""
+    if len(table.columns) < 2 or not row.over_seeds or not row.ahead:
+        return ""
+    extractor, other = seed_means.second_opinion(_members(table), row)
+    if other is None or not other.ahead:
+        return ""
+    if set(other.ahead) == set(row.ahead):
+        return f" The features of {plain(extractor)} give the same ranking."
+    ahead = [f"**{plain(table.columns[index].label)}**" for index in other.ahead]
+    verb = "is" if len(ahead) == 1 else "are"
+    return f" By the features of {plain(extractor)}, {_joined(ahead)} {verb} ahead."
 
 
 def verdict_badge(run: EvaluatedRun) -> str:
@@ -57,25 +80,33 @@ def verdict_badge(run: EvaluatedRun) -> str:
     return f":{color}-badge[{icon} {plain(run.found.memorisation.verdict)}]"
 
 
-def _ranked(runs: Sequence[EvaluatedRun], table: MeasureTable, row: MeasureRow, does: str) -> str:
-    """Return a sentence about which run is ahead, as far as the intervals allow one."""
-    if unlike := evaluations.differences(runs):
+def _ranked(table: MeasureTable, row: MeasureRow, does: str) -> str:
+    """Return a sentence about which column is ahead, as far as intervals or seeds allow one."""
+    if unlike := evaluations.differences(_members(table)):
         return f"These runs cannot be ranked: {unlike}. Compare each with its own real images."
-    names = [f"**{plain(column.run.label)}**" for column in table.columns]
-    first = leaders(row.cells, row.more)
     measured = sum(cell is not None for cell in row.cells)
     if measured < 2:
         return "Only one of these runs has this measure." if measured else ""
-    if not first:
+    if not row.ahead:
         return "Without intervals the runs cannot be ranked."
-    if len(first) == 1:
-        return f"{names[first[0]]} {does}: its interval overlaps no other."
-    together = _joined([names[index] for index in first])
-    if len(first) == measured:
-        return f"No run is ahead: the intervals of {together} overlap with the best one's."
-    behind = [names[index] for index, cell in enumerate(row.cells) if cell and index not in first]
+    if len(row.ahead) == 1:
+        end = "the difference to all others is significant" if row.over_seeds else "its interval overlaps no other"
+        return f"**{plain(table.columns[row.ahead[0]].label)}** {does}: {end}."
+    return _order(table, row)
+
+
+def _order(table: MeasureTable, row: MeasureRow) -> str:
+    """Return a sentence about several columns that are ahead together, the best first."""
+    names = [f"**{plain(column.label)}**" for column in table.columns]
+    together = _joined([names[index] for index in row.ahead])
+    may = row.ranked or (True,) * len(row.cells)
+    behind = [names[i] for i, cell in enumerate(row.cells) if cell and may[i] and i not in row.ahead]
+    if not behind:
+        reason = "no difference to the best is significant" if row.over_seeds else "their intervals overlap"
+        return f"No run is ahead: {reason}."
     others = behind[0] if len(behind) == 1 else "the others"
-    return f"{together} are ahead of {others}. Their intervals overlap, so the best of them is unknown."
+    reason = "Their differences are not significant" if row.over_seeds else "Their intervals overlap"
+    return f"{together} are ahead of {others}. {reason}, so the best of them is unknown."
 
 
 def _joined(names: Sequence[str]) -> str:
@@ -108,31 +139,38 @@ def _varied(table: MeasureTable) -> str:
     return " ".join(words)
 
 
-def _useful(runs: Sequence[EvaluatedRun], table: MeasureTable, row: MeasureRow) -> str:
+def _scores(column: RunColumn, trained: str, classifier: str) -> Scores | None:
+    """Return the scores of the first training of a column that has them."""
+    found = (evaluations.scores(run.found, trained, HELD_OUT, classifier) for run in column.members)
+    return next((one for one in found if one), None)
+
+
+def _useful(table: MeasureTable, row: MeasureRow) -> str:
     """Return a sentence about utility; it ranks only runs that generate by class, if there are any."""
     classifier = row.key.removeprefix(f"{SYNTHETIC} {HELD_OUT} ")
-    found = [evaluations.scores(run.found, SYNTHETIC, HELD_OUT, classifier) for run in runs]
-    row = evaluations.comparable(row, found)
-    comparable_runs = [run for run, cell in zip(runs, row.cells, strict=True) if cell]
-    words = [_classifier_accuracy(comparable_runs, row)]
-    if len(comparable_runs) > 1:
-        words.insert(0, _ranked(runs, table, row, "trains the best classifier"))
-    elif len(runs) > 1:
-        words.insert(0, f"**{plain(comparable_runs[0].label)}**:")
+    found = [_scores(column, SYNTHETIC, classifier) for column in table.columns]
+    may = row.ranked or (True,) * len(row.cells)
+    ranked = [index for index, cell in enumerate(row.cells) if cell and may[index]]
+    words = [_classifier_accuracy(table, row, ranked, classifier)]
+    if len(ranked) > 1:
+        words.insert(0, _ranked(table, row, "trains the best classifier"))
+    elif len(table.columns) > 1:
+        words.insert(0, f"**{plain(table.columns[ranked[0]].label)}**:")
     if named := {one.labels for one in found if one} - {OWN}:
         by = plain(" or ".join(sorted(named)))
         others = [
-            f"**{plain(run.label)}**" for run, one in zip(runs, found, strict=True) if one and one.labels in named
+            f"**{plain(column.label)}**"
+            for column, one in zip(table.columns, found, strict=True)
+            if one and one.labels in named
         ]
         words.append(f"The labels of {_joined(others)} were {by}: the score partly reflects that classifier.")
     return " ".join(word for word in words if word)
 
 
-def _classifier_accuracy(runs: Sequence[EvaluatedRun], row: MeasureRow) -> str:
+def _classifier_accuracy(table: MeasureTable, row: MeasureRow, ranked: Sequence[int], classifier: str) -> str:
     """Return a sentence that compares training on generated images with training on real ones."""
-    known = [cell for cell in row.cells if cell]
-    best = max(known, key=lambda cell: cell.value)
-    if len(runs) > 1:
+    best = max((cell for index in ranked if (cell := row.cells[index])), key=lambda cell: cell.value)
+    if len(ranked) > 1:
         if best.floor is None or best.high is None or best.low is None or row.floor is None:
             return ""
         baseline = f"the accuracy from real images ({of_hundred(best.floor)} of 100 right)"
@@ -142,23 +180,33 @@ def _classifier_accuracy(runs: Sequence[EvaluatedRun], row: MeasureRow) -> str:
     real = f"; trained on real images, about {of_hundred(best.floor)}" if best.floor is not None else ""
     right = f"**{of_hundred(best.value)}** of 100 images of held-out patients"
     line = f"A classifier trained on its images alone is right for {right}{real}."
-    both = evaluations.scores(runs[0].found, BOTH, HELD_OUT, row.key.removeprefix(f"{SYNTHETIC} {HELD_OUT} "))
+    both = _scores(table.columns[ranked[0]], BOTH, classifier)
     return f"{line} Trained on both, about {of_hundred(both.accuracy.value)}." if both else line
 
 
-def _copies(runs: Sequence[EvaluatedRun]) -> str:
-    tested = [(run, run.found.memorisation) for run in runs if run.found.memorisation]
-    if len(runs) == 1:
-        return f"{verdict_badge(tested[0][0])} {plain_sentence(tested[0][1].reason)}"
-    wrong = [(run, found) for run, found in tested if found.verdict != NO_SIGN]
-    if not wrong:
-        return f"No sign of copying in {'any of them' if len(tested) == len(runs) else 'those that were tested'}."
-    words = [", ".join(f"**{plain(run.label)}**: {plain(found.verdict)}" for run, found in wrong)]
-    well = [f"**{plain(run.label)}**" for run, found in tested if found.verdict == NO_SIGN]
-    untested = [f"**{plain(run.label)}**" for run in runs if not run.found.memorisation]
-    if well:
-        others = "The others show" if not untested else f"{_joined(well)} {'shows' if len(well) == 1 else 'show'}"
-        words.append(f"{others} no sign of copying")
+def _copies(table: MeasureTable) -> str:
+    """Return what was found about copies, and which runs were not measured."""
+    members = _members(table)
+    tested = [(run, found) for run in members if (found := run.found.memorisation)]
+    if len(members) == 1:
+        return f"{verdict_badge(members[0])} {plain_sentence(tested[0][1].reason)}"
+    wrong = [f"**{plain(run.label)}**: {plain(found.verdict)}" for run, found in tested if found.verdict != NO_SIGN]
+    well = [
+        f"**{plain(column.label)}**"
+        for column in table.columns
+        if (measured := [one for run in column.members if (one := run.found.memorisation)])
+        and all(one.verdict == NO_SIGN for one in measured)
+    ]
+    untested = [
+        f"**{plain(column.label)}**"
+        for column in table.columns
+        if not any(run.found.memorisation for run in column.members)
+    ]
+    words = [", ".join(wrong)] if wrong else []
+    if well and not wrong and not untested:
+        words.append("No sign of copying in any of them")
+    elif well:
+        words.append(f"{_joined(well)} {'shows' if len(well) == 1 else 'show'} no sign of copying")
     if untested:
         words.append(f"{_joined(untested)} {'was' if len(untested) == 1 else 'were'} not measured for copies")
     return " ".join(f"{sentence}." for sentence in words)

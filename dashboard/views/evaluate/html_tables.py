@@ -6,7 +6,7 @@ Every text from a run is escaped.
 import html
 import math
 
-from dashboard.charts.interval_strips import Scale, dot, scale_of, strip
+from dashboard.charts.interval_strips import Scale, dot, of_seeds, scale_of, strip
 from dashboard.charts.styles import Style
 from dashboard.library.evaluation_files import interval, written
 from dashboard.library.evaluations import CONTROLS, EVERYTHING, MeasureRow, MeasureTable, RunColumn, decimals
@@ -33,7 +33,7 @@ def table(found: MeasureTable, styles: dict[str, Style], caption: str) -> str:
 def _heading(column: RunColumn, styles: dict[str, Style]) -> str:
     more = column.direction or column.run.drawn_by
     way = f"<small>{html.escape(more)}</small>" if more else ""
-    return f"<th scope='col'>{dot(styles[column.run.entry.name])}{html.escape(column.run.label)}{way}</th>"
+    return f"<th scope='col'>{dot(styles[column.run.entry.name])}{html.escape(column.label)}{way}</th>"
 
 
 def _line(row: MeasureRow, found: MeasureTable, styles: dict[str, Style]) -> str:
@@ -57,11 +57,16 @@ def _line(row: MeasureRow, found: MeasureTable, styles: dict[str, Style]) -> str
                 if bounds
                 else f"reference {written(cell.floor, digits, row.shows)}"
             )
+        if row.seeds:
+            bounds = " · ".join(filter(None, (bounds, of_seeds(row.seeds[index]))))
         drawn = strip(cell, scale, styles[column.run.entry.name].color)
         badge = "<span class='ev-badge'>best</span>" if best else ""
         cells.append(f"<td{' class=ev-best' if best else ''}><b>{value}</b>{badge}<small>{bounds}</small>{drawn}</td>")
     way = f" <small>{ARROWS[row.more]}</small>" if row.more is not None else ""
-    name = f"<details><summary>{html.escape(row.title)}{way}</summary><p>{html.escape(row.meaning)}</p></details>"
+    trainings = "; ".join(text for text, count in zip(row.each, row.seeds, strict=True) if count > 1)
+    each = f"<p>Each seed: {html.escape(trainings)}.</p>" if trainings else ""
+    words = f"<p>{html.escape(row.meaning)}</p>{each}"
+    name = f"<details><summary>{html.escape(row.title)}{way}</summary>{words}</details>"
     return f"<tr><th scope='row'>{name}</th>{''.join(cells)}</tr>"
 
 

@@ -12,10 +12,16 @@ from dashboard.library.evaluations import EvaluatedRun
 from dashboard.library.lung_tables import LungCell, LungColumn, LungRow, LungTable, dose_table, lung_tables
 from dashboard.widgets.text import name_line, plain
 
+TITLE = "Is it the disease?"
 HINT = (
     "Controls paint as much opacity into the same lungs, but without a network: what they reach as well is no merit. A "
     "word stands only where the 95% interval, the small numbers, supports it. Click a question to read more."
 )
+
+
+def has(runs: Sequence[EvaluatedRun]) -> bool:
+    """Return whether the lungs of any of these runs were compared."""
+    return bool(lung_tables(runs))
 
 
 def show(runs: Sequence[EvaluatedRun], look: dict[str, Style]) -> None:
@@ -23,7 +29,6 @@ def show(runs: Sequence[EvaluatedRun], look: dict[str, Style]) -> None:
     tables = lung_tables(runs)
     if not tables:
         return
-    st.subheader("Is it the disease?")
     st.caption("Each question asks the same pictures: as they are, translated, painted without a network, and real.")
     several = len({(table.source, table.target) for table in tables}) < len(tables)
     for table in tables:

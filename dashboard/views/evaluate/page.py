@@ -1,4 +1,7 @@
-"""The page Evaluate: answers to four questions about the chosen runs, the table behind them, and details."""
+"""The page Evaluate: answers to four questions about the chosen runs and time to quality; more is opened part by part.
+
+The bar of contents opens one part, which the address names. What is not open is not computed.
+"""
 
 from collections.abc import Sequence
 
@@ -6,41 +9,22 @@ import streamlit as st
 
 from dashboard.charts import interval_strips, run_metrics
 from dashboard.charts.styles import Style, run_styles
-from dashboard.library import evaluations, store
-from dashboard.library.evaluations import ALL, SECOND, EvaluatedRun, MeasureTable
+from dashboard.library import evaluations, seed_means, store
+from dashboard.library.evaluations import EvaluatedRun, MeasureTable
 from dashboard.library.store import Entry, Library
-from dashboard.views.evaluate import (
-    details,
-    generator_verdicts,
-    html_tables,
-    lung_comparison,
-    seeds,
-    time_to_quality,
-    translator_verdicts,
-)
+from dashboard.views.evaluate import contents, details, generator_verdicts, time_to_quality, translator_verdicts
+from dashboard.views.evaluate.contents import TaskGroup
 from dashboard.views.evaluate.verdicts import Answer
 from dashboard.widgets import elements, linked_runs, run_picker
-from dashboard.widgets.text import name_line, plain, source_name
+from dashboard.widgets.text import plain
 from gan_core import files
+from gan_core.evaluation import ranking
 from gan_core.evaluation.results import Evaluation
 
 MOST = 8  # runs side by side
 COMMAND = "python -m gan_core evaluate"
 # Files of a run that draw pictures: without one of them, a folder of its pictures can be evaluated.
 DRAWING = ("weights.safetensors", "generator.onnx", "generated.safetensors")
-RANKED = (
-    "**Best** is marked only where an interval overlaps no other. Density and MS-SSIM are never ranked: their target "
-    "is the value of real images."
-)
-INTERVALS = (
-    "Small numbers are 95% intervals. They hold for these weights: train with other seeds to see the variation between "
-    "trainings."
-)
-AUDITS = (
-    "Small numbers are 95% intervals and reference values: real target images for a distance, the noise itself for its "
-    "effect, the untranslated image or the drawn disease for the ground truth. No run is marked best: one that flips a "
-    "classifier more often may only exploit artefacts, as the controls show."
-)
 
 
 def main() -> None:
@@ -64,20 +48,13 @@ def main() -> None:
     show_missing(library, chosen)
     if runs:
         details.show_origins(runs)
-        st.html(interval_strips.legend())
-    tasks = run_metrics.by_task([run.entry for run in runs])
-    for task, group in tasks.items():
-        if len(tasks) > 1:
-            st.subheader(f"Runs that {task}")
-        names = {entry.name for entry in group}
-        members = [run for run in runs if run.entry.name in names]
-        if task == "translate":
-            show_translators(members, look)
-        else:
-            show_generators(members, seeds.beside(library, readable, members), look)
-    if runs:
-        details.show_notes(runs)
-        details.show_exports(runs)
+        details.show_outdated(runs)
+        groups = by_task(library, readable, runs)
+        for group in groups:
+            if len(groups) > 1:
+                st.subheader(f"Runs that {group.task}")
+            show_overview(group, look)
+        contents.show(groups, look)
         st.caption(elements.SYNTHETIC)
     elements.unreadable(entries)
     seen = [entry.name for entry in chosen]
@@ -118,10 +95,14 @@ def show_missing(library: Library, chosen: list[Entry]) -> None:
     if not missing:
         return
     with st.container(border=True, gap="xsmall", key="missing"):
-        names = ", ".join(f"**{plain(entry.label)}**" for entry in missing)
-        verb = "is" if len(missing) == 1 else "are"
-        st.markdown(f":material/pending: {names} {verb} not evaluated yet. Run in a terminal (a minute or two each):")
-        st.code("\n".join(_command(entry) for entry in missing), language="bash")
+        for entry in missing:
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.markdown(f":material/pending: **{plain(entry.label)}** is not evaluated yet.", width="content")
+                run = {"run": entry.name}
+                label = "Evaluate it on the page Run"
+                st.page_link("views/run/page.py", label=label, icon=":material/arrow_forward:", query_params=run)
+        st.caption("Or in a terminal:")
+        st.code("\n".join(_command(entry) for entry in missing), language="bash", wrap_lines=True)
 
 
 def _command(entry: Entry) -> str:
@@ -131,49 +112,39 @@ def _command(entry: Entry) -> str:
     return f"{COMMAND} {entry.name}"
 
 
-def show_generators(runs: Sequence[EvaluatedRun], twins: Sequence[EvaluatedRun], look: dict[str, Style]) -> None:
-    """Show the evaluation of generators; `twins` are other seeds of these runs, without a column of their own."""
-    table = evaluations.generators(runs)
-    show_answers(generator_verdicts.of_generators(runs, table), table, look, "generate")
-    scope = show_scopes(runs)
-    shown = table if scope == ALL else evaluations.generators(runs, scope)
-    words = f"{INTERVALS} {RANKED}" if len(runs) > 1 else INTERVALS
-    show_table(shown, look, "Measures of the chosen runs", words, "generate")
-    st.caption(_basis(runs, scope))
-    if unlike := evaluations.differences(runs, scope):
-        st.caption(f":material/warning: Nothing is marked best: {unlike}.")
-    time_to_quality.show(runs, twins, look)
-    seeds.show([*runs, *twins], look)
-    with st.grid(2, min_column_width=340, key="planes"):
-        details.show_plane(shown, look)
-        details.show_classes(runs, look)
-    details.show_utility(runs, look)
-    details.show_neighbours(runs, look)
+def by_task(library: Library, readable: list[Entry], runs: Sequence[EvaluatedRun]) -> list[TaskGroup]:
+    """Return the evaluated runs by their task; generators with the other seeds of their recipes."""
+    found = []
+    for task, entries in run_metrics.by_task([run.entry for run in runs]).items():
+        names = {entry.name for entry in entries}
+        members = tuple(run for run in runs if run.entry.name in names)
+        twins = () if task == "translate" else tuple(seed_means.beside(library, readable, members))
+        found.append(TaskGroup(task, members, twins))
+    return found
 
 
-def show_translators(runs: Sequence[EvaluatedRun], look: dict[str, Style]) -> None:
-    table = evaluations.translators(runs)
-    if not table.columns:
-        st.info("No translation was audited yet: evaluate these runs with `--parts audit`.", icon=":material/info:")
+def show_overview(group: TaskGroup, look: dict[str, Style]) -> None:
+    """Show the answers about the runs of one task, and the time to quality of generators."""
+    if group.translates:
+        table = evaluations.translators(group.runs)
+        if not table.columns:
+            st.info("No translation was audited yet: evaluate these runs with `--parts audit`.", icon=":material/info:")
+            return
+        show_answers(translator_verdicts.of_translators(table), table, look, "translate")
+        st.html(interval_strips.legend())
         return
-    show_answers(translator_verdicts.of_translators(table), table, look, "translate")
-    st.subheader("The audit at a glance")
-    st.caption("A stronger colour means a larger change. The icons show which part each classifier sees.")
-    with st.grid(2, min_column_width=340, key="audits"):
-        for column in table.columns:
-            with st.container(border=True, height="stretch", gap="small"):
-                run, way = column.run, column.way
-                assert way
-                st.markdown(f"{name_line(run.entry, look[run.entry.name])} {plain(column.direction)}")
-                st.html(html_tables.audit(way, look[run.entry.name].color))
-                st.caption(f"{way.images} held-out images of {plain(way.source)}")
-    lung_comparison.show(runs, look)
-    show_table(table, look, "Audits of the chosen runs", AUDITS, "translate")
+    table = group.table()
+    show_answers(generator_verdicts.of_generators(table), table, look, "generate")
+    st.html(interval_strips.legend())
+    st.caption(seed_means.CITE)
+    if budget := ranking.budgets([run.found for run in (*group.runs, *group.twins)]):
+        st.caption(f":material/warning: {plain(budget)}")
+    time_to_quality.show(group.runs, group.twins, look)
 
 
 def show_answers(answers: Sequence[Answer], table: MeasureTable, look: dict[str, Style], key: str) -> None:
     """Show a card for each answer."""
-    names = [f"{c.run.label}, {c.direction}" if c.way else c.run.label for c in table.columns]
+    names = [f"{c.label}, {c.direction}" if c.way else c.label for c in table.columns]
     if len({column.run.label for column in table.columns}) == 1 and table.columns[0].way:
         names = [column.direction for column in table.columns]
     styles = [look[column.run.entry.name] for column in table.columns]
@@ -185,48 +156,6 @@ def show_answers(answers: Sequence[Answer], table: MeasureTable, look: dict[str,
                 if answer.row:
                     st.html(interval_strips.strips(answer.row, names, styles, answer.beside))
                     st.caption(answer.scale)
-
-
-def show_scopes(runs: Sequence[EvaluatedRun]) -> str:
-    """Show the heading of the table and return the scope that the user picks."""
-    found = evaluations.scopes(runs)
-    with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
-        st.subheader("Every measure", width="content")
-        if len(found) == 1:
-            return ALL
-        words = {ALL: "All images", SECOND: "Second opinion"}
-        scope = st.segmented_control(
-            "Images",
-            found,
-            default=ALL,
-            required=True,
-            format_func=lambda name: words.get(name, name),
-            key="scope",
-            label_visibility="collapsed",
-        )
-    return str(scope or ALL)
-
-
-def show_table(table: MeasureTable, look: dict[str, Style], caption: str, words: str, key: str) -> None:
-    if key == "translate":
-        st.subheader("Every measure")
-    if not table.rows:
-        st.caption("Nothing was measured for these images.")
-        return
-    with st.container(key=f"evaluation-{key}", gap="xsmall"):
-        st.html(html_tables.table(table, look, caption))
-        st.caption(f"Click a measure's name to read its definition. {words}")
-
-
-def _basis(runs: Sequence[EvaluatedRun], scope: str) -> str:
-    """Return the extractors, image counts and data behind the distances, as Markdown; empty where there are none."""
-    found = [one for run in runs if (one := evaluations.fidelity(run.found, scope))]
-    lines = {
-        f"{one.extractor} ({one.features} features), {one.generated} generated and {one.real} real images"
-        for one in found
-    }
-    sources = " and ".join(sorted({source_name(run.found.source) for run in runs}))
-    return plain(f"Measured with {'; '.join(sorted(lines))} of {sources}.") if lines else ""
 
 
 def _stamps(library: Library, names: list[str]) -> list[object]:

@@ -98,7 +98,7 @@ def _draw(measured: Sequence[EvaluatedRun], others: Sequence[EvaluatedRun], look
         along = "minutes of training" if axis == "minutes" else "images seen in training"
         figure = plotly_figures.bands(bands, along, title, found[0].floor)
         st.plotly_chart(figure, key="progress", config=plotly_figures.CONFIG, alt=described(found, axis, title))
-        st.markdown(summary(found, axis, title))
+        st.markdown(summary(found, axis))
         st.caption(basis(measured, found, axis))
     if others:
         names = ", ".join(plain(run.label) for run in others)
@@ -156,20 +156,23 @@ def labels(groups: Sequence[Sequence[EvaluatedRun]]) -> list[str]:
     return found
 
 
-def summary(found: Sequence[QualityCurve], axis: str, title: str) -> str:
-    """Return final distances and when each curve comes within twice the value of real images, as Markdown."""
-    order = sorted(found, key=lambda curve: float(curve.mean[-1]))
-    ends = ", ".join(f"**{plain(curve.label)}** {run_metrics.number(float(curve.mean[-1]))}" for curve in order)
-    lines = [f"{title} at the end: {ends}."]
+def summary(found: Sequence[QualityCurve], axis: str) -> str:
+    """Return when each curve comes within twice the value of real images, as Markdown.
+
+    The distances at the end are left to the table of measures: those here rest on fewer images.
+    """
     floor = found[0].floor
-    if floor is not None and floor > 0:
-        mark = FLOOR_MULTIPLES[-1] * floor
-        there = [(at, curve) for curve in found if (at := curve.reached(mark, axis)) is not None]
-        there.sort(key=lambda pair: pair[0])
-        reached = ", ".join(f"**{plain(curve.label)}** after {amount(at, axis)}" for at, curve in there)
-        within = f"within twice the distance of real images ({run_metrics.number(mark)})"
-        lines.append(f"{within[:1].upper()}{within[1:]}: {reached}." if there else f"None of them comes {within}.")
-    return " ".join(lines)
+    if floor is None or floor <= 0:
+        return ""
+    mark = FLOOR_MULTIPLES[-1] * floor
+    there = [(at, curve) for curve in found if (at := curve.reached(mark, axis)) is not None]
+    there.sort(key=lambda pair: pair[0])
+    what = f"{run_metrics.number(mark)}, twice the distance of real images ({run_metrics.number(floor)})"
+    if not there:
+        return f"{'It does not reach' if len(found) == 1 else 'None reaches'} {what}."
+    reached = ", ".join(f"**{plain(curve.label)}** (after {amount(at, axis)})" for at, curve in there)
+    verb = "reaches" if len(there) == 1 else "reach"
+    return f"{reached} {verb} {what}." if len(there) == len(found) else f"Only {reached} {verb} {what}."
 
 
 def described(found: Sequence[QualityCurve], axis: str, title: str) -> str:

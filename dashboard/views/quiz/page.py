@@ -1,23 +1,24 @@
-"""The page Quiz: real or generated? Twenty images, one at a time; the truth and the accuracy come at the end."""
+"""The page Quiz: real, drawn or generated? Twenty images, one at a time; answers and accuracy come at the end."""
 
-from urllib.parse import urlencode
+from collections.abc import Sequence
 
 import streamlit as st
 
 from dashboard.charts.styles import run_styles
-from dashboard.library import data_here, store
+from dashboard.library import data_here, public_data, store
+from dashboard.library.public_data import PublicData
 from dashboard.library.store import Entry
-from dashboard.views.quiz import display, questions
-from dashboard.views.quiz.questions import COUNT, GENERATED, MOST, REAL, PictureSet, Quiz
+from dashboard.views.quiz import display, questions, serving, wording
+from dashboard.views.quiz.questions import COUNT, GENERATED, MOST, REAL, Quiz
+from dashboard.views.quiz.wording import Wording
 from dashboard.widgets import elements, error_boundary, linked_runs
 from dashboard.widgets.text import plain, plain_sentence, source_name
 from gan_core.errors import UserError
 
 LARGEST = 2**31 - 1  # seed
-AT_THE_END = (
-    "The truth comes at the end. If it came after each image, you would learn the habits of these GANs on the way, and "
-    "the last answers could not be compared with the first."
-)
+BEGUN = "quiz begun"  # in the session: (key of the quiz, answers when it was drawn first, whether it is a new start)
+ATTEMPT = "quiz attempt"  # in the session: how often a quiz was started
+AT_THE_END = "Answers are shown only at the end, because feedback would train you during the quiz."
 
 
 def main() -> None:
@@ -25,7 +26,7 @@ def main() -> None:
     entries = library.entries()
     with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
         st.title("Quiz", width="content")
-        st.caption("Real or generated? Can you tell?", width="content")
+        question = st.container(width="content")
     if not [entry for entry in entries if entry.config]:
         elements.no_runs()
         elements.unreadable(entries)
@@ -37,31 +38,26 @@ def main() -> None:
         )
         elements.unreadable(entries)
         return
-    setup = st.container()
-    stage = st.container()
+    stage, setup = st.container(), st.container()
     with setup:
         found, chosen = choose(usable)
     with stage:
         if found is None:
-            st.info("Choose one run or more for the quiz.", icon=":material/arrow_upward:")
+            st.info("Choose one run or more for the quiz.", icon=":material/arrow_downward:")
         else:
+            question.caption(f"{wording.of(found).question} Can you tell?", width="content")
             play(found, chosen)
-    # Mounted before the quiz starts, so that its script is loaded by the first image.
-    display.listen()
     elements.unreadable(entries)
 
 
 def choose(usable: list[Entry]) -> tuple[Quiz | None, list[Entry]]:
     """Return the quiz and its runs that the user sets up.
 
-    The form folds during the quiz but stays on the page, because the address would lose its values otherwise.
+    The form stays on the page during the quiz, because the address would lose its values otherwise.
     """
     by_name = {entry.name: entry for entry in usable}
     first = [name for name in store.FIRST if name in by_name] or list(by_name)[:4]
-    begun = "answers" in st.query_params
-    # A new key, because an expander keeps its open state.
-    key = "quiz-setup-folded" if begun else "quiz-setup"
-    with st.expander("Settings", expanded=not begun, icon=":material/tune:", key=key):
+    with st.expander("Settings, and a link for a class", icon=":material/tune:", key="quiz-setup"):
         names = linked_runs.multiselect("GANs", list(by_name), first, "quiz", MOST)
         linked_runs.say_missing("quiz")
         with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -81,7 +77,7 @@ def choose(usable: list[Entry]) -> tuple[Quiz | None, list[Entry]]:
             return None, []
         found = questions.compose(chosen, seed, folder.strip())
         show_sources(found, chosen)
-        show_link(found)
+        serving.show_link(found)
     return found, chosen
 
 
@@ -93,6 +89,16 @@ def show_sources(found: Quiz, chosen: list[Entry]) -> None:
         origins.setdefault(origin(part.source, entry.config.source), []).append(entry.label)
     for words, labels in origins.items():
         st.caption(f"{words} Runs: {plain(', '.join(labels))}.")
+
+
+def to_get(known: Sequence[PublicData]) -> str:
+    """Return where public data can be had and how the quiz uses it, as Markdown."""
+    named = "; ".join(one.markdown for one in known)
+    folders = " and ".join(f"`{folder}`" for folder in dict.fromkeys(one.folder for one in known))
+    return (
+        f"These GANs learned from public data: {named}. To use a local copy, name its folder in the settings "
+        f"below, or start the app with `{data_here.DATA_VARIABLE}=FOLDER`, where FOLDER holds {folders}."
+    )
 
 
 def origin(here: str, source: str) -> str:
@@ -108,19 +114,12 @@ def origin(here: str, source: str) -> str:
     )
 
 
-def show_link(found: Quiz) -> None:
-    """Show the address that starts this quiz, to share it."""
-    query = urlencode([*(("quiz", part.run) for part in found.parts), ("quiz_seed", found.seed)])
-    base = str(st.context.url or "").partition("?")[0]
-    st.caption("This address starts the same quiz, for example for a whole class.")
-    st.code(f"{base}?{query}", language=None, wrap_lines=True)
-
-
 def play(found: Quiz, chosen: list[Entry]) -> None:
     """Show the current state of the quiz; the address holds the answers, so that a reload continues."""
     answers = answers_in_address(found)
+    words = wording.of(found)
     if answers is None:
-        show_start(found)
+        show_start(found, chosen, words)
         return
     try:
         with st.spinner("Generating images and reading real ones…"):
@@ -132,70 +131,74 @@ def play(found: Quiz, chosen: list[Entry]) -> None:
     for note in made.notes:
         st.caption(f":material/warning: {plain_sentence(note)}")
     if len(answers) < len(made.pictures):
-        ask(found, made, answers)
+        begin(found, answers)
+        st.fragment(_ask, key="quiz-ask")(found, words)
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button("Next quiz", on_click=_next, type="primary", icon=":material/skip_next:", key="quiz-next")
         st.button("Restart", on_click=_start, args=(found,), icon=":material/replay:", key="quiz-again")
-    display.show_results(found, made, answers, run_styles(chosen), {entry.label: entry for entry in chosen})
+    display.show_results(found, made, answers, words, run_styles(chosen), {entry.label: entry for entry in chosen})
 
 
 def answers_in_address(found: Quiz) -> str | None:
     """Return the answers in the address if they belong to this quiz; None where it has not begun."""
     key, dash, answers = str(st.query_params.get("answers", "")).partition("-")
-    if not dash or key != found.key or len(answers) > COUNT or set(answers) - {REAL, GENERATED}:
-        return None
-    return answers
+    return answers if dash and key == found.key and answers_are_valid(answers) else None
 
 
-def show_start(found: Quiz) -> None:
+def answers_are_valid(answers: str) -> bool:
+    """Return whether a text is answers: it comes from an address or a browser, and may be anything."""
+    return len(answers) <= COUNT and not set(answers) - {REAL, GENERATED}
+
+
+def show_start(found: Quiz, chosen: Sequence[Entry], words: Wording) -> None:
     with st.container(border=True, horizontal_alignment="center", key="quiz-start"):
         st.space("small")
-        st.markdown(f"### {COUNT} images, half of them real", text_alignment="center", width="content")
-        words = "Press **R** for real and **G** for generated, or use the buttons."
-        st.markdown(f"{words} {AT_THE_END}", text_alignment="center", width=520)
+        st.markdown(f"### {words.title}", text_alignment="center", width="content")
+        keys = f"Press **{words.keys[0]}** for {words.word} and **G** for generated, or use the buttons."
+        st.markdown(f"{keys} {AT_THE_END}", text_alignment="center", width=520)
         st.button("Start", on_click=_start, args=(found,), type="primary", icon=":material/play_arrow:", key="quiz-go")
+        if words.note:
+            st.caption(f":material/warning: {words.note}", text_alignment="center", width=520)
+        missing = [entry.config for part, entry in zip(found.parts, chosen, strict=True) if not part.source]
+        if known := public_data.of(config for config in missing if config):
+            st.caption(f":material/download: {to_get(known)}", text_alignment="center", width=640)
         st.space("small")
 
 
-def ask(found: Quiz, made: PictureSet, answers: str) -> None:
-    """Show the current image and the two answer buttons."""
-    number = len(answers) + 1
-    total = len(made.pictures)
-    with st.container(horizontal_alignment="center", key="quiz-question"):
-        st.progress((number - 1) / total, f"Image {number} of {total}", width=420)
-        st.html(display.question(made.pictures[number - 1], number, total))
-        # The grid keeps its cells while the buttons change, so that a quick click does not miss.
-        with st.container(width=420), st.grid(2, min_column_width=130) as grid:
-            for answer, icon in ((REAL, ":material/person:"), (GENERATED, ":material/auto_awesome:")):
-                word = questions.WORDS[answer]
-                grid.cell().button(
-                    f"{word.capitalize()} :gray[(**{answer}**)]",
-                    on_click=_answer,
-                    args=(found, number, answer),
-                    icon=icon,
-                    width="stretch",
-                    # The number in the key keeps a late click from answering the next image.
-                    key=f"answer-{word}-{number}",
-                )
-        st.caption("The truth comes at the end.", width="content")
+def begin(found: Quiz, answers: str) -> None:
+    """Remember with which answers this session draws the quiz first: what the browser gets must not change later."""
+    key, at_first, _ = st.session_state.get(BEGUN, ("", "", False))
+    if key != found.key or not answers.startswith(at_first):
+        st.session_state[BEGUN] = (found.key, answers, False)
 
 
-@error_boundary.action
-def _answer(found: Quiz, number: int, answer: str) -> None:
-    answers = answers_in_address(found)
-    if answers is not None and len(answers) == number - 1:
-        st.query_params["answers"] = f"{found.key}-{answers}{answer}"
+@error_boundary.bounded
+def _ask(found: Quiz, words: Wording) -> None:
+    """Show the images one after the other, and record the answers in the address as they come."""
+    made = questions.make(found)
+    _, begun, fresh = st.session_state[BEGUN]
+    with st.container(key="quiz-question"):
+        sent = display.play(found, made, words, begun, fresh, st.session_state.get(ATTEMPT, 0))
+    known = answers_in_address(found)
+    if known is None or len(sent) <= len(known) or not sent.startswith(known) or not answers_are_valid(sent):
+        return
+    st.query_params["answers"] = f"{found.key}-{sent}"
+    if len(sent) >= len(made.pictures):
+        st.rerun()
 
 
 @error_boundary.action
 def _start(found: Quiz) -> None:
     st.query_params["answers"] = f"{found.key}-"
+    st.session_state[BEGUN] = (found.key, "", True)
+    st.session_state[ATTEMPT] = st.session_state.get(ATTEMPT, 0) + 1
 
 
 @error_boundary.action
 def _forget() -> None:
     st.query_params.pop("answers", None)
+    st.session_state.pop(BEGUN, None)
 
 
 @error_boundary.action

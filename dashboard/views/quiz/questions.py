@@ -67,6 +67,7 @@ class QuizPicture:
     truth: str  # REAL or GENERATED
     run: str  # label of the run; a real image comes from the data of this run
     kind: str  # class; empty where there is none
+    drawn: bool = False  # a phantom, which stands where a real image would
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,15 +106,16 @@ def make(quiz: Quiz) -> PictureSet:
     pictures: list[QuizPicture] = []
     notes: list[str] = []
     taken: dict[str, set[int]] = {}
-    for number, (part, count) in enumerate(zip(quiz.parts, _shares(quiz), strict=True)):
+    for number, (part, count) in enumerate(zip(quiz.parts, shares(quiz), strict=True)):
         rng = np.random.default_rng([quiz.seed, number])
         run = Run(Path(part.folder), Path(part.root))
         config = run.config()
         if config.origin and not part.source:
             raise UserError(f"what {part.label} learned from is not here: name the folder of its real images")
-        real = _held_out(part, config, rng, taken, notes.append) if _is_data(part.source) else _drawn(config, rng)
+        real = _held_out(part, config, rng, taken, notes.append) if is_data(part.source) else _drawn(config, rng)
         classes = _classes_to_show(config, count, rng)
-        pictures += [QuizPicture(real(kind), REAL, part.label, kind) for kind in classes]
+        drawn = not is_data(part.source)
+        pictures += [QuizPicture(real(kind), REAL, part.label, kind, drawn) for kind in classes]
         made = _translated(run, classes, real) if config.domains else _generated(run, count, quiz.seed)
         pictures += [QuizPicture(pixels, GENERATED, part.label, kind) for pixels, kind in made]
     order = np.random.default_rng([quiz.seed, len(quiz.parts), 1]).permutation(len(pictures))
@@ -126,23 +128,30 @@ def accuracy(made: PictureSet, answers: str, run: str | None = None) -> tuple[in
     return sum(truth == answer for truth, answer in pairs), len(pairs)
 
 
-def confusion(made: PictureSet, answers: str, truth: str, run: str | None = None) -> tuple[int, int]:
-    """Return how often images of that truth were answered (real, generated), over all runs or one."""
-    chosen = [a for p, a in zip(made.pictures, answers, strict=True) if p.truth == truth and run in (None, p.run)]
+def confusion(
+    made: PictureSet, answers: str, truth: str, run: str | None = None, drawn: bool | None = None
+) -> tuple[int, int]:
+    """Return how often images of that truth were answered (real, generated), over all runs or one.
+
+    drawn: counts phantoms only, or images of a data set only; None: both.
+    """
+    pairs = [(p, a) for p, a in zip(made.pictures, answers, strict=True) if p.truth == truth and run in (None, p.run)]
+    chosen = [answer for picture, answer in pairs if drawn in (None, picture.drawn)]
     return chosen.count(REAL), chosen.count(GENERATED)
 
 
-def to_csv(quiz: Quiz, made: PictureSet, answers: str) -> str:
-    """Return the quiz and its answers as CSV, one line per image."""
+def to_csv(quiz: Quiz, made: PictureSet, answers: str, real: str = WORDS[REAL]) -> str:
+    """Return the quiz and its answers as CSV, one line per image; `real` names the answer that is not `generated`."""
     rows: list[tuple[object, ...]] = [HEADER]
     for number, (picture, answer) in enumerate(zip(made.pictures, answers, strict=True), start=1):
         right = int(picture.truth == answer)
-        words = WORDS[picture.truth], WORDS[answer]
+        truth = "drawn" if picture.drawn else WORDS[picture.truth]
+        words = truth, real if answer == REAL else WORDS[answer]
         rows.append((quiz.seed, number, picture.run, picture.kind, *words, right))
     return csv_text.text(rows)
 
 
-def _shares(quiz: Quiz) -> list[int]:
+def shares(quiz: Quiz) -> list[int]:
     """Return the number of generated (and of real) images for each run; the seed assigns the remainder."""
     least, more = divmod(COUNT // 2, len(quiz.parts))
     first = set(np.random.default_rng([quiz.seed, 2]).permutation(len(quiz.parts))[:more].tolist())
@@ -160,7 +169,8 @@ def _classes_to_show(config: RunConfig, count: int, rng: np.random.Generator) ->
     return [str(name) for name in rng.choice(config.classes, count, p=counts / counts.sum())]
 
 
-def _is_data(source: str) -> bool:
+def is_data(source: str) -> bool:
+    """Return whether a source is images of a data set, and not drawn ones."""
     return bool(source) and not source.startswith("phantom:")
 
 

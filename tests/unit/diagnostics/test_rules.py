@@ -279,6 +279,16 @@ def test_the_notebook_says_who_had_what() -> None:
     assert compare([]) == ""
 
 
+def test_the_notebook_says_who_could_not_be_judged_and_why() -> None:
+    young = Record({name: column[:6] for name, column in healthy().metrics.items()}, traits=healthy().traits)
+    bare = replace(healthy(), metrics={"epoch": healthy().epoch}, previews={})
+    words = told(("good", "dcgan", 0, healthy()), ("young", "gan", 0, young), ("none", "gan", 1, Record({})))
+    assert "No ailment was seen in good." in words and "any of them" not in words
+    assert "Could not be judged yet: young (6 rows logged, the rules need 15) and none (nothing is logged)." in words
+    assert "bare (neither its losses nor its accuracies are known)" in told(("bare", "gan", 0, bare))
+    assert "No ailment was seen in any of them." in told(("a", "dcgan", 0, healthy()), ("b", "gan", 0, healthy()))
+
+
 def test_the_notebook_lays_the_plain_versions_beside_the_others() -> None:
     ahead = T < 0.15
     plain = with_metrics(

@@ -1,0 +1,131 @@
+"""One value for each measure: the mean over the seeds of a recipe, where it was trained more than once.
+
+Recipes of several trainings are ranked by Welch's test. Where one of them has a single training, the intervals decide.
+"""
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import replace
+
+from dashboard.library import evaluations
+from dashboard.library.evaluation_files import written
+from dashboard.library.evaluations import EvaluatedRun, MeasureRow, MeasureSection, MeasureTable, RunColumn
+from dashboard.library.store import Entry, Library
+from gan_core.evaluation import ranking
+from gan_core.evaluation.results import Evaluation, Measure
+
+CITE = (
+    "To cite: the value with its number of seeds. For several seeds it is the mean over trainings with its 95% "
+    "interval (Student's t), and recipes differ where Welch's t-test says so (5%). For one seed the 95% interval "
+    "covers the choice of images only: another training may differ by more."
+)
+
+
+def beside(library: Library, readable: Sequence[Entry], runs: Sequence[EvaluatedRun]) -> list[EvaluatedRun]:
+    """Return the other seeds of the chosen runs that were evaluated on the same images."""
+    chosen = {run.entry.name for run in runs}
+    recipes = {(run.entry.recipe, run.found.fingerprint) for run in runs}
+    seeds = {(run.entry.recipe, _seed(run.entry)) for run in runs}
+    found = []
+    for entry in readable:
+        if entry.name in chosen or (entry.recipe, _seed(entry)) in seeds:
+            continue
+        one = library.evaluation(entry)
+        if isinstance(one, Evaluation) and (entry.recipe, one.fingerprint) in recipes:
+            seeds.add((entry.recipe, _seed(entry)))
+            found.append(EvaluatedRun(entry, one, entry.label))
+    return found
+
+
+def together(runs: Sequence[EvaluatedRun]) -> list[list[EvaluatedRun]]:
+    """Group runs by recipe and evaluation images, in the order of the first run of each group.
+
+    A run that repeats a seed, or whose seed nobody knows, is a group of its own: it is no further seed.
+    """
+    groups: dict[object, list[EvaluatedRun]] = {}
+    taken = set()
+    for run in runs:
+        recipe, seed = (run.entry.recipe, run.found.fingerprint), _seed(run.entry)
+        alone = seed is None or (recipe, seed) in taken
+        taken.add((recipe, seed))
+        groups.setdefault((run.entry.name,) if alone else recipe, []).append(run)
+    return list(groups.values())
+
+
+def columns(runs: Sequence[EvaluatedRun]) -> list[RunColumn]:
+    """Return a column for each recipe. It has the name of its run; of several seeds, that of their preset."""
+    groups = together(runs)
+    presets = [group[0].found.preset for group in groups]
+    found = []
+    for group, preset in zip(groups, presets, strict=True):
+        several = len(group) > 1 and presets.count(preset) == 1
+        found.append(RunColumn(group[0], None, tuple(group[1:]), preset if several else ""))
+    return found
+
+
+def table(runs: Sequence[EvaluatedRun], twins: Sequence[EvaluatedRun], scope: str = evaluations.ALL) -> MeasureTable:
+    """Return the table of generators with one column for each recipe; `twins` are other seeds of these runs."""
+    made = columns([*runs, *twins])
+    members = [run for column in made for run in column.members]
+    single = evaluations.generators(members, scope)
+    rank = not evaluations.differences(members, scope)
+    sections = tuple(
+        MeasureSection(section.question, tuple(_folded(row, made, rank) for row in section.rows))
+        for section in single.sections
+    )
+    return MeasureTable(tuple(made), sections)
+
+
+def _folded(row: MeasureRow, made: Sequence[RunColumn], rank: bool) -> MeasureRow:
+    """Return a row of single runs with one cell for each column."""
+    of_runs = iter(zip(row.cells, row.ranked or (True,) * len(row.cells), strict=True))
+    digits = evaluations.decimals(row.cells, row.shows)
+    cells, found, may, each = [], [], [], []
+    for column in made:
+        own = [(run, *next(of_runs)) for run in column.members]
+        known = [(run, cell) for run, cell, _ in own if cell]
+        found.append([cell for _, cell in known])
+        cells.append(_mean(found[-1], row))
+        may.append(any(ranked for _, _, ranked in own))
+        each.append(", ".join(f"{run.label} {written(c.value, digits, row.shows)}" for run, c in known))
+    folded = replace(
+        row,
+        cells=tuple(cells),
+        best=None,
+        ahead=(),
+        ranked=tuple(may) if row.ranked else (),
+        seeds=tuple(map(len, found)),
+        each=tuple(each),
+    )
+    candidates = [index for index, cell in enumerate(cells) if cell and may[index]]
+    if not rank or row.more is None:
+        return folded
+    if len(candidates) < 2 or any(len(found[index]) < 2 for index in candidates):
+        return evaluations.marked(folded)
+    values = {index: [cell.value for cell in found[index]] for index in candidates}
+    order = sorted(candidates, key=lambda index: statistics.fmean(values[index]), reverse=row.more)
+    ahead = tuple(i for i in order if i == order[0] or not ranking.differ(values[order[0]], values[i]))
+    return replace(folded, ahead=ahead, best=ahead[0] if len(ahead) == 1 else None)
+
+
+def _mean(found: Sequence[Measure], row: MeasureRow) -> Measure | None:
+    """Return the mean of the trainings that have a measure, or the one that has it; None without any."""
+    if len(found) < 2:
+        return next(iter(found), None)
+    mean = ranking.mean_of(found, row.key)
+    if row.shows == "number" or mean.low is None or mean.high is None:
+        return mean
+    return replace(mean, low=max(mean.low, 0.0), high=min(mean.high, 1.0))  # of a share
+
+
+def second_opinion(runs: Sequence[EvaluatedRun], row: MeasureRow) -> tuple[str, MeasureRow | None]:
+    """Return the name of a second extractor, and its row for the measure; ("", None) where the runs share none."""
+    extractors = {one.extractor if (one := evaluations.fidelity(run.found, evaluations.SECOND)) else "" for run in runs}
+    own = {one.extractor for run in runs if (one := evaluations.fidelity(run.found, evaluations.ALL))}
+    if len(extractors) != 1 or "" in extractors or extractors & own:
+        return "", None
+    return extractors.pop(), table(runs, (), evaluations.SECOND).row(row.key)
+
+
+def _seed(entry: Entry) -> int | None:
+    return entry.config.known_seed if entry.config else None
