@@ -39,9 +39,9 @@ function deep(selector, root = document) {
   );
 }
 
-// The first element in sight among alternatives that `|` separates.
-function inSight(selectors) {
-  for (const selector of selectors.split("|")) {
+// The first element in sight among alternatives that `|` separates; `most`: how many of them count.
+function inSight(selectors, most = Infinity) {
+  for (const selector of selectors.split("|").slice(0, most)) {
     const found = deep(selector).find((one) => one.getClientRects().length);
     if (found) return found;
   }

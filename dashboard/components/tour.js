@@ -5,6 +5,8 @@
 
 const KNOWN = "ganray-tour"; // offered, skipped or ended
 const AT = "ganray-tour-step";
+const PATIENT = 3000; // ms for each alternative of a target
+const BAR = 72; // px: the top bar
 const OFFER = {
   title: "New here?",
   words: "A tour of 90 seconds goes through the real pages: four GANs, what went wrong, and an X-ray translated before your eyes.",
@@ -80,8 +82,12 @@ class Tour {
     this.find("next").textContent = at + 1 < this.steps.length ? "Next" : "Done";
     this.pause(!this.playing);
     this.put();
-    if (location.pathname !== new URL(step.href, location.href).pathname) go(step.href);
-    const target = await awaited(() => this.there(step) && inSight(step.target), step.wait, going);
+    if (!this.there(step) || this.elsewhere(step)) go(step.href);
+    this.page = step.page;
+    const begun = performance.now();
+    const allowed = () => 1 + Math.floor((performance.now() - begun) / PATIENT);
+    const drawn = () => this.there(step) && !document.querySelector("[data-stale=true]");
+    const target = await awaited(() => drawn() && inSight(step.target, allowed()), step.wait, going);
     if (!going()) return;
     if (!target && !step.missing) {
       this.skip(way);
@@ -98,10 +104,14 @@ class Tour {
     if (going()) this.card.dataset.state = "done";
   }
 
-  // Whether Streamlit has drawn the page of a step: it keeps elements of the page before for a moment.
   there(step) {
-    if (location.pathname !== new URL(step.href, location.href).pathname) return false;
-    return !document.querySelector("[data-stale=true]");
+    return location.pathname === new URL(step.href, location.href).pathname;
+  }
+
+  // Whether the visitor came to the step's page by himself and looks at other runs than the tour speaks of.
+  elsewhere(step) {
+    const runs = (href) => new URL(href, location.href).searchParams.getAll("runs").join();
+    return this.page !== step.page && runs(step.href) !== "" && runs(step.href) !== runs(location.href);
   }
 
   skip(way) {
@@ -125,6 +135,7 @@ class Tour {
   async mark(target, going) {
     const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
     const tall = target.getBoundingClientRect().height > innerHeight * 0.7;
+    if (tall) target.style.scrollMarginTop = `${BAR}px`;
     target.scrollIntoView({ block: tall ? "start" : "center", behavior: calm ? "instant" : "smooth" });
     await rest(calm ? 0.05 : 0.5);
     if (!going()) return;

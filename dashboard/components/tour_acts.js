@@ -65,10 +65,11 @@ const ACTS = {
     const page = () => document.querySelector("iframe[src*='/gradio/']")?.contentDocument;
     const find = (selector) => [...(page()?.querySelectorAll(selector) ?? [])].find((one) => one.getClientRects().length);
     say("The networks are being loaded; this happens once.");
-    let wipe = await awaited(() => find(".wipe input"), 4, going);
-    if (!wipe) {
-      const example = await awaited(() => find(".ganray-examples button"), 40, going);
-      if (!example || !going()) return Boolean(example);
+    const begun = await awaited(() => find(".wipe input") ?? find(".ganray-examples button"), 40, going);
+    // The tab may translate one by itself: its own comes first.
+    let wipe = begun && (await awaited(() => find(".wipe input"), 6, going));
+    const example = find(".ganray-examples button");
+    if (!wipe && example && going()) {
       example.click();
       wipe = await awaited(() => find(".wipe input"), 30, going);
     }

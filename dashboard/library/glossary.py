@@ -35,7 +35,7 @@ GROUPS = (NETWORKS, TRAINING, OBJECTIVES, TROUBLE, QUALITY, TRANSLATION, IMAGES)
 
 TERMS = {
     # The networks.
-    "gan": Term(
+    "adversarial-network": Term(
         "GAN",
         "A generative adversarial network: two neural networks that learn against each other. The generator draws "
         "images, and the discriminator learns to tell them from real ones.",
@@ -585,7 +585,16 @@ TERMS = {
 }
 
 WORDS = {  # page -> the terms below it
-    "home": ("gan", "generator", "discriminator", "latent", "conditional", "encoder", "convolution", "phantom"),
+    "home": (
+        "adversarial-network",
+        "generator",
+        "discriminator",
+        "latent",
+        "conditional",
+        "encoder",
+        "convolution",
+        "phantom",
+    ),
     "compare": (
         "latent",
         "epoch",

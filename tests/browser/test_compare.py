@@ -30,7 +30,7 @@ def url(start_app: Callable[[Path], str], root: Path) -> str:
 
 
 def test_the_animations_play_and_are_of_one_size(page: Page, url: str) -> None:
-    page.goto(url)
+    page.goto(f"{url}/compare")
     ready(page, 4)
     animations = page.locator(".animation img")
     expect(animations).to_have_count(4)
@@ -46,7 +46,7 @@ def test_the_animations_play_and_are_of_one_size(page: Page, url: str) -> None:
 
 def test_the_scrubber_stays_in_sight_and_moves_eight_runs(page: Page, url: str) -> None:
     names = [f"reference%2F{preset}{end}" for preset in FOUR for end in ("", "_seed")]
-    page.goto(f"{url}/?{'&'.join(f'runs={name}' for name in names)}")
+    page.goto(f"{url}/compare?{'&'.join(f'runs={name}' for name in names)}")
     ready(page, 8)
     tops = {round(box["y"]) for card in cards(page).all() if (box := card.bounding_box())}
     assert len(tops) == 2  # rows of four
@@ -60,7 +60,7 @@ def test_the_scrubber_stays_in_sight_and_moves_eight_runs(page: Page, url: str) 
 
 def test_a_page_begins_at_its_own_epoch(page: Page, url: str) -> None:
     """The epoch of the page before is not carried along."""
-    page.goto(f"{url}/?epoch=3")
+    page.goto(f"{url}/compare?epoch=3")
     ready(page, 4)
     wait_for_epochs(page, 3, 3, 3, 3)
     page.get_by_role("link", name="Run", exact=True).click()
@@ -96,7 +96,7 @@ def test_a_narrow_page_does_not_scroll_sideways(browser: Browser, url: str, path
 def test_two_fingers_enlarge_the_sheets_and_one_opens_a_sample(browser: Browser, url: str) -> None:
     with browser.new_context(viewport={"width": 400, "height": 800}, has_touch=True) as context:
         page = context.new_page()
-        page.goto(url)
+        page.goto(f"{url}/compare")
         ready(page, 4)
         assert page.evaluate(WIDE) <= 0
         view = cards(page).first.locator(".view")

@@ -17,7 +17,7 @@ WORDS = {
     "gan_core.anatomy.opacity_atlas": {"opacity"},
     "gan_core.phantoms.chest.colour": {"opacity"},
     "gan_core.cli.importing": {"cyclegan"},
-    "dashboard.library.glossary": {"gan", "opacity"},
+    "dashboard.library.glossary": {"opacity"},
     "gan_core.importers.cyclegan": {"cyclegan"},
     "gan_core.importers.reading": {"cyclegan"},
     "gan_core.importers.recognise": {"cyclegan"},

@@ -35,7 +35,7 @@ def main() -> None:
 
 def show_lead() -> None:
     """Draw the sentence that says what GANray is, and what it is not."""
-    gan = terms.anchor("gan", "GAN")
+    gan = terms.anchor("adversarial-network", "GAN")
     tour = '<a href="#tour" role="button" data-tour>Take the tour (90 seconds)</a>'
     words = f'<a href="{html.escape(pages.href("glossary"))}" data-in-app>Glossary</a>'
     st.html(
