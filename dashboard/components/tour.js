@@ -6,6 +6,7 @@
 const KNOWN = "ganray-tour"; // offered, skipped or ended
 const AT = "ganray-tour-step";
 const PATIENT = 3000; // ms for each alternative of a target
+const NO_RUNS = ".st-key-empty";
 const BAR = 72; // px: the top bar
 const OFFER = {
   title: "New here?",
@@ -87,8 +88,11 @@ class Tour {
     const begun = performance.now();
     const allowed = () => 1 + Math.floor((performance.now() - begun) / PATIENT);
     const drawn = () => this.there(step) && !document.querySelector("[data-stale=true]");
-    const target = await awaited(() => drawn() && inSight(step.target, allowed()), step.wait, going);
+    // A page that says that there are no runs will not show the element: nobody waits for it.
+    const find = () => drawn() && (inSight(step.target, allowed()) ?? inSight(NO_RUNS));
+    const found = await awaited(find, step.wait, going);
     if (!going()) return;
+    const target = found?.matches(NO_RUNS) ? undefined : found;
     if (!target && !step.missing) {
       this.skip(way);
       return;

@@ -65,7 +65,8 @@ const ACTS = {
     const page = () => document.querySelector("iframe[src*='/gradio/']")?.contentDocument;
     const find = (selector) => [...(page()?.querySelectorAll(selector) ?? [])].find((one) => one.getClientRects().length);
     say("The networks are being loaded; this happens once.");
-    const begun = await awaited(() => find(".wipe input") ?? find(".ganray-examples button"), 40, going);
+    await awaited(() => find("[role=tab]"), 40, going);
+    const begun = await awaited(() => find(".wipe input") ?? find(".ganray-examples button"), 15, going);
     // The tab may translate one by itself: its own comes first.
     let wipe = begun && (await awaited(() => find(".wipe input"), 6, going));
     const example = find(".ganray-examples button");

@@ -44,7 +44,7 @@ STEPS = (
         "Before they have learned anything",
         "Here are trained GANs side by side, all drawn from the same random numbers. At epoch 0 all of them draw "
         "noise.",
-        ".st-key-stage >>> .cards|.st-key-empty",
+        "[class*='st-key-stage'] >>> .cards",
         "first_epoch",
         "No run with pictures is here yet. The shipped runs come with the repository; the page Train makes one of "
         "yours.",

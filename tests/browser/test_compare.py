@@ -74,7 +74,7 @@ def test_a_page_begins_at_its_own_epoch(page: Page, url: str) -> None:
     ("path", "scheme"),
     [
         ("train", "light"),
-        ("?runs=translator&real=1", "light"),
+        ("compare?runs=translator&real=1", "light"),
         ("run?run=translator", "dark"),
     ],
 )

@@ -158,7 +158,7 @@ def _verdict() -> str:
     return (
         '<g class="verdict"><rect class="bar" x="780" y="132" width="104" height="14" rx="7"/>'
         '<rect class="share" x="780" y="132" width="62" height="14" rx="7"/></g>'
-        f"{_label(832, 170, 'real or', 'middle')}{_label(832, 188, 'generated?', 'middle')}"
+        f"{_label(832, 170, 'real or', 'middle')}{_label(832, 188, 'generated?', 'middle second')}"
     )
 
 
