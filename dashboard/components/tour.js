@@ -5,7 +5,7 @@
 
 const KNOWN = "ganray-tour"; // offered, skipped or ended
 const AT = "ganray-tour-step";
-const PATIENT = 3000; // ms for each alternative of a target
+const PATIENCE_EACH = 3; // seconds for each alternative of a target
 const NO_RUNS = ".st-key-empty";
 const BAR = 72; // px: the top bar
 const OFFER = {
@@ -86,8 +86,16 @@ class Tour {
     if (!this.there(step) || this.elsewhere(step)) go(step.href);
     this.page = step.page;
     const begun = performance.now();
-    const allowed = () => 1 + Math.floor((performance.now() - begun) / PATIENT);
-    const drawn = () => this.there(step) && !document.querySelector("[data-stale=true]");
+    const seconds = () => (performance.now() - begun) / 1000;
+    let first = 0; // the second in which the page was there
+    // The last element of a page says that it is drawn; elements of the page before stay for a moment.
+    const drawn = () => {
+      const whole = document.querySelector(`[data-page="${step.page}"]`) || seconds() > 0.7 * step.wait;
+      if (!this.there(step) || !whole) return false;
+      first ||= seconds();
+      return true;
+    };
+    const allowed = () => 1 + Math.floor((seconds() - first) / PATIENCE_EACH);
     // A page that says that there are no runs will not show the element: nobody waits for it.
     const find = () => drawn() && (inSight(step.target, allowed()) ?? inSight(NO_RUNS));
     const found = await awaited(find, step.wait, going);

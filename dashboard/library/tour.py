@@ -26,7 +26,7 @@ class Step:
     target: str
     act: str = ""
     missing: str = ""
-    wait: int = 12
+    wait: int = 20
     seconds: int = 11
 
 

@@ -34,4 +34,4 @@ def show_words(address: str) -> None:
     if keys:
         words = ", ".join(anchor(key) for key in keys)
         every = f'<a href="{html.escape(pages.href("glossary"))}" data-in-app>all words</a>'
-        st.html(f'<p class="words">Words on this page: {words}; {every}.</p>')
+        st.html(f'<p class="words" data-page="{address}">Words on this page: {words}; {every}.</p>')
