@@ -14,6 +14,7 @@ from starlette.middleware import Middleware
 
 from dashboard.live import mount
 from dashboard.server import connections, log_limit
+from dashboard.server.old_links import OldLinks
 from dashboard.server.routes import routes
 from dashboard.server.security import RequestGuard
 
@@ -23,7 +24,7 @@ def parts() -> dict[str, Any]:
     return {
         "script_path": Path(__file__).resolve().with_name("main.py"),
         "routes": [*mount.routes(), *routes()],
-        "middleware": [Middleware(RequestGuard), Middleware(mount.PrepareLiveTab)],
+        "middleware": [Middleware(RequestGuard), Middleware(OldLinks), Middleware(mount.PrepareLiveTab)],
         "lifespan": _lifespan,
         "on_script_error": _on_script_error,
     }

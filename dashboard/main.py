@@ -1,4 +1,4 @@
-"""The dashboard's frame: the navigation, the style sheets and the error boundary around each page.
+"""The dashboard's frame: the navigation, the style sheets, help and tour, and the error boundary around each page.
 
 Run it with `streamlit run streamlit_app.py`.
 """
@@ -7,7 +7,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard.widgets import error_boundary
+from dashboard.library import pages
+from dashboard.widgets import error_boundary, frame, terms
 
 HERE = Path(__file__).resolve().parent
 
@@ -16,46 +17,18 @@ def main() -> None:
     st.set_page_config(page_title="GANray", page_icon=str(HERE / "icon.svg"), layout="wide")
     st.logo(str(HERE / "logo.svg"), size="medium")
     st.html(f"<style>{''.join(path.read_text('utf-8') for path in sorted((HERE / 'styles').glob('*.css')))}</style>")
-    page = st.navigation(
-        [
-            st.Page(
-                "views/compare/page.py",
-                url_path="compare",
-                title="Compare",
-                default=True,
-                help="Several runs side by side.",
-            ),
-            st.Page(
-                "views/run/page.py",
-                url_path="run",
-                title="Run",
-                help="One run in depth: curves, grids, settings, files.",
-            ),
-            st.Page(
-                "views/evaluate/page.py",
-                url_path="evaluate",
-                title="Evaluate",
-                help="How real, how varied and how useful are the images? Are they copies?",
-            ),
-            st.Page(
-                "views/live/page.py",
-                url_path="live",
-                title="Live",
-                help="Translate, generate and encode images with the trained runs.",
-            ),
-            st.Page(
-                "views/quiz/page.py",
-                url_path="quiz",
-                title="Quiz",
-                help="Real or generated? Twenty images, one at a time.",
-            ),
-            st.Page("views/train/page.py", url_path="train", title="Train", help="Start a training and follow it."),
-        ],
-        position="top",
-    )
+    addresses = {
+        st.Page(
+            page.script, url_path=page.address, title=page.title, default=page.address == pages.HOME, help=page.help
+        ): page.address
+        for page in pages.PAGES
+    }
+    page = st.navigation(list(addresses), position="top")
+    frame.show()
     with error_boundary.boundary(page.title):
         error_boundary.failed_action()
         page.run()
+    terms.show_words(page.url_path or pages.HOME)
 
 
 main()

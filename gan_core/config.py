@@ -423,6 +423,8 @@ def _problem_of_traits(traits: FamilyTraits) -> str:
     """The first property that a page cannot or must not display, as text; empty if there is none."""
     if traits.task not in ("generate", "translate"):
         return f"'task' is {_short(traits.task)}; it must be generate or translate"
+    if traits.layers not in ("", "dense", "convolutional"):
+        return f"'layers' is {_short(traits.layers)}; it must be dense or convolutional"
     if traits.color and not re.fullmatch(r"#[0-9a-fA-F]{6}", traits.color):
         return f"'color' is {_short(traits.color)}, not of the form #rrggbb"
     if not _DIAGRAM.fullmatch(traits.diagram):

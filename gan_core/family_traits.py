@@ -30,6 +30,7 @@ class FamilyTraits:
     paired: bool = False  # whether a translator trains on pairs
     one_way: bool = False  # whether a translator maps from A to B only
     graded: bool = False  # whether its translations to B have a severity
+    layers: str = ""  # of its networks, unless a setting says otherwise: "dense" or "convolutional"
     objective: str = ""
     color: str = ""
     diagram: str = ""

@@ -57,6 +57,7 @@ class ACGAN(Family):
     """A discriminator with an auxiliary classifier: real or generated, and which class?"""
 
     conditional = True
+    layers = "convolutional"
     color = "#3D9BDC"
     diagram = (
         '{"latent vector z" class} -> generator -> "generated image" -> discriminator -> {"real?" "which class?"};'

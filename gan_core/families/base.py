@@ -52,6 +52,7 @@ class Family(nn.Module):
     paired: ClassVar[bool] = False  # whether a translator trains on pairs: image i of A and image i of B
     one_way: ClassVar[bool] = False  # whether a translator maps from A to B only
     graded: ClassVar[bool] = False  # whether its translations to B have a severity; then only B has a discriminator
+    layers: ClassVar[str] = ""  # of its networks, unless a setting says otherwise: "dense" or "convolutional"
     objective: str = ""  # a name in gan_core.objectives or a new one; a setting `objective` overrides it
     metrics: ClassVar[tuple[Metric, ...]] = ()  # the values of train_step, in the order of the columns
     color: ClassVar[str] = ""  # #rrggbb, on every page

@@ -75,6 +75,7 @@ class BiGAN(Family):
     """Real pairs are (x, E(x)), generated pairs (G(z), z); at the optimum, E inverts G."""
 
     objective = "cross_entropy"
+    layers = "convolutional"
     color = "#CC79A7"
     diagram = (
         '"latent vector z" -> generator -> "generated image, z" -> discriminator -> "real or generated pair?";'

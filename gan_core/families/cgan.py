@@ -76,6 +76,7 @@ class CGAN(Family):
 
     conditional = True
     objective = "cross_entropy"
+    layers = "convolutional"
     color = "#009E73"
     diagram = (
         '{"latent vector z" class} -> generator -> "generated image" -> discriminator -> "real or generated?";'

@@ -68,6 +68,7 @@ class DCGAN(Family):
 
     objective = "cross_entropy"
     suggested = True
+    layers = "convolutional"
     color = "#D55E00"
     diagram = (
         '"latent vector z" -> generator -> "generated image" -> discriminator -> "real or generated?";'

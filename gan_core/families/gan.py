@@ -57,6 +57,7 @@ class GAN(Family):
     """The original GAN: an image is one vector for a perceptron."""
 
     objective = "cross_entropy"
+    layers = "dense"
     color = "#0072B2"
     diagram = (
         '"latent vector z" -> generator -> "generated image" -> discriminator -> "real or generated?";'

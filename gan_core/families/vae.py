@@ -43,6 +43,7 @@ class VAE(Family):
     """Variational auto-encoder: encode, sample a latent, decode."""
 
     has_discriminator = False
+    layers = "convolutional"
     color = "#7F8C9B"
     diagram = (
         '"real image" -> encoder -> "mean and variance of z" -> "latent vector z" -> generator -> "reconstruction";'

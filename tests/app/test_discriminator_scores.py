@@ -18,14 +18,11 @@ from dashboard.views.run.discriminator_scores import ScoredPicture, ScoringReque
 from gan_core.errors import UserError
 from gan_core.inference.discriminator import discriminator
 from gan_core.runs import Run
-from tests.conftest import ROOT
 from tests.helpers.configs import CONFIG
-from tests.helpers.pages import healthy
+from tests.helpers.pages import healthy, new_app
 from tests.helpers.training import SMALL_TRANSLATOR, make_pictures, train
 
 pytestmark = pytest.mark.slow
-
-MAIN = str(ROOT / "dashboard" / "main.py")
 
 
 @pytest.fixture(scope="module")
@@ -139,11 +136,10 @@ def test_a_file_that_is_no_picture_is_refused() -> None:
 
 
 def opened(name: str, **query: str) -> AppTest:
-    app = AppTest.from_file(MAIN, default_timeout=60)
+    app = new_app("run", 60)
     for key, value in {"run": name, **query}.items():
         app.query_params[key] = value
-    app.run()
-    return healthy(app.switch_page("views/run/page.py").run())
+    return healthy(app.run())
 
 
 def texts(app: AppTest) -> str:

@@ -17,7 +17,6 @@ import pytest
 from PIL import Image
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
-from streamlit.testing.v1 import AppTest
 
 from dashboard.live import mount
 from gan_core import images
@@ -25,6 +24,7 @@ from gan_core.phantoms.chest import xray
 from gan_core.phantoms.head import mri
 from tests.conftest import ROOT
 from tests.helpers.graded_run import NAME, graded_run
+from tests.helpers.pages import new_app
 
 pytestmark = [pytest.mark.processes, pytest.mark.slow]
 
@@ -48,8 +48,7 @@ def brain(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_page_frames_the_tab_in_its_own_theme() -> None:
-    page = AppTest.from_file(str(ROOT / "dashboard" / "main.py"), default_timeout=30).run()
-    page.switch_page("views/live/page.py").run()
+    page = new_app("live").run()
     assert not page.exception
     frames = [element for element in page.main if element.type == "iframe"]
     assert len(frames) == 1

@@ -6,11 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from gan_core import runs
 from tests.conftest import ROOT
-from tests.helpers.pages import MAIN, PAGES, healthy, open_page, plotted, settings_of, staged, texts
+from tests.helpers.pages import MAIN, PAGES, healthy, new_app, open_page, plotted, settings_of, staged, texts
 from tests.helpers.run_folders import make_run
 
 FOUR = ("gan", "dcgan", "cgan", "bigan")
@@ -230,7 +229,7 @@ def test_an_unforeseen_error_is_a_sentence_and_details(full: Path, monkeypatch: 
         raise RuntimeError("the roof is on fire")
 
     monkeypatch.setattr("dashboard.library.store.Library.entries", fail)
-    app = AppTest.from_file(MAIN, default_timeout=30).run()
+    app = new_app().run()
     assert not app.exception
     assert "could not be drawn" in app.error[0].value
     assert "RuntimeError: the roof is on fire" in app.code[0].value
@@ -244,7 +243,7 @@ def test_the_pages_import_neither_torch_nor_gradio(full: Path) -> None:
 import sys
 from streamlit.testing.v1 import AppTest
 app = AppTest.from_file({MAIN!r}, default_timeout=60).run()
-for page in ("run", "train"):
+for page in ("compare", "run", "train", "glossary"):
     app.switch_page(f"views/{{page}}/page.py").run()
     assert not app.exception
 print(sorted({{"torch", "gradio", "lightning", "datasets", "scipy"}} & set(sys.modules)))

@@ -24,14 +24,11 @@ from dashboard.views.quiz.wording import Wording
 from gan_core import data
 from gan_core.errors import UserError
 from gan_core.evaluation import classification_report
-from tests.conftest import ROOT
-from tests.helpers.pages import healthy
+from tests.helpers.pages import healthy, new_app
 from tests.helpers.run_folders import make_run
 from tests.helpers.training import SMALL_TRANSLATOR, make_pictures, train
 
 pytestmark = pytest.mark.slow
-
-MAIN = str(ROOT / "dashboard" / "main.py")
 
 
 @pytest.fixture(scope="module")
@@ -210,11 +207,10 @@ def test_the_verdict_follows_the_interval(right: int, words: str) -> None:
 
 
 def opened(**query: str | list[str]) -> AppTest:
-    app = AppTest.from_file(MAIN, default_timeout=60)
+    app = new_app("quiz", 60)
     for key, value in query.items():
         app.query_params[key] = value
-    app.run()
-    return healthy(app.switch_page("views/quiz/page.py").run())
+    return healthy(app.run())
 
 
 def texts(app: AppTest) -> str:

@@ -12,8 +12,7 @@ from dashboard.jobs import Jobs
 from gan_core import run_options
 from gan_core.families import registry
 from gan_core.run_options import RunOptions, declared, option
-from tests.conftest import ROOT
-from tests.helpers.pages import healthy, open_page, texts
+from tests.helpers.pages import healthy, new_app, open_page, texts
 from tests.helpers.run_folders import make_run
 
 
@@ -26,8 +25,7 @@ def started(runs_root: Path, monkeypatch: pytest.MonkeyPatch) -> list[RunOptions
 
 
 def open_train() -> AppTest:
-    app = AppTest.from_file(str(ROOT / "dashboard" / "main.py"), default_timeout=30).run()
-    app.switch_page("views/train/page.py").run()
+    app = new_app("train").run()
     assert not app.exception
     return app
 

@@ -33,7 +33,7 @@ def test_the_run_of_a_script_is_scrubbed_beside_ours(page: Page, url: str, root:
     assert (run.status().state, run.status().step, list(run.samples())) == ("finished", STEPS, [1, 2, 4, 6, 8, 10])
     wrong: list[str] = []
     page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.goto(f"{url}/?runs=dcgan&runs=my_wgan")
+    page.goto(f"{url}/compare?runs=dcgan&runs=my_wgan")
     ready(page, 2)
     ours, theirs = cards(page).nth(0), cards(page).nth(1)
     expect(theirs.locator(".state")).to_have_text("recorded")
@@ -52,7 +52,7 @@ def test_the_run_of_a_script_is_scrubbed_beside_ours(page: Page, url: str, root:
     for title in ("Distance by the critic", "Generator loss, Wasserstein", "Generator loss, cross entropy"):
         expect(page.locator(".plots h3", has_text=title)).to_have_count(1)
     # Alone, it counts its own steps.
-    page.goto(f"{url}/?runs=my_wgan&epoch=4")
+    page.goto(f"{url}/compare?runs=my_wgan&epoch=4")
     ready(page, 1)
     expect(page.locator("output.epoch")).to_have_text("Step 4 of 10")
     expect(cards(page).locator(".at")).to_have_text("step 4")

@@ -32,7 +32,7 @@ def url(start_app: Callable[[Path], str], root: Path) -> str:
 def test_the_sheets_are_the_film_and_the_page_is_short(browser: Browser, url: str) -> None:
     with browser.new_context(viewport={"width": 1440, "height": 900}) as context:
         page = context.new_page()
-        page.goto(url)
+        page.goto(f"{url}/compare")
         ready(page, 4)
         expect(page.locator(".animation")).to_have_count(0)
         for name in ("Settings (", "Write notes and tags", "Share: "):
@@ -54,7 +54,7 @@ def test_the_sheets_are_the_film_and_the_page_is_short(browser: Browser, url: st
 
 def test_the_scrubber_stays_in_sight_and_moves_eight_runs(page: Page, url: str) -> None:
     names = [f"reference%2F{preset}{end}" for preset in FOUR for end in ("", "_seed")]
-    page.goto(f"{url}/?{'&'.join(f'runs={name}' for name in names)}")
+    page.goto(f"{url}/compare?{'&'.join(f'runs={name}' for name in names)}")
     ready(page, 8)
     tops = {round(box["y"]) for card in cards(page).all() if (box := card.bounding_box())}
     assert len(tops) == 2  # rows of four
@@ -68,7 +68,7 @@ def test_the_scrubber_stays_in_sight_and_moves_eight_runs(page: Page, url: str) 
 
 def test_a_page_begins_at_its_own_epoch(page: Page, url: str) -> None:
     """The epoch of the page before is not carried along."""
-    page.goto(f"{url}/?epoch=3")
+    page.goto(f"{url}/compare?epoch=3")
     ready(page, 4)
     wait_for_epochs(page, 3, 3, 3, 3)
     page.get_by_role("link", name="Run", exact=True).click()
@@ -82,7 +82,7 @@ def test_a_page_begins_at_its_own_epoch(page: Page, url: str) -> None:
     ("path", "scheme"),
     [
         ("train", "light"),
-        ("?runs=translator&real=1", "light"),
+        ("compare?runs=translator&real=1", "light"),
         ("run?run=translator", "dark"),
     ],
 )
@@ -104,7 +104,7 @@ def test_a_narrow_page_does_not_scroll_sideways(browser: Browser, url: str, path
 def test_two_fingers_enlarge_the_sheets_and_one_opens_a_sample(browser: Browser, url: str) -> None:
     with browser.new_context(viewport={"width": 400, "height": 800}, has_touch=True) as context:
         page = context.new_page()
-        page.goto(url)
+        page.goto(f"{url}/compare")
         ready(page, 4)
         assert page.evaluate(WIDE) <= 0
         view = cards(page).first.locator(".view")

@@ -67,7 +67,7 @@ def tick(page: Page, row: int) -> None:
 
 
 def test_a_filter_is_typed_and_rows_are_ticked(page: Page, url: str) -> None:
-    page.goto(f"{url}/?runs=reference%2Fgan")
+    page.goto(f"{url}/compare?runs=reference%2Fgan")
     expect(chips(page)).to_have_text(["reference/gan"])
     page.get_by_role("button", name="Find runs").click()
     field = page.get_by_label("Filter", exact=True)
@@ -87,7 +87,7 @@ def test_a_filter_is_typed_and_rows_are_ticked(page: Page, url: str) -> None:
 def test_the_ticks_are_those_of_the_chips(page: Page, url: str) -> None:
     """However slow the way to the server is: three clicks reach it at once."""
     late = Late(page)
-    page.goto(f"{url}/?runs=run-01&runs=run-03&find=preset%3Acgan")
+    page.goto(f"{url}/compare?runs=run-01&runs=run-03&find=preset%3Acgan")
     page.get_by_role("button", name="Find runs").click()
     expect(page.get_by_text("6 of 13 runs; 2 chosen")).to_be_visible()
     late.hold()
@@ -106,7 +106,7 @@ def test_two_people_write_about_a_run_at_once(page: Page, browser: Browser, url:
     with browser.new_context() as other:
         pages = [page, other.new_page()]
         for each in pages:
-            each.goto(f"{url}/?runs=run-05")
+            each.goto(f"{url}/compare?runs=run-05")
             each.locator(".st-key-writing summary").click()
             each.get_by_label("Note", exact=True).wait_for()
         for each, words in zip(pages, ("sharp", "all alike"), strict=True):

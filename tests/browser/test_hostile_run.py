@@ -111,14 +111,14 @@ def watched(page: Page) -> tuple[Page, list[str]]:
     return page, wrong
 
 
-PAGES = ["", "run?run={b}", "run?run={t}", "evaluate", "quiz", "train", "live"]
+PAGES = ["", "?home", "run?run={b}", "run?run={t}", "evaluate", "quiz", "train", "live"]
 
 
 @pytest.mark.parametrize("place", PAGES)
 def test_no_text_of_a_run_is_drawn_as_html(watched: tuple[Page, list[str]], url: str, place: str) -> None:
     page, wrong = watched
     chosen = "&".join(f"runs={quote(name, safe='')}" for name in ("a", NAME))
-    where = place.format(b=quote(NAME, safe=""), t="t") or f"?{chosen}"
+    where = place.format(b=quote(NAME, safe=""), t="t") or f"compare?{chosen}"
     page.goto(f"{url}/{where}")
     if place == "":
         ready(page, 2)
@@ -166,7 +166,7 @@ def test_the_watch_sees_an_attack(browser: Browser, url: str) -> None:
     """What the tests above look for would be seen: the same text, drawn as HTML."""
     context = browser.new_context()
     page = context.new_page()
-    page.goto(url)
+    page.goto(f"{url}/compare")
     page.evaluate("text => { document.body.innerHTML = text; }", ATTACK)
     page.wait_for_function("window.hurt === 1")
     assert page.locator("img[src='attack']").count() == 1

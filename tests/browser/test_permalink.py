@@ -83,7 +83,7 @@ def elsewhere(browser: Browser, address: str) -> dict[str, Any]:
 
 
 def test_a_view_made_by_hand_opens_the_same_elsewhere(page: Page, browser: Browser, url: str) -> None:
-    page.goto(f"{url}/?runs=mine&runs=reference%2Fcgan")
+    page.goto(f"{url}/compare?runs=mine&runs=reference%2Fcgan")
     at_rest(page)
     plain = seen(page)
     sheets.slider(page).focus()
@@ -106,7 +106,7 @@ def test_a_view_made_by_hand_opens_the_same_elsewhere(page: Page, browser: Brows
 
 
 def test_what_the_browser_keeps_survives_what_the_server_draws(page: Page, url: str) -> None:
-    page.goto(f"{url}/?runs=mine&runs=reference%2Fcgan&epoch=4")
+    page.goto(f"{url}/compare?runs=mine&runs=reference%2Fcgan&epoch=4")
     at_rest(page)
     show_all(page)
     expect(page).to_have_url(re.compile("every-setting"))

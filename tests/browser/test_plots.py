@@ -62,7 +62,7 @@ def pointed(page: Page, hit: Locator, share: float) -> None:
 
 
 def test_values_are_read_clicks_seek_and_cursors_follow_without_the_server(page: Page, url: str) -> None:
-    hits = opened(page, f"{url}/?runs=gan&runs=slow")
+    hits = opened(page, f"{url}/compare?runs=gan&runs=slow")
     last = cursors(page)
     assert [len(places) for places in last] == [1, 1, 1]
 
@@ -102,7 +102,7 @@ def test_values_are_read_clicks_seek_and_cursors_follow_without_the_server(page:
 
 
 def test_along_steps_each_run_has_its_own_cursor_and_a_click_goes_to_the_nearest(page: Page, url: str) -> None:
-    hits = opened(page, f"{url}/?runs=gan&runs=slow&x=Step&epoch=5")
+    hits = opened(page, f"{url}/compare?runs=gan&runs=slow&x=Step&epoch=5")
     places = sorted(cursors(page)[0])
     assert len(places) == 2
     assert (places[1] - 52) / (places[0] - 52) == pytest.approx(3, rel=0.03)
@@ -114,7 +114,7 @@ def test_along_steps_each_run_has_its_own_cursor_and_a_click_goes_to_the_nearest
 
 
 def test_the_legend_shows_a_run_alone_and_the_address_says_so(page: Page, browser: Browser, url: str) -> None:
-    hits = opened(page, f"{url}/?runs=gan&runs=slow")
+    hits = opened(page, f"{url}/compare?runs=gan&runs=slow")
     page.locator(PLOTS).get_by_role("button", name="slow", exact=True).click()
     expect(hits.first).to_have_attribute("aria-label", re.compile(": slow$"))
     expect(page).to_have_url(re.compile(r"shown=slow\b"))
@@ -128,7 +128,7 @@ def test_the_legend_shows_a_run_alone_and_the_address_says_so(page: Page, browse
 
 
 def test_a_stretch_is_zoomed_to_in_all_charts(page: Page, url: str) -> None:
-    hits = opened(page, f"{url}/?runs=gan")
+    hits = opened(page, f"{url}/compare?runs=gan")
     pointed(page, hits.first, 0.2)
     page.mouse.down()
     pointed(page, hits.first, 0.4)
@@ -146,23 +146,23 @@ def test_a_stretch_is_zoomed_to_in_all_charts(page: Page, url: str) -> None:
 
 
 def test_seeds_are_read_as_mean_and_band(page: Page, url: str) -> None:
-    hits = opened(page, f"{url}/?{TWINS}")
+    hits = opened(page, f"{url}/compare?{TWINS}")
     pointed(page, hits.first, 0.5)
     row = page.locator(f"{PLOTS} .box p").first
     expect(row).to_have_text(re.compile(r"bigan, 3 seeds.*\(.* to .*, N = 3\)"))
     page.locator(PLOTS).get_by_role("button", name="bigan, 3 seeds", exact=True).wait_for()
-    apart = opened(page, f"{url}/?{TWINS}&seeds=false")
+    apart = opened(page, f"{url}/compare?{TWINS}&seeds=false")
     expect(apart.first).to_have_attribute("aria-label", re.compile("twin-0, twin-1, twin-2$"))
 
 
 def test_a_small_chart_for_each_run(page: Page, url: str) -> None:
-    page.goto(f"{url}/?runs=gan&runs=slow&multiples=true")
+    page.goto(f"{url}/compare?runs=gan&runs=slow&multiples=true")
     expect(page.locator(f"{PLOTS} .hit")).to_have_count(6)
     expect(page.locator(f"{PLOTS} .name").first).to_have_text("gan")
 
 
 def test_a_chart_can_be_taken_away(page: Page, url: str, root: Path, tmp_path: Path) -> None:
-    opened(page, f"{url}/?runs=gan&runs=slow&smoothing=0.5")
+    opened(page, f"{url}/compare?runs=gan&runs=slow&smoothing=0.5")
     with page.expect_download() as waiting:
         page.get_by_role("button", name="CSV of Generator loss").click()
     path = tmp_path / waiting.value.suggested_filename
@@ -183,7 +183,7 @@ def test_a_chart_can_be_taken_away(page: Page, url: str, root: Path, tmp_path: P
 
 def test_a_running_run_is_followed(page: Page, url: str, root: Path) -> None:
     run = make_run(root, "growing", "gan", 9, 5, "running")
-    hits = opened(page, f"{url}/?runs=growing")
+    hits = opened(page, f"{url}/compare?runs=growing")
     pointed(page, hits.first, 1)
     box = page.locator(f"{PLOTS} .box").first
     expect(box).to_be_visible()
@@ -198,7 +198,7 @@ def test_curves_fit_a_narrow_dark_page_and_are_seen_on_it(browser: Browser, url:
     with browser.new_context(viewport={"width": 400, "height": 800}, color_scheme="dark") as context:
         context.set_default_timeout(30_000)
         page = context.new_page()
-        page.goto(f"{url}/?runs=gan&runs=slow&smoothing=0")
+        page.goto(f"{url}/compare?runs=gan&runs=slow&smoothing=0")
         canvas = page.locator(f"{PLOTS} canvas").first
         canvas.scroll_into_view_if_needed()
         expect(page.locator(f"{PLOTS} .hit").first).to_have_attribute("aria-valuemax", str(EPOCHS))

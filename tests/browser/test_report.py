@@ -49,7 +49,7 @@ def open_maker(page: Page) -> None:
 
 
 def test_a_report_is_whole_without_a_network(page: Page, browser: Browser, url: str, tmp_path: Path) -> None:
-    page.goto(f"{url}/?{VIEW}")
+    page.goto(f"{url}/compare?{VIEW}")
     open_maker(page)
     expect(page.get_by_text("It opens at epoch 2")).to_be_visible()
     expect(page.get_by_text("leaves them out")).to_be_visible()
@@ -238,7 +238,7 @@ def test_without_scripts_and_on_paper_it_is_the_page_of_one_epoch(browser: Brows
 def test_the_report_is_of_the_epoch_that_the_reader_has_moved_to_and_the_link_too(browser: Browser, url: str) -> None:
     with browser.new_context(permissions=["clipboard-read", "clipboard-write"]) as context:
         page = context.new_page()
-        page.goto(f"{url}/?{VIEW}")
+        page.goto(f"{url}/compare?{VIEW}")
         slider = sheets.slider(page)
         expect(slider).to_have_value("2")
         page.locator(".st-key-report summary").wait_for()

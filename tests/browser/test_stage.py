@@ -53,7 +53,7 @@ def test_keys_move_every_sheet_nothing_is_sent_and_a_place_is_shared(page: Page,
         socket.on("framesent", lambda _: sent.append("message"))
 
     page.on("websocket", follow)
-    page.goto(url)
+    page.goto(f"{url}/compare")
     ready(page, 4)
     wait_for_epochs(page, 10, 10, 10, 10)
     sheets.wait_for_all(page)
@@ -65,7 +65,7 @@ def test_keys_move_every_sheet_nothing_is_sent_and_a_place_is_shared(page: Page,
     slider(page).focus()
     page.keyboard.press("ArrowLeft")
     wait_for_epochs(page, 9, 9, 9, 9)
-    expect(page).to_have_url(f"{url}/?epoch=9")
+    expect(page).to_have_url(f"{url}/compare?epoch=9")
     assert all(old != new for old, new in zip(last, pixels(page), strict=True))
     page.keyboard.press("Home")
     wait_for_epochs(page, 0, 0, 0, 0)
@@ -109,12 +109,12 @@ def test_keys_move_every_sheet_nothing_is_sent_and_a_place_is_shared(page: Page,
     expect(page.get_by_role("dialog")).to_have_count(0)  # it was drawn, not clicked
     view.focus()
     page.keyboard.press("0")
-    expect(page).to_have_url(f"{url}/?epoch=10")
+    expect(page).to_have_url(f"{url}/compare?epoch=10")
     assert places() == {""}
 
 
 def test_the_mouse_draws_from_stop_to_stop_and_rests_at_the_end(page: Page, url: str) -> None:
-    page.goto(f"{url}/?runs=short")
+    page.goto(f"{url}/compare?runs=short")
     ready(page, 1)
     listen(page)
     box = slider(page).bounding_box()
@@ -134,7 +134,7 @@ def test_the_mouse_draws_from_stop_to_stop_and_rests_at_the_end(page: Page, url:
 
 
 def test_whoever_asks_is_brought_to_an_epoch_and_play_runs_on_from_it(page: Page, url: str) -> None:
-    page.goto(url)
+    page.goto(f"{url}/compare")
     ready(page, 4)
     listen(page)
     for asked, reached in ((3.4, 3), (99, 10), (-5, 0)):
@@ -158,7 +158,7 @@ def test_whoever_asks_is_brought_to_an_epoch_and_play_runs_on_from_it(page: Page
     slider(page).press("Home")
     page.get_by_role("link", name="epoch 7").press("Enter")
     wait_for_epochs(page, 7, 7, 7, 7)
-    expect(page).to_have_url(f"{url}/?epoch=7")
+    expect(page).to_have_url(f"{url}/compare?epoch=7")
 
     sheets.wait_for_all(page)
     page.get_by_label("Speed").select_option("16")
@@ -182,7 +182,7 @@ def test_whoever_asks_is_brought_to_an_epoch_and_play_runs_on_from_it(page: Page
 
 
 def test_a_run_without_that_epoch_shows_its_nearest_and_says_so(page: Page, url: str) -> None:
-    page.goto(f"{url}/?runs=short&runs=reference%2Fbigan&epoch=3")
+    page.goto(f"{url}/compare?runs=short&runs=reference%2Fbigan&epoch=3")
     ready(page, 2)
     wait_for_epochs(page, 2, 3)
     expect(cards(page).first.get_by_text(re.compile("^epoch 2, .*3$"))).to_be_visible()
@@ -191,7 +191,7 @@ def test_a_run_without_that_epoch_shows_its_nearest_and_says_so(page: Page, url:
 
 
 def test_what_is_set_here_is_the_same_elsewhere(page: Page, browser: Browser, url: str) -> None:
-    page.goto(f"{url}/?runs=short&runs=reference%2Fbigan")
+    page.goto(f"{url}/compare?runs=short&runs=reference%2Fbigan")
     ready(page, 2)
     page.get_by_text("Look closely").click()
     page.get_by_label("Window").fill("40")
@@ -218,7 +218,7 @@ def test_what_is_set_here_is_the_same_elsewhere(page: Page, browser: Browser, ur
 
 
 def test_window_level_and_difference_are_what_they_say(page: Page, url: str, root: Path) -> None:
-    page.goto(f"{url}/?window=50&level=60&epoch=8")
+    page.goto(f"{url}/compare?window=50&level=60&epoch=8")
     ready(page, 4)
     wait_for_epochs(page, 8, 8, 8, 8)
     for card, name in zip(cards(page).all(), REFERENCE, strict=True):
@@ -236,12 +236,12 @@ def test_window_level_and_difference_are_what_they_say(page: Page, url: str, roo
     assert set(np.unique(colours[now - then >= 77])) == {127}  # the strongest orange from 30 % on
     assert set(np.unique(colours[now - then <= -77])) == {45}
     page.get_by_role("button", name="Reset").click()
-    expect(page).to_have_url(f"{url}/?epoch=8")
+    expect(page).to_have_url(f"{url}/compare?epoch=8")
     assert np.array_equal(red(cards(page).first.locator("canvas")), sheet(root, REFERENCE[0], 8))
 
 
 def test_one_sample_large_beside_the_same_of_the_others(page: Page, browser: Browser, url: str, root: Path) -> None:
-    page.goto(f"{url}/?epoch=6")
+    page.goto(f"{url}/compare?epoch=6")
     ready(page, 4)
     wait_for_epochs(page, 6, 6, 6, 6)
     box = cards(page).nth(1).locator(".view").bounding_box()
@@ -271,11 +271,11 @@ def test_one_sample_large_beside_the_same_of_the_others(page: Page, browser: Bro
         expect(large.locator("figure").first).to_contain_text("bigan")
     page.keyboard.press("Escape")
     expect(dialog).to_have_count(0)
-    expect(page).to_have_url(f"{url}/?epoch=7")
+    expect(page).to_have_url(f"{url}/compare?epoch=7")
 
 
 def test_drawn_images_stand_beside_generated_ones(page: Page, url: str) -> None:
-    page.goto(f"{url}/?runs=short&real=1&sample=2")
+    page.goto(f"{url}/compare?runs=short&real=1&sample=2")
     ready(page, 2)
     real = cards(page).last
     expect(real).to_contain_text("Drawn: phantom:cxr")
@@ -305,7 +305,7 @@ def test_a_translators_sample_is_its_way_there_and_back(page: Page, url: str, ro
 
 def test_a_running_run_grows_while_it_is_looked_at(page: Page, url: str, root: Path) -> None:
     run = make_run(root, "growing", "gan", 9, 5, "running")
-    page.goto(f"{url}/?runs=growing")
+    page.goto(f"{url}/compare?runs=growing")
     ready(page, 1)
     wait_for_epochs(page, 6)
 
@@ -329,7 +329,7 @@ def test_a_torn_sheet_is_said_and_leaves_the_others_alone(page: Page, url: str, 
     run = make_run(root, "torn", "gan", 3, 4)
     path = run.samples()[2]
     path.write_bytes(path.read_bytes()[:500])
-    page.goto(f"{url}/?runs=torn&runs=short&epoch=2")
+    page.goto(f"{url}/compare?runs=torn&runs=short&epoch=2")
     ready(page, 2)
     expect(cards(page).first).to_contain_text("no image")
     expect(cards(page).last.locator("canvas")).to_be_visible()

@@ -8,21 +8,27 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from streamlit.testing.v1 import AppTest
+from streamlit.util import calc_hash
 
 from tests.helpers.repository import ROOT
 
 MAIN = str(ROOT / "dashboard" / "main.py")
-PAGES = ("compare", "run", "evaluate", "train")
+PAGES = ("home", "compare", "run", "evaluate", "train")
+
+
+def new_app(page: str = "home", seconds: float = 30) -> AppTest:
+    """The app as a browser opens it at the address of a page; not run yet."""
+    app = AppTest.from_file(MAIN, default_timeout=seconds)
+    # AppTest can only leave the page that the app opens on after a run of it; the hash is that of the page's address.
+    app._page_hash = calc_hash(page) if page != "home" else ""
+    return app
 
 
 def open_page(page: str = "compare", **query: str | list[str]) -> AppTest:
-    app = AppTest.from_file(MAIN, default_timeout=30)
+    app = new_app(page)
     for key, value in query.items():
         app.query_params[key] = value
-    app.run()
-    if page != "compare":
-        app.switch_page(f"views/{page}/page.py").run()
-    return healthy(app)
+    return healthy(app.run())
 
 
 def healthy(app: AppTest) -> AppTest:
@@ -74,8 +80,7 @@ def staged(app: AppTest, element: str = "ganray_stage") -> dict[str, Any]:
 
 
 def evaluate_page(**query: str | list[str]) -> AppTest:
-    app = AppTest.from_file(MAIN, default_timeout=60).run()
-    app.switch_page("views/evaluate/page.py")
+    app = new_app("evaluate", 60)
     for key, value in query.items():
         app.query_params[key] = value
     return healthy(app.run())

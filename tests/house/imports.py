@@ -79,7 +79,7 @@ DASHBOARD = {
     "views.<page>": "charts jobs library report samples server widgets",
     "live": "library server widgets",
     "notebook": "report",
-    "main": "widgets",
+    "main": "library widgets",
     "app": "live server widgets",
     "__main__": "app report",
     "launcher": "app",

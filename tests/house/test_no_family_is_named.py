@@ -10,13 +10,14 @@ from tests.conftest import ROOT
 from tests.house.imports import our_sources
 
 NAMES = frozenset(registry.presets()) | {preset.family for preset in registry.presets().values()}
-# Words of the field that name something else there: the tag of a model on the Hub, what is seen in lungs, and the
-# importer of what another program called CycleGAN wrote.
+# Words of the field that name something else there: the tag of a model on the Hub, what is seen in lungs, the
+# importer of what another program called CycleGAN wrote, and terms of the glossary.
 WORDS = {
     "gan_core.export.model_card": {"gan"},
     "gan_core.anatomy.opacity_atlas": {"opacity"},
     "gan_core.phantoms.chest.colour": {"opacity"},
     "gan_core.cli.importing": {"cyclegan"},
+    "dashboard.library.glossary": {"opacity"},
     "gan_core.importers.cyclegan": {"cyclegan"},
     "gan_core.importers.reading": {"cyclegan"},
     "gan_core.importers.recognise": {"cyclegan"},

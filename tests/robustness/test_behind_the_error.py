@@ -15,17 +15,17 @@ from gan_core import cli
 from gan_core.cli import listing
 from gan_core.errors import UserError
 from tests.conftest import ROOT
+from tests.helpers.pages import new_app
 from tests.helpers.run_folders import make_run
 from tests.robustness.faulty_actions import FAULT
 
-VIEWS = ("compare", "run", "evaluate", "live", "quiz", "train")
+VIEWS = ("home", "compare", "run", "evaluate", "live", "quiz", "train")
 
 
 @pytest.fixture
-def page(runs_root: Path) -> AppTest:
+def own_runs(runs_root: Path) -> None:
     make_run(runs_root, "one", "gan", 2, 4)
     make_run(runs_root, "two", "dcgan", 2, 4)
-    return AppTest.from_file(str(ROOT / "dashboard" / "main.py"), default_timeout=30)
 
 
 def broken(*_: object, **__: object) -> None:
@@ -34,12 +34,13 @@ def broken(*_: object, **__: object) -> None:
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_a_fault_of_ours_on_a_page(
-    view: str, page: AppTest, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    view: str, own_runs: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Something that every page calls is broken, and mended for the next click."""
+    page = new_app(view)
     with monkeypatch.context() as patched, caplog.at_level(logging.ERROR):
         patched.setattr(error_boundary, "failed_action", broken)
-        page.switch_page(f"views/{view}/page.py").run()
+        page.run()
     assert not page.exception
     (error,) = page.error
     assert "copy the details" in error.value

@@ -20,7 +20,7 @@ from gan_core import inference, runs
 from gan_core.errors import UserError
 from gan_core.runs import Run, RunWriter
 from tests.helpers import made_evaluations
-from tests.helpers.pages import MAIN, texts
+from tests.helpers.pages import new_app, texts
 from tests.helpers.run_folders import make_run
 from tests.helpers.untrained import untrained
 from tests.robustness.broken_runs import break_run
@@ -53,16 +53,13 @@ def healthy(root: Path) -> None:
 
 
 def opened(page: str, **query: str | list[str]) -> tuple[AppTest, float]:
-    """A page and its seconds; of the page Compare, which the runner opens first, if those were more."""
-    app = AppTest.from_file(MAIN, default_timeout=30)
+    """A page and its seconds."""
+    app = new_app(page)
     for key, value in query.items():
         app.query_params[key] = value
     begun = time.perf_counter()
     app.run()
-    seconds = time.perf_counter() - begun
-    if page != "compare":
-        app.switch_page(f"views/{page}/page.py").run()
-    return app, max(seconds, time.perf_counter() - begun - seconds)
+    return app, time.perf_counter() - begun
 
 
 def read(run: Run) -> None:

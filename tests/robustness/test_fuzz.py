@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 from PIL import Image
-from streamlit.testing.v1 import AppTest
 
 from dashboard.library import evaluation_files, evaluations, store
 from dashboard.library.store import Library
@@ -20,8 +19,8 @@ from gan_core.decode.worker import DecodeWorker
 from gan_core.errors import UserError
 from gan_core.evaluation import ranking, results
 from gan_core.runs import Run
-from tests.conftest import ROOT
 from tests.helpers import made_evaluations
+from tests.helpers.pages import new_app
 from tests.helpers.run_folders import make_run
 from tests.robustness import hostile, hostile_dicom
 from tests.robustness.fuzzing import damaged, json_files, many, odd_texts, replaced, tables
@@ -269,10 +268,8 @@ def test_pages_over_damaged_runs_show_sentences(tmp_path: Path, monkeypatch: pyt
             odd = hard[name][rng.integers(len(hard[name]))] if name in hard else bytes(content)
             (run.folder / name).write_bytes(odd)
         page = ("compare", "run", "evaluate")[number % 3]
-        app = AppTest.from_file(str(ROOT / "dashboard" / "main.py"), default_timeout=60)
+        app = new_app(page, 60)
         app.query_params["runs"] = names
         app.query_params["run"] = names[0]
         app.run()
-        if page != "compare":
-            app.switch_page(f"views/{page}/page.py").run()
         assert not app.exception, (number, page)

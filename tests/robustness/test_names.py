@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 from starlette.requests import Request
-from streamlit.testing.v1 import AppTest
 
 from dashboard.jobs import Jobs
 from dashboard.live.models import ModelCache
@@ -14,7 +13,7 @@ from gan_core import cli, runs
 from gan_core.errors import UserError
 from gan_core.run_options import RunOptions
 from gan_core.runs import Run
-from tests.conftest import ROOT
+from tests.helpers.pages import new_app
 from tests.helpers.run_folders import make_run
 
 HOSTILE = [
@@ -115,7 +114,7 @@ def own_root(root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_pages_and_pictures_know_no_hostile_name(own_root: Path) -> None:
-    page = AppTest.from_file(str(ROOT / "dashboard" / "main.py"), default_timeout=30)
+    page = new_app().run()
     for name in ("../x", "%2e%2e/x", "/etc/passwd", "x\0", "C:\\x", "x" * 300):
         for view in ("views/run/page.py", "views/compare/page.py", "views/evaluate/page.py"):
             page.query_params["run"] = page.query_params["runs"] = name

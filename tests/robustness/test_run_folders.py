@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
-from streamlit.testing.v1 import AppTest
 
 from dashboard.library import data_here, store
 from dashboard.live.models import ModelCache
@@ -23,7 +22,7 @@ from gan_core.errors import UserError
 from gan_core.evaluation import results
 from gan_core.inference import loaded_model
 from gan_core.runs import Run, RunWriter, hub_models
-from tests.helpers.pages import MAIN, texts
+from tests.helpers.pages import new_app, texts
 from tests.helpers.run_folders import make_run
 from tests.helpers.training import arguments, make_pictures
 from tests.helpers.untrained import untrained
@@ -421,7 +420,7 @@ def test_one_broken_card_leaves_the_buttons_of_the_others(tmp_path: Path, monkey
         "dashboard.library.store.Library.curve",
         lambda *_: (_ for _ in ()).throw(ZeroDivisionError("a value that nobody thought of")),
     )
-    app = AppTest.from_file(MAIN, default_timeout=30).run().switch_page("views/train/page.py").run()
+    app = new_app("train").run()
     assert not app.exception
     assert "could not be drawn completely" in texts(app)
     assert {"Stop healthy", "Stop odd"} <= {button.key for button in app.button}

@@ -16,7 +16,6 @@ import numpy as np
 import psutil
 import pytest
 from PIL import Image
-from streamlit.testing.v1 import AppTest
 
 from gan_core import cli, images
 from gan_core.data import decode_pool as pool
@@ -26,6 +25,7 @@ from gan_core.decode.image_files import quantise, resize
 from gan_core.decode.worker import DecodeWorker
 from gan_core.errors import UserError
 from tests.conftest import ROOT
+from tests.helpers.pages import new_app
 from tests.robustness import hostile, hostile_dicom
 from tests.robustness.hostile import File
 from tests.robustness.visitor import Refused, Served, memory, server_of
@@ -226,10 +226,9 @@ def test_the_uploader_shows_a_picture_or_a_line(
     files: list[File], count: int, monkeypatch: pytest.MonkeyPatch, record_property: Callable[[str, object], None]
 ) -> None:
     monkeypatch.setenv("GANRAY_RUNS", str(ROOT / "runs"))
-    app = AppTest.from_file(str(ROOT / "dashboard" / "main.py"), default_timeout=60)
+    app = new_app("run", 60)
     app.query_params["run"] = "reference/dcgan"  # whose discriminator is shipped
     app.run()
-    app.switch_page("views/run/page.py").run()
     suffixes = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".dcm")
     given = some([file for file in files if file.name.lower().endswith(suffixes)], count)
     slowest, refused = 0.0, 0
