@@ -7,6 +7,7 @@ The process writes its run folder, which the pages follow, and prints into a log
 import itertools
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -233,7 +234,8 @@ def stop(run: Run) -> None:
         process = psutil.Process(status.process) if status.state == "running" and status.process else None
         if process is None or not runs.is_held_by(run.folder, process.pid):
             raise UserError(f"no process on this machine trains run '{run.name}': there is nothing to stop")
-        process.terminate()
+        # SIGTERM would say that something else than a user ended it. Windows has no SIGINT for other processes.
+        process.terminate() if sys.platform == "win32" else process.send_signal(signal.SIGINT)
     except (psutil.NoSuchProcess, ValueError, OverflowError):
         raise UserError(f"run '{run.name}' has just ended: there is nothing to stop") from None
     except (psutil.AccessDenied, PermissionError):

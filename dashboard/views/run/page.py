@@ -18,7 +18,7 @@ from dashboard.charts.styles import GREY, run_styles
 from dashboard.library import queries, source_check, store, units
 from dashboard.library.store import Entry, Library, origin_word
 from dashboard.samples import animations, grids
-from dashboard.views.run import discriminator_scores, manage
+from dashboard.views.run import discriminator_scores, manage, opening
 from dashboard.widgets import data_doubts, diagnosis, elements, linked_runs, notes_editor, run_curves, settings_table
 from dashboard.widgets.text import name_line, plain, plain_sentence
 from gan_core import config as configs
@@ -67,7 +67,11 @@ def main() -> None:
 def choose(entries: list[Entry]) -> Entry | None:
     """Draw the choice of the run; None if it was deleted, or if the link names a run that is not here."""
     by_name = {entry.name: entry for entry in entries}
-    return by_name.get(linked_runs.select(list(by_name), "run", label_visibility="collapsed") or "")
+    opens = opening.preferred(entries)
+    entry = by_name.get(linked_runs.select(list(by_name), "run", opens, label_visibility="collapsed") or "")
+    if entry is not None:
+        opening.remember(entry)
+    return entry
 
 
 def show_head(entry: Entry, entries: list[Entry]) -> None:
