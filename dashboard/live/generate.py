@@ -31,9 +31,7 @@ LARGE = 256  # image size from which half as many latent vectors are interpolate
 ANY = "any class"
 
 _GRID = '<div class="grid '
-_NOTE = (
-    "An example: the first images of {run}, drawn from seed 0. Choose another run, class or seed."
-)
+_NOTE = "An example: the first images of {run}, drawn from seed 0. Choose another run, class or seed."
 
 FieldValue = float | None  # None where the visitor emptied the field
 

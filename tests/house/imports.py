@@ -73,7 +73,7 @@ DASHBOARD = {
     "jobs": "",
     "server": "library",
     "charts": "library",
-    "widgets": "charts library",
+    "widgets": "charts jobs library",
     "samples": "charts library server widgets",
     "report": "charts library widgets",
     "views.<page>": "charts jobs library report samples server widgets",

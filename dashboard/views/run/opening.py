@@ -29,7 +29,7 @@ def preferred(entries: list[Entry]) -> str:
 def remember(entry: Entry) -> None:
     """Remember that a run is looked at, in the session and in the browser."""
     st.session_state[_LAST] = entry.name
-    _REMEMBER(data={"name": _COOKIE, "value": entry.name}, key="remember run")
+    _REMEMBER(data={"cookie": _COOKIE, "parameter": "run", "value": entry.name}, key="remember run")
 
 
 def richest(entries: list[Entry]) -> str:
