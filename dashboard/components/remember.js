@@ -8,7 +8,7 @@ export default function ({ data }) {
   const secure = window.location.protocol === "https:" ? "; Secure" : "";
   document.cookie = `${cookie}=${encodeURIComponent(value)}; path=/; max-age=${YEAR}; SameSite=Lax${secure}`;
   const url = new URL(window.location.href);
-  if (url.searchParams.has(parameter)) return;
+  if (url.searchParams.get(parameter) === value) return;
   url.searchParams.set(parameter, value);
   window.history.replaceState(window.history.state, "", url);
 }
