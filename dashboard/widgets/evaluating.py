@@ -96,7 +96,7 @@ def _show_button(library: Library, entry: Entry, key: str, again: bool) -> None:
 def _words(library: Library, entry: Entry, place: str, other: str) -> str:
     """Return what stands beside the button: how long it takes, or why it cannot be pressed."""
     if other:
-        return plain_sentence(f"{other} is being evaluated: one evaluation runs at a time")
+        return plain_sentence(f"run {other} is being evaluated: one evaluation runs at a time")
     if not place:
         return "Say where its images are: an evaluation measures against real ones."
     return f":material/timer: {plain_sentence(evaluation_time.estimate(library, entry))}"
