@@ -13,7 +13,7 @@ import subprocess
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +36,17 @@ class Speed:
     """What `ganray speed` measured, in seconds; see `gan_core.training.speed`."""
 
     step: float
+    alone: float  # of a step, if nothing else ran
     preview: float
     start: float
     device: str
     busy: float
+
+    @property
+    def undisturbed(self) -> "Speed":
+        """The same if no other program used the processors."""
+        share = self.alone / self.step if self.step else 1.0
+        return replace(self, step=self.alone, preview=self.preview * share, start=self.start * share, busy=0.0)
 
     @property
     def doubtful(self) -> bool:

@@ -34,6 +34,7 @@ class Speed:
     """Seconds that parts of a training take on this machine."""
 
     step: float
+    alone: float  # of a step, if no other program used the processors: its processor time over the threads
     preview: float  # with the checkpoint that is written beside it
     start: float  # from the start of the process to the first step, without the data
     device: str
@@ -54,22 +55,27 @@ def measure(options: RunOptions) -> Speed:
     translates = entry.task == "translate"
     definition = loading.load_family(entry.family)
     own = config.parse_settings(definition.config, definition.presets[entry.name], list(options.settings))
-    usual: devices.Precision = "bf16-mixed" if devices.accelerator(options.device) == "cuda" else "32-true"
-    fabric = devices.make_fabric(options.device, usual if options.precision == "auto" else options.precision)
-    shape = (options.channels, size, size)
-    family = loading.build(entry.family, config.to_dict(own), shape, 2).place(fabric.device)
+    name = devices.accelerator(options.device)
+
+    def build() -> loading.Family:
+        return loading.build(entry.family, config.to_dict(own), (options.channels, size, size), 2).place(name)
+
     pixels, labels = _drawn(size, options.channels)
-    family.study(torch.from_numpy(pixels).to(fabric.device), torch.from_numpy(labels).to(fabric.device))
-    family.train()
-    family.averages.eval()
     halves = [np.resize(np.flatnonzero(labels == one), count) for one in (0, 1)]
     index = np.concatenate(halves) if translates else np.resize(np.arange(len(labels)), count)
-    real, given = images.to_float(torch.from_numpy(pixels[index])).to(fabric.device), torch.from_numpy(labels[index])
+    real, given = images.to_float(torch.from_numpy(pixels[index])).to(name), torch.from_numpy(labels[index]).to(name)
+    # A training that may choose its precision times both as well, before its first step.
+    chosen = devices.faster_precision(name, build, real, given) if options.precision == "auto" else options.precision
+    fabric = devices.make_fabric(options.device, chosen)
+    family = build()
+    family.study(torch.from_numpy(pixels).to(name), torch.from_numpy(labels).to(name))
+    family.train()
+    family.averages.eval()
     started = time.time() - psutil.Process().create_time()
     with fabric.autocast():
-        step = _step(family, real, given.to(fabric.device))
+        step, alone = _step(family, real, given)
         preview = _preview(family, (pixels, labels), translates)
-    return Speed(step, preview, started, str(fabric.device), round(busy, 2))
+    return Speed(step, alone, preview, started, str(fabric.device), round(busy, 2))
 
 
 def _drawn(size: int, channels: int) -> tuple[np.ndarray, np.ndarray]:
@@ -83,17 +89,21 @@ def _drawn(size: int, channels: int) -> tuple[np.ndarray, np.ndarray]:
     return np.ascontiguousarray(pixels), np.repeat(np.arange(2), _DRAWN)
 
 
-def _step(family: loading.Family, real: torch.Tensor, labels: torch.Tensor) -> float:
-    """Return the seconds of a step, the mean of those after the first, which sets things up."""
+def _step(family: loading.Family, real: torch.Tensor, labels: torch.Tensor) -> tuple[float, float]:
+    """Return the seconds of a step, and those if nothing else ran: means after the first, which sets things up."""
     family.steps = 10**6
     times: list[float] = []
+    working = 0.0
     while len(times) < 2 or (sum(times[1:]) < _SECONDS and len(times) < _STEPS):
-        begun = time.perf_counter()
+        begun, worked = time.perf_counter(), time.process_time()
         family.train_step(real.clone(), labels)
         _wait(real.device)
         family.step += 1
         times.append(time.perf_counter() - begun)
-    return float(np.mean(times[1:]))
+        working += time.process_time() - worked if len(times) > 1 else 0
+    step = float(np.mean(times[1:]))
+    waits_for_card = real.device.type != "cpu"
+    return step, step if waits_for_card else min(step, working / (len(times) - 1) / torch.get_num_threads())
 
 
 def _preview(family: loading.Family, drawn: tuple[np.ndarray, np.ndarray], translates: bool) -> float:

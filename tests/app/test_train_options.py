@@ -127,7 +127,7 @@ def test_epochs_that_nobody_typed_follow_the_data(started: list[RunOptions], tmp
 
 
 def test_how_long_it_takes_stands_beside_the_button(started: list[RunOptions], monkeypatch: pytest.MonkeyPatch) -> None:
-    found = Measurement(Speed(step=1.0, preview=2.0, start=5.0, device="cpu", busy=0.0))
+    found = Measurement(Speed(step=1.0, alone=1.0, preview=2.0, start=5.0, device="cpu", busy=0.0))
     found.done.set()
     monkeypatch.setattr(training_speed, "measured", lambda _: found)
     app = open_train()

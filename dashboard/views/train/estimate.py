@@ -54,8 +54,12 @@ def estimate(options: RunOptions, steps: int | None, found: Measurement) -> tupl
     epochs = f"{options.epochs} {'epoch' if options.epochs == 1 else 'epochs'} of {steps} steps"
     words = f":material/timer: **About {store.duration(whole)}**, {how}: {epochs}, without reading the images."
     if speed.doubtful:
-        words += " Other programs were at work when it was measured: it may be much faster alone."
+        alone = store.duration(training_speed.seconds(speed.undisturbed, steps, options))
+        words += f" Other programs keep this machine busy: alone it would take about {alone}."
     if running := sum(job.running for job in jobs.jobs().all().values()):
         words += f" {running} {'process' if running == 1 else 'processes'} of this app at work will slow it down."
-    fewer = training_speed.epochs_within(speed, steps, PATIENCE, options)
-    return words, fewer if whole > 1.5 * PATIENCE and 0 < fewer < options.epochs else 0
+    likely = speed.undisturbed if speed.doubtful else speed
+    fewer = training_speed.epochs_within(likely, steps, PATIENCE, options)
+    return words, fewer if training_speed.seconds(
+        likely, steps, options
+    ) > 1.5 * PATIENCE and 0 < fewer < options.epochs else 0
