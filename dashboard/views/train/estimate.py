@@ -35,8 +35,14 @@ def _line(options: RunOptions, steps: int | None, found: Measurement, pending: b
             key="fewer epochs",
             type="tertiary",
             icon=":material/bolt:",
-            on_click=error_boundary.action(lambda: st.session_state.update(epochs=fewer)),
+            on_click=_set_epochs,
+            args=(fewer,),
         )
+
+
+@error_boundary.action
+def _set_epochs(epochs: int) -> None:
+    st.session_state["epochs"] = epochs
 
 
 def estimate(options: RunOptions, steps: int | None, found: Measurement) -> tuple[str, int]:
