@@ -1,12 +1,13 @@
-"""Trainings and imports that the app starts: each is a detached process that continues when the app is closed.
+"""Trainings, imports and evaluations that the app starts: each is a process that goes on when the app is closed.
 
 The process writes its run folder, which the pages follow, and prints into a log file in the cache folder. At most
-`most()` of them run at a time; the others wait for their turn.
+`most()` of them run at a time; the others wait for their turn. Of evaluations one runs at a time.
 """
 
 import itertools
 import os
 import re
+import signal
 import subprocess
 import sys
 import threading
@@ -79,6 +80,7 @@ class Jobs:
         self.logs = logs
         self.folder = Path.cwd()  # where the app was started: sources are named from there
         self._jobs: dict[str, Job] = {}
+        self._evaluations: dict[str, Job] = {}  # the last one of each run
         self._lock = threading.Lock()
 
     def train(self, name: str, options: RunOptions) -> Job:
@@ -150,6 +152,39 @@ class Jobs:
             elif job and job.process and not job.over:
                 job.process.terminate()
 
+    def evaluate(self, run: Run, source: str | None = None) -> Job:
+        """Start the evaluation of a run, as `python -m gan_core evaluate` does it.
+
+        source: the real images, where they are not those that its config names.
+
+        Raises:
+            UserError: an evaluation is running already, or the process cannot be started.
+        """
+        with self._lock:
+            if other := self.evaluating():
+                raise UserError(f"run '{other}' is being evaluated: wait until that has ended")
+            data = [f"--data={source}"] if source else []
+            arguments = ["evaluate", *self._runs, *data, "--", run.name]
+            job = Job(run.name, arguments, self.logs / f"evaluate-{run.folder.name}-{time.time_ns()}.log")
+            self._start(job)
+            self._evaluations[run.name] = job
+            return job
+
+    def evaluation(self, name: str) -> Job | None:
+        """Return the last evaluation of a run that this app started; None if there was none."""
+        return self._evaluations.get(name)
+
+    def evaluating(self) -> str:
+        """Return the name of the run that is being evaluated; "" if none is."""
+        return next((name for name, job in list(self._evaluations.items()) if not job.over), "")
+
+    def cancel_evaluation(self, name: str) -> None:
+        """End the evaluation of a run; what it has measured so far stays in its file."""
+        with self._lock:
+            job = self._evaluations.pop(name, None)
+            if job and job.process and not job.over:
+                job.process.terminate()
+
     def _new(self, name: str, words: Sequence[str]) -> Job:
         """Start what writes a new run, or queue it. Raises UserError: as `train`."""
         runs.check_name(name)
@@ -195,7 +230,7 @@ class Jobs:
                     **_detached(),
                 )
         except OSError as error:
-            raise UserError(f"the training cannot be started: {error.strerror or error}") from error
+            raise UserError(f"the process cannot be started: {error.strerror or error}") from error
         job.process = process
         threading.Thread(target=self._follow, args=(process,), daemon=True).start()
 
@@ -233,7 +268,8 @@ def stop(run: Run) -> None:
         process = psutil.Process(status.process) if status.state == "running" and status.process else None
         if process is None or not runs.is_held_by(run.folder, process.pid):
             raise UserError(f"no process on this machine trains run '{run.name}': there is nothing to stop")
-        process.terminate()
+        # SIGTERM would say that something else than a user ended it. Windows has no SIGINT for other processes.
+        process.terminate() if sys.platform == "win32" else process.send_signal(signal.SIGINT)
     except (psutil.NoSuchProcess, ValueError, OverflowError):
         raise UserError(f"run '{run.name}' has just ended: there is nothing to stop") from None
     except (psutil.AccessDenied, PermissionError):

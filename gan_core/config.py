@@ -112,6 +112,7 @@ class RunConfig:
     precision: Literal["32-true", "bf16-mixed"]
     preview_every: int  # epochs
     log_every: int  # steps
+    preview_start: Literal["dense", "even"] = "even"  # dense: also early previews, see `schedule`; older runs had none
     snapshots: bool = False  # whether the generator is saved at every preview
     settings: dict[str, Any] = field(default_factory=dict)  # the family's own
     domains: tuple[str, ...] = ()  # of a translator: the two classes, A and B
@@ -168,10 +169,13 @@ class RunConfig:
 
 
 def to_dict(config: Any) -> dict[str, Any]:
-    """A dataclass as plain JSON types. A run without an origin does not name one, so that older GANrays read it."""
+    """A dataclass as plain JSON types. What a run does without is not named, so that older GANrays read it."""
     values = json.loads(json.dumps(dataclasses.asdict(config)))
-    if isinstance(config, RunConfig) and config.origin is None:
-        del values["origin"]
+    if isinstance(config, RunConfig):
+        if config.origin is None:
+            del values["origin"]
+        if config.preview_start == "even":
+            del values["preview_start"]
     return values
 
 

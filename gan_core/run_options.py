@@ -119,6 +119,10 @@ class RunOptions:
         more="All images of a patient are in the same split.",
     )
     preview_every: int = option(1, "epochs between previews", metavar="K", least=1)
+    preview_start: Literal["dense", "even"] = option(
+        "dense",
+        "where previews are further apart: also after epochs 1, 2, 3, 5, 8, 12, ... (dense, default), or only evenly",
+    )
     log_every: int = option(10, "steps per row of metrics.csv", metavar="K", least=1)
     snapshots: bool = option(False, "save the generator at every preview, for `evaluate --parts progress`")
     domains: tuple[str, ...] = option(

@@ -20,6 +20,7 @@ os.environ.update(
     HF_HOME=f"{_scratch.name}/huggingface",
     HF_HUB_OFFLINE="1",
     GRADIO_ANALYTICS_ENABLED="False",
+    GANRAY_MEASURE="off",  # each opened Train page would time steps in a process of its own
 )
 os.environ.pop("GANRAY_RUNS", None)
 

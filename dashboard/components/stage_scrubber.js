@@ -2,6 +2,21 @@
 
 const UNTRAINED = "No epoch is finished yet: the grids show images of untrained networks.";
 
+const FEW = 15; // stops: a film of fewer shows one a second, for what changes between two of them is much
+const [SLOW, USUAL] = ["1", "4"]; // stops a second
+
+// What uses the arrows or the space bar itself: whoever types, moves another slider, or reads a menu.
+const USES_KEYS = [
+  "input, textarea, select, audio, video, iframe, dialog, [contenteditable]:not([contenteditable=false])",
+  ...["textbox", "searchbox", "combobox", "listbox", "option", "slider", "spinbutton", "radio", "tab", "tree", "grid"],
+  ...["dialog", "alertdialog", "menu", "menubar", "menuitem", "application"],
+];
+const TAKES_KEYS = USES_KEYS.map((one, index) => (index ? `[role=${one}]` : one)).join(", ");
+// The space bar presses these.
+const PRESSED = "button, a[href], summary, [role=button], [role=link], [role=checkbox], [role=switch]";
+// While one of these is open, keys are for it.
+const OPEN = "dialog[open], [role=dialog], [role=alertdialog], [role=menu], [role=listbox]";
+
 class Scrubber {
   constructor(root) {
     this.find = (name) => root.querySelector(`.${name}`);
@@ -24,7 +39,10 @@ class Scrubber {
     on(this.find("play"), "click", () => this.toggle());
     on(this.find("back"), "click", () => this.step(-1));
     on(this.find("on"), "click", () => this.step(1));
-    on(this.find("speed"), "change", (event) => address.set({ speed: event.target.value }));
+    on(this.find("speed"), "change", (event) => {
+      this.chosen = true;
+      address.set({ speed: event.target.value });
+    });
     on(window, "ganray:seek", ({ detail }) => this.sought(detail));
     on(window, "popstate", () => this.fromAddress());
     on(document, "click", (event) => this.linked(event));
@@ -33,7 +51,23 @@ class Scrubber {
     });
     const speed = this.find("speed");
     const requested = address.get("speed");
-    if ([...speed.options].some((option) => option.value === requested)) speed.value = requested;
+    this.chosen = [...speed.options].some((option) => option.value === requested);
+    if (this.chosen) speed.value = requested;
+  }
+
+  // Space and the arrows to the sides work on the whole page, until it is left; the other keys scroll it.
+  everywhere() {
+    window.addEventListener("keydown", (event) => this.anywhere(event), { signal: this.ends.signal });
+  }
+
+  anywhere(event) {
+    if (event.defaultPrevented || event.shiftKey || !this.stops || this.find("bar").hidden) return;
+    if (![" ", "ArrowLeft", "ArrowRight"].includes(event.key)) return;
+    const from = event.composedPath().filter((node) => node instanceof Element);
+    if (from.some((node) => node.matches(TAKES_KEYS) || (event.key === " " && node.matches(PRESSED)))) return;
+    if ([...document.querySelectorAll(OPEN)].some((node) => node.checkVisibility())) return;
+    if (event.key === " " && event.repeat) return event.preventDefault();
+    this.key(event);
   }
 
   // Called when the runs change or one of them gets a new sheet.
@@ -46,6 +80,7 @@ class Scrubber {
     const stood = !first && this.epoch === this.last;
     const pinned = address.get("epoch") !== null;
     this.stops = stops.length ? stops : [0, last];
+    if (!this.chosen) this.find("speed").value = stops.length && stops.length < FEW ? SLOW : USUAL;
     this.last = last;
     this.range.max = String(Math.max(last, 1));
     this.find("bar").hidden = last === 0;
@@ -177,4 +212,8 @@ class Scrubber {
   }
 }
 
-export default mounted((root) => new Scrubber(root));
+export default mounted((root) => {
+  const scrubber = new Scrubber(root);
+  scrubber.everywhere();
+  return scrubber;
+});

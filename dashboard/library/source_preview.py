@@ -99,6 +99,13 @@ def classes(source: str) -> tuple[str, ...]:
     return found[-1].classes if found else ()
 
 
+def train_counts(source: str) -> dict[str, int]:
+    """Return the training images of each class of a source; empty if they are not known yet."""
+    with _lock:
+        found = [one.summary for wanted, one in _looks.items() if wanted.source == source and one.summary]
+    return dict(found[-1].counts["train"]) if found else {}
+
+
 def _run(wanted: Request, found: Look) -> None:
     try:
         _look(wanted, found)

@@ -88,10 +88,10 @@ def build(root: Path) -> gr.Blocks:
         with gr.Tabs():
             with gr.Tab("Translate", id="translate"):
                 translate_tab.build(blocks, models)
-            with gr.Tab("Generate", id="generate"):
-                _generate_tab(blocks, models)
-            with gr.Tab("Encode", id="encode"):
-                _encode_tab(blocks, models)
+            with gr.Tab("Generate", id="generate") as generating:
+                _generate_tab(blocks, models, generating)
+            with gr.Tab("Encode", id="encode") as encoding:
+                _encode_tab(blocks, models, encoding)
         endpoints.add(models, endpoints.TemporaryFiles())
         blocks.load(models.decoder.start, api_visibility="private", concurrency_limit=None)
     blocks.queue(max_size=WAITING, default_concurrency_limit=2)
@@ -99,7 +99,7 @@ def build(root: Path) -> gr.Blocks:
     return blocks
 
 
-def _generate_tab(blocks: gr.Blocks, models: ModelCache) -> None:
+def _generate_tab(blocks: gr.Blocks, models: ModelCache, tab: gr.Tab) -> None:
     with gr.Row():
         with gr.Column(scale=1, min_width=250):
             run = input_fields.run(models, "generate")
@@ -157,6 +157,14 @@ def _generate_tab(blocks: gr.Blocks, models: ModelCache) -> None:
 
         return pressed
 
+    def opened(before: GenerateRequest | None, *values: Any) -> Updates:
+        request = generate.fitted(models, GenerateRequest("new", *values))
+        if before is not None or not request.run:
+            yield (gr.skip(),) * 4
+            return
+        steps = generate.opening(models, request)
+        yield from input_fields.only_changes((request, one.page, one.opinion, one.disclaimer) for one in steps)
+
     def move(before: GenerateRequest | None, *values: Any) -> Updates:
         request = generate.fitted(models, GenerateRequest(before.kind, *values)) if before else None
         # A dropdown also reports a change when it only loses the focus.
@@ -176,6 +184,7 @@ def _generate_tab(blocks: gr.Blocks, models: ModelCache) -> None:
     )
     # One at a time, so that the answer to an older click never arrives last.
     alone = private("generate on the page", concurrency_limit=1)
+    tab.select(opened, [last_request, *inputs], outputs, **alone)
     for button, what in buttons.items():
         button.click(press(what), inputs, outputs, **alone)
     gr.on(
@@ -185,7 +194,7 @@ def _generate_tab(blocks: gr.Blocks, models: ModelCache) -> None:
     )
 
 
-def _encode_tab(blocks: gr.Blocks, models: ModelCache) -> None:
+def _encode_tab(blocks: gr.Blocks, models: ModelCache, tab: gr.Tab) -> None:
     with gr.Row():
         with gr.Column(scale=1, min_width=250):
             file = input_fields.upload("Image", several=False)
@@ -197,23 +206,31 @@ def _encode_tab(blocks: gr.Blocks, models: ModelCache) -> None:
             gr.HTML(disclaimers.ENCODING)
     example: gr.State = gr.State(None)
 
-    def work(path: str | None, chosen: Upload | None, name: str, sure: bool) -> Iterator[tuple[str, Any]]:
+    def work(path: str | None, chosen: Upload | None, name: str, sure: bool) -> Updates:
         try:
+            if not path and chosen and chosen.opening:
+                for ours, page in encode.opening(models, name):
+                    yield ours or chosen, page, gr.Button(visible=False)
+                return
             upload = translate.uploads([path])[0] if path else chosen
         except UserError as error:
-            yield (
-                picture_html.message(sentence(str(error)), "error") + encode.empty(),
-                gr.Button(visible=False),
-            )
+            message = picture_html.message(sentence(str(error)), "error")
+            yield chosen, message + encode.empty(), gr.Button(visible=False)
             return
         for page, doubted in encode.encode(models, upload, name, sure):
-            yield page, gr.Button(visible=doubted)
+            yield upload if chosen else None, page, gr.Button(visible=doubted)
 
-    def begin(path: Any, chosen: Any, name: str) -> Iterator[tuple[str, Any]]:
+    def begin(path: Any, chosen: Any, name: str) -> Updates:
         yield from work(path, chosen, name, False)
 
-    def again(path: Any, chosen: Any, name: str) -> Iterator[tuple[str, Any]]:
+    def again(path: Any, chosen: Any, name: str) -> Updates:
         yield from work(path, chosen, name, True)
+
+    def opened(path: Any, chosen: Any, name: str) -> Updates:
+        if path or chosen or not name:
+            yield (gr.skip(),) * 3
+            return
+        yield from work(path, Upload("example.png", b"", opening=True), name, False)
 
     def pick(name: str, event: gr.SelectData) -> tuple[Upload, None]:
         return Upload("example.png", input_fields.example(models, name, int(event.index))), None
@@ -221,12 +238,15 @@ def _encode_tab(blocks: gr.Blocks, models: ModelCache) -> None:
     def examples(name: str | None) -> Iterator[gr.Gallery]:
         yield from input_fields.shown(models, name)
 
-    inputs, outputs = [file, example, run], [result, insist]
+    inputs, outputs = [file, example, run], [example, result, insist]
     own, in_turn = private("encode"), input_fields.in_turn("encode")
     blocks.load(lambda name: input_fields.known_runs(models, "encode", name), run, run, **in_turn).then(
         examples, run, gallery, **in_turn
     )
-    file.upload(lambda: None, None, example, **own).then(begin, inputs, outputs, trigger_mode="always_last", **own)
-    gallery.select(pick, run, [example, file], **own).then(begin, inputs, outputs, **own)
+    opening = tab.select(opened, inputs, outputs, **own)
+    file.upload(lambda: None, None, example, cancels=[opening], **own).then(
+        begin, inputs, outputs, trigger_mode="always_last", **own
+    )
+    gallery.select(pick, run, [example, file], cancels=[opening], **own).then(begin, inputs, outputs, **own)
     run.input(examples, run, gallery, **in_turn).then(begin, inputs, outputs, **own)
     insist.click(again, inputs, outputs, **own)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dashboard.live import picture_html
+from dashboard.live import input_fields, picture_html
 from dashboard.live.models import ModelCache
 from dashboard.live.translate import Upload, doubt
 from dashboard.widgets.text import sentence
@@ -15,6 +15,10 @@ from gan_core.errors import UserError
 
 if TYPE_CHECKING:
     from gan_core.inference import Model
+
+
+LOADING = "Loading the networks of {run}. This happens once."
+NOTE = "An example, encoded by {run} and drawn again from its code. Upload an image of yours, or click another example."
 
 
 def empty() -> str:
@@ -32,8 +36,7 @@ def encode(models: ModelCache, upload: Upload | None, run: str, insist: bool = F
             yield empty(), False
             return
         if not models.is_loaded(run):
-            words = f"Loading the networks of {run}. This happens once."
-            yield picture_html.message(words, "wait") + empty(), False
+            yield picture_html.message(LOADING.format(run=run), "wait") + empty(), False
         model = models.get(run)
         picture = models.decoder.decode(upload.data, upload.name, scale=model.config.scale)
         if not insist and (reason := doubt(picture, model, "encoded")):
@@ -42,6 +45,28 @@ def encode(models: ModelCache, upload: Upload | None, run: str, insist: bool = F
         yield page(model, *reconstruct(model, picture)), False
     except UserError as error:
         yield picture_html.message(sentence(str(error)), "error") + empty(), False
+
+
+def opening(models: ModelCache, run: str) -> Iterator[tuple[Upload | None, str]]:
+    """Yield our first example and the HTML of its encoding, which is computed for the first visitor alone.
+
+    Raises:
+        UserError: there is no such run.
+    """
+    loading = None, picture_html.message(LOADING.format(run=run), "wait") + empty()
+
+    def make() -> Iterator[tuple[Upload | None, str]]:
+        if not models.is_loaded(run):
+            yield loading
+        content = next((content for content, _ in input_fields.offered(models, run)), None)
+        upload = Upload("example.png", content, opening=True) if content else None
+        for shown, doubted in encode(models, upload, run):
+            yield None if doubted else upload, shown
+
+    key = ("encode", models.weights_of(run))
+    for upload, shown in models.openings.steps(key, make, loading, lambda step: step[0] is not None):
+        note = picture_html.message(NOTE.format(run=input_fields.brief(run)), "example") if upload else ""
+        yield upload, note + shown
 
 
 def reconstruct(model: "Model", picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -32,15 +32,14 @@ def examples(models: ModelCache, config: RunConfig, domain: str) -> Iterator[tup
 
 
 def opening(models: ModelCache, name: str, domain: str) -> bytes | None:
-    """Return an X-ray of ours that shows what a graded run paints, as PNG: a drawn one if possible, else generated.
+    """Return a picture of ours that shows what a translator does, as PNG: a drawn one if possible, else generated.
 
-    Drawn ones are sharp at any size, and so is what is painted into them.
-
-    None where there is none, as for a run of another kind.
+    Drawn ones are sharp at any size, and so is what a graded run paints into them. None where there is none.
     """
+    config = models.config(name)
     if not models.paints(name):
-        return None
-    config, model = models.config(name), models.get(name)
+        return next((content for content, _ in examples(models, config, domain)), None)
+    model = models.get(name)
     for found in (_drawn(config, domain), _generated(models, config, domain)):
         rooms = {content: _room(model, content) for content, _ in found}
         best = max(rooms, key=lambda content: rooms[content], default=b"")

@@ -17,6 +17,7 @@ from dashboard.live.models import ModelCache
 from dashboard.widgets.text import sentence
 from gan_core import images
 from gan_core.errors import UserError, printable
+from gan_core.runs import REFERENCE
 
 if TYPE_CHECKING:
     from gan_core.inference import Model
@@ -28,6 +29,9 @@ COLUMNS = 6  # latent vectors compared across classes: more images would be too 
 SHARES = tuple(step / 10 for step in range(11))  # of the second class in an interpolation
 LARGE = 256  # image size from which half as many latent vectors are interpolated: all images are sent at once
 ANY = "any class"
+
+_GRID = '<div class="grid '
+_NOTE = "An example: the first images of {run}, drawn from seed 0. Choose another run, class or seed."
 
 FieldValue = float | None  # None where the visitor emptied the field
 
@@ -90,6 +94,23 @@ def draw(models: ModelCache, request: GenerateRequest) -> Iterator[GenerationUpd
             yield GenerationUpdate(drawn.page, opinion, disclaimer)
     except UserError as error:
         yield GenerationUpdate(picture_html.message(sentence(str(error)), "error"))
+
+
+def opening(models: ModelCache, request: GenerateRequest) -> Iterator[GenerationUpdate]:
+    """Yield the images that the tab opens with, as `draw`; they are drawn for the first visitor alone.
+
+    Raises:
+        UserError: there is no such run.
+    """
+    waiting = GenerationUpdate(picture_html.ghost("", "Drawing the first images."))
+    key = ("generate", models.weights_of(request.run), request)
+    note = picture_html.message(_NOTE.format(run=request.run.removeprefix(f"{REFERENCE}/")), "example")
+    for one in models.openings.steps(key, lambda: draw(models, request), waiting, _drawn):
+        yield replace(one, page=note + one.page) if _drawn(one) else one
+
+
+def _drawn(one: GenerationUpdate) -> bool:
+    return _GRID in one.page
 
 
 def checked_seed(value: FieldValue) -> int:

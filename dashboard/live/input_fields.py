@@ -33,6 +33,11 @@ def runs(models: ModelCache, ability: str, chosen: str | None = None) -> dict[st
     return {"choices": list(zip(labels, names, strict=True)), "value": value}
 
 
+def brief(name: str) -> str:
+    """Return the name of a run without the folder of the shipped ones."""
+    return name.removeprefix(f"{REFERENCE}/")
+
+
 def known_runs(models: ModelCache, ability: str, chosen: str | None) -> gr.Dropdown:
     """Return the field with the current runs; a valid value is not sent, as it could overwrite a newer one."""
     found = runs(models, ability, chosen)

@@ -6,6 +6,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dashboard.live.openings import Openings
 from gan_core import files, runs
 from gan_core.config import BASELINE, RunConfig
 from gan_core.decode.worker import DecodeWorker
@@ -25,7 +26,8 @@ class ModelCache:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.decoder = DecodeWorker()
-        self._models: OrderedDict[tuple[str, int], Future[Model]] = OrderedDict()
+        self.openings = Openings()
+        self._models: OrderedDict[tuple[str, int, int], Future[Model]] = OrderedDict()
         self._lock = threading.Lock()
 
     def names(self, ability: str) -> list[str]:
@@ -73,18 +75,26 @@ class ModelCache:
             known = [key[0] for key, model in self._models.items() if model.done()]
         return any(name in (one, one.removeprefix(f"{runs.REFERENCE}/")) for one in known)
 
+    def weights_of(self, name: str) -> tuple[str, int, int]:
+        """Return what tells the weights of a run from others: its name, and the time and size of the file.
+
+        Raises:
+            UserError: There is no such run.
+        """
+        run = self._find(name)
+        try:
+            found = run.weights.stat()
+        except OSError:
+            return run.name, 0, 0
+        return run.name, found.st_mtime_ns, found.st_size
+
     def get(self, name: str) -> "Model":
         """Return the model of a run, loaded if needed.
 
         Raises:
             UserError: There is no such run, or its weights are missing, damaged or of another shape.
         """
-        run = self._find(name)
-        try:
-            changed = run.weights.stat().st_mtime_ns
-        except OSError:
-            changed = 0
-        key = (run.name, changed)
+        run, key = self._find(name), self.weights_of(name)
         # The first visitor of a run loads it, outside the lock: those of other runs do not wait for it.
         with self._lock:
             found = self._models.get(key)

@@ -1,13 +1,13 @@
 """The tab Translate: its layout and its events; `graded` and `translate` compute what it shows."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import gradio as gr
 
 from dashboard.live import disclaimers, examples, graded, input_fields, picture_html, translate
-from dashboard.live.input_fields import Updates, private
+from dashboard.live.input_fields import Updates, brief, private
 from dashboard.live.models import ModelCache
 from dashboard.live.painting_page import MOST_SEED, Chosen
 from dashboard.live.translate import TranslationUpdate, Upload
@@ -17,6 +17,7 @@ from gan_core.family_traits import SEVERITY
 
 # What the visitor has chosen on the page goes with a button, in the place of its last input.
 _LOADING = "Loading the networks. This happens once."
+_NOTE = "An example, no patient's, translated by {run}. Upload images of yours, or click another example."
 _CHOSEN = "(...given) => [...given.slice(0, -1), ganrayChosen()]"
 
 
@@ -98,10 +99,10 @@ def _layout(models: ModelCache) -> _Fields:
     return _Fields(files, run, direction, gallery, severity, seed, *shown, example, chosen)
 
 
-def _fill(blocks: gr.Blocks, models: ModelCache, fields: _Fields) -> Any:
+def _fill(blocks: gr.Blocks, models: ModelCache, fields: _Fields) -> list[Any]:
     """Fill the choices when a visitor arrives, and when the run or the direction is changed; then translate.
 
-    Returns the event that opens the tab with a picture of ours.
+    Returns the events that may show a picture of ours, which end when a visitor brings one.
     """
     run, direction, gallery, in_turn = fields.run, fields.direction, fields.gallery, input_fields.in_turn("translate")
 
@@ -126,16 +127,19 @@ def _fill(blocks: gr.Blocks, models: ModelCache, fields: _Fields) -> Any:
         .then(shown, [run, direction], gallery, **in_turn)
         .then(begin, inputs, fields.results, **own)
     )
-    run.input(new_run, run, filled, cancels=[opened], **in_turn).then(shown, [run, direction], gallery, **in_turn).then(
-        several, of_batch, batch, **in_turn
-    ).then(begin, inputs, fields.results, **own)
+    changed = (
+        run.input(new_run, run, filled, cancels=[opened], **in_turn)
+        .then(shown, [run, direction], gallery, **in_turn)
+        .then(several, of_batch, batch, **in_turn)
+        .then(begin, inputs, fields.results, **own)
+    )
     direction.input(shown, [run, direction], gallery, **in_turn).then(several, of_batch, batch, **in_turn)
-    direction.input(begin, inputs, fields.results, cancels=[opened], **own)
+    turned = direction.input(begin, inputs, fields.results, cancels=[opened, changed], **own)
     fields.files.change(several, of_batch, batch, **in_turn)
-    return opened
+    return [opened, changed, turned]
 
 
-def _translate(models: ModelCache, fields: _Fields, opened: Any) -> None:
+def _translate(models: ModelCache, fields: _Fields, opened: list[Any]) -> None:
     """Translate what a visitor uploads or picks."""
 
     def pick(name: str, to: str, event: gr.SelectData) -> tuple[Upload, None]:
@@ -145,11 +149,11 @@ def _translate(models: ModelCache, fields: _Fields, opened: Any) -> None:
     begin, again, own = _beginning(models), _beginning(models, insist=True), private("translate")
     # always_last: a newer upload replaces one that still waits.
     last: dict[str, Any] = {"trigger_mode": "always_last", **own}
-    fields.files.upload(lambda: None, None, fields.example, cancels=[opened], **own).then(
+    fields.files.upload(lambda: None, None, fields.example, cancels=opened, **own).then(
         begin, inputs, fields.results, **last
     )
     fields.gallery.select(
-        pick, [fields.run, fields.direction], [fields.example, fields.files], cancels=[opened], **own
+        pick, [fields.run, fields.direction], [fields.example, fields.files], cancels=opened, **own
     ).then(begin, inputs, fields.results, **own)
     fields.insist.click(again, inputs, fields.results, **own)
     gr.on([fields.severity.release, fields.seed.input], begin, inputs, fields.results, **last)
@@ -197,10 +201,9 @@ def _beginning(models: ModelCache, insist: bool = False) -> Callable[..., Update
             return
         try:
             if not paths and (picked is None or picked.opening):
-                if _paints(models, name) and not models.is_loaded(name):
-                    # Ours may have to be generated first.
-                    yield picked, *_values(TranslationUpdate(picture_html.ghost("", _LOADING), side=""))
-                picked = _opening(models, name, to)
+                shown = opening(models, name, to)
+                yield from input_fields.only_changes((ours, *_values(one)) for ours, one in shown)
+                return
             uploads = translate.uploads(paths) if paths else [picked] if picked else []
             steps = graded.steps(models, uploads, name, to, insist, severity, int(seed or 0))
         except UserError as error:
@@ -210,9 +213,29 @@ def _beginning(models: ModelCache, insist: bool = False) -> Callable[..., Update
     return begin
 
 
-def _opening(models: ModelCache, name: str | None, to: str | None) -> Upload | None:
-    if not name or not _paints(models, name):
-        return None
+def opening(models: ModelCache, name: str, to: str) -> Iterator[tuple[Upload | None, TranslationUpdate]]:
+    """Yield a picture of ours and what a run makes of it, which is computed for the first visitor alone.
+
+    Raises:
+        UserError: there is no such run.
+    """
+    loading = None, TranslationUpdate(picture_html.ghost("", _LOADING), side="")
+
+    def make() -> Iterator[tuple[Upload | None, TranslationUpdate]]:
+        if not models.is_loaded(name):
+            yield loading  # ours may have to be generated first
+        upload = _example(models, name, to)
+        for one in graded.steps(models, [upload] if upload else [], name, to, False, SEVERITY, 0):
+            yield upload, one
+
+    key = ("translate", models.weights_of(name), to)
+    for upload, one in models.openings.steps(key, make, loading, lambda step: bool(step[0]) and not step[1].message):
+        note = "" if one.message or upload is None else picture_html.message(_NOTE.format(run=brief(name)), "example")
+        yield upload, replace(one, message=one.message or note)
+
+
+def _example(models: ModelCache, name: str, to: str | None) -> Upload | None:
+    """Return a picture of ours that a run can translate; None where there is none."""
     source = next((domain for domain in models.config(name).domains if domain != to), "")
     content = examples.opening(models, name, source)
     return Upload("example.png", content, opening=True) if content else None

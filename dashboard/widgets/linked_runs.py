@@ -11,20 +11,29 @@ from dashboard.widgets.text import plain
 _MOST = 5  # names in the message
 
 
-def select(names: Sequence[str], key: str, **look: Any) -> str | None:
-    """Draw a field for one run, the first by default; None where the link names a run that is not here."""
+def select(names: Sequence[str], key: str, opens: str, **look: Any) -> str | None:
+    """Draw a field for one run, `opens` by default; None where the link names a run that is not here.
+
+    The address names every run that is chosen: it opens the same run where another one would open by default.
+    """
     gone = _missing(key, names)
-    return st.selectbox(
+    if not gone and not st.query_params.get(key) and st.session_state.get(key) is None:
+        st.session_state[key] = opens
+    # Streamlit leaves a default out of the address: the field has none.
+    chosen = st.selectbox(
         "Run",
         names,
-        index=None if gone else 0,
+        index=None,
         key=key,
         bind="query-params",
-        on_change=forget,
+        on_change=_chosen,
         args=(key,),
         placeholder="Choose a run",
         **look,
     )
+    if chosen is None and not gone and st.query_params.get(key):
+        st.rerun()  # the address was that of a page without a run, as after the button Back
+    return chosen
 
 
 def multiselect(
@@ -91,6 +100,14 @@ def _missing(key: str, known: Collection[str]) -> list[str]:
 def forget(key: str) -> None:
     """Forget the missing runs, because the visitor has chosen others."""
     st.session_state.pop(_place(key), None)
+
+
+@error_boundary.action
+def _chosen(key: str) -> None:
+    """Forget the missing runs; a field that was emptied gets its run back when it is drawn."""
+    forget(key)
+    if st.session_state.get(key) is None:
+        st.session_state.pop(key, None)
 
 
 def _place(key: str) -> str:

@@ -125,6 +125,14 @@ def until(stop_requested: Callable[[], bool]) -> Iterator[None]:
         hook.remove()
 
 
+BY_USER = "stopped by you"
+# SIGINT is what Ctrl-C and the app's button Stop send; SIGTERM comes from whatever else ends processes.
+REASONS = {
+    signal.SIGINT: BY_USER,
+    signal.SIGTERM: "stopped from outside by SIGTERM, as a machine that shuts down or a job scheduler sends it",
+}
+
+
 class StopSignals:
     """Within the block, SIGTERM or Ctrl-C requests a clean stop; a second signal stops the process at once.
 
@@ -164,8 +172,10 @@ class StopSignals:
         threading.Thread(target=listen, daemon=True).start()
 
     def _received(self, number: int, frame: FrameType | None) -> None:
-        self.request_stop(f"stopped by {signal.Signals(number).name}")
-        signal.signal(number, self.previous_handlers[number])
+        self.request_stop(REASONS[signal.Signals(number)])
+        previous = self.previous_handlers[number]
+        # A shell without job control lets what it starts in the background ignore Ctrl-C.
+        signal.signal(number, signal.SIG_DFL if previous is signal.SIG_IGN else previous)
 
     def __exit__(self, *_: object) -> None:
         self._open = False

@@ -67,6 +67,8 @@ def plan(options: RunOptions) -> tuple[RunConfig, data.Prepared]:
         precision = _time_precision(entry.family, config.to_dict(own), prepared, batch_size, device, translates)
     derived = {
         "family": entry.family,
+        # Without epochs between two previews, there is nothing to be denser.
+        "preview_start": options.preview_start if options.preview_every > 1 else "even",
         "fingerprint": prepared.fingerprint,
         "classes": prepared.classes,
         "class_counts": tuple(prepared.counts()["train"][name] for name in prepared.classes),

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from gan_core import schedule
+
 Labelled = tuple[np.ndarray, np.ndarray]  # images uint8 (N, C, H, W), labels (N,)
 _ORDER = 2  # random stream of the image orders
 
@@ -26,7 +28,7 @@ class Batches:
         self.groups = [np.flatnonzero(labels == domain) for domain in (0, 1)] if by_domain else [np.arange(len(labels))]
         assert not paired or len(self.groups[0]) == len(self.groups[1])
         self.count, self.seed, self.by_domain, self.paired = count, seed, by_domain, paired
-        self.steps_per_epoch = max(map(len, self.groups)) // count
+        self.steps_per_epoch = schedule.steps_per_epoch([len(group) for group in self.groups], count)
         self._orders: list[np.ndarray] = []  # of this epoch
         self._epoch = -1
 

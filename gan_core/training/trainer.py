@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from gan_core import config, data, images, tensor_files
+from gan_core import config, data, images, schedule, tensor_files
 from gan_core.config import RunConfig
 from gan_core.data import relocated
 from gan_core.errors import UserError, printable
@@ -286,7 +286,8 @@ class Trainer:
 
     def _preview_due(self) -> bool:
         epoch, place = divmod(self.family.step, self.steps_per_epoch)
-        return place == 0 and (epoch % self.config.preview_every == 0 or epoch == self.config.epochs)
+        of_run = self.config
+        return place == 0 and schedule.has_preview(epoch, of_run.preview_every, of_run.preview_start, of_run.epochs)
 
     def _preview(self) -> bool:
         """Save the samples of the fixed latents and a row of epochs.csv; only the writing process does.

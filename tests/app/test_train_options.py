@@ -1,6 +1,8 @@
 """The Train page has a field for every option of a run, also for one that is new."""
 
 import dataclasses
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +10,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboard import jobs
-from dashboard.jobs import Jobs
+from dashboard.jobs import Job, Jobs
+from dashboard.library import training_speed
+from dashboard.library.training_speed import Measurement, Speed
+from dashboard.views.train import form
 from gan_core import run_options
 from gan_core.families import registry
 from gan_core.run_options import RunOptions, declared, option
@@ -32,7 +37,7 @@ def open_train() -> AppTest:
 
 def test_the_form_begins_with_the_options_defaults(started: list[RunOptions]) -> None:
     open_train().button(key="start").click().run()
-    assert started == [RunOptions("dcgan", "phantom:cxr", image_size=64, batch_size=32)]
+    assert started == [RunOptions("dcgan", "phantom:cxr", form.PHANTOM_EPOCHS, image_size=64, batch_size=32)]
 
 
 def test_every_option_has_a_field_and_is_passed_on(started: list[RunOptions], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,3 +97,71 @@ def test_a_training_that_waits_says_so_and_can_be_cancelled(runs_root: Path, mon
     app.button(key="cancel earlier").click().run()
     assert jobs.jobs().all() == {}
     assert "Resume earlier" in {button.key for button in healthy(app).button}
+
+
+def test_a_batch_that_the_images_do_not_fill_is_refused_at_its_field(started: list[RunOptions]) -> None:
+    app = open_train()
+    assert "800 training images." in texts(app)
+    app.number_input(key="batch_size").set_value(801).run()
+    assert "the data has 800 training images, too few for a batch of 801" in texts(app)
+    assert app.button(key="start").disabled
+    app.number_input(key="batch_size").set_value(800).run()
+    assert not app.button(key="start").disabled
+    translator = next(name for name, preset in registry.presets().items() if preset.task == "translate")
+    app.selectbox(key="preset").set_value(translator).run()
+    app.number_input(key="batch_size").set_value(201).run()
+    assert "normal has 200 training images, too few for a batch of 201" in texts(app)
+    assert app.button(key="start").disabled and started == []
+
+
+def test_epochs_that_nobody_typed_follow_the_data(started: list[RunOptions], tmp_path: Path) -> None:
+    app = open_train()
+    assert app.number_input(key="epochs").value == form.PHANTOM_EPOCHS
+    app.text_input(key="source").set_value(str(tmp_path)).run()
+    assert app.number_input(key="epochs").value == 50
+    app.number_input(key="epochs").set_value(7).run()
+    app.text_input(key="source").set_value("phantom:cxr").run()
+    assert app.number_input(key="epochs").value == 7
+
+
+def test_how_long_it_takes_stands_beside_the_button(started: list[RunOptions], monkeypatch: pytest.MonkeyPatch) -> None:
+    found = Measurement(Speed(step=1.0, alone=1.0, preview=2.0, start=5.0, device="cpu", busy=0.0))
+    found.done.set()
+    monkeypatch.setattr(training_speed, "measured", lambda _: found)
+    app = open_train()
+    assert "About 9 min**, measured on this machine (cpu): 20 epochs of 25 steps" in texts(app)
+    app.button(key="fewer epochs").click().run()
+    assert app.number_input(key="epochs").value == 4
+    assert "About 2 min" in texts(healthy(app))
+
+
+def test_a_finished_training_can_be_evaluated(runs_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, str | None]] = []
+    monkeypatch.setattr(Jobs, "evaluate", lambda _, run, source: asked.append((run.name, source)))
+    make_run(runs_root, "mine", "dcgan", 2, 2)
+    with subprocess.Popen([sys.executable, "-S", "-c", ""]) as process:
+        process.wait()
+    ended = Job("mine", [], Path("log"), process)
+    monkeypatch.setattr(Jobs, "all", lambda _: {"mine": ended})
+    app = open_page("train")
+    assert "Not measured yet: no run of its kind was evaluated here" in texts(app).replace("\\", "")
+    app.button(key="evaluate start mine").click().run()
+    assert asked == [("mine", None)]
+
+
+def test_an_evaluation_needs_its_images_and_says_where_it_is(runs_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = make_run(runs_root, "mine", "cyclegan_resnet_light", 2, 2, private=True)
+    app = open_page("run", run="mine")
+    assert app.button(key="evaluate start mine").disabled
+    assert "Say where its images are" in texts(app)
+    asked: list[tuple[str, str | None]] = []
+    monkeypatch.setattr(Jobs, "evaluate", lambda _, run, source: asked.append((run.name, source)))
+    app.text_input(key="evaluate data mine").set_value("phantom:cxr").run()
+    app.button(key="evaluate start mine").click().run()
+    assert asked == [("mine", "phantom:cxr")]
+    job = Job("mine", [], runs_root / "log", problem="no space is left")
+    monkeypatch.setattr(Jobs, "evaluation", lambda *_: job)
+    assert "No space is left" in texts(healthy(app.run()))
+    monkeypatch.setattr(Jobs, "evaluating", lambda _: "other")
+    assert "Run other is being evaluated" in texts(healthy(app.run()))
+    assert run.status().state == "finished"

@@ -246,7 +246,7 @@ def test_no_permission_keeps_what_was_there(place: str, stopped: Run) -> None:
 def test_previews_and_evaluation_leave_the_weights_alone(family: str, pictures: Path, tmp_path: Path) -> None:
     """One run looks at every epoch, keeps snapshots, is stopped, evaluated and resumed; the other looks twice."""
     preset, options = small(family)
-    rarely = ("--preview-every", "100")
+    rarely = ("--preview-every", "100", "--preview-start", "even")
     for name, more in (("looked", ("--snapshots",)), ("left", rarely)):
         command = tuple(arguments(preset, pictures, tmp_path, name, 2, *options, *more))
         stop = {"before": (injections.signal_at,), "given": {"step": 5, "number": signal.SIGTERM}}

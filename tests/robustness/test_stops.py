@@ -17,6 +17,7 @@ import pytest
 from gan_core.errors import UserError
 from gan_core.families import registry
 from gan_core.runs import Run, RunWriter
+from gan_core.training import interrupts
 from tests.helpers.records import assert_complete, assert_same_run
 from tests.helpers.training import arguments, make_pairs, make_pictures, small, source_of
 from tests.robustness import children, injections
@@ -82,7 +83,7 @@ def test_a_signal_ends_a_run_with_a_checkpoint_within_10_seconds(
         assert child.exitcode == 0, log.read_text()
         status = run.status()
         assert status.state == "stopped", f"seed '{family} {stops}', stop {index}"
-        assert status.reason == f"stopped by {SIGNALS[index % 2].name}"
+        assert status.reason == interrupts.REASONS[SIGNALS[index % 2]]
         assert int(run.checkpoints()[0].stem[5:]) == status.step
         assert_complete(run)
     assert children.run(Order(resumed(run), run.folder, log)) == 0

@@ -24,6 +24,7 @@ EVERY = RunOptions(
     fit="pad",
     patient_pattern=r"-(\d+)_",
     preview_every=2,
+    preview_start="even",
     log_every=5,
     snapshots=True,
     domains=("T1", "T2"),
@@ -52,6 +53,7 @@ def test_config_json_keeps_every_option_with_the_same_default() -> None:
     recorded = {name: one for name, one in declared().items() if one.recorded}
     assert recorded.keys() <= kept.keys()
     later = {name for name in recorded if kept[name].default is not dataclasses.MISSING}
+    later.remove("preview_start")  # new runs begin with many previews; those before the option existed did not
     assert {name: kept[name].default for name in later} == {name: recorded[name].default for name in later}
 
 

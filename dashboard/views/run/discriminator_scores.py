@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 COUNTS = (16, 36, 64)
 TRANSLATED = (4, 8, 16)  # fewer than COUNTS, because a translator is slow
 LARGEST = 2**31 - 1  # seed
+OTHERS = 5  # most links to runs that keep a discriminator
 TELLING = 0.2  # a share is shown only if the histogram determines it to within this width
 EVERY = "as in the data"
 _FIRST_BODY = 3 * 10**15  # index of the first phantom; phantom sources, previews and the quiz stay far below it
@@ -66,23 +67,45 @@ class ScoringRequest:
 def show(library: Library, entry: Entry) -> None:
     """Draw the section of the Run page."""
     st.subheader("Discriminator scores")
-    if entry.origin:
-        st.caption("No discriminator's scores were logged, and a run that GANray did not train keeps no discriminator.")
-        return
-    if entry.light:
-        st.caption("This run keeps no weights, so nothing can be scored.")
-        return
-    if not entry.traits.has_discriminator:
-        st.caption("This GAN has no discriminator that scores single images, so there are no scores to show.")
-        return
-    if not files.is_regular(entry.run.discriminator):
-        st.caption("This run keeps no discriminator, so nothing can be scored: train its preset again to get one.")
+    if reason := _why_none(entry):
+        st.caption(reason)
+        show_others(library)
         return
     if not files.is_regular(entry.run.weights):
         st.caption("This run has no weights yet: they are saved when the training ends or stops.")
         return
     st.markdown(MEANING)
     _draw_scores(library, entry)
+
+
+def _why_none(entry: Entry) -> str:
+    """Return why a run has no discriminator that scores images, as a sentence; "" if it has one."""
+    if entry.origin:
+        return "No discriminator's scores were logged, and a run that GANray did not train keeps no discriminator."
+    if entry.light:
+        return "This run keeps no weights, so nothing can be scored."
+    if not entry.traits.has_discriminator:
+        return "This GAN has no discriminator that scores single images, so there are no scores to show."
+    if not files.is_regular(entry.run.discriminator):
+        return "This run keeps no discriminator, so nothing can be scored: train its preset again to get one."
+    return ""
+
+
+def show_others(library: Library) -> None:
+    """Draw links to runs whose discriminator can score images."""
+    scoring = [entry for entry in library.readable() if keeps_discriminator(entry)][:OTHERS]
+    if not scoring:
+        st.caption("No run here keeps a discriminator yet: a new training does.")
+        return
+    with st.container(horizontal=True, vertical_alignment="center", key="eyes-others"):
+        st.caption("Runs whose discriminator is here:", width="content")
+        for one in scoring:
+            st.page_link("views/run/page.py", label=plain(one.label), query_params={"run": one.name}, width="content")
+
+
+def keeps_discriminator(entry: Entry) -> bool:
+    files_of = (entry.run.discriminator, entry.run.weights)
+    return not entry.origin and entry.traits.has_discriminator and all(map(files.is_regular, files_of))
 
 
 @st.fragment

@@ -18,8 +18,17 @@ from dashboard.charts.styles import GREY, run_styles
 from dashboard.library import queries, source_check, store, units
 from dashboard.library.store import Entry, Library, origin_word
 from dashboard.samples import animations, grids
-from dashboard.views.run import discriminator_scores, manage
-from dashboard.widgets import data_doubts, diagnosis, elements, linked_runs, notes_editor, run_curves, settings_table
+from dashboard.views.run import discriminator_scores, manage, opening
+from dashboard.widgets import (
+    data_doubts,
+    diagnosis,
+    elements,
+    evaluating,
+    linked_runs,
+    notes_editor,
+    run_curves,
+    settings_table,
+)
 from dashboard.widgets.text import name_line, plain, plain_sentence
 from gan_core import config as configs
 from gan_core import files, runs
@@ -55,6 +64,7 @@ def main() -> None:
         diagnosis.show(library, [entry], run_styles([entry]))
         run_curves.every_curve(entry, diagnosis.marks(library, [entry]).get(entry.name, ()))
         discriminator_scores.show(library, entry)
+        show_evaluating(library, entry)
     show_settings(entry)
     notes_editor.show(library, [entry], run_styles([entry]))
     show_files(entry)
@@ -67,7 +77,11 @@ def main() -> None:
 def choose(entries: list[Entry]) -> Entry | None:
     """Draw the choice of the run; None if it was deleted, or if the link names a run that is not here."""
     by_name = {entry.name: entry for entry in entries}
-    return by_name.get(linked_runs.select(list(by_name), "run", label_visibility="collapsed") or "")
+    opens = opening.preferred(entries)
+    entry = by_name.get(linked_runs.select(list(by_name), "run", opens, label_visibility="collapsed") or "")
+    if entry is not None:
+        opening.remember(entry)
+    return entry
 
 
 def show_head(entry: Entry, entries: list[Entry]) -> None:
@@ -194,6 +208,17 @@ def changes(library: Library, entry: Entry) -> grids.EpochNumbers:
         held_out |= isinstance(known, float) and math.isfinite(known)
     note = f"Of {'held-out' if held_out else 'training'} images, {run_metrics.CHANGED}."
     return grids.EpochNumbers("Changes", found, note)
+
+
+def show_evaluating(library: Library, entry: Entry) -> None:
+    """Draw the button that measures the run, and the way to what was measured."""
+    if entry.origin or not evaluating.can_be_evaluated(entry):
+        return
+    st.subheader("Evaluation")
+    if library.evaluation(entry) is not None:
+        link = {"evaluated": [entry.name]}
+        st.page_link("views/evaluate/page.py", label="See it", icon=":material/analytics:", query_params=link)
+    evaluating.show(library, entry)
 
 
 def show_settings(entry: Entry) -> None:

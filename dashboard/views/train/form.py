@@ -6,12 +6,13 @@ from typing import Any
 import streamlit as st
 
 from dashboard import jobs
-from dashboard.library import source_check, source_preview, store
-from dashboard.views.train import preview
+from dashboard.library import source_check, source_preview, store, training_speed
+from dashboard.views.train import estimate, preview
 from dashboard.widgets import error_boundary
 from dashboard.widgets.text import plain
 from gan_core import runs
 from gan_core.config import IMAGE_SIZES
+from gan_core.data import survey
 from gan_core.data.readers import phantom
 from gan_core.decode.image_files import FITS
 from gan_core.errors import UserError
@@ -20,6 +21,7 @@ from gan_core.families.registry import Preset
 from gan_core.run_options import Option, RunOptions, comma_separated, declared, serves
 
 PHANTOM = "phantom:cxr"
+PHANTOM_EPOCHS = 20  # of a generator: about two minutes of the suggested preset on two cores
 DRAWN = {
     PHANTOM: "The program draws chest X-rays: no data needed.",
     "phantom:mri": "The program draws brain MRI slices: no data needed.",
@@ -69,7 +71,7 @@ def show() -> None:
             preset = presets[form["preset"]]
             st.caption(plain(store.about(preset.name)))
         with right:
-            st.text_input("Data", key="source", help=DATA_HELP)
+            st.text_input("Data", key="source", help=DATA_HELP, on_change=_source_chosen)
             source = str(form["source"]).strip()
             problem = source_check.problem(source)
             _note(problem, DRAWN.get(source, "") or plain(source_check.hint(source)))
@@ -86,25 +88,78 @@ def show() -> None:
             )
         domain_problem = show_domains(source) if translates and not problem else ""
         pairs_problem = show_pairs(source) if preset.traits.paired else ""
+        batch_problem = "" if problem or domain_problem else _batch_problem(preset, source)
+        _note(batch_problem, "" if problem else _counted(source))
         show_more(preset)
         name_problem = _name_problem(typed.strip() or suggested)
         _note(name_problem, "")
-        st.button(
-            "Start training",
-            type="primary",
-            icon=":material/play_arrow:",
-            disabled=bool(problem or domain_problem or pairs_problem or name_problem),
-            on_click=_start,
-            key="start",
-        )
+        wrong = bool(problem or domain_problem or pairs_problem or batch_problem or name_problem)
+        with st.container(horizontal=True, vertical_alignment="center", key="start-row"):
+            st.button(
+                "Start training",
+                type="primary",
+                icon=":material/play_arrow:",
+                disabled=wrong,
+                on_click=_start,
+                key="start",
+            )
+            if not wrong:
+                _show_estimate(preset, source)
         if error := st.session_state.pop("start error", None):
             st.error(plain(error), icon=":material/error:")
-    form["preset before"] = preset.name
+    form["preset before"], form["source before"] = preset.name, source
     if not problem and source not in DRAWN:
         with first_look:
             preview.show(
                 source_preview.request(source, form.get("patient_pattern") or None, form.get("fit") or FITS[0])
             )
+
+
+def _show_estimate(preset: Preset, source: str) -> None:
+    try:
+        options = _options()
+    except (UserError, KeyError):
+        return  # the button says what is wrong
+    counts = _of_domains(preset, _train_counts(source))
+    translates = preset.task == "translate"
+    steps = training_speed.steps_of_epoch(list(counts.values()), form_batch_size(), translates) if counts else None
+    estimate.show(options, steps)
+
+
+def form_batch_size() -> int:
+    return int(st.session_state["batch_size"])
+
+
+def _train_counts(source: str) -> dict[str, int]:
+    """Return the training images of each class, as far as they are known."""
+    return _drawn_counts(source) if source in DRAWN else source_preview.train_counts(source)
+
+
+@st.cache_data(max_entries=len(DRAWN), show_spinner=False)
+def _drawn_counts(source: str) -> dict[str, int]:
+    return survey(source).counts["train"]
+
+
+def _of_domains(preset: Preset, counts: dict[str, int]) -> dict[str, int]:
+    """Return the counts of the classes that a preset trains on: of a translator, both domains."""
+    chosen = _domains() if preset.task == "translate" else ()
+    return {name: counts[name] for name in chosen if name in counts} if chosen else counts
+
+
+def _batch_problem(preset: Preset, source: str) -> str:
+    """Return what is wrong with the batch size, as `training.run_plan` would say it; "" if nothing is known to be."""
+    counts, batch = _of_domains(preset, _train_counts(source)), form_batch_size()
+    if preset.task != "translate":
+        counts = {"the data": sum(counts.values())} if counts else {}
+    for name, count in counts.items():
+        if count < batch:
+            return f"{name} has {count} training images, too few for a batch of {batch}: lower the batch size"
+    return ""
+
+
+def _counted(source: str) -> str:
+    counts = _train_counts(source)
+    return f"{sum(counts.values()):,} training images." if counts else ""
 
 
 def show_domains(source: str) -> str:
@@ -174,11 +229,27 @@ def _field(name: str, one: Option) -> None:
         st.text_input(label, text, key=name, placeholder=one.metavar, help=words)
 
 
-def _set_defaults(preset: Preset, put: Callable[[str, int], object]) -> None:
+def default_epochs(preset: Preset, source: str) -> int:
+    """Return the epochs that the form begins with. Phantoms are there to see how a training goes, within minutes."""
+    if preset.task == "translate":
+        return 10  # a translator's epoch has many more steps
+    return PHANTOM_EPOCHS if source.startswith("phantom:") else declared()["epochs"].default
+
+
+def _set_defaults(preset: Preset, put: Callable[[str, int], object], source: str | None = None) -> None:
     """Put the default epochs, image size and batch size of a preset."""
-    put("epochs", 10 if preset.task == "translate" else 50)  # a translator's epoch has many more steps
+    put("epochs", default_epochs(preset, str(st.session_state["source"]).strip() if source is None else source))
     put("image_size", preset.image_size)
     put("batch_size", preset.batch_size)
+
+
+@error_boundary.action
+def _source_chosen() -> None:
+    """Set the epochs to the default of the data, unless the user typed others."""
+    form = st.session_state
+    preset, before = registry.presets()[form["preset"]], form.get("source before", PHANTOM)
+    if form.get("epochs") == default_epochs(preset, before):
+        form["epochs"] = default_epochs(preset, str(form["source"]).strip())
 
 
 @error_boundary.action
@@ -218,7 +289,9 @@ def _start() -> None:
         problem = source_check.problem(options.source)
         if registry.find_preset(options.preset).task == "translate":
             problem = problem or source_check.domain_problem(options.domains, _classes(options.source))
-        if problem := problem or source_check.pattern_problem(options.pair_pattern or ""):
+        preset = registry.find_preset(options.preset)
+        problem = problem or source_check.pattern_problem(options.pair_pattern or "")
+        if problem := problem or _batch_problem(preset, options.source):
             raise UserError(problem)
         jobs.jobs().train(str(form["name"]).strip() or jobs.jobs().free_name(options.preset), options)
         form["name"] = ""

@@ -15,7 +15,7 @@ from dashboard.library import store
 from dashboard.library.curves import SMOOTHING
 from dashboard.library.store import Entry, Library
 from dashboard.views.train import add_run, form
-from dashboard.widgets import data_doubts, elements, error_boundary
+from dashboard.widgets import data_doubts, elements, error_boundary, evaluating
 from dashboard.widgets.text import name_line, plain, plain_sentence
 from gan_core.errors import UserError
 
@@ -112,6 +112,8 @@ def show_training(library: Library, entry: Entry, job: Job | None) -> None:
             st.error(plain_sentence(status.reason or "the training failed"), icon=":material/error:")
         elif job and job.failed and not entry.running:
             st.error(plain(job.error()), icon=":material/error:")
+        elif status.state == "finished":
+            evaluating.show(library, entry)
         data_doubts.show_brief(entry)
         show_growth(library, entry)
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -113,6 +114,24 @@ def test_more_trainings_than_the_limit_wait_for_their_turn(
     assert len(sleepers) == 3 and trained[2].running
 
 
+@pytest.mark.processes
+def test_one_evaluation_runs_at_a_time(started: Jobs, sleepers: list["subprocess.Popen[bytes]"]) -> None:
+    first, second = (make_run(started.root, name, "gan", 1, 1) for name in ("first", "reference/second"))
+    job = started.evaluate(first)
+    assert job.arguments == ["evaluate", "--runs", str(started.root), "--", "first"]
+    assert started.evaluating() == "first" and started.all() == {}
+    with pytest.raises(UserError, match="'first' is being evaluated"):
+        started.evaluate(second)
+    started.cancel_evaluation("first")
+    wait(job)
+    assert started.evaluation("first") is None and started.evaluating() == ""
+    job = started.evaluate(second, "-odd folder")
+    assert "--data=-odd folder" in job.arguments
+    sleepers[-1].kill()
+    wait(job)
+    assert job.failed and started.evaluation("reference/second") is job and started.evaluating() == ""
+
+
 @pytest.mark.parametrize(
     ("given", "expected"),
     [("1", 1), (" 12 ", 12), ("0", None), ("-1", None), ("many", None), ("²", None)],
@@ -192,7 +211,7 @@ def test_stop_ends_the_trainer_and_nothing_else(tmp_path: Path) -> None:
         status(run, trainer.pid, began[1] - 3600)  # the clock was set since
         assert run.status().state == "running"
         jobs.stop(run)
-        assert trainer.wait(10) != 0
+        assert trainer.wait(10) == (-signal.SIGINT if os.name == "posix" else 15)
         assert run.status().state == "stopped"
         assert other.poll() is None
     finally:

@@ -1,0 +1,188 @@
+"""How long a training will take on this machine, before it is started: measured in a process of its own, then kept.
+
+One measurement runs at a time, and nobody waits for it: a page asks again until it is there. What was measured while
+the machine was at rest is kept in the cache folder; what was measured while it was busy is kept for this app alone.
+"""
+
+import json
+import logging
+import math
+import os
+import platform
+import subprocess
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from gan_core import child_processes, files, schedule
+from gan_core.errors import UserError, printable
+from gan_core.run_options import RunOptions
+from gan_core.version import __version__
+
+OFF = "GANRAY_MEASURE"  # set to "off", nothing is measured
+BUSY = 0.5  # share of the processors at work from which on a measurement is doubtful
+_SECONDS = 180  # after which a measurement is given up
+_MOST = 4  # measurements that wait or are kept in memory, the newest ones
+_KEPT = 200  # measurements in the cache folder
+_FILE = "training-speeds.json"
+_log = logging.getLogger("ganray.dashboard")
+
+
+@dataclass(frozen=True)
+class Speed:
+    """What `ganray speed` measured, in seconds; see `gan_core.training.speed`."""
+
+    step: float
+    alone: float  # of a step, if nothing else ran
+    preview: float
+    start: float
+    device: str
+    busy: float
+
+    @property
+    def undisturbed(self) -> "Speed":
+        """The same if no other program used the processors."""
+        share = self.alone / self.step if self.step else 1.0
+        return replace(self, step=self.alone, preview=self.preview * share, start=self.start * share, busy=0.0)
+
+    @property
+    def doubtful(self) -> bool:
+        return self.busy > BUSY
+
+
+@dataclass(eq=False)
+class Measurement:
+    """A measurement that is under way, waits for its turn, or is done; then it has a speed or a problem."""
+
+    speed: Speed | None = None
+    problem: str = ""
+    done: threading.Event = field(default_factory=threading.Event)
+
+
+_found: OrderedDict[str, Measurement] = OrderedDict()
+_lock = threading.Lock()
+_turn = threading.Semaphore(1)
+
+
+def words(options: RunOptions) -> list[str]:
+    """Return the command that measures: those options alone that change how long a step takes."""
+    asked = RunOptions(
+        options.preset,
+        "",
+        batch_size=options.batch_size,
+        image_size=options.image_size,
+        channels=options.channels,
+        device=options.device,
+        precision=options.precision,
+        settings=options.settings,
+    )
+    given = asked.words()
+    place = given.index("--data")
+    return ["speed", *given[:place], *given[place + 2 :], "--json"]
+
+
+def measured(options: RunOptions) -> Measurement:
+    """Return the measurement for these options, which is begun if there is none."""
+    given = words(options)
+    key = json.dumps(given)
+    with _lock:
+        if found := _found.get(key):
+            _found.move_to_end(key)
+            return found
+        found = _found[key] = Measurement(_kept().get(_place(given)))
+        while len(_found) > _MOST:
+            _found.popitem(last=False)
+    if found.speed:
+        found.done.set()
+    elif os.environ.get(OFF, "").strip().lower() == "off":
+        found.problem = f"not measured, as {OFF} is off"
+        found.done.set()
+    else:
+        threading.Thread(target=_run, args=(key, given, found), name="speed", daemon=True).start()
+    return found
+
+
+def seconds(speed: Speed, steps: int, options: RunOptions) -> float:
+    """Return how long a training takes, without reading its images. steps: of an epoch."""
+    looks = schedule.previews(options.preview_every, options.preview_start, options.epochs)
+    return speed.start + options.epochs * steps * speed.step + looks * speed.preview
+
+
+def epochs_within(speed: Speed, steps: int, allowed: float, options: RunOptions) -> int:
+    """Return the most epochs, with a preview after each, that end within `allowed` seconds; 0 if not even one does."""
+    each = steps * speed.step + speed.preview / options.preview_every
+    return max(0, math.floor((allowed - speed.start - speed.preview) / each))
+
+
+def steps_of_epoch(counts: Sequence[int], batch_size: int, translates: bool) -> int:
+    """Return the steps of an epoch. counts: training images of each class, of a translator of both domains."""
+    return schedule.steps_per_epoch(counts if translates else [sum(counts)], batch_size)
+
+
+def _run(key: str, given: list[str], found: Measurement) -> None:
+    try:
+        with _turn:
+            with _lock:
+                superseded = key not in _found
+            if superseded:
+                found.problem = "not measured: other settings were asked for meanwhile"
+            else:
+                found.speed = _measure(given)
+                if not found.speed.doubtful:
+                    _keep(_place(given), found.speed)
+    except UserError as error:
+        found.problem = str(error)
+    except Exception:
+        _log.exception("measuring the speed of a training failed")
+        found.problem = "not measured because of an internal error: the log names it"
+    finally:
+        found.done.set()
+
+
+def _measure(given: list[str]) -> Speed:
+    try:
+        done = subprocess.run(
+            child_processes.command("gan_core", *given),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            env=child_processes.environment(),
+            timeout=_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise UserError(f"not measured: {_SECONDS // 60} minutes were not enough for a few steps") from None
+    except OSError as error:
+        raise UserError(f"not measured: {error.strerror or error}") from None
+    if done.returncode != 0:
+        lines = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+        raise UserError(printable(lines[-1].removeprefix("error: "), 300) if lines else "not measured: it failed")
+    return Speed(**json.loads(done.stdout.splitlines()[-1]))
+
+
+def _place(given: list[str]) -> str:
+    """Return the key of a measurement in the cache folder: the machine, the version and what was measured."""
+    return json.dumps([platform.node(), os.cpu_count(), __version__, given])
+
+
+def _kept() -> dict[str, Speed]:
+    try:
+        values: dict[str, Any] = json.loads(_path().read_text(encoding="utf-8"))
+        return {str(key): Speed(**value) for key, value in values.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}  # none yet, or a damaged file, which the next measurement replaces
+
+
+def _keep(place: str, speed: Speed) -> None:
+    with _lock:
+        kept = {**_kept(), place: speed}
+        newest = dict(list(kept.items())[-_KEPT:])
+        _path().parent.mkdir(parents=True, exist_ok=True)
+        files.write_text(_path(), json.dumps({key: asdict(one) for key, one in newest.items()}, indent=1))
+
+
+def _path() -> Path:
+    return files.cache_folder() / _FILE

@@ -1,0 +1,71 @@
+"""The line beside the button that starts a training: how long it will take on this machine, and what shortens it."""
+
+import streamlit as st
+
+from dashboard import jobs
+from dashboard.library import store, training_speed
+from dashboard.library.training_speed import Measurement
+from dashboard.widgets import error_boundary
+from dashboard.widgets.text import plain, plain_sentence
+from gan_core.run_options import RunOptions
+
+PATIENCE = 120.0  # seconds that a first training should take
+_AGAIN = 1.0  # seconds between two looks at a measurement
+
+
+def show(options: RunOptions, steps: int | None) -> None:
+    """Show how long a training takes; draws itself anew until that is measured.
+
+    steps: of an epoch; None where the number of images is not known yet.
+    """
+    found = training_speed.measured(options)
+    pending = not found.done.is_set()
+    st.fragment(_line, key="estimate", run_every=_AGAIN if pending else None)(options, steps, found, pending)
+
+
+@error_boundary.bounded
+def _line(options: RunOptions, steps: int | None, found: Measurement, pending: bool) -> None:
+    if pending and found.done.is_set():
+        st.rerun()  # ends the redrawing
+    text, fewer = estimate(options, steps, found)
+    st.caption(text)
+    if fewer:
+        st.button(
+            f"Train {fewer} {'epoch' if fewer == 1 else 'epochs'}: about 2 minutes",
+            key="fewer epochs",
+            type="tertiary",
+            icon=":material/bolt:",
+            on_click=_set_epochs,
+            args=(fewer,),
+        )
+
+
+@error_boundary.action
+def _set_epochs(epochs: int) -> None:
+    st.session_state["epochs"] = epochs
+
+
+def estimate(options: RunOptions, steps: int | None, found: Measurement) -> tuple[str, int]:
+    """Return the line as Markdown, and the number of epochs that take two minutes if it is smaller; else 0."""
+    if not found.done.is_set():
+        return ":material/hourglass_top: Not measured yet: this machine times a few steps, which takes seconds.", 0
+    speed = found.speed
+    if speed is None:
+        return plain_sentence(f"How long it takes is not known: {found.problem}"), 0
+    how = f"measured on this machine ({plain(speed.device)})"
+    if steps is None:
+        words = f"About {store.duration(speed.step * 1000) or 'under 1 s'} for 1000 steps, {how}."
+        return f":material/timer: {words} How many steps an epoch has is known once the images were read.", 0
+    whole = training_speed.seconds(speed, steps, options)
+    epochs = f"{options.epochs} {'epoch' if options.epochs == 1 else 'epochs'} of {steps} steps"
+    words = f":material/timer: **About {store.duration(whole)}**, {how}: {epochs}, without reading the images."
+    if speed.doubtful:
+        alone = store.duration(training_speed.seconds(speed.undisturbed, steps, options))
+        words += f" Other programs keep this machine busy: alone it would take about {alone}."
+    if running := sum(job.running for job in jobs.jobs().all().values()):
+        words += f" {running} {'process' if running == 1 else 'processes'} of this app at work will slow it down."
+    likely = speed.undisturbed if speed.doubtful else speed
+    fewer = training_speed.epochs_within(likely, steps, PATIENCE, options)
+    return words, fewer if training_speed.seconds(
+        likely, steps, options
+    ) > 1.5 * PATIENCE and 0 < fewer < options.epochs else 0
