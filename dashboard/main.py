@@ -44,6 +44,12 @@ def main() -> None:
                 help="Translate, generate and encode images with the trained runs.",
             ),
             st.Page(
+                "views/playground/page.py",
+                url_path="playground",
+                title="Playground",
+                help="Watch two small networks play against each other.",
+            ),
+            st.Page(
                 "views/quiz/page.py",
                 url_path="quiz",
                 title="Quiz",
