@@ -13,7 +13,8 @@ import numpy as np
 
 from gan_core import objectives
 from gan_core.diagnostics import KINDS
-from gan_core.diagnostics.ailments import AHEAD, EXPLODED, FAINT
+from gan_core.diagnostics.ailments import AHEAD, EXPLODED
+from gan_core.playground.points import REACH
 
 RECENT = 200  # steps that the rules look back
 KEPT = 600  # looks that are kept
@@ -22,26 +23,36 @@ FEWEST = 8  # looks that a rule needs
 
 LEFT = 0.25  # of the modes: this many may be uncovered by chance
 CERTAIN = 0.99  # accuracy of a discriminator that is certain of every point
-FAINT_GRADIENT = 1e-3  # norm of the generator's gradient that moves nothing
-SWING = 0.25  # of the modes: fewer that come and go are no oscillation
-TURNS = 4  # times that coverage turns from falling to rising and back
+PASSED = 0.05  # share of the discriminator's slope that a loss passes on: less is no gradient
+STRIDE = 5  # steps between the places of the points' centre whose way is measured
+TRAVELS = 12.0  # length of that way in RECENT steps: the centre of a balanced game trembles along 3 to 7
 FARTHER = 1.15  # factor by which a critic's distance must have changed to be said to fall or rise
 
+# What to try, where a training on X-rays has other means.
+_ADVICE = {
+    "collapse": "a gradient penalty (R1), a slower generator or a faster discriminator",
+    "saturated": "a gradient penalty (R1), a lower learning rate or fewer steps of the discriminator",
+    "vanishing": "the non-saturating loss or least squares, and a gradient penalty (R1)",
+    "oscillation": "less momentum (beta1 = 0), lower learning rates, or a gradient penalty (R1)",
+    "diverged": "lower learning rates",
+}
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
 
 @dataclass(frozen=True)
 class Look:
-    """What was seen of a game at a step; the numbers are those of `game.Scores`."""
+    """What was seen of a game at a step. centre: of the generated points, (2,); the numbers: see `game.Scores`."""
 
     step: int
     covered: np.ndarray
     precision: float
+    centre: np.ndarray
     loss_d: float = math.nan
     loss_g: float = math.nan
     accuracy: float = math.nan
     grad_g: float = math.nan
     grad_d: float = math.nan
+    passed: float = math.nan
     distance: float = math.nan
 
 
@@ -66,7 +77,6 @@ class History:
     modes: int
     looks: deque[Look] = field(default_factory=lambda: deque(maxlen=KEPT))
     ever: np.ndarray = field(init=False)
-    strongest: float = 0.0  # the generator's largest gradient norm
     farthest: float = 0.0  # a critic's largest estimate of the distance
 
     def __post_init__(self) -> None:
@@ -78,8 +88,6 @@ class History:
             self.looks.pop()
         self.looks.append(look)
         self.ever |= look.covered
-        if math.isfinite(look.grad_g):
-            self.strongest = max(self.strongest, look.grad_g)
         if math.isfinite(look.distance):
             self.farthest = max(self.farthest, look.distance)
 
@@ -109,16 +117,16 @@ def diverged(history: History, recent: list[Look]) -> Iterator[Happening]:
 
 
 def vanishing(history: History, recent: list[Look]) -> Iterator[Happening]:
-    """The discriminator is certain of every point, and the generator's gradient has vanished."""
-    accuracy, norm = _mean(recent, "accuracy"), _mean(recent, "grad_g")
-    if not accuracy >= CERTAIN or not norm < max(FAINT_GRADIENT, FAINT * history.strongest):
+    """The discriminator is certain of every point, and the generator's loss passes next to nothing on of its slope."""
+    accuracy, norm, passed = (_mean(recent, name) for name in ("accuracy", "grad_g", "passed"))
+    if not (accuracy >= CERTAIN and passed < PASSED):
         return
     loss = "saturating loss" if history.objective == "saturating" else "loss"
     yield _happening(
         "vanishing",
-        f"The discriminator is certain of every point ({accuracy:.1%} right): the {loss} gives no gradient. "
-        f"Its norm is {norm:.1g}; the largest so far was {history.strongest:.2g}.",
-        {"accuracy": accuracy, "norm": norm, "strongest": history.strongest},
+        f"The discriminator is certain of every point ({accuracy:.1%} right): the {loss} gives no gradient. It passes on "
+        f"{passed:.2%} of the discriminator's slope, and leaves a norm of {norm:.1g}.",
+        {"accuracy": accuracy, "norm": norm, "passed": passed},
     )
 
 
@@ -139,33 +147,44 @@ def collapse(history: History, recent: list[Look]) -> Iterator[Happening]:
     """For the whole of the last steps, more modes of the data were without generated points than may be by chance."""
     if recent[-1].step < WARM_UP:
         return
-    counts = np.array([look.covered.sum() for look in recent])
-    if (history.modes - counts).min() <= LEFT * history.modes:
+    covered = np.array([look.covered for look in recent])
+    most = int(covered.sum(1).max())
+    if history.modes - most <= LEFT * history.modes:
         return
-    gone = ~np.any([look.covered for look in recent[-FEWEST:]], axis=0)
+    of_all = f"of {_word(history.modes)} {history.noun}"
+    gone = ~covered[-FEWEST:].any(0)
     left, never = int((gone & history.ever).sum()), int((gone & ~history.ever).sum())
-    if not left and not never:
-        return
-    of_all = f" of {_word(history.modes)} {history.noun}"
-    words = f"The generator has left {_word(left)}{of_all}" if left else f"The generator has never reached {_word(never)}{of_all}"
-    if left and never:
-        words += f", and has never reached {_word(never)}"
-    yield _happening("collapse", f"{words}.", {"left": left, "never": never, "modes": history.modes})
+    if int(covered.any(0).sum()) > most + 1:
+        words = f"The generator covers at most {_word(most)} {of_all} at a time: it leaves each for the next."
+    elif left and never:
+        words = f"The generator has left {_word(left)} {of_all}, and has never reached {_word(never)}."
+    elif left:
+        words = f"The generator has left {_word(left)} {of_all}."
+    else:
+        words = f"The generator has never reached {_word(never)} {of_all}."
+    evidence = {"most": most, "left": left, "never": never, "modes": history.modes}
+    yield _happening("collapse", words, evidence)
 
 
 def oscillation(history: History, recent: list[Look]) -> Iterator[Happening]:
-    """The generated points move from mode to mode and back."""
+    """The generated points travel through the plane as a whole, and back."""
     if recent[-1].step < WARM_UP:
         return
-    counts = [int(look.covered.sum()) for look in recent]
-    turns = _turns(counts, max(2.0, SWING * history.modes))
-    if turns < TURNS:
+    centres = [recent[0]]
+    for look in recent[1:]:
+        if look.step >= centres[-1].step + STRIDE:
+            centres.append(look)
+    places = np.array([look.centre for look in centres])
+    way = float(np.linalg.norm(np.diff(places, axis=0), axis=1).sum())
+    steps = centres[-1].step - centres[0].step
+    if steps < RECENT / 2 or way < TRAVELS * steps / RECENT:
         return
+    across = way / (2 * REACH)
     yield _happening(
         "oscillation",
-        f"The points come and go: {_word(min(counts))} to {_word(max(counts))} of {_word(history.modes)} {history.noun} "
-        f"were covered in the last {RECENT} steps, up and down {turns // 2} times.",
-        {"low": min(counts), "high": max(counts), "turns": turns},
+        f"The centre of the points has moved {across:.1f} times the width of the picture in the last {steps} steps: the "
+        "players chase each other.",
+        {"way": way, "steps": steps},
     )
 
 
@@ -198,32 +217,18 @@ def all_covered(history: History, recent: list[Look]) -> Iterator[Happening]:
     )
 
 
-RULES = (diverged, vanishing, far_ahead, oscillation, collapse, distance)
+RULES = (diverged, vanishing, far_ahead, collapse, oscillation, distance)
 
 
 def _happening(kind: str, sentence: str, evidence: dict[str, float]) -> Happening:
     known = KINDS[kind]
-    return Happening(kind, known.title, known.ailment, sentence, known.advice, evidence)
+    return Happening(kind, known.title, known.ailment, sentence, _ADVICE.get(kind, ""), evidence)
 
 
 def _mean(recent: list[Look], name: str) -> float:
     """The mean of a number over the looks that have it; nan if none has."""
     values = [value for look in recent if math.isfinite(value := getattr(look, name))]
     return sum(values) / len(values) if values else math.nan
-
-
-def _turns(values: list[int], least: float) -> int:
-    """How often a series turns after it rose or fell by `least` or more."""
-    extreme, rising, turns = values[0], None, 0
-    for value in values[1:]:
-        if rising is None:
-            rising = value > extreme if abs(value - extreme) >= least else None
-            extreme = value if rising is not None else extreme
-        elif (value > extreme) is rising and value != extreme:
-            extreme = value
-        elif abs(value - extreme) >= least:
-            extreme, rising, turns = value, not rising, turns + 1
-    return turns
 
 
 def _word(count: int) -> str:

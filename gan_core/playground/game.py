@@ -23,8 +23,8 @@ class Scores:
     """Numbers of the newest steps; nan before a player's first step.
 
     accuracy: share of the batch that the discriminator classified correctly before its step, of pairs for the
-    relativistic objective; nan for a critic. grad_g: norm of the generator's gradient. distance: a Wasserstein
-    critic's estimate of the distance to the data; nan for other objectives.
+    relativistic objective; nan for a critic. grad_g: norm of the generator's gradient. passed: mean size of the slope of the
+    generator's loss in the logit, the factor by which it passes the discriminator's slope on. distance: a Wasserstein critic's estimate of the distance to the data; nan for other objectives.
     """
 
     loss_d: float = float("nan")
@@ -32,6 +32,7 @@ class Scores:
     accuracy: float = float("nan")
     grad_g: float = float("nan")
     grad_d: float = float("nan")
+    passed: float = float("nan")
     distance: float = float("nan")
 
 
@@ -103,10 +104,13 @@ class Game(Family):
     def step_g(self) -> None:
         """One step of the generator."""
         fake = self.generator(self.latents(self.settings.batch_size))
-        loss = self.generator_loss(self.judge(fake), self.settings.batch_size)
+        logits = self.judge(fake)
+        loss = self.generator_loss(logits, self.settings.batch_size)
+        (slopes,) = torch.autograd.grad(loss, logits, retain_graph=True)
         self.update("g", loss)
         self.step += 1
         self._note("g", loss)
+        self.scores["passed"] = float(slopes.abs().sum())
 
     def discriminator_loss(self, real: Tensor, fake: Tensor) -> Tensor:
         """The discriminator's loss without penalties, a scalar, from logits (N,)."""

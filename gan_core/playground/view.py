@@ -53,18 +53,18 @@ class View:
         with torch.no_grad():
             return self.game.generator(self._z).numpy()
 
-    def note(self) -> Look:
-        """Add the game as it stands to the history, and return what was noted."""
-        points = self.generated()
+    def note(self, points: np.ndarray | None = None) -> Look:
+        """Add the game as it stands to the history, and return what was noted; points: `generated`, where known."""
+        points = self.generated() if points is None else points
         covered = self.game.points.covered(points)
         scores = self.game.newest()
-        look = Look(self.game.step, covered, self.game.points.precision(points), **asdict(scores))
+        look = Look(self.game.step, covered, self.game.points.precision(points), points.mean(0), **asdict(scores))
         self.history.add(look)
         return look
 
     def _frame(self, facts: dict[str, object], more: dict[str, np.ndarray]) -> bytes:
-        look = self.note()
         points = self.generated()
+        look = self.note(points)
         with torch.no_grad():
             manifold = self.game.generator(self._grid).numpy()
             logits, real_logits = self.game.judge(self._cells), self.game.judge(self._real)
