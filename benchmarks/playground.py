@@ -79,15 +79,15 @@ PLAYED: dict[str, tuple[list[tuple[int, dict[str, Any]]], list[Claim]]] = {
         ],
     ),
     "strong": (
-        [(300, {}), (400, {"r1": 1.0})],
+        [(300, {}), (700, {"anew": True, "d_steps": 1, "lr_d": 1e-3, "lr_g": 1e-3})],
         [
             Claim("D is right of 85 % of the points", lambda s: f"{s[0].accuracy:.1%}", lambda s: s[0].accuracy >= 0.85),
             Claim("at most 4 of 8 modes", lambda s: _modes(s[0]), lambda s: np.median(s[0].covered) <= 4),
-            Claim("with R1 = 1 at least 7", lambda s: _modes(s[1]), lambda s: np.median(s[1].covered) >= 7),
+            Claim("with one step and rates of 0.001 at least 7", lambda s: _modes(s[1]), lambda s: np.median(s[1].covered) >= 7),
         ],
     ),
     "oscillation": (
-        [(600, {}), (600, {"anew": True, "beta1": 0.0})],
+        [(400, {}), (400, {"anew": True, "beta1": 0.0})],
         [
             Claim("oscillation is diagnosed", lambda s: f"{s[0].share('oscillation'):.0%}", lambda s: s[0].share("oscillation") >= 0.9),
             Claim("without momentum it is not", lambda s: f"{s[1].share('oscillation'):.0%}", lambda s: s[1].share("oscillation") <= 0.1),

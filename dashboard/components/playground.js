@@ -84,6 +84,7 @@ class Playground {
     }
     this.link.waiting = this.link.waiting.filter((request) => request.begin);
     this.link.ask({ begin: this.settings });
+    if (!this.plot.frame) this.notice("Starting. The first game takes some seconds, until its libraries are loaded.", "");
     this.showPlay();
   }
 
@@ -95,6 +96,7 @@ class Playground {
       return;
     }
     if (frame.real) {
+      this.notice("");
       this.plot.begin(frame);
       for (const values of Object.values(this.curves)) values.length = 0;
       this.noun = frame.noun;
@@ -180,6 +182,7 @@ class Playground {
     this.find("notice").hidden = !words;
     this.find("notice").querySelector("p").textContent = words;
     this.find("notice").querySelector("button").textContent = button;
+    this.find("notice").querySelector("button").hidden = !button;
   }
 
   showPlay() {

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import anyio
 from anyio import to_thread
-from starlette.websockets import WebSocket, WebSocketDisconnect
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from gan_core.errors import UserError
 from gan_core.playground import players
@@ -25,13 +25,16 @@ _THREADS = 256  # of all games: each waits in one while its process answers
 
 async def play(socket: WebSocket) -> None:
     """Serve one viewer until the page is closed, is silent for long, or its process ends."""
-    await socket.accept()
     try:
         async with _seat() as player:
+            # Not before there is a process: a connection whose messages wait for long answers no pings, and is given up.
+            await socket.accept()
             await _answer_all(socket, player)
     except WebSocketDisconnect:
         pass  # the page was closed
     except UserError as error:
+        if socket.application_state == WebSocketState.CONNECTING:
+            await socket.accept()  # a browser is told the reason of an end only where there was a beginning
         await _end(socket, FULL if isinstance(error, Full) else FAILED, str(error))
 
 

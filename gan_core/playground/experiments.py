@@ -51,11 +51,11 @@ _KNOWN = (
     Experiment(
         "strong",
         "Discriminator too strong",
-        "Five steps at a high learning rate make the discriminator a wall around each clump of real points; the generator's "
-        "gradients are large and point anywhere. Set the R1 weight to 1, and the wall becomes a slope that leads to the data.",
+        "The discriminator takes five steps at a high learning rate for each small step of the generator: it is nearly always "
+        "right, and a wall around each clump of points. Set both learning rates to 0.001, D to one step, and restart (R).",
         "D tells real from generated almost perfectly. Why is that bad for the generator?",
         "Far from its boundary D is flat, and at the boundary it is a cliff: the gradient says nothing about where the data "
-        "is. A penalty on the slope, fewer steps or a lower rate of D leave a gradient that reaches the generated points.",
+        "is, and the points stay at the modes that they met first. In balance D is unsure, and its slopes reach far.",
         Settings(d_steps=5, lr_d=1e-2, lr_g=1e-4),
         pace="one",
     ),

@@ -35,18 +35,18 @@ class Player:
         self._lock = threading.Lock()
 
     def ask(self, request: bytes, seconds: float = ANSWER_SECONDS) -> bytes:
-        """Return the frame that answers a request, a line of JSON without its end.
+        """Return the frame that answers a request, JSON.
 
         Raises:
             UserError: the request is too long, or the process ended or took too long.
         """
-        if len(request) > LONGEST_REQUEST or b"\n" in request:
-            raise UserError(f"a request is one line of at most {LONGEST_REQUEST} bytes")
+        if len(request) > LONGEST_REQUEST:
+            raise UserError(f"a request has at most {LONGEST_REQUEST} bytes")
         watch = threading.Timer(seconds, self.close)
         watch.daemon = True
         watch.start()
         try:
-            self._requests.write(request + b"\n")
+            self._requests.write(request.replace(b"\n", b" ") + b"\n")  # within JSON a line end is a space
             self._requests.flush()
             (size,) = struct.unpack("<I", self._exactly(4))
             if size > LONGEST_FRAME:
