@@ -2,9 +2,9 @@
 
     python -m benchmarks.playground [--only collapse ...] [--seeds 5] [--speed]
 
-Each experiment is played as its page plays it, with the same settings but for the seed, and looked at every 5 turns. What
-is measured is in the table: the claim, the number of seeds that show it, and the values. `--speed` times frames of two
-games at once, each in a process of its own, without a browser.
+Each experiment is played as its page plays it, with the same settings but for the seed, and looked at every 5 turns.
+The table has each claim, the number of seeds that show it, and the values. `--speed` times frames of two games at once,
+each in a process of its own, without a browser.
 """
 
 import argparse
@@ -61,16 +61,34 @@ PLAYED: dict[str, tuple[list[tuple[int, dict[str, Any]]], list[Claim]]] = {
         [(600, {}), (600, {"r1": HELD})],
         [
             Claim("at most 2 of 8 modes after 600 turns", lambda s: _modes(s[0]), lambda s: s[0].covered.max() <= 2),
-            Claim("mode collapse is diagnosed", lambda s: f"{s[0].share('collapse'):.0%}", lambda s: s[0].share("collapse") == 1),
-            Claim(f"at least 7 of 8, 600 turns after R1 = {HELD:g}", lambda s: _modes(s[1]), lambda s: np.median(s[1].covered) >= 7),
-            Claim("and it is diagnosed no more", lambda s: f"{s[1].share('collapse'):.0%}", lambda s: s[1].share("collapse") == 0),
+            Claim(
+                "mode collapse is diagnosed",
+                lambda s: f"{s[0].share('collapse'):.0%}",
+                lambda s: s[0].share("collapse") == 1,
+            ),
+            Claim(
+                f"at least 7 of 8, 600 turns after R1 = {HELD:g}",
+                lambda s: _modes(s[1]),
+                lambda s: np.median(s[1].covered) >= 7,
+            ),
+            Claim(
+                "and it is diagnosed no more",
+                lambda s: f"{s[1].share('collapse'):.0%}",
+                lambda s: s[1].share("collapse") == 0,
+            ),
         ],
     ),
     "vanishing": (
         [(250, {}), (60, {"anew": True, "objective": "cross_entropy"})],
         [
-            Claim("D is right of 99 % of the points", lambda s: f"{s[0].accuracy:.1%}", lambda s: s[0].accuracy >= 0.99),
-            Claim("vanishing gradients are diagnosed", lambda s: f"{s[0].share('vanishing'):.0%}", lambda s: s[0].share("vanishing") >= 0.9),
+            Claim(
+                "D is right of 99 % of the points", lambda s: f"{s[0].accuracy:.1%}", lambda s: s[0].accuracy >= 0.99
+            ),
+            Claim(
+                "vanishing gradients are diagnosed",
+                lambda s: f"{s[0].share('vanishing'):.0%}",
+                lambda s: s[0].share("vanishing") >= 0.9,
+            ),
             Claim(
                 "the non-saturating loss' gradient is 100 times as large",
                 lambda s: f"{s[0].grad_g:.1g} against {s[1].grad_g:.2g}",
@@ -81,23 +99,41 @@ PLAYED: dict[str, tuple[list[tuple[int, dict[str, Any]]], list[Claim]]] = {
     "strong": (
         [(300, {}), (700, {"anew": True, "d_steps": 1, "lr_d": 1e-3, "lr_g": 1e-3})],
         [
-            Claim("D is right of 85 % of the points", lambda s: f"{s[0].accuracy:.1%}", lambda s: s[0].accuracy >= 0.85),
+            Claim(
+                "D is right of 85 % of the points", lambda s: f"{s[0].accuracy:.1%}", lambda s: s[0].accuracy >= 0.85
+            ),
             Claim("at most 4 of 8 modes", lambda s: _modes(s[0]), lambda s: np.median(s[0].covered) <= 4),
-            Claim("with one step and rates of 0.001 at least 7", lambda s: _modes(s[1]), lambda s: np.median(s[1].covered) >= 7),
+            Claim(
+                "with one step and rates of 0.001 at least 7",
+                lambda s: _modes(s[1]),
+                lambda s: np.median(s[1].covered) >= 7,
+            ),
         ],
     ),
     "oscillation": (
         [(400, {}), (400, {"anew": True, "beta1": 0.0})],
         [
-            Claim("oscillation is diagnosed", lambda s: f"{s[0].share('oscillation'):.0%}", lambda s: s[0].share("oscillation") >= 0.9),
-            Claim("without momentum it is not", lambda s: f"{s[1].share('oscillation'):.0%}", lambda s: s[1].share("oscillation") <= 0.1),
+            Claim(
+                "oscillation is diagnosed",
+                lambda s: f"{s[0].share('oscillation'):.0%}",
+                lambda s: s[0].share("oscillation") >= 0.9,
+            ),
+            Claim(
+                "without momentum it is not",
+                lambda s: f"{s[1].share('oscillation'):.0%}",
+                lambda s: s[1].share("oscillation") <= 0.1,
+            ),
         ],
     ),
     "latent": (
         [(800, {}), (800, {"anew": True, "latent_size": 2})],
         [
             Claim("at least 6 of 8 modes", lambda s: _modes(s[0]), lambda s: np.median(s[0].covered) >= 6),
-            Claim("with two numbers more points near the data", lambda s: f"{s[0].precision:.0%} against {s[1].precision:.0%}", lambda s: s[1].precision > s[0].precision),
+            Claim(
+                "with two numbers more points near the data",
+                lambda s: f"{s[0].precision:.0%} against {s[1].precision:.0%}",
+                lambda s: s[1].precision > s[0].precision,
+            ),
         ],
     ),
     "wasserstein": (

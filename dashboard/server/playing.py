@@ -27,7 +27,7 @@ async def play(socket: WebSocket) -> None:
     """Serve one viewer until the page is closed, is silent for long, or its process ends."""
     try:
         async with _seat() as player:
-            # Not before there is a process: a connection whose messages wait for long answers no pings, and is given up.
+            # Not before there is a process: a connection whose messages wait answers no pings, and is given up.
             await socket.accept()
             await _answer_all(socket, player)
     except WebSocketDisconnect:

@@ -58,7 +58,7 @@ class Look:
 
 @dataclass(frozen=True)
 class Happening:
-    """One thing that happens now. kind: a key of `diagnostics.KINDS`, or "covered"; evidence: the sentence's numbers."""
+    """One thing that happens now. kind: a key of `diagnostics.KINDS`, or "covered"; evidence: its numbers."""
 
     kind: str
     title: str
@@ -124,8 +124,8 @@ def vanishing(history: History, recent: list[Look]) -> Iterator[Happening]:
     loss = "saturating loss" if history.objective == "saturating" else "loss"
     yield _happening(
         "vanishing",
-        f"The discriminator is certain of every point ({accuracy:.1%} right): the {loss} gives no gradient. It passes on "
-        f"{passed:.2%} of the discriminator's slope, and leaves a norm of {norm:.1g}.",
+        f"The discriminator is certain of every point ({accuracy:.1%} right): the {loss} gives no gradient. It passes "
+        f"on {passed:.2%} of the discriminator's slope, and leaves a norm of {norm:.1g}.",
         {"accuracy": accuracy, "norm": norm, "passed": passed},
     )
 
@@ -182,8 +182,8 @@ def oscillation(history: History, recent: list[Look]) -> Iterator[Happening]:
     across = way / (2 * REACH)
     yield _happening(
         "oscillation",
-        f"The centre of the points has moved {across:.1f} times the width of the picture in the last {steps} steps: the "
-        "players chase each other.",
+        f"The centre of the points has moved {across:.1f} times the width of the picture in the last {steps} steps: "
+        "the players chase each other.",
         {"way": way, "steps": steps},
     )
 

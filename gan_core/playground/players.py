@@ -1,10 +1,11 @@
 """The app's side of the playground: at most so many processes, each for one viewer, and their ends.
 
-    with players.seat() as player:
-        frame = player.ask(b'{"begin": {}}')
+with players.seat() as player:
+    frame = player.ask(b'{"begin": {}}')
 """
 
 import contextlib
+import functools
 import os
 import socket
 import struct
@@ -104,7 +105,8 @@ class Starter:
                     ours.close()
                     self.close()
                     continue
-            return Player(ours.makefile("wb"), ours.makefile("rb"), lambda: self._end(ours, number))
+            end = functools.partial(self._end, ours, number)
+            return Player(ours.makefile("wb"), ours.makefile("rb"), end)
         raise UserError("The playground's process could not be started. Try again.")
 
     def close(self) -> None:
@@ -203,8 +205,8 @@ def seat() -> Iterator[Player]:
     limit = most()
     with _counting:
         if _taken >= limit:
-            words = "is played" if limit == 1 else "are played"
-            raise Full(f"All places are taken: {limit} {'game' if limit == 1 else 'games'} {words} here now. Try again in a minute.")
+            words = "game is" if limit == 1 else "games are"
+            raise Full(f"All places are taken: {limit} {words} played here now. Try again in a minute.")
         _taken += 1
     player: Player | None = None
     try:

@@ -132,7 +132,9 @@ def _drawing(given: Any) -> tuple[tuple[float, float], ...]:
     if not isinstance(given, list | tuple) or len(given) > points.MOST:
         raise UserError(f"drawing: a list of at most {points.MOST} points is needed")
     for point in given:
-        numbers = isinstance(point, list | tuple) and len(point) == 2 and all(type(one) in (int, float) for one in point)
+        numbers = (
+            isinstance(point, list | tuple) and len(point) == 2 and all(type(one) in (int, float) for one in point)
+        )
         if not numbers:
             raise UserError("drawing: a point is a pair of numbers")
     return tuple((float(x), float(y)) for x, y in given)

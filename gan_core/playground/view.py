@@ -145,4 +145,8 @@ def packed(facts: dict[str, object], arrays: dict[str, np.ndarray]) -> bytes:
     header = json.dumps({**facts, "arrays": named}).encode()
     header += b" " * (-len(header) % 4)  # typed arrays of a browser begin at multiples of their size
     contents = [array.tobytes() for array in arrays.values()]
-    return struct.pack("<I", len(header)) + header + b"".join(content + b"\0" * (-len(content) % 4) for content in contents)
+    return (
+        struct.pack("<I", len(header))
+        + header
+        + b"".join(content + b"\0" * (-len(content) % 4) for content in contents)
+    )

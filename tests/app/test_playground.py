@@ -4,13 +4,13 @@ import json
 from typing import Any
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from dashboard.server import paths
 from gan_core.errors import UserError
 from gan_core.playground import players
 from gan_core.playground.experiments import EXPERIMENTS
 from tests.helpers.pages import MAIN, healthy, texts
-from streamlit.testing.v1 import AppTest
 
 
 @pytest.fixture(autouse=True)

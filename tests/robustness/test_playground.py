@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import io
 import json
 import os
 import struct
@@ -108,7 +109,6 @@ def test_strangers_open_no_game(app: str) -> None:
 
 def test_a_game_ends_with_a_killed_app(tmp_path: Path) -> None:
     with serve(tmp_path, tmp_path / "log.txt") as address:
-
         family: list[psutil.Process] = []
 
         async def story() -> None:
@@ -132,9 +132,8 @@ def test_a_silent_game_ends_by_itself() -> None:
     read, write = os.pipe()
     child = os.fork()
     if not child:
-        with contextlib.suppress(BaseException):
-            with os.fdopen(read, "rb") as requests, open(os.devnull, "wb") as answers:  # noqa: PTH123
-                worker.serve(requests, answers, silence=0.2)
+        with contextlib.suppress(BaseException), os.fdopen(read, "rb") as requests, io.BytesIO() as answers:
+            worker.serve(requests, answers, silence=0.2)
         os._exit(3)
     begun = time.monotonic()
     _, status = os.waitpid(child, 0)  # its input stays open

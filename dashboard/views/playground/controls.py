@@ -23,7 +23,11 @@ _SLIDERS: dict[str, tuple[str, str, tuple[float, ...]]] = {
     "beta1": ("Momentum (Adam's beta1)", "A change begins anew", (0, 0.25, 0.5, 0.7, 0.8, 0.9)),
     "batch_size": ("Batch size", "Real and generated points in each step", (8, 16, 32, 64, 128, 256, 512)),
     "latent_size": ("Latent size", "Numbers of a latent vector z; a change begins anew", (1, 2, 3, 4, 8, 16)),
-    "width": ("Width of both networks", "Units of each of two hidden layers; a change begins anew", (8, 16, 32, 64, 128)),
+    "width": (
+        "Width of both networks",
+        "Units of each of two hidden layers; a change begins anew",
+        (8, 16, 32, 64, 128),
+    ),
 }
 
 

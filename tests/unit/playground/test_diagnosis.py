@@ -14,7 +14,7 @@ ALL = range(8)
 def history(
     covered: Callable[[int], object], objective: str = "cross_entropy", steps: int = 400, **numbers: object
 ) -> History:
-    """Looks at every fifth step; covered: step -> the modes that are covered; numbers: values, or functions of the step."""
+    """Looks at every fifth step; covered: step -> the covered modes; numbers: values, or functions of the step."""
     found = History(objective, "modes", 8)
     for step in range(0, steps + 1, 5):
         values = {name: value(step) if callable(value) else value for name, value in numbers.items()}
@@ -45,7 +45,10 @@ def test_modes_that_were_left() -> None:
 
 
 def test_modes_that_were_never_reached() -> None:
-    assert only(diagnose(history(lambda step: range(3)))).sentence == "The generator has never reached five of eight modes."
+    assert (
+        only(diagnose(history(lambda step: range(3)))).sentence
+        == "The generator has never reached five of eight modes."
+    )
     both = only(diagnose(history(lambda step: range(4) if step < 150 else range(1))))
     assert both.sentence == "The generator has left three of eight modes, and has never reached four."
 
@@ -73,8 +76,8 @@ def test_a_saturating_loss_without_gradient() -> None:
     found = diagnose(history(lambda step: [], **certain))
     assert found[0].title == "Generator's gradients vanish"
     assert found[0].sentence == (
-        "The discriminator is certain of every point (100.0% right): the saturating loss gives no gradient. It passes on "
-        "0.10% of the discriminator's slope, and leaves a norm of 0.004."
+        "The discriminator is certain of every point (100.0% right): the saturating loss gives no gradient. It passes "
+        "on 0.10% of the discriminator's slope, and leaves a norm of 0.004."
     )
     assert found[0].evidence == pytest.approx({"accuracy": 1.0, "passed": 0.001, "norm": 0.004})
     for healed in ({"passed": 0.9}, {"accuracy": 0.9}):
@@ -104,13 +107,18 @@ def test_points_that_travel() -> None:
 
 def test_losses_that_explode() -> None:
     assert diagnose(history(lambda step: [], loss_d=9.0))[0].title == "Losses explode"
-    assert "no longer a finite" in diagnose(history(lambda step: [], loss_g=lambda step: np.nan if step > 300 else 1))[0].sentence
+    assert (
+        "no longer a finite"
+        in diagnose(history(lambda step: [], loss_g=lambda step: np.nan if step > 300 else 1))[0].sentence
+    )
     critic = history(lambda step: ALL, "wasserstein", loss_d=-9.0, accuracy=np.nan, distance=9.0)
     assert {one.kind for one in diagnose(critic)} == {"covered"}
 
 
 def test_a_distance_that_falls() -> None:
-    falling = history(lambda step: ALL, "wasserstein", accuracy=np.nan, distance=lambda step: 1.2 if step < 100 else 0.1)
+    falling = history(
+        lambda step: ALL, "wasserstein", accuracy=np.nan, distance=lambda step: 1.2 if step < 100 else 0.1
+    )
     found = diagnose(falling)
     assert found[0].title == "Critic's distance falls"
     assert found[0].sentence == "The estimated distance to the data is 0.1; it was 1.2 at most."
