@@ -16,31 +16,39 @@ from gan_core import objectives
 def discriminator(real: Tensor, fake: Tensor, objective: str = "cross_entropy") -> Tensor:
     """Discriminator loss, a scalar; real, fake: logits (N,) or maps of logits.
 
-    cross_entropy: the mean of -log s(real) and -log(1 - s(fake)) (Goodfellow 2014, eq. 1, on logits); hinge: Lim and
-    Ye 2017; least_squares: Mao 2017 with labels 1 and 0. Each is the mean of its two halves.
+    cross_entropy, saturating: the mean of -log s(real) and -log(1 - s(fake)) (Goodfellow 2014, eq. 1, on logits);
+    hinge: Lim and Ye 2017; least_squares: Mao 2017 with labels 1 and 0. Each is the mean of its two halves.
+    wasserstein: the mean score of generated images minus that of real ones (Arjovsky 2017, arXiv:1701.07875, eq. 3,
+    negated). It needs a critic with bounded slope, see `slope_penalty`; then minus this loss estimates the distance of
+    the two distributions.
     """
     real, fake = real.float(), fake.float()
     match objective:
-        case "cross_entropy":
+        case "cross_entropy" | "saturating":
             return (F.softplus(-real).mean() + F.softplus(fake).mean()) / 2
         case "hinge":
             return (F.relu(1 - real).mean() + F.relu(1 + fake).mean()) / 2
         case "least_squares":
             return ((real - 1).square().mean() + fake.square().mean()) / 2
+        case "wasserstein":
+            return fake.mean() - real.mean()
     raise AssertionError(f"no objective '{objective}'")
 
 
 def generator(fake: Tensor, objective: str = "cross_entropy") -> Tensor:
     """Generator loss, a scalar; fake: logits (N,) or maps of logits.
 
-    cross_entropy: the non-saturating loss -log s(fake) (Goodfellow 2014, section 3); hinge: -fake; least_squares:
-    (fake - 1)^2.
+    cross_entropy: the non-saturating loss -log s(fake) (Goodfellow 2014, section 3); saturating: log(1 - s(fake)), the
+    generator's part of eq. 1 there, whose gradient vanishes where the discriminator is certain; hinge, wasserstein:
+    -fake; least_squares: (fake - 1)^2.
     """
     fake = fake.float()
     match objective:
         case "cross_entropy":
             return F.softplus(-fake).mean()
-        case "hinge":
+        case "saturating":
+            return -F.softplus(fake).mean()
+        case "hinge" | "wasserstein":
             return -fake.mean()
         case "least_squares":
             return (fake - 1).square().mean()
@@ -113,7 +121,32 @@ def pair_accuracy(real: Tensor, fake: Tensor) -> dict[str, Tensor]:
 def gradient_penalty(logits: Tensor, inputs: Tensor) -> Tensor:
     """R1 penalty, a scalar: half the mean squared norm of the logits' gradient at the inputs (Mescheder 2018, eq. 9).
 
-    logits: (N,), computed from `inputs`; inputs: (N, ...), a leaf tensor that requires a gradient.
+    logits: (N,), computed from `inputs`; inputs: (N, ...), a leaf tensor that requires a gradient. At generated images
+    instead of real ones it is the R2 penalty.
     """
+    return _squared_slopes(logits, inputs).mean() / 2
+
+
+def slope_penalty(logits: Tensor, inputs: Tensor) -> Tensor:
+    """Penalty on a Wasserstein critic, a scalar: the mean of (norm of the logits' gradient - 1)^2 (Gulrajani 2017,
+    arXiv:1704.00028, eq. 3).
+
+    logits: (N,), computed from `inputs`; inputs: (N, ...) from `between`, a leaf tensor that requires a gradient.
+    """
+    # The square root has no gradient at 0.
+    return ((_squared_slopes(logits, inputs) + 1e-12).sqrt() - 1).square().mean()
+
+
+def between(real: Tensor, fake: Tensor, shares: Tensor) -> Tensor:
+    """Points on the lines between real and generated images, where `slope_penalty` is taken: (N, ...), without graph.
+
+    real, fake: (N, ...); shares: uniform numbers (N,) in [0, 1), the share of the real image in each.
+    """
+    shares = shares.view(-1, *[1] * (real.ndim - 1))
+    return torch.lerp(fake.detach(), real.detach(), shares).requires_grad_()
+
+
+def _squared_slopes(logits: Tensor, inputs: Tensor) -> Tensor:
+    """Squared norm (N,) of each logit's gradient at its input, differentiable."""
     (gradient,) = torch.autograd.grad(logits.float().sum(), inputs, create_graph=True)
-    return gradient.float().square().flatten(1).sum(1).mean() / 2
+    return gradient.float().square().flatten(1).sum(1)

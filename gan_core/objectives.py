@@ -27,6 +27,8 @@ class Objective:
 
 _KNOWN = (
     Objective("cross_entropy", "cross entropy", chance=math.log(2), boundary=0.0),  # Goodfellow 2014
+    # Goodfellow 2014, eq. 1: of guessing the players' losses are log 2 and -log 2, so that they share no chance level.
+    Objective("saturating", "saturating cross entropy", boundary=0.0),
     Objective("hinge", "hinge", chance=1.0, boundary=0.0),  # Lim and Ye 2017
     Objective("least_squares", "least squares", chance=0.25, boundary=0.5),  # Mao 2017, labels 1 and 0
     # Huang 2024. A single logit has no meaning, so families centre the scores that they return for single images.

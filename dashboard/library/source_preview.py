@@ -101,8 +101,7 @@ def classes(source: str) -> tuple[str, ...]:
 
 def train_counts(source: str) -> dict[str, int]:
     """Return the training images of each class of a source; empty if they are not known yet."""
-    with _lock:
-        found = [one.summary for wanted, one in _looks.items() if wanted.source == source and one.summary]
+    found = [one.summary for wanted, one in _looks.items() if wanted.source == source and one.summary]
     return dict(found[-1].counts["train"]) if found else {}
 
 

@@ -12,3 +12,8 @@ def below(name: str) -> str:
 def live_tab() -> str:
     """Return the URL path of the live tab. The page that embeds it is /live: the two must have different names."""
     return below("gradio")
+
+
+def playing() -> str:
+    """Return the URL path of the playground's web socket. Its page is /playground: the two must differ."""
+    return below("playing")

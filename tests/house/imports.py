@@ -55,17 +55,20 @@ GAN_CORE = {
     "importers": "decode runs",
     "diagnostics": "evaluation families.registry runs",
     "export": "data evaluation families inference runs training",
+    "playground": "diagnostics",
+    "playground.<played>": "families.base nets playground",
     "api": "decode evaluation inference runs",
     "": "api",
     "cli": "anatomy data decode diagnostics evaluation export families importers inference runs training",
     "__main__": "cli",
 }
 FAMILIES = ("families.base", "families.registry", "families.loading")
+PLAYED = ("game", "view", "worker", "starter")  # of `playground`: what its processes run, with torch
 
 # torch takes seconds to import: the other rooms do without it.
 WITH_TORCH = frozenset(
     {"tensor_files", "losses", "augment", "nets", "anatomy", "inference", "training", "evaluation", "export"}
-    | {"families.base", "families.<name>", "families.loading"}
+    | {"families.base", "families.<name>", "families.loading", "playground.<played>"}
 )
 
 # Room of the dashboard  what it may use besides itself. No page uses another page, nor the live tab.
@@ -106,7 +109,7 @@ FACES = frozenset(
         "runs",
     }
     | {"data", "decode", "importers"}
-    | {"anatomy", "inference", "evaluation", "diagnostics"}
+    | {"anatomy", "inference", "evaluation", "diagnostics", "playground"}
 )
 
 
@@ -118,6 +121,8 @@ def room_of(module: str) -> str:
     if names[:1] == ["families"] and len(names) > 1:
         own = f"families.{names[1]}"
         return own if own in FAMILIES else "families.<name>"
+    if names[:1] == ["playground"] and names[-1] in PLAYED:
+        return "playground.<played>"
     if names[:1] == ["views"] and len(names) > 1:
         return f"views.{names[1]}"
     return names[0] if names else ""
