@@ -1,7 +1,7 @@
 """The tab Explore: its layout and its events; `explore` computes what it shows."""
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,6 +20,19 @@ _KEPT = 4  # views that the page may still show while a newer one is on its way
 _ALONE = "no other run"
 _OF = [("Early features (GANSpace)", explore.FEATURES), ("Pictures", explore.PICTURES)]
 _LARGEST_NEW_SEED = 10**6
+
+
+class Trail:
+    """Where a visitor has been. Events of one visitor overlap, so they share it and do not hand copies on."""
+
+    def __init__(self) -> None:
+        self.places: list[Place] = []  # those that the page may still show, the newest last
+        self.begun = 0  # how often another run, class or kind of components was chosen: what was asked before is late
+        self.views = 0  # so far
+
+    def begin(self) -> int:
+        self.begun += 1
+        return self.begun
 
 
 @dataclass(frozen=True)
@@ -41,7 +54,7 @@ class _Fields:
     effects: gr.HTML
     view: gr.HTML
     link: gr.HTML
-    places: gr.State  # those that the page may still show, the newest last
+    trail: gr.State
     move: gr.Textbox  # filled by the page's script
     go: gr.Button
 
@@ -51,7 +64,7 @@ class _Fields:
 
     @property
     def shown(self) -> list[Any]:
-        return [self.places, self.message, self.view, self.link]
+        return [self.message, self.view, self.link]
 
 
 def build(blocks: gr.Blocks, tab: gr.Tab, models: ModelCache) -> Explorers:
@@ -85,92 +98,90 @@ def _layout(models: ModelCache) -> _Fields:
             link = gr.HTML("")
             rows, effects, view = gr.HTML(""), gr.HTML(""), gr.HTML("")
             gr.HTML(disclaimers.EXPLORATION)
-    places: gr.State = gr.State([])
+    trail: gr.State = gr.State(Trail())
     move = gr.Textbox(visible=False)
     go = gr.Button("Go", elem_id="ganray-go", elem_classes="unseen")
-    shown = (message, rows, effects, view, link, places, move, go)
+    shown = (message, rows, effects, view, link, trail, move, go)
     return _Fields(run, label, seed, other_seed, back, across, up, turn, of, other, *shown)
 
 
 def _fill(blocks: gr.Blocks, tab: gr.Tab, models: ModelCache, explorers: Explorers, fields: _Fields) -> None:
     """Open the tab when a visitor looks at it; begin anew with another run, class or kind of components."""
     in_turn = input_fields.in_turn("explore")
-    run, chosen = fields.run, fields.chosen
+    run, trail, chosen = fields.run, fields.trail, [fields.trail, *fields.chosen]
     plane = [fields.across, fields.up]
     results = [*fields.shown, fields.rows, fields.effects, *plane]
 
     def choices(name: str | None) -> tuple[gr.Dropdown, gr.Dropdown]:
         return gr.Dropdown(**_classes(models, name)), gr.Dropdown(**_others(models, name))
 
-    def begin(places: list[Place], *given: Any) -> Updates:
-        yield from _begin(explorers, places, *given)
+    def begin(trail: Trail, *given: Any) -> Updates:
+        yield from _begin(explorers, trail, *given)
 
-    def look(places: list[Place], *given: Any) -> Updates:
-        if not places:  # else the visitor comes back to the tab
-            yield from _begin(explorers, places, *given)
+    def look(trail: Trail, *given: Any) -> Updates:
+        if not trail.places:  # else the visitor comes back to the tab
+            yield from _begin(explorers, trail, *given)
 
-    def measure(places: list[Place]) -> Iterator[str]:
-        yield from _measured(explorers, places)
+    def fitted(trail: Trail) -> tuple[Any, Any, Any]:
+        return _fitted(explorers, trail)
 
-    def again(places: list[Place]) -> tuple[Any, ...]:
-        return _drawn(explorers, places, lambda place: place)
+    def again(trail: Trail) -> tuple[Any, ...]:
+        return _drawn(explorers, trail, lambda place: place)
 
-    def reach(places: list[Place], across: str, up: str) -> tuple[Any, ...]:
-        return _drawn(explorers, places, lambda place: replace(place, across=across, up=up))
+    def measure(trail: Trail) -> Iterator[str]:
+        yield from _measured(explorers, trail)
 
-    def step(places: list[Place], turn: float, other: str | None) -> tuple[Any, ...]:
-        return _drawn(explorers, places, lambda place: replace(place, turn=turn, other=_other(other)))
+    def reach(trail: Trail, across: str, up: str) -> tuple[Any, ...]:
+        return _drawn(explorers, trail, lambda place: replace(place, across=across, up=up))
 
-    slow, own = private("explore", concurrency_limit=1), private("explore on the page", concurrency_limit=2)
+    def step(trail: Trail, turn: float, other: str | None) -> tuple[Any, ...]:
+        return _drawn(explorers, trail, lambda place: replace(place, turn=turn, other=_other(other)))
+
+    opening, own = private("explore", concurrency_limit=2), private("explore on the page", concurrency_limit=2)
+    slow = private("explore measures", concurrency_limit=1)
+    both = [fields.label, fields.other]
     blocks.load(lambda name: input_fields.known_runs(models, "generate", name), run, run, **in_turn).then(
-        choices, run, [fields.label, fields.other], **in_turn
+        choices, run, both, **in_turn
     )
-    opened = tab.select(look, [fields.places, *chosen], results, **slow)
-    renewed = [
-        run.input(choices, run, [fields.label, fields.other], **in_turn).then(
-            begin, [fields.places, *chosen], results, **slow
+    begun = [tab.select(look, chosen, results, **opening)]
+    begun.append(run.input(choices, run, both, **in_turn).then(begin, chosen, results, **opening))
+    begun += [field.input(begin, chosen, results, **opening) for field in (fields.label, fields.of)]
+    for event in begun:
+        event.then(fitted, trail, [fields.rows, *plane], **slow).then(again, trail, fields.shown, **own).then(
+            measure, trail, fields.effects, **slow
         )
-    ]
-    renewed += [field.input(begin, [fields.places, *chosen], results, **slow) for field in (fields.label, fields.of)]
-    for event in (opened, *renewed):
-        event.then(lambda places: _fitted(explorers, places), fields.places, [fields.rows, *plane], **slow).then(
-            again, fields.places, fields.shown, **own
-        ).then(measure, fields.places, fields.effects, **slow)
     last: dict[str, Any] = {"trigger_mode": "always_last", **own}
-    gr.on([fields.across.input, fields.up.input], reach, [fields.places, *plane], fields.shown, **last)
-    gr.on(
-        [fields.turn.release, fields.other.input],
-        *(step, [fields.places, fields.turn, fields.other], fields.shown),
-        **last,
-    )
+    gr.on([fields.across.input, fields.up.input], reach, [trail, *plane], fields.shown, **last)
+    gr.on([fields.turn.release, fields.other.input], step, [trail, fields.turn, fields.other], fields.shown, **last)
 
 
 def _move(explorers: Explorers, fields: _Fields) -> None:
     """Go where the visitor drags or clicks, or to another seed."""
+    trail = fields.trail
 
-    def seeded(places: list[Place], seed: float | None) -> tuple[Any, ...]:
+    def seeded(trail: Trail, seed: float | None) -> tuple[Any, ...]:
         def there(place: Place) -> Place:
             explorer = explorers.get(place.run, place.label)
             fresh = explore.start(explorer, place.run, place.label, place.of, seed, place.turn, place.other)
             return replace(fresh, across=place.across, up=place.up)
 
-        return _drawn(explorers, places, there)
+        return _drawn(explorers, trail, there)
 
-    def go(places: list[Place], text: str) -> tuple[Any, ...]:
-        return _drawn(explorers, places, lambda _: explore.moved(explorers, places, text))
+    def go(trail: Trail, text: str) -> tuple[Any, ...]:
+        return _drawn(explorers, trail, lambda _: explore.moved(explorers, trail.places, text))
 
     last: dict[str, Any] = private("explore on the page", concurrency_limit=2, trigger_mode="always_last")
-    fields.seed.input(seeded, [fields.places, fields.seed], fields.shown, **last)
-    fields.back.click(seeded, [fields.places, fields.seed], fields.shown, **last)
+    fields.seed.input(seeded, [trail, fields.seed], fields.shown, **last)
+    fields.back.click(seeded, [trail, fields.seed], fields.shown, **last)
     fields.other_seed.click(
         lambda: secrets.randbelow(_LARGEST_NEW_SEED), None, fields.seed, **input_fields.in_turn("explore")
-    ).then(seeded, [fields.places, fields.seed], fields.shown, **last)
-    fields.go.click(go, [fields.places, fields.move], fields.shown, js=_MOVE, **last)
+    ).then(seeded, [trail, fields.seed], fields.shown, **last)
+    fields.go.click(go, [trail, fields.move], fields.shown, js=_MOVE, **last)
 
 
 def _begin(
     explorers: Explorers,
-    places: list[Place],
+    trail: Trail,
     run: str | None,
     label: str | None,
     seed: float | None,
@@ -179,61 +190,78 @@ def _begin(
     other: str | None,
 ) -> Updates:
     """Yield the values of the tab's results: a line while the run is looked at, then its first view."""
+    begun = trail.begin()
     if not run:
-        yield (gr.skip(),) * 8
+        yield (gr.skip(),) * 7
         return
     if not explorers.is_ready(run, label):
-        wait = picture_html.message(f"Drawing a few hundred pictures of {run} to find its directions.", "wait")
-        yield gr.skip(), wait, *[gr.skip()] * 6
+        words = f"Drawing a few hundred pictures of {run} to find its directions."
+        yield picture_html.message(words, "wait"), *[gr.skip()] * 6
     try:
         explorer = explorers.get(run, label)
         place = explore.start(explorer, run, label or None, of, seed, turn, _other(other))
-        place = replace(place, number=places[-1].number if places else 0)
+        if trail.begun != begun:
+            return
+        trail.places = [place]
         directions = explore.offered(explorer, place)
-        shown = _drawn(explorers, [place], lambda one: one)
+        shown = _drawn(explorers, trail, lambda one: one)
         names = [one.name for one in directions]
-        fields = [gr.Dropdown(choices=names, value=value) for value in (place.across, place.up)]
-        yield *shown, explore.rows(directions, _absent(explorer), not explorer.is_fitted), "", *fields
+        plane = [gr.Dropdown(choices=names, value=value) for value in (place.across, place.up)]
+        values = (*shown, explore.rows(directions, _absent(explorer), not explorer.is_fitted), "", *plane)
     except UserError as error:
-        yield [], picture_html.message(sentence(str(error)), "error"), "", "", "", "", *[gr.skip()] * 2
+        if trail.begun == begun:
+            trail.places = []
+        values = (picture_html.message(sentence(str(error)), "error"), "", "", "", "", *[gr.skip()] * 2)
+    if trail.begun == begun:
+        yield values
 
 
-def _drawn(explorers: Explorers, places: list[Place], change: Any) -> tuple[Any, ...]:
+def _drawn(explorers: Explorers, trail: Trail, change: Callable[[Place], Place]) -> tuple[Any, ...]:
     """Return the values of the tab's view after a change of the newest place; an error becomes a message."""
-    if not places:
-        return (gr.skip(),) * 4
+    if not trail.places:
+        return (gr.skip(),) * 3
+    begun = trail.begun
     try:
-        place = replace(change(places[-1]), number=places[-1].number + 1)
+        trail.views += 1
+        place = replace(change(trail.places[-1]), number=trail.views)
         view, link = explore.view(explorers, place), explore.download(explorers, place)
     except UserError as error:
-        return gr.skip(), picture_html.message(sentence(str(error)), "error"), gr.skip(), gr.skip()
-    return [*places[1 - _KEPT :], place], "", view, link
-
-
-def _fitted(explorers: Explorers, places: list[Place]) -> tuple[Any, Any, Any]:
-    """Measure; return the sliders and the choices of the plane with what was found."""
-    if not places:
+        return picture_html.message(sentence(str(error)), "error"), gr.skip(), gr.skip()
+    if trail.begun != begun:  # meanwhile the visitor has chosen another run
         return (gr.skip(),) * 3
-    place = places[-1]
+    trail.places = [*trail.places[1 - _KEPT :], place]
+    return "", view, link
+
+
+def _fitted(explorers: Explorers, trail: Trail) -> tuple[Any, Any, Any]:
+    """Measure; return the sliders and the choices of the plane with what was found."""
+    if not trail.places:
+        return (gr.skip(),) * 3
+    begun, place = trail.begun, trail.places[-1]
     try:
         explorer = explorers.get(place.run, place.label)
         explorer.fitted()
         directions = explore.offered(explorer, place)
     except UserError as error:
         return picture_html.message(sentence(str(error)), "error"), gr.skip(), gr.skip()
+    if trail.begun != begun:
+        return (gr.skip(),) * 3
     names = [one.name for one in directions]
     return explore.rows(directions, _absent(explorer), False), gr.Dropdown(choices=names), gr.Dropdown(choices=names)
 
 
-def _measured(explorers: Explorers, places: list[Place]) -> Iterator[str]:
+def _measured(explorers: Explorers, trail: Trail) -> Iterator[str]:
     """Yield what the directions change, one direction after the other."""
-    if not places:
+    if not trail.places:
         return
+    begun, place = trail.begun, trail.places[-1]
     try:
-        explorer = explorers.get(places[-1].run, places[-1].label)
-        directions = explore.offered(explorer, places[-1])
+        explorer = explorers.get(place.run, place.label)
+        directions = explore.offered(explorer, place)
         for direction in directions:
             explorer.effect(direction)
+            if trail.begun != begun:
+                return
             yield explore.effects(explorer.known_effects(directions))
     except UserError:
         return  # the view says why nothing is drawn
