@@ -54,7 +54,7 @@ class GanrayExplorer {
   layout() {
     const { data } = this;
     const [own, second] = this.place.querySelectorAll(".shown");
-    ganrayWrite(own.querySelector("figcaption"), data.other ? data.name : "Here");
+    ganrayWrite(own.querySelector("figcaption"), data.name);
     second.hidden = !data.other;
     if (data.other) ganrayWrite(second.querySelector("figcaption"), data.other);
     const plane = this.place.querySelector(".plane");

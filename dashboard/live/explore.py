@@ -32,6 +32,11 @@ FEATURES, PICTURES = "features", "pictures"  # what is decomposed: gan_core.infe
 NEIGHBOURS = 8
 STEPS = {64: 11, 128: 7}  # pictures of a row, and a side of the plane, by image size; of larger images 5
 MOST = 6  # explorers kept; each holds a few hundred pictures
+_LEGEND = (
+    "Components are in the order of the variance of what was decomposed. Below each direction stands what it changes "
+    "from \N{MINUS SIGN}2 to +2 \N{GREEK SMALL LETTER SIGMA} (standard deviations of the latent vector; a class code: "
+    "all of it): the mean of 8 pairs of pictures of this run, with its 95 % confidence interval."
+)
 _LOST = "what was chosen on the page did not arrive: reload it"
 
 
@@ -225,8 +230,10 @@ def view(explorers: Explorers, place: Place) -> str:
 
 
 def caption(model: "Model", place: Place) -> str:
-    moved = f"seed {place.seed}" if not place.moves else f"seed {place.seed}, moved {place.moves} times"
-    return f"{', '.join(filter(None, (model.run.folder.name, place.label, moved)))}: {images.NOTICE}"
+    steps = f"{place.moves} step{'s' if place.moves > 1 else ''} from it" if place.moves else ""
+    return (
+        f"{', '.join(filter(None, (model.run.folder.name, place.label, f'seed {place.seed}', steps)))}: {images.NOTICE}"
+    )
 
 
 def download(explorers: Explorers, place: Place) -> str:
@@ -250,7 +257,7 @@ def rows(directions: Sequence["Direction"], absent: Sequence["Absent"], measurin
         if measuring
         else ""
     )
-    return f'{wait}<div class="directions">{found}</div>{missing}'
+    return f'<p class="below legend">{_LEGEND}</p>{wait}<div class="directions">{found}</div>{missing}'
 
 
 def effects(found: Sequence["Effect | None"]) -> str:

@@ -274,7 +274,7 @@ def _absent(explorer: Any) -> list[Any]:
 def _classes(models: ModelCache, name: str | None) -> dict[str, Any]:
     """Return the choices of classes; of an unconditional run there are none."""
     found = input_fields.classes(models, name)["choices"][1:]
-    return {"choices": found, "value": next(iter(found), None), "interactive": bool(found)}
+    return {"choices": found, "value": next(iter(found), None), "visible": bool(found)}
 
 
 def _others(models: ModelCache, name: str | None) -> dict[str, Any]:

@@ -65,7 +65,8 @@ class Change:
             return f"{name}: no clear change"
         digits = 2 if self.measure.probability else 0
         space = "" if self.measure.unit in ("", "%") else " "
-        return f"{name} {self.mean:+.{digits}f} \N{PLUS-MINUS SIGN} {self.margin:.{digits}f}{space}{self.measure.unit}"
+        told = f"{self.mean:+.{digits}f}".replace("-", "\N{MINUS SIGN}")
+        return f"{name} {told} \N{PLUS-MINUS SIGN} {self.margin:.{digits}f}{space}{self.measure.unit}"
 
 
 @dataclass(frozen=True)
