@@ -20,6 +20,7 @@ _KEPT = 4  # views that the page may still show while a newer one is on its way
 _ALONE = "no other run"
 _OF = [("Early features (GANSpace)", explore.FEATURES), ("Pictures", explore.PICTURES)]
 _LARGEST_NEW_SEED = 10**6
+_SMALL = 64  # pixels a side
 
 
 class Trail:
@@ -79,7 +80,7 @@ def build(blocks: gr.Blocks, tab: gr.Tab, models: ModelCache) -> Explorers:
 def _layout(models: ModelCache) -> _Fields:
     with gr.Row():
         with gr.Column(scale=1, min_width=250):
-            run = input_fields.run(models, "generate")
+            run = gr.Dropdown(label="Run", **input_fields.runs(models, "generate", _first(models)))
             label = gr.Dropdown(label="Class", **_classes(models, run.value))
             with gr.Row():
                 seed = gr.Number(0, label="Seed", precision=0, minimum=0, min_width=90)
@@ -269,6 +270,11 @@ def _measured(explorers: Explorers, trail: Trail) -> Iterator[str]:
 
 def _absent(explorer: Any) -> list[Any]:
     return [one for one in explorer.fitted() if hasattr(one, "reason")] if explorer.is_fitted else []
+
+
+def _first(models: ModelCache) -> str | None:
+    """Return the run to open with: one that draws small pictures, which answers at once."""
+    return next((name for name in models.names("generate") if models.config(name).image_size <= _SMALL), None)
 
 
 def _classes(models: ModelCache, name: str | None) -> dict[str, Any]:

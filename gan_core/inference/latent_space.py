@@ -27,8 +27,9 @@ from gan_core.inference.loaded_model import Model
 Of = Literal["features", "pictures"]
 
 REACH = 2.5  # standard deviations: 99 of 100 latent vectors lie within, along any one direction
-SAMPLES = 384  # latent vectors at 64 px and below; half as many for each doubling
+SAMPLES = 512  # latent vectors at 64 px and below; half as many for each doubling
 _FEWEST = 128
+_FITTED = 0.75  # share of them that components are computed from; what these explain is measured in the others
 _MOST = 40  # components
 _SEED = 2**40  # of the latent vectors that are sampled; beyond those that people choose
 _STILL = 0.5  # grey levels: the mean deviation of a pixel below which pictures do not vary
@@ -164,10 +165,10 @@ class LatentSpace:
 
         of: what is decomposed, the activations of the second layer with weights, which is the first one after a
         nonlinearity; or the pictures themselves. A run of another program has pictures only. Each direction's share
-        is of the variance of the pictures' pixels, as far as it follows linearly.
+        is of the variance of the pictures' pixels, as far as it follows linearly, in pictures that were left out.
         """
         steps = self.basis(of)[0][:count]
-        shares = _explained(self.sample, steps)
+        shares = _explained(self.sample.after(self._fitted), steps)
         return [
             Direction(f"Component {number}", step, float(share))
             for number, (step, share) in enumerate(zip(steps, shares, strict=True), 1)
@@ -188,10 +189,15 @@ class LatentSpace:
         was regressed on, float32 (K,).
         """
         if of not in self._bases:
-            sample = self.sample
+            sample, count = self.sample, self._fitted
             decomposed = sample.flat if of == "pictures" or sample.features is None else sample.features
-            self._bases[of] = _regressed(sample.z, _scores(decomposed, min(_MOST, sample.z.shape[1])))
+            scores = _scores(decomposed[:count], min(_MOST, sample.z.shape[1]))
+            self._bases[of] = _regressed(sample.z[:count], scores)
         return self._bases[of]
+
+    @property
+    def _fitted(self) -> int:
+        return int(_FITTED * len(self.sample.z))
 
     def _weights(self) -> np.ndarray:
         weights = np.zeros(len(self.model.classes), np.float32)
@@ -234,6 +240,10 @@ class Sample:
     z: np.ndarray
     pictures: np.ndarray
     features: np.ndarray | None
+
+    def after(self, count: int) -> "Sample":
+        """Return the sample without its first vectors."""
+        return Sample(self.z[count:], self.pictures[count:], None if self.features is None else self.features[count:])
 
     @cached_property
     def flat(self) -> np.ndarray:

@@ -188,17 +188,16 @@ DRAWN = """pad => {
     after.port2.postMessage(0);
   }));
 }"""
+START = "acgan, NORMAL, seed 0: synthetic, not for diagnosis"
 PIXELS = "canvas => canvas.toDataURL()"
 
 
 def test_a_latent_space_is_explored_by_mouse_and_by_keyboard(page: Page, live_url: str) -> None:
     """A drag is answered by the page alone; what is let go becomes the place that everything else starts from."""
     frame = open_live(page, live_url)
-    frame.get_by_role("tab", name="Generate").click()
     frame.get_by_role("tab", name="Explore").click()
-    choose(frame, "cgan")
     caption = frame.locator(".exploring .links span")
-    expect(caption).to_have_text("cgan, NORMAL, seed 0: synthetic, not for diagnosis")
+    expect(caption).to_have_text(START)
     pad, where = frame.locator(".pad"), frame.locator(".where")
     picture = frame.locator(".shown canvas").first
     expect(where).to_contain_text("Component 1")
@@ -211,7 +210,7 @@ def test_a_latent_space_is_explored_by_mouse_and_by_keyboard(page: Page, live_ur
     for step in range(1, 20):
         page.mouse.move(box["x"] + box["width"] * step / 20, box["y"] + box["height"] * step / 20)
     expect(where).to_contain_text("Component 1 +2.5 \u03c3, Component 2 \u22122.5 \u03c3")
-    expect(caption).to_have_text("cgan, NORMAL, seed 0: synthetic, not for diagnosis")
+    expect(caption).to_have_text(START)
     dragged = picture.evaluate(PIXELS)
     assert dragged != before
     took = sorted(pad.evaluate("() => window.took"))
@@ -230,6 +229,6 @@ def test_a_latent_space_is_explored_by_mouse_and_by_keyboard(page: Page, live_ur
     frame.get_by_role("button", name="Go to neighbour 2").press("Enter")
     expect(caption).to_contain_text("4 steps from it")
     frame.get_by_role("button", name="Back to the seed").click()
-    expect(caption).to_have_text("cgan, NORMAL, seed 0: synthetic, not for diagnosis")
+    expect(caption).to_have_text(START)
     expect(frame.locator(".direction").first).to_be_visible()
     assert picture.evaluate(PIXELS) == before

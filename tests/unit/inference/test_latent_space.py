@@ -99,8 +99,8 @@ def test_what_no_direction_explains_is_not_offered(space: LatentSpace) -> None:
     noise = np.random.default_rng(1)
     cases = {
         "no direction of the latent space explains brightness": lambda pictures: noise.standard_normal(len(pictures)),
-        "brightness is the same in all 384 pictures": lambda pictures: np.ones(len(pictures)),
-        "brightness was found in 0 of 384 pictures only": lambda pictures: np.full(len(pictures), np.nan),
+        "brightness is the same in all 512 pictures": lambda pictures: np.ones(len(pictures)),
+        "brightness was found in 0 of 512 pictures only": lambda pictures: np.full(len(pictures), np.nan),
     }
     for reason, of in cases.items():
         found = fit(space, measure(of))
