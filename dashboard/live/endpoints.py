@@ -1,4 +1,4 @@
-"""The endpoints for `gradio_client`: runs, translate, generate, between, opinions, directions, move, encode.
+"""The endpoints for `gradio_client`: runs, translate, generate, between, opinions, directions, along, encode.
 
 A caller receives an error as its one-line message.
 """
@@ -144,7 +144,7 @@ def add(models: ModelCache, explorers: Explorers, temporary_files: TemporaryFile
             found = explorers.get(run, _name(label)).directions()
         return [{"name": one.name, "ends": list(one.ends), "share": round(one.share, 3)} for one in found]
 
-    def move_file(run: str, label: str, seed: float, direction: str, place: float) -> str:
+    def along_file(run: str, label: str, seed: float, direction: str, place: float) -> str:
         """Generate the picture of a seed, moved along a direction to a place; return the path of the PNG."""
         with _errors_for_callers():
             _require(run=run, direction=direction)
@@ -190,5 +190,5 @@ def add(models: ModelCache, explorers: Explorers, temporary_files: TemporaryFile
     button.click(opinions_of, chosen, gr.JSON(visible=False), api_name="opinions", concurrency_id="generate")
     places = [run, label, seed, direction, place]
     button.click(directions, [run, label], gr.JSON(visible=False), api_name="directions", concurrency_id="explore")
-    button.click(move_file, places, output, api_name="move", concurrency_id="explore")
+    button.click(along_file, places, output, api_name="along", concurrency_id="explore")
     button.click(reconstruct_file, [file, run], output, api_name="encode", concurrency_id="encode")

@@ -260,9 +260,9 @@ def rows(directions: Sequence["Direction"], absent: Sequence["Absent"], measurin
     return f'<p class="below legend">{_LEGEND}</p>{wait}<div class="directions">{found}</div>{missing}'
 
 
-def effects(found: Sequence["Effect | None"]) -> str:
+def effects(directions: Sequence["Direction"], found: Sequence["Effect | None"]) -> str:
     """Return what each direction changes, for the page's script, as HTML that nobody sees."""
-    words = [_told(one) if one else "" for one in found]
+    words = [_told(way.name, one) if one else "" for way, one in zip(directions, found, strict=True)]
     return f'<div class="effects" hidden data-effects="{html.escape(json.dumps(words))}"></div>'
 
 
@@ -282,11 +282,14 @@ STAGE = """
 """
 
 
-def _told(effect: "Effect") -> str:
+def _told(name: str, effect: "Effect") -> str:
+    """Return an effect in words; it begins with what the direction is named for, where that does not change."""
+    own = next((one for one in effect.changes if one.measure.title == name), None)
+    fails = f"It explains {own.measure.name}, yet does not clearly change it: " if own and not own.clear else ""
     clear = [str(one) for one in effect.changes if one.clear]
     still = [one.measure.name for one in effect.changes if not one.clear]
     parts = [*clear, *([f"no clear change of {' or '.join(still)}"] if still else [])]
-    return f"{'; '.join(parts)}; the rest of the picture {effect.rest:.0f} grey levels"
+    return f"{fails}{'; '.join(parts)}; the rest of the picture {effect.rest:.0f} grey levels"
 
 
 def _row(number: int, direction: "Direction") -> str:

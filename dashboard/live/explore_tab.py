@@ -263,7 +263,7 @@ def _measured(explorers: Explorers, trail: Trail) -> Iterator[str]:
             explorer.effect(direction)
             if trail.begun != begun:
                 return
-            yield explore.effects(explorer.known_effects(directions))
+            yield explore.effects(directions, explorer.known_effects(directions))
     except UserError:
         return  # the view says why nothing is drawn
 

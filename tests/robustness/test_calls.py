@@ -17,12 +17,12 @@ CALLS = {
     "between": (GENERATOR, "NORMAL", "PNEUMONIA", 0.5, 0, 1, 1.0),
     "opinions": (GENERATOR, "PNEUMONIA", 0, 1, 1.0),
     "directions": (EXPLORED, "normal"),
-    "move": (GENERATOR, "PNEUMONIA", 0, "Component 1", 0.5),
+    "along": (GENERATOR, "PNEUMONIA", 0, "Component 1", 0.5),
     "encode": (FILE, ENCODER),
 }
 NUMBERS = (-1, 1e308, "x", [])
 TEXTS = (None, "../x", [], {"a": 1}, "x" * 10_000)
-MAY_BE_LEFT_OUT = {"generate": (1,), "opinions": (1,), "directions": (1,), "move": (1,)}  # the class
+MAY_BE_LEFT_OUT = {"generate": (1,), "opinions": (1,), "directions": (1,), "along": (1,)}  # the class
 
 
 @pytest.fixture(scope="module")
