@@ -177,9 +177,7 @@ class LatentSpace:
     def class_codes(self) -> list[Direction]:
         """Return the ways from the class of the space to each other one, by the class code of a conditional run."""
         return [
-            Direction(
-                f"Class code: {self.label} to {name}", np.zeros(self.model.family.latent_size, np.float32), 1.0, i
-            )
+            Direction(f"Class code to {name}", np.zeros(self.model.family.latent_size, np.float32), 1.0, i)
             for i, name in enumerate(self.model.classes)
             if name != self.label
         ]

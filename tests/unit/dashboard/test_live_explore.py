@@ -48,7 +48,7 @@ def test_a_view_holds_all_that_can_be_dragged(explorers: Explorers, place: Place
     view = told(explore.view(explorers, replace(place, other="reference/gan")))
     rows, plane, near = (sheet(view, name) for name in ("rows", "plane", "near"))
     names = [row["name"] for row in view["rows"]]
-    assert names == [*(f"Component {n}" for n in range(1, 6)), "Class code: PNEUMONIA to NORMAL"]
+    assert names == [*(f"Component {n}" for n in range(1, 6)), "Class code to NORMAL"]
     assert (rows.size, plane.size, near.size) == ((11 * 64, 6 * 64), (11 * 64, 11 * 64), (8 * 64, 64))
     assert plane.text["Description"] == images.NOTICE
     own = np.asarray(explorers.get(RUN, "PNEUMONIA").space.model.generate(1, label="PNEUMONIA", seed=3)[0])[0, ..., 0]

@@ -121,7 +121,7 @@ def test_the_share_is_that_of_values_left_out() -> None:
 def test_a_class_code_leads_to_the_other_class(space: LatentSpace) -> None:
     (code,) = space.class_codes()
     there = space.moved(space.point(5), code, 1.0)
-    assert (code.name, code.place(there)) == ("Class code: NORMAL to PNEUMONIA", 1.0)
+    assert (code.name, code.place(there)) == ("Class code to PNEUMONIA", 1.0)
     drawn = space.draw([there]).astype(int)
     assert np.abs(drawn - space.model.generate(1, label="PNEUMONIA", seed=5)[0]).max() <= 1
     with pytest.raises(UserError, match="has no class 'normal'"):
