@@ -27,6 +27,7 @@ PAGES = (
     Page("run", "Run", "One run in depth: curves, grids, settings, files."),
     Page("evaluate", "Evaluate", "How real, how varied and how useful are the images? Are they copies?"),
     Page("live", "Live", "Translate, generate and encode images with the trained runs."),
+    Page("playground", "Playground", "Watch two small networks play against each other."),
     Page("quiz", "Quiz", "Real or generated? Twenty images, one at a time."),
     Page("train", "Train", "Start a training and follow it."),
     Page("glossary", "Glossary", "The words of the field in plain English."),

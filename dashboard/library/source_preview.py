@@ -95,8 +95,7 @@ def look(wanted: Request) -> Look:
 
 def classes(source: str) -> tuple[str, ...]:
     """Return the classes of a source that was looked at; empty if they are not known yet."""
-    found = [one.summary for wanted, one in _looks.items() if wanted.source == source and one.summary]
-    return found[-1].classes if found else ()
+    return tuple(train_counts(source))
 
 
 def train_counts(source: str) -> dict[str, int]:

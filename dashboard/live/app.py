@@ -14,6 +14,7 @@ from dashboard.live import (
     disclaimers,
     encode,
     endpoints,
+    explore_tab,
     generate,
     input_fields,
     picture_html,
@@ -90,9 +91,11 @@ def build(root: Path) -> gr.Blocks:
                 translate_tab.build(blocks, models)
             with gr.Tab("Generate", id="generate") as generating:
                 _generate_tab(blocks, models, generating)
+            with gr.Tab("Explore", id="explore") as exploring:
+                explorers = explore_tab.build(blocks, exploring, models)
             with gr.Tab("Encode", id="encode") as encoding:
                 _encode_tab(blocks, models, encoding)
-        endpoints.add(models, endpoints.TemporaryFiles())
+        endpoints.add(models, explorers, endpoints.TemporaryFiles())
         blocks.load(models.decoder.start, api_visibility="private", concurrency_limit=None)
     blocks.queue(max_size=WAITING, default_concurrency_limit=2)
     blocks.state_session_capacity = VISITORS

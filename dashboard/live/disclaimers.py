@@ -32,6 +32,13 @@ GENERATION = _disclaimer(
     "some respects and fail in others, and prove nothing about any patient. Synthetic, not for diagnosis."
 )
 
+EXPLORATION = _disclaimer(
+    "Every picture here was drawn by a network from numbers, and shows no patient. A direction is what goes together "
+    "in this one network's pictures. It is neither a cause nor a course of disease: what looks like an illness that "
+    "grows may be another patient, another exposure or another hospital. Class probabilities are a classifier's, and "
+    "no diagnosis. Synthetic, not for diagnosis."
+)
+
 ENCODING = _disclaimer(
     "The encoder maps an image to a latent vector, and the generator reconstructs the image from it. The difference is "
     "what the model cannot represent: it may be disease, but also a letter on the film or an unusual posture. "

@@ -1,4 +1,4 @@
-"""The endpoints for `gradio_client`: runs, translate, generate, between, opinions, encode.
+"""The endpoints for `gradio_client`: runs, translate, generate, between, opinions, directions, along, encode.
 
 A caller receives an error as its one-line message.
 """
@@ -13,6 +13,7 @@ from typing import Any
 import gradio as gr
 
 from dashboard.live import encode, generate, process_folder, translate
+from dashboard.live.explore import Explorers
 from dashboard.live.generate import GenerateRequest
 from dashboard.live.models import ModelCache
 from gan_core import images
@@ -55,7 +56,14 @@ def _require(**given: str | None) -> None:
             raise UserError(f"'{name}' is missing: the page /gradio_api/info lists what each endpoint takes")
 
 
-def add(models: ModelCache, temporary_files: TemporaryFiles) -> None:
+def _name(label: str | None) -> str | None:
+    """Return the class, None for any. Raises UserError: it is no text."""
+    if label is not None and not isinstance(label, str):
+        raise UserError("'label' is no name of a class: the page /gradio_api/info lists what each endpoint takes")
+    return label or None
+
+
+def add(models: ModelCache, explorers: Explorers, temporary_files: TemporaryFiles) -> None:
     """Add the endpoints to the Blocks that are being built."""
 
     def runs() -> dict[str, Any]:
@@ -126,6 +134,31 @@ def add(models: ModelCache, temporary_files: TemporaryFiles) -> None:
             for one in opinions
         }
 
+    def directions(run: str, label: str) -> list[dict[str, Any]]:
+        """Return the directions of a run's latent space: names, places of their ends, shares of variance.
+
+        label: a class of a conditional run, empty for the first.
+        """
+        with _errors_for_callers():
+            _require(run=run)
+            found = explorers.get(run, _name(label)).directions()
+        return [{"name": one.name, "ends": list(one.ends), "share": round(one.share, 3)} for one in found]
+
+    def along_file(run: str, label: str, seed: float, direction: str, place: float) -> str:
+        """Generate the picture of a seed, moved along a direction to a place; return the path of the PNG."""
+        with _errors_for_callers():
+            _require(run=run, direction=direction)
+            number, there = generate.checked_seed(seed), generate.checked_number(place)
+            explorer = explorers.get(run, _name(label))
+            found = explorer.direction(direction)
+            low, high = found.ends
+            if not low <= there <= high:
+                raise UserError(f"place {there:g}: take a number from {low:g} to {high:g}")
+            space = explorer.space
+            drawn = space.draw([space.moved(space.point(number), found, there)])[0]
+            notes = {"Run": space.model.run.folder.name, "Seed": str(number), "Direction": f"{direction} {there:g}"}
+        return temporary_files.write("moved.png", images.png_bytes(drawn, **notes))
+
     def reconstruct_file(file: str, run: str) -> str:
         """Encode an image and reconstruct it; return the path of the PNG."""
         with _errors_for_callers():
@@ -145,6 +178,7 @@ def add(models: ModelCache, temporary_files: TemporaryFiles) -> None:
         seed, count = gr.Number(0, label="seed"), gr.Number(1, label="count")
         severity, pattern = gr.Number(None, label="severity"), gr.Number(None, label="seed", precision=0)
         truncation = gr.Number(1.0, label="truncation")
+        direction, place = gr.Textbox(label="direction"), gr.Number(0, label="place")
         button = gr.Button()
     button.click(runs, None, gr.JSON(visible=False), api_name="runs")
     translated = [file, run, to, insist, severity, pattern]
@@ -154,4 +188,7 @@ def add(models: ModelCache, temporary_files: TemporaryFiles) -> None:
     button.click(generate_files, chosen, outputs, api_name="generate", concurrency_id="generate")
     button.click(between_files, interpolation, outputs, api_name="between", concurrency_id="generate")
     button.click(opinions_of, chosen, gr.JSON(visible=False), api_name="opinions", concurrency_id="generate")
+    places = [run, label, seed, direction, place]
+    button.click(directions, [run, label], gr.JSON(visible=False), api_name="directions", concurrency_id="explore")
+    button.click(along_file, places, output, api_name="along", concurrency_id="explore")
     button.click(reconstruct_file, [file, run], output, api_name="encode", concurrency_id="encode")

@@ -60,6 +60,7 @@ function ganrayHeld() {
     else ganraySay(place);
   }
   ganrayPaint();
+  ganrayExplore();
 }
 
 // Put a pasted image into the file field of the open tab, as if it were dropped there.
@@ -124,7 +125,9 @@ const ganrayWaiting = new MutationObserver(() => {
   if (!tabs) return;
   ganrayWaiting.disconnect();
   new ResizeObserver(ganrayFit).observe(tabs);
-  new MutationObserver(ganrayHeld).observe(tabs, { childList: true, subtree: true });
+  // Gradio may keep an element and change what it holds.
+  const attributeFilter = ["data-view", "data-effects"];
+  new MutationObserver(ganrayHeld).observe(tabs, { childList: true, subtree: true, attributeFilter });
 });
 ganrayWaiting.observe(document, { childList: true, subtree: true });
 ganrayFit();

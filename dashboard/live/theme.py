@@ -6,7 +6,7 @@ from typing import Any
 import gradio as gr
 
 HERE = Path(__file__).resolve().parent
-_SCRIPTS = ("painting.js", "brush.js", "live.js")
+_SCRIPTS = ("painting.js", "brush.js", "explore.js", "live.js")
 
 
 def look() -> dict[str, Any]:

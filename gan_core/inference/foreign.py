@@ -111,6 +111,9 @@ class Pool(Model):
             "drawn: hand it over as a torch module with run.generator(module, latent_size=...)"
         )
 
+    def draw(self, z: Tensor, labels: Tensor) -> np.ndarray:
+        return self.latents(len(z)).numpy()  # raises: there is no generator
+
     def write(self, folder: Path, count: int, *, label: str | None = None, seed: int = 0) -> int:
         pictures, _ = self.generate(count, label=label, seed=seed)
         with files.readable_os_errors(folder):

@@ -131,6 +131,18 @@ class Model:
         names = [self.classes[i] if self.classes else "" for i in labels.tolist()]
         return np.concatenate(list(self._render(self.latents(count, seed, truncation), labels))), names
 
+    def draw(self, z: Tensor, labels: Tensor) -> np.ndarray:
+        """Generate images, uint8 (N, H, W, C), from given latent vectors (N, latent_size).
+
+        labels: class indices int64 (N,), or class weights (N, classes) whose rows sum to 1. An unconditional run
+        ignores them.
+
+        Raises:
+            UserError: the run translates, its networks draw what is not finite, or take longer than is allowed.
+        """
+        self._require_task("generate")
+        return np.concatenate(list(self._render(z, labels)))
+
     def same_latents(self, count: int, *, seed: int = 0, truncation: float = 1.0) -> dict[str, np.ndarray]:
         """Generate each class from the same latent vectors, so that only the class differs.
 

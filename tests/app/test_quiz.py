@@ -24,6 +24,7 @@ from dashboard.views.quiz.wording import Wording
 from gan_core import data
 from gan_core.errors import UserError
 from gan_core.evaluation import classification_report
+from tests.conftest import ROOT
 from tests.helpers.pages import healthy, new_app
 from tests.helpers.run_folders import make_run
 from tests.helpers.training import SMALL_TRANSLATOR, make_pictures, train

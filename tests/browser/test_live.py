@@ -188,3 +188,58 @@ def test_a_class_is_held_in_the_hand(page: Page, live_url: str) -> None:
     expect(hand).to_have_attribute("aria-valuetext", "0% NORMAL, 100% PNEUMONIA")
     expect(frame.locator(".frames img.now")).to_have_count(2)
     assert len(streams) == 1, "an answer is lost when a page closes its stream and opens another"
+
+
+# How long after a movement of the mouse the picture is on the screen, in ms.
+DRAWN = """pad => {
+  window.took = [];
+  pad.addEventListener("pointermove", (event) => requestAnimationFrame(() => {
+    const after = new MessageChannel();
+    after.port1.onmessage = () => window.took.push(performance.now() - event.timeStamp);
+    after.port2.postMessage(0);
+  }));
+}"""
+START = "acgan, NORMAL, seed 0: synthetic, not for diagnosis"
+PIXELS = "canvas => canvas.toDataURL()"
+
+
+def test_a_latent_space_is_explored_by_mouse_and_by_keyboard(page: Page, live_url: str) -> None:
+    """A drag is answered by the page alone; what is let go becomes the place that everything else starts from."""
+    frame = open_live(page, live_url)
+    frame.get_by_role("tab", name="Explore").click()
+    caption = frame.locator(".exploring .links span")
+    expect(caption).to_have_text(START)
+    pad, where = frame.locator(".pad"), frame.locator(".where")
+    picture = frame.locator(".shown canvas").first
+    expect(where).to_contain_text("Component 1")
+    pad.scroll_into_view_if_needed()
+    pad.evaluate(DRAWN)
+    before, box = picture.evaluate(PIXELS), pad.bounding_box()
+    assert box
+    page.mouse.move(box["x"] + box["width"] * 0.05, box["y"] + box["height"] * 0.05)
+    page.mouse.down()
+    for step in range(1, 20):
+        page.mouse.move(box["x"] + box["width"] * step / 20, box["y"] + box["height"] * step / 20)
+    expect(where).to_contain_text("Component 1 +2.5 \u03c3, Component 2 \u22122.5 \u03c3")
+    expect(caption).to_have_text(START)
+    dragged = picture.evaluate(PIXELS)
+    assert dragged != before
+    took = sorted(pad.evaluate("() => window.took"))
+    assert len(took) > 10 and took[len(took) // 2] < 100
+    page.mouse.up()
+    expect(caption).to_contain_text("seed 0, 1 step from it")
+    assert picture.evaluate(PIXELS) == dragged  # what was shown is what is drawn anew from there
+
+    pad.press("ArrowLeft")
+    expect(where).to_contain_text("Component 1 +2.0 \u03c3")
+    expect(caption).to_contain_text("2 steps from it")
+    slider = frame.get_by_role("slider", name="Component 3")
+    slider.press("End")
+    expect(slider).to_have_attribute("aria-valuetext", "+2.5 \u03c3")
+    expect(caption).to_contain_text("3 steps from it")
+    frame.get_by_role("button", name="Go to neighbour 2").press("Enter")
+    expect(caption).to_contain_text("4 steps from it")
+    frame.get_by_role("button", name="Back to the seed").click()
+    expect(caption).to_have_text(START)
+    expect(frame.locator(".direction").first).to_be_visible()
+    assert picture.evaluate(PIXELS) == before

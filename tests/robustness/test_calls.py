@@ -9,17 +9,20 @@ from tests.robustness.visitor import Refused, Served
 
 TRANSLATOR, PAINTER = "reference/phantom_cxr_cyclegan", "reference/covid_opacity"
 GENERATOR, ENCODER = "reference/cgan", "reference/bigan"
+EXPLORED = "reference/three_classes"  # no classifier is asked, which would take the longest
 FILE = "the uploaded file"
 CALLS = {
     "translate": (FILE, TRANSLATOR, "covid", True, None, None),
     "generate": (GENERATOR, "PNEUMONIA", 0, 1, 1.0),
     "between": (GENERATOR, "NORMAL", "PNEUMONIA", 0.5, 0, 1, 1.0),
     "opinions": (GENERATOR, "PNEUMONIA", 0, 1, 1.0),
+    "directions": (EXPLORED, "normal"),
+    "along": (GENERATOR, "PNEUMONIA", 0, "Component 1", 0.5),
     "encode": (FILE, ENCODER),
 }
 NUMBERS = (-1, 1e308, "x", [])
 TEXTS = (None, "../x", [], {"a": 1}, "x" * 10_000)
-MAY_BE_LEFT_OUT = {"generate": (1,), "opinions": (1,)}  # the class
+MAY_BE_LEFT_OUT = {"generate": (1,), "opinions": (1,), "directions": (1,), "along": (1,)}  # the class
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,7 @@ from gan_core.errors import UserError
 from gan_core.evaluation import evaluate
 from gan_core.inference import graph_process
 from gan_core.inference.graph_process import GraphProcess
+from gan_core.inference.latent_space import LatentSpace
 from gan_core.record import generator
 
 LATENT, SIZE = 6, 32
@@ -81,6 +82,19 @@ def test_a_pool_gives_its_pictures_and_nothing_new(root: Path) -> None:
     with pytest.raises(UserError, match="nothing new can be drawn"):
         model.interpolate((1, 2), 4)
     assert run.downloads()[-1].name == runs.GENERATED
+
+
+def test_a_graph_has_directions_and_a_pool_says_why_it_has_none(graph: inference.Model, root: Path) -> None:
+    space = LatentSpace(graph)
+    assert space.sample.features is None  # nobody looks into its layers: its pictures are decomposed
+    found = space.components("features", 4)
+    assert np.allclose([one.step for one in found], [one.step for one in space.components("pictures", 4)])
+    shares = [one.share for one in found]
+    assert shares == sorted(shares, reverse=True) and 0.5 < sum(shares) < 1
+    seed = space.point(3)
+    assert np.array_equal(space.draw([seed]), graph.generate(1, seed=3)[0])
+    with pytest.raises(UserError, match="nothing new can be drawn: hand it over as a torch module"):
+        LatentSpace(inference.load(runs.find_run("pool", root)))
 
 
 def test_the_pages_offer_what_each_can_do(root: Path) -> None:

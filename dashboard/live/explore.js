@@ -1,0 +1,221 @@
+// The tab Explore. The server sends sheets of pictures once a view; whatever is dragged shows the nearest one of them,
+// drawn by the network as it is, and asks for the next view when it is let go.
+const GANRAY_SETTLE = 300;  // ms without a key after which the place is taken for chosen
+const ganraySigma = (value) => `${value < 0 ? "\u2212" : "+"}${Math.abs(value).toFixed(1)} \u03c3`;
+const ganrayPlace = (row, cell) => (row.code ? `${Math.round(100 * row.stops[cell])}%` : ganraySigma(row.stops[cell]));
+
+class GanrayExplorer {
+  constructor(place) {
+    this.place = place;
+    this.data = null;
+    this.move = "";
+    this.timer = 0;
+    const find = (selector) => place.querySelector(selector);
+    [this.stage, this.pad, this.spot, this.ring] = [".stage", ".pad", ".spot", ".ring"].map(find);
+    this.canvases = [...place.querySelectorAll(".shown canvas")];
+    this.pad.onpointerdown = (event) => {
+      this.pad.setPointerCapture(event.pointerId);
+      this.pad.focus({ preventScroll: true });
+      this.drag(event);
+      event.preventDefault();
+    };
+    this.pad.onpointermove = (event) => {
+      if (this.pad.hasPointerCapture(event.pointerId)) this.drag(event);
+    };
+    this.pad.onpointerup = () => this.settle(0);
+    this.pad.onkeydown = (event) => this.key(event);
+    place.addEventListener("input", (event) => this.slide(event, false));
+    place.addEventListener("change", (event) => this.slide(event, true));
+    for (let number = 0; number < 9; number++) this.ring.append(number === 4 ? ganrayCanvas() : this.neighbour(number));
+  }
+
+  neighbour(number) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.setAttribute("aria-label", `Go to neighbour ${number < 4 ? number + 1 : number}`);
+    button.append(ganrayCanvas());
+    button.onclick = () => this.send("near", [0, number < 4 ? number : number - 1]);
+    return button;
+  }
+
+  async take(text) {
+    this.sent = text;
+    const data = JSON.parse(text);
+    const sheets = await Promise.all(data.sheets.map(ganrayLoaded));
+    if (this.sent !== text || (this.data && data.view < this.data.view)) return;  // a newer view came meanwhile
+    [this.data, this.sheets] = [data, sheets];
+    this.cell = data.plane.at ? [...data.plane.at] : null;
+    this.shown = data.plane.at ? ["plane", ...data.plane.at] : ["rows", 0, data.rows[0].at];
+    this.layout();
+    this.rows();
+    this.show();
+  }
+
+  layout() {
+    const { data } = this;
+    const [own, second] = this.place.querySelectorAll(".shown");
+    ganrayWrite(own.querySelector("figcaption"), data.name);
+    second.hidden = !data.other;
+    if (data.other) ganrayWrite(second.querySelector("figcaption"), data.other);
+    const plane = this.place.querySelector(".plane");
+    const words = data.plane.at ? data.note : data.refusal;
+    const message = plane.querySelector(".message");
+    message.hidden = !words;
+    ganrayWrite(message, words);
+    this.pad.hidden = !data.plane.at;
+    if (data.plane.at) {
+      const canvas = this.pad.querySelector("canvas");
+      [canvas.width, canvas.height] = [this.sheets[0].plane.naturalWidth, this.sheets[0].plane.naturalHeight];
+      canvas.getContext("2d").drawImage(this.sheets[0].plane, 0, 0);
+      const part = `${100 / data.plane.xs.length}%`;
+      [this.spot.style.width, this.spot.style.height] = [part, part];
+    }
+    ganrayWrite(plane.querySelector(".axes"), data.plane.at ? `\u2192 ${data.plane.across}  \u2191 ${data.plane.up}` : "");
+    [...this.ring.children].forEach((one, number) => {
+      const canvas = one.querySelector("canvas") ?? one;
+      if (number === 4) this.paint(canvas, 0, ...this.shown);
+      else this.paint(canvas, 0, "near", 0, number < 4 ? number : number - 1);
+    });
+  }
+
+  // The sliders: those that the view has pictures for.
+  rows() {
+    for (const place of this.place.querySelectorAll(".direction")) {
+      const row = this.data?.rows[Number(place.dataset.row)];
+      const input = place.querySelector("input");
+      input.disabled = !row || row.name !== input.getAttribute("aria-label");
+      if (input.disabled) continue;
+      const number = Number(place.dataset.row);
+      input.max = row.stops.length - 1;
+      input.value = row.at;
+      this.tell(place, row, row.at);
+      const ends = place.querySelectorAll("canvas");
+      this.paint(ends[0], 0, "rows", number, 0);
+      this.paint(ends[1], 0, "rows", number, row.stops.length - 1);
+    }
+  }
+
+  tell(place, row, cell) {
+    ganrayWrite(place.querySelector("output"), ganrayPlace(row, cell));
+    place.querySelector("input").setAttribute("aria-valuetext", ganrayPlace(row, cell));
+  }
+
+  paint(canvas, sheet, kind, row, column) {
+    const picture = this.sheets[sheet]?.[kind];
+    if (!picture) return;
+    const { size } = this.data;
+    const side = kind === "near" ? picture.naturalHeight : picture.naturalHeight / this.lines(kind);
+    if (canvas.width !== side) canvas.width = canvas.height = side;
+    canvas.getContext("2d").drawImage(picture, column * side, row * side, side, side, 0, 0, side, side);
+    if (sheet === 0) canvas.dataset.size = size;
+  }
+
+  lines(kind) {
+    return kind === "rows" ? this.data.rows.length : this.data.plane.ys.length;
+  }
+
+  // The nearest picture that the network drew, never a blend of two.
+  show() {
+    this.canvases.forEach((canvas, sheet) => this.paint(canvas, sheet, ...this.shown));
+    const [kind, row, column] = this.shown;
+    let words = "";
+    if (this.cell) {
+      const { xs, ys, across, up } = this.data.plane;
+      const [y, x] = this.cell;
+      this.spot.style.left = `${(100 * x) / xs.length}%`;
+      this.spot.style.top = `${(100 * y) / ys.length}%`;
+      const named = (name, value) => `${name} ${name.startsWith("Class code") ? `${Math.round(100 * value)}%` : ganraySigma(value)}`;
+      words = `${named(across, xs[x])}, ${named(up, ys[y])}`;
+    }
+    if (kind === "rows") words = `${this.data.rows[row].name} ${ganrayPlace(this.data.rows[row], column)}`;
+    ganrayWrite(this.place.querySelector(".where"), words);
+  }
+
+  drag(event) {
+    if (!this.cell) return;
+    const box = this.pad.getBoundingClientRect();
+    const { xs, ys } = this.data.plane;
+    const at = (share, count) => Math.min(Math.max(Math.floor(share * count), 0), count - 1);
+    this.to(at((event.clientY - box.top) / box.height, ys.length), at((event.clientX - box.left) / box.width, xs.length));
+  }
+
+  key(event) {
+    const step = GANRAY_KEYS[event.key];
+    if (!step || !this.cell) return;
+    event.preventDefault();
+    const { xs, ys } = this.data.plane;
+    const within = (value, count) => Math.min(Math.max(value, 0), count - 1);
+    this.to(within(this.cell[0] + step[1], ys.length), within(this.cell[1] + step[0], xs.length));
+    this.settle(GANRAY_SETTLE);
+  }
+
+  to(row, column) {
+    this.cell = [row, column];
+    this.shown = ["plane", row, column];
+    this.show();
+  }
+
+  settle(delay) {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => {
+      const [row, column] = this.data.plane.at;
+      if (this.cell[0] !== row || this.cell[1] !== column) this.send("plane", this.cell);
+    }, delay);
+  }
+
+  slide(event, chosen) {
+    const place = event.target.closest(".direction");
+    if (!place || !this.data) return;
+    const [number, cell] = [Number(place.dataset.row), Number(event.target.value)];
+    this.shown = ["rows", number, cell];
+    this.show();
+    this.tell(place, this.data.rows[number], cell);
+    if (chosen && cell !== this.data.rows[number].at) this.send("row", [number, cell]);
+  }
+
+  send(kind, cell) {
+    this.move = JSON.stringify({ view: this.data.view, kind, cell });
+    document.getElementById("ganray-go").click();
+  }
+}
+
+function ganrayCanvas() {
+  const canvas = document.createElement("canvas");
+  canvas.setAttribute("aria-hidden", "true");
+  return canvas;
+}
+
+async function ganrayLoaded(sheets) {
+  const found = await Promise.all(Object.entries(sheets).map(async ([name, source]) => {
+    const picture = new Image();
+    picture.src = source;
+    await picture.decode();
+    return [name, picture];
+  }));
+  return Object.fromEntries(found);
+}
+
+let ganrayExplorer = null;
+
+// A view, sliders or effects may have arrived.
+function ganrayExplore() {
+  const place = document.querySelector(".exploring");
+  if (!place?.querySelector(".stage")) return;
+  if (ganrayExplorer?.place !== place) ganrayExplorer = new GanrayExplorer(place);
+  const sent = place.querySelector(".view");
+  if (sent && ganrayExplorer.sent !== sent.dataset.view) ganrayExplorer.take(sent.dataset.view);
+  const first = place.querySelector(".direction");
+  if (first && ganrayExplorer.first !== first) {
+    ganrayExplorer.first = first;
+    ganrayExplorer.rows();
+  }
+  const effects = place.querySelector(".effects");
+  const words = effects ? JSON.parse(effects.dataset.effects) : [];
+  place.querySelectorAll(".direction .effect").forEach((one, number) => ganrayWrite(one, words[number] || "\u00a0"));
+  const stage = place.querySelector(".stage");
+  if (stage.hidden !== !sent) stage.hidden = !sent;
+}
+
+function ganrayMove() {
+  return ganrayExplorer?.move ?? "";
+}
