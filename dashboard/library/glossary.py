@@ -18,7 +18,7 @@ class Term:
     where: str
     group: str
     page: str = ""
-    query: str = ""  # of the address of `page`, such as experiment=mode-collapse
+    query: str = ""  # of the address of `page`, such as experiment=collapse
     source: str = ""
 
 
@@ -287,7 +287,7 @@ TERMS = {
         "Why the diagnosis warns of a discriminator that is far ahead.",
         OBJECTIVES,
         "playground",
-        "experiment=vanishing-gradients",
+        "experiment=vanishing",
         "Goodfellow et al. 2014, arXiv:1406.2661",
     ),
     "non-saturating": Term(
@@ -357,7 +357,7 @@ TERMS = {
         "Compare names it under What happened here?",
         TROUBLE,
         "playground",
-        "experiment=mode-collapse",
+        "experiment=collapse",
         "Goodfellow 2016, arXiv:1701.00160",
     ),
     "vanishing-gradient": Term(

@@ -12,7 +12,7 @@ from tests.helpers.contrast import too_faint
 from tests.helpers.sheets import slider
 
 FORMER = ["ganray-tour", "ended"]  # of a visitor who knows the tour
-STEPS = ("families", "first_epoch", "scrub", "diagnosis", "evaluate", "translate", "train")
+STEPS = ("families", "first_epoch", "scrub", "diagnosis", "evaluate", "translate", "playground", "train")
 GROUND = "getComputedStyle(document.querySelector('.stApp')).backgroundColor"
 WIDE = "document.querySelector('.stMain').scrollWidth - document.querySelector('.stMain').clientWidth"
 

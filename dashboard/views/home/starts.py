@@ -30,7 +30,7 @@ def show(library: Library, readable: list[Entry]) -> None:
     if pages.known("playground"):
         cards.append(
             {
-                "href": pages.href("playground", experiment="mode-collapse"),
+                "href": pages.href("playground", experiment="collapse"),
                 "title": "See two networks play",
                 "words": "They learn a ring of points while you watch. Can you make one of them collapse?",
                 "kind": "ring",
