@@ -41,10 +41,14 @@ class Card {
     this.view.append(this.canvas);
     this.missing = made("p", "missing", "no image yet");
     this.at = made("p", "at");
+    this.gif = made("a", "gif", "GIF");
+    this.gif.title = "the same samples from first to last epoch, as one animated picture";
+    const foot = made("div", "foot");
+    foot.append(this.at, this.gif);
     this.lock = made("p", "lock");
     this.facts = made("div", "facts");
     this.title = made("p", "title");
-    this.root.append(this.name, this.headings, this.view, this.missing, this.at, this.lock, this.facts, this.title);
+    this.root.append(this.name, this.headings, this.view, this.missing, foot, this.lock, this.facts, this.title);
     this.shown = undefined;
   }
 
@@ -62,6 +66,9 @@ class Card {
     for (const word of [run.origin, run.state]) if (word) this.name.append(" ", made("span", "state", word));
     this.view.setAttribute("aria-label", `${run.label}: Enter shows one sample large`);
     this.title.textContent = run.title;
+    this.gif.hidden = !run.gif;
+    this.gif.href = run.gif ?? "";
+    this.gif.download = `${run.label}.gif`;
     this.lock.hidden = !run.private;
     this.lock.textContent = run.file ? "real images: they stay on this machine" : "real inputs: stays on this machine";
     this.write(run.ways, run.steps);

@@ -143,6 +143,7 @@ def describe(entry: Entry, style: Style) -> dict[str, Any]:
         "size": config.image_size,
         "base": base,
         "frames": [(entry.place(number), name) for number, name in names.items()],
+        "gif": "" if entry.private else frames.animation(entry),
         "inputs": inputs(entry),
         "seed": config.known_seed,
         "classes": classes(entry),

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urljoin
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -34,7 +35,10 @@ def test_the_sheets_are_the_film_and_the_page_is_short(browser: Browser, url: st
         page = context.new_page()
         page.goto(f"{url}/compare")
         ready(page, 4)
-        expect(page.locator(".animation")).to_have_count(0)
+        gifs = page.get_by_role("link", name="GIF")
+        expect(gifs).to_have_count(4)
+        given = page.request.get(urljoin(url, gifs.first.get_attribute("href") or ""))
+        assert given.headers["content-type"] == "image/gif" and given.body().startswith(b"GIF89a")
         for name in ("Settings (", "Write notes and tags", "Share: "):
             expect(page.get_by_test_id("stExpander").get_by_text(name)).to_be_visible()
         expect(page.get_by_text("The same latent vectors in every frame")).to_be_visible()
