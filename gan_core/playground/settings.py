@@ -121,7 +121,8 @@ def read(given: Any) -> Settings:
     found = Settings(**values)
     # A browser writes 1.0 as 1, and Adam takes no whole numbers.
     kinds = {name: int if bound.whole else float for name, bound in BOUNDS.items()}
-    return dataclasses.replace(found, **{name: kind(getattr(found, name)) for name, kind in kinds.items()})
+    numbers: dict[str, Any] = {name: kind(getattr(found, name)) for name, kind in kinds.items()}
+    return dataclasses.replace(found, **numbers)
 
 
 def _check(name: str, value: Any, bound: Bound) -> None:
