@@ -12,7 +12,8 @@ class Controls {
     };
     const slider = ({ name, title, help, values }) => {
       const field = Object.assign(document.createElement("input"), { type: "range", min: 0, max: values.length - 1, step: 1 });
-      const says = document.createElement("output");
+      const says = document.createElement("b"); // no output: the label would name it in place of the slider
+      says.setAttribute("aria-hidden", "true");
       const show = (value) => {
         const nearest = values.reduce((best, one, at) => (Math.abs(one - value) < Math.abs(values[best] - value) ? at : best), 0);
         field.value = String(nearest);

@@ -162,7 +162,7 @@ def collapse(history: History, recent: list[Look]) -> Iterator[Happening]:
         words = f"The generator has left {_word(left)} {of_all}."
     else:
         words = f"The generator has never reached {_word(never)} {of_all}."
-    evidence = {"most": most, "left": left, "never": never, "modes": history.modes}
+    evidence: dict[str, float] = {"most": most, "left": left, "never": never, "modes": history.modes}
     yield _happening("collapse", words, evidence)
 
 

@@ -24,8 +24,8 @@ class Scores:
 
     accuracy: share of the batch that the discriminator classified correctly before its step, of pairs for the
     relativistic objective; nan for a critic. grad_g: norm of the generator's gradient. passed: mean size of the slope
-    of the generator's loss in the logit, the factor by which it passes the discriminator's slope on. distance: a critic's
-    estimate of the distance to the data; nan for other objectives.
+    of the generator's loss in the logit, the factor by which it passes the discriminator's slope on. distance: a
+    critic's estimate of the distance to the data; nan for other objectives.
     """
 
     loss_d: float = float("nan")

@@ -11,8 +11,8 @@ import socket
 import struct
 import subprocess
 import threading
-from collections.abc import Iterator
-from typing import Any, BinaryIO
+from collections.abc import Callable, Iterator
+from typing import IO
 
 from gan_core import child_processes
 from gan_core.errors import UserError
@@ -31,8 +31,9 @@ class Full(UserError):
 class Player:
     """One process that plays a game. One thread at a time."""
 
-    def __init__(self, requests: Any, answers: BinaryIO, end: Any) -> None:
-        self._requests, self._answers, self._end = requests, answers, end
+    def __init__(self, requests: IO[bytes], answers: IO[bytes], end: Callable[[], None]) -> None:
+        self._requests, self._answers = requests, answers
+        self._end: Callable[[], None] | None = end
         self._lock = threading.Lock()
 
     def ask(self, request: bytes, seconds: float = ANSWER_SECONDS) -> bytes:

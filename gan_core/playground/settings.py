@@ -118,7 +118,11 @@ def read(given: Any) -> Settings:
             raise UserError(f"{name}: a name is needed")
     if "drawing" in values:
         values["drawing"] = _drawing(values["drawing"])
-    return Settings(**values)
+    found = Settings(**values)
+    # A browser writes 1.0 as 1, and Adam takes no whole numbers.
+    kinds = {name: int if bound.whole else float for name, bound in BOUNDS.items()}
+    numbers: dict[str, Any] = {name: kind(getattr(found, name)) for name, kind in kinds.items()}
+    return dataclasses.replace(found, **numbers)
 
 
 def _check(name: str, value: Any, bound: Bound) -> None:

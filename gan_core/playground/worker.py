@@ -68,6 +68,13 @@ class Table:
         return self.view.frame()
 
 
+def _parsed(line: bytes) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        raise UserError("the request is no JSON") from None
+
+
 def _count(request: dict[str, Any], name: str) -> int:
     count = request.get(name, 0)
     if type(count) is not int or not 0 <= count <= MOST_TURNS:
@@ -82,10 +89,9 @@ def serve(requests: BinaryIO, answers: BinaryIO, silence: float = SILENCE) -> No
     while (line := requests.readline(LONGEST_REQUEST + 1)).endswith(b"\n"):
         watch.heard()
         try:
-            content = table.answer(json.loads(line))
-        except (UserError, ValueError, RecursionError) as error:
-            line = str(error) if isinstance(error, UserError) else "the request is no JSON"
-            content = view.packed({"error": line}, {})
+            content = table.answer(_parsed(line))
+        except UserError as error:
+            content = view.packed({"error": str(error)}, {})
         except MemoryError:
             content = view.packed({"error": "the game needs more memory than it may use"}, {})
         answers.write(struct.pack("<I", len(content)) + content)

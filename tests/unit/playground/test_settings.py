@@ -47,6 +47,11 @@ def test_what_is_not_given_has_its_default() -> None:
     assert settings.read({"data": "drawn", "drawing": DRAWING}).drawing == ((0.0, 0.0), (1.0, 1.0), (1.0, -1.0))
 
 
+def test_numbers_have_the_kind_that_the_optimizers_take() -> None:
+    found = settings.read({"beta1": 0, "r1": 1, "d_steps": 2.0})
+    assert [type(value) for value in (found.beta1, found.r1, found.d_steps)] == [float, float, int]
+
+
 def test_rates_and_penalties_change_while_it_plays() -> None:
     assert not Settings().begins_anew(Settings(r1=1, r2=1, lr_d=0.01, lr_g=0.01, d_steps=3, batch_size=64))
     for changed in ({"data": "moons"}, {"objective": "hinge"}, {"latent_size": 3}, {"seed": 2}, {"beta1": 0.0}):
