@@ -5,12 +5,10 @@ The page sends requests as text (`gan_core.playground.protocol`) and gets one fr
 
 import asyncio
 import functools
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
-from typing import TypeVar
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, asynccontextmanager, suppress
 
-import anyio
-from anyio import to_thread
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from gan_core.errors import UserError
@@ -19,7 +17,6 @@ from gan_core.playground.players import Full, Player
 from gan_core.playground.protocol import LONGEST_REQUEST, SILENCE
 
 FULL, FAILED, TOO_LONG = 4001, 4002, 1009  # codes of the end of a connection; the page shows the reason
-T = TypeVar("T")
 _THREADS = 256  # of all games: each waits in one while its process answers
 
 
@@ -48,29 +45,32 @@ async def _answer_all(socket: WebSocket, player: Player) -> None:
         if len(request) > LONGEST_REQUEST:
             await _end(socket, TOO_LONG, "The request is too long.")
             return
-        await socket.send_bytes(await _in_thread(functools.partial(player.ask, request)))
+        await socket.send_bytes(await asyncio.get_running_loop().run_in_executor(_threads(), player.ask, request))
 
 
 @asynccontextmanager
 async def _seat() -> AsyncIterator[Player]:
     """`players.seat` without blocking the server."""
     seat = players.seat()
-    player = await _in_thread(seat.__enter__)
+    entering = asyncio.get_running_loop().run_in_executor(_threads(), seat.__enter__)
     try:
-        yield player
+        yield await asyncio.shield(entering)
     finally:
-        # Also when the server stops this task: else the process would stay until it notices by itself.
-        with anyio.CancelScope(shield=True):
-            await _in_thread(functools.partial(seat.__exit__, None, None, None))
+        # Not awaited: the server may have stopped this task. A seat that is being taken is left once it is.
+        if entering.done():
+            _leave(seat, entering)
+        else:
+            entering.add_done_callback(functools.partial(_leave, seat))
 
 
-async def _in_thread(call: Callable[[], T]) -> T:
-    return await to_thread.run_sync(call, limiter=_limiter())
+def _leave(seat: AbstractContextManager[Player], entered: "asyncio.Future[Player]") -> None:
+    if entered.exception() is None:
+        _threads().submit(seat.__exit__, None, None, None)
 
 
 @functools.cache
-def _limiter() -> anyio.CapacityLimiter:
-    return anyio.CapacityLimiter(_THREADS)
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(_THREADS, "playground")
 
 
 async def _end(socket: WebSocket, code: int, reason: str) -> None:

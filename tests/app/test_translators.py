@@ -282,5 +282,5 @@ def test_train_passes_on_what_was_chosen(full: Path, monkeypatch: pytest.MonkeyP
             domains=("viral", "covid"),
             preview_inputs="phantom:cxr",
         ),
-        "dcgan-1": RunOptions("dcgan", "phantom:cxr", epochs=50, image_size=64, batch_size=32),
+        "dcgan-1": RunOptions("dcgan", "phantom:cxr", epochs=20, image_size=64, batch_size=32),
     }

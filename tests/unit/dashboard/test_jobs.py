@@ -184,7 +184,9 @@ def sleeper(folder: Path, locks: bool) -> "subprocess.Popen[str]":
     """A process with a run folder open, which it has locked or not."""
     wait = "print('ready', flush=True); import time; time.sleep(60)"
     lock = "from gan_core.runs.lock import RunLock; lock = RunLock(Path(sys.argv[1])); assert lock.acquire()"
-    code = f"import os, sys; from pathlib import Path; os.open(sys.argv[1], 0); {lock if locks else 'pass'}; {wait}"
+    ends = "import signal; signal.signal(signal.SIGINT, signal.SIG_DFL)"  # a shell's background jobs ignore it
+    opens = "import os, sys; from pathlib import Path; os.open(sys.argv[1], 0)"
+    code = f"{ends}; {opens}; {lock if locks else 'pass'}; {wait}"
     process = subprocess.Popen([sys.executable, "-c", code, str(folder)], stdout=subprocess.PIPE, text=True, cwd=ROOT)
     assert process.stdout and process.stdout.readline() == "ready\n"
     return process
