@@ -26,6 +26,7 @@ class GanrayExplorer {
     this.pad.onkeydown = (event) => this.key(event);
     place.addEventListener("input", (event) => this.slide(event, false));
     place.addEventListener("change", (event) => this.slide(event, true));
+    place.addEventListener("focusin", (event) => (this.focused = event.target.closest(".direction")?.dataset.row));
     for (let number = 0; number < 9; number++) this.ring.append(number === 4 ? ganrayCanvas() : this.neighbour(number));
   }
 
@@ -208,6 +209,11 @@ function ganrayExplore() {
   if (first && ganrayExplorer.first !== first) {
     ganrayExplorer.first = first;
     ganrayExplorer.rows();
+    // The sliders were replaced: whoever had one in hand goes on with its successor.
+    const { focused } = ganrayExplorer;
+    if (focused && document.activeElement === document.body) {
+      place.querySelector(`.direction[data-row="${focused}"] input`)?.focus({ preventScroll: true });
+    }
   }
   const effects = place.querySelector(".effects");
   const words = effects ? JSON.parse(effects.dataset.effects) : [];

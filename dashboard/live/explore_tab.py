@@ -1,6 +1,7 @@
 """The tab Explore: its layout and its events; `explore` computes what it shows."""
 
 import secrets
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -30,6 +31,11 @@ class Trail:
         self.places: list[Place] = []  # those that the page may still show, the newest last
         self.begun = 0  # how often another run, class or kind of components was chosen: what was asked before is late
         self.views = 0  # so far
+        self.turn = threading.Lock()  # a move starts from where the one before it led to
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Trail":
+        """Return a new visitor's trail: Gradio copies the first value of a state."""
+        return Trail()
 
     def begin(self) -> int:
         self.begun += 1
@@ -138,7 +144,7 @@ def _fill(blocks: gr.Blocks, tab: gr.Tab, models: ModelCache, explorers: Explore
     def step(trail: Trail, turn: float, other: str | None) -> tuple[Any, ...]:
         return _drawn(explorers, trail, lambda place: replace(place, turn=turn, other=_other(other)))
 
-    opening, own = private("explore", concurrency_limit=2), private("explore on the page", concurrency_limit=2)
+    opening, own = private("explore", concurrency_limit=2), private("explore on the page", concurrency_limit=3)
     slow = private("explore measures", concurrency_limit=1)
     both = [fields.label, fields.other]
     blocks.load(lambda name: input_fields.known_runs(models, "generate", name), run, run, **in_turn).then(
@@ -171,7 +177,7 @@ def _move(explorers: Explorers, fields: _Fields) -> None:
     def go(trail: Trail, text: str) -> tuple[Any, ...]:
         return _drawn(explorers, trail, lambda _: explore.moved(explorers, trail.places, text))
 
-    last: dict[str, Any] = private("explore on the page", concurrency_limit=2, trigger_mode="always_last")
+    last: dict[str, Any] = private("explore on the page", concurrency_limit=3, trigger_mode="always_last")
     fields.seed.input(seeded, [trail, fields.seed], fields.shown, **last)
     fields.back.click(seeded, [trail, fields.seed], fields.shown, **last)
     fields.other_seed.click(
@@ -219,6 +225,11 @@ def _begin(
 
 def _drawn(explorers: Explorers, trail: Trail, change: Callable[[Place], Place]) -> tuple[Any, ...]:
     """Return the values of the tab's view after a change of the newest place; an error becomes a message."""
+    with trail.turn:
+        return _drawn_in_turn(explorers, trail, change)
+
+
+def _drawn_in_turn(explorers: Explorers, trail: Trail, change: Callable[[Place], Place]) -> tuple[Any, ...]:
     if not trail.places:
         return (gr.skip(),) * 3
     begun = trail.begun

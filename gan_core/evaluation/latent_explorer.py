@@ -11,7 +11,7 @@ Everything is computed once and kept; threads may share an explorer.
 import threading
 from collections.abc import Sequence
 
-from gan_core.errors import UserError, nearest
+from gan_core.errors import UserError, printable
 from gan_core.evaluation import picture_measures
 from gan_core.inference import Model
 from gan_core.inference.latent_directions import Absent, Direction, Effect, effect, fit
@@ -61,15 +61,15 @@ class Explorer:
         quick = {one.name: one for one in self.quick(of)}
         if name in quick:
             return quick[name]
+        known = [*quick, *(one.title for one in self.measures), *(one.title for one in self._unmeasured)]
+        if name not in known:  # nothing is measured for it
+            raise UserError(f"there is no direction '{printable(name, 40)}'. There are: {', '.join(known)}")
         for one in self.fitted():
+            if isinstance(one, Direction) and one.name == name:
+                return one
             if isinstance(one, Absent) and one.title == name:
                 raise UserError(f"there is no direction '{name}' in run '{self.space.model.run.name}': {one.reason}")
-        known = {one.name: one for one in self.directions(of)}
-        if name not in known:
-            raise UserError(
-                f"there is no direction '{name}'.{nearest(name, list(known))} There are: {', '.join(known)}"
-            )
-        return known[name]
+        raise AssertionError(f"{name} is measured and was not fitted")
 
     def effect(self, direction: Direction) -> Effect:
         """Return what a direction changes, measured with the run's networks; takes about a second, the first time."""

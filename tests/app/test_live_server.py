@@ -197,5 +197,14 @@ def test_only_what_is_meant_for_programs_has_a_name(served: str) -> None:
     from gradio_client import Client
 
     found = Client(served, verbose=False).view_api(return_format="dict", print_info=False)
-    assert set(found["named_endpoints"]) == {"/runs", "/translate", "/generate", "/between", "/opinions", "/encode"}
+    assert set(found["named_endpoints"]) == {
+        "/runs",
+        "/translate",
+        "/generate",
+        "/between",
+        "/opinions",
+        "/directions",
+        "/along",
+        "/encode",
+    }
     assert not found["unnamed_endpoints"]

@@ -90,7 +90,7 @@ def test_a_graph_has_directions_and_a_pool_says_why_it_has_none(graph: inference
     found = space.components("features", 4)
     assert np.allclose([one.step for one in found], [one.step for one in space.components("pictures", 4)])
     shares = [one.share for one in found]
-    assert shares == sorted(shares, reverse=True) and 0.5 < sum(shares) < 1
+    assert min(shares) > 0.05 and 0.5 < sum(shares) < 1
     seed = space.point(3)
     assert np.array_equal(space.draw([seed]), graph.generate(1, seed=3)[0])
     with pytest.raises(UserError, match="nothing new can be drawn: hand it over as a torch module"):
