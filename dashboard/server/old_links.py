@@ -11,7 +11,7 @@ from dashboard.server import paths
 KEYS = frozenset(
     {"runs", "find", "epoch", "speed", "zoom", "window", "level", "against", "real", "sample", "large", "shown"}
     | {"smoothing", "x", "columns", "clip", "logx", "logy", "seeds", "multiples"}
-    | {"every-setting-generate", "every-setting-translate"}
+    | {"every-setting-generate", "every-setting-translate", "discriminator_scores"}
 )
 
 
