@@ -55,10 +55,15 @@ class Claim:
     holds: Callable[[list[Stretch]], bool]
 
 
+def _change(name: str) -> dict[str, Any]:
+    """What the page's button of an experiment sets."""
+    return dict(EXPERIMENTS[name].change)
+
+
 # Experiment -> its stretches (turns, what is set before; "anew" begins again), and its claims.
 PLAYED: dict[str, tuple[list[tuple[int, dict[str, Any]]], list[Claim]]] = {
     "collapse": (
-        [(600, {}), (600, {"r1": HELD})],
+        [(600, {}), (600, _change("collapse"))],
         [
             Claim("at most 2 of 8 modes after 600 turns", lambda s: _modes(s[0]), lambda s: s[0].covered.max() <= 2),
             Claim(
@@ -79,7 +84,7 @@ PLAYED: dict[str, tuple[list[tuple[int, dict[str, Any]]], list[Claim]]] = {
         ],
     ),
     "vanishing": (
-        [(250, {}), (60, {"anew": True, "objective": "cross_entropy"})],
+        [(250, {}), (60, {"anew": True, **_change("vanishing")})],
         [
             Claim(
                 "D is right of 99 % of the points", lambda s: f"{s[0].accuracy:.1%}", lambda s: s[0].accuracy >= 0.99
@@ -97,7 +102,7 @@ PLAYED: dict[str, tuple[list[tuple[int, dict[str, Any]]], list[Claim]]] = {
         ],
     ),
     "strong": (
-        [(300, {}), (700, {"anew": True, "d_steps": 1, "lr_d": 1e-3, "lr_g": 1e-3})],
+        [(300, {}), (700, {"anew": True, **_change("strong")})],
         [
             Claim(
                 "D is right of 85 % of the points", lambda s: f"{s[0].accuracy:.1%}", lambda s: s[0].accuracy >= 0.85
@@ -111,7 +116,7 @@ PLAYED: dict[str, tuple[list[tuple[int, dict[str, Any]]], list[Claim]]] = {
         ],
     ),
     "oscillation": (
-        [(400, {}), (400, {"anew": True, "beta1": 0.0})],
+        [(400, {}), (400, {"anew": True, **_change("oscillation")})],
         [
             Claim(
                 "oscillation is diagnosed",
@@ -126,7 +131,7 @@ PLAYED: dict[str, tuple[list[tuple[int, dict[str, Any]]], list[Claim]]] = {
         ],
     ),
     "latent": (
-        [(800, {}), (800, {"anew": True, "latent_size": 2})],
+        [(800, {}), (800, {"anew": True, **_change("latent")})],
         [
             Claim("at least 6 of 8 modes", lambda s: _modes(s[0]), lambda s: np.median(s[0].covered) >= 6),
             Claim(

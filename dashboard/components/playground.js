@@ -22,6 +22,7 @@ class Playground {
     press("step-g", () => this.step("g"));
     press("restart", () => this.begin());
     press("reseed", () => this.set({ seed: (this.settings.seed + 1) % 2 ** 31 }));
+    press("action", () => this.act());
     press("use", () => this.useDrawing());
     press("clear", () => this.clearDrawing());
     this.find("pace").addEventListener("change", ({ target }) => this.pace(target.value));
@@ -52,6 +53,7 @@ class Playground {
     this.experiment = experiment ?? null;
     this.find("sentences").textContent = experiment?.sentences ?? this.data.welcome;
     this.find("question").textContent = experiment?.question ?? "";
+    this.find("action").hidden = !experiment;
     this.find("answer").hidden = !experiment;
     this.find("answer").open = false;
     this.find("answer").querySelector("p").textContent = experiment?.answer ?? "";
@@ -149,13 +151,26 @@ class Playground {
     else this.link.ask({ [player]: 1 });
   }
 
-  set(values) {
+  // values: settings. afresh: whether the game begins again even where it could go on.
+  set(values, afresh = false) {
     this.settings = { ...this.settings, ...values };
     this.controls.show(this.settings);
-    const anew = Object.keys(values).some((name) => !this.data.while_playing.includes(name));
+    const anew = afresh || Object.keys(values).some((name) => !this.data.while_playing.includes(name));
     if (values.data === "drawn") this.settings.drawing = [];
     if (anew || this.link?.closed) this.begin();
     else this.link.ask({ change: this.settings });
+    this.showPlay();
+  }
+
+  // Sets what the experiment proposes to try, and takes it back.
+  act() {
+    const { change, anew, settings } = this.experiment;
+    const names = Object.keys(change);
+    this.set(this.acted ? Object.fromEntries(names.map((name) => [name, settings[name]])) : change, anew);
+  }
+
+  get acted() {
+    return Boolean(this.experiment) && Object.entries(this.experiment.change).every(([name, value]) => this.settings[name] === value);
   }
 
   pace(name) {
@@ -188,8 +203,9 @@ class Playground {
   showPlay() {
     this.find("play").textContent = this.playing ? "Pause" : "Play";
     this.find("play").setAttribute("aria-pressed", String(this.playing));
+    this.find("action").textContent = this.acted ? "Take it back" : (this.experiment?.action ?? "");
     const { seed } = this.settings;
-    this.find("seed-line").textContent = `Seed ${seed}. Keys: space plays and pauses, D and G are single steps, R restarts with the same seed.`;
+    this.find("seed-line").textContent = `Seed ${seed}. Keys: space plays and pauses, D and G are single steps, T tries what the experiment proposes, R restarts with the same seed.`;
   }
 
   note({ step, numbers, covered, near_data, events }) {
@@ -297,6 +313,7 @@ class Playground {
     if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
     if (element?.closest("textarea, [contenteditable=true], select, input:not([type=range], [type=checkbox])")) return;
     const acts = { " ": () => this.toggle(), d: () => this.step("d"), g: () => this.step("g"), r: () => this.begin() };
+    if (this.experiment) acts.t = () => this.act();
     const act = acts[event.key.toLowerCase()];
     const presses = event.key === " " && element?.closest("button, a, summary, [role=button], [type=checkbox]");
     if (!act || presses || this.plot.drawing || document.querySelector("[role=dialog]")) return;

@@ -23,6 +23,8 @@ KEYS = (  # where, key, what it does
     ("Sheet", "+ − 0", "zoom in, out, reset"),
     ("Sheet", "Enter", "show the sample large"),
     ("Quiz", "R G", "real, generated"),
+    ("Playground", "Space D G", "play and pause, a step of a player"),
+    ("Playground", "T R", "try what the text proposes, restart"),
     ("Tour", "← → Esc", "back, on, end"),
 )
 DOCUMENTS = (  # file of the repository, what it tells

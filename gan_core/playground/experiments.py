@@ -1,6 +1,7 @@
 """Prepared experiments: settings that show one thing, with a question. `benchmarks/playground.py` measures each."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from gan_core.playground.settings import Settings
 
@@ -9,8 +10,10 @@ from gan_core.playground.settings import Settings
 class Experiment:
     """One experiment.
 
-    sentences: what is seen, and what to try. answer: to the question. pace: how fast it plays at first, as the page
-    names it. manifold: whether the latent grid is drawn at first.
+    sentences: what is seen, and what to try. answer: to the question. change: the settings of what to try, which one
+    button sets and takes back; action: what stands on that button; anew: whether the game then begins again even where
+    it could go on. pace: how fast it plays at first, as the page names it. manifold: whether the latent grid is drawn
+    at first.
     """
 
     name: str
@@ -19,6 +22,9 @@ class Experiment:
     question: str
     answer: str
     settings: Settings
+    action: str
+    change: Mapping[str, float | str] = field(default_factory=dict)
+    anew: bool = False
     pace: str = "five"
     manifold: bool = False
 
@@ -37,6 +43,8 @@ _KNOWN = (
         "next place, and so on. R1 keeps D's slope small at real points: D changes gently and keeps a hill at every"
         " mode, and each point climbs the hill that is nearest to it.",
         Settings(lr_d=3e-4, lr_g=3e-3, beta1=0.25),
+        f"Set R1 to {HELD:g}",
+        {"r1": HELD},
     ),
     Experiment(
         "vanishing",
@@ -49,6 +57,8 @@ _KNOWN = (
         "is generated. The slope of -log s is -(1 - s), nearly -1 there. Both have the same optimum, but only the "
         "second shows the way to it.",
         Settings(objective="saturating", d_steps=5, lr_d=1e-2, lr_g=1e-5),
+        "Choose the non-saturating objective",
+        {"objective": "cross_entropy"},
         pace="one",
     ),
     Experiment(
@@ -56,12 +66,15 @@ _KNOWN = (
         "Discriminator too strong",
         "The discriminator takes five steps at a high learning rate for each small step of the generator: it is "
         "nearly always right, and a wall around each clump of points. Set both learning rates to 0.001, D to one "
-        "step, and restart (R).",
+        "step, and restart (R): the button does all three.",
         "D tells real from generated almost perfectly. Why is that bad for the generator?",
         "Far from its boundary D is flat, and at the boundary it is a cliff: the gradient says nothing about where "
         "the data is, and the points stay at the modes that they met first. In balance D is unsure, and its slopes "
         "reach far.",
         Settings(d_steps=5, lr_d=1e-2, lr_g=1e-4),
+        "Restart with one step and rates of 0.001",
+        {"d_steps": 1, "lr_d": 1e-3, "lr_g": 1e-3},
+        anew=True,
         pace="one",
     ),
     Experiment(
@@ -74,6 +87,8 @@ _KNOWN = (
         "points circle, and both can swing while the points improve. Look at the samples, or measure a distance to "
         "the data.",
         Settings(lr_d=1e-2, lr_g=1e-2, beta1=0.8),
+        "Set the momentum to 0",
+        {"beta1": 0.0},
         pace="one",
     ),
     Experiment(
@@ -85,6 +100,8 @@ _KNOWN = (
         "Fewer, but yes: the networks are continuous, so that the image of a connected latent space is connected. A"
         " plane can be folded more tightly onto the modes than a line; no latent size can cut it into pieces.",
         Settings(latent_size=1, lr_d=1e-3, lr_g=1e-3, beta1=0.0, r1=0.1),
+        "Set the latent size to 2",
+        {"latent_size": 2},
         manifold=True,
     ),
     Experiment(
@@ -97,6 +114,8 @@ _KNOWN = (
         "moved to become the data. The others say how well D tells the two apart, which is the same for near and "
         "far.",
         Settings(objective="wasserstein", d_steps=3, lr_d=3e-3, lr_g=1e-3, beta1=0.5, penalty=1.0),
+        "Play the non-saturating GAN in its place",
+        {"objective": "cross_entropy"},
     ),
 )
 EXPERIMENTS = {experiment.name: experiment for experiment in _KNOWN}

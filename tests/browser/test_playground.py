@@ -45,6 +45,7 @@ def test_a_collapse_appears_and_goes_away_with_r1(page: Page, start_app: Callabl
         if r1.get_attribute("aria-valuetext") != f"{HELD:g}":
             page.keyboard.press("ArrowRight")
     expect(r1).to_have_attribute("aria-valuetext", f"{HELD:g}")
+    expect(page.get_by_role("button", name="Take it back")).to_be_visible()
     expect(page.locator("[data-kind=collapse]")).to_have_count(0)
     expect(page.locator("[data-covered='8'], [data-covered='7']")).to_be_visible()
     assert int(board.get_attribute("data-step") or 0) > before  # it went on, and did not begin anew

@@ -1,5 +1,6 @@
 """What a browser may set in the playground."""
 
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from dashboard.views.playground import controls
 from gan_core import objectives
 from gan_core.errors import UserError
 from gan_core.playground import settings
-from gan_core.playground.experiments import EXPERIMENTS
+from gan_core.playground.experiments import EXPERIMENTS, Experiment
 from gan_core.playground.settings import BOUNDS, Settings
 
 DRAWING = [[0, 0], [1, 1], [1, -1]]
@@ -73,3 +74,10 @@ def test_six_experiments_have_a_question_and_an_answer() -> None:
     assert len(EXPERIMENTS) == 6
     for experiment in EXPERIMENTS.values():
         assert experiment.question.count("?") >= 1 and experiment.answer
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS.values(), ids=EXPERIMENTS.keys())
+def test_what_an_experiment_proposes_is_another_game(experiment: Experiment) -> None:
+    changed = settings.read({**asdict(experiment.settings), **experiment.change})
+    assert changed != experiment.settings
+    assert experiment.action
