@@ -75,7 +75,8 @@ class Plot {
     this.frame.heat.forEach((value, index) => {
       const side = value >= 128 ? real : made;
       picture.data.set(side, 4 * index);
-      picture.data[4 * index + 3] = (Math.abs(value - 127.5) / 127.5) * 120;
+      // The root: where a discriminator is held it is sure of nothing, and its slight leanings still show the way.
+      picture.data[4 * index + 3] = Math.sqrt(Math.abs(value - 127.5) / 127.5) * 120;
     });
     this.heat.getContext("2d").putImageData(picture, 0, 0);
     pen.imageSmoothingEnabled = true;
