@@ -20,17 +20,18 @@ STUDY = "&".join(
     if (ROOT / "runs" / "reference" / name).is_dir()
 )
 SHOTS = (  # name, path, width, height, scheme
-    ("compare", "?epoch=20", 1440, 1000, "light"),
-    ("compare_dark", "?epoch=20", 1440, 900, "dark"),
+    ("home", "", 1440, 900, "light"),
+    ("compare", "compare?epoch=20", 1440, 1000, "light"),
     ("run", "run?run=reference%2Fdcgan", 1440, 1400, "light"),
-    ("large", "?epoch=20&sample=6&large=reference%2Fdcgan", 1440, 900, "light"),
+    ("large", "compare?epoch=20&sample=6&large=reference%2Fdcgan", 1440, 900, "light"),
     ("quiz", "quiz", 1440, 900, "light"),
     ("evaluate", "evaluate", 1440, 1360, "light"),
     ("time_to_quality", f"evaluate?{STUDY}", 1100, 900, "light"),
     ("train", "train", 1440, 900, "light"),
     ("live", "live", 1440, 960, "light"),
-    ("live_dark", "live", 1440, 960, "dark"),
     ("live_generate", "live", 1240, 1000, "light"),
+    ("explore", "live", 1440, 900, "dark"),
+    ("playground", "playground?experiment=collapse", 1280, 720, "light"),
 )
 PARTS = {"time_to_quality": ".st-key-time-to-quality"}  # name -> CSS selector, for pictures of only a part of the page
 
@@ -40,8 +41,12 @@ def take(page: Page, url: str, target: Path) -> None:
     page.goto(url)
     if target.stem == "live_generate":
         every_class(page, "r3gan_long")
-    elif "live" in target.stem:
+    elif target.stem == "explore":
+        explored(page)
+    elif target.stem == "live":
         painted(page)
+    elif target.stem == "playground":
+        expect(page.locator("[data-kind=collapse]")).to_be_visible(timeout=60_000)
     else:
         page.get_by_role("heading", level=1).first.wait_for()
         page.wait_for_load_state("networkidle")
@@ -55,6 +60,13 @@ def take(page: Page, url: str, target: Path) -> None:
 def painted(page: Page) -> None:
     """Wait until the live tab shows its opening picture and what was painted into it."""
     expect(page.frame_locator("iframe").get_by_text("not a clinical grade")).to_be_visible(timeout=60_000)
+
+
+def explored(page: Page) -> None:
+    """Open the latent space of the first run, and wait until it is told what its directions change."""
+    frame = page.frame_locator("iframe")
+    frame.get_by_role("tab", name="Explore").click()
+    expect(frame.get_by_text("the rest of the picture").first).to_be_visible(timeout=120_000)
 
 
 def every_class(page: Page, run: str) -> None:
@@ -80,6 +92,7 @@ def main() -> None:
         chromium = playwright.chromium.launch(executable_path=path_of_browser, args=["--no-sandbox", "--disable-gpu"])
         for name, path, width, height, scheme in (shot for shot in SHOTS if shot[0] in (given.only or [shot[0]])):
             with chromium.new_context(viewport={"width": width, "height": height}, color_scheme=scheme) as context:
+                context.add_init_script("localStorage.setItem('ganray-tour', 'ended')")  # else Home offers it
                 take(context.new_page(), f"{given.url.rstrip('/')}/{path}", given.out / f"{name}.png")
         chromium.close()
 
