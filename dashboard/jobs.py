@@ -27,6 +27,7 @@ from gan_core.runs import Run
 
 TAIL = 16_384  # bytes read from the end of a log
 LOGS_KEPT = 50
+_PATIENCE = 5.0  # seconds for a cancelled evaluation to end by itself
 
 
 @dataclass
@@ -181,9 +182,15 @@ class Jobs:
     def cancel_evaluation(self, name: str) -> None:
         """End the evaluation of a run; what it has measured so far stays in its file."""
         with self._lock:
-            job = self._evaluations.pop(name, None)
+            job = self._evaluations.get(name)
             if job and job.process and not job.over:
                 job.process.terminate()
+                try:
+                    job.process.wait(_PATIENCE)
+                except subprocess.TimeoutExpired:
+                    job.process.kill()
+                    job.process.wait()
+            self._evaluations.pop(name, None)  # not before its process has ended: another would measure beside it
 
     def _new(self, name: str, words: Sequence[str]) -> Job:
         """Start what writes a new run, or queue it. Raises UserError: as `train`."""

@@ -35,7 +35,8 @@ IMAGE_SIZES = (32, 64, 128, 256)  # pixels per side that the networks support
 
 _LARGEST = 1024  # pixels per side
 # What a file of somebody else may hold at most; far beyond any training.
-_MOST = {"epochs": 10**6, "batch_size": 2**16, "preview_every": 10**9, "log_every": 10**9}
+MOST_BATCH = 2**16
+_MOST = {"epochs": 10**6, "batch_size": MOST_BATCH, "preview_every": 10**9, "log_every": 10**9}
 _MOST_CLASSES = 10_000
 _MOST_SETTINGS = 1000  # values, those of lists included
 _MOST_METRICS = 200

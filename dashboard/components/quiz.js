@@ -2,7 +2,15 @@
 // is an answer to the image that stands there. The server gets all answers so far after each one. Until it has them,
 // they are kept in the tab as well, so that neither a busy server nor a reload loses one.
 
+// What keeps the keys for itself while it lies open: a dialog, or Help and the tour of the frame, which are popovers.
+const OPEN = "dialog[open], [role=dialog], [role=alertdialog], [role=menu], [role=listbox]";
 const stored = (key) => `ganray-quiz-${key}`;
+
+// Whether something lies open over the page; what stands around the page has a shadow root of its own.
+function covered() {
+  const roots = [document, ...[...document.querySelectorAll("*")].map((one) => one.shadowRoot).filter(Boolean)];
+  return roots.some((root) => root.querySelector(OPEN) || root.querySelector(":popover-open"));
+}
 
 class Play {
   constructor(root) {
@@ -19,7 +27,9 @@ class Play {
     Object.assign(this, { key: data.key, total: data.pictures.length, given: data.begun });
     if (data.fresh) sessionStorage.removeItem(stored(this.key));
     const kept = sessionStorage.getItem(stored(this.key)) ?? "";
-    if (kept.startsWith(this.given) && kept.length <= this.total) this.given = kept;
+    const answers = data.choices.map(({ answer }) => answer);
+    const whole = [...kept].every((one) => answers.includes(one));
+    if (whole && kept.startsWith(this.given) && kept.length <= this.total) this.given = kept;
     this.images = data.pictures.map((source) => Object.assign(new Image(), { src: source, draggable: false }));
     this.keys = new Map(data.choices.flatMap(({ answer, keys }) => keys.map((key) => [key.toLowerCase(), answer])));
     this.question = data.question;
@@ -46,7 +56,7 @@ class Play {
     const answer = this.keys?.get(event.key.toLowerCase());
     const field = event.composedPath()[0];
     const types = field instanceof Element && field.closest("input, textarea, select, [contenteditable=true]");
-    if (!answer || this.done || types || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (!answer || this.done || types || covered() || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
     event.stopImmediatePropagation();
     if (!event.repeat) this.answer(answer); // a key that is held down is one answer

@@ -4,11 +4,11 @@
 const YEAR = 31_536_000; // seconds
 
 export default function ({ data }) {
-  const { cookie, parameter, value } = data;
+  const { cookie, parameter, value, page } = data;
   const secure = window.location.protocol === "https:" ? "; Secure" : "";
   document.cookie = `${cookie}=${encodeURIComponent(value)}; path=/; max-age=${YEAR}; SameSite=Lax${secure}`;
   const url = new URL(window.location.href);
-  if (url.searchParams.get(parameter) === value) return;
+  if (url.pathname !== page || url.searchParams.get(parameter) === value) return;
   url.searchParams.set(parameter, value);
   window.history.replaceState(window.history.state, "", url);
 }

@@ -33,7 +33,7 @@ class Tour {
     Object.assign(this, { steps, home });
     if (!first) return;
     const kept = sessionStorage.getItem(AT);
-    if (kept !== null && steps[Number(kept)]) this.begin(Number(kept));
+    if (/^\d+$/.test(kept ?? "") && steps[Number(kept)]) this.begin(Number(kept));
     else if (remembered(KNOWN) === null && location.pathname === home) this.offer();
   }
 

@@ -40,8 +40,10 @@ async def _answer_all(socket: WebSocket, player: Player) -> None:
         try:
             async with asyncio.timeout(SILENCE):
                 request = (await socket.receive_text()).encode()
-        except (TimeoutError, KeyError):  # KeyError: bytes in place of text
+        except TimeoutError:
             raise UserError("The page was silent for too long, so its game ended.") from None
+        except KeyError:
+            raise UserError("A request is text, not bytes.") from None
         if len(request) > LONGEST_REQUEST:
             await _end(socket, TOO_LONG, "The request is too long.")
             return
@@ -75,5 +77,5 @@ def _threads() -> ThreadPoolExecutor:
 
 async def _end(socket: WebSocket, code: int, reason: str) -> None:
     """Close with a reason, which may have 123 bytes."""
-    with suppress(RuntimeError):  # it is closed already
+    with suppress(RuntimeError, WebSocketDisconnect):  # it is closed already, or its viewer has gone
         await socket.close(code, reason.encode()[:120].decode(errors="ignore"))

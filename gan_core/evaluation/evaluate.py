@@ -8,12 +8,13 @@ An evaluation does not disturb a training: it draws random numbers from its own 
 
 import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from hashlib import blake2b, file_digest
 from pathlib import Path
 
+import filelock
 import torch
 
 from gan_core import data, files, inference
@@ -86,8 +87,18 @@ def evaluate_folder(run: Run, folder: str, source: str | None, request: Evaluati
 
 
 def measure_folder(run: Run, pictures: PictureFolder, prepared: Prepared, request: EvaluationRequest) -> Evaluation:
-    """Measure pictures that were read already against prepared images, and keep the results as those of the run."""
-    target = run.evaluation_to_write(request.into_run)
+    """Measure pictures that were read already against prepared images, and keep the results as those of the run.
+
+    Raises:
+        UserError: another process evaluates the run.
+    """
+    with _alone(run, run.evaluation_to_write(request.into_run)) as target:
+        return _measure_folder(run, target, pictures, prepared, request)
+
+
+def _measure_folder(
+    run: Run, target: Path, pictures: PictureFolder, prepared: Prepared, request: EvaluationRequest
+) -> Evaluation:
     if len(pictures.pictures) < request.count:
         request.progress(f"{pictures.facts.folder} has {len(pictures.pictures)} pictures")
     found = _begun(run, pictures.config, prepared, request, pictures.digest)
@@ -119,8 +130,30 @@ def _check(request: EvaluationRequest) -> None:
         raise UserError(f"--reference {request.reference}: choose from {', '.join(results.REFERENCES)}")
 
 
+@contextlib.contextmanager
+def _alone(run: Run, target: Path) -> Iterator[Path]:
+    """Keep other evaluations of a run away: each writes what it knows after every part, and the last would win.
+
+    Raises:
+        UserError: another process evaluates the run.
+    """
+    locks = files.cache_folder() / "evaluations"
+    with files.readable_os_errors(locks):
+        locks.mkdir(parents=True, exist_ok=True)
+    name = blake2b(str(target.resolve()).encode(), digest_size=8).hexdigest()
+    try:
+        with filelock.FileLock(locks / f"{name}.lock", timeout=0):
+            yield target
+    except filelock.Timeout:
+        raise UserError(f"run '{run.name}' is being evaluated by another process: wait until that has ended") from None
+
+
 def _evaluate(run: Run, source: str | None, request: EvaluationRequest) -> Evaluation:
-    target = run.evaluation_to_write(request.into_run)
+    with _alone(run, run.evaluation_to_write(request.into_run)) as target:
+        return _measure_networks(run, target, source, request)
+
+
+def _measure_networks(run: Run, target: Path, source: str | None, request: EvaluationRequest) -> Evaluation:
     model = inference.load(run)
     prepared = prepare(model.config, relocated.place(model.config, run.name, source))
     found = replace(

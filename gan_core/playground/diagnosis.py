@@ -177,7 +177,7 @@ def oscillation(history: History, recent: list[Look]) -> Iterator[Happening]:
     places = np.array([look.centre for look in centres])
     way = float(np.linalg.norm(np.diff(places, axis=0), axis=1).sum())
     steps = centres[-1].step - centres[0].step
-    if steps < RECENT / 2 or way < TRAVELS * steps / RECENT:
+    if steps < RECENT / 2 or not way >= TRAVELS * steps / RECENT:
         return
     across = way / (2 * REACH)
     yield _happening(

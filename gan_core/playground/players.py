@@ -84,9 +84,11 @@ class Starter:
 
     def prepare(self) -> None:
         """Start the process that imports torch, if it is not there; does not wait for it."""
-        if _FORKS:
-            with self._lock:
+        if _FORKS and self._lock.acquire(blocking=False):  # who holds it is starting a game just now
+            try:
                 self._running()
+            finally:
+                self._lock.release()
 
     def start(self) -> Player:
         """Start a process.

@@ -1,7 +1,6 @@
 """What a visitor can set in the playground, with bounds: the settings arrive from a browser."""
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -126,7 +125,8 @@ def read(given: Any) -> Settings:
 
 
 def _check(name: str, value: Any, bound: Bound) -> None:
-    number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    # Comparisons alone: they refuse a value that is no number, and a whole number may be too large for a float.
     if not number or not bound.low <= value <= bound.high or (bound.whole and value != int(value)):
         kind = "a whole number" if bound.whole else "a number"
         raise UserError(f"{name}: {kind} from {bound.low:g} to {bound.high:g} is needed")
@@ -141,4 +141,6 @@ def _drawing(given: Any) -> tuple[tuple[float, float], ...]:
         )
         if not numbers:
             raise UserError("drawing: a point is a pair of numbers")
+        if any(not abs(number) <= points.REACH for number in point):  # before `float`, which not every number fits in
+            raise UserError("drawing: a point lies outside the plane")
     return tuple((float(x), float(y)) for x, y in given)

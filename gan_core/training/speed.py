@@ -49,7 +49,10 @@ def measure(options: RunOptions) -> Speed:
     """
     busy = os.getloadavg()[0] / (os.cpu_count() or 1) if hasattr(os, "getloadavg") else 0.0
     entry = find_preset(options.preset)
-    size, count = options.image_size or entry.image_size, options.batch_size or entry.batch_size
+    size = entry.image_size if options.image_size is None else options.image_size
+    count = entry.batch_size if options.batch_size is None else options.batch_size
+    if not 1 <= count <= config.MOST_BATCH:
+        raise UserError(f"--batch-size {count}: give a number from 1 to {config.MOST_BATCH}")
     if size not in config.IMAGE_SIZES:
         raise UserError(f"--size {size}: choose one of {', '.join(map(str, config.IMAGE_SIZES))}")
     translates = entry.task == "translate"

@@ -72,6 +72,10 @@ def test_keys_are_for_the_quiz_only_where_nobody_types(page: Page, url: str) -> 
     page.keyboard.down("g")
     page.keyboard.down("g")  # held down: one answer
     expect(shown(page, 2)).to_be_visible()
+    page.get_by_role("button", name="Help").click()
+    page.keyboard.press("g")  # for what lies open over the page
+    page.keyboard.press("Escape")
+    expect(shown(page, 2)).to_be_visible()
     expect(page).to_have_url(re.compile("quiz=gan&quiz=cgan&quiz_seed=3&answers=[0-9a-f]{6}-G$"))
 
 

@@ -85,6 +85,8 @@ def test_games_are_bounded_and_end_with_their_connections(app: str) -> None:
             for wrong in ("no json", "[]", '{"turns": 1}', '{"begin": {"width": 1e9}}', "\n", "[" * 20_000):
                 await again.send(wrong)
                 assert b'"error"' in (await again.recv())[:400]
+            await again.send('{"begin": {"seed": 1%s}}' % ("0" * 400))
+            assert b"seed: a whole number" in await again.recv()
             await again.send("x" * (LONGEST_REQUEST + 1))
             with pytest.raises(ConnectionClosed):
                 await again.recv()

@@ -5,6 +5,7 @@ from urllib.parse import unquote
 
 import streamlit as st
 
+from dashboard.library import pages
 from dashboard.library.store import Entry
 from gan_core import files
 
@@ -29,7 +30,9 @@ def preferred(entries: list[Entry]) -> str:
 def remember(entry: Entry) -> None:
     """Remember that a run is looked at, in the session and in the browser."""
     st.session_state[_LAST] = entry.name
-    _REMEMBER(data={"cookie": _COOKIE, "parameter": "run", "value": entry.name}, key="remember run")
+    _REMEMBER(
+        data={"cookie": _COOKIE, "parameter": "run", "value": entry.name, "page": pages.href("run")}, key="remember run"
+    )
 
 
 def richest(entries: list[Entry]) -> str:

@@ -125,6 +125,12 @@ def test_the_same_seed_gives_the_same_numbers_and_what_it_found_stays(root: Path
     assert run.weights.read_bytes() == before
 
 
+def test_two_evaluations_of_a_run_do_not_write_beside_each_other(root: Path) -> None:
+    run = Run(root / "plain", root)
+    with evaluate._alone(run, run.evaluation), pytest.raises(UserError, match="evaluated by another process"):
+        evaluate.evaluate(run, None, evaluate.EvaluationRequest(("fidelity",), count=110))
+
+
 def test_progress_is_measured_at_every_snapshot(root: Path) -> None:
     run = Run(root / "plain", root)
     found = evaluate.evaluate(run, None, evaluate.EvaluationRequest(("fidelity", "progress"), count=110, seed=6))

@@ -122,3 +122,8 @@ def test_a_distance_that_falls() -> None:
     found = diagnose(falling)
     assert found[0].title == "Critic's distance falls"
     assert found[0].sentence == "The estimated distance to the data is 0.1; it was 1.2 at most."
+
+
+def test_points_that_are_nowhere_do_not_travel() -> None:
+    found = diagnose(history(lambda step: ALL, centre=lambda step: (np.nan, np.nan)))
+    assert "oscillation" not in {one.kind for one in found}
