@@ -27,6 +27,7 @@ from gan_core.runs import Run
 
 TAIL = 16_384  # bytes read from the end of a log
 LOGS_KEPT = 50
+_BAR = re.compile(r"(?P<done>\d{1,9})/(?P<of>\d{1,9}) \[[\d:]+<(?:(?P<left>[\d:]+)|\?)")  # as tqdm draws it
 _PATIENCE = 5.0  # seconds for a cancelled evaluation to end by itself
 
 
@@ -60,6 +61,16 @@ class Job:
     @property
     def failed(self) -> bool:
         return self.over and (self.process is None or self.process.returncode != 0)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether a user ended it: by its button, or by Ctrl-C."""
+        return self.process is not None and self.process.poll() in (130, -signal.SIGINT)
+
+    @property
+    def draws(self) -> bool:
+        """Whether its images are drawn by the program."""
+        return any(word.removeprefix("--data=").startswith("phantom:") for word in self.arguments)
 
     def words(self, lines: int = 1) -> str:
         """Return the last lines of the job's log."""
@@ -281,6 +292,16 @@ def stop(run: Run) -> None:
         raise UserError(f"run '{run.name}' has just ended: there is nothing to stop") from None
     except (psutil.AccessDenied, PermissionError):
         raise UserError(f"run '{run.name}' was started by another user: only that user can stop it") from None
+
+
+def counted(line: str) -> tuple[float, str] | None:
+    """Return the share and the words of a progress bar in a log; None for another line."""
+    found = _BAR.search(line)
+    if found is None:
+        return None
+    done, of = int(found["done"]), int(found["of"])
+    left = f", about {found['left']} left" if found["left"] else ""
+    return min(1.0, done / max(of, 1)), f"{done} of {of} images{left}"
 
 
 def last_lines(path: Path, count: int) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from dashboard.jobs import Jobs
 from gan_core.runs import RunWriter, find_run, list_runs, notes
 from gan_core.runs.notes import Notes
 from tests.helpers.pages import healthy, open_page, texts
@@ -26,7 +27,11 @@ def click(app: AppTest, label: str) -> AppTest:
     return healthy(button.click().run())
 
 
-def test_a_run_is_deleted_after_a_question_and_another_one_shown(runs_root: Path) -> None:
+def test_a_run_is_deleted_after_a_question_and_another_one_shown(
+    runs_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forgotten: list[str] = []
+    monkeypatch.setattr(Jobs, "forget", lambda _, name: forgotten.append(name))
     Notes(runs_root).change_note("a", "", "poor", notes.digest(runs_root / "a"))
     app = click(open_page("run", run="a"), "Delete")
     assert "**a** is deleted for good" in texts(app) and names(runs_root) == {"reference/gan", "a", "b"}
@@ -38,6 +43,7 @@ def test_a_run_is_deleted_after_a_question_and_another_one_shown(runs_root: Path
     assert names(runs_root) == {"reference/gan", "b"} and Notes(runs_root).read() == {}
     assert app.selectbox(key="run").value in ("b", "reference/gan") and app.metric
     assert "not here" not in texts(app)
+    assert forgotten == ["a"]  # not the run that is shown in its place
 
 
 def test_a_run_gets_another_name(runs_root: Path) -> None:

@@ -165,3 +165,15 @@ def test_an_evaluation_needs_its_images_and_says_where_it_is(runs_root: Path, mo
     monkeypatch.setattr(Jobs, "evaluating", lambda _: "other")
     assert "Run other is being evaluated" in texts(healthy(app.run()))
     assert run.status().state == "finished"
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("prepare:  16%|x | 161/1000 [00:28<01:40,  8.33image/s]", (0.161, "161 of 1000 images, about 01:40 left")),
+        ("prepare:   0%| | 0/5216 [00:00<?, ?image/s]", (0.0, "0 of 5216 images")),
+        ("reading the table", None),
+    ],
+)
+def test_a_progress_bar_of_a_log_is_told_in_words(line: str, said: tuple[float, str] | None) -> None:
+    assert jobs.counted(line) == said

@@ -69,7 +69,7 @@ def _again(table: MeasureTable, row: MeasureRow) -> str:
         return f" The features of {plain(extractor)} give the same ranking."
     ahead = [f"**{plain(table.columns[index].label)}**" for index in other.ahead]
     verb = "is" if len(ahead) == 1 else "are"
-    return f" By the features of {plain(extractor)}, {_joined(ahead)} {verb} ahead."
+    return f" By the features of another classifier ({plain(extractor)}), {_joined(ahead)} {verb} ahead."
 
 
 def verdict_badge(run: EvaluatedRun) -> str:
@@ -105,7 +105,8 @@ def _order(table: MeasureTable, row: MeasureRow) -> str:
         reason = "no difference to the best is significant" if row.over_seeds else "their intervals overlap"
         return f"No run is ahead: {reason}."
     others = behind[0] if len(behind) == 1 else "the others"
-    reason = "Their differences are not significant" if row.over_seeds else "Their intervals overlap"
+    between = f"Between {together} no difference is significant"
+    reason = between if row.over_seeds else f"The intervals of {together} overlap"
     return f"{together} are ahead of {others}. {reason}, so the best of them is unknown."
 
 

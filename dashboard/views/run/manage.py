@@ -68,13 +68,13 @@ def _choose(word: str, does: Callable[..., None], *given: str) -> None:
 def _rename(name: str, new: str) -> None:
     run = _own(name)
     managing.rename(run, new, store.library().root)
-    _go_to(new, f"{name} is now {new}.")
+    _leave(name, new, f"{name} is now {new}.")
 
 
 def _delete(name: str, then: str) -> None:
     run = _own(name)
     managing.delete(run, store.library().root)
-    _go_to(then, f"{name} is deleted.")
+    _leave(name, then, f"{name} is deleted.")
 
 
 def _own(name: str) -> runs.Run:
@@ -91,9 +91,9 @@ def _own(name: str) -> runs.Run:
     return entry.run
 
 
-def _go_to(name: str, words: str) -> None:
-    """Show another run on this page from now on, or the first one if there is no name."""
-    linked_runs.go_to("run", name)
+def _leave(name: str, then: str, words: str) -> None:
+    """Forget a run that has no longer this name, and show another, or the first one if none is given."""
+    linked_runs.go_to("run", then)
     jobs.jobs().forget(name)
     st.session_state[_DONE] = words
 

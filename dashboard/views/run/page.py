@@ -181,7 +181,9 @@ def show_samples(library: Library, entry: Entry) -> None:
             st.caption(words)
     if not scored:
         st.caption("No discriminator scores were logged.")
-    gallery = st.expander(f"All {len(samples)} grids", key="all grids", on_change="rerun")
+    gallery = st.expander(
+        f"All {len(samples)} grids" if len(samples) > 1 else "The grid", key="all grids", on_change="rerun"
+    )
     if gallery.open:
         wide = domains is not None
         with gallery, st.grid(3 if wide else 6, min_column_width=260 if wide else 130):

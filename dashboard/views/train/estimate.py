@@ -58,7 +58,8 @@ def estimate(options: RunOptions, steps: int | None, found: Measurement) -> tupl
         return f":material/timer: {words} How many steps an epoch has is known once the images were read.", 0
     whole = training_speed.seconds(speed, steps, options)
     epochs = f"{options.epochs} {'epoch' if options.epochs == 1 else 'epochs'} of {steps} steps"
-    words = f":material/timer: **About {store.duration(whole)}**, {how}: {epochs}, without reading the images."
+    before = "drawn" if options.source.startswith("phantom:") else "read"
+    words = f":material/timer: **About {store.duration(whole)}**, {how}: {epochs}, once the images are {before}."
     if speed.doubtful:
         alone = store.duration(training_speed.seconds(speed.undisturbed, steps, options))
         words += f" Other programs keep this machine busy: alone it would take about {alone}."

@@ -37,7 +37,8 @@ def _follow() -> None:
     library = store.library()
     started = jobs.jobs().all()
     entries = {entry.name: entry for entry in library.entries() if not entry.run.reference}
-    waiting = [job for name, job in reversed(started.items()) if name not in entries]
+    # What was stopped and then deleted is no training that failed.
+    waiting = [job for name, job in reversed(started.items()) if name not in entries and not job.stopped]
     # A training started by this app stays visible after it ends, so that the user sees the result.
     visible = [e for e in entries.values() if e.running or e.name in started]
     if waiting or visible:
@@ -75,9 +76,11 @@ def show_waiting(job: Job) -> None:
             st.progress(0.0, text=":material/schedule: Waiting for its turn")
             st.caption(_queued_text())
         else:
-            doing = "Importing" if job.imports else "Preparing: reading the images"
-            st.progress(0.0, text=f":material/hourglass_top: {doing}")
-            st.caption(plain(job.words()) or "starting")
+            doing = "Importing" if job.imports else f"Preparing: {'drawing' if job.draws else 'reading'} the images"
+            said = job.words()
+            share, words = jobs.counted(said) or (0.0, plain(said) or "starting")
+            st.progress(share, text=f":material/hourglass_top: {doing}")
+            st.caption(words)
         _cancel(job)
 
 
@@ -206,7 +209,7 @@ def _progress_text(entry: Entry, job: Job | None) -> str:
     elif job and job.queued:
         words.append(f"waiting for its turn. {_queued_text()}")
     elif job and not job.over and not entry.running:
-        words.append(plain(job.words()) or "starting")
+        words.append(plain(job.words().replace(str(entry.run.folder), entry.label)) or "starting")
     elif status.state == "stopped":
         words.append(plain(status.reason or "stopped"))
     return ", ".join(words) or "starting"
