@@ -49,9 +49,12 @@ def _draw(library: Library, entry: Entry, key: str, active: bool) -> None:
 def _show_progress(entry: Entry, job: Job, key: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f":material/hourglass_top: Evaluating: {plain(job.words()) or 'starting'}", width="stretch")
-        cancel = error_boundary.action(jobs.jobs().cancel_evaluation)
         st.button(
-            "Cancel", icon=":material/close:", key=f"{key} cancel {entry.name}", on_click=cancel, args=(entry.name,)
+            "Cancel",
+            icon=":material/close:",
+            key=f"{key} cancel {entry.name}",
+            on_click=error_boundary.action(jobs.jobs().cancel_evaluation),
+            args=(entry.name,),
         )
 
 

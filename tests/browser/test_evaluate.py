@@ -115,6 +115,6 @@ def test_the_page_of_the_shipped_runs_is_short_on_a_phone(browser: Browser, star
     with browser.new_context(viewport={"width": 400, "height": 850}) as context:
         page = context.new_page()
         opened(page, f"{start_app(ROOT / 'runs')}/evaluate")
-        expect(page.get_by_text("To cite: ")).to_be_visible()
+        expect(page.get_by_text("To cite: the value")).to_be_visible()
         expect(page.locator(".js-plotly-plot .legend").first).to_be_visible()
         assert page.get_by_test_id("stMain").evaluate("main => main.scrollHeight") < 4000

@@ -44,7 +44,7 @@ def test_the_tour_goes_through_the_real_pages(page: Page, url: str) -> None:
     expect(place).to_have_text(f"Step 1 of {len(STEPS)}")
     expect(next_).to_be_focused()
     expect(page.get_by_role("tab", name="DCGAN")).to_have_attribute("aria-selected", "true")
-    expect(page.locator(".ring")).to_be_visible()
+    expect(page.locator(".ring[popover]")).to_be_visible()
     card.get_by_role("button", name="Pause").click()
 
     next_.focus()
@@ -140,9 +140,10 @@ PAGES = {
     "": ".st-key-starts >> a >> nth=0",
     "compare": ".st-key-notebook",
     "run?run=reference%2Fdcgan": ".st-key-settings-Run",
-    "evaluate?evaluated=reference%2Fdcgan&evaluated=reference%2Fcovid_opacity": ".ev-table >> nth=1",
+    "evaluate?evaluated=reference%2Fdcgan&evaluated=reference%2Fcovid_opacity&part=measures": ".ev-table",
     "train": ".st-key-start",
-    "quiz": ".st-key-quiz",
+    "playground": ".playground .sentences",
+    "quiz": ".stMain h1",
     "glossary": ".glossary >> nth=0",
     "live": "iframe",
 }

@@ -43,7 +43,7 @@ def test_keys_work_wherever_nobody_types(page: Page, url: str) -> None:
     stood = epoch(page)
 
     # A focused button is pressed once by the space bar, and no other key is taken from it.
-    page.locator("button.back").focus()
+    page.get_by_role("button", name="Step back").focus()
     page.keyboard.press("Space")
     expect(playing).to_have_count(0)
     assert epoch(page) != stood or stood == 0
