@@ -43,9 +43,9 @@ ICONS = {
 }
 METHOD = (
     "Fixed rules find these events in the curves. They were tested on small runs with known problems. The rules use "
-    "numbers that were logged during training: losses, accuracies, gradients, how much the pixels of the samples differ "
-    "and, if it was measured, the distance to real images. They do not look at the images themselves. Evaluate measures "
-    "the images, and the paragraph for the lab notebook names what it found."
+    "numbers that were logged during training: losses, accuracies, gradients, how much the pixels of the samples "
+    "differ and, if it was measured, the distance to real images. They do not look at the images themselves. Evaluate "
+    "measures the images, and the paragraph for the lab notebook names what it found."
 )
 
 _Key = tuple[Path, int, int, int, int, str, int]

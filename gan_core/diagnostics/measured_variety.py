@@ -61,7 +61,8 @@ def _few(run: Varied) -> str:
     pixels = "Its samples vary in their pixels, but few" if run.diversity >= VARIED else "Few"
     return (
         f"{run.name}: {pixels[0].lower()}{pixels[1:]} of the real images have one of its images near them. It leaves "
-        "out much of the data (mode collapse), or its images are unlike real ones; precision and the pictures tell which."
+        "out much of the data (mode collapse), or its images are unlike real ones; precision and the pictures tell "
+        "which."
     )
 
 

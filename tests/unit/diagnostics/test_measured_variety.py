@@ -1,4 +1,4 @@
-"""What is said of the measured variety of runs: with numbers only, and of few only where they are far below the rest."""
+"""What is said of the measured variety of runs: with numbers only, and of few only where far below the others."""
 
 from dataclasses import replace
 
