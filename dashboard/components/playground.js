@@ -233,10 +233,18 @@ class Playground {
     this.say(events);
   }
 
+  // What was said of the game before says nothing of a new drawing.
+  forget() {
+    for (const values of Object.values(this.curves)) values.length = 0;
+    for (const found of this.find("numbers").querySelectorAll("dd")) found.textContent = "–";
+    delete this.root.dataset.covered;
+    this.say([]);
+  }
+
   // Only a new kind of event is a new element, so that a screen reader does not read each change of a number.
   say(events) {
     const box = this.find("says");
-    const kinds = events.map(({ kind }) => kind).join(" ");
+    const kinds = events.map(({ kind, advice }) => `${kind} ${advice}`).join(";");
     if (this.kinds !== kinds) {
       this.kinds = kinds;
       box.replaceChildren(...events.map((event) => remark(event)));
@@ -328,6 +336,8 @@ class Playground {
     this.link?.close();
     this.plot.drawing = [];
     this.plot.cross = [0, 0];
+    this.plot.frame = null;
+    this.forget();
     this.find("pen").hidden = false;
     this.find("plot").classList.add("draws");
     this.notice("");

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 class Term:
     """A term. where: a sentence about where one sees it in GANray. page, query: that place. source: a paper or a book.
 
-    group: the heading of the glossary that it stands under.
+    group: the heading of the glossary that it stands under. experiment: one of the playground's that shows it.
     """
 
     name: str
@@ -18,8 +18,9 @@ class Term:
     where: str
     group: str
     page: str = ""
-    query: str = ""  # of the address of `page`, such as experiment=collapse
+    query: str = ""  # of the address of `page`, such as x=Step
     source: str = ""
+    experiment: str = ""
 
 
 NETWORKS, TRAINING, OBJECTIVES, TROUBLE, QUALITY, TRANSLATION, IMAGES = (
@@ -221,7 +222,7 @@ TERMS = {
         "Held-out images",
         "Images of the data, of other patients, that no training sees. What a network does with them shows whether it"
         " learned or memorised.",
-        "Run shows the discriminator's scores of them; Evaluate measures against them.",
+        "Evaluate measures against them; Run shows the discriminator's scores of them.",
         TRAINING,
         "evaluate",
     ),
@@ -258,7 +259,7 @@ TERMS = {
         "Moving average (EMA)",
         "A copy of the generator whose weights are the average of the last steps. Its images are steadier and usually"
         " better.",
-        "The setting ema_decay; samples and Live use the average.",
+        "The setting ema_decay of Train; samples and Live use the average.",
         TRAINING,
         "train",
         source="Yazıcı et al. 2018, arXiv:1806.04498",
@@ -284,11 +285,11 @@ TERMS = {
         "Saturating loss",
         "The first loss of GANs: the generator lowers the probability that its images are called generated. Where the "
         "discriminator is sure, hardly any gradient is left.",
-        "Why the diagnosis warns of a discriminator that is far ahead.",
+        "Why the diagnosis on Compare warns of a discriminator that is far ahead.",
         OBJECTIVES,
-        "playground",
-        "experiment=vanishing",
-        "Goodfellow et al. 2014, arXiv:1406.2661",
+        "compare",
+        source="Goodfellow et al. 2014, arXiv:1406.2661",
+        experiment="vanishing",
     ),
     "non-saturating": Term(
         "Non-saturating loss",
@@ -319,7 +320,7 @@ TERMS = {
         "Wasserstein distance",
         "How far one would have to carry one heap of images to make the other of it. As a loss it falls while images "
         "get better, which other losses do not.",
-        "Runs with this objective, such as a recorded WGAN.",
+        "The playground draws a critic's estimate of it beside the points.",
         OBJECTIVES,
         "playground",
         "experiment=wasserstein",
@@ -356,9 +357,9 @@ TERMS = {
         "The generator draws only a few kinds of image, or always the same, because these fool the discriminator.",
         "Compare names it under What happened here?",
         TROUBLE,
-        "playground",
-        "experiment=collapse",
-        "Goodfellow 2016, arXiv:1701.00160",
+        "compare",
+        source="Goodfellow 2016, arXiv:1701.00160",
+        experiment="collapse",
     ),
     "vanishing-gradient": Term(
         "Vanishing gradient",
@@ -367,6 +368,7 @@ TERMS = {
         TROUBLE,
         "compare",
         source="Arjovsky and Bottou 2017, arXiv:1701.04862",
+        experiment="vanishing",
     ),
     "oscillation": Term(
         "Oscillation",
@@ -375,6 +377,7 @@ TERMS = {
         TROUBLE,
         "compare",
         source="Mescheder et al. 2018, arXiv:1801.04406",
+        experiment="oscillation",
     ),
     "overfitting": Term(
         "Overfitting",
@@ -562,7 +565,7 @@ TERMS = {
     "dicom": Term(
         "DICOM",
         "The file format of medical images, with more greys than a screen shows and with data of the patient.",
-        "Live and Train read it.",
+        "Train and Live read it.",
         IMAGES,
         "train",
         source="dicomstandard.org",

@@ -43,8 +43,9 @@ ICONS = {
 }
 METHOD = (
     "Fixed rules find these events in the curves. They were tested on small runs with known problems. The rules use "
-    "losses, accuracies, gradients, diversity and, if it was measured during training, the distance to real images. "
-    "They do not use the images."
+    "numbers that were logged during training: losses, accuracies, gradients, how much the pixels of the samples "
+    "differ and, if it was measured, the distance to real images. They do not look at the images themselves. Evaluate "
+    "measures the images, and the paragraph for the lab notebook names what it found."
 )
 
 _Key = tuple[Path, int, int, int, int, str, int]
@@ -60,14 +61,16 @@ def diagnosed(library: Library, entry: Entry) -> Diagnosed | None:
     except OSError:
         written = 0
     config, evaluation = entry.config, library.evaluation(entry)
-    progress = evaluation.progress if isinstance(evaluation, Evaluation) else None
+    measured = evaluation if isinstance(evaluation, Evaluation) else None
     metrics, previews = library.table(entry, store.METRICS), library.table(entry, store.EPOCHS)
     with metrics.lock, previews.lock:
         sizes = (metrics.table.version, len(metrics.table), previews.table.version, len(previews.table))
 
         def diagnose() -> Diagnosed:
-            record = diagnostics.record(config, entry.status, metrics.table, previews.table, progress)
-            return Diagnosed(entry.label, config, record, diagnostics.diagnose(record))
+            record = diagnostics.record(
+                config, entry.status, metrics.table, previews.table, measured and measured.progress
+            )
+            return Diagnosed(entry.label, config, record, diagnostics.diagnose(record), measured)
 
         return _known.get((entry.run.folder, *sizes, entry.status.state, written), diagnose)
 
@@ -88,6 +91,10 @@ def show(library: Library, chosen: list[Entry], look: dict[str, Style]) -> None:
             with st.container(border=True, gap="xsmall", key="notebook"):
                 st.markdown("**For the lab notebook**")
                 st.markdown(plain(words))
+                link = {"evaluated": [entry.name for entry, run in found if run.evaluation]}
+                if link["evaluated"]:
+                    icon = ":material/analytics:"
+                    st.page_link("views/evaluate/page.py", label="Evaluate", icon=icon, query_params=link)
 
 
 def marks(library: Library, chosen: list[Entry]) -> dict[str, list[EventMarker]]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from gan_core.diagnostics import ailments, measured_distance, observations
 from gan_core.diagnostics.events import KINDS, Event
-from gan_core.diagnostics.history import Record, read, record
+from gan_core.diagnostics.history import Record, evaluation, read, record
 from gan_core.diagnostics.summary_paragraph import Diagnosed, compare
 from gan_core.runs import Run
 
@@ -49,4 +49,4 @@ def examine(run: Run, name: str | None = None) -> Diagnosed:
         UserError: the run's config.json cannot be read.
     """
     found = read(run)
-    return Diagnosed(name or run.name, run.config(), found, diagnose(found))
+    return Diagnosed(name or run.name, run.config(), found, diagnose(found), evaluation(run))

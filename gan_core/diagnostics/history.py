@@ -12,7 +12,7 @@ from gan_core.config import RunConfig
 from gan_core.diagnostics.measured_distance import DistanceCurve, distance_curve
 from gan_core.errors import UserError
 from gan_core.evaluation import results
-from gan_core.evaluation.results import Progress
+from gan_core.evaluation.results import Evaluation, Progress
 from gan_core.families import registry
 from gan_core.family_traits import FamilyTraits
 from gan_core.objectives import Objective
@@ -143,11 +143,16 @@ def read(run: Run) -> Record:
     metrics, previews = run.metrics(), run.epochs()
     metrics.poll()
     previews.poll()
+    measured = evaluation(run)
+    return record(run.config(), run.status(), metrics, previews, measured.progress if measured else None)
+
+
+def evaluation(run: Run) -> Evaluation | None:
+    """Return what was measured of a run; None if nothing was, or if the file is damaged, as its own page reports."""
     try:
-        progress = results.read(run.evaluation).progress if files.is_regular(run.evaluation) else None
+        return results.read(run.evaluation) if files.is_regular(run.evaluation) else None
     except UserError:
-        progress = None  # the evaluation's own page reports the damage
-    return record(run.config(), run.status(), metrics, previews, progress)
+        return None
 
 
 def record(

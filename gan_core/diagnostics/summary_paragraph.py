@@ -7,8 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from gan_core.config import BASELINE, RunConfig
+from gan_core.diagnostics import measured_variety
 from gan_core.diagnostics.events import KINDS, Event
 from gan_core.diagnostics.history import ROWS, Record
+from gan_core.diagnostics.measured_variety import Varied
+from gan_core.evaluation.results import Evaluation
 
 LAST = 0.1  # share of a run: its mean counts as the last value
 LEAST_BLOCKS = 5  # of a run that is judged: with fewer no rule finds anything
@@ -16,6 +19,7 @@ JUDGED = ("generator_loss", "discriminator_loss", "accuracy_real", "accuracy_fak
 ALIKE = 0.02  # relative difference below which two values count as equal
 CONVERGED = ("converged", "nearer", "nearer_until")
 CAVEAT = "Curves do not show image quality: look at the sample grids, and evaluate the runs."
+CAVEAT_MEASURED = "Curves do not show image quality: look at the sample grids, and at the evaluations."
 
 PHRASES = {
     "diverged": "the losses of {runs} exploded",
@@ -29,17 +33,32 @@ PHRASES = {
     "nothing_learned": "nothing was learned yet in {runs}",
     "unchanged": "the translators of {runs} returned their inputs nearly unchanged",
 }
+# Ailment -> the columns' roles (or the previews, or the histograms) that its rule needs: without them it finds nothing.
+NEEDS = {
+    "diverged": ("generator_loss", "discriminator_loss"),
+    "saturated": ("accuracy_real", "accuracy_fake", "generator_loss"),
+    "fooled": ("accuracy_fake", "discriminator_loss"),
+    "vanishing": ("grad_norm/g", "accuracy_real", "accuracy_fake"),
+    "collapse": ("diversity/samples", "diversity/data"),
+    "overfitting": ("real", "held_out"),
+    "oscillation": ("generator_loss", "discriminator_loss"),
+    "critic_ahead": ("critic_distance",),
+    "nothing_learned": ("generator_loss", "discriminator_loss"),
+    "unchanged": ("change/ab", "change/ba"),
+}
+assert NEEDS.keys() == PHRASES.keys()
 assert PHRASES.keys() == {kind for kind, about in KINDS.items() if about.ailment}
 
 
 @dataclass(frozen=True)
 class Diagnosed:
-    """A run with its record and its events."""
+    """A run with its record and its events. evaluation: what was measured of its images, if it was evaluated."""
 
     name: str
     config: RunConfig
     record: Record
     events: tuple[Event, ...]
+    evaluation: Evaluation | None = None
 
     @property
     def ailments(self) -> tuple[Event, ...]:
@@ -76,7 +95,8 @@ def compare(runs: Sequence[Diagnosed]) -> str:
                 sentences += _accuracies([run for run in group if run.record.unit == unit], len(logged) == 1)
     sentences += _seeds(logged)
     sentences += _baselines(logged)
-    return " ".join([*(sentence for sentence in sentences if sentence), CAVEAT])
+    caveat = CAVEAT if any(run.evaluation is None for run in logged) else CAVEAT_MEASURED
+    return " ".join([*(sentence for sentence in sentences if sentence), caveat])
 
 
 def _opening(runs: Sequence[Diagnosed]) -> str:
@@ -112,18 +132,36 @@ def _health(runs: Sequence[Diagnosed]) -> list[str]:
         if found:
             words.append(phrase.format(runs=_join([f"{run.name} ({event.when})" for run, event in found])))
     ahead_first = [f"{run.name} ({e.when})" for run in runs for e in run.events if e.kind == "head_start"]
-    well = [run.name for run in runs if not run.ailments and not run.unjudged]
+    unharmed = [run for run in runs if not run.ailments and not run.unjudged]
+    well = [run.name for run in unharmed]
     sentences = [f"{_capital('; '.join(words))}."] if words else []
     if well and len(runs) > 1:
         sentences.append(f"No ailment was seen in {'any of them' if len(well) == len(runs) else _join(well)}.")
     elif well:
         sentences.append("No ailment was seen.")
+    if looked_for := _looked_for(unharmed):
+        sentences.append(f"Looked for, in the curves alone: {_join(looked_for)}.")
     if ahead_first:
         sentences.append(f"The discriminator was ahead at first, and the generator caught up, in {_join(ahead_first)}.")
     converged = [run.name for run in runs if any(event.kind in CONVERGED for event in run.events)]
     if converged:
         sentences.append(f"Converged, by the curves: {_join(converged)}.")
     return [*sentences, *_distances(runs)]
+
+
+def _looked_for(runs: Sequence[Diagnosed]) -> list[str]:
+    """Return the ailments that a rule looked for in every one of these runs, by their titles."""
+    found = []
+    for kind, needs in NEEDS.items():
+        if runs and all(_has(run.record, need) for run in runs for need in needs):
+            title = KINDS[kind].title
+            by = " (by the pixels of the samples)" if kind == "collapse" else ""
+            found.append(f"{title[0].lower()}{title[1:]}{by}")
+    return found
+
+
+def _has(record: Record, need: str) -> bool:
+    return need in record.scores or need in record.metrics or need in record.previews or bool(record.columns(need))
 
 
 def _unjudged(runs: Sequence[Diagnosed]) -> str:
@@ -149,14 +187,21 @@ def _distances(runs: Sequence[Diagnosed]) -> list[str]:
 
 
 def _samples(runs: Sequence[Diagnosed], alone: bool) -> list[str]:
+    measured = measured_variety.sentences([_varied(run) for run in runs])
     ranked = _ranked(runs, _diversity)
     if not ranked:
-        return []
+        return measured
     if len(ranked) == 1:
         whose = "its samples" if alone else f"the samples of {ranked[0][0].name}"
-        return [f"At the end {whose} differ from each other {ranked[0][1]:.0%} as much as the real images do."]
+        words = f"At the end {whose} differ from each other in their pixels {ranked[0][1]:.0%} as much as"
+        return [f"{words} the real images do.", *measured]
     listed = _join([f"{run.name} {value:.0%}" for run, value in ranked])
-    return [f"Diversity of the samples at the end, as a share of the data's: {listed}."]
+    return [f"Diversity of the samples' pixels at the end, as a share of the data's: {listed}.", *measured]
+
+
+def _varied(run: Diagnosed) -> Varied:
+    reached = float(run.record.epoch[-1]) if run.record.counts == "epoch" else None
+    return Varied(run.name, run.evaluation, _diversity(run), reached)
 
 
 def _translations(runs: Sequence[Diagnosed]) -> list[str]:
@@ -209,7 +254,7 @@ def _seeds(runs: Sequence[Diagnosed]) -> list[str]:
         if len(seeds) > 1 and values:
             sentences.append(
                 f"Over {len(seeds)} seeds, {group[0].config.preset} ends at {min(values):.0%} to {max(values):.0%} "
-                "of the data's diversity: smaller differences between presets may be chance."
+                "of the data's diversity of pixels: smaller differences between presets may be chance."
             )
     return sentences
 
@@ -226,7 +271,7 @@ def _baselines(runs: Sequence[Diagnosed]) -> list[str]:
     measures: tuple[tuple[str, Callable[[Diagnosed], float], str], ...] = (
         ("highest accuracy of the discriminator", lambda run: _peak(run)[0], ".0%"),
         ("generator's loss at the end", lambda run: _last(run, "generator_loss"), ".3g"),
-        ("diversity", _diversity, ".0%"),
+        ("diversity of pixels", _diversity, ".0%"),
     )
     words = []
     for run, plain in pairs:
@@ -246,7 +291,7 @@ def _pattern(pairs: Sequence[tuple[Diagnosed, Diagnosed]]) -> list[str]:
     if all(_last(plain, "generator_loss") > _last(run, "generator_loss") * (1 + ALIKE) for run, plain in pairs):
         shared.append("the generator's loss ended higher")
     if all(_diversity(plain) < _diversity(run) - ALIKE for run, plain in pairs):
-        shared.append("the samples were less diverse")
+        shared.append("the samples' pixels were less diverse")
     if not shared:
         return ["No difference holds in all of these pairs."]
     return [f"In {'both' if len(pairs) == 2 else f'all {len(pairs)}'} baselines {_join(shared)}."]

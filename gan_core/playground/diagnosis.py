@@ -23,12 +23,15 @@ FEWEST = 8  # looks that a rule needs
 
 LEFT = 0.25  # of the modes: this many may be uncovered by chance
 CERTAIN = 0.99  # accuracy of a discriminator that is certain of every point
+RIGHT = 0.8  # accuracy of a discriminator that is mostly right: more speed of its own would not help the generator
 PASSED = 0.05  # share of the discriminator's slope that a loss passes on: less is no gradient
 STRIDE = 5  # steps between the places of the points' centre whose way is measured
 TRAVELS = 12.0  # length of that way in RECENT steps: the centre of a balanced game trembles along 3 to 7
 FARTHER = 1.15  # factor by which a critic's distance must have changed to be said to fall or rise
+NOTHING = 0.005  # a critic's distance below it is within its error, and may be negative
 
 # What to try, where a training on X-rays has other means.
+_HOLD_BACK = "a gradient penalty (R1), or fewer steps and a lower rate of the discriminator"
 _ADVICE = {
     "collapse": "a gradient penalty (R1), a slower generator or a faster discriminator",
     "saturated": "a gradient penalty (R1), a lower learning rate or fewer steps of the discriminator",
@@ -58,7 +61,7 @@ class Look:
 
 @dataclass(frozen=True)
 class Happening:
-    """One thing that happens now. kind: a key of `diagnostics.KINDS`, or "covered"; evidence: its numbers."""
+    """One thing that happens now. kind: of `diagnostics.KINDS`, "covered" or "unreached"; evidence: its numbers."""
 
     kind: str
     title: str
@@ -124,8 +127,8 @@ def vanishing(history: History, recent: list[Look]) -> Iterator[Happening]:
     loss = "saturating loss" if history.objective == "saturating" else "loss"
     yield _happening(
         "vanishing",
-        f"The discriminator is certain of every point ({accuracy:.1%} right): the {loss} gives no gradient. It passes "
-        f"on {passed:.2%} of the discriminator's slope, and leaves a norm of {norm:.1g}.",
+        f"The discriminator is certain of every point ({accuracy:.1%} right): the {loss} gives no gradient. On "
+        f"average it passes on {passed:.2%} of the discriminator's slope, and leaves a gradient norm of {norm:.1g}.",
         {"accuracy": accuracy, "norm": norm, "passed": passed},
     )
 
@@ -144,8 +147,11 @@ def far_ahead(history: History, recent: list[Look]) -> Iterator[Happening]:
 
 
 def collapse(history: History, recent: list[Look]) -> Iterator[Happening]:
-    """For the whole of the last steps, more modes of the data were without generated points than may be by chance."""
-    if recent[-1].step < WARM_UP:
+    """For the whole of the last steps, more modes of the data were without generated points than may be by chance.
+
+    A generator that never reached a mode has nothing to collapse from: see `unreached`.
+    """
+    if recent[-1].step < WARM_UP or not history.ever.any():
         return
     covered = np.array([look.covered for look in recent])
     most = int(covered.sum(1).max())
@@ -163,7 +169,25 @@ def collapse(history: History, recent: list[Look]) -> Iterator[Happening]:
     else:
         words = f"The generator has never reached {_word(never)} {of_all}."
     evidence: dict[str, float] = {"most": most, "left": left, "never": never, "modes": history.modes}
-    yield _happening("collapse", words, evidence)
+    accuracy = _mean(recent, "accuracy")
+    if accuracy >= RIGHT:  # a faster discriminator would make it worse
+        yield _happening("collapse", words, evidence | {"accuracy": accuracy}, _HOLD_BACK)
+    else:
+        yield _happening("collapse", words, evidence)
+
+
+def unreached(history: History, recent: list[Look]) -> Iterator[Happening]:
+    """No mode was ever covered."""
+    if recent[-1].step < WARM_UP or history.ever.any():
+        return
+    yield Happening(
+        "unreached",
+        "The generator has not reached the data yet",
+        False,
+        f"None of the {_word(history.modes)} {history.noun} has had generated points so far.",
+        "",
+        {"modes": history.modes},
+    )
 
 
 def oscillation(history: History, recent: list[Look]) -> Iterator[Happening]:
@@ -194,9 +218,10 @@ def distance(history: History, recent: list[Look]) -> Iterator[Happening]:
         return
     now, best = _mean(recent, "distance"), history.farthest
     if now <= best / FARTHER:
+        level = "about 0, less than the critic can tell" if now < NOTHING else f"{now:.2g}"
         yield _happening(
             "critic_follows",
-            f"The estimated distance to the data is {now:.2g}; it was {best:.2g} at most.",
+            f"The estimated distance to the data is {level}; it was {best:.2g} at most.",
             {"distance": now, "farthest": best},
         )
 
@@ -217,12 +242,12 @@ def all_covered(history: History, recent: list[Look]) -> Iterator[Happening]:
     )
 
 
-RULES = (diverged, vanishing, far_ahead, collapse, oscillation, distance)
+RULES = (diverged, vanishing, far_ahead, collapse, unreached, oscillation, distance)
 
 
-def _happening(kind: str, sentence: str, evidence: dict[str, float]) -> Happening:
+def _happening(kind: str, sentence: str, evidence: dict[str, float], advice: str = "") -> Happening:
     known = KINDS[kind]
-    return Happening(kind, known.title, known.ailment, sentence, _ADVICE.get(kind, ""), evidence)
+    return Happening(kind, known.title, known.ailment, sentence, advice or _ADVICE.get(kind, ""), evidence)
 
 
 def _mean(recent: list[Look], name: str) -> float:

@@ -71,8 +71,10 @@ class Table:
 def _parsed(line: bytes) -> Any:
     try:
         return json.loads(line)
-    except (ValueError, RecursionError):
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError):
         raise UserError("the request is no JSON") from None
+    except ValueError:  # Python reads no whole number of more than 4300 digits
+        raise UserError("a number of the request has too many digits") from None
 
 
 def _count(request: dict[str, Any], name: str) -> int:
@@ -94,6 +96,8 @@ def serve(requests: BinaryIO, answers: BinaryIO, silence: float = SILENCE) -> No
             content = view.packed({"error": str(error)}, {})
         except MemoryError:
             content = view.packed({"error": "the game needs more memory than it may use"}, {})
+        except (ValueError, TypeError) as error:  # a library refuses what the settings allow
+            content = view.packed({"error": f"the game cannot be played so: {' '.join(str(error).split())}"}, {})
         answers.write(struct.pack("<I", len(content)) + content)
         answers.flush()
 

@@ -13,6 +13,8 @@ from dashboard.library import store
 from dashboard.library.store import Library
 from dashboard.widgets import diagnosis
 from gan_core import runs
+from gan_core.runs import Run
+from tests.helpers import made_evaluations
 from tests.helpers.pages import open_page, texts
 from tests.helpers.run_folders import make_run
 
@@ -43,6 +45,19 @@ def test_each_event_has_its_epoch_as_a_link_and_what_one_would_try(root: Path) -
     assert shown.index("won</h4>") < shown.index("Discriminator far ahead")
     assert "What happened here?" in texts(page)
     assert "the discriminator was far ahead" in texts(page).lower()
+
+
+def test_the_paragraph_tells_what_was_measured_and_leads_there(root: Path) -> None:
+    assert "Evaluate" not in [link.proto.label for link in open_page(runs=["won", "well"]).get("page_link")]
+    made_evaluations.write(Run(root / "well", root), 0.05)
+    page = open_page(runs=["won", "well"])
+    words = texts(page).replace("\\", "")
+    assert re.search(r"Measured variety \(coverage of the real images\): well 0\.\d\d", words)
+    assert "Not measured: won." in words
+    [link] = [link.proto for link in page.get("page_link") if link.proto.label == "Evaluate"]
+    assert (link.page, link.query_string) == ("evaluate", "evaluated=well")
+    used, images = diagnosis.METHOD.split("They do not look at the images themselves.")
+    assert "pixels" in used and "Evaluate measures" in images
 
 
 def test_marks_are_the_events_by_run(root: Path) -> None:

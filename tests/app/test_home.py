@@ -22,6 +22,7 @@ from dashboard.server.old_links import KEYS, OldLinks
 from dashboard.views.home import drawing, networks_svg, starts
 from dashboard.widgets import terms
 from gan_core.family_traits import FamilyTraits
+from gan_core.playground.experiments import EXPERIMENTS
 from tests.conftest import ROOT
 from tests.helpers.pages import open_page
 from tests.helpers.run_folders import make_run
@@ -129,12 +130,16 @@ def test_every_term_is_short_and_leads_somewhere() -> None:
     for page, keys in glossary.WORDS.items():
         assert set(keys) <= set(glossary.TERMS), page
         assert len(set(keys)) == len(keys), page
+    titles = {page.title: page.address for page in pages.PAGES}
     for key, term in glossary.TERMS.items():
         assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", key)
         assert 20 < len(term.meaning) < 260 and term.meaning.endswith("."), key
         assert len(re.findall(r"[.?](?:\s|$)", term.meaning)) <= 2, key
         assert 8 < len(term.where) < 140 and term.group in glossary.GROUPS, key
         assert term.page == "playground" or pages.known(term.page), key
+        assert not term.experiment or term.experiment in EXPERIMENTS, key
+        named = re.search(rf"\b({'|'.join(titles)})\b", term.where)
+        assert not named or titles[named[1]] == term.page or key == "run", key  # the words name where the link leads
     names = [term.name.lower() for term in glossary.TERMS.values()]
     assert len(set(names)) == len(names)
 
@@ -146,6 +151,10 @@ def test_the_glossary_marks_the_term_that_is_asked_for(runs_root: Path) -> None:
     assert re.findall(r'data-term="([^"]+)"', shown).__len__() == len(glossary.TERMS)
     assert all(pages.known(page) for page, _ in links(shown))
     assert not app.info
+    for key, term in glossary.TERMS.items():
+        if term.experiment:
+            line = shown.split(f'data-term="{key}"')[1].split("</div>")[0]
+            assert list(links(line)) == [("compare", {}), ("playground", {"experiment": [term.experiment]})]
     assert "not here" in open_page("glossary", term="<b>").info[0].value
 
 

@@ -28,13 +28,19 @@ def _line(key: str, term: Term, is_asked: bool) -> str:
     where = html.escape(term.where)
     if term.page and pages.known(term.page):
         query = dict(part.split("=", 1) for part in term.query.split("&") if part)
-        where = f'<a href="{html.escape(pages.href(term.page, **query))}" data-in-app>{where}</a>'
+        where = _link(where, term.page, **query)
+    if term.experiment and pages.known("playground"):
+        where += f" {_link('See it happen.', 'playground', experiment=term.experiment)}"
     source = f'<span class="glossary-source">Source: {html.escape(term.source)}</span>' if term.source else ""
     mark = ' class="asked" aria-current="true"' if is_asked else ""
     return (
         f'<div{mark} id="term-{key}" data-term="{key}"><dt>{html.escape(term.name)}</dt>'
         f"<dd>{html.escape(term.meaning)}</dd><dd>{where} {source}</dd></div>"
     )
+
+
+def _link(words: str, page: str, **query: str) -> str:
+    return f'<a href="{html.escape(pages.href(page, **query))}" data-in-app>{words}</a>'
 
 
 main()

@@ -289,6 +289,21 @@ def test_the_notebook_says_who_could_not_be_judged_and_why() -> None:
     assert "No ailment was seen in any of them." in told(("a", "dcgan", 0, healthy()), ("b", "gan", 0, healthy()))
 
 
+def test_the_notebook_says_what_was_looked_for() -> None:
+    def looked_for(*runs: Record) -> str:
+        words = told(*((f"run{i}", "dcgan", i, run) for i, run in enumerate(runs)))
+        return words.split("Looked for, in the curves alone: ")[1].split(".")[0]
+
+    assert looked_for(healthy()) == (
+        "losses explode, discriminator far ahead, discriminator left behind, generator's gradients vanish, mode "
+        "collapse (by the pixels of the samples), discriminator overfits, oscillation and nothing learned yet"
+    )
+    blind = replace(healthy(), previews={}, scores={})
+    assert "mode collapse" not in looked_for(healthy(1), blind) and "overfits" not in looked_for(blind)
+    fallen = with_previews(healthy(), diversity__samples=np.where(np.arange(PREVIEWS) > 6, 0.05, 0.34))
+    assert "Looked for" not in told(("bad", "gan", 0, fallen))
+
+
 def test_the_notebook_lays_the_plain_versions_beside_the_others() -> None:
     ahead = T < 0.15
     plain = with_metrics(

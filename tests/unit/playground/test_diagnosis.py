@@ -66,6 +66,25 @@ def test_what_is_no_collapse(covered: Callable[[int], object]) -> None:
     assert "collapse" not in {one.kind for one in diagnose(history(covered))}
 
 
+@pytest.mark.parametrize(("accuracy", "faster"), [(0.6, True), (0.79, True), (0.8, False), (0.95, False)])
+def test_nobody_is_told_to_speed_up_a_discriminator_that_is_mostly_right(accuracy: float, faster: bool) -> None:
+    advice = {one.kind: one.advice for one in diagnose(history(lambda step: range(3), accuracy=accuracy, passed=0.9))}
+    assert ("a faster discriminator" in advice["collapse"]) == faster
+    assert ("fewer steps and a lower rate of the discriminator" in advice["collapse"]) == (not faster)
+    assert ("saturated" in advice) == (accuracy == 0.95)
+
+
+def test_where_no_mode_was_ever_covered_nothing_has_collapsed() -> None:
+    one = only(diagnose(history(lambda step: [])))
+    assert (one.kind, one.title, one.ailment) == ("unreached", "The generator has not reached the data yet", False)
+    assert one.sentence == "None of the eight modes has had generated points so far."
+    gone = only(diagnose(history(lambda step: [0] if step == 20 else [])))
+    assert (gone.kind, gone.sentence) == (
+        "collapse",
+        "The generator has left one of eight modes, and has never reached seven.",
+    )
+
+
 def test_an_untrained_generator_has_not_collapsed() -> None:
     assert diagnose(history(lambda step: [], steps=200)) == []
     assert diagnose(history(lambda step: ALL, steps=10)) == []
@@ -76,8 +95,8 @@ def test_a_saturating_loss_without_gradient() -> None:
     found = diagnose(history(lambda step: [], **certain))
     assert found[0].title == "Generator's gradients vanish"
     assert found[0].sentence == (
-        "The discriminator is certain of every point (100.0% right): the saturating loss gives no gradient. It passes "
-        "on 0.10% of the discriminator's slope, and leaves a norm of 0.004."
+        "The discriminator is certain of every point (100.0% right): the saturating loss gives no gradient. On "
+        "average it passes on 0.10% of the discriminator's slope, and leaves a gradient norm of 0.004."
     )
     assert found[0].evidence == pytest.approx({"accuracy": 1.0, "passed": 0.001, "norm": 0.004})
     for healed in ({"passed": 0.9}, {"accuracy": 0.9}):
@@ -122,6 +141,11 @@ def test_a_distance_that_falls() -> None:
     found = diagnose(falling)
     assert found[0].title == "Critic's distance falls"
     assert found[0].sentence == "The estimated distance to the data is 0.1; it was 1.2 at most."
+    for step in range(405, 800, 5):
+        falling.add(Look(step, np.ones(8, bool), 0.7, np.zeros(2), loss_d=0.0074, loss_g=0.0, distance=-0.0074))
+    assert diagnose(falling)[0].sentence == (
+        "The estimated distance to the data is about 0, less than the critic can tell; it was 1.2 at most."
+    )
 
 
 def test_points_that_are_nowhere_do_not_travel() -> None:

@@ -1,9 +1,11 @@
 """Two tiny networks play a few steps: what moves, and what is the same every time."""
 
 import dataclasses
+import io
 import json
 import math
 import struct
+import threading
 
 import numpy as np
 import pytest
@@ -14,7 +16,7 @@ from gan_core.errors import UserError
 from gan_core.playground.game import Game
 from gan_core.playground.settings import DATA, OBJECTIVES, Settings
 from gan_core.playground.view import SCALE, SHOWN, View, heat
-from gan_core.playground.worker import Table
+from gan_core.playground.worker import Table, serve
 
 SMALL = Settings(batch_size=16, width=8)
 
@@ -134,3 +136,40 @@ def test_a_table_answers_requests() -> None:
     for wrong in ([], {"turns": 10**9}, {"turns": -1}, {"turns": True}, {"change": {"data": "grid"}}):
         with pytest.raises(UserError):
             table.answer(wrong)
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [
+        '{"latent_size": 1, "lr_d": 0.001, "lr_g": 0.001, "beta1": 0, "r1": 0.1, "width": 8, "batch_size": 16}',
+        '{"lr_d": 0.01, "lr_g": 0.01, "beta1": 0, "width": 8, "batch_size": 16}',
+    ],
+)
+def test_momentum_of_a_whole_0_as_a_browser_writes_it_is_played(begin: str) -> None:
+    assert [answer.get("error") for answer in served(f'{{"begin": {begin}}}', '{"turns": 2}')] == [None, None]
+
+
+def test_only_what_is_no_json_is_called_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    none, deep, long = served('{"begin"', "[" * 30_000, f'{{"turns": {"9" * 5000}}}')
+    assert none["error"] == deep["error"] == "the request is no JSON"
+    assert long["error"] == "a number of the request has too many digits"
+
+    def refuse(_: object) -> None:
+        raise ValueError("betas must be\n floats")
+
+    monkeypatch.setattr("gan_core.playground.worker.Game", refuse)
+    [refused] = served('{"begin": {}}')
+    assert refused["error"] == "the game cannot be played so: betas must be floats"
+
+
+def served(*requests: str) -> list[dict[str, object]]:
+    """The headers of the frames that answer lines of requests."""
+    answers = io.BytesIO()
+    serve(io.BytesIO("".join(f"{line}\n" for line in requests).encode()), answers, threading.TIMEOUT_MAX)
+    content, found = answers.getvalue(), []
+    while content:
+        (length,) = struct.unpack_from("<I", content)
+        (header,) = struct.unpack_from("<I", content, 4)
+        found.append(json.loads(content[8 : 8 + header]))
+        content = content[4 + length :]
+    return found
