@@ -44,7 +44,7 @@ def test_the_tour_goes_through_the_real_pages(page: Page, url: str) -> None:
     expect(place).to_have_text(f"Step 1 of {len(STEPS)}")
     expect(next_).to_be_focused()
     expect(page.get_by_role("tab", name="DCGAN")).to_have_attribute("aria-selected", "true")
-    expect(page.locator(".ring")).to_be_visible()
+    expect(page.locator(".ring[popover]")).to_be_visible()
     card.get_by_role("button", name="Pause").click()
 
     next_.focus()
@@ -70,9 +70,12 @@ def test_the_tour_goes_through_the_real_pages(page: Page, url: str) -> None:
     arrived(card, "evaluate")
     page.evaluate("sessionStorage.setItem('ganray-tour-step', 6)")
     page.reload()  # it goes on where it was
+    arrived(card, "playground")
+    next_.click()
     arrived(card, "train")
     card.get_by_role("button", name="Done").click()
     expect(card).to_be_hidden()
+    expect(page.locator("button.help")).to_be_focused()
     page.goto(url)
     expect(page.get_by_role("heading", level=1)).to_be_visible()
     expect(page.locator(".st-key-families >> .panel svg")).to_be_visible()
