@@ -8,6 +8,8 @@ const AT = "ganray-tour-step";
 const PATIENCE_EACH = 3; // seconds for each alternative of a target
 const NO_RUNS = ".st-key-empty";
 const BAR = 72; // px: the top bar
+const EDGE = 8; // px between the card and the window, and between the ring and the card
+const BESIDE = 69; // rem: from this width the offer has room beside the first sentence of Home
 const OFFER = {
   title: "New here?",
   words: "A tour of 90 seconds goes through the real pages: four GANs, what went wrong, and an X-ray translated before your eyes.",
@@ -26,6 +28,9 @@ class Tour {
     this.find("pause").onclick = () => this.pause(this.playing);
     this.ends = new AbortController();
     window.addEventListener("keydown", (event) => this.key(event), { capture: true, signal: this.ends.signal });
+    window.addEventListener("resize", () => this.put(), { signal: this.ends.signal });
+    this.grown = new ResizeObserver(() => this.put()); // projector mode, the browser's zoom, longer words
+    this.grown.observe(this.card);
   }
 
   update({ steps, home }) {
@@ -46,6 +51,14 @@ class Tour {
     this.card.dataset.state = "offer";
     this.card.showPopover();
     this.put();
+    // Streamlit tells nobody that it opens another page.
+    this.leaving = setInterval(() => location.pathname !== this.home && this.withdraw(), 150);
+  }
+
+  // The offer is made on Home alone.
+  withdraw() {
+    clearInterval(this.leaving);
+    if (this.at === null) this.card.hidePopover();
   }
 
   start() {
@@ -53,6 +66,7 @@ class Tour {
   }
 
   begin(step) {
+    clearInterval(this.leaving);
     this.playing = !matchMedia("(prefers-reduced-motion: reduce)").matches;
     for (const name of ["back", "pause", "time"]) this.find(name).hidden = false;
     this.find("skip").textContent = "Skip";
@@ -147,14 +161,18 @@ class Tour {
   async mark(target, going) {
     const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
     const tall = target.getBoundingClientRect().height > innerHeight * 0.7;
-    if (tall) target.style.scrollMarginTop = `${BAR}px`;
+    // The middle of what the bar above and the card below leave free.
+    target.style.scrollMarginTop = `${BAR}px`;
+    target.style.scrollMarginBottom = `${this.card.offsetHeight + 3 * EDGE}px`;
     target.scrollIntoView({ block: tall ? "start" : "center", behavior: calm ? "instant" : "smooth" });
     await rest(calm ? 0.05 : 0.5);
     if (!going()) return;
     this.ring.showPopover();
-    // Shown again, so that it lies above the ring.
+    // Shown again, so that it lies above the ring; its focus stays.
+    const focused = this.card.getRootNode().activeElement;
     this.card.hidePopover();
     this.card.showPopover();
+    if (this.card.contains(focused)) focused.focus({ preventScroll: true });
     this.target = target;
     this.follow();
     this.put();
@@ -175,34 +193,31 @@ class Tour {
       this.ring.style.visibility = seen ? "visible" : "hidden";
       if (!seen) return;
       const [left, top] = [Math.max(box.left - 6, 2), Math.max(box.top - 6, 2)];
-      const [right, bottom] = [Math.min(box.right + 6, innerWidth - 2), Math.min(box.bottom + 6, innerHeight - 2)];
+      const right = Math.min(box.right + 6, innerWidth - 2);
+      // What is taller than the window is ringed as far as the card.
+      const card = this.card.getBoundingClientRect();
+      const floor = card.top > innerHeight / 2 ? card.top - EDGE : innerHeight - 2;
+      const bottom = Math.min(box.bottom + 6, floor);
       Object.assign(this.ring.style, { left: `${left}px`, top: `${top}px` });
-      Object.assign(this.ring.style, { width: `${right - left}px`, height: `${bottom - top}px` });
+      Object.assign(this.ring.style, { width: `${right - left}px`, height: `${Math.max(bottom - top, 0)}px` });
     };
     place();
     this.following = setInterval(place, 100);
   }
 
-  // Puts the card into the corner where it hides least of the element.
+  // Puts the card below what it speaks of, at the edge of the window; above it where the page ends too early to scroll.
+  // The offer stands beside the first sentence of Home, or in the corner below where there is no such room.
   put() {
-    const box = this.card.getBoundingClientRect();
+    const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
+    if (this.at === null) {
+      this.card.dataset.side = innerWidth > BESIDE * rem ? "above" : "below";
+      return;
+    }
     const target = this.target?.getBoundingClientRect();
-    const gap = 16;
-    const room = innerWidth > 1100 ? 64 : innerHeight - box.height - gap; // of the offer: beside the first sentence
-    const corners = this.at === null ? [[innerWidth - box.width - gap, room]] : [
-      [innerWidth - box.width - gap, innerHeight - box.height - gap],
-      [gap, innerHeight - box.height - gap],
-      [innerWidth - box.width - gap, 64],
-      [gap, 64],
-    ];
-    const hidden = ([x, y]) => {
-      if (!target) return 0;
-      const wide = Math.min(x + box.width, target.right) - Math.max(x, target.left);
-      const high = Math.min(y + box.height, target.bottom) - Math.max(y, target.top);
-      return Math.max(wide, 0) * Math.max(high, 0);
-    };
-    const [x, y] = corners.reduce((best, one) => (hidden(one) < hidden(best) ? one : best));
-    Object.assign(this.card.style, { left: `${Math.max(x, 8)}px`, top: `${Math.max(y, 8)}px` });
+    const high = this.card.offsetHeight + 2 * EDGE;
+    const below = target ? Math.min(target.bottom, innerHeight) - (innerHeight - high) : 0;
+    const above = target ? high - Math.max(target.top, 0) : 1;
+    this.card.dataset.side = below > 0 && above <= 0 && target.top > innerHeight / 2 ? "above" : "below";
   }
 
   // Goes on after so many seconds; the time stands still while the tour is paused or a network loads.
@@ -249,14 +264,18 @@ class Tour {
     cancelAnimationFrame(this.clock);
     sessionStorage.removeItem(AT);
     remember(KNOWN, how);
+    clearInterval(this.leaving);
     this.unmark();
     this.card.hidePopover();
+    this.find("help").focus({ preventScroll: true }); // it starts the tour again
   }
 
   close() {
     this.turn++;
     cancelAnimationFrame(this.clock);
     clearInterval(this.following);
+    clearInterval(this.leaving);
+    this.grown.disconnect();
     this.ends.abort();
   }
 }

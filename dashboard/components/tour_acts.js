@@ -76,6 +76,10 @@ const ACTS = {
     }
     say("");
     if (!wipe) return !going();
+    // The picture and the slider below it lie above the card.
+    const lowest = find(".severity input") ?? wipe;
+    lowest.style.scrollMarginBottom = "165px";
+    lowest.scrollIntoView({ block: "end", behavior: "instant" });
     await drag(wipe, between(85, 15, 20), 2.5, going);
     await drag(wipe, between(15, 50, 10), 1.5, going);
     const severity = find(".severity input");

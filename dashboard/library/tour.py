@@ -8,6 +8,8 @@ from gan_core import files, runs
 
 # Shipped runs that differ, the last of which was ill: its discriminator was far ahead for half of the training.
 COMPARED = (*store.FIRST[:3], "reference/bigan_seed")
+_ILL = " In the fourth place is, on purpose, bigan_seed, a plain BiGAN: one thing went wrong with it."
+_GOOD = " The four good runs are back here."
 
 
 @dataclass(frozen=True)
@@ -17,7 +19,7 @@ class Step:
     target: a CSS selector of what it marks. `>>>` enters the shadow root of a component; `|` separates alternatives,
     each of which has three seconds more than the one before. act: the name of what it does, in components/tour_acts.js.
     missing: what it says where the target does not come within `wait` seconds; empty: the step is left out.
-    seconds: how long it stays.
+    seconds: how long it stays. shipped: what it says besides where the runs of COMPARED are here.
     """
 
     page: str
@@ -28,6 +30,7 @@ class Step:
     missing: str = ""
     wait: int = 20
     seconds: int = 11
+    shipped: str = ""
 
 
 STEPS = (
@@ -35,8 +38,8 @@ STEPS = (
         pages.HOME,
         "Two networks, one contest",
         "The generator turns random numbers into a picture. The discriminator looks at real and generated pictures "
-        "and says which is which. Each learns from the other's success. Here are four ways to build them.",
-        ".st-key-families >>> .panel",
+        "and says which is which. Each learns from the other's success. Four tabs show four ways to build them.",
+        ".st-key-families >>> .tabs",
         "families",
     ),
     Step(
@@ -46,8 +49,10 @@ STEPS = (
         "noise.",
         "[class*='st-key-stage'] >>> .cards",
         "first_epoch",
-        "No run with pictures is here yet. The shipped runs come with the repository; the page Train makes one of "
-        "yours.",
+        missing="No run with pictures is here yet. The shipped runs come with the repository; the page Train makes "
+        "one of yours.",
+        seconds=14,
+        shipped=_ILL,
     ),
     Step(
         "compare",
@@ -73,7 +78,7 @@ STEPS = (
         "How real, how varied, how useful, and are they copies? Every number stands beside what real images score, "
         "with the range in which chance alone would move it.",
         "[class*='st-key-answers']|.stMain h1",
-        seconds=10,
+        shipped=_GOOD,
     ),
     Step(
         "live",
@@ -108,10 +113,14 @@ STEPS = (
 def steps() -> list[dict[str, Any]]:
     """Return the steps on pages that the app has, with their addresses, for the browser."""
     root = store.library().root
-    here = all(files.is_regular(root / name / runs.CONFIG) for name in COMPARED)
-    query = {"compare": {"runs": list(COMPARED)}} if here else {}
+    here = all(files.is_regular(root / name / runs.CONFIG) for name in {*COMPARED, *store.FIRST})
+    query = {"compare": {"runs": list(COMPARED)}, "evaluate": {"evaluated": list(store.FIRST)}} if here else {}
     return [
-        {**asdict(step), "href": pages.href(step.page, **query.get(step.page, {}))}
+        {
+            **asdict(step),
+            "words": step.words + (step.shipped if here else ""),
+            "href": pages.href(step.page, **query.get(step.page, {})),
+        }
         for step in STEPS
         if pages.known(step.page)
     ]

@@ -16,13 +16,14 @@ HERE = Path(__file__).resolve().parent.parent / "components"
 _FILES = ("stage_address.js", "frame_pages.js", "frame_menu.js", "tour_acts.js", "tour.js", "frame.js")
 
 KEYS = (  # where, key, what it does
-    ("Film", "Space", "play and pause"),
-    ("Film", "← →", "one frame back or on"),
-    ("Film", "Home End", "first and last epoch"),
-    ("Film", "Page keys", "a tenth back or on"),
-    ("Sheet", "+ − 0", "zoom in, out, reset"),
-    ("Sheet", "Enter", "show the sample large"),
+    ("Compare, Run", "Space", "play and pause"),
+    ("Compare, Run", "← →", "one frame back or on"),
+    ("Compare, Run", "Home End", "first and last epoch"),
+    ("Compare, Run", "Page keys", "a tenth back or on"),
+    ("A sheet of samples", "+ − 0", "zoom in, out, reset"),
+    ("A sheet of samples", "Enter", "show the sample large"),
     ("Quiz", "R G", "real, generated"),
+    ("Quiz of phantoms", "D G", "drawn, generated"),
     ("Playground", "Space D G", "play and pause, a step of a player"),
     ("Playground", "T R", "try what the text proposes, restart"),
     ("Tour", "← → Esc", "back, on, end"),

@@ -70,9 +70,12 @@ def test_the_tour_goes_through_the_real_pages(page: Page, url: str) -> None:
     arrived(card, "evaluate")
     page.evaluate("sessionStorage.setItem('ganray-tour-step', 6)")
     page.reload()  # it goes on where it was
+    arrived(card, "playground")
+    next_.click()
     arrived(card, "train")
     card.get_by_role("button", name="Done").click()
     expect(card).to_be_hidden()
+    expect(page.locator("button.help")).to_be_focused()
     page.goto(url)
     expect(page.get_by_role("heading", level=1)).to_be_visible()
     expect(page.locator(".st-key-families >> .panel svg")).to_be_visible()

@@ -28,7 +28,7 @@ def draw(traits: FamilyTraits, title: str) -> str:
         _chest(336, _TOP - _TILE / 2, "generated"),
         _label(336 + _TILE / 2, _TOP - _TILE / 2 - 8, "generated", "middle"),
         _chest(336, _BOTTOM - _TILE / 2, "real"),
-        _label(336 + _TILE / 2, _BOTTOM + _TILE / 2 + 16, "real", "middle"),
+        _label(336 + _TILE / 2, _BOTTOM + _TILE / 2 + 16, "real", "middle under"),
         *_beside_pictures(traits),
         _arrow(beside, _TOP, 546, 132),
         _arrow(beside, _BOTTOM, 546, 176),
@@ -93,7 +93,7 @@ def _network(x0: float, x1: float, high0: float, high1: float, middle: float, la
     y = middle + max(high0, high1) / 2 + 16 if below else middle - max(high0, high1) / 2 - 8
     return (
         f'<g class="network {kind}"><polygon points="{corners}"/>{inside(x0, x1, high0, high1, middle)}'
-        f"{_label((x0 + x1) / 2, y, name, 'middle strong')}</g>"
+        f"{_label((x0 + x1) / 2, y, name, 'middle strong under' if below else 'middle strong')}</g>"
     )
 
 
@@ -158,7 +158,7 @@ def _verdict() -> str:
     return (
         '<g class="verdict"><rect class="bar" x="780" y="132" width="104" height="14" rx="7"/>'
         '<rect class="share" x="780" y="132" width="62" height="14" rx="7"/></g>'
-        f"{_label(832, 170, 'real or', 'middle')}{_label(832, 188, 'generated?', 'middle second')}"
+        f"{_label(832, 170, 'real or', 'middle first')}{_label(832, 188, 'generated?', 'middle second')}"
     )
 
 
