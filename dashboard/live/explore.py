@@ -20,7 +20,7 @@ from dashboard.live import picture_html
 from dashboard.live.generate import FieldValue, checked_number, checked_seed
 from dashboard.live.models import ModelCache
 from gan_core import images
-from gan_core.errors import UserError
+from gan_core.errors import UserError, printable
 
 if TYPE_CHECKING:
     from gan_core.evaluation.latent_explorer import Explorer
@@ -120,20 +120,33 @@ def steps_for(image_size: int) -> int:
 
 
 def start(
-    explorer: "Explorer", run: str, label: str | None, of: str, seed: FieldValue, turn: FieldValue, other: str | None
+    explorer: "Explorer",
+    run: str,
+    label: str | None,
+    of: str | None,
+    seed: FieldValue,
+    turn: FieldValue,
+    other: str | None,
 ) -> Place:
     """Return the place of a seed, with the first two components as its plane.
 
     Raises:
         UserError: A number is missing or out of range.
     """
-    number, share = checked_seed(seed), checked_number(turn)
+    number, share = checked_seed(seed), checked_turn(turn)
+    known = _of(of)
+    names = [one.name for one in explorer.quick(known)]
+    return Place(
+        run, label, known, names[0], names[min(1, len(names) - 1)], share, other, number, explorer.space.point(number)
+    )
+
+
+def checked_turn(value: FieldValue) -> float:
+    """Return the step to neighbours. Raises UserError: the field is empty or out of range."""
+    share = checked_number(value)
     if not 0 < share <= 1:
         raise UserError(f"a step of {share:g}: use a number above 0, up to 1")
-    names = [one.name for one in explorer.quick(_of(of))]
-    return Place(
-        run, label, of, names[0], names[min(1, len(names) - 1)], share, other, number, explorer.space.point(number)
-    )
+    return share
 
 
 def offered(explorer: "Explorer", place: Place) -> list["Direction"]:
@@ -352,9 +365,9 @@ def _sheet(pictures: np.ndarray, lines: int) -> np.ndarray:
     return laid.reshape(lines * height, columns * width, channels)
 
 
-def _of(text: str) -> Any:
+def _of(text: str | None) -> Any:
     if text not in (FEATURES, PICTURES):
-        raise UserError(f"components of '{text[:40]}': use {FEATURES} or {PICTURES}")
+        raise UserError(f"components of '{printable(str(text), 40)}': use {FEATURES} or {PICTURES}")
     return text
 
 

@@ -225,12 +225,15 @@ PIXELS = "canvas => canvas.toDataURL()"
 def test_a_latent_space_is_explored_by_mouse_and_by_keyboard(page: Page, live_url: str) -> None:
     """A drag is answered by the page alone; what is let go becomes the place that everything else starts from."""
     frame = open_live(page, live_url)
-    frame.get_by_role("tab", name="Explore").click()
+    for tab in ("Explore", "Encode", "Explore"):  # away while the first view is drawn, and back
+        frame.get_by_role("tab", name=tab).click()
     caption = frame.locator(".exploring .links span")
     expect(caption).to_have_text(START)
     pad, where = frame.locator(".pad"), frame.locator(".where")
     picture = frame.locator(".shown canvas").first
     expect(where).to_contain_text("Component 1")
+    expect(frame.get_by_label("Across the plane")).to_have_value("Component 1")
+    expect(frame.get_by_label("Up the plane")).to_have_value("Component 2")
     pad.scroll_into_view_if_needed()
     pad.evaluate(DRAWN)
     before, box = picture.evaluate(PIXELS), pad.bounding_box()

@@ -102,6 +102,16 @@ def test_odd_numbers_and_names(explorers: Explorers) -> None:
             explore.start(explorer, RUN, "PNEUMONIA", of, seed, turn, None)
 
 
+def test_an_empty_field_is_a_line(explorers: Explorers) -> None:
+    explorer = explorers.get(RUN, "PNEUMONIA")
+    with pytest.raises(UserError, match="choose one"):
+        explorer.direction(None)
+    with pytest.raises(UserError, match="components of 'None'"):
+        explore.start(explorer, RUN, "PNEUMONIA", None, 0, 0.3, None)
+    with pytest.raises(UserError, match="a field is empty"):
+        explore.checked_turn(None)
+
+
 def test_what_is_absent_says_why(explorers: Explorers) -> None:
     quick = explorers.get(RUN, "PNEUMONIA").quick()
     page = explore.rows(quick, [Absent("Class", "no classifier knows <these>")], measuring=False)
