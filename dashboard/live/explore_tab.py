@@ -95,7 +95,11 @@ def _layout(models: ModelCache) -> _Fields:
             across = gr.Dropdown(label="Across the plane", choices=[], value=None)
             up = gr.Dropdown(label="Up the plane", choices=[], value=None)
             turn = gr.Slider(
-                *(0.05, 1.0, 0.3), step=0.05, label="Step to neighbours", info="1: a right angle", buttons=[]
+                *(0.05, 1.0, 0.3),
+                step=0.05,
+                label="Step to neighbours",
+                info="Low: nearly the same picture. 1: a latent vector unrelated to this one",
+                buttons=[],
             )
             of = gr.Radio(_OF, value=explore.FEATURES, label="Principal components of")
             other = gr.Dropdown(label="Same latents in", **_others(models, run.value))
@@ -250,7 +254,8 @@ def _drawn_in_turn(explorers: Explorers, trail: Trail, change: Callable[[Place],
     try:
         trail.views += 1
         place = replace(change(trail.places[-1]), number=trail.views)
-        view, link = explore.view(explorers, place), explore.download(explorers, place)
+        place, view = explore.view(explorers, place)
+        link = explore.download(explorers, place)
     except UserError as error:
         return picture_html.message(sentence(str(error)), "error"), gr.skip(), gr.skip()
     if trail.begun != begun:  # meanwhile the visitor has chosen another run
