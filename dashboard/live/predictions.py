@@ -102,7 +102,7 @@ def along_interpolation(found: Sequence["Opinion"], first: str, second: str, sha
 def _summary(found: Sequence["Opinion"], requested: Sequence[str]) -> str:
     """Return how often the classifiers predict the requested class, or each class where none was requested."""
     first, *others = found
-    lines = []
+    lines: list[str] = []
     for opinion in found:
         if all(requested):
             right = sum(predicted == want for predicted, want in zip(opinion.taken_for, requested, strict=True))
