@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 
 
 LOADING = "Loading the networks of {run}. This happens once."
-NOTE = "An example, encoded by {run} and drawn again from its code. Upload an image of yours, or click another example."
+_UPLOAD = "Upload an image of yours, or click another example."
+NOTE = f"An example, encoded by {{run}} and drawn again from its code. {_UPLOAD}"
+OWN_NOTE = (
+    f"An example that {{run}} drew itself, which is easier than a real image: encoded, and drawn again from its code. "
+    f"{_UPLOAD}"
+)
 
 
 def empty() -> str:
@@ -58,15 +63,35 @@ def opening(models: ModelCache, run: str) -> Iterator[tuple[Upload | None, str]]
     def make() -> Iterator[tuple[Upload | None, str]]:
         if not models.is_loaded(run):
             yield loading
-        content = next((content for content, _ in input_fields.offered(models, run)), None)
+        own = _drawn_by_itself(models, run)
+        content = own or next((content for content, _ in input_fields.offered(models, run)), None)
         upload = Upload("example.png", content, opening=True) if content else None
-        for shown, doubted in encode(models, upload, run):
+        for shown, doubted in encode(models, upload, run, insist=bool(own)):
             yield None if doubted else upload, shown
 
     key = ("encode", models.weights_of(run))
     for upload, shown in models.openings.steps(key, make, loading, lambda step: step[0] is not None):
-        note = picture_html.message(NOTE.format(run=input_fields.brief(run)), "example") if upload else ""
+        words = NOTE if _learned_from_phantoms(models, run) else OWN_NOTE
+        note = picture_html.message(words.format(run=input_fields.brief(run)), "example") if upload else ""
         yield upload, note + shown
+
+
+def _learned_from_phantoms(models: ModelCache, run: str) -> bool:
+    return models.config(run).source.startswith("phantom:")
+
+
+def _drawn_by_itself(models: ModelCache, run: str) -> bytes | None:
+    """Return a picture that the run drew, as PNG; None for a run that learned from drawn ones, which suit it better.
+
+    What other runs learned from is no drawn chest: such an example would show the difference between the two.
+    """
+    if _learned_from_phantoms(models, run):
+        return None
+    try:
+        model = models.get(run)
+        return images.png_bytes(model.generate(1, seed=0)[0][0], Run=model.run.folder.name)
+    except UserError:
+        return None  # encoding says what is wrong with the run
 
 
 def reconstruct(model: "Model", picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -99,9 +124,9 @@ def page(model: "Model", before: np.ndarray, after: np.ndarray) -> str:
         ),
     ]
     figures = {
-        "Mean difference": f"{np.abs(difference).mean():.1%}",
+        "Mean difference (0%: the same picture)": f"{np.abs(difference).mean():.1%}",
         "Norm of the latent vector": f"{float(z.norm()):.1f}",
-        "Expected norm": f"{len(z) ** 0.5:.1f}",
+        "Expected norm (of a random latent vector)": f"{len(z) ** 0.5:.1f}",
     }
     found = [
         picture_html.link(drawn, f"{run}_reconstruction.png", "Reconstruction"),

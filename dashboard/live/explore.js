@@ -4,6 +4,21 @@ const GANRAY_SETTLE = 300;  // ms without a key after which the place is taken f
 const ganraySigma = (value) => `${value < 0 ? "\u2212" : "+"}${Math.abs(value).toFixed(1)} \u03c3`;
 const ganrayPlace = (row, cell) => (row.code ? `${Math.round(100 * row.stops[cell])}%` : ganraySigma(row.stops[cell]));
 
+const GANRAY_SLIDE = {
+  ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -2, PageUp: 2, Home: -Infinity, End: Infinity,
+};
+
+// Where a stop is on its slider, whose steps are even: the stop at the visitor's own place is between two of them.
+function ganrayHandle(stops, cell) {
+  const last = stops.length - 1;
+  return (last * (stops[cell] - stops[0])) / (stops[last] - stops[0] || 1);
+}
+
+function ganrayNearest(stops, handle) {
+  const away = stops.map((_, cell) => Math.abs(ganrayHandle(stops, cell) - Number(handle)));
+  return away.indexOf(Math.min(...away));
+}
+
 class GanrayExplorer {
   constructor(place) {
     this.place = place;
@@ -24,6 +39,7 @@ class GanrayExplorer {
     };
     this.pad.onpointerup = () => this.settle(0);
     this.pad.onkeydown = (event) => this.key(event);
+    place.addEventListener("keydown", (event) => this.step(event));
     place.addEventListener("input", (event) => this.slide(event, false));
     place.addEventListener("change", (event) => this.slide(event, true));
     place.addEventListener("focusin", (event) => (this.focused = event.target.closest(".direction")?.dataset.row));
@@ -59,10 +75,11 @@ class GanrayExplorer {
     second.hidden = !data.other;
     if (data.other) ganrayWrite(second.querySelector("figcaption"), data.other);
     const plane = this.place.querySelector(".plane");
-    const words = data.plane.at ? data.note : data.refusal;
-    const message = plane.querySelector(".message");
-    message.hidden = !words;
-    ganrayWrite(message, words);
+    const lines = [[plane.querySelector(".message"), data.refusal], [this.stage.querySelector(".slow"), data.note]];
+    for (const [message, words] of lines) {
+      message.hidden = !words;
+      ganrayWrite(message, words);
+    }
     this.pad.hidden = !data.plane.at;
     if (data.plane.at) {
       const canvas = this.pad.querySelector("canvas");
@@ -88,7 +105,7 @@ class GanrayExplorer {
       if (input.disabled) continue;
       const number = Number(place.dataset.row);
       input.max = row.stops.length - 1;
-      input.value = row.at;
+      input.value = ganrayHandle(row.stops, row.at);
       this.tell(place, row, row.at);
       const ends = place.querySelectorAll("canvas");
       this.paint(ends[0], 0, "rows", number, 0);
@@ -102,10 +119,12 @@ class GanrayExplorer {
   }
 
   paint(canvas, sheet, kind, row, column) {
+    const alone = this.sheets[sheet]?.here;  // all that there was time for
+    if (alone) [kind, row, column] = ["here", 0, 0];
     const picture = this.sheets[sheet]?.[kind];
     if (!picture) return;
     const { size } = this.data;
-    const side = kind === "near" ? picture.naturalHeight : picture.naturalHeight / this.lines(kind);
+    const side = kind === "near" || alone ? picture.naturalHeight : picture.naturalHeight / this.lines(kind);
     if (canvas.width !== side) canvas.width = canvas.height = side;
     canvas.getContext("2d").drawImage(picture, column * side, row * side, side, side, 0, 0, side, side);
     if (sheet === 0) canvas.dataset.size = size;
@@ -130,6 +149,8 @@ class GanrayExplorer {
     }
     if (kind === "rows") words = `${this.data.rows[row].name} ${ganrayPlace(this.data.rows[row], column)}`;
     ganrayWrite(this.place.querySelector(".where"), words);
+    const same = "The same latent vector";
+    ganrayWrite(this.place.querySelector(".same"), this.sheets[1]?.here ? `${same}, where you last let go` : same);
   }
 
   drag(event) {
@@ -167,7 +188,25 @@ class GanrayExplorer {
   slide(event, chosen) {
     const place = event.target.closest(".direction");
     if (!place || !this.data) return;
-    const [number, cell] = [Number(place.dataset.row), Number(event.target.value)];
+    const number = Number(place.dataset.row);
+    const { stops } = this.data.rows[number];
+    this.slideTo(place, number, ganrayNearest(stops, event.target.value), chosen);
+  }
+
+  step(event) {
+    const place = event.target.closest("input")?.closest(".direction");
+    const by = GANRAY_SLIDE[event.key];
+    if (!place || !by || !this.data) return;
+    event.preventDefault();
+    const number = Number(place.dataset.row);
+    const { stops } = this.data.rows[number];
+    const cell = Math.min(Math.max(ganrayNearest(stops, event.target.value) + by, 0), stops.length - 1);
+    this.slideTo(place, number, cell, true);
+  }
+
+  // The handle stands where the picture is drawn, so that both say the same.
+  slideTo(place, number, cell, chosen) {
+    place.querySelector("input").value = ganrayHandle(this.data.rows[number].stops, cell);
     this.shown = ["rows", number, cell];
     this.show();
     this.tell(place, this.data.rows[number], cell);

@@ -20,7 +20,7 @@ from dashboard.live import picture_html
 from dashboard.live.generate import FieldValue, checked_number, checked_seed
 from dashboard.live.models import ModelCache
 from gan_core import images
-from gan_core.errors import UserError
+from gan_core.errors import UserError, printable
 
 if TYPE_CHECKING:
     from gan_core.evaluation.latent_explorer import Explorer
@@ -30,10 +30,13 @@ if TYPE_CHECKING:
 
 FEATURES, PICTURES = "features", "pictures"  # what is decomposed: gan_core.inference.latent_space.Of
 NEIGHBOURS = 8
+FEWER = (7, 5, 3)  # steps instead, where drawing takes longer than a request may
 STEPS = {64: 11, 128: 7}  # pictures of a row, and a side of the plane, by image size; of larger images 5
 MOST = 6  # explorers kept; each holds a few hundred pictures
 _LEGEND = (
-    "Components are in the order of the variance of what was decomposed. Below each direction stands what it changes "
+    "Components stand in the order in which what was decomposed (early features, or pictures) varies along them. The "
+    "share is measured in other pictures, which were left out, so it may rise from one to the next. Below each "
+    "direction stands what it changes "
     "from \N{MINUS SIGN}2 to +2 \N{GREEK SMALL LETTER SIGMA} (standard deviations of the latent vector; a class code: "
     "all of it): the mean of 8 pairs of pictures of this run, with its 95 % confidence interval."
 )
@@ -55,6 +58,7 @@ class Place:
     point: "Point"
     number: int = 0  # of the view
     moves: int = 0  # since the seed
+    steps: int = 0  # pictures of a row, and a side of the plane; 0: as many as suit the image size
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,20 +124,33 @@ def steps_for(image_size: int) -> int:
 
 
 def start(
-    explorer: "Explorer", run: str, label: str | None, of: str, seed: FieldValue, turn: FieldValue, other: str | None
+    explorer: "Explorer",
+    run: str,
+    label: str | None,
+    of: str | None,
+    seed: FieldValue,
+    turn: FieldValue,
+    other: str | None,
 ) -> Place:
     """Return the place of a seed, with the first two components as its plane.
 
     Raises:
         UserError: A number is missing or out of range.
     """
-    number, share = checked_seed(seed), checked_number(turn)
+    number, share = checked_seed(seed), checked_turn(turn)
+    known = _of(of)
+    names = [one.name for one in explorer.quick(known)]
+    return Place(
+        run, label, known, names[0], names[min(1, len(names) - 1)], share, other, number, explorer.space.point(number)
+    )
+
+
+def checked_turn(value: FieldValue) -> float:
+    """Return the step to neighbours. Raises UserError: the field is empty or out of range."""
+    share = checked_number(value)
     if not 0 < share <= 1:
         raise UserError(f"a step of {share:g}: use a number above 0, up to 1")
-    names = [one.name for one in explorer.quick(_of(of))]
-    return Place(
-        run, label, of, names[0], names[min(1, len(names) - 1)], share, other, number, explorer.space.point(number)
-    )
+    return share
 
 
 def offered(explorer: "Explorer", place: Place) -> list["Direction"]:
@@ -145,7 +162,7 @@ def surroundings(explorer: "Explorer", place: Place, directions: Sequence["Direc
     """Return the points that the page can show without another question."""
     from gan_core.inference.latent_space import beside
 
-    space, steps = explorer.space, steps_for(explorer.space.model.config.image_size)
+    space, steps = explorer.space, place.steps or steps_for(explorer.space.model.config.image_size)
     stops = [one.stops(place.point, steps) for one in directions]
     rows = [
         [space.moved(place.point, one, float(stop)) for stop in row] for one, row in zip(directions, stops, strict=True)
@@ -188,16 +205,22 @@ def moved(explorers: Explorers, places: Sequence[Place], text: str) -> Place:
     return replace(place, point=points[cell[0]][cell[1]], moves=place.moves + 1)
 
 
-def view(explorers: Explorers, place: Place) -> str:
-    """Draw everything around a place; return it as HTML that nobody sees, for the page's script.
+def view(explorers: Explorers, place: Place) -> tuple[Place, str]:
+    """Draw everything around a place, as HTML that nobody sees, for the page's script.
+
+    Return the place with it: where a request may not take as long as drawing all, it has fewer steps.
 
     Raises:
         UserError: The run cannot be loaded, or draws too slowly.
     """
     explorer = explorers.get(place.run, place.label)
     directions = offered(explorer, place)
-    around = surroundings(explorer, place, directions)
     own = explorer.space.model
+    full = steps_for(own.config.image_size)
+    place, around, drawn = _drawn_in_time(explorer, place, directions)
+    notes = []
+    if place.steps and place.steps < full:
+        notes.append(f"This machine is slow just now: sliders and plane have {place.steps} steps instead of {full}.")
     told: dict[str, Any] = {
         "view": place.number,
         "size": own.config.image_size,
@@ -213,20 +236,52 @@ def view(explorers: Explorers, place: Place) -> str:
         ],
         "plane": _plane(explorer, place, around),
         "refusal": _sentence(around.refusal),
-        "sheets": [_sheets(own, explorer.space.draw, around)],
+        "sheets": [drawn],
         "caption": caption(own, place),
-        "note": "",
     }
     if place.other and place.other != place.run:
         try:
             from gan_core.inference.latent_space import draw_by_other
 
             second = explorers.models.get(place.other)
-            told["sheets"].append(_sheets(second, lambda points: draw_by_other(second, explorer.space, points), around))
+            told["sheets"].append(
+                _second(second, lambda points: draw_by_other(second, explorer.space, points), around, place.point)
+            )
             told["other"] = place.other.rpartition("/")[2]
+            if "here" in told["sheets"][-1]:
+                notes.append(f"{told['other']} is slow just now: its picture follows when you let go.")
         except UserError as error:
-            told["note"] = _sentence(str(error))
-    return f'<div class="view" hidden data-view="{html.escape(json.dumps(told))}"></div>'
+            notes.append(_sentence(str(error)))
+    told["note"] = " ".join(notes)
+    return place, f'<div class="view" hidden data-view="{html.escape(json.dumps(told))}"></div>'
+
+
+def _drawn_in_time(
+    explorer: "Explorer", place: Place, directions: Sequence["Direction"]
+) -> tuple[Place, Surroundings, dict[str, str]]:
+    """Draw what is around a place, with fewer steps where a request may not take as long as all of them."""
+    space = explorer.space
+    most = place.steps or steps_for(space.model.config.image_size)
+    for steps in (place.steps, *(fewer for fewer in FEWER if fewer < most)):
+        tried = replace(place, steps=steps)
+        around = surroundings(explorer, tried, directions)
+        try:
+            return tried, around, _sheets(space.model, space.draw, around)
+        except UserError:
+            space.draw([place.point])  # raises if it is not their number
+    raise UserError(
+        f"run '{space.model.run.name}' draws too slowly here just now to be explored: try again in a while, or choose "
+        "a run with smaller pictures"
+    )
+
+
+def _second(model: "Model", draw: Any, around: Surroundings, point: "Point") -> dict[str, str]:
+    """Return the second run's sheets, or its picture of the place alone where drawing all would take too long."""
+    try:
+        return _sheets(model, draw, around)
+    except UserError:
+        content = images.png_bytes(draw([point])[0], Run=model.run.folder.name)
+        return {"here": data_uri(content, "image/png")}
 
 
 def caption(model: "Model", place: Place) -> str:
@@ -273,11 +328,12 @@ STAGE = """
 <small class="where" aria-live="polite"></small></figure>
 <figure class="shown second" hidden><figcaption></figcaption>
 <canvas role="img" aria-label="The second run's picture, synthetic"></canvas>
-<small>The same latent vector</small></figure>
+<small class="same">The same latent vector</small></figure>
 <figure class="plane"><figcaption>Plane: drag, or arrow keys</figcaption>
 <div class="pad" tabindex="0" role="application" aria-label="Plane of two directions: arrow keys move in it">
 <canvas></canvas><i class="spot"></i></div><small class="axes"></small><p class="message note" hidden></p></figure>
 <figure class="near"><figcaption>Neighbours: click to go there</figcaption><div class="ring"></div></figure>
+<p class="message slow" role="status" hidden></p>
 </div>
 """
 
@@ -289,7 +345,7 @@ def _told(name: str, effect: "Effect") -> str:
     clear = [str(one) for one in effect.changes if one.clear]
     still = [one.measure.name for one in effect.changes if not one.clear]
     parts = [*clear, *([f"no clear change of {' or '.join(still)}"] if still else [])]
-    return f"{fails}{'; '.join(parts)}; the rest of the picture {effect.rest:.0f} grey levels"
+    return f"{fails}{'; '.join(parts)}; apart from brightness, a pixel changes by {effect.rest:.0f} grey levels"
 
 
 def _row(number: int, direction: "Direction") -> str:
@@ -303,7 +359,7 @@ def _row(number: int, direction: "Direction") -> str:
     )
     return (
         f'<div class="direction" data-row="{number}"><p><b>{name}</b> <small>{share}</small></p>'
-        f'<canvas aria-hidden="true"></canvas><div><input type="range" min="0" max="1" step="1" value="0" '
+        f'<canvas aria-hidden="true"></canvas><div><input type="range" min="0" max="1" step="any" value="0" '
         f'aria-label="{name}"><output></output></div><canvas aria-hidden="true"></canvas>'
         '<small class="effect">&nbsp;</small></div>'
     )
@@ -352,9 +408,9 @@ def _sheet(pictures: np.ndarray, lines: int) -> np.ndarray:
     return laid.reshape(lines * height, columns * width, channels)
 
 
-def _of(text: str) -> Any:
+def _of(text: str | None) -> Any:
     if text not in (FEATURES, PICTURES):
-        raise UserError(f"components of '{text[:40]}': use {FEATURES} or {PICTURES}")
+        raise UserError(f"components of '{printable(str(text), 40)}': use {FEATURES} or {PICTURES}")
     return text
 
 

@@ -95,7 +95,11 @@ def _layout(models: ModelCache) -> _Fields:
             across = gr.Dropdown(label="Across the plane", choices=[], value=None)
             up = gr.Dropdown(label="Up the plane", choices=[], value=None)
             turn = gr.Slider(
-                *(0.05, 1.0, 0.3), step=0.05, label="Step to neighbours", info="1: a right angle", buttons=[]
+                *(0.05, 1.0, 0.3),
+                step=0.05,
+                label="Step to neighbours",
+                info="Low: nearly the same picture. 1: a latent vector unrelated to this one",
+                buttons=[],
             )
             of = gr.Radio(_OF, value=explore.FEATURES, label="Principal components of")
             other = gr.Dropdown(label="Same latents in", **_others(models, run.value))
@@ -126,7 +130,9 @@ def _fill(blocks: gr.Blocks, tab: gr.Tab, models: ModelCache, explorers: Explore
         yield from _begin(explorers, trail, *given)
 
     def look(trail: Trail, *given: Any) -> Updates:
-        if not trail.places:  # else the visitor comes back to the tab
+        if trail.places:  # the visitor comes back to the tab, which may have missed what arrived meanwhile
+            yield (*[gr.skip()] * 5, *_plane(explorers, trail))
+        else:
             yield from _begin(explorers, trail, *given)
 
     def fitted(trail: Trail) -> tuple[Any, Any, Any]:
@@ -138,11 +144,13 @@ def _fill(blocks: gr.Blocks, tab: gr.Tab, models: ModelCache, explorers: Explore
     def measure(trail: Trail) -> Iterator[str]:
         yield from _measured(explorers, trail)
 
-    def reach(trail: Trail, across: str, up: str) -> tuple[Any, ...]:
-        return _drawn(explorers, trail, lambda place: replace(place, across=across, up=up))
+    def reach(trail: Trail, across: str | None, up: str | None) -> tuple[Any, ...]:
+        return _drawn(explorers, trail, lambda place: replace(place, across=across or place.across, up=up or place.up))
 
-    def step(trail: Trail, turn: float, other: str | None) -> tuple[Any, ...]:
-        return _drawn(explorers, trail, lambda place: replace(place, turn=turn, other=_other(other)))
+    def step(trail: Trail, turn: float | None, other: str | None) -> tuple[Any, ...]:
+        return _drawn(
+            explorers, trail, lambda place: replace(place, turn=explore.checked_turn(turn), other=_other(other))
+        )
 
     opening, own = private("explore", concurrency_limit=2), private("explore on the page", concurrency_limit=3)
     slow = private("explore measures", concurrency_limit=1)
@@ -150,7 +158,8 @@ def _fill(blocks: gr.Blocks, tab: gr.Tab, models: ModelCache, explorers: Explore
     blocks.load(lambda name: input_fields.known_runs(models, "generate", name), run, run, **in_turn).then(
         choices, run, both, **in_turn
     )
-    begun = [tab.select(look, chosen, results, **opening)]
+    # A visitor who comes back while the first view is on its way is answered after it.
+    begun = [tab.select(look, chosen, results, trigger_mode="always_last", **opening)]
     begun.append(run.input(choices, run, both, **in_turn).then(begin, chosen, results, **opening))
     begun += [field.input(begin, chosen, results, **opening) for field in (fields.label, fields.of)]
     for event in begun:
@@ -212,15 +221,24 @@ def _begin(
         trail.places = [place]
         directions = explore.offered(explorer, place)
         shown = _drawn(explorers, trail, lambda one: one)
-        names = [one.name for one in directions]
-        plane = [gr.Dropdown(choices=names, value=value) for value in (place.across, place.up)]
-        values = (*shown, explore.rows(directions, _absent(explorer), not explorer.is_fitted), "", *plane)
+        sliders = explore.rows(directions, _absent(explorer), not explorer.is_fitted)
+        values = (*shown, sliders, "", *_plane(explorers, trail))
     except UserError as error:
         if trail.begun == begun:
             trail.places = []
         values = (picture_html.message(sentence(str(error)), "error"), "", "", "", "", *[gr.skip()] * 2)
     if trail.begun == begun:
         yield values
+
+
+def _plane(explorers: Explorers, trail: Trail) -> tuple[Any, Any]:
+    """Return the two directions of the plane, with their choices, as the newest place has them."""
+    place = trail.places[-1]
+    try:
+        names = [one.name for one in explore.offered(explorers.get(place.run, place.label), place)]
+    except UserError:
+        return gr.skip(), gr.skip()  # the view says why nothing is drawn
+    return gr.Dropdown(choices=names, value=place.across), gr.Dropdown(choices=names, value=place.up)
 
 
 def _drawn(explorers: Explorers, trail: Trail, change: Callable[[Place], Place]) -> tuple[Any, ...]:
@@ -236,7 +254,8 @@ def _drawn_in_turn(explorers: Explorers, trail: Trail, change: Callable[[Place],
     try:
         trail.views += 1
         place = replace(change(trail.places[-1]), number=trail.views)
-        view, link = explore.view(explorers, place), explore.download(explorers, place)
+        place, view = explore.view(explorers, place)
+        link = explore.download(explorers, place)
     except UserError as error:
         return picture_html.message(sentence(str(error)), "error"), gr.skip(), gr.skip()
     if trail.begun != begun:  # meanwhile the visitor has chosen another run

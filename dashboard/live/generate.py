@@ -171,7 +171,7 @@ def grid(model: "Model", request: GenerateRequest) -> PageSection:
     cells = []
     found = files(model, made, labels, request.seed)
     for number, (name, content) in enumerate(found.items()):
-        prefix = "requested: " if request.opinions else ""
+        prefix = "drawn as: " if request.opinions else ""
         words = f"<small>{prefix}{html.escape(labels[number])}</small>" if mixed else ""
         cells.append(_cell(picture_html.image(content, f"synthetic, {name}"), request, number, words))
     size = "few" if len(made) <= 4 else "some" if len(made) <= 16 else "lots"

@@ -111,6 +111,9 @@ function ganrayFit() {
   if (!frame || !tabs) return;
   const height = `${Math.ceil(Math.max(tabs.getBoundingClientRect().bottom + 32, room - 64))}px`;
   if (frame.style.height !== height) frame.style.height = height;
+  // The page gave its element around the frame a height of its own: below a taller frame it would print over it.
+  const around = frame.parentElement.style;
+  if (around.flex !== "0 0 auto") [around.flex, around.height] = ["0 0 auto", "auto"];
 }
 
 function ganrayScrolled(element) {
@@ -120,6 +123,10 @@ function ganrayScrolled(element) {
 }
 
 ganrayOuter.defaultView.addEventListener("resize", ganrayFit);
+if (window.frameElement) {  // the page may use the element for something else when the frame is gone
+  const around = window.frameElement.parentElement.style;
+  window.addEventListener("pagehide", () => ([around.flex, around.height] = ["", ""]));
+}
 const ganrayWaiting = new MutationObserver(() => {
   const tabs = document.querySelector(".gradio-container .tabs");
   if (!tabs) return;

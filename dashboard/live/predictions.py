@@ -93,8 +93,8 @@ def along_interpolation(found: Sequence["Opinion"], first: str, second: str, sha
         crossed = shares[int(np.abs(mean - 0.5).argmin())] if mean[0] < 0.5 < mean[-1] else None
         half = "" if crossed is None else f"; it crosses 50% near a share of {crossed:.0%}"
         lines.append(
-            f"<b>{opinion.judge.name}</b> gives {html.escape(second)} a probability of {_percent(mean[0])} at 100% "
-            f"{html.escape(first)} and {_percent(mean[-1])} at 100% {html.escape(second)}{half}."
+            f"Classifier <b>{opinion.judge.name}</b> gives {html.escape(second)} a probability of {_percent(mean[0])} "
+            f"at 100% {html.escape(first)} and {_percent(mean[-1])} at 100% {html.escape(second)}{half}."
         )
     return _section(" ".join(lines), words, [], _chart(found, curves, second, shares))
 
@@ -102,15 +102,16 @@ def along_interpolation(found: Sequence["Opinion"], first: str, second: str, sha
 def _summary(found: Sequence["Opinion"], requested: Sequence[str]) -> str:
     """Return how often the classifiers predict the requested class, or each class where none was requested."""
     first, *others = found
-    lines = []
+    lines: list[str] = []
     for opinion in found:
         if all(requested):
             right = sum(predicted == want for predicted, want in zip(opinion.taken_for, requested, strict=True))
-            verdict = f"predicts the requested class for {right} of {len(requested)}"
+            verdict = f"predicts the class that was drawn for {right} of {len(requested)}"
         else:
             counts = Counter(opinion.taken_for)
             verdict = "predicts " + ", ".join(f"{html.escape(one)} for {counts[one]}" for one in opinion.names)
-        lines.append(f"<b>{opinion.judge.name}</b> {verdict}")
+        who = "" if lines else f", trained on {html.escape(opinion.judge.shows)},"
+        lines.append(f"{'c' if lines else 'C'}lassifier <b>{opinion.judge.name}</b>{who} {verdict}")
     for other in others:
         same = sum(one == two for one, two in zip(first.taken_for, other.taken_for, strict=True))
         lines.append(f"they agree on {same} of {len(requested)}")

@@ -56,8 +56,13 @@ class Explorer:
         """Return all directions that explain something."""
         return [*self.quick(of), *(one for one in self.fitted() if isinstance(one, Direction))]
 
-    def direction(self, name: str, of: Of = "features") -> Direction:
-        """Return a direction by its name. Raises UserError: there is none; the message says why, or which there are."""
+    def direction(self, name: str | None, of: Of = "features") -> Direction:
+        """Return a direction by its name. Raises UserError: there is none; the message says why, or which there are.
+
+        name: as `directions` has it; None, which is refused, where a field was empty.
+        """
+        if not name:
+            raise UserError("no direction is chosen: choose one")
         quick = {one.name: one for one in self.quick(of)}
         if name in quick:
             return quick[name]

@@ -117,9 +117,18 @@ class LatentSpace:
 
     @cached_property
     def sample(self) -> "Sample":
-        """Latent vectors and what the networks make of them: the same at every call."""
+        """Latent vectors and what the networks make of them: the same at every call; fewer where drawing is slow."""
         size = self.model.config.image_size
         count = max(_FEWEST, SAMPLES // max(1, size // 64))
+        while True:
+            try:
+                return self._sampled(count)
+            except UserError:  # a busy machine: fewer may be drawn within the time that is allowed
+                if count == _FEWEST:
+                    raise
+                count = max(_FEWEST, count // 2)
+
+    def _sampled(self, count: int) -> "Sample":
         z = self.model.latents(count, _SEED)
         labels = self._labels([Point(z[0].cpu().numpy(), self._weights())] * count)
         if self.model.config.origin:  # its layers are not ours to look into

@@ -42,6 +42,22 @@ def assert_one_ground(page: Page, frame: FrameLocator) -> None:
     assert inside == page.locator(".stApp").evaluate(ground)
 
 
+def assert_footer_follows(page: Page) -> None:
+    """The page goes on below the frame, and the frame ends where its content does."""
+    page.wait_for_function(
+        """() => {
+          const frame = document.querySelector("iframe");
+          const words = [...document.querySelectorAll("p")].find((one) => one.textContent.startsWith("Words on this"));
+          const tabs = frame.contentDocument.querySelector(".gradio-container .tabs");
+          if (!words || !tabs) return false;
+          const { top, bottom } = frame.getBoundingClientRect();
+          const content = Math.max(tabs.getBoundingClientRect().bottom + top, window.innerHeight - 64);
+          const below = words.getBoundingClientRect().top;
+          return below >= bottom && below - content < 80;
+        }"""
+    )
+
+
 def choose(frame: FrameLocator, run: str) -> None:
     box = frame.get_by_label("Run").locator("visible=true").first
     box.click()
@@ -58,6 +74,9 @@ def test_a_normal_x_ray_is_translated_and_wiped(page: Page, live_url: str, tmp_p
     # It opens with an example at work, in every tab, and so does another run.
     expect(frame.get_by_text("An example, no patient's, translated by covid_opacity.")).to_be_visible()
     expect(frame.locator(".wipe canvas.painted")).to_be_visible()
+    for width in (400, 1280):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert_footer_follows(page)
     frame.get_by_role("tab", name="Generate").click()
     expect(frame.locator(".generation .grid img")).to_have_count(16)
     frame.get_by_role("tab", name="Encode").click()
@@ -206,12 +225,15 @@ PIXELS = "canvas => canvas.toDataURL()"
 def test_a_latent_space_is_explored_by_mouse_and_by_keyboard(page: Page, live_url: str) -> None:
     """A drag is answered by the page alone; what is let go becomes the place that everything else starts from."""
     frame = open_live(page, live_url)
-    frame.get_by_role("tab", name="Explore").click()
+    for tab in ("Explore", "Encode", "Explore"):  # away while the first view is drawn, and back
+        frame.get_by_role("tab", name=tab).click()
     caption = frame.locator(".exploring .links span")
     expect(caption).to_have_text(START)
     pad, where = frame.locator(".pad"), frame.locator(".where")
     picture = frame.locator(".shown canvas").first
     expect(where).to_contain_text("Component 1")
+    expect(frame.get_by_label("Across the plane")).to_have_value("Component 1")
+    expect(frame.get_by_label("Up the plane")).to_have_value("Component 2")
     pad.scroll_into_view_if_needed()
     pad.evaluate(DRAWN)
     before, box = picture.evaluate(PIXELS), pad.bounding_box()

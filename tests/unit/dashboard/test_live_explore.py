@@ -15,6 +15,7 @@ from dashboard.live.explore import Explorers, Place
 from dashboard.live.models import ModelCache
 from gan_core import images
 from gan_core.errors import UserError
+from gan_core.inference import Model
 from gan_core.inference.latent_directions import Absent
 from tests.conftest import ROOT
 from tests.helpers.live_html import embedded_pngs
@@ -45,7 +46,7 @@ def sheet(view: dict[str, Any], name: str, which: int = 0) -> Any:
 
 
 def test_a_view_holds_all_that_can_be_dragged(explorers: Explorers, place: Place) -> None:
-    view = told(explore.view(explorers, replace(place, other="reference/gan")))
+    view = told(explore.view(explorers, replace(place, other="reference/gan"))[1])
     rows, plane, near = (sheet(view, name) for name in ("rows", "plane", "near"))
     names = [row["name"] for row in view["rows"]]
     assert names == [*(f"Component {n}" for n in range(1, 6)), "Class code to NORMAL"]
@@ -89,7 +90,7 @@ def test_a_move_that_the_page_does_not_make_is_refused(explorers: Explorers, pla
 
 
 def test_directions_that_span_no_plane_say_so(explorers: Explorers, place: Place) -> None:
-    view = told(explore.view(explorers, replace(place, up=place.across)))
+    view = told(explore.view(explorers, replace(place, up=place.across))[1])
     assert not view["plane"] and "nearly the same direction" in view["refusal"] and "plane" not in view["sheets"][0]
 
 
@@ -100,6 +101,41 @@ def test_odd_numbers_and_names(explorers: Explorers) -> None:
     for seed, turn, of, words in ((None, 0.3, "features", "empty"), (1, 2, "features", "up to 1"), (1, 1, "x", "use")):
         with pytest.raises(UserError, match=words):
             explore.start(explorer, RUN, "PNEUMONIA", of, seed, turn, None)
+
+
+def test_what_takes_too_long_is_drawn_with_fewer_steps(
+    explorers: Explorers, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No visitor is told to ask for fewer pictures: nobody asked for a number."""
+    limits = {RUN: 120, "reference/gan": 20}
+    generate = Model.draw
+
+    def slow(model: Model, z: Any, labels: Any) -> np.ndarray:
+        if len(z) > limits["reference/" + model.run.folder.name]:
+            raise UserError(f"run would take about 19 s here for {len(z)} images: ask for at most 20")
+        return generate(model, z, labels)
+
+    monkeypatch.setattr(Model, "draw", slow)
+    drawn, page = explore.view(explorers, replace(place, other="reference/gan"))
+    view = told(page)
+    assert drawn.steps == 7 and sheet(view, "plane").size == (7 * 64, 7 * 64)
+    assert sheet(view, "here", 1).size == (64, 64) and view["other"] == "gan"
+    assert "7 steps instead of 11" in view["note"] and "ask for" not in view["note"]
+    there = explore.moved(explorers, [drawn], json.dumps({"view": 7, "kind": "plane", "cell": [0, 6]}))
+    assert there.moves == 1 and there.steps == 7
+    limits[RUN] = 20
+    with pytest.raises(UserError, match="too slowly here just now"):
+        explore.view(explorers, place)
+
+
+def test_an_empty_field_is_a_line(explorers: Explorers) -> None:
+    explorer = explorers.get(RUN, "PNEUMONIA")
+    with pytest.raises(UserError, match="choose one"):
+        explorer.direction(None)
+    with pytest.raises(UserError, match="components of 'None'"):
+        explore.start(explorer, RUN, "PNEUMONIA", None, 0, 0.3, None)
+    with pytest.raises(UserError, match="a field is empty"):
+        explore.checked_turn(None)
 
 
 def test_what_is_absent_says_why(explorers: Explorers) -> None:

@@ -123,7 +123,9 @@ def test_opinions_come_after_the_pictures(models: ModelCache) -> None:
     assert bare.page.count('class="said"') == 12
     assert (words(bare), len(words(first)), len(words(both))) == ([], 12, 12)
     assert "child-b" in first.opinion and "child-a" not in first.opinion
-    assert re.search(r"<b>child-b</b> predicts the requested class for \d+ of 12", both.opinion)
+    assert re.search(
+        r"<b>child-b</b>, trained on X-rays of children, predicts the class that was drawn for \d+ of 12", both.opinion
+    )
     assert re.search(r"they agree on \d+ of 12", both.opinion)
     for said in ("no generator was trained against", "4,199 real X-rays of children", "prediction is no diagnosis"):
         assert said in both.disclaimer
@@ -145,7 +147,11 @@ def test_opinions_follow_the_class_in_the_hand(models: ModelCache) -> None:
 def test_where_nothing_was_asked_for_classes_are_counted(models: ModelCache) -> None:
     shown = drawn(models, GenerateRequest("new", DCGAN, count=6, opinions=True))
     normal, ill = map(
-        int, re.findall(r"<b>child-b</b> predicts NORMAL for (\d+), PNEUMONIA for (\d+)", shown.opinion)[0]
+        int,
+        re.findall(
+            r"<b>child-b</b>, trained on X-rays of children, predicts NORMAL for (\d+), PNEUMONIA for (\d+)",
+            shown.opinion,
+        )[0],
     )
     assert normal + ill == 6
     assert "1" not in re.findall(r'data-differs="([^"]*)"', shown.opinion)[0]
@@ -159,7 +165,7 @@ def test_a_control_that_sees_no_lungs_is_named_where_there_is_one(models: ModelC
     assert "adult-hull, trained without the lungs, is right for 94%, too" in predictions.disclaimer(settled)
     said = predictions.per_image(found, ("COVID", "COVID"))
     assert 'data-differs="01"' in said
-    assert "predicts the requested class for 1 of 2" in said
+    assert "predicts the class that was drawn for 1 of 2" in said
 
 
 def test_names_of_classes_cannot_draw_on_the_page(models: ModelCache) -> None:
