@@ -59,14 +59,14 @@ def take(page: Page, url: str, target: Path) -> None:
 
 def painted(page: Page) -> None:
     """Wait until the live tab shows its opening picture and what was painted into it."""
-    expect(page.frame_locator("iframe").get_by_text("not a clinical grade")).to_be_visible(timeout=60_000)
+    expect(page.frame_locator("iframe").locator(".severity input").first).to_be_visible(timeout=60_000)
 
 
 def explored(page: Page) -> None:
     """Open the latent space of the first run, and wait until it is told what its directions change."""
     frame = page.frame_locator("iframe")
     frame.get_by_role("tab", name="Explore").click()
-    expect(frame.get_by_text("the rest of the picture").first).to_be_visible(timeout=120_000)
+    expect(frame.get_by_text("a pixel changes by").first).to_be_visible(timeout=120_000)
 
 
 def every_class(page: Page, run: str) -> None:

@@ -62,11 +62,13 @@ def build(blocks: gr.Blocks, models: ModelCache) -> None:
 
 
 def _layout(models: ModelCache) -> _Fields:
-    empty = TranslationUpdate()
     with gr.Row():
         with gr.Column(scale=1, min_width=250):
             files = input_fields.upload("Images", several=True)
             run = input_fields.run(models, "translate")
+            # What stands there until the example is translated, which takes seconds for the first visitor.
+            waiting = TranslationUpdate(picture_html.ghost("", "Translating an example …"), side="")
+            empty = waiting if run.value else TranslationUpdate()
             direction = gr.Radio(label="Direction", **input_fields.directions(models, run.value))
             severity = gr.Slider(
                 *(0, 1, SEVERITY),

@@ -67,9 +67,8 @@ def diagnosed(library: Library, entry: Entry) -> Diagnosed | None:
         sizes = (metrics.table.version, len(metrics.table), previews.table.version, len(previews.table))
 
         def diagnose() -> Diagnosed:
-            record = diagnostics.record(
-                config, entry.status, metrics.table, previews.table, measured and measured.progress
-            )
+            progress = measured.progress if measured else None
+            record = diagnostics.record(config, entry.status, metrics.table, previews.table, progress)
             return Diagnosed(entry.label, config, record, diagnostics.diagnose(record), measured)
 
         return _known.get((entry.run.folder, *sizes, entry.status.state, written), diagnose)
