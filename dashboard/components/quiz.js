@@ -9,7 +9,8 @@ const stored = (key) => `ganray-quiz-${key}`;
 // Whether something lies open over the page; what stands around the page has a shadow root of its own.
 function covered() {
   const roots = [document, ...[...document.querySelectorAll("*")].map((one) => one.shadowRoot).filter(Boolean)];
-  return roots.some((root) => root.querySelector(OPEN) || root.querySelector(":popover-open"));
+  const open = (root) => [...root.querySelectorAll(`${OPEN}, :popover-open`)].some((one) => one.checkVisibility());
+  return roots.some(open);
 }
 
 class Play {

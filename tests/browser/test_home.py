@@ -143,7 +143,7 @@ PAGES = {
     "": ".st-key-starts >> a >> nth=0",
     "compare": ".st-key-notebook",
     "run?run=reference%2Fdcgan": ".st-key-settings-Run",
-    "evaluate?evaluated=reference%2Fdcgan&evaluated=reference%2Fcovid_opacity&part=measures": ".ev-table",
+    "evaluate?evaluated=reference%2Fdcgan&evaluated=reference%2Fcovid_opacity&part=measures": ".ev-table >> nth=1",
     "train": ".st-key-start",
     "playground": ".playground .sentences",
     "quiz": ".stMain h1",

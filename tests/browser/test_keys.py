@@ -60,7 +60,7 @@ def test_keys_work_wherever_nobody_types(page: Page, url: str) -> None:
     expect(playing).to_have_count(0)
 
     # Another page, without a reload: the handler of the first is gone, and Run has its own.
-    page.get_by_role("link", name="Train").click()
+    page.get_by_role("link", name="Train", exact=True).click()
     expect(page.get_by_role("heading", name="Train", exact=True)).to_be_visible()
     settled(page)
     page.evaluate("() => { window.heard = 0; addEventListener('ganray:epoch', () => window.heard++); }")

@@ -72,7 +72,7 @@ def test_keys_are_for_the_quiz_only_where_nobody_types(page: Page, url: str) -> 
     page.keyboard.down("g")
     page.keyboard.down("g")  # held down: one answer
     expect(shown(page, 2)).to_be_visible()
-    page.get_by_role("button", name="Help").click()
+    page.get_by_role("button", name="Help", exact=True).click()
     page.keyboard.press("g")  # for what lies open over the page
     page.keyboard.press("Escape")
     expect(shown(page, 2)).to_be_visible()
