@@ -31,6 +31,7 @@ def test_a_training_is_started_followed_and_compared(page: Page, app_url: str, r
     expect(page.locator(".st-key-job-none")).to_have_count(0)
 
     fill(page, "textbox", "Data", "phantom:cxr?images=64")
+    expect(page.get_by_role("spinbutton", name="Epochs")).to_have_value("20")  # of phantoms, once the page knows them
     fill(page, "spinbutton", "Epochs", "2")
     fill(page, "spinbutton", "Batch size", "8")
     page.get_by_role("combobox", name="Image size").click()
