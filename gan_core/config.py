@@ -91,6 +91,19 @@ class Origin:
 
 
 @dataclass(frozen=True)
+class Ancestry:
+    """The run whose weights a run began with; counts include what that one began with itself."""
+
+    run: str  # its name
+    epoch: int  # that its weights had reached
+    image_size: int  # pixels per side; half of the run's own where that grew
+    steps: int
+    images: int  # seen
+    seconds: float  # of training
+    waits: int = 0  # steps that the generator waited at first, because its discriminator was new
+
+
+@dataclass(frozen=True)
 class RunConfig:
     """Everything needed to train a run again.
 
@@ -127,6 +140,7 @@ class RunConfig:
     data: DataSummary | None = None  # None in a run of an older GANray
     traits: FamilyTraits | None = None  # the family's declared properties; None in a run of format 1
     origin: Origin | None = None  # None in a run that GANray trained
+    grown_from: Ancestry | None = None  # None in a run that began with random weights
     format: int = FORMAT
 
     def __post_init__(self) -> None:
@@ -175,6 +189,8 @@ def to_dict(config: Any) -> dict[str, Any]:
     if isinstance(config, RunConfig):
         if config.origin is None:
             del values["origin"]
+        if config.grown_from is None:
+            del values["grown_from"]
         if config.preview_start == "even":
             del values["preview_start"]
     return values
@@ -330,6 +346,8 @@ def _problem(found: RunConfig) -> str:
         return problem
     if found.origin and (problem := _problem_of_origin(found.origin)):
         return problem
+    if found.grown_from and (problem := _problem_of_ancestry(found.grown_from)):
+        return problem
     return _problem_of_traits(found.traits) if found.traits else ""
 
 
@@ -397,6 +415,18 @@ def _problem_of_origin(origin: Origin) -> str:
         return f"a text of 'origin' is longer than {_LONGEST_TEXT} characters"
     if max(map(len, origin.notes), default=0) > MOST_LETTERS:
         return f"a note of 'origin' is longer than {MOST_LETTERS} characters"
+    return ""
+
+
+def _problem_of_ancestry(ancestry: Ancestry) -> str:
+    """The first value of an ancestry that no training writes, as text; empty if there is none."""
+    if not 0 < len(ancestry.run) <= _LONGEST_TEXT:
+        return "'grown_from' names no run"
+    if not 1 <= ancestry.image_size <= _LARGEST:
+        return f"'grown_from' has {ancestry.image_size} pixels per side"
+    counts = (ancestry.epoch, ancestry.steps, ancestry.images, ancestry.seconds, ancestry.waits)
+    if not all(0 <= count < 2**53 for count in counts):
+        return "'grown_from' counts less than zero, or more than any training"
     return ""
 
 

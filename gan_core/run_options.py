@@ -118,6 +118,14 @@ class RunOptions:
         metavar="REGEX",
         more="All images of a patient are in the same split.",
     )
+    grow_from: str | None = option(
+        None,
+        "begin with the weights of a run of half the image size, which then grows, or of the same size and other data",
+        flag="--from",
+        metavar="RUN",
+        recorded=False,
+        more="Its preset and settings stay. See [growing](#begin-with-another-runs-weights).",
+    )
     preview_every: int = option(1, "epochs between previews", metavar="K", least=1)
     preview_start: Literal["dense", "even"] = option(
         "dense",

@@ -21,7 +21,7 @@ def register(found: arguments.Commands) -> None:
     command = arguments.command(found, "train", train, "train a GAN from a preset", presets)
     run_options.add_arguments(command, "preset")
     _training_options(command)
-    run_options.add_arguments(command, "seed")
+    run_options.add_arguments(command, "grow_from", "seed")
     command.add_argument("--name", help="name of the run's folder (default: the preset, with a number if it is taken)")
 
     command = arguments.command(found, "compare", compare, "train several presets on the same data and budget", presets)
@@ -67,15 +67,17 @@ def register(found: arguments.Commands) -> None:
 
 
 def _training_options(command: argparse.ArgumentParser) -> None:
-    """Add the options that apply to every run of the command: all but the preset and the seed."""
-    run_options.add_arguments(command, *(name for name in run_options.declared() if name not in ("preset", "seed")))
+    """Add the options that apply to every run of the command."""
+    of_one = ("preset", "grow_from", "seed")
+    run_options.add_arguments(command, *(name for name in run_options.declared() if name not in of_one))
     arguments.runs_folder(command)
 
 
 def _train_one(options: argparse.Namespace, preset: str, seed: int, name: str) -> int:
     from gan_core.training import run_plan, trainer  # importing torch takes a second, too slow for --help
 
-    run_config, prepared = run_plan.plan(run_options.RunOptions.of(vars(options), preset=preset, seed=seed))
+    asked = run_options.RunOptions.of(vars(options), preset=preset, seed=seed)
+    run_config, prepared = run_plan.plan(asked, options.runs)
     if arguments.FIRST:
         for line in prepared.doubts:
             print(f"warning: {line}", file=sys.stderr)

@@ -27,7 +27,7 @@ from gan_core.metrics import (
     GRADIENT_G,
     Metric,
 )
-from gan_core.nets import ConditionalGenerator, ConvDiscriminator, ConvGenerator, Shape, stages
+from gan_core.nets import ConditionalGenerator, ConvDiscriminator, ConvGenerator, Shape, growing, stages
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ class Config:
     latent_size: int = 100  # dimensions of the latent vector z
     width: int = 32  # channels at the image's resolution, doubled at each halving ...
     max_width: int = 128  # ... up to this
+    skips: int = 0  # resolutions below the image's that draw an image of their own: one for each growth of a run
     classify: float = 0.2  # weight of the class loss in the discriminator's loss ...
     draw_class: float = 0.2  # ... and in the generator's
     momentum: float = 0.1  # momentum of the batch norms' running statistics
@@ -80,7 +81,7 @@ class ACGAN(Family):
         self.generator = ConditionalGenerator(
             config.latent_size,
             self.classes,
-            lambda size: ConvGenerator(size, channels, self.image_shape, momentum=config.momentum),
+            lambda size: ConvGenerator(size, channels, self.image_shape, config.momentum, config.skips),
         )
         self.discriminator = ClassifyingDiscriminator(channels[:0:-1], self.image_shape, self.classes)
         betas = (config.beta1, config.beta2)
@@ -132,6 +133,10 @@ class ClassifyingDiscriminator(nn.Module):
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         features = self.features(images)
         return self.real(features).squeeze(1), self.name(features)
+
+    def grow_from(self, smaller: nn.Module) -> None:
+        """Take over a discriminator of half the image size."""
+        growing.grow(self, smaller)
 
 
 def _class_loss(logits: Tensor, labels: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from gan_core import augment as augmentation
 from gan_core import losses
 from gan_core.metrics import Metric
+from gan_core.nets import growing
 from gan_core.nets.distributed import ALONE, Share
 
 Scalars = dict[str, Tensor]  # detached, of one element each, on the family's device
@@ -89,6 +90,8 @@ class Family(nn.Module):
         self.served: set[str] = set()  # the networks that inference needs
         self.step = 0  # training steps done so far; set by the trainer
         self.steps = 0  # training steps of the whole run; set by the trainer
+        self.before = 0  # training steps of the runs whose weights it began with; set by the trainer
+        self.waits = 0  # training steps before the served networks learn, too; set by the trainer
         self._noted: Scalars = {}
         self.build(config)
         if self.adapts:
@@ -259,6 +262,9 @@ class Family(nn.Module):
         No other gradients are computed. Gradients are averaged over the processes here and nowhere else.
         """
         player = self.players[name]
+        if self.step < self.waits and not self.served.isdisjoint(player.names):
+            self._noted[f"grad_norm/{name}"] = torch.zeros((), device=self.device)
+            return
         gradients = torch.autograd.grad(loss, player.parameters)
         if self.reduce is not None:
             flat = self.reduce(torch.cat([gradient.flatten() for gradient in gradients]))
@@ -289,7 +295,8 @@ class Family(nn.Module):
     @torch.no_grad()
     def _average(self, player: Player) -> None:
         # The decay ramps up, so that the random initial weights soon leave the average.
-        decay = min(player.ema_decay or 0.0, (1 + self.step) / (10 + self.step))
+        steps = self.before + self.step
+        decay = min(player.ema_decay or 0.0, (1 + steps) / (10 + steps))
         for name in player.names:
             old: list[Tensor] = list(self.averages[name].parameters())
             new: list[Tensor] = list(self.network(name).parameters())
@@ -334,6 +341,16 @@ class Family(nn.Module):
         finally:
             self.train()
             self.averages.eval()
+
+    def grow_from(self, smaller: "Family") -> None:
+        """Take over the networks and averages of a family of half the image size, trained with the same settings.
+
+        The optimizers start anew. For twice the size `width` is half as large, and `skips` larger by one.
+
+        Raises:
+            UserError: a network does not grow.
+        """
+        growing.grow(self, smaller)
 
     # State that is saved
 

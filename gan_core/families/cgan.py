@@ -40,6 +40,7 @@ class Config:
     latent_size: int = 100  # dimensions of the latent vector z
     width: int = 32  # convolutional: channels at the image's resolution, doubled at each halving ...
     max_width: int = 96  # ... up to this
+    skips: int = 0  # resolutions below the image's that draw an image of their own: one for each growth of a run
     generator: tuple[int, ...] = ()  # perceptron: units of the hidden layers
     discriminator: tuple[int, ...] = ()  # perceptron: units of the hidden layers
     dropout: float = 0.0  # perceptron: dropout in the discriminator, from its second hidden layer on
@@ -90,7 +91,7 @@ class CGAN(Family):
             self.generator: nn.Module = ConditionalGenerator(
                 config.latent_size,
                 self.classes,
-                lambda size: ConvGenerator(size, channels, self.image_shape, momentum=config.momentum),
+                lambda size: ConvGenerator(size, channels, self.image_shape, config.momentum, config.skips),
             )
             if config.pixelwise:
                 self.discriminator: nn.Module = UNetDiscriminator(channels[:0:-1], self.image_shape, self.classes)

@@ -29,6 +29,7 @@ class Config:
     strides: tuple[int, ...] = ()  # stride of each of the discriminator's stages; all 2 if empty
     width: int = 32  # channels at the image's resolution, doubled at each halving ...
     max_width: int = 96  # ... up to this
+    skips: int = 0  # resolutions below the image's that draw an image of their own: one for each growth of a run
     kernel: int = 4  # kernel size of the discriminator's convolutions, pixels
     normalize: bool = False  # batch norm in the discriminator
     dropout: float = 0.0  # dropout in the discriminator
@@ -78,7 +79,9 @@ class DCGAN(Family):
 
     def build(self, config: Config) -> None:
         channels = config.generator or stages(self.image_shape[1], config.width, config.max_width)
-        self.generator = ConvGenerator(config.latent_size, channels, self.image_shape, momentum=config.momentum)
+        self.generator = ConvGenerator(
+            config.latent_size, channels, self.image_shape, config.momentum, config.skips
+        )
         widths = config.discriminator or channels[:0:-1]
         if config.pixelwise:
             self.discriminator: nn.Module = UNetDiscriminator(widths, self.image_shape)

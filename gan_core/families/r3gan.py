@@ -38,6 +38,7 @@ class Config:
     width: int = 20  # channels at the image's resolution, doubled at each halving ...
     max_width: int = 192  # ... up to this
     blocks: int = 1  # residual blocks at each resolution but the image's own
+    skips: int = 0  # resolutions below the image's that draw an image of their own: one for each growth of a run
     lr: float = 3e-4  # learning rate of Adam, in the first half of the run, then linearly down to 0
     beta1: float = 0.0  # Adam's beta 1: decay of the mean of the gradients
     beta2: float = 0.99  # Adam's beta 2: decay of the mean of their squares
@@ -73,7 +74,7 @@ class R3GAN(Family):
         self.generator = ConditionalGenerator(
             config.latent_size,
             self.classes,
-            lambda size: ResidualGenerator(size, channels, self.image_shape, config.blocks),
+            lambda size: ResidualGenerator(size, channels, self.image_shape, config.blocks, config.skips),
         )
         features = ResidualDiscriminator(channels[-2::-1], self.image_shape, config.blocks)
         self.discriminator = CentredDiscriminator(features, self.classes)

@@ -6,6 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gan_core.nets import growing
+
 _EMBEDDING_SIZE = 16  # of the class in a generator
 
 
@@ -36,6 +38,10 @@ class ConditionalGenerator(nn.Module):
     def forward(self, z: Tensor, labels: Tensor) -> Tensor:
         return self.body(torch.cat([z, self.embedding(labels)], 1))
 
+    def grow_from(self, smaller: nn.Module) -> None:
+        """Take over a generator of half the image size, with its embedding of the classes."""
+        growing.grow(self, smaller)
+
 
 class ProjectionDiscriminator(nn.Module):
     """Projection discriminator: image (N, C, H, W) and label (N,) -> logit (N,) (Miyato and Koyama 2018,
@@ -56,3 +62,7 @@ class ProjectionDiscriminator(nn.Module):
     def forward(self, images: Tensor, labels: Tensor) -> Tensor:
         features = self.features(images)
         return self.general(features).squeeze(1) + (features * self.direction(labels)).sum(1)
+
+    def grow_from(self, smaller: nn.Module) -> None:
+        """Take over a discriminator of half the image size, with its embedding of the classes."""
+        growing.grow(self, smaller)

@@ -8,6 +8,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from gan_core.errors import UserError
+from gan_core.nets import growing
 from gan_core.nets.dropout import Dropout
 from gan_core.nets.norm import BatchNorm2d
 
@@ -71,10 +73,13 @@ class ConvGenerator(nn.Module):
 
     A linear layer makes channels[0] maps of the lowest resolution. Each further stage doubles the resolution by
     nearest-neighbour upsampling and a 3 x 3 convolution, which avoids checkerboard artefacts (Odena 2016). The last
-    stage has the image's resolution.
+    stage has the image's resolution. skips: how many resolutions below it draw an image of their own, see
+    `growing.Pictures`.
     """
 
-    def __init__(self, latent_size: int, channels: Sequence[int], image_shape: Shape, momentum: float = 0.1) -> None:
+    def __init__(
+        self, latent_size: int, channels: Sequence[int], image_shape: Shape, momentum: float = 0.1, skips: int = 0
+    ) -> None:
         super().__init__()
         self.start = (channels[0], image_shape[1] >> (len(channels) - 1), image_shape[2] >> (len(channels) - 1))
         self.project = nn.Linear(latent_size, self.start[0] * self.start[1] * self.start[2], bias=False)
@@ -87,10 +92,36 @@ class ConvGenerator(nn.Module):
             ]
         layers += [ToImage(channels[-1], image_shape[0]), nn.Tanh()]
         self.body = nn.Sequential(*layers)
+        self.skips = nn.ModuleList(ToImage(width, image_shape[0]) for width in growing.below(channels, skips))
 
     def forward(self, z: Tensor) -> Tensor:
-        maps = self.project(z).unflatten(1, self.start)
-        return self.body(maps.contiguous(memory_format=torch.channels_last))
+        maps = self.project(z).unflatten(1, self.start).contiguous(memory_format=torch.channels_last)
+        if not self.skips:
+            return self.body(maps)
+        *layers, _ = self.body
+        drawn = growing.Pictures(self.skips, sum(isinstance(layer, UpConv) for layer in layers))
+        for layer in layers:
+            if isinstance(layer, UpConv):
+                if drawn.due:
+                    drawn.add(maps)
+                drawn.enlarge()
+            maps = layer(maps)
+        return drawn.finished(maps)
+
+    @property
+    def to_image(self) -> nn.Module:
+        """The layer that draws at the image's resolution."""
+        return self.body[-2]
+
+    def grow_from(self, smaller: nn.Module) -> None:
+        """Take over a generator of half the image size; then each image is the smaller one's, enlarged.
+
+        Batch norm of the taken layers keeps its statistics.
+        """
+        assert isinstance(smaller, ConvGenerator)
+        growing.copy(self.project, smaller.project)
+        growing.copy_first(self.body[:-2], smaller.body[:-2])
+        growing.copy_pictures(self, smaller)
 
 
 class ConvDiscriminator(nn.Module):
@@ -133,3 +164,19 @@ class ConvDiscriminator(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         features = self.body(images.contiguous(memory_format=torch.channels_last))
         return features if self.classify is None else self.classify(features).squeeze(1)
+
+    def grow_from(self, smaller: nn.Module) -> None:
+        """Take over a discriminator of half the image size; then an image has the features of its averaged one.
+
+        Raises:
+            UserError: something else than a leaky ReLU stands behind its first layer.
+        """
+        assert isinstance(smaller, ConvDiscriminator)
+        if not (isinstance(self.body[1], nn.LeakyReLU) and isinstance(self.body[2], nn.Conv2d)):
+            raise UserError("its discriminator has dropout behind its first layer")
+        if not isinstance(self.body[3], nn.LeakyReLU):
+            raise UserError("its discriminator has batch norm")
+        growing.average_first(self.body[0], self.body[2], smaller.body[0], self.body[1].negative_slope)
+        growing.copy_last(self.body, smaller.body, but_first=True)
+        if self.classify is not None:
+            growing.copy(self.classify, smaller.classify)  # type: ignore[arg-type]

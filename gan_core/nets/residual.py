@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gan_core.nets import growing
 from gan_core.nets.convolutional import Shape, ToImage, UpConv
 
 Layer = TypeVar("Layer", bound=nn.Conv2d)
@@ -37,10 +38,13 @@ class ResidualGenerator(nn.Module):
     """Latent (N, latent_size) -> image (N, C, H, W) in [-1, 1].
 
     channels: at each resolution, from the lowest to the image's. blocks: residual blocks at each resolution but the
-    image's, where one would cost as much as all others together.
+    image's, where one would cost as much as all others together. skips: how many resolutions below the image's draw an
+    image of their own, see `growing.Pictures`.
     """
 
-    def __init__(self, latent_size: int, channels: Sequence[int], image_shape: Shape, blocks: int = 1) -> None:
+    def __init__(
+        self, latent_size: int, channels: Sequence[int], image_shape: Shape, blocks: int = 1, skips: int = 0
+    ) -> None:
         super().__init__()
         self.start = (channels[0], image_shape[1] >> (len(channels) - 1), image_shape[2] >> (len(channels) - 1))
         self.project = nn.Linear(latent_size, self.start[0] * self.start[1] * self.start[2])
@@ -49,13 +53,26 @@ class ResidualGenerator(nn.Module):
             nn.Sequential(*(PlainBlock(width) for _ in range(blocks))) for width in channels[:-1]
         )
         self.ups = nn.ModuleList(_initialised(UpConv(*pair)) for pair in itertools.pairwise(channels))
+        self.skips = nn.ModuleList(ToImage(width, image_shape[0]) for width in growing.below(channels, skips))
         self.to_image = ToImage(channels[-1], image_shape[0])
 
     def forward(self, z: Tensor) -> Tensor:
         maps = self.project(z).unflatten(1, self.start).contiguous(memory_format=torch.channels_last)
+        drawn = growing.Pictures(self.skips, len(self.stages))
         for stage, up in zip(self.stages, self.ups, strict=True):
+            if drawn.due:
+                drawn.add(_leaky_relu(maps))
             maps = up(_leaky_relu(stage(maps)))
-        return self.to_image(_leaky_relu(maps)).tanh()
+            drawn.enlarge()
+        return drawn.finished(self.to_image(_leaky_relu(maps)))
+
+    def grow_from(self, smaller: nn.Module) -> None:
+        """Take over a generator of half the image size; then each image is the smaller one's, enlarged."""
+        assert isinstance(smaller, ResidualGenerator)
+        growing.copy(self.project, smaller.project)
+        growing.copy_first(self.stages, smaller.stages)
+        growing.copy_first(self.ups, smaller.ups)
+        growing.copy_pictures(self, smaller)
 
 
 class ResidualDiscriminator(nn.Module):
@@ -79,6 +96,14 @@ class ResidualDiscriminator(nn.Module):
         for down, stage in zip(self.downs, self.stages, strict=True):
             maps = _leaky_relu(stage(down(maps)))
         return self.weigh(maps).flatten(1)
+
+    def grow_from(self, smaller: nn.Module) -> None:
+        """Take over a discriminator of half the image size; then an image has the features of its averaged one."""
+        assert isinstance(smaller, ResidualDiscriminator)
+        growing.average_first(self.downs[0], self.downs[1], smaller.downs[0], _SLOPE)
+        growing.copy_last(self.downs, smaller.downs, but_first=True)
+        growing.copy_last(self.stages, smaller.stages)
+        growing.copy(self.weigh, smaller.weigh)
 
 
 def _leaky_relu(x: Tensor) -> Tensor:

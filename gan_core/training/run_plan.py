@@ -21,26 +21,32 @@ from gan_core.families import loading
 from gan_core.families.registry import Preset, find_preset
 from gan_core.inference import input_check
 from gan_core.run_options import RunOptions, declared, serves
-from gan_core.training import ada, devices
+from gan_core.runs import default_root
+from gan_core.training import ada, devices, growth
 from gan_core.training.previews import inputs
 from gan_core.training.sampler import Batches
 from gan_core.version import __version__
 
 
-def plan(options: RunOptions) -> tuple[RunConfig, data.Prepared]:
-    """Prepare the data and return the run's configuration with it.
+def plan(options: RunOptions, root: Path | None = None) -> tuple[RunConfig, data.Prepared]:
+    """Prepare the data and return the run's configuration with it. root: where a run is that it grows from.
 
     Raises:
-        UserError: a preset or setting is unknown, sizes do not fit, or the data is unreadable or too small.
+        UserError: a preset or setting is unknown, sizes do not fit, the data is unreadable or too small, or the run
+            cannot grow from the one named.
     """
     entry = find_preset(options.preset)
+    definition = loading.load_family(entry.family)
+    base, ancestry = definition.presets[entry.name], None
+    if options.grow_from is not None:
+        options, settings, ancestry = growth.fitted(options, root or default_root())
+        base = config.from_dict(definition.config, settings, f"--from {options.grow_from}")
     image_size = entry.image_size if options.image_size is None else options.image_size
     batch_size = entry.batch_size if options.batch_size is None else options.batch_size
     options = replace(options, image_size=image_size, batch_size=batch_size)
     _check(options, entry)
     preset, source, translates = entry.name, options.source, entry.task == "translate"
-    definition = loading.load_family(entry.family)
-    own = config.parse_settings(definition.config, definition.presets[preset], list(options.settings))
+    own = config.parse_settings(definition.config, base, list(options.settings))
     prepared = data.prepare(
         source,
         size=image_size,
@@ -81,8 +87,11 @@ def plan(options: RunOptions) -> tuple[RunConfig, data.Prepared]:
         "subject": input_check.subject(_sample(prepared)),
         "versions": {name: importlib.metadata.version(name) for name in ("torch", "numpy")} | {"ganray": __version__},
         "git_commit": _git_commit(),
+        "grown_from": ancestry,
     }
     run_config = RunConfig(**options.recorded() | derived)
+    if ancestry:
+        growth.check_data(run_config, root or default_root())
     return run_config, prepared
 
 

@@ -25,7 +25,7 @@ from gan_core.data import relocated
 from gan_core.errors import UserError, printable
 from gan_core.families import loading
 from gan_core.runs import EPOCHS, METRICS, Run, RunWriter
-from gan_core.training import ada, checkpoints, devices
+from gan_core.training import ada, checkpoints, devices, growth
 from gan_core.training.fabric import Fabric
 from gan_core.training.interrupts import (
     Diverged,
@@ -55,7 +55,9 @@ def train(run_config: RunConfig, prepared: data.Prepared, name: str, root: Path,
     fabric = devices.make_fabric(device, run_config.precision)
     writer = RunWriter.create(root, name, run_config) if fabric.is_global_zero else None
     try:
-        Trainer(run_config, prepared, fabric, writer, root).run()
+        trainer = Trainer(run_config, prepared, fabric, writer, root)
+        trainer.begin()
+        trainer.run()
     finally:
         if writer:
             writer.close()
@@ -136,6 +138,9 @@ class Trainer:
         if self.steps_per_epoch < 1:
             raise UserError(f"'batch_size' is {run_config.batch_size}, more than there are training images: lower it")
         self.last_step = self.family.steps = self.steps_per_epoch * run_config.epochs
+        if run_config.grown_from:
+            self.family.before, self.family.waits = run_config.grown_from.steps, run_config.grown_from.waits
+        self.root = root
         self.seconds = 0.0  # trained so far, including the time before a resume
         self.rows: list[tuple[int, float, Tensor]] = []
         self.stop_requested: str | None = None
@@ -150,6 +155,16 @@ class Trainer:
             return generators.fix_inputs(self.family, train, held_out, seed)
         inputs = preview_inputs.make(self.config, root, translators.ROWS)
         return translators.fix_inputs(self.family, train, held_out, seed, inputs)
+
+    def begin(self) -> None:
+        """Take over the weights of the run that this one begins with, if any."""
+        if not self.config.grown_from:
+            return
+        growth.begin(self.family, self.config, self.root)
+        if waits := self.config.grown_from.waits:
+            self.fabric.print(
+                f"note: '{self.config.grown_from.run}' kept no discriminator: for {waits} steps a new one learns alone"
+            )
 
     def restore(self, run: Run) -> None:
         """Load the newest undamaged checkpoint, and remove the rows and images of later steps."""
@@ -167,6 +182,8 @@ class Trainer:
                 (step, seconds, torch.tensor(values, device=self.fabric.device))
                 for step, seconds, values in header["pending"]
             ]
+        else:
+            self.begin()
         if self.writer:
             self.writer.set_aside(self.family.step)
             self.writer.keep_rows(METRICS, "step", self.family.step)

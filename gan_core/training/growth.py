@@ -1,0 +1,182 @@
+"""A run that begins with the weights of another: one of half its image size, or one of the same size and other data.
+
+    python -m gan_core train r3gan --data phantom:cxr --from r3gan                  a run of 64 px grows to 128 px
+    python -m gan_core train r3gan --data mine --from r3gan_long --size 64          transfer to other images
+
+`nets.growing` says how networks grow. Transfer is for data too small to learn all from (Wang 2018, TransferGAN,
+arXiv:1805.01677). The optimizers and the learning rate's schedule start anew.
+
+A run without a checkpoint has its averaged generator, and often no discriminator. Then a new discriminator learns alone
+at first, while the generator waits: against a random one, it would soon forget.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gan_core import tensor_files
+from gan_core.config import IMAGE_SIZES, Ancestry, RunConfig
+from gan_core.errors import UserError
+from gan_core.families import loading, registry
+from gan_core.families.loading import Family
+from gan_core.run_options import RunOptions
+from gan_core.runs import Run, find_run
+from gan_core.training import checkpoints
+
+WAITS = 200  # steps that a new discriminator learns alone
+_DECIDE = ("width", "skips")  # the settings by which a family's networks grow
+
+
+def fitted(options: RunOptions, root: Path) -> tuple[RunOptions, dict[str, Any], Ancestry]:
+    """Return the options with an image size, the settings and the ancestry of a run that begins with another's weights.
+
+    options: with `grow_from`; its settings are applied later.
+
+    Raises:
+        UserError: there is no such run, it was trained with another preset, or it cannot grow to this image size.
+    """
+    assert options.grow_from is not None
+    run = find_run(options.grow_from, root)
+    found, name = run.config(), f"--from {options.grow_from}"
+    if found.origin is not None:
+        raise UserError(f"{name}: GANray did not train this run, so it has no networks to go on with")
+    preset = registry.find_preset(options.preset)
+    if preset.task != "generate":
+        raise UserError(f"{name}: '{preset.name}' translates, and only generators begin with another run's weights")
+    if found.preset != preset.name:
+        raise UserError(f"{name}: it was trained with preset '{found.preset}', not '{preset.name}': name that one")
+    if options.channels != found.channels:
+        raise UserError(f"{name}: its images have {found.channels} channels: use --channels {found.channels}")
+    size = options.image_size or 2 * found.image_size
+    if size == found.image_size:
+        settings = dict(found.settings)
+    elif size == 2 * found.image_size and size in IMAGE_SIZES:
+        settings = _larger(found, name)
+    else:
+        sizes = " or ".join(str(n) for n in (found.image_size, 2 * found.image_size) if n in IMAGE_SIZES)
+        raise UserError(f"{name}: it has {found.image_size} px: use --size {sizes}")
+    return replace(options, image_size=size), settings, _ancestry(run, found, name)
+
+
+def check_data(run_config: RunConfig, root: Path) -> None:
+    """Check that a run has the classes of the one whose weights it takes; for one of its size, as many classes.
+
+    Raises:
+        UserError: it has others.
+    """
+    assert run_config.grown_from is not None
+    name, grows = run_config.grown_from.run, run_config.grown_from.image_size != run_config.image_size
+    before = find_run(name, root).config().classes
+    if len(before) != len(run_config.classes) or (grows and before != run_config.classes):
+        raise UserError(
+            f"--from {name}: it was trained on the classes {', '.join(before)}, and {run_config.source} has "
+            f"{', '.join(run_config.classes)}: name data with {'these' if grows else f'{len(before)}'} classes"
+        )
+
+
+def begin(family: Family, run_config: RunConfig, root: Path) -> None:
+    """Give a new family the weights of the run that it begins with.
+
+    Raises:
+        UserError: that run has gone, its weights are damaged, or a network does not grow.
+    """
+    ancestry = run_config.grown_from
+    assert ancestry is not None
+    run = find_run(ancestry.run, root)
+    found = run.config()
+    shape = (found.channels, found.image_size, found.image_size)
+    with torch.random.fork_rng(devices=[]):  # building draws initial weights, which the file replaces
+        before = loading.build(found.family, found.settings, shape, len(found.classes))
+        before.place(family.device)
+        _load(before, run, with_discriminator=not ancestry.waits)
+        try:
+            if found.image_size == run_config.image_size:
+                _copy(family, before)
+            else:
+                family.grow_from(before)
+        except UserError as error:
+            raise UserError(f"--from {ancestry.run}: {error}, so it cannot grow") from error
+
+
+def _larger(found: RunConfig, name: str) -> dict[str, Any]:
+    """Return the settings for twice the image size: half the width and one image more that is added up.
+
+    Raises:
+        UserError: the family has no such settings, or the width is odd.
+    """
+    settings = dict(found.settings)
+    known = {field for field in vars(loading.load_family(found.family).presets[found.preset])}
+    if not known.issuperset(_DECIDE) or settings.get("generator") or settings.get("network") == "perceptron":
+        growing = [p.name for p in registry.presets().values() if _grows(p)]
+        raise UserError(f"{name}: networks of '{found.preset}' do not grow; those of {', '.join(growing)} do")
+    width = int(settings["width"])
+    if width % 2:
+        raise UserError(f"{name}: its width is {width}, and at twice the size it would be half of it: it must be even")
+    return settings | {"width": width // 2, "skips": int(settings.get("skips", 0)) + 1}
+
+
+def _grows(preset: registry.Preset) -> bool:
+    own = vars(loading.load_family(preset.family).presets[preset.name]) if not preset.module else {}
+    given = own.get("generator") or own.get("network") == "perceptron" or own.get("pixelwise")
+    return set(own).issuperset(_DECIDE) and not given
+
+
+def _ancestry(run: Run, found: RunConfig, name: str) -> Ancestry:
+    """Return the ancestry of a run that begins with this one's weights.
+
+    Raises:
+        UserError: it has none.
+    """
+    if not run.checkpoints() and not run.weights.exists():
+        raise UserError(f"{name}: it has neither a checkpoint nor weights yet: train it first")
+    status = run.status()
+    table = run.metrics()
+    table.poll()
+    seconds = table.column("seconds")
+    before = found.grown_from
+    return Ancestry(
+        run=run.name,
+        epoch=status.epoch,
+        image_size=found.image_size,
+        steps=status.step + (before.steps if before else 0),
+        images=status.step * found.batch_size + (before.images if before else 0),
+        seconds=round((float(seconds[-1]) if len(seconds) else 0.0) + (before.seconds if before else 0.0), 1),
+        waits=0 if run.checkpoints() or run.discriminator.exists() else WAITS,
+    )
+
+
+def _load(family: Family, run: Run, *, with_discriminator: bool) -> None:
+    """Load the newest checkpoint; without one, the weights for inference, as averaged and as trained ones."""
+    if run.checkpoints():
+        path, tensors, _, _ = checkpoints.newest(run)
+        own = {key.removeprefix("family."): value for key, value in tensors.items() if key.startswith("family.")}
+        tensor_files.load_into(family, own, path)
+        return
+    _load_served(family, run.weights, family.served_state())
+    if with_discriminator:
+        _load_served(family, run.discriminator, family.judging_state())
+
+
+def _load_served(family: Family, path: Path, expected: Mapping[str, Tensor]) -> None:
+    tensors, _ = tensor_files.load(path)
+    tensor_files.check_fit(expected, tensors, path)
+    whole = {key: value.float() if value.is_floating_point() else value for key, value in tensors.items()}
+    family.load_state_dict(whole, strict=False)
+    averaged = {f"averages.{key}": value for key, value in whole.items() if key.split(".")[0] in family.averages}
+    family.load_state_dict(averaged, strict=False)
+
+
+def _copy(family: Family, before: Family) -> None:
+    """Copy all weights and averages.
+
+    Raises:
+        UserError: a setting was changed that decides about the networks.
+    """
+    try:
+        family.load_state_dict(before.state_dict())
+    except RuntimeError:
+        raise UserError("a --set changes its networks") from None
