@@ -94,13 +94,18 @@ class Origin:
 class Ancestry:
     """The run whose weights a run began with; counts include what that one began with itself."""
 
-    run: str  # its name
+    run: str  # its name below the runs' folder, or its folder elsewhere
     epoch: int  # that its weights had reached
     image_size: int  # pixels per side; half of the run's own where that grew
     steps: int
     images: int  # seen
     seconds: float  # of training
     waits: int = 0  # steps that the generator waited at first, because its discriminator was new
+
+    @property
+    def name(self) -> str:
+        """The name of the run, without the place that it had."""
+        return re.split(r"[/\\\\]", self.run)[-1]
 
 
 @dataclass(frozen=True)
@@ -197,7 +202,9 @@ def to_dict(config: Any) -> dict[str, Any]:
 
 
 def shareable(config: RunConfig) -> RunConfig:
-    """Return a configuration without the names of training images and patients, which its warnings hold."""
+    """Return a configuration without the names of training images and patients, which its warnings hold, and places."""
+    if config.grown_from:
+        config = dataclasses.replace(config, grown_from=dataclasses.replace(config.grown_from, run=config.grown_from.name))
     if config.data is None:
         return config
     warnings = tuple(nameless(line) for line in config.data.warnings)

@@ -59,7 +59,7 @@ def fitted(options: RunOptions, root: Path) -> tuple[RunOptions, dict[str, Any],
     else:
         sizes = " or ".join(str(n) for n in (found.image_size, 2 * found.image_size) if n in IMAGE_SIZES)
         raise UserError(f"{name}: it has {found.image_size} px: use --size {sizes}")
-    return replace(options, image_size=size), settings, _ancestry(run, found, name)
+    return replace(options, image_size=size), settings, _ancestry(run, found, root, name)
 
 
 def check_data(run_config: RunConfig, root: Path) -> None:
@@ -68,9 +68,10 @@ def check_data(run_config: RunConfig, root: Path) -> None:
     Raises:
         UserError: it has others.
     """
-    assert run_config.grown_from is not None
-    name, grows = run_config.grown_from.run, run_config.grown_from.image_size != run_config.image_size
-    before = find_run(name, root).config().classes
+    ancestry = run_config.grown_from
+    assert ancestry is not None
+    name, grows = ancestry.name, ancestry.image_size != run_config.image_size
+    before = find_run(ancestry.run, root).config().classes
     if len(before) != len(run_config.classes) or (grows and before != run_config.classes):
         raise UserError(
             f"--from {name}: it was trained on the classes {', '.join(before)}, and {run_config.source} has "
@@ -99,7 +100,7 @@ def begin(family: Family, run_config: RunConfig, root: Path) -> None:
             else:
                 family.grow_from(before)
         except UserError as error:
-            raise UserError(f"--from {ancestry.run}: {error}, so it cannot grow") from error
+            raise UserError(f"--from {ancestry.name}: {error}, so it cannot grow") from error
 
 
 def _larger(found: RunConfig, name: str) -> dict[str, Any]:
@@ -125,7 +126,7 @@ def _grows(preset: registry.Preset) -> bool:
     return set(own).issuperset(_DECIDE) and not given
 
 
-def _ancestry(run: Run, found: RunConfig, name: str) -> Ancestry:
+def _ancestry(run: Run, found: RunConfig, root: Path, name: str) -> Ancestry:
     """Return the ancestry of a run that begins with this one's weights.
 
     Raises:
@@ -139,7 +140,8 @@ def _ancestry(run: Run, found: RunConfig, name: str) -> Ancestry:
     seconds = table.column("seconds")
     before = found.grown_from
     return Ancestry(
-        run=run.name,
+        # A run elsewhere is found again by its folder, should this one be resumed before its first checkpoint.
+        run=run.name if run.root == root else str(run.folder.resolve()),
         epoch=status.epoch,
         image_size=found.image_size,
         steps=status.step + (before.steps if before else 0),

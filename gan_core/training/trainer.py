@@ -163,7 +163,7 @@ class Trainer:
         growth.begin(self.family, self.config, self.root)
         if waits := self.config.grown_from.waits:
             self.fabric.print(
-                f"note: '{self.config.grown_from.run}' kept no discriminator: for {waits} steps a new one learns alone"
+                f"note: '{self.config.grown_from.name}' kept no discriminator: for {waits} steps a new one learns alone"
             )
 
     def restore(self, run: Run) -> None:
