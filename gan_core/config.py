@@ -105,7 +105,7 @@ class Ancestry:
     @property
     def name(self) -> str:
         """The name of the run, without the place that it had."""
-        return re.split(r"[/\\\\]", self.run)[-1]
+        return re.split(r"[/\\]", self.run)[-1]
 
 
 @dataclass(frozen=True)
