@@ -204,7 +204,9 @@ def to_dict(config: Any) -> dict[str, Any]:
 def shareable(config: RunConfig) -> RunConfig:
     """Return a configuration without the names of training images and patients, which its warnings hold, and places."""
     if config.grown_from:
-        config = dataclasses.replace(config, grown_from=dataclasses.replace(config.grown_from, run=config.grown_from.name))
+        config = dataclasses.replace(
+            config, grown_from=dataclasses.replace(config.grown_from, run=config.grown_from.name)
+        )
     if config.data is None:
         return config
     warnings = tuple(nameless(line) for line in config.data.warnings)

@@ -27,7 +27,7 @@ SOURCE_HELP = (
     "or 'sidebyside:FOLDER?left=A&right=B' for two pictures in one"
 )
 
-Needs = Literal["", "translate", "pairs"]
+Needs = Literal["", "generate", "translate", "pairs"]
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Option:
     metavar: str | None
     least: int | None  # the smallest valid number
     unset: str  # if the default is None: help text on the value that is used
-    needs: Needs  # presets that it applies to: all, translators, paired translators
+    needs: Needs  # presets that it applies to: all, generators, translators, paired translators
     repeated: bool  # of a tuple: one flag per value, not one comma-separated value
     recorded: bool  # whether config.json stores it
     more: str  # text that docs/training.md adds to the help
@@ -123,6 +123,7 @@ class RunOptions:
         "begin with the weights of a run of half the image size, which then grows, or of the same size and other data",
         flag="--from",
         metavar="RUN",
+        needs="generate",
         recorded=False,
         more="Its preset and settings stay. See [growing](#begin-with-another-runs-weights).",
     )
@@ -261,4 +262,4 @@ def _pair(flag: str, value: str) -> list[str]:
 
 def serves(one: Option, *, translates: bool, paired: bool) -> bool:
     """Whether an option applies to presets of that kind."""
-    return {"": True, "translate": translates, "pairs": paired}[one.needs]
+    return {"": True, "generate": not translates, "translate": translates, "pairs": paired}[one.needs]

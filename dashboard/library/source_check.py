@@ -135,6 +135,18 @@ def inputs_name(inputs: str) -> str:
     return {"phantom": f"drawn: {inputs}", "run": f"generated: {name}"}.get(kind, "held-out images of the data")
 
 
+def beginnings(preset: str, entries: Iterable[Entry]) -> list[str]:
+    """Return the runs of a preset whose weights a new run can begin with; of the shipped ones, those with weights."""
+    return [
+        entry.name
+        for entry in entries
+        if entry.config
+        and entry.config.preset == preset
+        and entry.config.origin is None
+        and (files.is_regular(entry.run.weights) or entry.run.checkpoints())
+    ]
+
+
 def _can_draw(entry: Entry, wanted: set[str], size: int) -> bool:
     """Whether a run can generate grey images of this size for all wanted classes, according to its config."""
     config = entry.config

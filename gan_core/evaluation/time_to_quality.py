@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from gan_core import inference
+from gan_core.config import RunConfig
 from gan_core.data import Prepared
 from gan_core.errors import UserError
 from gan_core.evaluation import features, parts
@@ -43,7 +44,7 @@ def progress(model: Model, prepared: Prepared, request: EvaluationRequest, found
             notes.append(f"the snapshot of epoch {epoch} was not measured: {error}")
             continue
         step = clock.step(epoch)
-        points.append(ProgressPoint(epoch, step, step * model.config.batch_size, clock.seconds(step), measured))
+        points.append(ProgressPoint(epoch, step, *_spent(model.config, clock, step), measured))
     for line in notes:
         found = parts.noted(found, line)
     size = real.features.shape[1]
@@ -53,7 +54,14 @@ def progress(model: Model, prepared: Prepared, request: EvaluationRequest, found
 def training(model: Model) -> Training:
     """Return the training that a run's weights took; runs with the same recipe differ only in their seed."""
     run_config, step = model.config, model.run.status().step
-    return Training(run_config.seed, step * run_config.batch_size, Clock(model.run).seconds(step), run_config.recipe)
+    return Training(run_config.seed, *_spent(run_config, Clock(model.run), step), run_config.recipe)
+
+
+def _spent(run_config: RunConfig, clock: "Clock", step: int) -> tuple[int, float]:
+    """Return the images seen and the seconds trained at a step, with those of the run that this one began as."""
+    before = run_config.grown_from
+    images, seconds = step * run_config.batch_size, clock.seconds(step)
+    return (images + before.images, round(seconds + before.seconds, 1)) if before else (images, seconds)
 
 
 class Clock:

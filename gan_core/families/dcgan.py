@@ -79,9 +79,7 @@ class DCGAN(Family):
 
     def build(self, config: Config) -> None:
         channels = config.generator or stages(self.image_shape[1], config.width, config.max_width)
-        self.generator = ConvGenerator(
-            config.latent_size, channels, self.image_shape, config.momentum, config.skips
-        )
+        self.generator = ConvGenerator(config.latent_size, channels, self.image_shape, config.momentum, config.skips)
         widths = config.discriminator or channels[:0:-1]
         if config.pixelwise:
             self.discriminator: nn.Module = UNetDiscriminator(widths, self.image_shape)

@@ -10,6 +10,7 @@ A run without a checkpoint has its averaged generator, and often no discriminato
 at first, while the generator waits: against a random one, it would soon forget.
 """
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -28,7 +29,6 @@ from gan_core.runs import Run, find_run
 from gan_core.training import checkpoints
 
 WAITS = 200  # steps that a new discriminator learns alone
-_DECIDE = ("width", "skips")  # the settings by which a family's networks grow
 
 
 def fitted(options: RunOptions, root: Path) -> tuple[RunOptions, dict[str, Any], Ancestry]:
@@ -55,7 +55,7 @@ def fitted(options: RunOptions, root: Path) -> tuple[RunOptions, dict[str, Any],
     if size == found.image_size:
         settings = dict(found.settings)
     elif size == 2 * found.image_size and size in IMAGE_SIZES:
-        settings = _larger(found, name)
+        settings = larger_settings(found, name)
     else:
         sizes = " or ".join(str(n) for n in (found.image_size, 2 * found.image_size) if n in IMAGE_SIZES)
         raise UserError(f"{name}: it has {found.image_size} px: use --size {sizes}")
@@ -103,27 +103,31 @@ def begin(family: Family, run_config: RunConfig, root: Path) -> None:
             raise UserError(f"--from {ancestry.name}: {error}, so it cannot grow") from error
 
 
-def _larger(found: RunConfig, name: str) -> dict[str, Any]:
-    """Return the settings for twice the image size: half the width and one image more that is added up.
+def larger_settings(found: RunConfig, name: str) -> dict[str, Any]:
+    """Return the settings for twice the image size: half the width, and one more image that is added up.
 
     Raises:
-        UserError: the family has no such settings, or the width is odd.
+        UserError: the family's networks do not grow, or the width is odd.
     """
-    settings = dict(found.settings)
-    known = {field for field in vars(loading.load_family(found.family).presets[found.preset])}
-    if not known.issuperset(_DECIDE) or settings.get("generator") or settings.get("network") == "perceptron":
-        growing = [p.name for p in registry.presets().values() if _grows(p)]
+    if not _grow(found.family, found.settings):
+        ours = [preset for preset in registry.presets().values() if not preset.module]
+        growing = [preset.name for preset in ours if _grow(preset.family, _own(preset))]
         raise UserError(f"{name}: networks of '{found.preset}' do not grow; those of {', '.join(growing)} do")
-    width = int(settings["width"])
+    width = int(found.settings["width"])
     if width % 2:
         raise UserError(f"{name}: its width is {width}, and at twice the size it would be half of it: it must be even")
-    return settings | {"width": width // 2, "skips": int(settings.get("skips", 0)) + 1}
+    return {**found.settings, "width": width // 2, "skips": int(found.settings.get("skips", 0)) + 1}
 
 
-def _grows(preset: registry.Preset) -> bool:
-    own = vars(loading.load_family(preset.family).presets[preset.name]) if not preset.module else {}
-    given = own.get("generator") or own.get("network") == "perceptron" or own.get("pixelwise")
-    return set(own).issuperset(_DECIDE) and not given
+def _grow(family: str, settings: Mapping[str, Any]) -> bool:
+    """Return whether a family's networks can grow with these settings; those of an older run lack `skips`."""
+    known = {field.name for field in dataclasses.fields(loading.load_family(family).config)}
+    fixed = settings.get("generator") or settings.get("network") == "perceptron" or settings.get("pixelwise")
+    return {"width", "skips"} <= known and not fixed
+
+
+def _own(preset: registry.Preset) -> dict[str, Any]:
+    return dataclasses.asdict(loading.load_family(preset.family).presets[preset.name])
 
 
 def _ancestry(run: Run, found: RunConfig, root: Path, name: str) -> Ancestry:

@@ -64,7 +64,8 @@ def plan(options: RunOptions, root: Path | None = None) -> tuple[RunConfig, data
     if definition.family.conditional and not definition.family.one_class and len(prepared.classes) < 2:
         raise UserError(f"{source}: '{preset}' needs at least two classes, found one ({prepared.classes[0]})")
     shape = (prepared.channels, prepared.size, prepared.size)
-    loading.build(entry.family, config.to_dict(own), shape, len(prepared.classes))  # refuses impossible settings
+    # Refuses impossible settings.
+    networks = loading.build(entry.family, config.to_dict(own), shape, len(prepared.classes))
     precision, device = options.precision, options.device
     if precision == "auto" and devices.processes() > 1:
         # Each process would measure on its own, and all must use the same precision.
@@ -92,6 +93,7 @@ def plan(options: RunOptions, root: Path | None = None) -> tuple[RunConfig, data
     run_config = RunConfig(**options.recorded() | derived)
     if ancestry:
         growth.check_data(run_config, root or default_root())
+        growth.begin(networks, run_config, root or default_root())  # refuses before there is a run folder
     return run_config, prepared
 
 
@@ -111,7 +113,11 @@ def _check(options: RunOptions, entry: Preset) -> None:
     for name, minimum in minima.items():
         if getattr(options, name) < minimum:
             raise UserError(f"{known[name].flag} {getattr(options, name)} is too small: use {minimum} or more")
-    reasons = {"translate": f"'{entry.name}' does not translate", "pairs": f"'{entry.name}' does not train on pairs"}
+    reasons = {
+        "generate": f"'{entry.name}' translates",
+        "translate": f"'{entry.name}' does not translate",
+        "pairs": f"'{entry.name}' does not train on pairs",
+    }
     for needs, reason in reasons.items():
         dependent = {name: one for name, one in known.items() if one.needs == needs}
         unusable = [

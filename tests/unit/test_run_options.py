@@ -23,6 +23,7 @@ EVERY = RunOptions(
     channels=3,
     fit="pad",
     patient_pattern=r"-(\d+)_",
+    grow_from="smaller",
     preview_every=2,
     preview_start="even",
     log_every=5,
@@ -67,7 +68,7 @@ def test_an_option_that_is_declared_needs_no_further_code(tmp_path: Path, monkey
     monkeypatch.setattr(run_options, "RunOptions", more)
     planned: list[Any] = []
 
-    def stop(asked: Any) -> None:
+    def stop(asked: Any, root: Path) -> None:
         planned.append(asked)
         raise KeyboardInterrupt
 

@@ -234,6 +234,7 @@ def show_settings(entry: Entry) -> None:
         "Training images": run_metrics.training_images(config),
         **({"Patients": plain(patients)} if (patients := data_doubts.patients(entry)) else {}),
         "Image size": f"{config.image_size} px, {config.channels} {'channel' if config.channels == 1 else 'channels'}",
+        **({"Began as": plain(_ancestry(config.grown_from))} if config.grown_from else {}),
         "Epochs": str(config.epochs),
         "Batch size": str(config.batch_size),
         "Seed": str(config.seed),
@@ -262,6 +263,11 @@ def show_settings(entry: Entry) -> None:
             show_diagram(entry.traits.diagram)
     with st.expander("config.json"):
         st.json(configs.to_dict(config))
+
+
+def _ancestry(ancestry: configs.Ancestry) -> str:
+    """Return which run a run began as, and what that had seen."""
+    return f"{ancestry.name}, {ancestry.image_size} px, after {ancestry.images:,} images"
 
 
 def _origin(origin: configs.Origin) -> dict[str, str]:

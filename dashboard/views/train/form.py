@@ -30,7 +30,9 @@ DRAWN = {
 # Options with their own place in the form; `show_more` shows all others.
 PLACED = frozenset(
     {"preset", "source", "epochs", "image_size", "batch_size", "seed", "domains", "preview_inputs", "pair_pattern"}
+    | {"grow_from"}
 )
+RANDOM = "random weights"  # what a run begins with unless a run is chosen
 DATA_HELP = """
 - `phantom:cxr`: chest X-rays that the program draws; `phantom:cxr?images=200` draws fewer
 - `phantom:mri`: brain MRI slices; `phantom:colour`: X-rays in grey and in the colours of tissue
@@ -49,6 +51,11 @@ DOMAIN_HELP = (
 PAIRS_HELP = r"""
 A regular expression with one group, for the part that the names of a pair share: `slice_(\d+)` pairs
 `t1/slice_12.png` with `t2/slice_12_b.png`. If the field is empty, the names themselves must match.
+"""
+GROWTH_HELP = """
+A run of the same preset whose weights the new one begins with. With twice its image size, the networks grow: they keep
+what they have learned, and one stage more learns the finer detail. With its own image size they go on with other data,
+which must have as many classes.
 """
 INPUTS_HELP = """
 The images that the previews translate, the same at every epoch. A translation is nearly a copy of its input, so
@@ -209,9 +216,36 @@ def show_more(preset: Preset) -> None:
     translates = preset.task == "translate"
     rest = {name: one for name, one in declared().items() if name not in PLACED}
     with st.expander("More options"), st.grid(4, min_column_width=160):
+        if serves(declared()["grow_from"], translates=translates, paired=preset.traits.paired):
+            _show_beginnings(preset)
         for name, one in rest.items():
             if serves(one, translates=translates, paired=preset.traits.paired):
                 _field(name, one)
+
+
+def _show_beginnings(preset: Preset) -> None:
+    """Show the field for the run whose weights a new one begins with."""
+    form, entries = st.session_state, store.library().readable()
+    runs_there = [RANDOM, *source_check.beginnings(preset.name, entries)]
+    if form.get("grow_from") not in runs_there:
+        form["grow_from"] = RANDOM
+    st.selectbox(
+        "Begin with", runs_there, format_func=_beginning, key="grow_from", help=GROWTH_HELP, on_change=_beginning_chosen
+    )
+
+
+def _beginning(name: str) -> str:
+    config = next((entry.config for entry in store.library().readable() if entry.name == name), None)
+    return f"{name} ({config.image_size} px)" if config else name
+
+
+@error_boundary.action
+def _beginning_chosen() -> None:
+    """Set the image size to which the chosen run grows, where it can."""
+    form = st.session_state
+    chosen = next((entry.config for entry in store.library().readable() if entry.name == form["grow_from"]), None)
+    if chosen and form.get("image_size") not in (chosen.image_size, 2 * chosen.image_size):
+        form["image_size"] = 2 * chosen.image_size if 2 * chosen.image_size in IMAGE_SIZES else chosen.image_size
 
 
 def _field(name: str, one: Option) -> None:
@@ -307,6 +341,8 @@ def _options() -> RunOptions:
     form = st.session_state
     preset, known = registry.find_preset(str(form["preset"])), declared()
     values = {name: _value(form[name], known[name]) for name in known if name in form} | {"domains": _domains()}
+    if values.get("grow_from") == RANDOM:
+        del values["grow_from"]
     translates, source = preset.task == "translate", str(form["source"]).strip()
     fitting = {n: v for n, v in values.items() if serves(known[n], translates=translates, paired=preset.traits.paired)}
     if source.startswith("phantom:"):

@@ -1,0 +1,234 @@
+"""A run that begins with the weights of another: its first picture, its settings, and what is refused."""
+
+import dataclasses
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import torch.nn.functional as F
+
+from gan_core import cli, config, inference
+from gan_core.evaluation import time_to_quality
+from gan_core.families import loading, registry
+from gan_core.families.loading import Family
+from gan_core.runs import Run
+from gan_core.training import growth
+from tests.helpers.training import NARROW, arguments, make_pictures, train
+
+GROWING = ("r3gan", "dcgan", "cgan", "acgan")
+SHAPE = (1, 16, 16)
+WIDTHS = ("--set", "width=8", "--set", "max_width=16")
+
+
+def family(name: str, size: int, channels: int = 1, training: bool = True, **changes: object) -> Family:
+    torch.manual_seed(0)
+    own = dataclasses.asdict(loading.load_family(name).presets[name]) | NARROW | changes
+    return loading.build(name, own, (channels, size, size), 2, training)
+
+
+def stirred(name: str, size: int, channels: int = 1, **changes: object) -> Family:
+    """A family whose every weight has moved, as after a training; so that no zero hides a mistake."""
+    found = family(name, size, channels, **changes)
+    with torch.no_grad():
+        for parameter in found.parameters():
+            parameter.add_(0.05 * torch.randn_like(parameter))
+    return found
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_pictures(tmp_path_factory.mktemp("source") / "shapes")
+
+
+@pytest.fixture(scope="module")
+def root(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of runs with a finished one of 32 px."""
+    found = tmp_path_factory.mktemp("runs")
+    train("cgan", pictures, found, "small", 2, *WIDTHS)
+    return found
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("name", GROWING)
+def test_a_grown_generator_draws_the_smaller_ones_picture_enlarged(name: str, channels: int) -> None:
+    before = stirred(name, 16, channels, width=12)
+    grown = family(name, 32, channels, width=6, skips=1)
+    grown.grow_from(before)
+    z, labels = torch.randn(6, before.latent_size), torch.arange(6) % 2
+    with before.evaluating(), grown.evaluating():
+        small, large = before.sample(z, labels), grown.sample(z, labels)
+    wanted = F.interpolate(torch.atanh(small), scale_factor=2, mode="bilinear").tanh()
+    assert small.std() > 0.01
+    torch.testing.assert_close(large, wanted, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("name", GROWING)
+def test_a_grown_discriminator_judges_as_the_smaller_one_judges_the_averaged_picture(name: str, channels: int) -> None:
+    before = stirred(name, 16, channels, width=12)
+    grown = family(name, 32, channels, width=6, skips=1)
+    grown.grow_from(before)
+    pictures, labels = torch.rand(6, channels, 32, 32) * 2 - 1, torch.arange(6) % 2
+    with before.evaluating(), grown.evaluating():
+        wanted = before.score(F.avg_pool2d(pictures, 2), labels)
+        torch.testing.assert_close(grown.score(pictures, labels), wanted, atol=1e-4, rtol=1e-4)
+    assert wanted.std() > 0
+
+
+@pytest.mark.parametrize("name", GROWING)
+def test_a_second_growth_begins_as_the_first_one_ended(name: str) -> None:
+    before = stirred(name, 32, width=4, skips=1)
+    grown = family(name, 64, width=2, skips=2)
+    grown.grow_from(before)
+    z, labels = torch.randn(4, before.latent_size), torch.arange(4) % 2
+    with before.evaluating(), grown.evaluating():
+        wanted = F.interpolate(torch.atanh(before.sample(z, labels)), scale_factor=2, mode="bilinear").tanh()
+        torch.testing.assert_close(grown.sample(z, labels), wanted, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("name", GROWING)
+def test_every_network_of_a_grown_family_learns_at_its_first_two_steps(name: str) -> None:
+    grown = family(name, 32, width=4, skips=1, **({"blocks": 1} if name == "r3gan" else {}))
+    grown.grow_from(stirred(name, 16))
+    start = {key: value.clone() for key, value in grown.named_parameters() if value.requires_grad}
+    grown.steps = 100
+    for _ in range(3):  # the last layer is zero: what is before it moves at the second step
+        grown.train_step(torch.rand(8, 1, 32, 32) * 2 - 1, torch.arange(8) % 2)
+        grown.step += 1
+    stayed = [key for key, value in grown.named_parameters() if key in start and torch.equal(value, start[key])]
+    assert not stayed
+
+
+def test_the_average_of_a_grown_run_is_not_forgotten_at_its_first_steps() -> None:
+    decays = []
+    for before in (0, 100_000):
+        grown = family("dcgan", 16)
+        grown.before, grown.steps = before, 100
+        start = next(grown.averages["generator"].parameters()).clone()
+        grown.train_step(torch.rand(8, *SHAPE), torch.zeros(8, dtype=torch.long))
+        moved = (next(grown.averages["generator"].parameters()) - start).norm()
+        decays.append(1 - float(moved / (next(grown.network("generator").parameters()) - start).norm()))
+    assert decays[0] == pytest.approx(0.1, abs=1e-3)
+    assert decays[1] == pytest.approx(0.999, abs=1e-3)
+
+
+@pytest.mark.parametrize("name", GROWING)
+def test_the_generator_waits_for_a_new_discriminator(name: str) -> None:
+    waiting = family(name, 16)
+    waiting.waits, waiting.steps = 2, 100
+    moved = []
+    for step in range(3):
+        waiting.step = step
+        before = {key: value.clone() for key, value in waiting.named_parameters()}
+        found = waiting.train_step(torch.rand(8, *SHAPE) * 2 - 1, torch.arange(8) % 2)
+        assert set(waiting.columns) <= set(found)
+        changed = {
+            key.split(".")[0] for key, value in waiting.named_parameters() if not torch.equal(value, before[key])
+        }
+        moved.append(changed)
+    assert moved[0] == moved[1] == {"discriminator"}
+    assert {"discriminator", "generator", "averages"} <= moved[2]
+
+
+@pytest.mark.slow
+def test_a_run_grows_and_says_from_what(pictures: Path, root: Path, tmp_path: Path) -> None:
+    words = ["train", "cgan", "--data", str(pictures), "--runs", str(root), "--batch-size", "8", "--device", "cpu"]
+    words += ["--precision", "32-true", "--log-every", "2", "--epochs", "1"]
+    assert cli.main([*words, "--from", "small", "--name", "grown"]) == 0
+    small, grown = Run(root / "small", root), Run(root / "grown", root)
+    settled = grown.config()
+    assert (settled.image_size, settled.settings["width"], settled.settings["skips"]) == (64, 4, 1)
+    assert settled.settings["max_width"] == 16
+    of_small = small.status().step * 8
+    assert settled.grown_from is not None
+    assert dataclasses.replace(settled.grown_from, seconds=1.0) == config.Ancestry(
+        "small", 2, 32, small.status().step, of_small, 1.0, 0
+    )
+    shutil.copytree(grown.folder, tmp_path / "again")
+    spent = time_to_quality.training(inference.load(grown))
+    assert spent.images == of_small + grown.status().step * 8
+    assert spent.seconds > settled.grown_from.seconds > 0
+    # A resume before the first checkpoint begins with the same weights again.
+    for path in (grown.folder / "checkpoints").iterdir():
+        path.unlink()
+    for name in ("metrics.csv", "epochs.csv"):
+        (grown.folder / name).unlink()
+    status = json.loads((grown.folder / "status.json").read_text())
+    (grown.folder / "status.json").write_text(json.dumps(status | {"state": "stopped"}))
+    assert cli.main(["resume", "grown", "--runs", str(root), "--device", "cpu"]) == 0
+    before, after = ((folder / "weights.safetensors").read_bytes() for folder in (tmp_path / "again", grown.folder))
+    assert before == after
+    shutil.rmtree(grown.folder)
+
+
+@pytest.mark.slow
+def test_a_run_without_a_discriminator_begins_too(
+    pictures: Path, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bare = root / "bare"
+    shutil.copytree(root / "small", bare, ignore=shutil.ignore_patterns("checkpoints", "discriminator.safetensors"))
+    (bare / "checkpoints").mkdir()
+    assert cli.main(arguments("cgan", pictures, root, "from_bare", 1, "--from", "bare", *WIDTHS)) == 0
+    assert f"'bare' kept no discriminator: for {growth.WAITS} steps a new one learns alone" in capsys.readouterr().out
+    begun = Run(root / "from_bare", root)
+    assert begun.config().grown_from == dataclasses.replace(
+        begun.config().grown_from or config.Ancestry("", 0, 0, 0, 0, 0.0), run="bare", waits=growth.WAITS, image_size=32
+    )
+    assert pd.read_csv(begun.folder / "metrics.csv")["grad_norm/g"].eq(0).all()
+    # The generator waited, and its pictures are those of the run that it began with, but for rounding.
+    before, after = (inference.load(Run(root / name, root)).generate(4)[0] for name in ("small", "from_bare"))
+    assert np.abs(before.astype(int) - after).max() <= 3
+    shutil.rmtree(begun.folder)
+    shutil.rmtree(bare)
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (("cgan", "--from", "nothing"), "no run 'nothing'"),
+        (("dcgan", "--from", "small"), "--from small: it was trained with preset 'cgan', not 'dcgan': name that one"),
+        (("cgan", "--from", "small", "--size", "128"), "--from small: it has 32 px: use --size 32 or 64"),
+        (("cgan", "--from", "small", "--channels", "3"), "--from small: its images have 1 channels: use --channels 1"),
+        (("cgan", "--from", "small", "--size", "32", "--set", "width=4"), "--from small: a --set changes its networks"),
+        (("cyclegan_resnet_light", "--from", "small"), "--from small: 'cyclegan_resnet_light' translates"),
+    ],
+)
+def test_what_does_not_fit_is_one_line(
+    words: tuple[str, ...], reason: str, pictures: Path, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    preset, *more = words
+    given = ["train", preset, "--data", str(pictures), "--runs", str(root), "--name", "refused", "--epochs", "1"]
+    assert cli.main([*given, "--batch-size", "8", *more]) == 2
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert reason in error
+    assert not (root / "refused").exists()
+
+
+def test_other_classes_do_not_fit(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    given = ["train", "cgan", "--runs", str(root), "--epochs", "1", "--from", "small", "--batch-size", "8", "--data"]
+    assert cli.main([*given, "phantom:cxr?images=40"]) == 2
+    assert (
+        "it was trained on the classes bar, disc, and phantom:cxr?images=40 has bacterial, " in capsys.readouterr().err
+    )
+
+
+@pytest.mark.parametrize("preset", [preset.name for preset in registry.presets().values() if preset.task == "generate"])
+def test_every_generators_preset_grows_or_says_that_it_does_not(preset: str) -> None:
+    """What `--from` offers is what the networks can do."""
+    entry = registry.presets()[preset]
+    own = dataclasses.asdict(loading.load_family(entry.family).presets[preset])
+    found = config.RunConfig(
+        preset, entry.family, "", "", ("a", "b"), (8, 8), 16, 1, "crop", 1, 8, 0, "32-true", 1, 1, settings=own
+    )
+    try:
+        larger = growth.larger_settings(found, "--from x")
+    except config.UserError as error:
+        assert f"networks of '{preset}' do not grow; those of" in str(error)
+        return
+    before = loading.build(entry.family, own, SHAPE, 2)
+    grown = loading.build(entry.family, larger, (1, 32, 32), 2)
+    grown.grow_from(before)
