@@ -40,7 +40,7 @@ def plan(options: RunOptions) -> tuple[RunConfig, data.Prepared]:
     _check(options, entry)
     preset, source, translates = entry.name, options.source, entry.task == "translate"
     definition = loading.load_family(entry.family)
-    own = config.parse_settings(definition.config, definition.presets[preset], list(options.settings))
+    own = loading.preset_settings(entry, image_size, options.settings)
     prepared = data.prepare(
         source,
         size=image_size,
@@ -188,8 +188,7 @@ def cost(preset: str, image_size: int | None = None, channels: int = 1, settings
     """
     entry = find_preset(preset)
     size = entry.image_size if image_size is None else image_size
-    definition = loading.load_family(entry.family)
-    own = config.to_dict(config.parse_settings(definition.config, definition.presets[entry.name], list(settings)))
+    own = config.to_dict(loading.preset_settings(entry, size, settings))
     # One image of each class is a translator's pair. Of eight images, a penalty on a part of the batch has its part.
     labels = torch.arange(2).repeat_interleave(1 if entry.task == "translate" else 4)
     with torch.random.fork_rng(devices=[]), _FlopCounter() as counter:

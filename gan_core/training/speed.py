@@ -56,8 +56,7 @@ def measure(options: RunOptions) -> Speed:
     if size not in config.IMAGE_SIZES:
         raise UserError(f"--size {size}: choose one of {', '.join(map(str, config.IMAGE_SIZES))}")
     translates = entry.task == "translate"
-    definition = loading.load_family(entry.family)
-    own = config.parse_settings(definition.config, definition.presets[entry.name], list(options.settings))
+    own = loading.preset_settings(entry, size, options.settings)
     name = devices.accelerator(options.device)
 
     def build() -> loading.Family:
