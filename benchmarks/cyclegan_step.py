@@ -118,11 +118,11 @@ def median_seconds(step: Callable[[], object], steps: int) -> float:
 def pairs(preset: str, size: int, steps: int, *, print_losses: bool = False) -> Iterator[tuple[float, float]]:
     """Yield the seconds of GANray's step and of the plain step, without end; print the first losses if asked."""
     devices.keep_freed_memory()
-    definition = loading.load_family(registry.find_preset(preset).family)
+    entry = registry.find_preset(preset)
     shape = (1, size, size)
     torch.manual_seed(0)
     # The plain loop has no jitter of the training pictures, so GANray's step gets none either.
-    family = definition.family(definition.presets[preset], shape, 2).place("cpu")
+    family = loading.load_family(entry.family).family(loading.preset_settings(entry, size), shape, 2).place("cpu")
     family.jitter = lambda real: real
     loop = PlainLoop(family)
     real = torch.rand(2, *shape) * 2 - 1

@@ -64,8 +64,8 @@ def multiply_adds(network: nn.Module, *inputs: torch.Tensor) -> int:
 def networks(preset: str) -> dict[str, int]:
     """Return the multiply-adds of a preset's networks, by name."""
     entry = registry.find_preset(preset)
-    definition = loading.load_family(entry.family)
-    family = definition.family(definition.presets[preset], (1, SIZE, SIZE), 2, training=False)
+    settings = loading.preset_settings(entry, SIZE)
+    family = loading.load_family(entry.family).family(settings, (1, SIZE, SIZE), 2, training=False)
     image, z, label = (
         torch.zeros(1, 1, SIZE, SIZE),
         torch.zeros(1, family.latent_size),

@@ -43,10 +43,10 @@ def untrained(preset: str, size: int) -> Model:
     faster.
     """
     precision.GREYS = math.inf
-    definition = loading.load_family(registry.find_preset(preset).family)
+    entry = registry.find_preset(preset)
     config = RunConfig(
         preset,
-        definition.name,
+        entry.family,
         source="phantom:cxr",
         fingerprint="0" * 16,
         classes=("normal", "covid"),
@@ -60,12 +60,12 @@ def untrained(preset: str, size: int) -> Model:
         precision="32-true",
         preview_every=1,
         log_every=1,
-        settings=to_dict(definition.presets[preset]),
+        settings=to_dict(loading.preset_settings(entry, size)),
         domains=("normal", "covid"),
         subject="chest X-ray",
     )
     torch.manual_seed(0)
-    family = loading.build(definition.name, config.settings, (1, size, size), 2, training=False)
+    family = loading.build(entry.family, config.settings, (1, size, size), 2, training=False)
     return Model(Run(Path(f"untrained {preset}")), config, family.place("cpu").eval().requires_grad_(False))
 
 

@@ -17,10 +17,8 @@ from pathlib import Path
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from gan_core import config
-from gan_core.families import registry
+from gan_core.families import loading, registry
 from gan_core.families.base import Family
-from gan_core.families.loading import load_family
 
 PRESETS = ("gan", "dcgan", "cgan", "bigan", "acgan", "r3gan", "vae", "cyclegan_resnet_light", "cut", "pix2pix_light")
 # The first matching pattern decides; unmatched operations are "other".
@@ -57,12 +55,12 @@ def main() -> None:
 
 def prepared(name: str) -> tuple[Family, Callable[[], object]]:
     """Return the family of a preset, and a function that runs one of its steps on random pictures."""
-    found = load_family(registry.find_preset(name).family)
-    translates = found.family.task == "translate"
-    settings = config.parse_settings(found.config, found.presets[name], [])
+    entry = registry.find_preset(name)
+    translates = entry.task == "translate"
     size, batch = (128, 1) if translates else (64, 32)
+    settings = loading.preset_settings(entry, size)
     torch.manual_seed(0)
-    family = found.family(settings, (1, size, size), 2).place("cpu")
+    family = loading.load_family(entry.family).family(settings, (1, size, size), 2).place("cpu")
     family.steps = 1000
     family.train()
     family.averages.eval()

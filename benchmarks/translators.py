@@ -26,10 +26,11 @@ PRESETS = ("cyclegan_resnet", "cut", "fastcut", "cyclegan_unet", "pix2pix")
 def measure(preset: str, size: int, steps: int) -> dict[str, float]:
     """Return the median seconds of a step after two warm-up steps, the peak memory in MB, and millions of weights."""
     devices.keep_freed_memory()
-    definition = loading.load_family(registry.find_preset(preset).family)
+    entry = registry.find_preset(preset)
+    settings = loading.preset_settings(entry, size)
     before = psutil.Process().memory_info().rss
     torch.manual_seed(0)
-    family = definition.family(definition.presets[preset], (1, size, size), 2).place("cpu")
+    family = loading.load_family(entry.family).family(settings, (1, size, size), 2).place("cpu")
     real, times = torch.rand(2, 1, size, size) * 2 - 1, []
     for _ in range(steps + 2):
         began = time.perf_counter()

@@ -1,7 +1,8 @@
-"""How long a training will take on this machine, before it is started: measured in a process of its own, then kept.
+"""What a training will take on this machine, before it is started: time, memory and disk.
 
-One measurement runs at a time, and nobody waits for it: a page asks again until it is there. What was measured while
-the machine was at rest is kept in the cache folder; what was measured while it was busy is kept for this app alone.
+A process of its own measures. One measurement runs at a time, and nobody waits for it: a page asks again until it is
+there. What was measured while the machine was at rest is kept in the cache folder; what was measured while it was busy
+is kept for this app alone.
 """
 
 import json
@@ -13,44 +14,24 @@ import subprocess
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gan_core import child_processes, files, schedule
+from gan_core import child_processes, config, files, run_costs, schedule
 from gan_core.errors import UserError, printable
+from gan_core.families import registry
+from gan_core.run_costs import Speed
 from gan_core.run_options import RunOptions
 from gan_core.version import __version__
 
 OFF = "GANRAY_MEASURE"  # set to "off", nothing is measured
-BUSY = 0.5  # share of the processors at work from which on a measurement is doubtful
 _SECONDS = 180  # after which a measurement is given up
 _MOST = 4  # measurements that wait or are kept in memory, the newest ones
 _KEPT = 200  # measurements in the cache folder
-_FILE = "training-speeds.json"
+_FILE = "training-costs.json"
+_COPIES = 3  # of the training images that a training has in memory: the prepared file, its own, and one on the way
 _log = logging.getLogger("ganray.dashboard")
-
-
-@dataclass(frozen=True)
-class Speed:
-    """What `ganray speed` measured, in seconds; see `gan_core.training.speed`."""
-
-    step: float
-    alone: float  # of a step, if nothing else ran
-    preview: float
-    start: float
-    device: str
-    busy: float
-
-    @property
-    def undisturbed(self) -> "Speed":
-        """The same if no other program used the processors."""
-        share = self.alone / self.step if self.step else 1.0
-        return replace(self, step=self.alone, preview=self.preview * share, start=self.start * share, busy=0.0)
-
-    @property
-    def doubtful(self) -> bool:
-        return self.busy > BUSY
 
 
 @dataclass(eq=False)
@@ -107,8 +88,24 @@ def measured(options: RunOptions) -> Measurement:
 
 def seconds(speed: Speed, steps: int, options: RunOptions) -> float:
     """Return how long a training takes, without reading its images. steps: of an epoch."""
-    looks = schedule.previews(options.preview_every, options.preview_start, options.epochs)
-    return speed.start + options.epochs * steps * speed.step + looks * speed.preview
+    return sum(run_costs.seconds(speed, options.epochs * steps, _previews(options)).values())
+
+
+def memory(speed: Speed, images: int, options: RunOptions) -> int:
+    """Return the bytes that the process of a training has in memory at most. images: that it trains on."""
+    preset = registry.find_preset(options.preset)
+    size = preset.image_size if options.image_size is None else options.image_size
+    return speed.memory + _COPIES * images * options.channels * size**2
+
+
+def disk(speed: Speed, steps: int, options: RunOptions) -> int:
+    """Return the bytes of the folder of a finished run. steps: of an epoch."""
+    snapshots, every = options.snapshots, options.log_every
+    return sum(run_costs.disk(speed.sizes, options.epochs * steps, _previews(options), every, snapshots).values())
+
+
+def _previews(options: RunOptions) -> int:
+    return schedule.previews(options.preview_every, options.preview_start, options.epochs)
 
 
 def epochs_within(speed: Speed, steps: int, allowed: float, options: RunOptions) -> int:
@@ -160,7 +157,7 @@ def _measure(given: list[str]) -> Speed:
     if done.returncode != 0:
         lines = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
         raise UserError(printable(lines[-1].removeprefix("error: "), 300) if lines else "not measured: it failed")
-    return Speed(**json.loads(done.stdout.splitlines()[-1]))
+    return config.from_dict(Speed, json.loads(done.stdout.splitlines()[-1]), "what was measured")
 
 
 def _place(given: list[str]) -> str:
@@ -171,8 +168,8 @@ def _place(given: list[str]) -> str:
 def _kept() -> dict[str, Speed]:
     try:
         values: dict[str, Any] = json.loads(_path().read_text(encoding="utf-8"))
-        return {str(key): Speed(**value) for key, value in values.items()}
-    except (OSError, ValueError, TypeError, AttributeError):
+        return {str(key): config.from_dict(Speed, value, key) for key, value in values.items()}
+    except (OSError, ValueError, AttributeError, UserError):
         return {}  # none yet, or a damaged file, which the next measurement replaces
 
 

@@ -20,6 +20,7 @@ from gan_core.cli import (
     inference,
     listing,
     managing,
+    planning,
     report,
     training,
 )
@@ -28,7 +29,7 @@ from gan_core.runs.remote import root_of
 
 PROGRAM = "python -m gan_core"
 # In the order of --help.
-GROUPS = (training, listing, managing, inference, evaluation, data, importing, export, report, app)
+GROUPS = (training, planning, listing, managing, inference, evaluation, data, importing, export, report, app)
 
 
 def ganray() -> int:

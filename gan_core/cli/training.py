@@ -1,8 +1,6 @@
 """The commands train, compare and resume."""
 
 import argparse
-import dataclasses
-import json
 import sys
 from collections.abc import Collection
 from pathlib import Path
@@ -59,12 +57,6 @@ def register(found: arguments.Commands) -> None:
     command.add_argument("--data", metavar="SOURCE", help="where the run's data is now, if it has moved")
     run_options.add_arguments(command, "device")
 
-    command = arguments.command(found, "speed", speed, "measure how fast this machine trains a preset", presets)
-    run_options.add_arguments(
-        command, "preset", "batch_size", "image_size", "channels", "device", "precision", "settings"
-    )
-    command.add_argument("--json", action="store_true", help="print the numbers as JSON")
-
 
 def _training_options(command: argparse.ArgumentParser) -> None:
     """Add the options that apply to every run of the command."""
@@ -97,16 +89,6 @@ def train(options: argparse.Namespace) -> int:
     if arguments.FIRST and is_taken(options.runs, check_name(name)):
         raise UserError(f"run '{name}' exists already: choose another --name, or resume it")
     return _train_one(options, options.preset, options.seed, name)
-
-
-def speed(options: argparse.Namespace) -> None:
-    from gan_core.training import speed as speeds
-
-    found = speeds.measure(run_options.RunOptions.of(vars(options), source=""))
-    if options.json:
-        print(json.dumps(dataclasses.asdict(found)))
-    else:
-        print(f"{options.preset} on {found.device}: {found.step:.3g} s a step, {found.preview:.3g} s a preview")
 
 
 def compare(options: argparse.Namespace) -> int:

@@ -59,6 +59,7 @@ class ACGAN(Family):
 
     conditional = True
     layers = "convolutional"
+    width_at = 64
     color = "#3D9BDC"
     diagram = (
         '{"latent vector z" class} -> generator -> "generated image" -> discriminator -> {"real?" "which class?"};'

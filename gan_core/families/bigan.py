@@ -76,6 +76,7 @@ class BiGAN(Family):
 
     objective = "cross_entropy"
     layers = "convolutional"
+    width_at = 64
     color = "#CC79A7"
     diagram = (
         '"latent vector z" -> generator -> "generated image, z" -> discriminator -> "real or generated pair?";'

@@ -78,6 +78,7 @@ class CGAN(Family):
     conditional = True
     objective = "cross_entropy"
     layers = "convolutional"
+    width_at = 64
     color = "#009E73"
     diagram = (
         '{"latent vector z" class} -> generator -> "generated image" -> discriminator -> "real or generated?";'

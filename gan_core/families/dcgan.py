@@ -70,6 +70,7 @@ class DCGAN(Family):
     objective = "cross_entropy"
     suggested = True
     layers = "convolutional"
+    width_at = 64
     color = "#D55E00"
     diagram = (
         '"latent vector z" -> generator -> "generated image" -> discriminator -> "real or generated?";'

@@ -20,11 +20,14 @@ from gan_core import config, metrics
 from gan_core.anatomy.lung_view import Chests
 from gan_core.anatomy.painting import Painting
 from gan_core.errors import UserError, first_line
-from gan_core.families import registry
+from gan_core.families import registry, widths
 from gan_core.families.base import Family
 from gan_core.family_traits import FamilyTraits
 
-__all__ = ["Definition", "Encodes", "Family", "Grades", "Translates", "blamed", "build", "load_family", "traits"]
+__all__ = [
+    *("Definition", "Encodes", "Family", "Grades", "Translates"),
+    *("blamed", "build", "load_family", "preset_settings", "traits"),
+]
 
 MOST_NUMBERS = 10**9  # of all networks and what they keep: 4 GB, several times the largest of our families
 _MOST_TENSORS = 5000
@@ -102,6 +105,21 @@ def _definition(name: str, module: ModuleType) -> Definition:
             f"family '{name}': its file must hold exactly one class that derives from Family, and holds {names}"
         )
     return Definition(name, leaves[0], module.Config, module.PRESETS)
+
+
+def preset_settings(preset: registry.Preset, image_size: int, pairs: Sequence[str] = ()) -> Any:
+    """The settings of a preset for images of a size, a config dataclass, changed by `key=value` texts.
+
+    The width is that of the size unless a text names one: see `gan_core.families.widths`.
+
+    Raises:
+        UserError: a text has no `=`, a key is unknown, or a value cannot be parsed.
+    """
+    definition = load_family(preset.family)
+    own = definition.presets[preset.name]
+    if widths.follows_size(vars(own)):
+        own = replace(own, width=widths.at_size(own.width, definition.family.width_at, image_size))
+    return config.parse_settings(definition.config, own, list(pairs))
 
 
 def traits(definition: Definition, settings: Any, preset: registry.Preset) -> FamilyTraits:

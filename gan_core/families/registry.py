@@ -21,12 +21,13 @@ from typing import Any
 from gan_core import metrics
 from gan_core.config import RunConfig, checked_traits, current_preset
 from gan_core.errors import UserError, nearest, printable
+from gan_core.families import widths
 from gan_core.family_traits import FamilyTraits
 from gan_core.metrics import Metric
 
 GROUP = "gan_core.families"
 _FAMILIES = Path(__file__).parent
-_NO_FAMILIES = ("__init__", "base", "loading", "registry")
+_NO_FAMILIES = ("__init__", "base", "loading", "registry", "widths")
 # Defaults by task. A translator's step takes one larger image of each domain.
 _IMAGE_SIZES = {"generate": 64, "translate": 128}
 _BATCH_SIZES = {"generate": 32, "translate": 1}
@@ -39,6 +40,8 @@ class Preset:
 
     family: the module in gan_core.families, or the name of a plug-in. traits: the family's declared traits, not yet
     adapted to a run's settings (see `brought_to`). module: dotted name of a plug-in's module, empty for ours.
+    width: its setting `width` for images of up to `width_at` pixels per side, if larger images have another; else both
+    are 0.
     """
 
     name: str
@@ -48,6 +51,12 @@ class Preset:
     batch_size: int  # default images per step, of each domain
     module: str = ""
     suggested: bool = False  # offered to a user who has not chosen one
+    width: int = 0
+    width_at: int = 0
+
+    def default_width(self, image_size: int) -> int:
+        """The setting `width` that a run of this size gets if its user names none; 0 if it does not follow the size."""
+        return widths.at_size(self.width, self.width_at, image_size)
 
     @property
     def title(self) -> str:
@@ -158,6 +167,8 @@ def settings_help(family: str) -> dict[str, str]:
             words = f"{before} {words.removeprefix('...').strip()}" if words.startswith("...") else words
             before = re.sub(r"[,;]?\s*\.\.\.[,;]?$", "", words)
             found[name] = re.sub(r"(: see [`\w.]+|[,;])$", "", before)
+    if of_family.width_at and "width" in found:
+        found["width"] += f"; by default halved for each doubling of the size beyond {of_family.width_at} px"
     return found
 
 
@@ -261,7 +272,15 @@ def _read(path: Path, family: str, module: str = "") -> list[Preset]:
     size = int(found.get("image_size") or _IMAGE_SIZES[task])
     batch = int(found.get("batch_size") or _BATCH_SIZES[task])
     suggested = names[0] if found.get("suggested") else ""
-    return [Preset(name, family, traits, size, batch, module, name == suggested) for name in names]
+    wide = _widths(tree) if (width_at := int(found.get("width_at") or 0)) else {}
+    return [
+        Preset(
+            *(name, family, traits, size, batch, module, name == suggested),
+            width=wide.get(name, 0),
+            width_at=width_at if name in wide else 0,
+        )
+        for name in names
+    ]
 
 
 # Class attributes of a family that are plain values; `judges` is the old name of `has_discriminator`.
@@ -279,7 +298,7 @@ _ATTRIBUTES = frozenset(
         "color",
         "diagram",
     }
-    | {"suggested", "image_size", "batch_size"}
+    | {"suggested", "image_size", "batch_size", "width_at"}
 )
 
 
@@ -294,6 +313,32 @@ def _preset_names(tree: ast.Module) -> list[str]:
             f"{wrong[0]!r} is no valid preset name: use at most 61 of A-Z a-z 0-9 . _ -, first a letter or digit"
         )
     return names
+
+
+def _widths(tree: ast.Module) -> dict[str, int]:
+    """Preset -> its setting `width`, of the presets whose networks it makes; see `widths.follows_size`."""
+    config = next((node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Config"), None)
+    defaults = dict(map(_assigned, config.body)) if config else {}
+    table = next((value for name, value in map(_assigned, tree.body) if name == "PRESETS"), None)
+    found: dict[str, int] = {}
+    for key, call in zip(table.keys, table.values, strict=True) if isinstance(table, ast.Dict) else ():
+        if isinstance(key, ast.Constant) and isinstance(call, ast.Call):
+            given = dict(zip(filter(None, defaults), call.args, strict=False)) | {
+                str(each.arg): each.value for each in call.keywords
+            }
+            nodes = {name: node for name, node in (defaults | given).items() if name and node is not None}
+            settings = {name: _plain(node) for name, node in nodes.items()}
+            if widths.follows_size(settings):
+                found[str(key.value)] = settings["width"]
+    return found
+
+
+def _plain(node: ast.expr) -> Any:
+    """The value of an expression of constants; None if it is something else."""
+    try:
+        return ast.literal_eval(node)
+    except (ValueError, TypeError):
+        return None
 
 
 def _family_body(tree: ast.Module) -> list[ast.stmt]:

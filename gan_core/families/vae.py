@@ -44,6 +44,7 @@ class VAE(Family):
 
     has_discriminator = False
     layers = "convolutional"
+    width_at = 64
     color = "#7F8C9B"
     diagram = (
         '"real image" -> encoder -> "mean and variance of z" -> "latent vector z" -> generator -> "reconstruction";'

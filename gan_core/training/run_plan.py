@@ -37,16 +37,19 @@ def plan(options: RunOptions, root: Path | None = None) -> tuple[RunConfig, data
     """
     entry = find_preset(options.preset)
     definition = loading.load_family(entry.family)
-    base, ancestry = definition.presets[entry.name], None
+    grown, ancestry = None, None
     if options.grow_from is not None:
         options, settings, ancestry = growth.fitted(options, root or default_root())
-        base = config.from_dict(definition.config, settings, f"--from {options.grow_from}")
+        grown = config.from_dict(definition.config, settings, f"--from {options.grow_from}")
     image_size = entry.image_size if options.image_size is None else options.image_size
     batch_size = entry.batch_size if options.batch_size is None else options.batch_size
     options = replace(options, image_size=image_size, batch_size=batch_size)
     _check(options, entry)
     preset, source, translates = entry.name, options.source, entry.task == "translate"
-    own = config.parse_settings(definition.config, base, list(options.settings))
+    if grown is None:
+        own = loading.preset_settings(entry, image_size, options.settings)
+    else:
+        own = config.parse_settings(definition.config, grown, list(options.settings))
     prepared = data.prepare(
         source,
         size=image_size,
@@ -203,8 +206,7 @@ def cost(preset: str, image_size: int | None = None, channels: int = 1, settings
     """
     entry = find_preset(preset)
     size = entry.image_size if image_size is None else image_size
-    definition = loading.load_family(entry.family)
-    own = config.to_dict(config.parse_settings(definition.config, definition.presets[entry.name], list(settings)))
+    own = config.to_dict(loading.preset_settings(entry, size, settings))
     # One image of each class is a translator's pair. Of eight images, a penalty on a part of the batch has its part.
     labels = torch.arange(2).repeat_interleave(1 if entry.task == "translate" else 4)
     with torch.random.fork_rng(devices=[]), _FlopCounter() as counter:

@@ -12,13 +12,14 @@ from streamlit.testing.v1 import AppTest
 from dashboard import jobs
 from dashboard.jobs import Job, Jobs
 from dashboard.library import training_speed
-from dashboard.library.training_speed import Measurement, Speed
+from dashboard.library.training_speed import Measurement
 from dashboard.views.train import form
 from gan_core import run_options
 from gan_core.families import registry
 from gan_core.run_options import RunOptions, declared, option
 from tests.helpers.pages import healthy, new_app, open_page, texts
 from tests.helpers.run_folders import make_run
+from tests.helpers.speeds import measured_speed
 
 
 @pytest.fixture
@@ -125,14 +126,34 @@ def test_epochs_that_nobody_typed_follow_the_data(started: list[RunOptions], tmp
 
 
 def test_how_long_it_takes_stands_beside_the_button(started: list[RunOptions], monkeypatch: pytest.MonkeyPatch) -> None:
-    found = Measurement(Speed(step=1.0, alone=1.0, preview=2.0, start=5.0, device="cpu", busy=0.0))
+    found = Measurement(measured_speed())
     found.done.set()
     monkeypatch.setattr(training_speed, "measured", lambda _: found)
     app = open_train()
     assert "About 9 min**, measured on this machine (cpu): 20 epochs of 25 steps" in texts(app)
+    assert "Memory 610 MB, disk 22 MB." in texts(app)  # of the process and 800 images; checkpoints, sheets, weights
     app.button(key="fewer epochs").click().run()
     assert app.number_input(key="epochs").value == 4
     assert "About 2 min" in texts(healthy(app))
+
+
+def test_what_this_machine_lacks_stands_there_too(started: list[RunOptions], monkeypatch: pytest.MonkeyPatch) -> None:
+    found = Measurement(measured_speed(memory=10**15))
+    found.done.set()
+    monkeypatch.setattr(training_speed, "measured", lambda _: found)
+    said = texts(open_train())
+    assert "Memory 1000000.0 GB" in said and ":red[Only " in said and "of memory free.]" in said
+
+
+def test_the_width_is_that_of_the_image_size(started: list[RunOptions]) -> None:
+    app = open_train()
+    assert "Width 32: the channels at 64 px." in texts(app)
+    assert app.text_input(key="settings").placeholder == "width=32"
+    app.selectbox(key="image_size").set_value(256).run()
+    assert "Width 8: the channels at 256 px." in texts(app)
+    assert app.text_input(key="settings").placeholder == "width=8"
+    app.text_input(key="settings").set_value("width=24").run()
+    assert "Width 8" not in texts(healthy(app))
 
 
 def test_a_finished_training_can_be_evaluated(runs_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,6 +27,7 @@ GROUND = frozenset(
         "config",
         "run_options",
         "schedule",
+        "run_costs",
         "child_processes",
         "limited_processes",
         "name_patterns",
@@ -44,10 +45,11 @@ GAN_CORE = {
     "nets": "",
     "runs": "",
     "data": "decode phantoms",
-    "families.registry": "",
+    "families.widths": "",
+    "families.registry": "families.widths",
     "families.base": "nets",
     "families.<name>": "anatomy nets families.base",
-    "families.loading": "anatomy families.base families.registry",
+    "families.loading": "anatomy families.base families.registry families.widths",
     "record": "runs",
     "inference": "anatomy decode families nets runs",
     "training": "data decode families inference runs",
@@ -62,7 +64,7 @@ GAN_CORE = {
     "cli": "anatomy data decode diagnostics evaluation export families importers inference runs training",
     "__main__": "cli",
 }
-FAMILIES = ("families.base", "families.registry", "families.loading")
+FAMILIES = ("families.base", "families.registry", "families.loading", "families.widths")
 PLAYED = ("game", "view", "worker", "starter")  # of `playground`: what its processes run, with torch
 
 # torch takes seconds to import: the other rooms do without it.
@@ -102,6 +104,7 @@ FACES = frozenset(
         "config",
         "run_options",
         "schedule",
+        "run_costs",
         "child_processes",
         "metrics",
         "family_traits",

@@ -1,5 +1,6 @@
 """The line beside the button that starts a training: how long it will take on this machine, and what shortens it."""
 
+import psutil
 import streamlit as st
 
 from dashboard import jobs
@@ -7,28 +8,30 @@ from dashboard.library import store, training_speed
 from dashboard.library.training_speed import Measurement
 from dashboard.widgets import error_boundary
 from dashboard.widgets.text import plain, plain_sentence
+from gan_core import run_costs
+from gan_core.run_costs import Speed
 from gan_core.run_options import RunOptions
 
 PATIENCE = 120.0  # seconds that a first training should take
 _AGAIN = 1.0  # seconds between two looks at a measurement
 
 
-def show(options: RunOptions, steps: int | None) -> None:
-    """Show how long a training takes; draws itself anew until that is measured.
+def show(options: RunOptions, steps: int | None, images: int) -> None:
+    """Show what a training takes; draws itself anew until that is measured.
 
-    steps: of an epoch; None where the number of images is not known yet.
+    steps: of an epoch; None where the number of images is not known yet. images: that it trains on.
     """
     found = training_speed.measured(options)
     pending = not found.done.is_set()
-    st.fragment(_line, key="estimate", run_every=_AGAIN if pending else None)(options, steps, found, pending)
+    st.fragment(_line, key="estimate", run_every=_AGAIN if pending else None)(options, steps, images, found, pending)
 
 
 @error_boundary.bounded
-def _line(options: RunOptions, steps: int | None, found: Measurement, pending: bool) -> None:
+def _line(options: RunOptions, steps: int | None, images: int, found: Measurement, pending: bool) -> None:
     if pending and found.done.is_set():
         st.rerun()  # ends the redrawing
     text, fewer = estimate(options, steps, found)
-    st.caption(text)
+    st.caption(text + (needs(options, steps, images, found.speed) if steps and found.speed else ""))
     if fewer:
         st.button(
             f"Train {fewer} {'epoch' if fewer == 1 else 'epochs'}: about 2 minutes",
@@ -43,6 +46,19 @@ def _line(options: RunOptions, steps: int | None, found: Measurement, pending: b
 @error_boundary.action
 def _set_epochs(epochs: int) -> None:
     st.session_state["epochs"] = epochs
+
+
+def needs(options: RunOptions, steps: int, images: int, speed: Speed) -> str:
+    """Return what a training needs of memory and disk, and whether this machine has it, as Markdown."""
+    memory, disk = training_speed.memory(speed, images, options), training_speed.disk(speed, steps, options)
+    words = f" Memory {run_costs.size(memory)}, disk {run_costs.size(disk)}."
+    free = {"memory": (memory, psutil.virtual_memory().available), "disk": (disk, _free_disk())}
+    lacking = [f"{run_costs.size(is_free)} of {name}" for name, (needed, is_free) in free.items() if needed > is_free]
+    return words + (f" :red[Only {' and '.join(lacking)} free.]" if lacking else "")
+
+
+def _free_disk() -> int:
+    return run_costs.free_disk(jobs.jobs().root)
 
 
 def estimate(options: RunOptions, steps: int | None, found: Measurement) -> tuple[str, int]:

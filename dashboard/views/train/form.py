@@ -96,7 +96,7 @@ def show() -> None:
         domain_problem = show_domains(source) if translates and not problem else ""
         pairs_problem = show_pairs(source) if preset.traits.paired else ""
         batch_problem = "" if problem or domain_problem else _batch_problem(preset, source)
-        _note(batch_problem, "" if problem else _counted(source))
+        _note(batch_problem, " ".join(filter(None, ("" if problem else _counted(source), _width_note(preset)))))
         show_more(preset)
         name_problem = _name_problem(typed.strip() or suggested)
         _note(name_problem, "")
@@ -130,7 +130,7 @@ def _show_estimate(preset: Preset, source: str) -> None:
     counts = _of_domains(preset, _train_counts(source))
     translates = preset.task == "translate"
     steps = training_speed.steps_of_epoch(list(counts.values()), form_batch_size(), translates) if counts else None
-    estimate.show(options, steps)
+    estimate.show(options, steps, sum(counts.values()))
 
 
 def form_batch_size() -> int:
@@ -167,6 +167,19 @@ def _batch_problem(preset: Preset, source: str) -> str:
 def _counted(source: str) -> str:
     counts = _train_counts(source)
     return f"{sum(counts.values()):,} training images." if counts else ""
+
+
+def _default_width(preset: Preset) -> int:
+    """Return the setting `width` of a preset at the chosen image size; 0 if it has none that follows the size."""
+    return preset.default_width(int(st.session_state["image_size"]))
+
+
+def _width_note(preset: Preset) -> str:
+    width = _default_width(preset)
+    typed = str(st.session_state.get("settings") or "").split()
+    if not width or any(word.startswith("width=") for word in typed):
+        return ""
+    return f"Width {width}: the channels at {st.session_state['image_size']} px."
 
 
 def show_domains(source: str) -> str:
@@ -220,7 +233,8 @@ def show_more(preset: Preset) -> None:
             _show_beginnings(preset)
         for name, one in rest.items():
             if serves(one, translates=translates, paired=preset.traits.paired):
-                _field(name, one)
+                width = _default_width(preset) if name == "settings" else 0
+                _field(name, one, f"width={width}" if width else one.metavar)
 
 
 def _show_beginnings(preset: Preset) -> None:
@@ -248,7 +262,7 @@ def _beginning_chosen() -> None:
         form["image_size"] = 2 * chosen.image_size if 2 * chosen.image_size in IMAGE_SIZES else chosen.image_size
 
 
-def _field(name: str, one: Option) -> None:
+def _field(name: str, one: Option, placeholder: str | None) -> None:
     """Show the widget for the type of an option; its key is the name of the option."""
     label = name.replace("_", " ").capitalize()
     words = plain(f"{one.description[:1].upper()}{one.description[1:]}. {one.more}".lstrip(". ").rstrip())
@@ -260,7 +274,7 @@ def _field(name: str, one: Option) -> None:
         st.number_input(label, one.least, value=one.default, key=name, help=words)
     else:
         text = ",".join(one.default) if one.kind is tuple else one.default or ""
-        st.text_input(label, text, key=name, placeholder=one.metavar, help=words)
+        st.text_input(label, text, key=name, placeholder=placeholder, help=words)
 
 
 def default_epochs(preset: Preset, source: str) -> int:

@@ -4,18 +4,21 @@ import json
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dashboard.library import training_speed
-from dashboard.library.training_speed import Measurement, Speed
+from dashboard.library.training_speed import Measurement
 from dashboard.views.train import estimate
 from gan_core.run_options import RunOptions
+from tests.helpers.speeds import measured_speed
 
 OPTIONS = RunOptions("dcgan", "phantom:cxr", epochs=20, batch_size=32, image_size=64, seed=3)
-MEASURED: dict[str, Any] = {"step": 0.2, "alone": 0.1, "preview": 1.0, "start": 5.0, "device": "cpu", "busy": 0.1}
+SPEED = measured_speed(step=0.2, alone=0.1, preview=1.0, busy=0.1)
+MEASURED: dict[str, Any] = asdict(SPEED)
 
 
 @pytest.fixture(autouse=True)
@@ -51,7 +54,7 @@ def measured(options: RunOptions = OPTIONS) -> Measurement:
 
 def test_what_does_not_change_a_step_is_not_measured_again(asked: list[list[str]]) -> None:
     first = measured()
-    assert first.speed == Speed(**MEASURED)
+    assert first.speed == SPEED
     assert asked == [["speed", "dcgan", "--batch-size", "32", "--size", "64", "--json"]]
     assert measured(RunOptions("dcgan", "/a/folder", epochs=5, batch_size=32, image_size=64)) is first
     training_speed._found.clear()  # the app is started again
@@ -100,8 +103,8 @@ def test_a_form_that_is_filled_in_does_not_measure_every_number_on_the_way(monke
 
 
 def test_a_damaged_cache_is_measured_again(asked: list[list[str]], tmp_path: Path) -> None:
-    (tmp_path / "training-speeds.json").write_text('{"a": {"step": 1, "other": 2}}')
-    assert measured().speed == Speed(**MEASURED)
+    (tmp_path / "training-costs.json").write_text('{"a": {"step": 1, "other": 2}}')
+    assert measured().speed == SPEED
 
 
 def test_nothing_is_measured_where_that_is_off(asked: list[list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,13 +113,13 @@ def test_nothing_is_measured_where_that_is_off(asked: list[list[str]], monkeypat
 
 
 def test_the_estimate_counts_steps_and_previews() -> None:
-    found = Measurement(Speed(**MEASURED))
+    found = Measurement(SPEED)
     found.done.set()
-    assert training_speed.seconds(Speed(**MEASURED), 25, OPTIONS) == 5 + 20 * 25 * 0.2 + 21 * 1
+    assert training_speed.seconds(SPEED, 25, OPTIONS) == 5 + 20 * 25 * 0.2 + 21 * 1
     text, fewer = estimate.estimate(OPTIONS, 25, found)
     assert "About 2 min" in text and "20 epochs of 25 steps" in text and fewer == 0
     long = RunOptions("dcgan", "phantom:cxr", epochs=200)
     assert estimate.estimate(long, 25, found)[1] == 19
-    assert 100 < training_speed.seconds(Speed(**MEASURED), 25, RunOptions("dcgan", "", epochs=19)) <= 120
+    assert 100 < training_speed.seconds(SPEED, 25, RunOptions("dcgan", "", epochs=19)) <= 120
     assert "once the images were read" in estimate.estimate(OPTIONS, None, found)[0]
     assert "Not measured yet" in estimate.estimate(OPTIONS, 25, Measurement())[0]

@@ -19,4 +19,4 @@ from gan_core.training import speed
 )
 def test_what_no_training_has_is_refused(given: dict[str, int], said: str) -> None:
     with pytest.raises(UserError, match=said):
-        speed.measure(RunOptions("gan", "phantom:cxr", **given))
+        speed.measure(RunOptions("gan", "", **given))

@@ -1,0 +1,54 @@
+"""The commands plan and speed: what a training takes, measured before it."""
+
+import argparse
+import dataclasses
+import json
+from pathlib import Path
+
+from gan_core import run_options
+from gan_core.cli import arguments
+from gan_core.errors import UserError
+from gan_core.families import registry
+from gan_core.runs import check_name, is_taken
+from gan_core.training import budget
+
+
+def register(found: arguments.Commands) -> None:
+    presets = "presets:\n" + "\n".join(f"  {p.name:<23}{p.title}" for p in registry.presets().values())
+
+    command = arguments.command(
+        found, "plan", plan, "say what a training takes on this machine: time, memory, disk", presets
+    )
+    run_options.add_arguments(command)
+    arguments.runs_folder(command)
+    command.add_argument("--name", help="name that the run is to have; checked, and otherwise without effect")
+    command.add_argument("--json", action="store_true", help="print the numbers as JSON")
+    command.add_argument("--here", action="store_true", help=argparse.SUPPRESS)  # in the process that measures
+
+    command = arguments.command(found, "speed", speed, "measure how fast this machine trains a preset", presets)
+    run_options.add_arguments(command, source="")
+    arguments.runs_folder(command)
+    command.add_argument("--json", action="store_true", help="print the numbers as JSON")
+
+
+def plan(options: argparse.Namespace) -> int:
+    registry.find_preset(options.preset)
+    if options.name and is_taken(Path(options.runs), check_name(options.name)):
+        raise UserError(f"run '{options.name}' exists already: choose another --name")
+    asked = run_options.RunOptions.of(vars(options))
+    try:
+        found = budget.measure(asked, options.runs) if options.here else budget.ask(asked, options.runs, options.name)
+    except budget.Failed as error:
+        return int(error.args[0])
+    print(json.dumps(dataclasses.asdict(found)) if options.json else budget.text(found))
+    return 0
+
+
+def speed(options: argparse.Namespace) -> None:
+    from gan_core.training import speed as speeds
+
+    found = speeds.measure(run_options.RunOptions.of(vars(options)), options.runs)
+    if options.json:
+        print(json.dumps(dataclasses.asdict(found)))
+    else:
+        print(f"{options.preset} on {found.device}: {found.step:.3g} s a step, {found.preview:.3g} s a preview")
