@@ -27,7 +27,7 @@ SOURCE_HELP = (
     "or 'sidebyside:FOLDER?left=A&right=B' for two pictures in one"
 )
 
-Needs = Literal["", "translate", "pairs"]
+Needs = Literal["", "generate", "translate", "pairs"]
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Option:
     metavar: str | None
     least: int | None  # the smallest valid number
     unset: str  # if the default is None: help text on the value that is used
-    needs: Needs  # presets that it applies to: all, translators, paired translators
+    needs: Needs  # presets that it applies to: all, generators, translators, paired translators
     repeated: bool  # of a tuple: one flag per value, not one comma-separated value
     recorded: bool  # whether config.json stores it
     more: str  # text that docs/training.md adds to the help
@@ -124,7 +124,26 @@ class RunOptions:
         "where previews are further apart: also after epochs 1, 2, 3, 5, 8, 12, ... (dense, default), or only evenly",
     )
     log_every: int = option(10, "steps per row of metrics.csv", metavar="K", least=1)
-    snapshots: bool = option(False, "save the generator at every preview, for `evaluate --parts progress`")
+    snapshots: bool = option(
+        False,
+        "save the generator at every preview, for `evaluate --parts progress`, and measure there how far its images "
+        "are from real ones",
+        more="A translator's previews are not measured. See [the best weights](#the-best-weights).",
+    )
+    keep: Literal["best", "last"] = option(
+        "best",
+        "with --snapshots: end with the weights of the preview nearest to real images (best, default), or with those "
+        "of the last step",
+        needs="generate",
+        more="`last` measures nothing, unless `--patience` asks for it.",
+    )
+    patience: int = option(
+        0,
+        "with --snapshots: stop early after this many previews in a row without a better distance; 0 never stops early",
+        metavar="K",
+        least=0,
+        needs="generate",
+    )
     domains: tuple[str, ...] = option(
         (),
         "the two classes that a translator maps between",
@@ -253,4 +272,4 @@ def _pair(flag: str, value: str) -> list[str]:
 
 def serves(one: Option, *, translates: bool, paired: bool) -> bool:
     """Whether an option applies to presets of that kind."""
-    return {"": True, "translate": translates, "pairs": paired}[one.needs]
+    return {"": True, "generate": not translates, "translate": translates, "pairs": paired}[one.needs]
