@@ -109,6 +109,24 @@ class Ancestry:
 
 
 @dataclass(frozen=True)
+class Kept:
+    """Which weights a generator's training ended with, where the distances at its previews had a say.
+
+    The measurement is that of the previews: `gan_core.training.best`. It says little beyond this choice, because the
+    least of many distances is lower than the same weights would score on fresh images.
+    """
+
+    which: Literal["best", "last"]
+    epoch: int  # of weights.safetensors
+    measure: str = ""  # frechet or kid; empty if nothing could be measured
+    distance: float | None = None  # of these weights; None if they were not measured
+    extractor: str = ""
+    images: int = 0  # generated for each measurement
+    against: str = ""  # the real images: held-out or training
+    note: str = ""  # what is doubtful, or why the last weights were kept; a sentence without its full stop
+
+
+@dataclass(frozen=True)
 class RunConfig:
     """Everything needed to train a run again.
 
@@ -133,6 +151,8 @@ class RunConfig:
     log_every: int  # steps
     preview_start: Literal["dense", "even"] = "even"  # dense: also early previews, see `schedule`; older runs had none
     snapshots: bool = False  # whether the generator is saved at every preview
+    keep: Literal["best", "last"] = "last"  # of a generator with snapshots: the weights that it ends with
+    patience: int = 0  # previews without a better distance after which the training stops; 0: never
     settings: dict[str, Any] = field(default_factory=dict)  # the family's own
     domains: tuple[str, ...] = ()  # of a translator: the two classes, A and B
     preview_inputs: str = "held-out"  # of a translator: source of the images that previews translate
@@ -146,6 +166,7 @@ class RunConfig:
     traits: FamilyTraits | None = None  # the family's declared properties; None in a run of format 1
     origin: Origin | None = None  # None in a run that GANray trained
     grown_from: Ancestry | None = None  # None in a run that began with random weights
+    kept: Kept | None = None  # None where the weights are the last ones, and nothing was measured at previews
     format: int = FORMAT
 
     def __post_init__(self) -> None:
@@ -198,6 +219,9 @@ def to_dict(config: Any) -> dict[str, Any]:
             del values["grown_from"]
         if config.preview_start == "even":
             del values["preview_start"]
+        for name, value in (("keep", "last"), ("patience", 0), ("kept", None)):
+            if values[name] == value:
+                del values[name]
     return values
 
 
@@ -337,7 +361,7 @@ def _problem(found: RunConfig) -> str:
         return f"'{below[0]}' is {getattr(found, below[0])}"
     if above := [name for name, value in _MOST.items() if getattr(found, name) > value]:
         return f"'{above[0]}' is {getattr(found, above[0])}, more than {_MOST[above[0]]}"
-    if below := [name for name in ("seed", "split_seed") if getattr(found, name) < 0]:
+    if below := [name for name in ("seed", "split_seed", "patience") if getattr(found, name) < 0]:
         return f"'{below[0]}' is {getattr(found, below[0])}"
     if not least <= found.image_size <= _LARGEST or found.channels not in (1, 3):
         return f"images of {found.image_size} pixels per side and {found.channels} channels"
@@ -356,6 +380,8 @@ def _problem(found: RunConfig) -> str:
     if found.origin and (problem := _problem_of_origin(found.origin)):
         return problem
     if found.grown_from and (problem := _problem_of_ancestry(found.grown_from)):
+        return problem
+    if found.kept and (problem := _problem_of_kept(found.kept)):
         return problem
     return _problem_of_traits(found.traits) if found.traits else ""
 
@@ -436,6 +462,15 @@ def _problem_of_ancestry(ancestry: Ancestry) -> str:
     counts = (ancestry.epoch, ancestry.steps, ancestry.images, ancestry.seconds, ancestry.waits)
     if not all(0 <= count < 2**53 for count in counts):
         return "'grown_from' counts less than zero, or more than any training"
+    return ""
+
+
+def _problem_of_kept(kept: Kept) -> str:
+    """The first value of what was kept that a page could not display, as text; empty if there is none."""
+    if not 0 <= kept.epoch <= _MOST["epochs"] or not 0 <= kept.images <= 10**9:
+        return f"'kept' names epoch {kept.epoch} and {kept.images} images"
+    if max(map(len, (kept.measure, kept.extractor, kept.against, kept.note))) > _LONGEST_TEXT:
+        return f"a text of 'kept' is longer than {_LONGEST_TEXT} characters"
     return ""
 
 

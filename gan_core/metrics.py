@@ -191,6 +191,18 @@ HELD_OUT = Metric("accuracy/d_held_out", "Accuracy on held-out images", PERCENT,
 MEMORY = Metric("memory/d", "Training images scored above held-out ones", PERCENT, chart="")
 DIVERSITY = Metric("diversity/samples", "Diversity of the samples", chart="", summary=True)
 DATA_DIVERSITY = Metric("diversity/data", "Diversity of the data", chart="", summary=True)
+# Only runs that measure it declare it, with the images and the features in its words: `measured_at_previews`.
+PREVIEW_DISTANCE = Metric("distance/preview", "Distance at previews")
+
+
+def measured_at_previews(measure: str, against: str, extractor: str, meaning: str) -> Metric:
+    """The distance of a run's previews from real images.
+
+    Its title names what was measured, so that distances by other features, or to other images, never share one.
+    measure: the measure's name; against: the real images; meaning: one line below the chart.
+    """
+    title = f"{measure} at previews, to {against} images by {extractor}"
+    return replace(PREVIEW_DISTANCE, title=title, meaning=meaning, watch=True, name="distance")
 
 
 def _change(column: str, title: str) -> Metric:
@@ -237,7 +249,7 @@ _KNOWN = {
     for metric in (
         *(*ADVERSARIAL, ACCURACY_PAIRS, CYCLE_A, CYCLE_B, IDENTITY_A, IDENTITY_B, ADVERSARIAL_AB, ADVERSARIAL_BA),
         *(DISCRIMINATOR_A, DISCRIMINATOR_B, ACCURACY_A_REAL, ACCURACY_A_FAKE, ACCURACY_B_REAL, ACCURACY_B_FAKE),
-        *(AUGMENTATION, SPEED, HELD_OUT, MEMORY, DIVERSITY, DATA_DIVERSITY, *CHANGES),
+        *(AUGMENTATION, SPEED, HELD_OUT, MEMORY, DIVERSITY, DATA_DIVERSITY, PREVIEW_DISTANCE, *CHANGES),
     )
 }
 

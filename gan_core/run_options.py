@@ -133,7 +133,26 @@ class RunOptions:
         "where previews are further apart: also after epochs 1, 2, 3, 5, 8, 12, ... (dense, default), or only evenly",
     )
     log_every: int = option(10, "steps per row of metrics.csv", metavar="K", least=1)
-    snapshots: bool = option(False, "save the generator at every preview, for `evaluate --parts progress`")
+    snapshots: bool = option(
+        False,
+        "save the generator at every preview, for `evaluate --parts progress`, and measure there how far its images "
+        "are from real ones",
+        more="A translator's previews are not measured. See [the best weights](#the-best-weights).",
+    )
+    keep: Literal["best", "last"] = option(
+        "best",
+        "with --snapshots: end with the weights of the preview nearest to real images (best, default), or with those "
+        "of the last step",
+        needs="generate",
+        more="`last` measures nothing, unless `--patience` asks for it.",
+    )
+    patience: int = option(
+        0,
+        "with --snapshots: stop early after this many previews in a row without a better distance; 0 never stops early",
+        metavar="K",
+        least=0,
+        needs="generate",
+    )
     domains: tuple[str, ...] = option(
         (),
         "the two classes that a translator maps between",

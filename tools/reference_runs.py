@@ -177,8 +177,8 @@ def faults(run: Run) -> Iterator[str]:
         yield "it has no evaluation"
         return
     found = results.read(run.evaluation)
-    if found.epoch != status.epoch:
-        yield f"it was evaluated at epoch {found.epoch} and is at epoch {status.epoch}"
+    if found.epoch != (at := run.weights_epoch(status, run.config())):
+        yield f"it was evaluated at epoch {found.epoch} and its weights are of epoch {at}"
     if run.weights.is_file():
         from gan_core.evaluation.evaluate import digest
 

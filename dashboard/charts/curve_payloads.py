@@ -130,7 +130,8 @@ def _chart(
 
 def _chosen_charts(library: Library, group: Sequence[Entry], wanted: tuple[str, ...] | None) -> list[tuple[Chart, str]]:
     """Return the charts to draw, each with its table."""
-    usual = {chart.title: (chart, store.METRICS) for chart in run_metrics.usual(group)}
+    known = run_metrics.usual(group)
+    usual = {chart.title: (chart, _table_of(library, group, chart.columns[0]) or store.METRICS) for chart in known}
     if distance := distance_chart.chart(library, group):
         usual[distance.title] = distance, distance_chart.TABLE
     if wanted is None:

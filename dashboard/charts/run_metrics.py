@@ -128,7 +128,8 @@ def growth(entry: Entry) -> list[tuple[str, dict[str, tuple[str, ...]], bool]]:
         own = bool(entry.origin) and not metric.watch and metric.chart is None
         if metric.watch or own:
             curve = metric.name or _named(metric.chart_title or metric.title, entry.domains)
-            kind = metric.unit, metric.role == "critic_distance", metric.title if own else ""
+            alone = own or metric.column == metrics.PREVIEW_DISTANCE.column
+            kind = metric.unit, metric.role == "critic_distance", metric.title if alone else ""
             found.setdefault(kind, {}).setdefault(curve, []).append(metric)
     charts = []
     for curves in list(found.values())[:_MOST_WATCHED]:
@@ -171,7 +172,7 @@ def last_values(library: Library, entry: Entry, group: Sequence[Entry]) -> dict[
     mixed = len({other.objective for other in group}) > 1
     rows = {}
     for chart in usual(group):
-        last = library.curve(entry, columns_of(entry, chart), SMOOTHING).last if measured(entry, chart) else math.nan
+        last = _last(library, entry, columns_of(entry, chart)) if measured(entry, chart) else math.nan
         note = f" ({objective(entry)})" if mixed and chart.by_objective and measured(entry, chart) else ""
         rows[chart.title] = share(last) if chart.percent else number(last) + note
     summary = {metric.column: metric for other in group for metric in other.traits.metrics if metric.summary}
@@ -182,6 +183,14 @@ def last_values(library: Library, entry: Entry, group: Sequence[Entry]) -> dict[
     rows["Images per second"] = number(logged.last("images_per_second"))
     rows["Time"] = trained_for(logged.last("seconds"))
     return rows
+
+
+def _last(library: Library, entry: Entry, columns: tuple[str, ...]) -> float:
+    """Return the last value of a chart: smoothed, unless previews measured it."""
+    previews = library.table(entry, store.EPOCHS)
+    if columns[0] in previews.names():
+        return previews.last(columns[0])
+    return library.curve(entry, columns, SMOOTHING).last
 
 
 def trained_for(seconds: float) -> str:

@@ -137,6 +137,22 @@ class Entry:
         return self.run.reached(self.status, self.origin)
 
     @property
+    def weights_epoch(self) -> int:
+        """Return the last epoch or step of its weights, which may be those of an earlier preview."""
+        return self.run.weights_epoch(self.status, self.config) if self.config else self.reached
+
+    @property
+    def chosen(self) -> str:
+        """Return a sentence on the weights if a preview chose them; "" if they are the last ones."""
+        kept = self.config.kept if self.config else None
+        if kept is None or kept.which != "best":
+            return ""
+        return (
+            f"Its weights are those of epoch {kept.epoch}, the best preview by the features of {kept.extractor} "
+            f"against {kept.against} images. Its discriminator is that of the last epoch."
+        )
+
+    @property
     def end(self) -> int:
         """Return the last epoch or step, planned or, if that is not known, reached so far."""
         planned = self.config.epochs if self.config else 0

@@ -6,6 +6,7 @@ from dashboard.library import evaluation_files, evaluations
 from dashboard.library.evaluations import EvaluatedRun, MeasureTable
 from dashboard.library.latex import escaped
 from dashboard.library.measure_names import REAL
+from gan_core.evaluation import ranking
 from gan_core.evaluation.results import Scores
 
 
@@ -37,6 +38,7 @@ def footnote(found: MeasureTable, runs: Sequence[EvaluatedRun]) -> list[str]:
     notes += _told(runs, "Labels of the generated images: {}.", _labels)
     notes += _told(runs, "Copies: {}.", _copies)
     notes += _told(runs, "Weights of epoch {}.", lambda run: str(run.found.epoch))
+    notes += [line] if (line := ranking.choices([run.found for run in runs])) else []
     notes += _told(runs, "Seed of the training: {}.", _seed)
     notes += _told(runs, "Seed of the measurement: {}.", lambda run: str(run.found.seed))
     notes += _told(runs, "Images by split: {}.", _counts)

@@ -29,6 +29,8 @@ TITLES = {
     "origin.counts": "Counts",
     "origin.own_pixels": "Samples in their own pixels",
     "origin.notes": "Notes on its origin",
+    "kept.which": "Weights",
+    "kept.epoch": "Epoch of the weights",
     "settings.lr": "Learning rate",
     "settings.beta1": "Adam beta 1",
     "settings.beta2": "Adam beta 2",
@@ -40,7 +42,9 @@ TITLES = {
 LAST = ("fingerprint", "git_commit", "versions.")  # at the end of the table: nobody chooses them
 # The preset and the classes imply the family and the domains; traits say what a family is, and set nothing; `data` and
 # `origin` stand here where a run has none.
-LEFT_OUT = frozenset({"format", "family", "domains", "traits", "data", "origin"})
+LEFT_OUT = frozenset({"format", "family", "domains", "traits", "data", "origin", "kept"}) | {
+    f"kept.{name}" for name in ("measure", "distance", "extractor", "images", "against", "note")
+}
 
 
 def show(library: Library, chosen: Sequence[Entry]) -> None:

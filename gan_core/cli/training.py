@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Collection
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gan_core import files, run_options
 from gan_core.cli import arguments, listing
@@ -11,6 +12,11 @@ from gan_core.errors import UserError
 from gan_core.families import registry
 from gan_core.runs import Run, check_name, find_run, is_taken, remote
 from gan_core.training import ray_cluster
+
+if TYPE_CHECKING:
+    from gan_core.config import RunConfig
+    from gan_core.data import Prepared
+    from gan_core.training import best
 
 
 def register(found: arguments.Commands) -> None:
@@ -74,13 +80,20 @@ def _train_one(options: argparse.Namespace, preset: str, seed: int, name: str) -
         for line in prepared.doubts:
             print(f"warning: {line}", file=sys.stderr)
     try:
-        run = trainer.train(run_config, prepared, name, options.runs, options.device)
+        run = trainer.train(run_config, prepared, name, options.runs, options.device, _preview_distance)
     except trainer.Diverged as error:
         print(f"error: run '{name}': {error}", file=sys.stderr)
         return 1
     if arguments.FIRST:
         print(f"{remote.shown(run.root, run.name)}: {run.status().state}")
     return 0
+
+
+def _preview_distance(run_config: "RunConfig", prepared: "Prepared") -> "best.PreviewDistance":
+    """Return what measures the previews of a run; imported only for the runs that ask for it."""
+    from gan_core.evaluation import preview_distance
+
+    return preview_distance.PreviewDistance(run_config, prepared)
 
 
 def train(options: argparse.Namespace) -> int:
@@ -197,7 +210,7 @@ def _resume(run: Run, device: str, source: str | None = None) -> int:
     from gan_core.training import trainer
 
     try:
-        trainer.resume(run, device, source)
+        trainer.resume(run, device, source, _preview_distance)
     except trainer.Diverged as error:
         print(f"error: run '{run.name}': {error}", file=sys.stderr)
         return 1

@@ -177,13 +177,14 @@ def _begun(run: Run, run_config: RunConfig, prepared: Prepared, request: Evaluat
     return Evaluation(
         run=run.folder.name,
         preset=run_config.preset,
-        epoch=run.reached(run.status(), run_config.origin),
+        epoch=run.weights_epoch(run.status(), run_config),
         weights=weights,
         source=_source_name(prepared.source),
         fingerprint=prepared.fingerprint,
         counts=prepared.counts(),
         seed=request.seed,
         versions={"ganray": __version__, "torch": str(torch.__version__)},
+        kept=run_config.kept,
     )
 
 
@@ -281,6 +282,6 @@ def _with_earlier_results(path: Path, found: Evaluation) -> Evaluation:
     with contextlib.suppress(UserError):
         old = results.read(path)
         if (old.weights, old.fingerprint, old.seed) == (found.weights, found.fingerprint, found.seed):
-            old = replace(old, epoch=found.epoch, training=found.training, pictures=found.pictures)
+            old = replace(old, epoch=found.epoch, training=found.training, pictures=found.pictures, kept=found.kept)
             return replace(old, versions=found.versions, format=results.FORMAT)
     return found

@@ -123,8 +123,8 @@ def groups(evaluations: Sequence[Evaluation]) -> list[Group]:
 
 
 def kind(one: Evaluation) -> tuple[object, ...]:
-    """Return preset, recipe and conditions: equal for evaluations that differ only in the training's seed."""
-    return one.preset, one.training.recipe if one.training else "", *_conditions(one)
+    """Return preset, recipe, choice of weights and conditions: equal if evaluations differ only in the seed."""
+    return one.preset, one.training.recipe if one.training else "", results.of_best(one), *_conditions(one)
 
 
 def with_seeds(chosen: Iterable[Evaluation], others: Iterable[Evaluation] = ()) -> list[Evaluation]:
@@ -154,6 +154,25 @@ def budgets(evaluations: Sequence[Evaluation]) -> str:
     return f"Unequal budgets: {budget_list}."
 
 
+def choices(evaluations: Sequence[Evaluation]) -> str:
+    """Return a sentence if the weights of some runs were chosen and those of others were not; else empty.
+
+    The best of several previews is nearer to real images than the last one, by the choice alone.
+    """
+    chosen = [one for one in evaluations if results.of_best(one)]
+    last = [one.run for one in evaluations if not results.of_best(one)]
+    if not chosen or not last:
+        return ""
+    named = ", ".join(f"{one.run} (epoch {one.epoch})" for one in chosen)
+    verb = "has" if len(chosen) == 1 else "have"
+    return f"Unequal choice of weights: {named} {verb} those of the best preview; {', '.join(last)}, the last ones."
+
+
+def cautions(evaluations: Sequence[Evaluation]) -> list[str]:
+    """Return what a comparison of these runs must say: unequal budgets, unequal choice of weights."""
+    return [line for line in (budgets(evaluations), choices(evaluations)) if line]
+
+
 def table(evaluations: Sequence[Evaluation]) -> str:
     """Return a table of runs, or of presets with several seeds, by measures, as text for a terminal."""
     generators = [group for group in groups(evaluations) if group.measure("kid")]
@@ -162,8 +181,7 @@ def table(evaluations: Sequence[Evaluation]) -> str:
         lines += [f"{one.run}: {line}" for line in _details(one)]
     for line in ranking(generators, "frechet") if len(generators) > 1 else []:
         lines.append(line)
-    budget = budgets([run for group in generators for run in group.runs])
-    return "\n".join([*lines, *([budget] if budget else [])])
+    return "\n".join([*lines, *cautions([run for group in generators for run in group.runs])])
 
 
 def standing(evaluations: Sequence[Evaluation]) -> str:
@@ -189,8 +207,7 @@ def standing(evaluations: Sequence[Evaluation]) -> str:
         if any(len(group.runs) > 1 for group in found):
             lines.append("Several seeds: their mean and its 95 % interval (Student). One run: its own interval.")
         lines += ranking(found, "frechet") if len(found) > 1 else []
-        budget = budgets([run for group in found for run in group.runs])
-        blocks.append("\n".join([*lines, *([budget] if budget else [])]))
+        blocks.append("\n".join([*lines, *cautions([run for group in found for run in group.runs])]))
     return "\n\n".join(blocks)
 
 

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from gan_core import files
-from gan_core.config import from_dict, read_json, to_dict
+from gan_core.config import Kept, from_dict, read_json, to_dict
 from gan_core.errors import UserError
 
 # 1: without training and progress; 2: an audit without comparison and doses; 3: of a run's own networks, against the
-# images that it learned from. Such evaluations are still written as 3, so that older GANrays read them.
-FORMAT = 4
-_OF_NETWORKS = 3
+# images that it learned from. Such evaluations are still written as 3, so that older GANrays read them. 4: of
+# weights that no preview chose.
+FORMAT = 5
+_OF_NETWORKS, _OF_LAST_WEIGHTS = 3, 4
 TRAIN, HELD_OUT, ALL_IMAGES = "train", "held-out", "all"
 REFERENCES = (TRAIN, HELD_OUT, "val", "test", ALL_IMAGES)  # the real images that generated ones are compared with
 OWN = "the run's own classes"  # source of the labels of generated images, if not a classifier
@@ -193,7 +194,7 @@ class Progress:
 
 @dataclass(frozen=True)
 class Training:
-    """The training that a run's weights took."""
+    """The whole training of a run, also where its weights are those of an earlier preview: the choice took it all."""
 
     seed: int  # of the training; `Evaluation.seed` is that of the measurement
     images: int  # seen, repeats included
@@ -207,7 +208,7 @@ class Evaluation:
 
     run: str
     preset: str
-    epoch: int
+    epoch: int  # of the weights
     weights: str  # digest of weights.safetensors, or of a folder's pictures: shows whether they have changed since
     source: str
     fingerprint: str  # of the real data in the measurement
@@ -224,7 +225,13 @@ class Evaluation:
     seconds: dict[str, float] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     pictures: GeneratedFolder | None = None  # None: the run's networks drew them
+    kept: Kept | None = None  # which weights were measured, if previews had a say; None: the last ones
     format: int = _OF_NETWORKS
+
+
+def of_best(found: Evaluation) -> bool:
+    """Return whether the weights are those of the best preview, not the last ones."""
+    return found.kept is not None and found.kept.which == "best"
 
 
 def write(path: Path, found: Evaluation) -> None:
@@ -240,13 +247,17 @@ def _values(found: Evaluation) -> dict[str, Any]:
     """Return an evaluation as plain values, in the oldest format that can say it."""
     values = to_dict(found)
     scopes = [*values["fidelity"].values(), *values["second_opinion"].values()]
+    if found.kept is not None:
+        values["format"] = FORMAT
+        return values
+    del values["kept"]
     if found.pictures is None and all(one["reference"] == TRAIN for one in scopes):
         del values["pictures"]
         for one in scopes:
             del one["reference"]
         values["format"] = min(found.format, _OF_NETWORKS)
     else:
-        values["format"] = FORMAT
+        values["format"] = _OF_LAST_WEIGHTS
     return values
 
 

@@ -52,7 +52,7 @@ def progress(model: Model, prepared: Prepared, request: EvaluationRequest, found
 
 
 def training(model: Model) -> Training:
-    """Return the training that a run's weights took; runs with the same recipe differ only in their seed."""
+    """Return a run's training; runs with the same recipe differ only in their seed."""
     run_config, step = model.config, model.run.status().step
     return Training(run_config.seed, *_spent(run_config, Clock(model.run), step), run_config.recipe)
 

@@ -122,6 +122,12 @@ def _training(run: Run, run_config: RunConfig, found: Evaluation | None) -> Iter
         "versions": ", ".join(f"{name} {version}" for name, version in run_config.versions.items()),
     }
     yield _table(("", ""), [(name, _plain(value)) for name, value in row.items()])
+    if (kept := run_config.kept) and kept.which == "best":
+        yield (
+            f"The weights are those of epoch {kept.epoch}, whose preview came nearest to {_plain(kept.against)} images "
+            f"({MEASURES[kept.measure][0] if kept.measure in MEASURES else 'distance'}, features of "
+            f"`{_plain(kept.extractor)}`); the discriminator is that of the last epoch."
+        )
     changed = ", ".join(f"`{key}={value}`" for key, value in run_config.settings_on.items() if value != [])
     yield f"Active settings: {_plain(changed)}."
 

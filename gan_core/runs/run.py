@@ -2,7 +2,7 @@
 
     config.json  status.json  metrics.csv  epochs.csv  samples/epoch_0000.png  private/  progress.gif
     checkpoints/step_00000000.safetensors  snapshots/epoch_0000.safetensors
-    weights.safetensors  discriminator.safetensors  evaluation.json
+    weights.safetensors  last.safetensors  discriminator.safetensors  evaluation.json
     generator.onnx or generated.safetensors, of a run that GANray did not train
 
 One trainer writes (`writer.RunWriter`, protected by a lock). Any number of readers (`Run`, `Table`) follow without
@@ -31,6 +31,7 @@ CONFIG, STATUS, METRICS, EPOCHS = "config.json", "status.json", "metrics.csv", "
 SAMPLES, PRIVATE, CHECKPOINTS, GIF = "samples", "private", "checkpoints", "progress.gif"
 SNAPSHOTS = "snapshots"
 WEIGHTS, DISCRIMINATOR, EVALUATION = "weights.safetensors", "discriminator.safetensors", "evaluation.json"
+LAST_WEIGHTS = "last.safetensors"  # beside weights.safetensors if that holds the weights of an earlier preview
 # What a run that GANray did not train draws from: a graph, or pictures that were drawn in advance.
 GENERATOR, GENERATED = "generator.onnx", "generated.safetensors"
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
@@ -138,6 +139,13 @@ class Run:
         row = tables.last_number(self.folder / METRICS, origin.counts)
         return max(*known, int(row) if 0 <= row <= MOST else 0)
 
+    def weights_epoch(self, status: Status, run_config: RunConfig) -> int:
+        """Return the epoch of the weights, which may be an earlier one than the last: see `config.Kept`.
+
+        While a run is resumed, its weights are those of its last stop; without a choice they count as of `reached`.
+        """
+        return run_config.kept.epoch if run_config.kept else self.reached(status, run_config.origin)
+
     def _recorded(self) -> bool:
         """Return whether GANray did not train the run, and so cannot resume it."""
         try:
@@ -189,7 +197,13 @@ class Run:
         return self.file(WEIGHTS)
 
     @property
+    def last_weights(self) -> Path:
+        """The weights of the last step, where `weights` are those of an earlier preview."""
+        return self.file(LAST_WEIGHTS)
+
+    @property
     def discriminator(self) -> Path:
+        """The discriminator of the last step, whichever weights the run draws from."""
         return self.file(DISCRIMINATOR)
 
     @property
@@ -254,7 +268,7 @@ class Run:
         places = [self.folder / name for name in (CONFIG, STATUS, METRICS, EPOCHS)]
         places += [
             self.evaluation,
-            *(self.folder / name for name in (GIF, WEIGHTS, DISCRIMINATOR, GENERATOR, GENERATED)),
+            *(self.folder / name for name in (GIF, WEIGHTS, LAST_WEIGHTS, DISCRIMINATOR, GENERATOR, GENERATED)),
         ]
         own = [path for path in places if files.is_regular(path)]
         return own + list(self.samples().values())

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from gan_core import config, files, images
-from gan_core.config import RunConfig
+from gan_core.config import Kept, RunConfig
 from gan_core.errors import UserError
 from gan_core.runs import managing, remote, tables
 from gan_core.runs.lock import RunLock
@@ -112,10 +112,20 @@ class RunWriter:
 
     def record_source(self, source: str) -> None:
         """Name another place of the run's data in config.json, which stays as it is otherwise."""
+        self._record(source=source)
+
+    def record_kept(self, kept: Kept | None) -> None:
+        """Say in config.json which weights the run ended with; it stays as it is otherwise."""
+        self._record(kept=None if kept is None else config.to_dict(kept))
+
+    def _record(self, **changes: Any) -> None:
+        """Replace values of config.json, or remove those that are None."""
         path = self.run.folder / CONFIG
         with files.readable_os_errors(path):
-            values = config.read_json(path) | {"source": source}
-            files.write_text(path, json.dumps(values, indent=2) + "\n")
+            before = config.read_json(path)
+            values = {name: value for name, value in (before | changes).items() if changes.get(name, "") is not None}
+            if values != before:
+                files.write_text(path, json.dumps(values, indent=2) + "\n")
 
     def log(self, rows: Sequence[Mapping[str, Any]], table: str = METRICS) -> None:
         """Append rows with the same columns as whole lines, in one write."""
@@ -157,6 +167,10 @@ class RunWriter:
 
     def checkpoint_path(self, step: int) -> Path:
         return self.run.folder / CHECKPOINTS / f"step_{step:08d}.safetensors"
+
+    def drop_last_weights(self) -> None:
+        """Delete the second copy of the weights of the last step, which an earlier end of the training left."""
+        self._remove(self.run.last_weights)
 
     def snapshot_path(self, epoch: int) -> Path:
         folder = self.run.folder / SNAPSHOTS

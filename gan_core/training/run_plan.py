@@ -79,6 +79,7 @@ def plan(options: RunOptions, root: Path | None = None) -> tuple[RunConfig, data
         "family": entry.family,
         # Without epochs between two previews, there is nothing to be denser.
         "preview_start": options.preview_start if options.preview_every > 1 else "even",
+        "keep": options.keep if options.snapshots and not translates else "last",
         "fingerprint": prepared.fingerprint,
         "classes": prepared.classes,
         "class_counts": tuple(prepared.counts()["train"][name] for name in prepared.classes),
@@ -117,7 +118,7 @@ def _check(options: RunOptions, entry: Preset) -> None:
         if getattr(options, name) < minimum:
             raise UserError(f"{known[name].flag} {getattr(options, name)} is too small: use {minimum} or more")
     reasons = {
-        "generate": f"'{entry.name}' translates",
+        "generate": f"'{entry.name}' does not generate",
         "translate": f"'{entry.name}' does not translate",
         "pairs": f"'{entry.name}' does not train on pairs",
     }
@@ -129,6 +130,8 @@ def _check(options: RunOptions, entry: Preset) -> None:
         if unusable and any(getattr(options, name) != one.default for name, one in dependent.items()):
             flags = " and ".join(one.flag for one in unusable)
             raise UserError(f"{reason}: {flags} {'are' if len(unusable) > 1 else 'is'} for presets that do")
+    if options.patience and not options.snapshots:
+        raise UserError(f"--patience {options.patience}: distances are measured at snapshots: add --snapshots")
     if entry.traits.paired and options.preview_inputs.startswith("run:"):
         raise UserError(
             f"--preview-inputs {options.preview_inputs}: '{entry.name}' previews pairs, and generated images have no "

@@ -25,7 +25,7 @@ from gan_core.data import relocated
 from gan_core.errors import UserError, printable
 from gan_core.families import loading
 from gan_core.runs import EPOCHS, METRICS, Run, RunWriter
-from gan_core.training import ada, checkpoints, devices, growth
+from gan_core.training import ada, best, checkpoints, devices, growth
 from gan_core.training.fabric import Fabric
 from gan_core.training.interrupts import (
     Diverged,
@@ -45,17 +45,28 @@ _CHECKPOINT_SECONDS, _STATUS_SECONDS = 120.0, 1.0  # between two checkpoints, an
 _LAST_SECONDS = 3.0  # after a stop signal, for the final weights; only the checkpoint is always written
 
 
-def train(run_config: RunConfig, prepared: data.Prepared, name: str, root: Path, device: str = "auto") -> Run:
+def train(
+    run_config: RunConfig,
+    prepared: data.Prepared,
+    name: str,
+    root: Path,
+    device: str = "auto",
+    measuring: best.Measuring | None = None,
+) -> Run:
     """Train a new run from the first to the last epoch; `plan.plan` makes its config.
+
+    measuring: makes what measures the previews of a run that keeps its best weights; see `best`.
 
     Raises:
         UserError: the name is taken, or the folder cannot be written.
         Diverged: a loss, a gradient or a weight is not finite.
     """
     fabric = devices.make_fabric(device, run_config.precision)
+    distance = best.begin(run_config, prepared, measuring, fabric.print) if fabric.is_global_zero else None
+    run_config = best.declared(run_config, distance)
     writer = RunWriter.create(root, name, run_config) if fabric.is_global_zero else None
     try:
-        trainer = Trainer(run_config, prepared, fabric, writer, root)
+        trainer = Trainer(run_config, prepared, fabric, writer, root, distance)
         trainer.begin()
         trainer.run()
     finally:
@@ -64,10 +75,11 @@ def train(run_config: RunConfig, prepared: data.Prepared, name: str, root: Path,
     return Run(root / name, root)
 
 
-def resume(run: Run, device: str = "auto", source: str | None = None) -> Run:
+def resume(run: Run, device: str = "auto", source: str | None = None, measuring: best.Measuring | None = None) -> Run:
     """Resume a run from its newest undamaged checkpoint; a run without any checkpoint yet starts again.
 
-    source: where the run's data is now, if it has moved; the run's config then names this place.
+    source: where the run's data is now, if it has moved; the run's config then names this place. measuring: as in
+    `train`.
 
     Raises:
         UserError: the checkpoints are missing or damaged, the data has changed or moved, the run is finished, or
@@ -101,7 +113,9 @@ def resume(run: Run, device: str = "auto", source: str | None = None) -> Run:
             raise UserError(f"run '{run.name}': {place} is now split in another way; train a new run")
         if writer and place != run_config.source:
             writer.record_source(place)
-        trainer = Trainer(run_config, prepared, fabric, writer, run.root)
+        distance = best.begin(run_config, prepared, measuring, fabric.print) if writer else None
+        distance = best.same(run_config, distance, fabric.print)
+        trainer = Trainer(run_config, prepared, fabric, writer, run.root, distance)
         trainer.restore(run)
         trainer.run()
     finally:
@@ -114,9 +128,15 @@ class Trainer:
     """The training of one run: its family, its data on the device, its progress."""
 
     def __init__(
-        self, run_config: RunConfig, prepared: data.Prepared, fabric: Fabric, writer: RunWriter | None, root: Path
+        self,
+        run_config: RunConfig,
+        prepared: data.Prepared,
+        fabric: Fabric,
+        writer: RunWriter | None,
+        root: Path,
+        distance: best.PreviewDistance | None = None,
     ) -> None:
-        self.config, self.fabric, self.writer = run_config, fabric, writer
+        self.config, self.fabric, self.writer, self.distance = run_config, fabric, writer, distance
         self.private = bool(run_config.domains) and preview_inputs.are_private(run_config)
         if run_config.batch_size % fabric.world_size:
             raise UserError(f"--batch-size {run_config.batch_size} cannot be shared by {fabric.world_size} processes")
@@ -227,8 +247,11 @@ class Trainer:
                     at_preview = self._preview_due()
                     if at_preview or done or step % self.config.log_every == 0:
                         self._flush()
+                    early = ""
                     if at_preview and not self._preview():
                         done, ends = False, True
+                    elif at_preview and not done and (early := self._out_of_patience()):
+                        done, ends = True, True
                     if at_preview or ends or self._any_process(time.perf_counter() - last_saved > _CHECKPOINT_SECONDS):
                         self._save()
                         last_saved = time.perf_counter()
@@ -241,7 +264,7 @@ class Trainer:
                     bar.update()
                     if step % 20 == 0:
                         bar.set_postfix({name: f"{value:.3g}" for name, value in self._newest().items()}, refresh=False)
-                self._finish(done)
+                self._finish(done, early)
             except Exception as error:
                 lost = self.family.reduce is not None and ProcessLost.is_behind(error)
                 saved = f"the last complete checkpoint is of step {self.saved_step}"
@@ -319,6 +342,7 @@ class Trainer:
         try:
             with self.fabric.autocast(), until(lambda: alone and self.stop_requested is not None):
                 sheet, row = self.preview.look(self.family)
+                row |= best.row(self.distance, self.family, epoch, self.fabric.print)
         except Interrupted:
             return False
         self.writer.save_samples(epoch, sheet, self.private)
@@ -326,6 +350,19 @@ class Trainer:
         if self.config.snapshots:
             self._save_weights(self.writer.snapshot_path(epoch), self.family.served_state())
         return True
+
+    def _out_of_patience(self) -> str:
+        """Return why the training ends before its last step; empty if it goes on. All processes return alike."""
+        patience = self.config.patience
+        if not patience:
+            return ""
+        count, at = best.without_progress(self.writer.run) if self.writer else (0, 0)
+        if self.family.reduce is not None:  # only the writing process has measured; others count 0
+            shares = self.family.reduce(torch.tensor([float(count), float(at)], device=self.fabric.device))
+            count, at = (round(float(share) * self.fabric.world_size) for share in shares)
+        if count < patience:
+            return ""
+        return f"stopped early: no better for {count} preview{'s' if count > 1 else ''}, best at epoch {at}"
 
     def _save(self) -> None:
         step = self.family.step
@@ -342,8 +379,8 @@ class Trainer:
             self.writer.drop_old_checkpoints()
         self.saved_step = step
 
-    def _finish(self, done: bool) -> None:
-        """Write the weights, the GIF and the final status.
+    def _finish(self, done: bool, early: str = "") -> None:
+        """Write the weights, the GIF and the final status. early: why a finished run has not reached its last step.
 
         After a stop signal, weights whose batch-norm statistics take too long are not written.
         """
@@ -353,15 +390,20 @@ class Trainer:
             with until(lambda: time.perf_counter() > self.stop_by):
                 self.preview.refresh(self.family)
             self._save_weights(self.writer.run.weights, self.family.served_state())
+            at = self.family.step // self.steps_per_epoch
+            kept = best.keep(self.writer, self.config, self.distance, self.family, at, self.fabric.print)
+            self.writer.record_kept(kept)
             if self.family.has_discriminator:
                 self._save_weights(self.writer.run.discriminator, self.family.judging_state())
         except Interrupted:
             done = False
         if self.writer.run.private_samples() if self.private else self.writer.run.samples():
             self.writer.save_gif(self.private)
+        if early:
+            self.fabric.print(early)
         self._status(
             "finished" if done else "stopped",
-            None if done else self.stop_requested or "another of its processes was stopped",
+            early or None if done else self.stop_requested or "another of its processes was stopped",
         )
 
     def _save_weights(self, path: Path, state: dict[str, Tensor]) -> None:

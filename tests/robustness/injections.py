@@ -17,6 +17,7 @@ import torch
 from torch.nn.modules.module import register_module_forward_hook
 
 from gan_core import cli, images
+from gan_core.evaluation.preview_distance import PreviewDistance
 from gan_core.families.base import Family
 from gan_core.runs import Run
 from gan_core.training import checkpoints
@@ -143,3 +144,8 @@ def on_a_full_disk(stopped: str, disk: str, result: str) -> None:
         assert checkpoints.newest(run)[0] == run.checkpoints()[0], "the newest checkpoint is damaged"
     assert cli.main(command) == 0
     shutil.copytree(run.folder, result)
+
+
+def told_distances(distances: dict[int, float]) -> None:
+    """Previews are told how far they are from real images, by their step, in place of being measured."""
+    PreviewDistance.measure = lambda self, family: distances[family.step]

@@ -26,6 +26,7 @@ pytestmark = pytest.mark.processes
 
 Record = Callable[[str, object], None]
 EVENTS = "events"
+SNAPSHOTS = ("--snapshots", "--keep", "last")
 
 
 @pytest.fixture(scope="module")
@@ -37,9 +38,9 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def root(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two runs of the same training: `whole`, and `stopped` by SIGTERM in its fifth step of eight."""
     root = tmp_path_factory.mktemp("runs")
-    command = tuple(arguments("gan", pictures, root, "whole", 2, "--snapshots"))
+    command = tuple(arguments("gan", pictures, root, "whole", 2, *SNAPSHOTS))
     assert children.run(Order(command, root / "whole", root / "log", events=root / EVENTS)) == 0
-    command = tuple(arguments("gan", pictures, root, "stopped", 2, "--snapshots"))
+    command = tuple(arguments("gan", pictures, root, "stopped", 2, *SNAPSHOTS))
     given = {"step": 5, "number": signal.SIGTERM}
     order = Order(command, root / "stopped", root / "log", before=(injections.signal_at,), given=given)
     assert children.run(order) == 0
@@ -247,7 +248,7 @@ def test_previews_and_evaluation_leave_the_weights_alone(family: str, pictures: 
     """One run looks at every epoch, keeps snapshots, is stopped, evaluated and resumed; the other looks twice."""
     preset, options = small(family)
     rarely = ("--preview-every", "100", "--preview-start", "even")
-    for name, more in (("looked", ("--snapshots",)), ("left", rarely)):
+    for name, more in (("looked", SNAPSHOTS), ("left", rarely)):
         command = tuple(arguments(preset, pictures, tmp_path, name, 2, *options, *more))
         stop = {"before": (injections.signal_at,), "given": {"step": 5, "number": signal.SIGTERM}}
         order = Order(command, tmp_path / name, tmp_path / "log", **(stop if name == "looked" else {}))
@@ -265,7 +266,7 @@ def test_previews_and_evaluation_leave_the_weights_alone(family: str, pictures: 
 
 
 def test_a_run_that_ended_before_its_first_checkpoint_begins_again(root: Path, pictures: Path, tmp_path: Path) -> None:
-    command = tuple(arguments("gan", pictures, tmp_path, "early", 2, "--snapshots"))
+    command = tuple(arguments("gan", pictures, tmp_path, "early", 2, *SNAPSHOTS))
     events = (root / EVENTS).read_text().splitlines()
     first = next(index for index, event in enumerate(events) if event.startswith("os.rename checkpoints"))
     order = Order(command, tmp_path / "early", tmp_path / "log", at_event=first + 1)

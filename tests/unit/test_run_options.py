@@ -28,6 +28,8 @@ EVERY = RunOptions(
     preview_start="even",
     log_every=5,
     snapshots=True,
+    keep="last",
+    patience=3,
     domains=("T1", "T2"),
     pair_pattern=r"-(\d+)_",
     preview_inputs="phantom:mri",
@@ -55,6 +57,7 @@ def test_config_json_keeps_every_option_with_the_same_default() -> None:
     assert recorded.keys() <= kept.keys()
     later = {name for name in recorded if kept[name].default is not dataclasses.MISSING}
     later.remove("preview_start")  # new runs begin with many previews; those before the option existed did not
+    later.remove("keep")  # new runs keep their best weights; those before the option existed kept the last ones
     assert {name: kept[name].default for name in later} == {name: recorded[name].default for name in later}
 
 

@@ -211,9 +211,9 @@ def show_origins(runs: Sequence[EvaluatedRun]) -> None:
 def show_outdated(runs: Sequence[EvaluatedRun]) -> None:
     """Show which evaluations are out of date."""
     for run in runs:
-        trained = run.entry.reached
+        trained = run.entry.weights_epoch
         if trained > run.found.epoch:
-            words = f"measured at epoch {run.found.epoch}, but has since trained to epoch {trained}: evaluate it again."
+            words = f"measured at epoch {run.found.epoch}, but its weights are now of epoch {trained}: measure again."
             st.warning(f"**{plain(run.label)}** was {words}", icon=":material/history:")
 
 
@@ -269,6 +269,8 @@ def _made(run: EvaluatedRun) -> dict[str, str]:
     rows = {"Preset": found.preset, "Epoch": str(found.epoch), "Data": source_name(found.source)}
     if found.pictures:
         rows |= {"Preset": f"pictures of a folder, {found.pictures.folder}", "Epoch": run.entry.progress}
+    elif (kept := found.kept) and kept.which == "best":
+        rows["Epoch"] += f", the best preview against {kept.against} images by {kept.extractor}"
     if run.entry.only_pictures:
         rows["Epoch"] = "–"
     for split, counts in found.counts.items():

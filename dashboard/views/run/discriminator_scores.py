@@ -75,6 +75,8 @@ def show(library: Library, entry: Entry) -> None:
         st.caption("This run has no weights yet: they are saved when the training ends or stops.")
         return
     st.markdown(MEANING)
+    if entry.chosen:
+        st.caption(plain(entry.chosen))
     _draw_scores(library, entry)
 
 

@@ -96,6 +96,10 @@ def show_head(entry: Entry, entries: list[Entry]) -> None:
         st.error(plain_sentence(entry.status.reason or "it failed without a message"), icon=":material/error:")
     elif entry.status.state == "stopped":
         st.warning(plain_sentence(entry.status.reason or "it was stopped"), icon=":material/pause_circle:")
+    elif entry.status.state == "finished" and entry.status.reason:
+        st.info(plain_sentence(entry.status.reason), icon=":material/flag:")
+    if entry.chosen:
+        st.caption(f":material/star: {plain(entry.chosen)}")
 
 
 def show_buttons(entry: Entry) -> None:

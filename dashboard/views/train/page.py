@@ -12,7 +12,7 @@ from dashboard.charts.plotly_figures import Line
 from dashboard.charts.styles import DASHES, GREY, Style, family_color
 from dashboard.jobs import Job
 from dashboard.library import store
-from dashboard.library.curves import SMOOTHING
+from dashboard.library.curves import SMOOTHING, Curve
 from dashboard.library.store import Entry, Library
 from dashboard.views.train import add_run, form
 from dashboard.widgets import data_doubts, elements, error_boundary, evaluating
@@ -137,7 +137,7 @@ def show_growth(library: Library, entry: Entry) -> None:
         for title, columns, percent in run_metrics.growth(entry):
             styles = itertools.chain((solid, beside), (replace(beside, dash=dash) for dash in DASHES[1:]))
             pairs = zip(columns.items(), styles, strict=False)
-            lines = [Line(name, library.curve(entry, of, SMOOTHING), style) for (name, of), style in pairs]
+            lines = [Line(name, _curve(library, entry, of), style) for (name, of), style in pairs]
             lines = [line for line in lines if len(line.curve.x)]
             with st.container(gap="xsmall"):
                 st.markdown(f"**{title}**")
@@ -147,6 +147,12 @@ def show_growth(library: Library, entry: Entry) -> None:
                 figure = plotly_figures.curves(lines, height=250, end=end, percent=percent, legend=len(lines) > 1)
                 alt = f"{title} of {entry.label} over {entry.unit}s"
                 st.plotly_chart(figure, key=f"{title} {entry.name}", config=plotly_figures.CONFIG, alt=alt)
+
+
+def _curve(library: Library, entry: Entry, columns: tuple[str, ...]) -> Curve:
+    """Return a curve over epochs: smoothed, unless previews measured it."""
+    found = library.curve(entry, columns, SMOOTHING)
+    return found if len(found.x) else library.curve(entry, columns, 0.0, store.EPOCHS)
 
 
 def show_actions(entry: Entry, job: Job | None = None) -> None:
@@ -212,6 +218,8 @@ def _progress_text(entry: Entry, job: Job | None) -> str:
         words.append(plain(job.words().replace(str(entry.run.folder), entry.label)) or "starting")
     elif status.state == "stopped":
         words.append(plain(status.reason or "stopped"))
+    elif status.state == "finished" and status.reason:
+        words.append(plain(status.reason))
     return ", ".join(words) or "starting"
 
 

@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -5,7 +6,8 @@ import pytest
 from scipy import stats
 
 from gan_core import cli
-from gan_core.evaluation import ranking
+from gan_core.config import Kept
+from gan_core.evaluation import ranking, results
 from gan_core.evaluation.results import Evaluation, Fidelity, Measure, Progress, ProgressPoint, Training
 from tests.helpers import made_evaluations
 from tests.helpers.run_folders import make_run
@@ -188,3 +190,26 @@ def test_an_evaluation_that_is_missing_or_damaged_is_named(tmp_path: Path, capsy
     assert err.startswith("error: ") and "damaged" in err and err.count("\n") == 1
     assert cli.main(["rank", "whole", "--runs", str(tmp_path)]) == 0, "who asks for another run is not bothered"
     assert capsys.readouterr().err == ""
+
+
+def test_chosen_weights_are_never_compared_with_last_ones_in_silence(tmp_path: Path) -> None:
+    """They are no seeds of one another either, though their recipe is the same."""
+    kept = Kept("best", 30, "frechet", 3.5, "child-a", 1000, "held-out")
+    last = replace(kept, which="last", epoch=50, distance=None)
+    training = Training(0, 100, 1.0, "recipe")
+    chosen = replace(evaluation("a", "dcgan", 10, 2), epoch=30, kept=kept, training=training)
+    others = [
+        replace(evaluation("b", "dcgan", 20, 2), training=replace(training, seed=1)),
+        replace(evaluation("c", "dcgan", 21, 2), training=replace(training, seed=2), kept=last),
+    ]
+    groups = ranking.groups([chosen, *others])
+    assert [len(group.runs) for group in groups] == [1, 2]
+    said = "Unequal choice of weights: a (epoch 30) has those of the best preview; b, c, the last ones."
+    assert ranking.choices([chosen, *others]) == said
+    assert said in ranking.table([chosen, *others]) and said in ranking.standing([chosen, *others])
+    assert ranking.choices(others) == ranking.choices([chosen]) == ""
+    path = tmp_path / "evaluation.json"
+    for one, number in ((chosen, 5), (others[0], 3)):
+        results.write(path, one)
+        assert json.loads(path.read_text())["format"] == number
+        assert replace(results.read(path), format=one.format) == one

@@ -46,7 +46,7 @@ def test_a_run_leaves_what_the_readme_promises(pictures: Path, tmp_path: Path) -
 
 def test_snapshots_are_the_generators_that_the_previews_saw(pictures: Path, tmp_path: Path) -> None:
     preset, options = small("dcgan")
-    run = Run(train(preset, pictures, tmp_path, "shapes", 2, "--snapshots", *options))
+    run = Run(train(preset, pictures, tmp_path, "shapes", 2, "--snapshots", "--keep", "last", *options))
     assert list(run.snapshots()) == list(run.samples()) == [0, 1, 2]
     made = {epoch: inference.load(run, epoch=epoch).generate(4)[0] for epoch in run.snapshots()}
     assert (made[0] != made[1]).any()
