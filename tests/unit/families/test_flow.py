@@ -59,11 +59,11 @@ def test_training_moves_the_noise_to_the_data(times: str) -> None:
     real = torch.full((8, 1, 32, 32), -0.6)
     real[labels == 1, :, 8:24] = 0.6
     errors = []
-    for _ in range(50):
-        torch.manual_seed(family.step)
+    for _ in range(60):
+        torch.manual_seed(family.step % 10)  # the same noise and times in the first steps and in the last ones
         errors.append(float(family.train_step(real, labels)["loss/velocity"]))
         family.step += 1
-    assert np.mean(errors[-10:]) < 0.8 * np.mean(errors[:5])
+    assert np.mean(errors[-10:]) < 0.8 * np.mean(errors[:10])
     with family.evaluating():
         drawn = family.sample(torch.randn(8, family.latent_size), labels)
     middle = drawn[:, :, 8:24].mean((1, 2, 3))
