@@ -13,6 +13,7 @@ from gan_core import inference
 from gan_core.errors import UserError
 from gan_core.families import loading, registry
 from gan_core.inference.latent_space import LatentSpace
+from gan_core.inference.precision import fold_and_cast
 from gan_core.runs import Run
 from tests.helpers.small_families import batch, build
 from tests.helpers.training import make_pictures, train
@@ -112,6 +113,20 @@ def test_the_path_leads_from_the_noise_to_the_sample() -> None:
     assert len(family.path(z, labels, 99)) == 11  # of 20 evaluations, two a step
     with torch.autocast("cpu", torch.bfloat16), torch.no_grad():
         assert float((family.sample(z, labels) - drawn).abs().max()) < 0.1
+
+
+def test_half_precision_is_the_same_with_weights_cast_once() -> None:
+    torch.manual_seed(0)
+    family = loading.build("flow", {"width": 8, "max_width": 16, "evaluations": 4}, (1, 32, 32), 2, training=False)
+    z, labels = torch.randn(2, family.latent_size), torch.tensor([[0.5, 0.5], [1.0, 0.0]])
+    with torch.inference_mode():
+        full = family.eval().sample(z, labels)
+        with torch.autocast("cpu", torch.bfloat16):
+            half = family.sample(z, labels)
+            fold_and_cast(family.velocity_network, torch.bfloat16)
+            torch.testing.assert_close(family.sample(z, labels), half, rtol=0, atol=0)
+    assert half.dtype == torch.float32
+    assert 0 < float((half - full).abs().max()) < 0.1
 
 
 @pytest.mark.parametrize(
