@@ -30,6 +30,7 @@ class FamilyTraits:
     paired: bool = False  # whether a translator trains on pairs
     one_way: bool = False  # whether a translator maps from A to B only
     graded: bool = False  # whether its translations to B have a severity
+    shows_path: bool = False  # whether it draws in steps, from noise of the picture's size, and can show them
     layers: str = ""  # of its networks, unless a setting says otherwise: "dense" or "convolutional"
     objective: str = ""
     color: str = ""

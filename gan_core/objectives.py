@@ -1,4 +1,4 @@
-"""Objectives: facts about each adversarial loss, without torch.
+"""Objectives: facts about each loss, without torch.
 
 The loss functions are in `gan_core.losses`. A family names its objective, and the run's `config.json` stores the name.
 Pages and diagnostics look up here how to read a loss of that objective. An objective that is not listed is allowed: its
@@ -35,6 +35,7 @@ _KNOWN = (
     Objective("relativistic", "relativistic", chance=math.log(2), boundary=0.0, pairs=True),
     Objective("wasserstein", "Wasserstein"),  # Arjovsky 2017: a critic's score has neither a zero nor a scale
     Objective("likelihood", "likelihood"),  # Kingma and Welling 2013: not adversarial
+    Objective("flow_matching", "flow matching"),  # Lipman 2022: the error of a velocity, not adversarial
 )
 OBJECTIVES = {objective.name: objective for objective in _KNOWN}
 

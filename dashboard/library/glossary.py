@@ -171,6 +171,25 @@ TERMS = {
         "train",
         source="He et al. 2015, arXiv:1512.03385",
     ),
+    "flow-matching": Term(
+        "Flow matching, diffusion",
+        "Two close relatives that draw an image in many small steps out of noise. A network learns from mixtures of "
+        "noise and real images which way to go; nothing judges it. One image takes tens of evaluations of the network, "
+        "where a GAN takes one.",
+        "A preset of Train; Live shows how its images come out of the noise, by the button From noise to image.",
+        NETWORKS,
+        "live",
+        source="Lipman et al. 2022, arXiv:2210.02747",
+    ),
+    "guidance": Term(
+        "Classifier-free guidance",
+        "The network is asked twice, with the class and without it, and goes further where both differ. Images become "
+        "more typical of their class, and less varied.",
+        "The setting guidance of flow matching.",
+        NETWORKS,
+        "train",
+        source="Ho and Salimans 2022, arXiv:2207.12598",
+    ),
     # Training.
     "epoch": Term(
         "Epoch",
@@ -623,6 +642,7 @@ WORDS = {  # page -> the terms below it
         "latent-space",
         "truncation",
         "encoder",
+        "flow-matching",
     ),
     "quiz": ("synthetic", "generator", "class", "confidence-interval", "seed"),
     "train": ("preset", "phantom", "epoch", "batch", "learning-rate", "loss", "seed", "checkpoint", "r1", "ema"),

@@ -103,6 +103,9 @@ def build(root: Path) -> gr.Blocks:
 
 
 def _generate_tab(blocks: gr.Blocks, models: ModelCache, tab: gr.Tab) -> None:
+    def in_steps(name: str | None) -> bool:
+        return input_fields.in_steps(models, name)
+
     with gr.Row():
         with gr.Column(scale=1, min_width=250):
             run = input_fields.run(models, "generate")
@@ -126,13 +129,14 @@ def _generate_tab(blocks: gr.Blocks, models: ModelCache, tab: gr.Tab) -> None:
                 same = gr.Button("Same latents, every class", size="md")
                 class_walk = gr.Button("Interpolate classes", size="md")
                 seed_walk = gr.Button("Interpolate seeds", size="md")
+                from_noise = gr.Button("From noise to image", size="md", visible=in_steps(run.value))
         with gr.Column(scale=4, min_width=320, elem_classes="generation"):
             opinion = gr.HTML("", elem_classes="opinion-part")
             result = gr.HTML(input_fields.no_run_message(run.value) or picture_html.ghost("", "Press Generate"))
             disclaimer = gr.HTML("", elem_classes="standing-part")
             gr.HTML(disclaimers.GENERATION)
     last_request: gr.State = gr.State(None)  # a changed field repeats it with the new value
-    buttons = {make: "new", same: "classes", class_walk: "between", seed_walk: "walk"}
+    buttons = {make: "new", same: "classes", class_walk: "between", seed_walk: "walk", from_noise: "path"}
 
     def choices(name: str | None) -> tuple[Any, ...]:
         found = input_fields.classes(models, name)
@@ -144,6 +148,7 @@ def _generate_tab(blocks: gr.Blocks, models: ModelCache, tab: gr.Tab) -> None:
             gr.Checkbox(visible=input_fields.can_be_judged(models, name)),
             several,
             several,
+            gr.Button(visible=in_steps(name)),
         )
 
     def others(name: str | None, chosen: str | None) -> gr.Dropdown:
@@ -174,7 +179,7 @@ def _generate_tab(blocks: gr.Blocks, models: ModelCache, tab: gr.Tab) -> None:
         yield from [(gr.skip(),) * 4] if request is None or request == before else draw(request)
 
     in_turn = input_fields.in_turn("generate")
-    filled = [label, second, ask, same, class_walk]
+    filled = [label, second, ask, same, class_walk, from_noise]
     blocks.load(lambda name: input_fields.known_runs(models, "generate", name), run, run, **in_turn).then(
         choices, run, filled, **in_turn
     )

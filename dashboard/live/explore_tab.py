@@ -303,8 +303,9 @@ def _absent(explorer: Any) -> list[Any]:
 
 
 def _first(models: ModelCache) -> str | None:
-    """Return the run to open with: one that draws small pictures, which answers at once."""
-    return next((name for name in models.names("generate") if models.config(name).image_size <= _SMALL), None)
+    """Return the run to open with: one that draws small pictures at once, not in steps from noise."""
+    small = (name for name in models.names("generate") if models.config(name).image_size <= _SMALL)
+    return next((name for name in small if not models.shows_path(name)), None)
 
 
 def _classes(models: ModelCache, name: str | None) -> dict[str, Any]:

@@ -1,4 +1,5 @@
-"""Generate: new images, the same latent vectors in every class, interpolations between two classes or two seeds.
+"""Generate: new images, the same latent vectors in every class, interpolations between two classes or two seeds, and
+the way of images out of noise.
 
 Classifiers can give a second opinion on the images.
 """
@@ -27,8 +28,11 @@ LARGEST = 2**53  # seed: the largest integer that JavaScript numbers hold exactl
 STEPS = 24  # of an interpolation between seeds
 COLUMNS = 6  # latent vectors compared across classes: more images would be too small
 SHARES = tuple(step / 10 for step in range(11))  # of the second class in an interpolation
+MOMENTS = 9  # of the way from noise to an image
+PATHS = 3  # images whose way is shown: each takes two rows
 LARGE = 256  # image size from which half as many latent vectors are interpolated: all images are sent at once
 ANY = "any class"
+_STATE, _EXPECTED = "Now", "Expected end"  # the two rows of an image on its way
 
 _GRID = '<div class="grid '
 _NOTE = "An example: the first images of {run}, drawn from seed 0. Choose another run, class or seed."
@@ -278,11 +282,42 @@ def walk(model: "Model", request: GenerateRequest) -> PageSection:
     return PageSection(f'{download}<div class="walk">{shown}</div>')
 
 
+def path(model: "Model", request: GenerateRequest) -> PageSection:
+    """Return a section with the way of a few images from noise to image: what the network sees, and what it expects."""
+    count, seed = min(checked_count(request.count), PATHS), checked_seed(request.seed)
+    label = None if request.label in ("", ANY) else request.label
+    truncation = checked_number(request.truncation)
+    moments, labels = model.path(count, MOMENTS, label=label, seed=seed, truncation=truncation)
+    cells = [f"<i></i>{''.join(f'<span>{moment.time:.0%}</span>' for moment in moments)}"]
+    found: dict[str, bytes] = {}
+    for number, name in enumerate(labels):
+        for row, what in (("state", _STATE), ("expected", _EXPECTED)):
+            of_class = f"<small>{html.escape(name)}</small>" if name and row == "state" else ""
+            cells.append(f"<b>{html.escape(what)}{of_class}</b>")
+            for moment in moments:
+                notes = {"Run": model.run.folder.name, "Seed": str(seed), "Moment": f"{what} {moment.time:.0%}"}
+                file = picture_html.file_name(name or "generated", f"{number:03d}", f"{moment.time * 100:03.0f}", row)
+                found[file] = images.png_bytes(getattr(moment, row)[number], **notes)
+                cells.append(picture_html.image(found[file], f"synthetic, {what}, {moment.time:.0%} of the way"))
+    words = (
+        "Each image begins as noise, on the left, and the network moves it in small steps. "
+        f"<b>{_STATE}</b>: the mixture of noise and image at that moment. <b>{_EXPECTED}</b>: the image that the "
+        "network expects to arrive at. Out of pure noise it can only expect the mean of all images, which is blurred; "
+        "what is large is settled first, and details last."
+    )
+    page = (
+        f'{_head(model, found, request.label, request)}<p class="below path-words">{words}</p>'
+        f'<div class="path" style="--count: {len(moments)}">{"".join(cells)}</div>'
+    )
+    return PageSection(page)
+
+
 KINDS: Mapping[str, Callable[["Model", GenerateRequest], PageSection]] = {
     "new": grid,
     "classes": rows,
     "between": between,
     "walk": walk,
+    "path": path,
 }
 CONDITIONAL = ("classes", "between")
 
@@ -290,10 +325,11 @@ CONDITIONAL = ("classes", "between")
 def fitted(models: ModelCache, request: GenerateRequest) -> GenerateRequest:
     """Return the request adapted to its run, where fields still hold values of another run or class."""
     try:
-        classes = models.classes(request.run)
+        classes, in_steps = models.classes(request.run), models.shows_path(request.run)
     except UserError:
-        classes = ()
-    kind = "new" if request.kind in CONDITIONAL and len(classes) < 2 else request.kind
+        classes, in_steps = (), False
+    missing = (request.kind in CONDITIONAL and len(classes) < 2) or (request.kind == "path" and not in_steps)
+    kind = "new" if missing else request.kind
     label = request.label if request.label in classes else ANY
     first = classes[0] if label == ANY and classes else label
     second = request.second if request.second in classes and request.second != first else None

@@ -72,6 +72,14 @@ def seconds(models: ModelCache, name: str | None, label: str | None = None) -> d
     return {"choices": others, "value": next(iter(others), None), "visible": len(others) > 1}
 
 
+def in_steps(models: ModelCache, name: str | None) -> bool:
+    """Return whether the run draws in steps, from noise, and can show them."""
+    try:
+        return bool(name) and models.shows_path(name or "")
+    except UserError:
+        return False
+
+
 def can_be_judged(models: ModelCache, name: str | None) -> bool:
     """Return whether a classifier fits the classes of the run."""
     from gan_core.evaluation import predicted_classes

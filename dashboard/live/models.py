@@ -45,6 +45,10 @@ class ModelCache:
         config = self.config(name)
         return config.classes if registry.traits_of(config).conditional else ()
 
+    def shows_path(self, name: str) -> bool:
+        """Return whether a run draws in steps, from noise, and can show them. Raises UserError: as `config`."""
+        return registry.traits_of(self.config(name)).shows_path
+
     def directions(self, name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Return the domains of a translator and its target domains. Raises UserError: as `config`."""
         config = self.config(name)

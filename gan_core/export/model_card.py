@@ -59,7 +59,8 @@ def _head(run_config: RunConfig, about: About) -> str:
 
     known = data_set(run_config.source)
     is_translator = bool(run_config.domains)
-    tags = ["gan", "medical-imaging", "synthetic", _preset(run_config)]
+    adversarial = bool(registry.traits_of(run_config).columns("discriminator_loss"))
+    tags = ["gan" if adversarial else "generative-model", "medical-imaging", "synthetic", _preset(run_config)]
     tags += [run_config.subject.lower().replace(" ", "-")] if run_config.subject else []
     licence = about.licence or ("mit" if _drawn(run_config) else "other")
     unnamed = licence == "other"

@@ -63,8 +63,8 @@ def write(run: Run, out: Path | None = None, overwrite: bool = False) -> list[Wr
     """Write the generator, or each direction of a translator as `<out>_<A>_to_<B>.onnx`.
 
     Raises:
-        UserError: a package is missing, the run cannot be loaded or is graded, a layer has no ONNX operator, the
-            graph's output differs from torch, or a file cannot be written.
+        UserError: a package is missing, the run cannot be loaded, is graded or draws in steps, a layer has no ONNX
+            operator, the graph's output differs from torch, or a file cannot be written.
     """
     onnx, runtime, _ = optional_dependencies.need("--onnx", "onnx", "onnx", "onnxruntime", "onnxscript")
     out = out or export.default(run, ".onnx")
@@ -75,6 +75,11 @@ def write(run: Run, out: Path | None = None, overwrite: bool = False) -> list[Wr
         raise UserError(
             f"run '{run.name}' cannot be written as ONNX: it looks for lungs in a picture, which is no part of its "
             "network; use `translate`, or the Python interface"
+        )
+    if model.shows_path:
+        raise UserError(
+            f"run '{run.name}' cannot be written as ONNX: it draws an image in many steps, and a graph would hold its "
+            "network once for each; use `generate`, or the Python interface"
         )
     targets = _targets(model, out)
     for path in targets:

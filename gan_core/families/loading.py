@@ -25,7 +25,7 @@ from gan_core.families.base import Family
 from gan_core.family_traits import FamilyTraits
 
 __all__ = [
-    *("Definition", "Encodes", "Family", "Grades", "Translates"),
+    *("Definition", "Encodes", "Family", "Grades", "ShowsPath", "Translates"),
     *("blamed", "build", "load_family", "preset_settings", "traits"),
 ]
 
@@ -42,6 +42,17 @@ class Encodes(Protocol):
     """A family that encodes images (N, C, H, W) in [-1, 1] to latents (N, latent_size)."""
 
     def encode(self, images: Tensor) -> Tensor: ...
+
+
+@runtime_checkable
+class ShowsPath(Protocol):
+    """A family that draws in steps, and shows at most `count` moments of it: (t, state, expected), t from 0 to 1.
+
+    Its latents are noise of the picture's size. state: images (N, C, H, W) in [-1, 1] at t; expected: those that it
+    would end in if nothing more was learned on the way, equal to the state at t = 1.
+    """
+
+    def path(self, z: Tensor, labels: Tensor, count: int) -> list[tuple[float, Tensor, Tensor]]: ...
 
 
 @runtime_checkable

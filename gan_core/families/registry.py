@@ -257,11 +257,12 @@ def _read(path: Path, family: str, module: str = "") -> list[Preset]:
         title=(ast.get_docstring(tree) or path.stem).splitlines()[0],
         task=task,
         conditional=bool(found.get("conditional", False)),
-        encodes=any(isinstance(node, ast.FunctionDef) and node.name == "encode" for node in body),
+        encodes=_has_method(body, "encode"),
         has_discriminator=bool(found.get("has_discriminator", found.get("judges", True))),
         paired=bool(found.get("paired", False)),
         one_way=bool(found.get("one_way", False)),
         graded=bool(found.get("graded", False)),
+        shows_path=_has_method(body, "path"),
         layers=str(found.get("layers") or ""),
         objective=str(found.get("objective") or _default_objective(tree) or family),
         color=str(found.get("color") or ""),
@@ -361,7 +362,11 @@ def _family_body(tree: ast.Module) -> list[ast.stmt]:
 
 
 def _defines(node: ast.ClassDef, method: str) -> bool:
-    return any(isinstance(each, ast.FunctionDef) and each.name == method for each in node.body)
+    return _has_method(node.body, method)
+
+
+def _has_method(body: list[ast.stmt], name: str) -> bool:
+    return any(isinstance(each, ast.FunctionDef) and each.name == name for each in body)
 
 
 def _last_name(node: ast.expr) -> str:

@@ -100,9 +100,16 @@ class LatentSpace:
         """label: a class of a conditional run; the first one if None.
 
         Raises:
-            UserError: the run has no latent vectors, no such class, or always draws the same picture.
+            UserError: the run has no latent vectors, or noise in place of them, no such class, or always draws the
+                same picture.
         """
         model.latents(1)  # raises where there are none
+        if model.shows_path:
+            raise UserError(
+                f"run '{model.run.name}' draws from noise of the picture's size, a number for every pixel, in which "
+                "there are no directions to explore: choose another run, or see in the tab Generate of Live how its "
+                "pictures come out of the noise"
+            )
         if label is None and model.classes:
             label = model.classes[0]
         self.model, self.label = model, label

@@ -9,6 +9,7 @@ Inputs and outputs are uint8 (N, H, W, C); the networks use floats in [-1, 1].
 import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,19 @@ _SMALL, _LARGE = 3 * 10**7, 3 * 10**8  # numbers: 120 MB, which is always allowe
 _ACTIVATION_BYTES = 256 * 1024**2  # of the largest feature map of a batch
 _MOST_EACH = 1024**3  # bytes, of that of one picture
 _TRANSLATED = 4  # images per call; a translator's feature maps have the full resolution
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A moment on the way from noise (time 0) to images (time 1), uint8 (N, H, W, C).
+
+    state: noise and image, mixed. expected: the image that the network expects at this moment, a mean of what is still
+    possible.
+    """
+
+    time: float
+    state: np.ndarray
+    expected: np.ndarray
 
 
 class Model:
@@ -75,6 +89,11 @@ class Model:
         return isinstance(self.family, loading.Encodes)
 
     @property
+    def shows_path(self) -> bool:
+        """Whether the run draws in steps, from noise of the picture's size, and can show them."""
+        return isinstance(self.family, loading.ShowsPath)
+
+    @property
     def classes(self) -> tuple[str, ...]:
         """The classes of a conditional run; empty for other runs."""
         return self.config.classes if self.family.conditional else ()
@@ -92,8 +111,10 @@ class Model:
         self._require_task("generate")
         if not 0 < truncation <= 1:
             raise UserError(f"truncation {truncation:g}: use a number above 0, up to 1")
-        drawn = [np.random.default_rng((seed, i)).standard_normal(self.family.latent_size) for i in range(count)]
-        z = torch.from_numpy(np.array(drawn, np.float32).reshape(count, -1))
+        drawn = np.empty((count, self.family.latent_size), np.float32)  # noise of thousands of pictures is large
+        for i, vector in enumerate(drawn):
+            vector[:] = np.random.default_rng((seed, i)).standard_normal(len(vector))
+        z = torch.from_numpy(drawn)
         return (z * truncation).to(self.family.device)
 
     def labels(self, count: int, label: str | None = None, seed: int = 0) -> Tensor:
@@ -142,6 +163,30 @@ class Model:
         """
         self._require_task("generate")
         return np.concatenate(list(self._render(z, labels)))
+
+    def path(
+        self, count: int, moments: int, *, label: str | None = None, seed: int = 0, truncation: float = 1.0
+    ) -> tuple[list[Moment], list[str]]:
+        """Generate images as `generate` does, and return the moments on their way, with the class of each image.
+
+        moments: at most so many, from pure noise to the image; a run that draws in few steps has fewer.
+
+        Raises:
+            UserError: as in `generate`, or the run draws in one step.
+        """
+        if not isinstance(self.family, loading.ShowsPath):
+            raise UserError(f"run '{self.run.name}' draws an image in one step: choose a run that starts from noise")
+        if not 1 <= count <= self._batch:
+            raise UserError(f"{count} images with their moments: ask for 1 to {self._batch}")
+        labels = self.labels(count, label, seed)
+        names = [self.classes[i] if self.classes else "" for i in labels.tolist()]
+        with torch.inference_mode():
+            found = self.family.path(self.latents(count, seed, truncation), labels, moments)
+        shown = [
+            Moment(t, *(images.to_uint8(self._finite(each)).transpose(0, 2, 3, 1) for each in pair))
+            for t, *pair in found
+        ]
+        return shown, names
 
     def same_latents(self, count: int, *, seed: int = 0, truncation: float = 1.0) -> dict[str, np.ndarray]:
         """Generate each class from the same latent vectors, so that only the class differs.

@@ -9,6 +9,7 @@ from gan_core.nets.residual import ResidualDiscriminator, ResidualGenerator
 from gan_core.nets.small_unet import SmallUNet
 from gan_core.nets.translators import PatchDiscriminator, ResNetTranslator, UNetTranslator
 from gan_core.nets.unet_discriminator import UNetDiscriminator, answers
+from gan_core.nets.velocity_unet import VelocityUNet
 
 __all__ = [
     "ClassEmbedding",
@@ -29,6 +30,7 @@ __all__ = [
     "ToldGenerator",
     "UNetDiscriminator",
     "UNetTranslator",
+    "VelocityUNet",
     "answers",
     "draw_places",
     "stages",

@@ -87,7 +87,7 @@ def _why_none(entry: Entry) -> str:
     if entry.light:
         return "This run keeps no weights, so nothing can be scored."
     if not entry.traits.has_discriminator:
-        return "This GAN has no discriminator that scores single images, so there are no scores to show."
+        return "This run has no discriminator that scores single images, so there are no scores to show."
     if not files.is_regular(entry.run.discriminator):
         return "This run keeps no discriminator, so nothing can be scored: train its preset again to get one."
     return ""

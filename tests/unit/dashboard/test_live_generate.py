@@ -12,14 +12,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dashboard.live import generate, input_fields, predictions
+from dashboard.live import explore, explore_tab, generate, input_fields, predictions
 from dashboard.live.generate import ANY, SHARES, GenerateRequest, GenerationUpdate
 from dashboard.live.models import ModelCache
 from gan_core import images
+from gan_core.errors import UserError
 from gan_core.evaluation import classifiers
 from gan_core.evaluation import predicted_classes as classified
 from tests.conftest import ROOT
 from tests.helpers.live_html import embedded_pngs
+from tests.helpers.untrained import untrained
 
 CGAN, DCGAN = "reference/cgan", "reference/dcgan"
 
@@ -201,3 +203,46 @@ def test_fields_say_what_a_run_can_do(models: ModelCache) -> None:
     assert input_fields.can_be_judged(models, DCGAN)
     assert not input_fields.can_be_judged(models, "gone")
     assert not input_fields.can_be_judged(models, None)
+
+
+@pytest.fixture(scope="module")
+def in_steps(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModelCache]:
+    """A run that draws in steps, of networks that have learned nothing, and one that does not."""
+    root = tmp_path_factory.mktemp("runs")
+    untrained(root, "stepwise", "flow")
+    untrained(root, "plain", "cgan")
+    made = ModelCache(root)
+    yield made
+    made.decoder.close()
+
+
+def test_the_way_from_noise_to_an_image(in_steps: ModelCache) -> None:
+    """Two rows an image, a column a moment: the first state is the noise, and both rows end in the image itself."""
+    wanted = GenerateRequest("path", "stepwise", "normal", seed=5, count=9, opinions=True)
+    shown = drawn(in_steps, wanted)
+    pictures = np.array([np.asarray(one, float) for one in embedded_pngs(shown.page)])
+    ways = pictures.reshape(generate.PATHS, 2, generate.MOMENTS, 32, 32)
+    made, _ = in_steps.get("stepwise").generate(generate.PATHS, label="normal", seed=5)
+    assert np.abs(ways[:, 0, -1] - made[..., 0]).max() <= 1
+    assert np.abs(ways[:, 1, -1] - made[..., 0]).max() <= 1
+    noise = in_steps.get("stepwise").latents(generate.PATHS, 5).reshape(generate.PATHS, 32, 32)
+    assert np.abs(ways[:, 0, 0] - images.to_uint8(noise)).max() <= 1
+    assert ">0%<" in shown.page and ">100%<" in shown.page
+    assert "begins as noise" in shown.page and shown.page.count("Expected end") > generate.PATHS
+    assert embedded_pngs(shown.page)[0].text["Moment"] == "Now 0%"
+
+
+def test_only_a_run_that_draws_in_steps_is_asked_for_its_way(in_steps: ModelCache) -> None:
+    assert input_fields.in_steps(in_steps, "stepwise")
+    assert not any(input_fields.in_steps(in_steps, name) for name in ("plain", "gone", None))
+    wanted = GenerateRequest("path", "stepwise")
+    assert generate.fitted(in_steps, wanted) == wanted
+    assert generate.fitted(in_steps, replace(wanted, run="plain")).kind == "new"
+    assert "draws an image in one step" in drawn(in_steps, replace(wanted, run="plain")).page
+
+
+def test_the_explorer_opens_on_a_run_with_directions_and_says_why_another_has_none(in_steps: ModelCache) -> None:
+    assert explore_tab._first(in_steps) == "plain"
+    explorers = explore.Explorers(in_steps)
+    with pytest.raises(UserError, match="no directions to explore: choose another run"):
+        explorers.get("stepwise", "normal")

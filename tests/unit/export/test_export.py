@@ -115,7 +115,7 @@ def test_a_translator_in_onnx_is_a_file_a_direction(
 
 
 FIRST = {preset.family: preset for preset in reversed(registry.presets().values())}.values()
-PRESETS = sorted(preset.name for preset in FIRST if not preset.traits.graded)
+PRESETS = sorted(preset.name for preset in FIRST if not (preset.traits.graded or preset.traits.shows_path))
 
 
 def test_a_graded_run_is_no_graph_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -123,6 +123,14 @@ def test_a_graded_run_is_no_graph_and_says_so(tmp_path: Path, capsys: pytest.Cap
     untrained(tmp_path, "mine", graded)
     assert export(tmp_path, "mine", "--onnx") == 2
     assert "it looks for lungs in a picture" in capsys.readouterr().err
+
+
+def test_a_run_that_draws_in_steps_is_no_graph_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (in_steps,) = (preset.name for preset in FIRST if preset.traits.shows_path)
+    untrained(tmp_path, "mine", in_steps)
+    assert export(tmp_path, "mine", "--onnx") == 2
+    assert "it draws an image in many steps" in capsys.readouterr().err
+    assert not list(tmp_path.glob("**/*.onnx"))
 
 
 @pytest.mark.parametrize("preset", PRESETS)
