@@ -71,6 +71,28 @@ def test_training_moves_the_noise_to_the_data(times: str) -> None:
     assert float(middle[labels == 1].min()) > float(middle[labels == 0].max()) + 0.3
 
 
+def test_a_resumed_training_is_the_same_to_the_bit() -> None:
+    settings = {"width": 8, "max_width": 16}
+
+    def trained(family: loading.Family, steps: range) -> loading.Family:
+        for step in steps:
+            torch.manual_seed(step)  # as the trainer does
+            family.step = step
+            family.train_step(*batch())
+        return family
+
+    torch.manual_seed(0)
+    whole = trained(loading.build("flow", settings, (1, 32, 32), 2), range(4))
+    torch.manual_seed(0)
+    first = trained(loading.build("flow", settings, (1, 32, 32), 2), range(2))
+    tensors, numbers = first.training_state()
+    resumed = loading.build("flow", settings, (1, 32, 32), 2)
+    resumed.load_training_state({name: value.clone() for name, value in tensors.items()}, numbers)
+    found, expected = trained(resumed, range(2, 4)).training_state()[0], whole.training_state()[0]
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+
+
 def test_a_guidance_of_1_is_the_field_of_the_class_and_0_that_of_none() -> None:
     x, labels = torch.randn(4, 1, 32, 32), torch.tensor([0, 1, 0, 1])
     with torch.no_grad():
