@@ -26,6 +26,7 @@ os.environ.pop("GANRAY_RUNS", None)
 
 
 PINNED = re.compile(r"(?P<name>[A-Za-z0-9._-]+)==(?P<version>\S+)\s+# (?P<reason>\S.*)")  # of requirements.txt
+LONG = ("browser", "processes", "slow")  # markers of what takes long
 TOLD = ("torch", "numpy", "pandas", "streamlit", "gradio", "plotly", "pytest")  # whose versions the suite names
 
 
@@ -49,6 +50,15 @@ def _installed(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return "missing"
+
+
+@pytest.hookimpl(trylast=True)  # others have marked their tests by then
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with a browser, a process of ours or slow tests come first: a worker that takes files has short ones to
+    share at the end, instead of a long one that runs alone.
+    """
+    long = {item.path for item in items if any(item.get_closest_marker(name) for name in LONG)}
+    items.sort(key=lambda item: item.path not in long)
 
 
 def real_data_folder() -> Path | None:

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
 
 from tests.helpers.browser import FLAGS, find_browser
-from tests.helpers.serving import serve
+from tests.helpers.serving import serve_forked
 
 WAIT = 60_000  # ms for what has to happen: a loaded machine is slow, and a test that passes never waits so long
 expect.set_options(timeout=WAIT)
@@ -62,11 +62,11 @@ def page(browser: Browser) -> Iterator[Page]:
 def start_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Path], str]]:
     """`start_app(runs)` serves the app over that folder of runs and gives its address, until the module's tests end."""
     with contextlib.ExitStack() as stack:
-        yield lambda runs: stack.enter_context(serve(runs, tmp_path_factory.mktemp("app") / "log.txt"))
+        yield lambda runs: stack.enter_context(serve_forked(runs, tmp_path_factory.mktemp("app") / "log.txt"))
 
 
 @pytest.fixture
 def app_url(runs_root: Path, tmp_path: Path) -> Iterator[str]:
     """The address of an app of the test's own, over its `runs_root`."""
-    with serve(runs_root, tmp_path / "app.log") as url:
+    with serve_forked(runs_root, tmp_path / "app.log") as url:
         yield url

@@ -5,14 +5,14 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 
 from tests.helpers.run_folders import make_run
-from tests.helpers.serving import serve
+from tests.helpers.serving import serve_forked
 
 
 def test_a_deleted_run_leaves_the_page(page: Page, tmp_path: Path) -> None:
     root = tmp_path / "runs"
     for name in ("first", "second"):
         make_run(root, name, "dcgan", epochs=2)
-    with serve(root, tmp_path / "log.txt") as address:
+    with serve_forked(root, tmp_path / "log.txt") as address:
         page.goto(f"{address}/run?run=first")
         page.get_by_role("button", name="Manage").click()
         page.get_by_role("button", name="Delete").click()

@@ -1,11 +1,6 @@
-"""The first steps of every family, by one process or by several together; the losses are printed.
-
-torchrun --standalone --nproc-per-node 2 -m tests.helpers.steps
-"""
+"""The first steps of every family, by one process or by several together; the losses are printed."""
 
 import json
-import os
-import sys
 
 import numpy as np
 import torch
@@ -75,15 +70,10 @@ def _mean(tensor: Tensor) -> Tensor:
 
 
 def main() -> None:
+    """What each of several processes does, whose numbers torchrun or `together` wrote into the environment."""
     dist.init_process_group("gloo")
     rank, processes = dist.get_rank(), dist.get_world_size()
     found = {str(case): first_steps(*case, rank, processes) for case in cases()}
     if rank == 0:
         print(json.dumps(found))
-        sys.stdout.flush()
     dist.destroy_process_group()
-
-
-if __name__ == "__main__":
-    assert "RANK" in os.environ, __doc__
-    main()

@@ -4,7 +4,6 @@ A child may be told to kill itself: after so much time of the processor, or at i
 run opened, half written, written, synced, renamed or removed. So a kill falls between any two system calls of a save.
 """
 
-import multiprocessing
 import os
 import re
 import signal
@@ -15,15 +14,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
-from types import ModuleType
 from typing import Any
-from unittest import mock
 
 from gan_core import cli, tensor_files
 from gan_core.training import trainer
+from tests.helpers import forks
 
-_CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["pytest", __name__, "tests.robustness.injections"])
 _WATCHED = {"open", "os.rename", "os.remove", "os.mkdir", "os.chmod", "os.truncate"}
 LONG = 120  # seconds that no child here needs
 
@@ -44,11 +40,7 @@ class Order:
 
 
 def start(order: Order) -> ForkServerProcess:
-    child = _CONTEXT.Process(target=_live, args=(order,))
-    # An app test leaves a page as the main module, which a child would run.
-    with mock.patch.dict(sys.modules, {"__main__": ModuleType("__main__")}):
-        child.start()
-    return child
+    return forks.start(_live, order)
 
 
 def run(order: Order, seconds: float = LONG) -> int:

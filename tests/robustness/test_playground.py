@@ -17,7 +17,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from gan_core.playground.protocol import LONGEST_REQUEST
-from tests.helpers.serving import serve
+from tests.helpers.serving import serve_forked
 from tests.robustness.visitor import server_of
 
 pytestmark = pytest.mark.processes
@@ -29,7 +29,7 @@ PLACES = 2
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     base = tmp_path_factory.mktemp("playground")
-    with serve(base, base / "log.txt", GANRAY_PLAYGROUNDS=str(PLACES)) as address:
+    with serve_forked(base, base / "log.txt", GANRAY_PLAYGROUNDS=str(PLACES)) as address:
         yield address
 
 
@@ -110,7 +110,7 @@ def test_strangers_open_no_game(app: str) -> None:
 
 
 def test_a_game_ends_with_a_killed_app(tmp_path: Path) -> None:
-    with serve(tmp_path, tmp_path / "log.txt") as address:
+    with serve_forked(tmp_path, tmp_path / "log.txt") as address:
         family: list[psutil.Process] = []
 
         async def story() -> None:

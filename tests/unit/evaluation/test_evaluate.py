@@ -42,7 +42,7 @@ def evaluated(root: Path) -> results.Evaluation:
 def training_recipe() -> object:
     from gan_core.evaluation.utility import RECIPES
 
-    return replace(RECIPES["resnet"], steps=6)
+    return replace(RECIPES["resnet"], steps=6, batch=8)
 
 
 def test_everything_is_measured_and_kept(evaluated: results.Evaluation) -> None:

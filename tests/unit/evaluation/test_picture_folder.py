@@ -75,7 +75,7 @@ def measured(source: str, others: Path, tmp_path_factory: pytest.TempPathFactory
     """The run that all that is measured of these pictures makes."""
     root = tmp_path_factory.mktemp("runs")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(utility, "RECIPES", {"resnet": replace(utility.RECIPES["resnet"], steps=2)})
+        patch.setattr(utility, "RECIPES", {"resnet": replace(utility.RECIPES["resnet"], steps=2, batch=8)})
         command = ["evaluate", "--generated", str(others), "--data", source, "--num", "40", "--runs", str(root)]
         assert cli.main([*command, "--name", "good", "--size", "32"]) == 0
     return find_run("good", root)

@@ -1,6 +1,7 @@
 """Several processes train as one: the same losses; and what becomes of a run of which one process is killed."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 from gan_core import cli
 from gan_core.runs import Run
 from tests.conftest import ROOT
-from tests.helpers import steps
+from tests.helpers import steps, together
 from tests.helpers.training import arguments, make_pictures, train
 
 # Two processes that start torch beside others take a minute on a busy machine.
@@ -35,19 +36,21 @@ def of_launcher(launcher: "subprocess.Popen[bytes]") -> list[psutil.Process]:
 
 
 @pytest.mark.parametrize("processes", [2, pytest.param(4, marks=pytest.mark.soak)])
-def test_the_losses_are_those_of_one_process_with_the_whole_batch(processes: int) -> None:
+def test_the_losses_are_those_of_one_process_with_the_whole_batch(processes: int, tmp_path: Path) -> None:
     """Of every family, to rounding. Later steps drift apart as they do between one thread and two."""
-    command = [*TORCHRUN, str(processes), "-m", "tests.helpers.steps"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=400, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
-    shared = json.loads(done.stdout.strip().splitlines()[-1])
+    log = tmp_path / "log"
+    started = together.start(processes, log, steps.main)
+    for process in started:
+        process.join(400)
+    assert [process.exitcode for process in started] == [0] * processes, log.read_text()[-3000:]
+    shared = json.loads(next(line for line in log.read_text().splitlines() if line.startswith("{")))
     assert len(shared) == len(steps.cases())
     for case in steps.cases():
-        alone, together = steps.first_steps(*case), shared[str(case)]
+        alone, as_one = steps.first_steps(*case), shared[str(case)]
         for step, tolerance in enumerate((3e-4, 3e-3, 3e-2)):
             losses = {key: value for key, value in alone[step].items() if key.startswith("loss")}
             assert losses
-            found = {key: together[step][key] for key in losses}
+            found = {key: as_one[step][key] for key in losses}
             assert found == pytest.approx(losses, rel=tolerance, abs=tolerance), (case, step)
 
 
@@ -84,21 +87,20 @@ def test_a_process_that_hangs_does_not_keep_the_others(pictures: Path, tmp_path:
     """The one that writes the run hears that it should stop while it waits for ever, and says why it ends."""
     run = Run(tmp_path / "pair")
     command = arguments("dcgan", pictures, tmp_path, "pair", 12, "--set", "width=8", "--set", "max_width=24")
-    with (tmp_path / "log").open("w") as log:
-        process = subprocess.Popen([*TORCHRUN, "2", "-m", "gan_core", *command], cwd=ROOT, stdout=log, stderr=log)
-        try:
-            while not any(path.name > "step_00000004" for path in run.checkpoints()):
-                assert process.poll() is None, (tmp_path / "log").read_text()[-3000:]
-                time.sleep(0.05)
-            first, second = of_launcher(process)
-            second.suspend()
-            time.sleep(1)  # the other one comes to where it waits
-            first.terminate()
-            first.wait(30)
-            status = run.status()
-            second.kill()
-            assert process.wait(60) != 0
-        finally:
+    started = together.start(2, tmp_path / "log", together.train, command)
+    try:
+        while not any(path.name > "step_00000004" for path in run.checkpoints()):
+            assert all(process.is_alive() for process in started), (tmp_path / "log").read_text()[-3000:]
+            time.sleep(0.05)
+        first, second = started
+        os.kill(second.pid or 0, signal.SIGSTOP)
+        time.sleep(1)  # the other one comes to where it waits
+        first.terminate()
+        first.join(30)
+        status = run.status()
+        assert first.exitcode == 1
+    finally:
+        for process in started:
             process.kill()
     assert status.state == "stopped", (tmp_path / "log").read_text()[-3000:]
     assert "another process of this training has ended" in (status.reason or ""), status.reason
