@@ -194,7 +194,7 @@ def test_a_run_without_a_discriminator_begins_too(
         (("cgan", "--from", "small", "--size", "128"), "--from small: it has 32 px: use --size 32 or 64"),
         (("cgan", "--from", "small", "--channels", "3"), "--from small: its images have 1 channels: use --channels 1"),
         (("cgan", "--from", "small", "--size", "32", "--set", "width=4"), "--from small: a --set changes its networks"),
-        (("cyclegan_resnet_light", "--from", "small"), "'cyclegan_resnet_light' does not generate: --from"),
+        (("cyclegan_resnet_light", "--from", "small"), "--from small: 'cyclegan_resnet_light' translates"),
     ],
 )
 def test_what_does_not_fit_is_one_line(
