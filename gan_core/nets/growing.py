@@ -11,7 +11,9 @@ A discriminator begins with a layer that averages 2 x 2 pixels, before the small
 networks are in balance from the first step on, while the new layers start to learn at once.
 """
 
+import itertools
 from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -19,6 +21,15 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from gan_core.errors import UserError
+
+Layers = nn.ModuleList | nn.Sequential
+
+
+@runtime_checkable
+class Grows(Protocol):
+    """A network that can begin as one of half its image size."""
+
+    def grow_from(self, smaller: nn.Module) -> None: ...
 
 
 def below(channels: Sequence[int], skips: int) -> tuple[int, ...]:
@@ -74,21 +85,25 @@ def copy(larger: nn.Module, smaller: nn.Module) -> None:
     larger.load_state_dict(smaller.state_dict())
 
 
-def copy_first(larger: nn.ModuleList, smaller: nn.ModuleList) -> None:
+def copy_first(larger: Layers, smaller: Layers) -> None:
     """Copy the weights of the first layers, as many as the smaller list has."""
     for new, old in zip(larger, smaller, strict=False):
         copy(new, old)
 
 
-def copy_last(larger: nn.ModuleList, smaller: nn.ModuleList, but_first: bool = False) -> None:
+def copy_last(larger: Layers, smaller: Layers, but_first: bool = False) -> None:
     """Copy the weights of the last layers, as many as the smaller list has; without its first one if `but_first`."""
-    for new, old in list(zip(reversed(larger), reversed(smaller), strict=False))[: len(smaller) - but_first]:
+    pairs = zip([*larger][::-1], [*smaller][::-1], strict=False)
+    for new, old in itertools.islice(pairs, len(smaller) - but_first):
         copy(new, old)
 
 
 def copy_pictures(larger: nn.Module, smaller: nn.Module) -> None:
     """Copy the layers that draw, `skips` and `to_image`; the larger network's last one starts at zero."""
-    for new, old in zip(larger.skips, [*smaller.skips, smaller.to_image], strict=True):  # type: ignore[arg-type]
+    own, theirs = larger.skips, smaller.skips
+    assert isinstance(own, nn.ModuleList) and isinstance(theirs, nn.ModuleList)
+    assert isinstance(smaller.to_image, nn.Module)
+    for new, old in zip(own, [*theirs, smaller.to_image], strict=True):
         copy(new, old)
     assert isinstance(larger.to_image, nn.Conv2d) and larger.to_image.bias is not None
     nn.init.zeros_(larger.to_image.weight)
@@ -137,7 +152,7 @@ def grow(larger: nn.Module, smaller: nn.Module) -> None:
     """
     for name, new in larger.named_children():
         old = getattr(smaller, name)
-        if hasattr(new, "grow_from"):
+        if isinstance(new, Grows):
             new.grow_from(old)
         elif isinstance(new, nn.ModuleDict):  # the moving averages
             grow(new, old)
