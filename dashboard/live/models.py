@@ -1,5 +1,6 @@
 """The runs that the live tab can use, and a cache of their networks."""
 
+import math
 import threading
 from collections import OrderedDict
 from concurrent.futures import Future
@@ -11,6 +12,7 @@ from gan_core import files, runs
 from gan_core.config import BASELINE, RunConfig
 from gan_core.decode.worker import DecodeWorker
 from gan_core.errors import UserError
+from gan_core.evaluation import results
 from gan_core.families import registry
 from gan_core.runs import Run
 
@@ -33,7 +35,8 @@ class ModelCache:
     def names(self, ability: str) -> list[str]:
         """Return the runs with weights that can `translate`, `generate` or `encode`, best default first."""
         found = [(run, config) for run, config in self._usable() if _can(config, ability)]
-        found.sort(key=lambda pair: _place(pair[1]))
+        # Of equal ones, the measured ones come before others, the nearest to real images first.
+        found.sort(key=lambda pair: (*_place(pair[1]), _times_floor(pair[0])))
         return [run.name for run, _ in found]
 
     def config(self, name: str) -> RunConfig:
@@ -157,6 +160,15 @@ def _place(config: RunConfig) -> tuple[bool, bool, int, bool]:
     """
     graded = registry.traits_of(config).graded
     return config.preset.endswith(BASELINE), not graded, -config.image_size, _synthetic(config)
+
+
+def _times_floor(run: Run) -> float:
+    """Return a generator's Fréchet distance as a multiple of its floor; infinite where it was not measured."""
+    try:
+        measure = results.read(run.evaluation).fidelity["all"].measures["frechet"]
+    except (UserError, KeyError):
+        return math.inf
+    return measure.value / measure.floor if measure.floor else math.inf
 
 
 def _synthetic(config: RunConfig) -> bool:
