@@ -13,9 +13,24 @@ from gan_core.run_options import RunOptions
 from gan_core.runs import Run
 from gan_core.training import budget
 from tests.helpers.speeds import measured_speed
+from tests.helpers.training import make_pictures
 
 OPTIONS = ["--data", "phantom:cxr?images=120", "--size", "32", "--batch-size", "16", "--epochs", "4"]
-OPTIONS += ["--preview-every", "2", "--snapshots", "--precision", "32-true", "--log-every", "2", "--device", "cpu"]
+OPTIONS += [
+    "--set",
+    "width=8",
+    "--set",
+    "max_width=16",
+    "--preview-every",
+    "2",
+    "--snapshots",
+    "--precision",
+    "32-true",
+    "--log-every",
+    "2",
+    "--device",
+    "cpu",
+]
 # Trains, and says the most memory that its process had.
 TRAIN = """
 import sys
@@ -27,12 +42,13 @@ print(peak_memory())
 
 
 def run(*command: str) -> str:
-    done = subprocess.run(command, env=child_processes.environment(), capture_output=True, text=True, timeout=240)
+    done = subprocess.run(command, env=child_processes.environment(), capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)  # three processes that import torch
 def test_a_training_takes_what_was_planned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GANRAY_CACHE", str(tmp_path / "cache"))
     root = tmp_path / "runs"
@@ -44,14 +60,14 @@ def test_a_training_takes_what_was_planned(tmp_path: Path, monkeypatch: pytest.M
     status, run_config = real.status(), real.config()
     assert (planned["steps"], planned["previews"]) == (status.step, len(real.samples())) == (24, 4)
     assert planned["classes"] == dict(zip(run_config.classes, run_config.class_counts, strict=True))
-    assert planned["width"] == run_config.settings["width"] == 32
+    assert planned["width"] == run_config.settings["width"] == 8
     on_disk = sum(path.stat().st_size for path in real.folder.rglob("*"))
     assert planned["disk"]["total"] == pytest.approx(on_disk, rel=0.2)
     snapshots = sum(path.stat().st_size for path in real.snapshots().values())
     assert planned["disk"]["snapshots"] == pytest.approx(snapshots, rel=0.05)
     assert planned["memory"] == pytest.approx(memory, rel=0.3)
     assert set(planned["seconds"]) == {"start", "steps", "previews", "total"}
-    assert all(0 < seconds < 240 for seconds in planned["seconds"].values())
+    assert all(0 < seconds < 500 for seconds in planned["seconds"].values())
 
 
 @pytest.mark.parametrize(
@@ -98,24 +114,27 @@ def computed(monkeypatch: pytest.MonkeyPatch, root: Path, options: RunOptions, *
 
 
 def test_one_screen_says_it_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    options = RunOptions("r3gan", "phantom:cxr?images=100", image_size=128, batch_size=10, epochs=60)
+    pictures = make_pictures(tmp_path / "shapes", per_class=50)
+    options = RunOptions("r3gan", str(pictures), image_size=128, batch_size=10, epochs=60)
     found = computed(monkeypatch, tmp_path, options)
     said = budget.text(found)
     assert "r3gan (R3GAN), 128 px, grey, batch 10, width 10" in said
-    assert "80 images to train on (bacterial 20, covid 20, normal 20, viral 20); held out: val 8, test 12" in said
+    assert "80 images to train on (bar 40, disc 40); held out: val 10, test 10" in said
     assert "60 x 8 = 480 steps, 4,800 images seen, 61 previews" in said
     assert "about 10 min on cpu in 32-true: start 5 s, steps 8 min (1 s each), previews 2 min (2 s each)" in said
     assert "memory  600 MB (" in said
     assert "disk    23 MB (" in said and "checkpoints 20 MB" in said and "snapshots" not in said
-    assert "warning" not in said and len(said.splitlines()) == 6
+    assert [line.partition(": ")[0] for line in said.splitlines()[6:]] == ["warning"] * 2
+    assert "enlarged" in said and "free" not in said.splitlines()[6]  # of the data; this machine lacks nothing
 
 
 def test_what_this_machine_lacks_is_warned_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    options = RunOptions("gan", "phantom:cxr?images=100", image_size=32, batch_size=10, epochs=60)
+    pictures = make_pictures(tmp_path / "shapes", per_class=50)
+    options = RunOptions("gan", str(pictures), image_size=32, batch_size=10, epochs=60)
     monkeypatch.setattr(budget.run_costs, "free_disk", lambda _: 10**6)
     found = computed(monkeypatch, tmp_path, options, memory=10**15, alone=0.5, busy=0.9)
     lines = [line for line in budget.text(found).splitlines() if line.startswith("warning: ")]
-    assert len(lines) == 3
-    assert "1000000.0 GB are needed" in lines[0] and "--batch-size" in lines[0]
-    assert "1 MB are free of the disk" in lines[1]
-    assert "alone the training would take about 5 min" in lines[2]
+    assert len(lines) == 4  # the first of the data
+    assert "1000000.0 GB are needed" in lines[1] and "--batch-size" in lines[1]
+    assert "1 MB are free of the disk" in lines[2]
+    assert "alone the training would take about 5 min" in lines[3]
