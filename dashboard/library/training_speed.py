@@ -49,13 +49,16 @@ _turn = threading.Semaphore(1)
 
 
 def words(options: RunOptions) -> list[str]:
-    """Return the command that measures: those options alone that change how long a step takes."""
+    """Return the command that measures: those options alone that change how long a step or a preview takes."""
     asked = RunOptions(
         options.preset,
         "",
         batch_size=options.batch_size,
         image_size=options.image_size,
         channels=options.channels,
+        snapshots=options.snapshots,
+        keep=options.keep,
+        patience=options.patience,
         device=options.device,
         precision=options.precision,
         settings=options.settings,

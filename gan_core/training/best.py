@@ -22,11 +22,13 @@ from gan_core.data import Prepared
 from gan_core.errors import UserError
 from gan_core.families.base import Family
 from gan_core.metrics import PREVIEW_DISTANCE, Metric
+from gan_core.run_options import RunOptions
 from gan_core.runs import Run, RunWriter
 
 COLUMN = PREVIEW_DISTANCE.column
 
 Note = Callable[[str], object]
+Options = RunConfig | RunOptions
 
 
 class PreviewDistance(Protocol):
@@ -71,7 +73,12 @@ def begin(run_config: RunConfig, prepared: Prepared, measuring: Measuring | None
 
 def asked(run_config: RunConfig) -> bool:
     """Return whether the options of a run ask for distances at its previews."""
-    return run_config.snapshots and not run_config.domains and (run_config.keep == "best" or run_config.patience > 0)
+    return wanted(run_config, translates=bool(run_config.domains))
+
+
+def wanted(options: Options, *, translates: bool) -> bool:
+    """Return whether options ask for distances at previews, which only generators have."""
+    return options.snapshots and not translates and (options.keep == "best" or options.patience > 0)
 
 
 def declared(run_config: RunConfig, distance: PreviewDistance | None) -> RunConfig:

@@ -9,10 +9,10 @@ a few steps and one preview, and reports how much memory it had. The prepared da
 import json
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import psutil
 
@@ -92,8 +92,10 @@ class Failed(Exception):
     """The process that measures has said what is wrong, and ended with this exit code."""
 
 
-def measure(options: RunOptions, root: Path) -> Budget:
-    """Prepare the data, time a few steps and say what the whole training takes. root: the folder of runs.
+def measure(options: RunOptions, root: Path, measuring: Callable[[Any], float] | None = None) -> Budget:
+    """Prepare the data, time a few steps and say what the whole training takes.
+
+    root: the folder of runs. measuring: as in `speed.measure`.
 
     Memory is that of this process, so ask in a process of its own.
 
@@ -105,10 +107,10 @@ def measure(options: RunOptions, root: Path) -> Budget:
     busy, free, begun = run_costs.busy(), psutil.virtual_memory().available, time.perf_counter()
     # Prepares the data, once for all. The precision is chosen later, where it belongs to the start of the training.
     fixed = "32-true" if options.precision == "auto" else options.precision
-    run_config, prepared = run_plan.plan(replace(options, precision=fixed))
+    run_config, prepared = run_plan.plan(replace(options, precision=fixed), root)
     apart = time.perf_counter() - begun
     speed.forget_peak_memory()
-    found = replace(speed.measure(options, root, apart), busy=busy)
+    found = replace(speed.measure(options, root, apart, measuring), busy=busy)
     return _computed(run_config, prepared, found, (free, speed.free_on_card(), run_costs.free_disk(root)))
 
 

@@ -29,7 +29,7 @@ from gan_core.families.registry import find_preset
 from gan_core.run_costs import Sizes, Speed
 from gan_core.run_options import RunOptions
 from gan_core.runs import tables
-from gan_core.training import devices, run_plan
+from gan_core.training import best, devices, run_plan
 from gan_core.training.fabric import Fabric
 from gan_core.training.previews import generators, translators
 from gan_core.training.trainer import Trainer
@@ -51,12 +51,17 @@ class _Training:
     pictures: np.ndarray  # real ones, uint8 (n, C, S, S)
 
 
-def measure(options: RunOptions, root: Path | None = None, apart: float = 0.0) -> Speed:
+def measure(
+    options: RunOptions,
+    root: Path | None = None,
+    apart: float = 0.0,
+    measuring: Callable[[loading.Family], float] | None = None,
+) -> Speed:
     """Time a few steps and one preview of a preset, on the data of `source` or, if that is empty, on phantoms.
 
     Memory is that of the whole process until now, so ask in a process of its own. On phantoms, `epochs` and `seed` do
     not matter. root: the folder of runs, for previews that start from the images of another run. apart: seconds that
-    this process did what no training does.
+    this process did what no training does. measuring: returns the seconds of a distance at a preview, see `best`.
 
     Raises:
         UserError: the preset, a setting or the size is unknown, the device is not there, or the data is unusable.
@@ -68,6 +73,8 @@ def measure(options: RunOptions, root: Path | None = None, apart: float = 0.0) -
     started = time.time() - psutil.Process().create_time() - apart
     step, alone, values = _step(training)
     preview, sizes = _preview(training, values, options.snapshots)
+    if measuring and best.wanted(options, translates=find_preset(options.preset).task == "translate"):
+        preview += measuring(training.family)
     on_card = training.family.device.type == "cuda"
     card = torch.cuda.max_memory_reserved(training.family.device) if on_card else 0
     device = str(training.fabric.device)
@@ -84,7 +91,7 @@ class _Unwritten(Trainer):
 
 def _on_data(options: RunOptions, root: Path) -> _Training:
     """Prepare a training as `train` does."""
-    run_config, prepared = run_plan.plan(options)
+    run_config, prepared = run_plan.plan(options, root)
     fabric = devices.make_fabric(options.device, run_config.precision)
     trainer = _Unwritten(run_config, prepared, fabric, None, root)
     pictures = prepared.images[prepared.indices("train")[: generators.GRID_IMAGES]]
