@@ -19,7 +19,7 @@ from gan_core.training.fabric import Fabric
 
 Precision = Literal["32-true", "bf16-mixed"]
 _TIMED_STEPS = 4
-_HOPELESS = 4  # times as slow as the other precision in its first step: no further one is timed
+_HOPELESS = 4  # times as slow as float32 in its first step: no further one is timed
 
 # Parameters of glibc's mallopt, from malloc.h.
 _TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX, _ARENA_MAX = -1, -2, -4, -8
@@ -91,30 +91,26 @@ def place(pixels: np.ndarray, labels: np.ndarray, device: torch.device) -> tuple
 
 
 def faster_precision(device: str, build: Callable[[], Family], real: Tensor, labels: Tensor) -> Precision:
-    """Return the faster precision, float32 or bfloat16 autocast, measured over a few steps of a throw-away copy.
+    """Return the faster precision, float32 or bfloat16 autocast, measured over a few steps of throw-away copies.
 
     build: makes the family on `device`; real: one batch (N, C, H, W) in [-1, 1]; labels: its classes, (N,).
     """
-    seconds: dict[Precision, float] = {}
-    first: dict[Precision, float] = {}
-    # The first step sets things up and is not counted. A quarter of the batch is enough for it, and tells whether the
-    # processor has no bfloat16 and only emulates it: a whole step of a large network would then take a minute.
-    share = slice(None, None, 4 if len(labels) % 8 == 0 and len(labels) >= 16 else 1)
-    precisions: tuple[Precision, ...] = ("32-true", "bf16-mixed")
-    for precision in precisions:
-        family = build()
-        times = []
-        for step in range(1 + _TIMED_STEPS):
-            part = slice(None) if step else share
-            start = time.perf_counter()
-            with torch.autocast(device, torch.bfloat16, enabled=precision == "bf16-mixed"):
-                family.train_step(real[part].clone(), labels[part])
-            if device == "cuda":
-                torch.cuda.synchronize()
-            family.step += 1
-            times.append(time.perf_counter() - start)
-            if step == 0 and times[0] > _HOPELESS * max(first.values(), default=float("inf")):
-                break
-        first[precision] = times[0]
-        seconds[precision] = min(times[1:], default=float("inf"))
-    return min(precisions, key=lambda precision: seconds[precision])
+    families: dict[Precision, Family] = {"32-true": build(), "bf16-mixed": build()}
+
+    def seconds(precision: Precision, every: int = 1) -> float:
+        family, start = families[precision], time.perf_counter()
+        with torch.autocast(device, torch.bfloat16, enabled=precision == "bf16-mixed"):
+            family.train_step(real[::every].clone(), labels[::every])
+        if device == "cuda":
+            torch.cuda.synchronize()
+        family.step += 1
+        return time.perf_counter() - start
+
+    # The first steps set things up and choose nothing, but a processor without bfloat16 only emulates it: a whole step
+    # of a large network would then take minutes. A part of the batch is enough to notice that.
+    every = 4 if len(labels) % 8 == 0 and len(labels) >= 16 else 1
+    first = {precision: seconds(precision, every) for precision in families}
+    if first["bf16-mixed"] > _HOPELESS * first["32-true"]:
+        return "32-true"
+    best = {precision: min(seconds(precision) for _ in range(_TIMED_STEPS)) for precision in families}
+    return min(families, key=lambda precision: best[precision])

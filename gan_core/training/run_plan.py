@@ -123,13 +123,16 @@ def _check(options: RunOptions, entry: Preset) -> None:
         "pairs": f"'{entry.name}' does not train on pairs",
     }
     for needs, reason in reasons.items():
-        dependent = {name: one for name, one in known.items() if one.needs == needs}
         unusable = [
-            one for one in dependent.values() if not serves(one, translates=translates, paired=entry.traits.paired)
+            one.flag
+            for name, one in known.items()
+            if one.needs == needs
+            and getattr(options, name) != one.default
+            and not serves(one, translates=translates, paired=entry.traits.paired)
         ]
-        if unusable and any(getattr(options, name) != one.default for name, one in dependent.items()):
-            flags = " and ".join(one.flag for one in unusable)
-            raise UserError(f"{reason}: {flags} {'are' if len(unusable) > 1 else 'is'} for presets that do")
+        if unusable:
+            verb = "are" if len(unusable) > 1 else "is"
+            raise UserError(f"{reason}: {' and '.join(unusable)} {verb} for presets that do")
     if options.patience and not options.snapshots:
         raise UserError(f"--patience {options.patience}: distances are measured at snapshots: add --snapshots")
     if entry.traits.paired and options.preview_inputs.startswith("run:"):

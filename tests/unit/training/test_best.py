@@ -127,9 +127,7 @@ def test_a_preview_that_cannot_be_measured_is_never_the_best(
 def test_options_that_do_not_fit(pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(arguments(PRESET, pictures, tmp_path, "run", 1, "--patience", "2")) == 2
     assert "--patience 2: distances are measured at snapshots: add --snapshots" in capsys.readouterr().err
-    with pytest.raises(
-        UserError, match="'cyclegan_unet' does not generate: --keep and --patience are for presets that do"
-    ):
+    with pytest.raises(UserError, match="'cyclegan_unet' does not generate: --patience is for presets that do"):
         run_plan.plan(RunOptions("cyclegan_unet", str(pictures), image_size=32, snapshots=True, patience=2))
     command = RunOptions(
         "cyclegan_unet", str(pictures), image_size=32, snapshots=True, precision="32-true", device="cpu"
