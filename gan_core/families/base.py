@@ -91,7 +91,6 @@ class Family(nn.Module):
         self.served: set[str] = set()  # the networks that inference needs
         self.step = 0  # training steps done so far; set by the trainer
         self.steps = 0  # training steps of the whole run; set by the trainer
-        self.before = 0  # training steps of the runs whose weights it began with; set by the trainer
         self.waits = 0  # training steps before the served networks learn, too; set by the trainer
         self._noted: Scalars = {}
         self.build(config)
@@ -296,8 +295,9 @@ class Family(nn.Module):
     @torch.no_grad()
     def _average(self, player: Player) -> None:
         # The decay ramps up, so that the random initial weights soon leave the average.
-        steps = self.before + self.step
-        decay = min(player.ema_decay or 0.0, (1 + steps) / (10 + steps))
+        # So do those that it was grown from, whose images are blurred.
+        step = max(0, self.step - self.waits)
+        decay = min(player.ema_decay or 0.0, (1 + step) / (10 + step))
         for name in player.names:
             old: list[Tensor] = list(self.averages[name].parameters())
             new: list[Tensor] = list(self.network(name).parameters())
