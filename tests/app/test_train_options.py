@@ -156,6 +156,27 @@ def test_the_width_is_that_of_the_image_size(started: list[RunOptions]) -> None:
     assert "Width 8" not in texts(healthy(app))
 
 
+def test_a_run_to_begin_with_brings_its_image_size(started: list[RunOptions], runs_root: Path) -> None:
+    made = make_run(runs_root, "small", "dcgan")
+    bare = make_run(runs_root, "without_weights", "dcgan")
+    for path in (bare.weights, *bare.checkpoints()):
+        path.unlink(missing_ok=True)
+    make_run(runs_root, "of_another_preset", "cgan")
+    size = made.config().image_size
+    app = open_train()
+    field = app.selectbox(key="grow_from")
+    assert field.options == [form.RANDOM, f"small ({size} px)"]
+    app.selectbox(key="image_size").set_value(256).run()
+    app.selectbox(key="grow_from").set_value("small").run()
+    assert app.selectbox(key="image_size").value == 2 * size
+    app.button(key="start").click().run()
+    assert [(one.grow_from, one.image_size) for one in started] == [("small", 2 * size)]
+    app.selectbox(key="preset").set_value("cyclegan_unet").run()
+    assert "grow_from" not in {widget.key for widget in app.selectbox}
+    app.button(key="start").click().run()
+    assert started[-1].grow_from is None, "a translator begins with no other run"
+
+
 def test_a_finished_training_can_be_evaluated(runs_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[str, str | None]] = []
     monkeypatch.setattr(Jobs, "evaluate", lambda _, run, source: asked.append((run.name, source)))
