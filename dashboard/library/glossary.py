@@ -173,10 +173,9 @@ TERMS = {
     ),
     "flow-matching": Term(
         "Flow matching, diffusion",
-        "Two close relatives that draw an image in many small steps out of noise. A network learns from mixtures of "
-        "noise and real images which way to go; nothing judges it. One image takes tens of evaluations of the network, "
-        "where a GAN takes one.",
-        "A preset of Train; Live shows how its images come out of the noise, by the button From noise to image.",
+        "Two close relatives that draw an image in many small steps out of noise, where a GAN takes one. A network "
+        "learns from mixtures of noise and real images which way to go; nothing judges it.",
+        "Live shows how such a run's images come out of the noise, by the button From noise to image.",
         NETWORKS,
         "live",
         source="Lipman et al. 2022, arXiv:2210.02747",

@@ -55,7 +55,7 @@ class Flow(Family):
     conditional = True
     one_class = True
     has_discriminator = False
-    color = "#5B3FA8"
+    color = "#8A63D2"
     diagram = (
         '{noise "real image"} -> "mixture at time t"; {"mixture at time t" class} -> "velocity network" -> velocity;'
         ' velocity -> "mixture at time t";'

@@ -24,6 +24,7 @@ from tests.conftest import ROOT
 from tests.helpers import made_evaluations
 from tests.helpers.dicom_files import dicom
 from tests.helpers.run_folders import make_run
+from tests.helpers.untrained import untrained
 from tests.robustness import hostile
 from tests.robustness.visitor import Refused, Served
 
@@ -113,7 +114,7 @@ def synthetic(content: bytes) -> bool:
     with Image.open(io.BytesIO(content)) as picture:
         if picture.format == "GIF":
             return picture.info["comment"].decode() == images.NOTICE
-        known = {"Description", "Software", "Run", "Direction", "Seed", "Class", "Score"}
+        known = {"Description", "Software", "Run", "Direction", "Seed", "Class", "Score", "Moment"}
         assert not picture.getexif() and set(picture.info) <= known, picture.info
         return picture.info.get("Description") == images.NOTICE
 
@@ -186,8 +187,11 @@ def test_the_endpoints_answer_and_the_log_do_not_name_an_upload(
 
 
 @pytest.mark.parametrize("kind", sorted(generate.KINDS))
-def test_what_is_generated_says_that_it_is_synthetic(models: ModelCache, kind: str) -> None:
+def test_what_is_generated_says_that_it_is_synthetic(models: ModelCache, kind: str, tmp_path: Path) -> None:
     wanted = GenerateRequest(kind, "reference/cgan", "NORMAL", "PNEUMONIA", 3, 4, 2.0, 1.0)
+    if kind == "path":  # of a run that draws in steps
+        untrained(tmp_path, "stepwise", "flow")
+        models, wanted = ModelCache(tmp_path), GenerateRequest(kind, "stepwise", "normal")
     *_, shown = generate.draw(models, wanted)
     found = inside(shown.page)
     assert found

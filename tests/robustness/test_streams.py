@@ -64,7 +64,7 @@ class Page:
 
     def choose(self, run: str) -> str:
         """Choose another run to generate with: new choices of a class come."""
-        return self.join("dropdown", "Run", "input", run, outputs=5)
+        return self.join("dropdown", "Run", "input", run, outputs=6)
 
 
 def done(messages: Iterator[dict[str, Any]], event: str) -> dict[str, Any]:

@@ -93,7 +93,7 @@ def test_the_documents_list_the_options_as_they_are() -> None:
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
-        (RunOptions("gan", "x", domains=("a", "b")), "'gan' does not translate: --domains and --preview-inputs are"),
+        (RunOptions("gan", "x", domains=("a", "b")), "'gan' does not translate: --domains is for presets that do"),
         (RunOptions("gan", "x", pair_pattern="(x)"), "'gan' does not train on pairs: --pair-pattern is for presets"),
         (RunOptions("gan", "x", preview_every=0), "--preview-every 0 is too small: use 1 or more"),
         (RunOptions("gan", "x", batch_size=1), "--batch-size 1 is too small: use 2 or more"),

@@ -175,7 +175,7 @@ def test_images_of_one_patient_are_no_independent_draws() -> None:
     patients = [f"p{i}" for i in np.repeat(np.arange(60), 4)]
     fake = cloud(2000, 6, 1, shift=0.3)
     by_patient, by_image = (fidelity.kid(real, fake, patients=given) for given in (patients, None))
-    assert by_patient.value == by_image.value
+    assert by_patient.value == pytest.approx(by_image.value, rel=1e-9)  # sums in another order
     widths = [(one.high or 0) - (one.low or 0) for one in (by_patient, by_image)]
     assert 1.3 < widths[0] / widths[1] < 3
 
