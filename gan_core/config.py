@@ -201,7 +201,8 @@ class RunConfig:
     def recipe(self) -> str:
         """Digest that is equal for runs that differ only in their seed and in their progress."""
         data = (self.fingerprint, self.classes, self.domains, self.image_size, self.channels)
-        text = json.dumps([self.preset, data, self.batch_size, self.epochs, self.settings_on], sort_keys=True)
+        began = [(self.grown_from.image_size, self.grown_from.steps)] if self.grown_from else []
+        text = json.dumps([self.preset, data, self.batch_size, self.epochs, self.settings_on, *began], sort_keys=True)
         return blake2b(text.encode(), digest_size=8).hexdigest()
 
     @property

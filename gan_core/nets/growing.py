@@ -162,7 +162,8 @@ def grow(larger: nn.Module, smaller: nn.Module) -> None:
             copy(new, old)
     for own, theirs in ((larger._parameters, smaller._parameters), (larger._buffers, smaller._buffers)):
         for name, value in own.items():
-            if value is not None and (before := theirs[name]) is not None:
+            # The smaller one lacks what a setting added, as the state of adaptive augmentation.
+            if value is not None and (before := theirs.get(name)) is not None:
                 if value.shape != before.shape:
                     raise UserError(f"'{type(larger).__name__}' does not grow")
                 value.copy_(before)

@@ -146,7 +146,7 @@ def _ancestry(run: Run, found: RunConfig, root: Path, name: str) -> Ancestry:
     return Ancestry(
         # A run elsewhere is found again by its folder, should this one be resumed before its first checkpoint.
         run=run.name if run.root == root else str(run.folder.resolve()),
-        epoch=status.epoch,
+        epoch=status.epoch if run.checkpoints() else run.weights_epoch(status, found),
         image_size=found.image_size,
         steps=status.step + (before.steps if before else 0),
         images=status.step * found.batch_size + (before.images if before else 0),
@@ -182,7 +182,10 @@ def _copy(family: Family, before: Family) -> None:
     Raises:
         UserError: a setting was changed that decides about the networks.
     """
+    # Adaptive augmentation begins anew with new data, and --set may switch it on.
+    own = {key: value for key, value in family.state_dict().items() if key.startswith("augment_")}
+    learned = {key: value for key, value in before.state_dict().items() if not key.startswith("augment_")}
     try:
-        family.load_state_dict(before.state_dict())
+        family.load_state_dict(own | learned)
     except RuntimeError:
         raise UserError("a --set changes its networks") from None

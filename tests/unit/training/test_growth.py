@@ -210,6 +210,30 @@ def test_what_does_not_fit_is_one_line(
     assert not (root / "refused").exists()
 
 
+@pytest.mark.parametrize(("size", "augment"), [(16, "adaptive"), (16, "none"), (32, "adaptive"), (32, "none")])
+def test_augmentation_may_be_switched_on_and_off(size: int, augment: str) -> None:
+    """It keeps a state of its own, which the run before lacks, or has alone."""
+    before = stirred("dcgan", 16, augment="none" if augment == "adaptive" else "adaptive")
+    more = {"width": 4, "skips": 1} if size == 32 else {}
+    after = family("dcgan", size, augment=augment, **more)
+    if size == 32:
+        after.grow_from(before)
+    else:
+        growth._copy(after, before)
+    z, labels = torch.randn(3, before.latent_size), torch.zeros(3, dtype=torch.long)
+    with before.evaluating(), after.evaluating():
+        small = F.avg_pool2d(after.sample(z, labels), size // 16)
+        assert (small - before.sample(z, labels)).abs().max() < 0.5
+    assert hasattr(after, "augment_p") == (augment == "adaptive")
+
+
+def test_a_run_that_began_with_another_is_no_seed_of_one_that_did_not() -> None:
+    plain = config.RunConfig("dcgan", "dcgan", "", "", ("a",), (8,), 16, 1, "crop", 1, 8, 0, "32-true", 1, 1)
+    begun = dataclasses.replace(plain, grown_from=config.Ancestry("other", 2, 16, 10, 80, 1.0))
+    assert begun.recipe != plain.recipe
+    assert begun.recipe == dataclasses.replace(begun, seed=5).recipe
+
+
 def test_other_classes_do_not_fit(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     given = ["train", "cgan", "--runs", str(root), "--epochs", "1", "--from", "small", "--batch-size", "8", "--data"]
     assert cli.main([*given, "phantom:cxr?images=40"]) == 2
