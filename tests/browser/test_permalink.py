@@ -31,6 +31,7 @@ def url(start_app: Callable[[Path], str], root: Path) -> str:
 def at_rest(page: Page) -> None:
     """Wait until everything is drawn: nothing on any canvas changes any more."""
     page.get_by_role("button", name="Copy link").wait_for()
+    page.locator(".st-key-runs [data-tag]").first.wait_for()  # the picker's code is loaded apart, and may come last
     expect(page.locator("[data-testid='stApp'][data-test-script-state='notRunning']")).to_be_visible()
     before: Any = None
     for _ in range(40):
