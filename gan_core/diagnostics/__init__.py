@@ -36,7 +36,7 @@ def diagnose(run: Run | Record) -> tuple[Event, ...]:
                 *observations.head_start(found),
                 *(measured_distance.nearer(event, found.distance) for event in observations.converged(found)),
             ]
-    events += measured_distance.past_best(found.distance)
+    events += measured_distance.past_best(found.distance, found.kept)
     return tuple(
         replace(event, unit=found.counts, foreign=found.foreign) for event in sorted(events, key=lambda one: one.epoch)
     )

@@ -96,6 +96,7 @@ KINDS = {
         "use the generator of that epoch (its snapshot), train again up to that epoch, or use a longer moving "
         "average (EMA)",
     ),
+    "past_best_kept": Kind("Past its best, which was kept", False),
 }
 
 

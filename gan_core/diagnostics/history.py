@@ -44,6 +44,7 @@ class Record:
     foreign: bool = False  # whether another program trained the run
     counts: str = "epoch"  # what the column `epoch` counts: "step" in some runs that GANray did not train
     distance: DistanceCurve | None = None  # the distance to real images at snapshots, where it was measured
+    kept: int | None = None  # the epoch of its weights if a preview chose them; None: the last
     problems: tuple[str, ...] = ()  # what of the tables could not be read or used, one sentence each
 
     @property
@@ -177,6 +178,7 @@ def record(
         foreign=run_config.origin is not None,
         counts=run_config.origin.counts if run_config.origin else "epoch",
         distance=distance_curve(progress, reached[-1] if len(reached := metrics.column("epoch")) else 0.0),
+        kept=run_config.kept.epoch if run_config.kept and run_config.kept.which == "best" else None,
         problems=(*_problems(metrics), *_problems(previews), *_missing(metrics, numbers, traits)),
     )
 

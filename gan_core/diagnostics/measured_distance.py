@@ -76,19 +76,27 @@ def nearer(event: Event, found: DistanceCurve | None) -> Event:
     )
 
 
-def past_best(found: DistanceCurve | None) -> Iterator[Event]:
-    """Yield an event where the last generator is farther from real images than an earlier one, beyond the intervals."""
+def past_best(found: DistanceCurve | None, kept: int | None = None) -> Iterator[Event]:
+    """Yield an event where the last generator is farther from real images than an earlier one, beyond the intervals.
+
+    kept: the epoch of the run's weights if a preview chose them. If they cannot be told from the best ones, nothing is
+    left to do.
+    """
     if found is None or len(found.epoch) < LEAST:
         return
     best = int(np.argmin(found.value))
     if found.high[best] >= found.low[-1]:
         return
+    saved = bool(np.any((found.epoch == kept) & (found.low <= found.high[best])))
+    sentence = (
+        f"The {found.title} to real images was {found.value[best]:.3g} at epoch {found.epoch[best]:.0f} and is "
+        f"{found.value[-1]:.3g} at epoch {found.epoch[-1]:.0f}; the intervals do not overlap."
+    )
     yield Event(
-        "past_best",
+        "past_best_kept" if saved else "past_best",
         float(found.epoch[best]),
         None,
-        f"The {found.title} to real images was {found.value[best]:.3g} at epoch {found.epoch[best]:.0f} and is "
-        f"{found.value[-1]:.3g} at epoch {found.epoch[-1]:.0f}; the intervals do not overlap.",
+        f"{sentence} The run kept the weights of epoch {kept}." if saved else sentence,
         {"best": float(found.value[best]), "last": float(found.value[-1])},
         (column(found.key),),
     )

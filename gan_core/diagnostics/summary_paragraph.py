@@ -93,7 +93,7 @@ def compare(runs: Sequence[Diagnosed]) -> str:
             # A pair is easier to classify than an image, so the two are not ranked together.
             for unit in ("images", "pairs"):
                 sentences += _accuracies([run for run in group if run.record.unit == unit], len(logged) == 1)
-    sentences += _seeds(logged)
+    sentences += [*_seeds(logged), *_weights(logged)]
     sentences += _baselines(logged)
     caveat = CAVEAT if any(run.evaluation is None for run in logged) else CAVEAT_MEASURED
     return " ".join([*(sentence for sentence in sentences if sentence), caveat])
@@ -178,12 +178,27 @@ def _distances(runs: Sequence[Diagnosed]) -> list[str]:
             found = event.evidence
             if event.kind in ("nearer", "nearer_until"):
                 fell.append(f"from {found['first']:.3g} to {found['last']:.3g} ({run.name})")
-            if event.kind == "past_best":
+            if event.kind in ("past_best", "past_best_kept"):
+                weights = ", which kept the earlier weights" if event.kind == "past_best_kept" else ""
                 rose.append(
-                    f"{found['best']:.3g} at epoch {event.epoch:.0f} and {found['last']:.3g} at the end ({run.name})"
+                    f"{found['best']:.3g} at epoch {event.epoch:.0f} and {found['last']:.3g} at the end "
+                    f"({run.name}{weights})"
                 )
     sentences = [f"After that the distance to real images still fell {_join(fell)}."] if fell else []
     return [*sentences, f"The distance to real images was {_join(rose)}."] if rose else sentences
+
+
+def _weights(runs: Sequence[Diagnosed]) -> list[str]:
+    """Return the sentence on generators whose weights a preview chose beside others; empty if all are alike."""
+    generators = [run for run in runs if run.record.task == "generate" and not run.record.foreign]
+    chosen = [f"{run.name} (epoch {run.record.kept})" for run in generators if run.record.kept is not None]
+    last = [run.name for run in generators if run.record.kept is None]
+    if not chosen or not last:
+        return []
+    return [
+        f"The best preview chose the weights of {_join(chosen)}, and {_join(last)} ended with the last ones: what "
+        "generates is no equal choice, though the curves are."
+    ]
 
 
 def _samples(runs: Sequence[Diagnosed], alone: bool) -> list[str]:

@@ -77,6 +77,10 @@ class ACGAN(Family):
         GRADIENT_G,
     )
 
+    @classmethod
+    def larger(cls, config: Config) -> Config:
+        return growing.larger(config)
+
     def build(self, config: Config) -> None:
         channels = stages(self.image_shape[1], config.width, config.max_width)
         self.generator = ConditionalGenerator(

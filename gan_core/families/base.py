@@ -343,10 +343,21 @@ class Family(nn.Module):
             self.train()
             self.averages.eval()
 
-    def grow_from(self, smaller: "Family") -> None:
-        """Take over the networks and averages of a family of half the image size, trained with the same settings.
+    @classmethod
+    def larger(cls, config: Any) -> Any:
+        """Return the settings for twice the image size whose networks can `grow_from` those of `config`.
 
-        The optimizers start anew. For twice the size `width` is half as large, and `skips` larger by one.
+        None says that these networks do not grow, as those of most families. Where they do: `growing.larger(config)`.
+
+        Raises:
+            UserError: they would grow, but for the value of a setting.
+        """
+        return None
+
+    def grow_from(self, smaller: "Family") -> None:
+        """Take over the networks and averages of a family of half the image size, whose settings `larger` changed.
+
+        The optimizers start anew.
 
         Raises:
             UserError: a network does not grow.

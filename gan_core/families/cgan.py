@@ -28,6 +28,7 @@ from gan_core.nets import (
     Shape,
     UNetDiscriminator,
     answers,
+    growing,
     stages,
 )
 
@@ -85,6 +86,10 @@ class CGAN(Family):
         ' {"real image" class} -> discriminator;'
     )
     metrics = ADVERSARIAL
+
+    @classmethod
+    def larger(cls, config: Config) -> Config | None:
+        return None if config.network == "perceptron" or config.pixelwise else growing.larger(config)
 
     def build(self, config: Config) -> None:
         if config.network == "convolutional":

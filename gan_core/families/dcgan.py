@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from gan_core import losses
 from gan_core.families.base import Family, Scalars
 from gan_core.metrics import ADVERSARIAL
-from gan_core.nets import ConvDiscriminator, ConvGenerator, UNetDiscriminator, answers, stages
+from gan_core.nets import ConvDiscriminator, ConvGenerator, UNetDiscriminator, answers, growing, stages
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,10 @@ class DCGAN(Family):
         ' "real image" -> discriminator;'
     )
     metrics = ADVERSARIAL
+
+    @classmethod
+    def larger(cls, config: Config) -> Config | None:
+        return None if config.generator or config.pixelwise else growing.larger(config)
 
     def build(self, config: Config) -> None:
         channels = config.generator or stages(self.image_shape[1], config.width, config.max_width)

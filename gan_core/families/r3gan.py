@@ -23,6 +23,7 @@ from gan_core.nets import (
     ProjectionDiscriminator,
     ResidualDiscriminator,
     ResidualGenerator,
+    growing,
     stages,
 )
 
@@ -69,6 +70,10 @@ class R3GAN(Family):
         GRADIENT_D,
         GRADIENT_G,
     )
+
+    @classmethod
+    def larger(cls, config: Config) -> Config:
+        return growing.larger(config)
 
     def build(self, config: Config) -> None:
         channels = stages(self.image_shape[1], config.width, config.max_width)

@@ -13,7 +13,8 @@ networks are in balance from the first step on, while the new layers start to le
 
 import itertools
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from dataclasses import replace
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -22,6 +23,7 @@ from torch.nn.utils import parametrize
 
 from gan_core.errors import UserError
 
+Config = TypeVar("Config")
 Layers = nn.ModuleList | nn.Sequential
 
 
@@ -30,6 +32,18 @@ class Grows(Protocol):
     """A network that can begin as one of half its image size."""
 
     def grow_from(self, smaller: nn.Module) -> None: ...
+
+
+def larger(config: Config) -> Config:
+    """Return a family's settings for twice the size: half the `width`, and one more image that is added up (`skips`).
+
+    Raises:
+        UserError: the width is odd.
+    """
+    own: Any = config
+    if own.width % 2:
+        raise UserError(f"its width is {own.width}, and at twice the size it would be half of it: it must be even")
+    return replace(own, width=own.width // 2, skips=own.skips + 1)
 
 
 def below(channels: Sequence[int], skips: int) -> tuple[int, ...]:

@@ -10,7 +10,6 @@ A run without a checkpoint has its averaged generator, and often no discriminato
 at first, while the generator waits: against a random one, it would soon forget.
 """
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gan_core import tensor_files
+from gan_core import config, tensor_files
 from gan_core.config import IMAGE_SIZES, Ancestry, RunConfig
 from gan_core.errors import UserError
 from gan_core.families import loading, registry
@@ -31,13 +30,14 @@ from gan_core.training import checkpoints
 WAITS = 200  # steps that a new discriminator learns alone
 
 
-def fitted(options: RunOptions, root: Path) -> tuple[RunOptions, dict[str, Any], Ancestry]:
+def fitted(options: RunOptions, root: Path) -> tuple[RunOptions, Any, Ancestry]:
     """Return the options with an image size, the settings and the ancestry of a run that begins with another's weights.
 
-    options: with `grow_from`; its settings are applied later.
+    options: with `grow_from`. The settings are the other run's, fitted to the size and changed by those of the options.
 
     Raises:
-        UserError: there is no such run, it was trained with another preset, or it cannot grow to this image size.
+        UserError: there is no such run, it was trained with another preset, it cannot grow to this image size, or a
+            setting is unknown.
     """
     assert options.grow_from is not None
     run = find_run(options.grow_from, root)
@@ -52,14 +52,16 @@ def fitted(options: RunOptions, root: Path) -> tuple[RunOptions, dict[str, Any],
     if options.channels != found.channels:
         raise UserError(f"{name}: its images have {found.channels} channels: use --channels {found.channels}")
     size = options.image_size or 2 * found.image_size
+    kind = loading.load_family(found.family).config
     if size == found.image_size:
-        settings = dict(found.settings)
+        own = config.from_dict(kind, found.settings, name)
     elif size == 2 * found.image_size and size in IMAGE_SIZES:
-        settings = larger_settings(found, name)
+        own = larger_settings(found, name)
     else:
         sizes = " or ".join(str(n) for n in (found.image_size, 2 * found.image_size) if n in IMAGE_SIZES)
         raise UserError(f"{name}: it has {found.image_size} px: use --size {sizes}")
-    return replace(options, image_size=size), settings, _ancestry(run, found, root, name)
+    own = config.parse_settings(kind, own, list(options.settings))
+    return replace(options, image_size=size), own, _ancestry(run, found, root, name)
 
 
 def check_data(run_config: RunConfig, root: Path) -> None:
@@ -103,31 +105,29 @@ def begin(family: Family, run_config: RunConfig, root: Path) -> None:
             raise UserError(f"--from {ancestry.name}: {error}, so it cannot grow") from error
 
 
-def larger_settings(found: RunConfig, name: str) -> dict[str, Any]:
-    """Return the settings for twice the image size: half the width, and one more image that is added up.
+def larger_settings(found: RunConfig, name: str) -> Any:
+    """Return the settings for twice the image size, a config dataclass.
 
     Raises:
-        UserError: the family's networks do not grow, or the width is odd.
+        UserError: the family's networks do not grow, with these settings or at all.
     """
-    if not _grow(found.family, found.settings):
+    definition = loading.load_family(found.family)
+    own = config.from_dict(definition.config, found.settings, name)  # those of an older run lack `skips`
+    try:
+        larger = definition.family.larger(own)
+    except UserError as error:
+        raise UserError(f"{name}: {error}") from None
+    if larger is None:
         ours = [preset for preset in registry.presets().values() if not preset.module]
-        growing = [preset.name for preset in ours if _grow(preset.family, _own(preset))]
+        growing = [preset.name for preset in ours if _grows(preset)]
         raise UserError(f"{name}: networks of '{found.preset}' do not grow; those of {', '.join(growing)} do")
-    width = int(found.settings["width"])
-    if width % 2:
-        raise UserError(f"{name}: its width is {width}, and at twice the size it would be half of it: it must be even")
-    return {**found.settings, "width": width // 2, "skips": int(found.settings.get("skips", 0)) + 1}
+    return larger
 
 
-def _grow(family: str, settings: Mapping[str, Any]) -> bool:
-    """Return whether a family's networks can grow with these settings; those of an older run lack `skips`."""
-    known = {field.name for field in dataclasses.fields(loading.load_family(family).config)}
-    fixed = settings.get("generator") or settings.get("network") == "perceptron" or settings.get("pixelwise")
-    return {"width", "skips"} <= known and not fixed
-
-
-def _own(preset: registry.Preset) -> dict[str, Any]:
-    return dataclasses.asdict(loading.load_family(preset.family).presets[preset.name])
+def _grows(preset: registry.Preset) -> bool:
+    """Return whether the networks of a preset grow."""
+    definition = loading.load_family(preset.family)
+    return definition.family.larger(definition.presets[preset.name]) is not None
 
 
 def _ancestry(run: Run, found: RunConfig, root: Path, name: str) -> Ancestry:

@@ -37,19 +37,16 @@ def plan(options: RunOptions, root: Path | None = None) -> tuple[RunConfig, data
     """
     entry = find_preset(options.preset)
     definition = loading.load_family(entry.family)
-    grown, ancestry = None, None
+    own, ancestry = None, None
     if options.grow_from is not None:
-        options, settings, ancestry = growth.fitted(options, root or default_root())
-        grown = config.from_dict(definition.config, settings, f"--from {options.grow_from}")
+        options, own, ancestry = growth.fitted(options, root or default_root())
     image_size = entry.image_size if options.image_size is None else options.image_size
     batch_size = entry.batch_size if options.batch_size is None else options.batch_size
     options = replace(options, image_size=image_size, batch_size=batch_size)
     _check(options, entry)
     preset, source, translates = entry.name, options.source, entry.task == "translate"
-    if grown is None:
+    if own is None:
         own = loading.preset_settings(entry, image_size, options.settings)
-    else:
-        own = config.parse_settings(definition.config, grown, list(options.settings))
     prepared = data.prepare(
         source,
         size=image_size,

@@ -29,7 +29,7 @@ from gan_core.families.registry import find_preset
 from gan_core.run_costs import Sizes, Speed
 from gan_core.run_options import RunOptions
 from gan_core.runs import tables
-from gan_core.training import best, devices, run_plan
+from gan_core.training import best, devices, growth, run_plan
 from gan_core.training.fabric import Fabric
 from gan_core.training.previews import generators, translators
 from gan_core.training.trainer import Trainer
@@ -67,7 +67,7 @@ def measure(
         UserError: the preset, a setting or the size is unknown, the device is not there, or the data is unusable.
     """
     busy = run_costs.busy()
-    training = _on_data(options, root or runs.default_root()) if options.source else _on_phantoms(options)
+    training = (_on_data if options.source else _on_phantoms)(options, root or runs.default_root())
     training.family.train()
     training.family.averages.eval()
     started = time.time() - psutil.Process().create_time() - apart
@@ -98,9 +98,12 @@ def _on_data(options: RunOptions, root: Path) -> _Training:
     return _Training(trainer.family, fabric, run_config.precision, trainer.take, trainer.preview, pictures)
 
 
-def _on_phantoms(options: RunOptions) -> _Training:
+def _on_phantoms(options: RunOptions, root: Path) -> _Training:
     """Prepare a training on a few pictures that are drawn for it."""
     entry = find_preset(options.preset)
+    own = None
+    if options.grow_from is not None:
+        options, own, _ = growth.fitted(options, root)
     size = entry.image_size if options.image_size is None else options.image_size
     count = entry.batch_size if options.batch_size is None else options.batch_size
     if not 1 <= count <= config.MOST_BATCH:
@@ -108,7 +111,8 @@ def _on_phantoms(options: RunOptions) -> _Training:
     if size not in config.IMAGE_SIZES:
         raise UserError(f"--size {size}: choose one of {', '.join(map(str, config.IMAGE_SIZES))}")
     translates = entry.task == "translate"
-    own = loading.preset_settings(entry, size, options.settings)
+    if own is None:
+        own = loading.preset_settings(entry, size, options.settings)
     name = devices.accelerator(options.device)
 
     def build() -> loading.Family:

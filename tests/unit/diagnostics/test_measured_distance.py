@@ -45,6 +45,10 @@ def test_a_generator_that_is_past_its_best_is_told_from_one_that_wavers() -> Non
     assert event.sentence.startswith(
         f"The {MEASURES['frechet'][0]} to real images was 6 at epoch 20 and is 10 at epoch 50"
     )
+    assert "its snapshot" in event.advice
+    (kept,) = [event for event in diagnose(replace(worse, kept=20)) if event.kind == "past_best_kept"]
+    assert kept.sentence == f"{event.sentence} The run kept the weights of epoch 20." and not kept.advice
+    assert "past_best" in {event.kind for event in diagnose(replace(worse, kept=45))}, "kept others, which are worse"
     wavers = replace(worse, distance=measured(90, 60, 12, 6, 7, 8, 6.4, 7.4, 6.5, 7.9))
     assert "past_best" not in {event.kind for event in diagnose(wavers)}
 

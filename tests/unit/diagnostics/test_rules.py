@@ -279,6 +279,12 @@ def test_the_notebook_says_who_had_what() -> None:
     assert compare([]) == ""
 
 
+def test_the_notebook_says_whose_weights_a_preview_chose() -> None:
+    runs = ("mine", "dcgan", 0, replace(healthy(), kept=35)), ("yours", "dcgan", 1, healthy())
+    assert "The best preview chose the weights of mine (epoch 35), and yours ended with the last ones" in told(*runs)
+    assert "best preview" not in told(runs[0]) + told(runs[1])
+
+
 def test_the_notebook_says_who_could_not_be_judged_and_why() -> None:
     young = Record({name: column[:6] for name, column in healthy().metrics.items()}, traits=healthy().traits)
     bare = replace(healthy(), metrics={"epoch": healthy().epoch}, previews={})

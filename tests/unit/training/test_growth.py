@@ -227,6 +227,18 @@ def test_augmentation_may_be_switched_on_and_off(size: int, augment: str) -> Non
     assert hasattr(after, "augment_p") == (augment == "adaptive")
 
 
+def test_its_speed_is_that_of_its_own_networks(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Those of the preset at this size are wider."""
+    given = ["speed", "cgan", "--runs", str(root), "--batch-size", "4", "--precision", "32-true", "--json"]
+    assert cli.main([*given, "--from", "small"]) == 0
+    grown = json.loads(capsys.readouterr().out)["sizes"]["weights"]
+    assert cli.main([*given, "--size", "64"]) == 0
+    preset = json.loads(capsys.readouterr().out)["sizes"]["weights"]
+    assert grown < preset / 4
+    assert cli.main([*given, "--from", "nobody"]) == 2
+    assert "nobody" in capsys.readouterr().err
+
+
 def test_a_run_that_began_with_another_is_no_seed_of_one_that_did_not() -> None:
     plain = config.RunConfig("dcgan", "dcgan", "", "", ("a",), (8,), 16, 1, "crop", 1, 8, 0, "32-true", 1, 1)
     begun = dataclasses.replace(plain, grown_from=config.Ancestry("other", 2, 16, 10, 80, 1.0))
@@ -251,7 +263,7 @@ def test_every_generators_preset_grows_or_says_that_it_does_not(preset: str) -> 
         preset, entry.family, "", "", ("a", "b"), (8, 8), 16, 1, "crop", 1, 8, 0, "32-true", 1, 1, settings=own
     )
     try:
-        larger = growth.larger_settings(found, "--from x")
+        larger = config.to_dict(growth.larger_settings(found, "--from x"))
     except config.UserError as error:
         assert f"networks of '{preset}' do not grow; those of" in str(error)
         return
