@@ -1,18 +1,17 @@
 """The runs that the live tab can use, and a cache of their networks."""
 
-import math
 import threading
 from collections import OrderedDict
 from concurrent.futures import Future
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dashboard.library import best_first
 from dashboard.live.openings import Openings
 from gan_core import files, runs
-from gan_core.config import BASELINE, RunConfig
+from gan_core.config import RunConfig
 from gan_core.decode.worker import DecodeWorker
 from gan_core.errors import UserError
-from gan_core.evaluation import results
 from gan_core.families import registry
 from gan_core.runs import Run
 
@@ -35,8 +34,7 @@ class ModelCache:
     def names(self, ability: str) -> list[str]:
         """Return the runs with weights that can `translate`, `generate` or `encode`, best default first."""
         found = [(run, config) for run, config in self._usable() if _can(config, ability)]
-        # Of equal ones, the measured ones come before others, the nearest to real images first.
-        found.sort(key=lambda pair: (*_place(pair[1]), _times_floor(pair[0])))
+        found.sort(key=lambda pair: best_first.place(*pair))
         return [run.name for run, _ in found]
 
     def config(self, name: str) -> RunConfig:
@@ -70,12 +68,13 @@ class ModelCache:
         """Return the other runs that translate between the same domains, best first. Raises UserError: as `config`."""
         domains = set(self.config(name).domains)
         others = [
-            (run.name, config)
+            (run, config)
             for run, config in self._usable()
             if _can(config, "translate") and set(config.domains) == domains and not registry.traits_of(config).graded
         ]
-        others.sort(key=lambda pair: _place(pair[1]))
-        return [other for other, _ in others if name not in (other, other.removeprefix(f"{runs.REFERENCE}/"))]
+        others.sort(key=lambda pair: best_first.place(*pair))
+        found = [run.name for run, _ in others]
+        return [other for other in found if name not in (other, other.removeprefix(f"{runs.REFERENCE}/"))]
 
     def is_loaded(self, name: str) -> bool:
         with self._lock:
@@ -151,25 +150,3 @@ def _can(config: RunConfig, ability: str) -> bool:
         return False  # its networks cannot be built here
     traits = registry.traits_of(config)
     return traits.encodes if ability == "encode" else traits.task == ability
-
-
-def _place(config: RunConfig) -> tuple[bool, bool, int, bool]:
-    """Return the place of a run among others: graded translators come first, and baselines last.
-
-    Of the rest, larger images come before smaller ones, and real data before drawn ones.
-    """
-    graded = registry.traits_of(config).graded
-    return config.preset.endswith(BASELINE), not graded, -config.image_size, _synthetic(config)
-
-
-def _times_floor(run: Run) -> float:
-    """Return a generator's Fréchet distance as a multiple of its floor; infinite where it was not measured."""
-    try:
-        measure = results.read(run.evaluation).fidelity["all"].measures["frechet"]
-    except (UserError, KeyError):
-        return math.inf
-    return measure.value / measure.floor if measure.floor else math.inf
-
-
-def _synthetic(config: RunConfig) -> bool:
-    return config.source.startswith("phantom:")

@@ -24,7 +24,9 @@ from dashboard.views.quiz.wording import Wording
 from gan_core import data
 from gan_core.errors import UserError
 from gan_core.evaluation import classification_report
+from gan_core.runs import list_runs
 from tests.conftest import ROOT
+from tests.helpers import made_evaluations
 from tests.helpers.pages import healthy, new_app
 from tests.helpers.run_folders import make_run
 from tests.helpers.training import SMALL_TRANSLATOR, make_pictures, train
@@ -298,6 +300,13 @@ def test_answers_that_are_not_this_quiz_s_begin_it_anew(full: Path, answers: str
     key = settled(full, "gan", seed=7).key
     app = opened(quiz="gan", quiz_seed="7", answers=answers.format(key=key))
     assert app.button(key="quiz-go")
+
+
+def test_it_begins_with_the_generator_that_is_nearest_to_real_images(full: Path) -> None:
+    assert opened().multiselect(key="quiz").value == ["cgan"], "a generator before a translator, by name if unmeasured"
+    (run,) = [one for one in list_runs(full) if one.name == "gan"]
+    made_evaluations.write(run, 1.0)
+    assert opened().multiselect(key="quiz").value == ["gan"]
 
 
 def test_the_page_says_where_real_pictures_come_from(full: Path) -> None:

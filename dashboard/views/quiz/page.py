@@ -1,11 +1,12 @@
 """The page Quiz: real, drawn or generated? Twenty images, one at a time; answers and accuracy come at the end."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import streamlit as st
 
 from dashboard.charts.styles import run_styles
-from dashboard.library import data_here, public_data, store
+from dashboard.library import best_first, data_here, public_data, store
 from dashboard.library.public_data import PublicData
 from dashboard.library.store import Entry
 from dashboard.views.quiz import display, questions, serving, wording
@@ -50,13 +51,19 @@ def main() -> None:
     elements.unreadable(entries)
 
 
+def best_of_its_kind(entry: Entry) -> tuple[Any, ...]:
+    """Sort generators before translators, and the best of each first; entry: with a readable config."""
+    assert entry.config
+    return entry.task != "generate", *best_first.place(entry.run, entry.config)
+
+
 def choose(usable: list[Entry]) -> tuple[Quiz | None, list[Entry]]:
     """Return the quiz and its runs that the user sets up.
 
     The form stays on the page during the quiz, because the address would lose its values otherwise.
     """
     by_name = {entry.name: entry for entry in usable}
-    first = [name for name in store.FIRST if name in by_name] or list(by_name)[:4]
+    first = [min(usable, key=best_of_its_kind).name]
     with st.expander("Settings, and a link for a class", icon=":material/tune:", key="quiz-setup"):
         names = linked_runs.multiselect("GANs", list(by_name), first, "quiz", MOST)
         linked_runs.say_missing("quiz")
