@@ -3,11 +3,14 @@
 `training.speed` measures, in a process of its own; the command `plan` and the Train page say what follows from it.
 """
 
+import contextlib
 import math
 import os
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+import psutil
 
 BUSY = 0.5  # share of the processors at work from which on a measurement is doubtful
 CHECKPOINTS = 2  # that a run keeps, the newest
@@ -81,6 +84,45 @@ def free_disk(folder: Path) -> int:
     """Return the free bytes of the disk where a folder is, or will be made."""
     place = next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
     return shutil.disk_usage(place).free
+
+
+def free_memory(groups: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")) -> int:
+    """Return the bytes of memory that this process may still take.
+
+    That is what the machine has free, or less where a control group of Linux limits it, as containers and clusters do.
+    groups: where the control groups are; own: names those of this process, in version 1 or 2.
+    """
+    free: float = psutil.virtual_memory().available
+    with contextlib.suppress(OSError):
+        for line in own.read_text(encoding="utf-8", errors="replace").splitlines():
+            _, controllers, place = [*line.split(":", 2), "", ""][:3]
+            if not controllers:
+                base, names = groups, ("memory.max", "memory.current", "inactive_file")
+            elif "memory" in controllers.split(","):
+                base, names = (
+                    groups / "memory",
+                    ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+                )
+            else:
+                continue
+            inner = base / place.lstrip("/")
+            # Inside a container, the group's own folder may be the topmost one.
+            for folder in {base, inner, *(each for each in inner.parents if each.is_relative_to(base))}:
+                free = min(free, _left(folder, *names))
+    return int(free)
+
+
+def _left(folder: Path, limit: str, used: str, cache: str) -> float:
+    """Return the bytes that a control group may still take; infinite where it has no limit.
+
+    What it keeps of files counts as used, and goes as soon as there is need (`cache` in memory.stat).
+    """
+    try:
+        most, taken = int((folder / limit).read_text()), int((folder / used).read_text())
+        numbers = dict(line.split(maxsplit=1) for line in (folder / "memory.stat").read_text().splitlines())
+        return max(0, most - taken + int(numbers.get(cache, 0)))
+    except (OSError, ValueError):  # "max": no limit
+        return math.inf
 
 
 def duration(seconds: float) -> str:

@@ -14,8 +14,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-import psutil
-
 from gan_core import child_processes, config, run_costs, schedule
 from gan_core.config import RunConfig
 from gan_core.data import Prepared
@@ -104,7 +102,7 @@ def measure(options: RunOptions, root: Path, measuring: Callable[[Any], float] |
     """
     from gan_core.training import run_plan, speed  # importing torch takes a second
 
-    busy, free, begun = run_costs.busy(), psutil.virtual_memory().available, time.perf_counter()
+    busy, free, begun = run_costs.busy(), run_costs.free_memory(), time.perf_counter()
     # Prepares the data, once for all. The precision is chosen later, where it belongs to the start of the training.
     fixed = "32-true" if options.precision == "auto" else options.precision
     run_config, prepared = run_plan.plan(replace(options, precision=fixed), root)

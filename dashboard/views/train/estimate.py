@@ -1,6 +1,5 @@
 """The line beside the button that starts a training: how long it will take on this machine, and what shortens it."""
 
-import psutil
 import streamlit as st
 
 from dashboard import jobs
@@ -52,7 +51,7 @@ def needs(options: RunOptions, steps: int, images: int, speed: Speed) -> str:
     """Return what a training needs of memory and disk, and whether this machine has it, as Markdown."""
     memory, disk = training_speed.memory(speed, images, options), training_speed.disk(speed, steps, options)
     words = f" Memory {run_costs.size(memory)}, disk {run_costs.size(disk)}."
-    free = {"memory": (memory, psutil.virtual_memory().available), "disk": (disk, _free_disk())}
+    free = {"memory": (memory, run_costs.free_memory()), "disk": (disk, _free_disk())}
     lacking = [f"{run_costs.size(is_free)} of {name}" for name, (needed, is_free) in free.items() if needed > is_free]
     return words + (f" :red[Only {' and '.join(lacking)} free.]" if lacking else "")
 
