@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,9 @@ from dashboard.views.home import drawing, networks_svg, starts
 from dashboard.widgets import terms
 from gan_core.family_traits import FamilyTraits
 from gan_core.playground.experiments import EXPERIMENTS
+from gan_core.runs import list_runs
 from tests.conftest import ROOT
+from tests.helpers import made_evaluations
 from tests.helpers.pages import open_page
 from tests.helpers.run_folders import make_run
 
@@ -96,6 +99,21 @@ def test_no_picture_of_a_patient_is_on_a_card(runs_root: Path, monkeypatch: pyte
     monkeypatch.setattr(store.Entry, "private", True)
     cards = sent(open_page("home"), "ganray_starts")
     assert "/frames/" not in json.dumps(cards)
+
+
+def test_the_best_generator_shows_what_it_draws(shipped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(shipped, tmp_path / "runs")
+    monkeypatch.setenv("GANRAY_RUNS", str(tmp_path / "runs"))
+    assert "Drawn by" not in html(open_page("home")), "nothing was measured"
+    for run in list_runs(tmp_path / "runs"):
+        if run.name in ("reference/dcgan", "reference/bigan"):
+            run.weights.write_bytes(b"weights")
+            made_evaluations.write(run, 0.99 if run.name == "reference/dcgan" else 0.2)
+    shown = html(open_page("home"))
+    assert "Drawn by" in shown and ("run", {"run": ["reference/dcgan"]}) in list(links(shown))
+    assert re.search(r'<img src="[^"]*/frames/[^"]*reference/dcgan/3-', shown)
+    monkeypatch.setattr(store.Entry, "private", True)
+    assert "Drawn by" not in html(open_page("home")), "its pictures are patients'"
 
 
 def test_the_four_families_differ_in_the_drawing() -> None:

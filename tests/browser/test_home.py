@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Frame, Locator, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Frame, Locator, Page, expect
 
 from tests.conftest import ROOT
 from tests.helpers.contrast import too_faint
@@ -23,11 +23,22 @@ def url(start_app: Callable[[Path], str]) -> str:
 
 
 @pytest.fixture(scope="module")
-def known(browser: Browser) -> Iterator[Page]:
-    """A page of a visitor who was offered the tour before; its tests leave the theme as they found it."""
+def visitor(browser: Browser) -> Iterator[BrowserContext]:
+    """A visitor who was offered the tour before."""
     with browser.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce") as context:
         context.add_init_script(f"localStorage.setItem(...{FORMER})")
-        yield context.new_page()
+        yield context
+
+
+@pytest.fixture
+def known(visitor: BrowserContext) -> Iterator[Page]:
+    """A new page of that visitor, whose theme each test leaves as it found it.
+
+    A page that another test had left while it still went somewhere would not take a new address.
+    """
+    page = visitor.new_page()
+    yield page
+    page.close()
 
 
 def arrived(card: Locator, step: str) -> None:

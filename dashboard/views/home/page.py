@@ -7,7 +7,7 @@ import streamlit as st
 from dashboard.charts.styles import run_styles
 from dashboard.library import pages, store
 from dashboard.library.store import Entry, Library
-from dashboard.views.home import drawing, starts
+from dashboard.views.home import best, drawing, starts
 from dashboard.widgets import elements, error_boundary, terms
 from dashboard.widgets.text import STATE_BADGES
 
@@ -21,10 +21,10 @@ LEAD = (
 def main() -> None:
     library = store.library()
     entries = library.entries()
-    show_lead()
+    readable = [entry for entry in entries if entry.config]
+    show_lead(readable)
     with error_boundary.boundary("the drawing"):
         drawing.show()
-    readable = [entry for entry in entries if entry.config]
     with error_boundary.boundary("the starting points"):
         starts.show(library, readable)
     show_newest(readable)
@@ -33,14 +33,18 @@ def main() -> None:
         elements.wait_for_news(lambda: _progress(library), key="home-news")
 
 
-def show_lead() -> None:
-    """Draw the sentence that says what GANray is, and what it is not."""
+def show_lead(readable: list[Entry]) -> None:
+    """Draw the sentence that says what GANray is, and what it is not, beside what its best generator draws."""
     gan = terms.anchor("adversarial-network", "GAN")
     tour = '<a href="#tour" role="button" data-tour>Take the tour (90 seconds)</a>'
     words = f'<a href="{html.escape(pages.href("glossary"))}" data-in-app>Glossary</a>'
+    drawn = ""
+    with error_boundary.boundary("the pictures of the best run"):
+        drawn = best.figure(readable)
     st.html(
-        f'<h1 class="home-lead">{LEAD}</h1><p class="home-note">Two such networks are called a {gan}. '
-        f"All that they draw is <b>synthetic, not for diagnosis</b>. {tour} · {words}</p>"
+        f'<div class="home-top"><div><h1 class="home-lead">{LEAD}</h1>'
+        f'<p class="home-note">Two such networks are called a {gan}. '
+        f"All that they draw is <b>synthetic, not for diagnosis</b>. {tour} · {words}</p></div>{drawn}</div>"
     )
 
 
