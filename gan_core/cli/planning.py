@@ -58,8 +58,8 @@ def speed(options: argparse.Namespace) -> None:
         print(f"{options.preset} on {found.device}: {found.step:.3g} s a step, {found.preview:.3g} s a preview")
 
 
-def _measuring(family: Any) -> float:
-    """Return the seconds of a distance at a preview."""
+def _measuring(family: Any, prepared: Any) -> float:
+    """Return the seconds of a distance at a preview; prepared: the data, if there is any."""
     from gan_core.evaluation import preview_distance  # imports torch
 
-    return preview_distance.seconds(family)
+    return preview_distance.seconds(family, prepared)

@@ -72,21 +72,31 @@ def _training_options(command: argparse.ArgumentParser) -> None:
 
 
 def _train_one(options: argparse.Namespace, preset: str, seed: int, name: str) -> int:
-    from gan_core.training import run_plan, trainer  # importing torch takes a second, too slow for --help
+    from gan_core.training import growth, run_plan, trainer  # importing torch takes a second, too slow for --help
 
     asked = run_options.RunOptions.of(vars(options), preset=preset, seed=seed)
     run_config, prepared = run_plan.plan(asked, options.runs)
     if arguments.FIRST:
         for line in prepared.doubts:
             print(f"warning: {line}", file=sys.stderr)
+        if words := growth.described(run_config, options.runs):
+            print(f"{name} {words}", file=sys.stderr)
     try:
         run = trainer.train(run_config, prepared, name, options.runs, options.device, _preview_distance)
     except trainer.Diverged as error:
         print(f"error: run '{name}': {error}", file=sys.stderr)
         return 1
     if arguments.FIRST:
-        print(f"{remote.shown(run.root, run.name)}: {run.status().state}")
+        print(f"{remote.shown(run.root, run.name)}: {run.status().state}{_kept(run.config())}")
     return 0
+
+
+def _kept(run_config: "RunConfig") -> str:
+    """Return which weights a run ended with, if a preview chose them, as the end of a sentence."""
+    kept = run_config.kept
+    if kept is None or kept.which != "best":
+        return ""
+    return f", with the weights of epoch {kept.epoch}, its nearest preview ({kept.measure} {kept.distance:.3g})"
 
 
 def _preview_distance(run_config: "RunConfig", prepared: "Prepared") -> "best.PreviewDistance":

@@ -47,8 +47,11 @@ class Generator(Protocol):
     def evaluating(self) -> AbstractContextManager[None]: ...
 
 
-def seconds(family: Generator) -> float:
-    """Return about how long a measurement takes on this machine, without reading the real images at the first one."""
+def seconds(family: Generator, prepared: Prepared | None = None) -> float:
+    """Return about how long a measurement takes on this machine, without reading the real images at the first one.
+
+    prepared: the data, which decides about the number of images; None: there will be enough of it.
+    """
     name = classifier_choice.extractors()[0]
     extractor = ClassifierFeatures(copy.deepcopy(classifiers.shipped(name)))
     chance = torch.Generator().manual_seed(_SEED)
@@ -60,7 +63,20 @@ def seconds(family: Generator) -> float:
             pictures = images.to_uint8(family.sample(z, torch.zeros(_BATCH, dtype=torch.long, device=family.device)))
         extractor(pictures.transpose(0, 2, 3, 1))
         times.append(time.perf_counter() - begun)
-    return min(times) * IMAGES / _BATCH
+    size = extractor(pictures[:1].transpose(0, 2, 3, 1)).shape[1]
+    return min(times) * (_design(prepared, size)[2] if prepared else IMAGES) / _BATCH
+
+
+def _design(prepared: Prepared, size: int) -> tuple[np.ndarray, str, int]:
+    """Return the indices of the real images, the measure, and the number of images to generate.
+
+    size: of the features. There may be too few real images for either measure.
+    """
+    training, held_out = prepared.indices("train"), np.flatnonzero(prepared.splits != "train")
+    index = held_out if len(held_out) >= max(ENOUGH, size + 1) else training
+    chosen = np.sort(np.random.default_rng(_SEED).permutation(index)[:MOST])
+    measure = "frechet" if min(len(chosen), IMAGES) > size else "kid"
+    return chosen, measure, IMAGES if measure == "frechet" else max(FEWEST_KID, len(chosen))
 
 
 class PreviewDistance:
@@ -78,16 +94,12 @@ class PreviewDistance:
         self.extractor = ClassifierFeatures(judge)
         self.note = _DOUBT if chosen.note else ""
         self._prepared = prepared
-        training, held_out = prepared.indices("train"), np.flatnonzero(prepared.splits != "train")
+        training = prepared.indices("train")
         size = self._features(self._pictures(training[:1])).shape[1]
-        self.against = "held-out" if len(held_out) >= max(ENOUGH, size + 1) else "training"
-        index = held_out if self.against == "held-out" else training
-        if len(index) < fidelity.LEAST:
-            raise UserError(f"{len(index)} real images are too few to compare: take {fidelity.LEAST} or more")
-        chance = np.random.default_rng(_SEED)
-        self._index = np.sort(chance.permutation(index)[:MOST])
-        self.measured_by = "frechet" if min(len(self._index), IMAGES) > size else "kid"
-        self.images = IMAGES if self.measured_by == "frechet" else max(FEWEST_KID, len(self._index))
+        self._index, self.measured_by, self.images = _design(prepared, size)
+        if len(self._index) < fidelity.LEAST:
+            raise UserError(f"{len(self._index)} real images are too few to compare: take {fidelity.LEAST} or more")
+        self.against = "training" if prepared.splits[self._index[0]] == "train" else "held-out"
         # In the proportions of the training data; the latents of each class are independent of the others'.
         ordered = np.sort(prepared.labels[training])
         self._labels = ordered[np.arange(self.images) * len(ordered) // self.images]

@@ -53,6 +53,7 @@ class Preset:
     suggested: bool = False  # offered to a user who has not chosen one
     width: int = 0
     width_at: int = 0
+    grows: bool = False  # whether its family's networks grow, see `Family.larger`, which may still refuse
 
     def default_width(self, image_size: int) -> int:
         """The setting `width` that a run of this size gets if its user names none; 0 if it does not follow the size."""
@@ -279,6 +280,7 @@ def _read(path: Path, family: str, module: str = "") -> list[Preset]:
             *(name, family, traits, size, batch, module, name == suggested),
             width=wide.get(name, 0),
             width_at=width_at if name in wide else 0,
+            grows=name in wide and _has_method(body, "larger"),
         )
         for name in names
     ]

@@ -90,7 +90,9 @@ class Failed(Exception):
     """The process that measures has said what is wrong, and ended with this exit code."""
 
 
-def measure(options: RunOptions, root: Path, measuring: Callable[[Any], float] | None = None) -> Budget:
+def measure(
+    options: RunOptions, root: Path, measuring: Callable[[Any, Prepared | None], float] | None = None
+) -> Budget:
     """Prepare the data, time a few steps and say what the whole training takes.
 
     root: the folder of runs. measuring: as in `speed.measure`.

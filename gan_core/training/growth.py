@@ -20,7 +20,7 @@ from torch import Tensor
 
 from gan_core import config, tensor_files
 from gan_core.config import IMAGE_SIZES, Ancestry, RunConfig
-from gan_core.errors import UserError
+from gan_core.errors import UserError, first_line
 from gan_core.families import loading, registry
 from gan_core.families.loading import Family
 from gan_core.run_options import RunOptions
@@ -50,7 +50,8 @@ def fitted(options: RunOptions, root: Path) -> tuple[RunOptions, Any, Ancestry]:
     if found.preset != preset.name:
         raise UserError(f"{name}: it was trained with preset '{found.preset}', not '{preset.name}': name that one")
     if options.channels != found.channels:
-        raise UserError(f"{name}: its images have {found.channels} channels: use --channels {found.channels}")
+        kind = "grey" if found.channels == 1 else "in colour"
+        raise UserError(f"{name}: its images are {kind}: use --channels {found.channels}")
     size = options.image_size or 2 * found.image_size
     kind = loading.load_family(found.family).config
     if size == found.image_size:
@@ -95,14 +96,52 @@ def begin(family: Family, run_config: RunConfig, root: Path) -> None:
     with torch.random.fork_rng(devices=[]):  # building draws initial weights, which the file replaces
         before = loading.build(found.family, found.settings, shape, len(found.classes))
         before.place(family.device)
-        _load(before, run, with_discriminator=not ancestry.waits)
+        try:
+            _load(before, run, with_discriminator=not ancestry.waits)
+        except UserError as error:
+            raise UserError(f"--from {ancestry.name}: {error}") from error
         try:
             if found.image_size == run_config.image_size:
                 _copy(family, before)
             else:
                 family.grow_from(before)
-        except UserError as error:
-            raise UserError(f"--from {ancestry.name}: {error}, so it cannot grow") from error
+        except (UserError, RuntimeError, ValueError) as error:
+            raise UserError(f"--from {ancestry.name}: {_misfit(found, run_config, error)}") from error
+
+
+def _misfit(found: RunConfig, run_config: RunConfig, error: Exception) -> str:
+    """Return why the networks of `found` do not fit into those of a run: settings that were changed, or the error."""
+    kind = loading.load_family(found.family).config
+    same = found.image_size == run_config.image_size
+    taken = config.to_dict(config.from_dict(kind, found.settings, "") if same else larger_settings(found, ""))
+    own, size = run_config.settings, run_config.image_size
+    shape, classes = (run_config.channels, size, size), len(run_config.classes)
+
+    def sizes(settings: Mapping[str, Any]) -> dict[str, torch.Size] | None:
+        try:
+            planned = loading.plan(found.family, dict(settings), shape, classes, training=True)
+        except (UserError, loading.NotPlanned):
+            return None
+        return {name: tensor.shape for name, tensor in planned.state_dict().items() if not name.startswith("augment_")}
+
+    wanted = sizes(taken)
+    others = {key: own[key] for key, value in taken.items() if own[key] != value}
+    changed = [f"--set {key}={value}" for key, value in others.items() if sizes(taken | {key: value}) != wanted]
+    if not changed:
+        return str(error) if isinstance(error, UserError) else f"its networks do not fit: {first_line(error)}"
+    return f"{' and '.join(changed)}: its networks have other sizes, and are taken over as they are: leave that out"
+
+
+def described(run_config: RunConfig, root: Path) -> str:
+    """Return a clause on the weights that a run begins with; "" if it begins with random ones."""
+    ancestry = run_config.grown_from
+    if ancestry is None:
+        return ""
+    words = f"begins with {ancestry.name}, {ancestry.image_size} px, as it was after epoch {ancestry.epoch}"
+    kept = find_run(ancestry.run, root).config().kept
+    if kept and kept.which == "best" and kept.epoch != ancestry.epoch:
+        words += f" (not the weights of epoch {kept.epoch} that it kept: the discriminator beside them was not)"
+    return words
 
 
 def larger_settings(found: RunConfig, name: str) -> Any:
@@ -158,7 +197,13 @@ def _ancestry(run: Run, found: RunConfig, root: Path, name: str) -> Ancestry:
 def _load(family: Family, run: Run, *, with_discriminator: bool) -> None:
     """Load the newest checkpoint; without one, the weights for inference, as averaged and as trained ones."""
     if run.checkpoints():
-        path, tensors, _, _ = checkpoints.newest(run)
+        try:
+            path, tensors, _, _ = checkpoints.newest(run)
+        except UserError as error:
+            folder = run.checkpoints()[0].parent.name
+            raise UserError(
+                f"no checkpoint of it can be read ({error}): delete its folder '{folder}' to begin with its weights"
+            ) from error
         own = {key.removeprefix("family."): value for key, value in tensors.items() if key.startswith("family.")}
         tensor_files.load_into(family, own, path)
         return
@@ -180,12 +225,9 @@ def _copy(family: Family, before: Family) -> None:
     """Copy all weights and averages.
 
     Raises:
-        UserError: a setting was changed that decides about the networks.
+        RuntimeError: a setting was changed that decides about the networks.
     """
     # Adaptive augmentation begins anew with new data, and --set may switch it on.
     own = {key: value for key, value in family.state_dict().items() if key.startswith("augment_")}
     learned = {key: value for key, value in before.state_dict().items() if not key.startswith("augment_")}
-    try:
-        family.load_state_dict(own | learned)
-    except RuntimeError:
-        raise UserError("a --set changes its networks") from None
+    family.load_state_dict(own | learned)

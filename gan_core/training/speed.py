@@ -21,7 +21,7 @@ import psutil
 import torch
 from torch import Tensor
 
-from gan_core import config, images, run_costs, runs, tensor_files
+from gan_core import config, data, images, run_costs, runs, tensor_files
 from gan_core.data.readers import phantom
 from gan_core.errors import UserError
 from gan_core.families import loading
@@ -49,19 +49,21 @@ class _Training:
     step: Callable[[], Tensor]  # returns the values of the family's columns
     preview: generators.GeneratorPreview | translators.TranslatorPreview
     pictures: np.ndarray  # real ones, uint8 (n, C, S, S)
+    prepared: data.Prepared | None = None  # None where the pictures were drawn for this
 
 
 def measure(
     options: RunOptions,
     root: Path | None = None,
     apart: float = 0.0,
-    measuring: Callable[[loading.Family], float] | None = None,
+    measuring: Callable[[loading.Family, data.Prepared | None], float] | None = None,
 ) -> Speed:
     """Time a few steps and one preview of a preset, on the data of `source` or, if that is empty, on phantoms.
 
     Memory is that of the whole process until now, so ask in a process of its own. On phantoms, `epochs` and `seed` do
     not matter. root: the folder of runs, for previews that start from the images of another run. apart: seconds that
-    this process did what no training does. measuring: returns the seconds of a distance at a preview, see `best`.
+    this process did what no training does. measuring: returns the seconds of a distance at a preview, see `best`,
+    with the data if there is any.
 
     Raises:
         UserError: the preset, a setting or the size is unknown, the device is not there, or the data is unusable.
@@ -74,7 +76,7 @@ def measure(
     step, alone, values = _step(training)
     preview, sizes = _preview(training, values, options.snapshots)
     if measuring and best.wanted(options, translates=find_preset(options.preset).task == "translate"):
-        preview += measuring(training.family)
+        preview += measuring(training.family, training.prepared)
     on_card = training.family.device.type == "cuda"
     card = torch.cuda.max_memory_reserved(training.family.device) if on_card else 0
     device = str(training.fabric.device)
@@ -95,7 +97,7 @@ def _on_data(options: RunOptions, root: Path) -> _Training:
     fabric = devices.make_fabric(options.device, run_config.precision)
     trainer = _Unwritten(run_config, prepared, fabric, None, root)
     pictures = prepared.images[prepared.indices("train")[: generators.GRID_IMAGES]]
-    return _Training(trainer.family, fabric, run_config.precision, trainer.take, trainer.preview, pictures)
+    return _Training(trainer.family, fabric, run_config.precision, trainer.take, trainer.preview, pictures, prepared)
 
 
 def _on_phantoms(options: RunOptions, root: Path) -> _Training:

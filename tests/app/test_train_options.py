@@ -177,6 +177,30 @@ def test_a_run_to_begin_with_brings_its_image_size(started: list[RunOptions], ru
     assert started[-1].grow_from is None, "a translator begins with no other run"
 
 
+def test_a_size_to_which_the_run_does_not_grow_is_said_at_once(started: list[RunOptions], runs_root: Path) -> None:
+    size = make_run(runs_root, "small", "dcgan").config().image_size
+    make_run(runs_root, "flowing", "flow")
+    app = open_train()
+    app.selectbox(key="grow_from").set_value("small").run()
+    assert "Settings and networks come along from small." in texts(app)
+    assert app.text_input(key="settings").placeholder == "KEY=VALUE", "a width of the preset would not fit"
+    app.selectbox(key="image_size").set_value(256).run()
+    assert f"begins with, has {size} px\\: choose image size {size} px or {2 * size} px" in texts(app)
+    assert app.button(key="start").disabled
+    app.selectbox(key="preset").set_value("flow").run()
+    app.selectbox(key="grow_from").set_value("flowing").run()
+    app.selectbox(key="image_size").set_value(2 * size).run()
+    assert f"choose image size {size} px, as 'flow' does not grow" in texts(app)
+
+
+def test_patience_needs_snapshots(started: list[RunOptions]) -> None:
+    app = open_train()
+    app.number_input(key="patience").set_value(3).run()
+    assert "tick Snapshots" in texts(app) and app.button(key="start").disabled
+    app.checkbox(key="snapshots").check().run()
+    assert "tick Snapshots" not in texts(app) and not app.button(key="start").disabled
+
+
 def test_a_finished_training_can_be_evaluated(runs_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[str, str | None]] = []
     monkeypatch.setattr(Jobs, "evaluate", lambda _, run, source: asked.append((run.name, source)))

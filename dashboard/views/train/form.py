@@ -11,7 +11,7 @@ from dashboard.views.train import estimate, preview
 from dashboard.widgets import error_boundary
 from dashboard.widgets.text import plain
 from gan_core import runs
-from gan_core.config import IMAGE_SIZES
+from gan_core.config import IMAGE_SIZES, RunConfig
 from gan_core.data import survey
 from gan_core.data.readers import phantom
 from gan_core.decode.image_files import FITS
@@ -96,6 +96,7 @@ def show() -> None:
         domain_problem = show_domains(source) if translates and not problem else ""
         pairs_problem = show_pairs(source) if preset.traits.paired else ""
         batch_problem = "" if problem or domain_problem else _batch_problem(preset, source)
+        batch_problem = batch_problem or _beginning_problem(preset) or _patience_problem(preset)
         _note(batch_problem, " ".join(filter(None, ("" if problem else _counted(source), _width_note(preset)))))
         show_more(preset)
         name_problem = _name_problem(typed.strip() or suggested)
@@ -174,7 +175,36 @@ def _default_width(preset: Preset) -> int:
     return preset.default_width(int(st.session_state["image_size"]))
 
 
+def _beginning_problem(preset: Preset) -> str:
+    """Return why the run does not begin with the chosen one at this size; "" if it does, or begins with none."""
+    chosen = _chosen_beginning()
+    if preset.task != "generate" or chosen is None:
+        return ""
+    own, size = chosen.image_size, int(st.session_state["image_size"])
+    sizes = [each for each in (own, 2 * own if preset.grows else own) if each in IMAGE_SIZES]
+    if size in sizes:
+        return ""
+    asked = " or ".join(f"{each} px" for each in dict.fromkeys(sizes))
+    why = "" if preset.grows else f", as '{preset.name}' does not grow"
+    return f"{st.session_state['grow_from']}, which it begins with, has {own} px: choose image size {asked}{why}"
+
+
+def _patience_problem(preset: Preset) -> str:
+    form = st.session_state
+    if preset.task != "generate" or not form.get("patience") or form.get("snapshots"):
+        return ""
+    return "Patience counts the previews at which a distance is measured: tick Snapshots under More options as well"
+
+
+def _chosen_beginning() -> RunConfig | None:
+    """Return the settings of the run that the new one begins with; None without one."""
+    name = st.session_state.get("grow_from", RANDOM)
+    return next((entry.config for entry in store.library().readable() if entry.name == name), None)
+
+
 def _width_note(preset: Preset) -> str:
+    if preset.task == "generate" and _chosen_beginning():
+        return f"Settings and networks come along from {plain(st.session_state['grow_from'])}."
     width = _default_width(preset)
     typed = str(st.session_state.get("settings") or "").split()
     if not width or any(word.startswith("width=") for word in typed):
@@ -233,7 +263,7 @@ def show_more(preset: Preset) -> None:
             _show_beginnings(preset)
         for name, one in rest.items():
             if serves(one, translates=translates, paired=preset.traits.paired):
-                width = _default_width(preset) if name == "settings" else 0
+                width = _default_width(preset) if name == "settings" and not _chosen_beginning() else 0
                 _field(name, one, f"width={width}" if width else one.metavar)
 
 
@@ -257,7 +287,7 @@ def _beginning(name: str) -> str:
 def _beginning_chosen() -> None:
     """Set the image size to which the chosen run grows, where it can."""
     form = st.session_state
-    chosen = next((entry.config for entry in store.library().readable() if entry.name == form["grow_from"]), None)
+    chosen = _chosen_beginning()
     if chosen and form.get("image_size") not in (chosen.image_size, 2 * chosen.image_size):
         form["image_size"] = 2 * chosen.image_size if 2 * chosen.image_size in IMAGE_SIZES else chosen.image_size
 

@@ -164,7 +164,11 @@ def test_a_wrong_call_is_one_line_too(arguments: list[str], capsys: pytest.Captu
     ("options", "words"),
     [
         (["--set", "lr=nan"], "lr=nan: 'nan' is not a finite number"),
-        (["--set", "lr=-1"], "make no networks: Invalid learning rate: -1"),
+        (["--set", "lr=-1"], "lr is -1.0: use more than 0"),
+        (["--set", "lr=0"], "lr is 0.0: use more than 0"),
+        (["--set", "ema_decay=2"], "ema_decay is 2.0: use 0 or more, and less than 1"),
+        (["--set", "width=0"], "width is 0: use 1 or more"),
+        (["--set", "max_width=-4"], "max_width is -4: use 1 or more"),
         (["--set", "latent_size=-1"], "latent_size is -1: use 1 or more"),
         (["--set", "latent_size=0"], "latent_size is 0: use 1 or more"),
         (["--set", "generator=0,0"], "generator is (0, 0): use 1 or more"),

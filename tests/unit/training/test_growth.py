@@ -194,8 +194,17 @@ def test_a_run_without_a_discriminator_begins_too(
         (("cgan", "--from", "nothing"), "no run 'nothing'"),
         (("dcgan", "--from", "small"), "--from small: it was trained with preset 'cgan', not 'dcgan': name that one"),
         (("cgan", "--from", "small", "--size", "128"), "--from small: it has 32 px: use --size 32 or 64"),
-        (("cgan", "--from", "small", "--channels", "3"), "--from small: its images have 1 channels: use --channels 1"),
-        (("cgan", "--from", "small", "--size", "32", "--set", "width=4"), "--from small: a --set changes its networks"),
+        (("cgan", "--from", "small", "--channels", "3"), "--from small: its images are grey: use --channels 1"),
+        *(
+            (
+                ("cgan", "--from", "small", "--size", size, "--set", change),
+                f"--from small: --set {change}: its networks",
+            )
+            for size in ("32", "64")
+            for change in ("width=12", "max_width=64", "latent_size=50")
+        ),
+        (("cgan", "--from", "small", "--set", "skips=0", "--set", "lr=0.1"), "--from small: --set skips=0: its netw"),
+        (("cgan", "--from", "small", "--set", "pixelwise=yes"), "--from small: --set pixelwise=True: its networks"),
         (("cyclegan_resnet_light", "--from", "small"), "--from small: 'cyclegan_resnet_light' translates"),
     ],
 )
@@ -208,6 +217,34 @@ def test_what_does_not_fit_is_one_line(
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert reason in error
     assert not (root / "refused").exists()
+
+
+def test_what_it_begins_with_is_said(root: Path, tmp_path: Path) -> None:
+    kept = config.Kept("best", 1, "frechet", 5.0, "child-a", 1000, "training")
+    shutil.copytree(root / "small", tmp_path / "small")
+    ancestry = config.Ancestry("small", 2, 32, 10, 80, 1.0)
+    begun = dataclasses.replace(Run(root / "small", root).config(), grown_from=ancestry)
+    assert growth.described(begun, tmp_path) == "begins with small, 32 px, as it was after epoch 2"
+    path = tmp_path / "small" / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"kept": dataclasses.asdict(kept)}))
+    assert "(not the weights of epoch 1 that it kept" in growth.described(begun, tmp_path)
+    assert growth.described(dataclasses.replace(begun, grown_from=None), tmp_path) == ""
+
+
+def test_damaged_checkpoints_beside_whole_weights(
+    pictures: Path, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(root / "small", tmp_path / "damaged")
+    for path in (tmp_path / "damaged" / "checkpoints").iterdir():
+        path.write_bytes(b"none")
+    given = arguments("cgan", pictures, tmp_path, "begun", 1, "--from", "damaged", *WIDTHS)
+    assert cli.main(given) == 2
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert error.startswith("error: --from damaged: no checkpoint of it can be read")
+    assert error.endswith("delete its folder 'checkpoints' to begin with its weights")
+    shutil.rmtree(tmp_path / "damaged" / "checkpoints")
+    (tmp_path / "damaged" / "checkpoints").mkdir()
+    assert cli.main(given) == 0
 
 
 @pytest.mark.parametrize(("size", "augment"), [(16, "adaptive"), (16, "none"), (32, "adaptive"), (32, "none")])
