@@ -147,9 +147,10 @@ class Entry:
         kept = self.config.kept if self.config else None
         if kept is None or kept.which != "best":
             return ""
+        doubt = f" These distances mean little: {kept.note}." if kept.note else ""
         return (
-            f"Its weights are those of epoch {kept.epoch}, the best preview by the features of {kept.extractor} "
-            f"against {kept.against} images. Its discriminator is that of the last epoch."
+            f"Its weights are those of epoch {kept.epoch}, the best preview by the features of the shipped classifier "
+            f"{kept.extractor} against {kept.against} images. Its discriminator is that of the last epoch.{doubt}"
         )
 
     @property

@@ -28,7 +28,7 @@ LARGEST = 2**53  # seed: the largest integer that JavaScript numbers hold exactl
 STEPS = 24  # of an interpolation between seeds
 COLUMNS = 6  # latent vectors compared across classes: more images would be too small
 SHARES = tuple(step / 10 for step in range(11))  # of the second class in an interpolation
-MOMENTS = 9  # of the way from noise to an image
+MOMENTS = 11  # of the way from noise to an image
 PATHS = 3  # images whose way is shown: each takes two rows
 LARGE = 256  # image size from which half as many latent vectors are interpolated: all images are sent at once
 ANY = "any class"
@@ -299,8 +299,9 @@ def path(model: "Model", request: GenerateRequest) -> PageSection:
                 file = picture_html.file_name(name or "generated", f"{number:03d}", f"{moment.time * 100:03.0f}", row)
                 found[file] = images.png_bytes(getattr(moment, row)[number], **notes)
                 cells.append(picture_html.image(found[file], f"synthetic, {what}, {moment.time:.0%} of the way"))
+    some = f"The first {PATHS} images. " if checked_count(request.count) > PATHS else ""
     words = (
-        "Each image begins as noise, on the left, and the network moves it in small steps. "
+        f"{some}Each image begins as noise, on the left, and the network moves it in small steps. "
         f"<b>{_STATE}</b>: the mixture of noise and image at that moment. <b>{_EXPECTED}</b>: the image that the "
         "network expects to arrive at. Out of pure noise it can only expect the mean of all images, which is blurred; "
         "what is large is settled first, and details last."

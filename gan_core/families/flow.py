@@ -154,6 +154,10 @@ class Flow(Family):
         expected: the image if the velocity stayed as it is, x_t + (1 - t) v: the mean of all that may come of x_t.
         """
         moments = list(self._moments(z, labels))
-        chosen = sorted({round(place) for place in torch.linspace(0, len(moments) - 1, count).tolist()})
+        steps = len(moments) - 1
+        # Evenly spread where a number not much smaller allows it, so that the way does not seem to jump.
+        fewest = -(-2 * count // 3)
+        even = next((n for n in range(min(count, steps + 1), max(1, fewest - 1), -1) if steps % (n - 1) == 0), count)
+        chosen = sorted({round(place) for place in torch.linspace(0, steps, even).tolist()})
         found = (moments[index] for index in chosen)
         return [(t, state.clamp(-1, 1), (state + (1 - t) * v).clamp(-1, 1)) for t, state, v in found]

@@ -71,7 +71,7 @@ def test_a_run_page_says_which_weights_it_has(root: Path, monkeypatch: pytest.Mo
     app = open_page("run", run="one")
     healthy(app)
     said = " ".join(element.value for element in (*app.caption, *app.info)).replace("\\", "")
-    assert "Its weights are those of epoch 2, the best preview by the features of child" in said
+    assert "Its weights are those of epoch 2, the best preview by the features of the shipped classifier child" in said
     assert "stopped early: no better for 4 previews, best at epoch 2" in said.lower()
     assert Library(root).find("one").weights_epoch == 2  # type: ignore[union-attr]
     assert Library(root).find("plain").weights_epoch == EPOCHS  # type: ignore[union-attr]

@@ -98,6 +98,9 @@ def show_head(entry: Entry, entries: list[Entry]) -> None:
         st.warning(plain_sentence(entry.status.reason or "it was stopped"), icon=":material/pause_circle:")
     elif entry.status.state == "finished" and entry.status.reason:
         st.info(plain_sentence(entry.status.reason), icon=":material/flag:")
+    if entry.config and (ancestry := entry.config.grown_from):
+        how = "Grown from" if ancestry.image_size != entry.config.image_size else "Goes on from"
+        st.caption(f":material/stairs: {how} {plain(_ancestry(ancestry))}.")
     if entry.chosen:
         st.caption(f":material/star: {plain(entry.chosen)}")
 

@@ -132,6 +132,8 @@ def test_the_path_leads_from_the_noise_to_the_sample() -> None:
     torch.testing.assert_close(moments[0][1], z.view(2, 1, 32, 32).clamp(-1, 1))
     for end in moments[-1][1:]:
         torch.testing.assert_close(end, drawn)
+    with torch.no_grad():
+        assert [t for t, _, _ in family.path(z, labels, 9)] == pytest.approx([0, 0.2, 0.4, 0.6, 0.8, 1.0]), "evenly"
     assert len(family.path(z, labels, 99)) == 11  # of 20 evaluations, two a step
     with torch.autocast("cpu", torch.bfloat16), torch.no_grad():
         assert float((family.sample(z, labels) - drawn).abs().max()) < 0.1
