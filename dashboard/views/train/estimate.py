@@ -32,8 +32,9 @@ def _line(options: RunOptions, steps: int | None, images: int, found: Measuremen
     text, fewer = estimate(options, steps, found)
     st.caption(text + (needs(options, steps, images, found.speed) if steps and found.speed else ""))
     if fewer:
+        alone = " without other programs" if found.speed and found.speed.doubtful else ""
         st.button(
-            f"Train {fewer} {'epoch' if fewer == 1 else 'epochs'}: about 2 minutes",
+            f"Train {fewer} {'epoch' if fewer == 1 else 'epochs'}: about 2 minutes{alone}",
             key="fewer epochs",
             type="tertiary",
             icon=":material/bolt:",
@@ -63,7 +64,10 @@ def _free_disk() -> int:
 def estimate(options: RunOptions, steps: int | None, found: Measurement) -> tuple[str, int]:
     """Return the line as Markdown, and the number of epochs that take two minutes if it is smaller; else 0."""
     if not found.done.is_set():
-        return ":material/hourglass_top: Not measured yet: this machine times a few steps, which takes seconds.", 0
+        return (
+            ":material/hourglass_top: Not measured yet: this machine times a few steps, in seconds, or a minute if busy.",
+            0,
+        )
     speed = found.speed
     if speed is None:
         return plain_sentence(f"How long it takes is not known: {found.problem}"), 0
