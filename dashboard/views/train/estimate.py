@@ -64,10 +64,8 @@ def _free_disk() -> int:
 def estimate(options: RunOptions, steps: int | None, found: Measurement) -> tuple[str, int]:
     """Return the line as Markdown, and the number of epochs that take two minutes if it is smaller; else 0."""
     if not found.done.is_set():
-        return (
-            ":material/hourglass_top: Not measured yet: this machine times a few steps, in seconds, or a minute if busy.",
-            0,
-        )
+        words = "Not measured yet: this machine times a few steps, in seconds, or in a minute if it is busy."
+        return f":material/hourglass_top: {words}", 0
     speed = found.speed
     if speed is None:
         return plain_sentence(f"How long it takes is not known: {found.problem}"), 0
