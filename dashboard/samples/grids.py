@@ -119,6 +119,12 @@ class EpochNumbers:
         return {"title": self.title, "epochs": epochs, "rows": rows, "note": self.note}
 
 
+def _title(entry: Entry) -> str:
+    """Return the line below a run's name; it says where the sheets go on beyond the weights that the run kept."""
+    kept = f"Its weights are those of epoch {entry.weights_epoch}." if entry.chosen else ""
+    return " ".join(filter(None, (entry.title, kept)))
+
+
 def describe(entry: Entry, style: Style) -> dict[str, Any]:
     """Return the data of a run for the stage's JavaScript, which displays all texts as plain text, never as HTML."""
     config = entry.config
@@ -128,7 +134,7 @@ def describe(entry: Entry, style: Style) -> dict[str, Any]:
     return {
         "name": entry.name,
         "label": entry.label,
-        "title": entry.title,
+        "title": _title(entry),
         "state": word,
         "origin": origin_word(entry.origin) if entry.origin else "",
         "unit": entry.unit,

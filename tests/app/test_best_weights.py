@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.charts import run_metrics
+from dashboard.charts import run_metrics, styles
 from dashboard.charts.curve_payloads import CurveView, run_payload
 from dashboard.library.store import Library
+from dashboard.samples.grids import describe
 from gan_core import runs
 from gan_core.config import Kept, to_dict
 from gan_core.families import registry
@@ -73,5 +74,8 @@ def test_a_run_page_says_which_weights_it_has(root: Path, monkeypatch: pytest.Mo
     said = " ".join(element.value for element in (*app.caption, *app.info)).replace("\\", "")
     assert "Its weights are those of epoch 2, the best preview by the features of the shipped classifier child" in said
     assert "stopped early: no better for 4 previews, best at epoch 2" in said.lower()
+    (one, plain) = entries(Library(root), "one", "plain")
+    assert describe(one, styles.run_styles([one])["one"])["title"].endswith(" Its weights are those of epoch 2.")
+    assert "weights" not in describe(plain, styles.run_styles([plain])["plain"])["title"]
     assert Library(root).find("one").weights_epoch == 2  # type: ignore[union-attr]
     assert Library(root).find("plain").weights_epoch == EPOCHS  # type: ignore[union-attr]
