@@ -1,7 +1,7 @@
 """A run that begins with the weights of another: one of half its image size, or one of the same size and other data.
 
     python -m gan_core train r3gan --data phantom:cxr --from r3gan                  a run of 64 px grows to 128 px
-    python -m gan_core train r3gan --data mine --from r3gan_long --size 64          transfer to other images
+    python -m gan_core train r3gan --data mine --from r3gan_128 --size 128          transfer to other images
 
 `nets.growing` says how networks grow. Transfer is for data too small to learn all from (Wang 2018, TransferGAN,
 arXiv:1805.01677). The optimizers and the learning rate's schedule start anew.

@@ -218,7 +218,7 @@ DRAWN = """pad => {
     after.port2.postMessage(0);
   }));
 }"""
-START = "r3gan_long, NORMAL, seed 0: synthetic, not for diagnosis"
+START = "r3gan_128, NORMAL, seed 0: synthetic, not for diagnosis"
 PIXELS = "canvas => canvas.toDataURL()"
 
 
