@@ -247,4 +247,5 @@ const SIGNS = {
   nearer: "↓",
   nearer_until: "↳",
   past_best: "◁",
+  past_best_kept: "★",
 };

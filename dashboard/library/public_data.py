@@ -50,6 +50,7 @@ BRAIN = PublicData(
 )
 _BY_FINGERPRINT = {
     "177ad4e55351f809": (CHILDREN,),
+    "e4db0a4596e733fb": (CHILDREN,),
     "f7504c3e98027fd9": (ADULTS, COVID),
     "c4c5baf8660516e3": (ADULTS, COVID),
     "1252fa8f966dbb6e": (ADULTS,),

@@ -40,7 +40,7 @@ ICONS = {
     "nearer": "moving",
     "nearer_until": "done_all",
     "past_best": "history",
-    "past_best_kept": "history",
+    "past_best_kept": "star",
 }
 METHOD = (
     "Fixed rules find these events in the curves. They were tested on small runs with known problems. The rules use "

@@ -218,7 +218,7 @@ DRAWN = """pad => {
     after.port2.postMessage(0);
   }));
 }"""
-START = "r3gan_128, NORMAL, seed 0: synthetic, not for diagnosis"
+START = "dcgan, seed 0: synthetic, not for diagnosis"
 PIXELS = "canvas => canvas.toDataURL()"
 
 
