@@ -24,11 +24,6 @@ def place(run: Run, config: RunConfig) -> tuple[bool, bool, bool, int, bool, flo
     return config.preset.endswith(BASELINE), not graded, distance > NEAR, -config.image_size, drawn, distance
 
 
-def is_near(run: Run) -> bool:
-    """Return whether a generator was measured to be near to real images."""
-    return _times_floor(run) <= NEAR
-
-
 def _times_floor(run: Run) -> float:
     """Return a generator's Fréchet distance as a multiple of its floor; infinite where it was not measured."""
     try:

@@ -120,8 +120,9 @@ class EpochNumbers:
 
 
 def _title(entry: Entry) -> str:
-    """Return the line below a run's name; it says where the sheets go on beyond the weights that the run kept."""
-    kept = f"Its weights are those of epoch {entry.weights_epoch}." if entry.chosen else ""
+    """Return the line below a run's name; it says if the run kept the weights of an earlier preview."""
+    earlier = entry.chosen and entry.weights_epoch != entry.reached
+    kept = f"Its weights are those of epoch {entry.weights_epoch}." if earlier else ""
     return " ".join(filter(None, (entry.title, kept)))
 
 

@@ -200,6 +200,8 @@ def _load(family: Family, run: Run, *, with_discriminator: bool) -> None:
         try:
             path, tensors, _, _ = checkpoints.newest(run)
         except UserError as error:
+            if not run.weights.exists():
+                raise
             folder = run.checkpoints()[0].parent.name
             raise UserError(
                 f"no checkpoint of it can be read ({error}): delete its folder '{folder}' to begin with its weights"

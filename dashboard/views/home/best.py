@@ -1,6 +1,7 @@
 """What the best generator here draws, at the top of Home."""
 
 import html
+import math
 from collections.abc import Sequence
 
 from dashboard.library import best_first, pages
@@ -15,18 +16,17 @@ def figure(readable: Sequence[Entry]) -> str:
     Pictures of patients are never shown.
     """
     found = [
-        (best_first.place(entry.run, entry.config), entry)
+        (best_first.place(entry.run, entry.config), entry, entry.config.image_size)
         for entry in readable
         if entry.config and entry.task == "generate" and not entry.private and entry.sheets
-        if best_first.is_near(entry.run) and files.is_regular(entry.run.weights)
+        if files.is_regular(entry.run.weights)
     ]
-    if not found:
+    (*_, distance), entry, size = min(found, key=lambda one: one[0], default=((math.inf,), None, 0))
+    if entry is None or distance > best_first.NEAR:
         return ""
-    _, entry = min(found, key=lambda one: one[0])
     base, names = frames.sheets(entry)
     if not names:
         return ""
-    size = entry.config.image_size if entry.config else 0
     place, picture = html.escape(pages.href("run", run=entry.name)), html.escape(f"{base}{list(names.values())[-1]}")
     name = html.escape(entry.label)
     return (
