@@ -25,6 +25,7 @@ from dashboard.live.generate import GenerateRequest
 from dashboard.live.input_fields import Updates, private
 from dashboard.live.models import ModelCache
 from dashboard.live.translate import Upload
+from dashboard.live.wishes import Wishes, by_visitor, steps_unless_left, unless_left
 from dashboard.server.security import outside
 from dashboard.widgets.text import sentence
 from gan_core.errors import UserError, printable
@@ -179,11 +180,11 @@ def _generate_tab(blocks: gr.Blocks, models: ModelCache, tab: gr.Tab) -> None:
         yield from [(gr.skip(),) * 4] if request is None or request == before else draw(request)
 
     in_turn = input_fields.in_turn("generate")
-    filled = [label, second, ask, same, class_walk, from_noise]
+    filled, wishes = [label, second, ask, same, class_walk, from_noise], gr.State(Wishes())
     blocks.load(lambda name: input_fields.known_runs(models, "generate", name), run, run, **in_turn).then(
-        choices, run, filled, **in_turn
+        unless_left(choices), [wishes, run], filled, **in_turn
     )
-    run.input(choices, run, filled, **in_turn)
+    run.input(by_visitor(choices), [wishes, run], filled, **in_turn)
     label.input(others, [run, label], second, **in_turn)
     moved = [run.input, label.input, second.input, seed.input, other.input, ask.input]
     inputs, outputs = (
@@ -213,48 +214,56 @@ def _encode_tab(blocks: gr.Blocks, models: ModelCache, tab: gr.Tab) -> None:
             result = gr.HTML(input_fields.no_run_message(run.value) or encode.empty())
             gr.HTML(disclaimers.ENCODING)
     example: gr.State = gr.State(None)
+    wishes = gr.State(Wishes())
 
-    def work(path: str | None, chosen: Upload | None, name: str, sure: bool) -> Updates:
+    def work(path: str | None, picked: Upload | None, name: str, sure: bool) -> Updates:
         try:
-            if not path and chosen and chosen.opening:
+            if not path and picked and picked.opening:
                 for ours, page in encode.opening(models, name):
-                    yield ours or chosen, page, gr.Button(visible=False)
+                    yield ours or picked, page, gr.Button(visible=False)
                 return
-            upload = translate.uploads([path])[0] if path else chosen
+            upload = translate.uploads([path])[0] if path else picked
         except UserError as error:
             message = picture_html.message(sentence(str(error)), "error")
-            yield chosen, message + encode.empty(), gr.Button(visible=False)
+            yield picked, message + encode.empty(), gr.Button(visible=False)
             return
         for page, doubted in encode.encode(models, upload, name, sure):
-            yield upload if chosen else None, page, gr.Button(visible=doubted)
+            yield upload if picked else None, page, gr.Button(visible=doubted)
 
-    def begin(path: Any, chosen: Any, name: str) -> Updates:
-        yield from work(path, chosen, name, False)
+    def begin(wishes: Wishes, path: Any, upload: Any, name: str) -> Updates:
+        yield from wishes.answer(name, (path, upload), lambda: work(path, upload, name, False))
 
-    def again(path: Any, chosen: Any, name: str) -> Updates:
-        yield from work(path, chosen, name, True)
+    def by_itself(wishes: Wishes, path: Any, upload: Any, name: str) -> Updates:
+        yield from wishes.answer(name, (path, upload), lambda: work(path, upload, name, False), by_itself=True)
 
-    def opened(path: Any, chosen: Any, name: str) -> Updates:
-        if path or chosen or not name:
+    def again(wishes: Wishes, path: Any, upload: Any, name: str) -> Updates:
+        yield from wishes.answer(name, (path, upload), lambda: work(path, upload, name, True))
+
+    def opened(wishes: Wishes, path: Any, upload: Any, name: str) -> Updates:
+        if path or upload or not name:
             yield (gr.skip(),) * 3
             return
-        yield from work(path, Upload("example.png", b"", opening=True), name, False)
+        ours = Upload("example.png", b"", opening=True)
+        yield from wishes.answer(name, (path, ours), lambda: work(path, ours, name, False))
 
     def pick(name: str, event: gr.SelectData) -> tuple[Upload, None]:
         return Upload("example.png", input_fields.example(models, name, int(event.index))), None
 
+    @steps_unless_left
     def examples(name: str | None) -> Iterator[gr.Gallery]:
         yield from input_fields.shown(models, name)
 
-    inputs, outputs = [file, example, run], [example, result, insist]
+    inputs, outputs = [wishes, file, example, run], [example, result, insist]
     own, in_turn = private("encode"), input_fields.in_turn("encode")
     blocks.load(lambda name: input_fields.known_runs(models, "encode", name), run, run, **in_turn).then(
-        examples, run, gallery, **in_turn
+        examples, [wishes, run], gallery, **in_turn
     )
     opening = tab.select(opened, inputs, outputs, **own)
     file.upload(lambda: None, None, example, cancels=[opening], **own).then(
         begin, inputs, outputs, trigger_mode="always_last", **own
     )
     gallery.select(pick, run, [example, file], cancels=[opening], **own).then(begin, inputs, outputs, **own)
-    run.input(examples, run, gallery, **in_turn).then(begin, inputs, outputs, **own)
+    run.input(by_visitor(lambda _: None), [wishes, run], None, **in_turn).then(
+        examples, [wishes, run], gallery, **in_turn
+    ).then(by_itself, inputs, outputs, **own)
     insist.click(again, inputs, outputs, **own)

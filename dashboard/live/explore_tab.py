@@ -12,6 +12,7 @@ from dashboard.live import disclaimers, explore, input_fields, picture_html
 from dashboard.live.explore import Explorers, Place
 from dashboard.live.input_fields import Updates, private
 from dashboard.live.models import ModelCache
+from dashboard.live.wishes import Wishes, by_visitor, unless_left
 from dashboard.widgets.text import sentence
 from gan_core.errors import UserError
 
@@ -154,13 +155,13 @@ def _fill(blocks: gr.Blocks, tab: gr.Tab, models: ModelCache, explorers: Explore
 
     opening, own = private("explore", concurrency_limit=2), private("explore on the page", concurrency_limit=3)
     slow = private("explore measures", concurrency_limit=1)
-    both = [fields.label, fields.other]
+    both, wishes = [fields.label, fields.other], gr.State(Wishes())
     blocks.load(lambda name: input_fields.known_runs(models, "generate", name), run, run, **in_turn).then(
-        choices, run, both, **in_turn
+        unless_left(choices), [wishes, run], both, **in_turn
     )
     # A visitor who comes back while the first view is on its way is answered after it.
     begun = [tab.select(look, chosen, results, trigger_mode="always_last", **opening)]
-    begun.append(run.input(choices, run, both, **in_turn).then(begin, chosen, results, **opening))
+    begun.append(run.input(by_visitor(choices), [wishes, run], both, **in_turn).then(begin, chosen, results, **opening))
     begun += [field.input(begin, chosen, results, **opening) for field in (fields.label, fields.of)]
     for event in begun:
         event.then(fitted, trail, [fields.rows, *plane], **slow).then(again, trail, fields.shown, **own).then(

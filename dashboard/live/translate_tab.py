@@ -11,6 +11,7 @@ from dashboard.live.input_fields import Updates, brief, private
 from dashboard.live.models import ModelCache
 from dashboard.live.painting_page import MOST_SEED, Chosen
 from dashboard.live.translate import TranslationUpdate, Upload
+from dashboard.live.wishes import Wishes, by_visitor, steps_unless_left, unless_left
 from dashboard.widgets.text import sentence
 from gan_core.errors import UserError
 from gan_core.family_traits import SEVERITY
@@ -45,12 +46,18 @@ class _Fields:
     note: gr.HTML
     example: gr.State
     chosen: gr.Textbox  # filled by the page's script
+    wishes: gr.State
 
     @property
     def results(self) -> list[Any]:
         """The outputs of a translation, in the order of `_values`."""
         shown = [self.message, self.insist, self.picture, self.pattern, self.below, self.side, self.tools]
         return [self.example, *shown, self.another, self.keep, self.compare, self.kept]
+
+    @property
+    def wanted(self) -> list[Any]:
+        """The inputs of a translation, in the order of `_beginning`."""
+        return [self.wishes, self.files, self.example, self.run, self.direction, self.severity, self.seed]
 
 
 def build(blocks: gr.Blocks, models: ModelCache) -> None:
@@ -96,9 +103,9 @@ def _layout(models: ModelCache) -> _Fields:
                         compare = gr.Button("Compare", visible=False, size="md")
                     side = gr.HTML(empty.side)
             note = gr.HTML(disclaimers.TRANSLATION)
-    example, chosen = gr.State(None), gr.Textbox(visible=False)
+    example, chosen, wishes = gr.State(None), gr.Textbox(visible=False), gr.State(Wishes())
     shown = (message, insist, picture, pattern, below, tools, another, keep, compare, kept, side, note)
-    return _Fields(files, run, direction, gallery, severity, seed, *shown, example, chosen)
+    return _Fields(files, run, direction, gallery, severity, seed, *shown, example, chosen, wishes)
 
 
 def _fill(blocks: gr.Blocks, models: ModelCache, fields: _Fields) -> list[Any]:
@@ -108,10 +115,13 @@ def _fill(blocks: gr.Blocks, models: ModelCache, fields: _Fields) -> list[Any]:
     """
     run, direction, gallery, in_turn = fields.run, fields.direction, fields.gallery, input_fields.in_turn("translate")
 
-    def new_run(name: str | None) -> tuple[gr.Radio, str, str]:
+    def new_run(name: str | None) -> tuple[gr.Radio, Any, str]:
         note = disclaimers.PAINTING if _paints(models, name) else disclaimers.TRANSLATION
-        return gr.Radio(**input_fields.directions(models, name)), input_fields.no_run_message(name), note
+        # Where there is a run, its answer brings the message, and may have come already.
+        message = gr.skip() if name else input_fields.no_run_message(name)
+        return gr.Radio(**input_fields.directions(models, name)), message, note
 
+    @steps_unless_left
     def shown(name: str | None, to: str | None) -> Iterator[gr.Gallery]:
         yield from input_fields.shown(models, name, to)
 
@@ -120,23 +130,22 @@ def _fill(blocks: gr.Blocks, models: ModelCache, fields: _Fields) -> list[Any]:
         return gr.Slider(visible=visible), gr.Number(visible=visible)
 
     filled, batch = [direction, fields.message, fields.note], [fields.severity, fields.seed]
-    inputs = [fields.files, fields.example, run, direction, fields.severity, fields.seed]
-    begin, own = _beginning(models), private("translate")
-    of_batch = [fields.files, run, direction]
+    begin, by_itself, own = _beginning(models), _beginning(models, by_itself=True), private("translate")
+    of_batch, of_run = [fields.files, run, direction], [fields.wishes, run, direction]
     opened = (
         blocks.load(lambda name: input_fields.known_runs(models, "translate", name), run, run, **in_turn)
-        .then(new_run, run, filled, **in_turn)
-        .then(shown, [run, direction], gallery, **in_turn)
-        .then(begin, inputs, fields.results, **own)
+        .then(unless_left(new_run), of_run[:2], filled, **in_turn)
+        .then(shown, of_run, gallery, **in_turn)
+        .then(by_itself, fields.wanted, fields.results, **own)
     )
     changed = (
-        run.input(new_run, run, filled, cancels=[opened], **in_turn)
-        .then(shown, [run, direction], gallery, **in_turn)
+        run.input(by_visitor(new_run), of_run[:2], filled, cancels=[opened], **in_turn)
+        .then(shown, of_run, gallery, **in_turn)
         .then(several, of_batch, batch, **in_turn)
-        .then(begin, inputs, fields.results, **own)
+        .then(by_itself, fields.wanted, fields.results, **own)
     )
-    direction.input(shown, [run, direction], gallery, **in_turn).then(several, of_batch, batch, **in_turn)
-    turned = direction.input(begin, inputs, fields.results, cancels=[opened, changed], **own)
+    direction.input(shown, of_run, gallery, **in_turn).then(several, of_batch, batch, **in_turn)
+    turned = direction.input(begin, fields.wanted, fields.results, cancels=[opened, changed], **own)
     fields.files.change(several, of_batch, batch, **in_turn)
     return [opened, changed, turned]
 
@@ -147,7 +156,7 @@ def _translate(models: ModelCache, fields: _Fields, opened: list[Any]) -> None:
     def pick(name: str, to: str, event: gr.SelectData) -> tuple[Upload, None]:
         return Upload("example.png", input_fields.example(models, name, int(event.index), to)), None
 
-    inputs = [fields.files, fields.example, fields.run, fields.direction, fields.severity, fields.seed]
+    inputs = fields.wanted
     begin, again, own = _beginning(models), _beginning(models, insist=True), private("translate")
     # always_last: a newer upload replaces one that still waits.
     last: dict[str, Any] = {"trigger_mode": "always_last", **own}
@@ -192,10 +201,13 @@ def _ask(models: ModelCache, fields: _Fields) -> None:
     fields.compare.click(asked(compare), inputs, [fields.message, fields.side], **own)
 
 
-def _beginning(models: ModelCache, insist: bool = False) -> Callable[..., Updates]:
-    """Return the event that translates what is chosen; where nothing is, a picture of ours opens a graded run."""
+def _beginning(models: ModelCache, insist: bool = False, by_itself: bool = False) -> Callable[..., Updates]:
+    """Return the event that translates what is chosen; where nothing is, a picture of ours opens a graded run.
 
-    def begin(
+    by_itself: the page asks for it, not the visitor: see `Wishes.answer`.
+    """
+
+    def steps(
         paths: list[str] | None, picked: Upload | None, name: str, to: str, severity: float, seed: float | None
     ) -> Updates:
         if not name and not paths:
@@ -207,10 +219,15 @@ def _beginning(models: ModelCache, insist: bool = False) -> Callable[..., Update
                 yield from input_fields.only_changes((ours, *_values(one)) for ours, one in shown)
                 return
             uploads = translate.uploads(paths) if paths else [picked] if picked else []
-            steps = graded.steps(models, uploads, name, to, insist, severity, int(seed or 0))
+            done = graded.steps(models, uploads, name, to, insist, severity, int(seed or 0))
         except UserError as error:
-            steps = iter([TranslationUpdate(message=picture_html.message(sentence(str(error)), "error"))])
-        yield from input_fields.only_changes((picked, *_values(one)) for one in steps)
+            done = iter([TranslationUpdate(message=picture_html.message(sentence(str(error)), "error"))])
+        yield from input_fields.only_changes((picked, *_values(one)) for one in done)
+
+    def begin(wishes: Wishes, paths: list[str] | None, picked: Upload | None, name: str, *rest: Any) -> Updates:
+        own = None if picked is None or picked.opening else picked
+        wish = (*(paths or ()), own, *rest)
+        yield from wishes.answer(name, wish, lambda: steps(paths, picked, name, *rest), by_itself)
 
     return begin
 
