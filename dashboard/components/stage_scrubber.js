@@ -71,8 +71,9 @@ class Scrubber {
   }
 
   // Called when the runs change or one of them gets a new sheet.
-  // unit: what the runs count; whole: whether all of them count the same; pictures: whether none of them was trained.
-  update({ stops, last, unit, whole, pictures }) {
+  // unit: what the runs count; whole: whether all of them count the same; pictures: whether none of them was trained;
+  // kept: the earlier epochs whose weights runs have kept, {at, title} each.
+  update({ stops, last, unit, whole, pictures, kept = [] }) {
     Object.assign(this, { unit, whole });
     this.range.step = whole ? "1" : "any";
     this.range.setAttribute("aria-label", unit === "step" ? "Step" : "Epoch");
@@ -83,12 +84,21 @@ class Scrubber {
     if (!this.chosen) this.find("speed").value = stops.length && stops.length < FEW ? SLOW : USUAL;
     this.last = last;
     this.range.max = String(Math.max(last, 1));
+    this.find("kept").replaceChildren(...kept.map((one) => this.star(one)));
     this.find("bar").hidden = last === 0;
     this.find("none").hidden = last !== 0 || Boolean(pictures);
     this.find("none").textContent = unit === "step" ? "There is no later sheet yet than that of step 0." : UNTRAINED;
     if (first) this.fromAddress();
     // A reader at the last epoch follows the training; other readers keep their epoch.
     else this.move(stood ? last : this.epoch, pinned, "stage");
+  }
+
+  star({ at, title }) {
+    const button = Object.assign(document.createElement("button"), { type: "button", textContent: "★", title });
+    button.setAttribute("aria-label", `${title} Go there.`);
+    button.style.setProperty("--share", at / Number(this.range.max));
+    button.addEventListener("click", () => this.settle(at));
+    return button;
   }
 
   fromAddress() {

@@ -142,6 +142,12 @@ class Entry:
         return self.run.weights_epoch(self.status, self.config) if self.config else self.reached
 
     @property
+    def kept_earlier(self) -> int | None:
+        """Return the epoch of its weights if a preview chose them and training went on after it; else None."""
+        kept = self.config.kept if self.config else None
+        return kept.epoch if kept and kept.which == "best" and kept.epoch < self.reached else None
+
+    @property
     def chosen(self) -> str:
         """Return a sentence on the weights if a preview chose them; "" if they are the last ones."""
         kept = self.config.kept if self.config else None
@@ -155,8 +161,8 @@ class Entry:
 
     @property
     def end(self) -> int:
-        """Return the last epoch or step, planned or, if that is not known, reached so far."""
-        planned = self.config.epochs if self.config else 0
+        """Return the last epoch or step: planned, or reached where no plan is known or the run has ended before it."""
+        planned = self.config.epochs if self.config and self.status.state != "finished" else 0
         return planned or max((self.reached, *self.sheets))
 
     @property

@@ -87,7 +87,7 @@ def build(root: Path) -> gr.Blocks:
     models = ModelCache(root)
     lifetime = (KEPT_SECONDS, KEPT_SECONDS)
     with SafeBlocks(title="GANray live", analytics_enabled=False, fill_width=True, delete_cache=lifetime) as blocks:
-        with gr.Tabs():
+        with gr.Tabs() as tabs:
             with gr.Tab("Translate", id="translate"):
                 translate_tab.build(blocks, models)
             with gr.Tab("Generate", id="generate") as generating:
@@ -96,11 +96,20 @@ def build(root: Path) -> gr.Blocks:
                 explorers = explore_tab.build(blocks, exploring, models)
             with gr.Tab("Encode", id="encode") as encoding:
                 _encode_tab(blocks, models, encoding)
+        blocks.load(lambda: first_tab(models), None, tabs, **private("tabs"))
         endpoints.add(models, explorers, endpoints.TemporaryFiles())
         blocks.load(models.decoder.start, api_visibility="private", concurrency_limit=None)
     blocks.queue(max_size=WAITING, default_concurrency_limit=2)
     blocks.state_session_capacity = VISITORS
     return blocks
+
+
+def first_tab(models: ModelCache) -> Any:
+    """Return the tabs with the first one open that a run can be used in; as they are where that is the first of all."""
+    for tab in ("translate", "generate", "encode"):  # abilities, and the tabs named like them
+        if models.names(tab):
+            return gr.skip() if tab == "translate" else gr.Tabs(selected=tab)
+    return gr.skip()
 
 
 def _generate_tab(blocks: gr.Blocks, models: ModelCache, tab: gr.Tab) -> None:

@@ -80,7 +80,12 @@ def show_scrubber(shown: Sequence[Entry]) -> None:
     stops = sorted({entry.place(number) for entry in shown for number in entry.sheets})
     # Without sheets the scrubber moves only the cursors of the curves.
     last = stops[-1] if stops else max((entry.place(entry.reached) for entry in shown), default=0)
-    data = {"stops": stops, "last": last, "unit": units.word(shown), "whole": not units.mixed(shown)}
+    data: dict[str, Any] = {"stops": stops, "last": last, "unit": units.word(shown), "whole": not units.mixed(shown)}
+    data["kept"] = [
+        {"at": entry.place(number), "title": f"{entry.label} kept the weights of {entry.unit} {number}."}
+        for entry in shown
+        if (number := entry.kept_earlier) is not None and entry.place(number) <= last
+    ]
     if shown and all(entry.only_pictures for entry in shown):
         data["pictures"] = True  # no training, of which an epoch could be missing
     with st.container(key="scrubber"):
@@ -121,8 +126,7 @@ class EpochNumbers:
 
 def _title(entry: Entry) -> str:
     """Return the line below a run's name; it says if the run kept the weights of an earlier preview."""
-    earlier = entry.chosen and entry.weights_epoch != entry.reached
-    kept = f"Its weights are those of epoch {entry.weights_epoch}." if earlier else ""
+    kept = "" if entry.kept_earlier is None else f"Its weights are those of epoch {entry.kept_earlier}."
     return " ".join(filter(None, (entry.title, kept)))
 
 

@@ -17,7 +17,9 @@ from dashboard.widgets import error_boundary
 from dashboard.widgets.text import plain
 from gan_core import diagnostics
 from gan_core.diagnostics import Diagnosed, Event
+from gan_core.diagnostics.measured_distance import KEYS, column
 from gan_core.evaluation.results import Evaluation
+from gan_core.metrics import PREVIEW_DISTANCE
 
 # Names of Material symbols: the shape carries the same information as the colour.
 ICONS = {
@@ -100,13 +102,20 @@ def show(library: Library, chosen: list[Entry], look: dict[str, Style]) -> None:
 def marks(library: Library, chosen: list[Entry]) -> dict[str, list[EventMarker]]:
     """Return run name -> its events as markers on the curves that show them."""
     found = {entry.name: run.events for entry in chosen if (run := diagnosed(library, entry))}
-    return {
+    marked = {
         name: [
             EventMarker(event.epoch, event.until, event.kind, f"{event.title}: {event.sentence}", event.columns)
             for event in events
         ]
         for name, events in found.items()
     }
+    for entry in chosen:
+        if (epoch := entry.kept_earlier) is not None:
+            title = f"The run kept the weights of epoch {epoch}, its best preview."
+            said = any(one.kind == "past_best_kept" for one in marked.get(entry.name, ()))  # on the measured distance
+            columns = (PREVIEW_DISTANCE.column,) if said else (PREVIEW_DISTANCE.column, *map(column, KEYS))
+            marked.setdefault(entry.name, []).append(EventMarker(epoch, None, "past_best_kept", title, columns))
+    return marked
 
 
 def _run(entry: Entry, run: Diagnosed, style: Style) -> str:

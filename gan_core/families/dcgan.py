@@ -71,6 +71,7 @@ class DCGAN(Family):
     suggested = True
     layers = "convolutional"
     width_at = 64
+    fixed_size = "dcgan_unet"
     color = "#D55E00"
     diagram = (
         '"latent vector z" -> generator -> "generated image" -> discriminator -> "real or generated?";'

@@ -53,7 +53,7 @@ class Preset:
     suggested: bool = False  # offered to a user who has not chosen one
     width: int = 0
     width_at: int = 0
-    grows: bool = False  # whether its family's networks grow, see `Family.larger`, which may still refuse
+    grows: bool = False  # whether its networks grow, see `Family.larger`, which may still refuse a setting
 
     def default_width(self, image_size: int) -> int:
         """The setting `width` that a run of this size gets if its user names none; 0 if it does not follow the size."""
@@ -274,13 +274,14 @@ def _read(path: Path, family: str, module: str = "") -> list[Preset]:
     size = int(found.get("image_size") or _IMAGE_SIZES[task])
     batch = int(found.get("batch_size") or _BATCH_SIZES[task])
     suggested = names[0] if found.get("suggested") else ""
+    fixed = str(found.get("fixed_size") or "").split()
     wide = _widths(tree) if (width_at := int(found.get("width_at") or 0)) else {}
     return [
         Preset(
             *(name, family, traits, size, batch, module, name == suggested),
             width=wide.get(name, 0),
             width_at=width_at if name in wide else 0,
-            grows=name in wide and _has_method(body, "larger"),
+            grows=name in wide and name not in fixed and _has_method(body, "larger"),
         )
         for name in names
     ]
@@ -301,7 +302,7 @@ _ATTRIBUTES = frozenset(
         "color",
         "diagram",
     }
-    | {"suggested", "image_size", "batch_size", "width_at"}
+    | {"suggested", "image_size", "batch_size", "width_at", "fixed_size"}
 )
 
 

@@ -10,6 +10,7 @@ from dashboard.charts import run_metrics, styles
 from dashboard.charts.curve_payloads import CurveView, run_payload
 from dashboard.library.store import Library
 from dashboard.samples.grids import describe
+from dashboard.widgets import diagnosis
 from gan_core import runs
 from gan_core.config import Kept, to_dict
 from gan_core.families import registry
@@ -79,3 +80,23 @@ def test_a_run_page_says_which_weights_it_has(root: Path, monkeypatch: pytest.Mo
     assert "weights" not in describe(plain, styles.run_styles([plain])["plain"])["title"]
     assert Library(root).find("one").weights_epoch == 2  # type: ignore[union-attr]
     assert Library(root).find("plain").weights_epoch == EPOCHS  # type: ignore[union-attr]
+
+
+def test_the_distance_chart_marks_the_kept_epoch(root: Path) -> None:
+    library = Library(root)
+    one, plain = entries(library, "one", "plain")
+    marks = diagnosis.marks(library, [one, plain])
+    (mark,) = [mark for mark in marks["one"] if PREVIEW_DISTANCE.column in mark.columns]
+    assert (mark.epoch, mark.title) == (2, "The run kept the weights of epoch 2, its best preview.")
+    assert not any("weights" in mark.title for mark in marks["plain"])
+
+
+def test_the_axis_ends_where_an_ended_run_ends(root: Path) -> None:
+    """One that stopped early never comes to its planned epochs; one that still trains will."""
+    folder = make_run(root, "early", "dcgan", EPOCHS).folder
+    config = json.loads((folder / runs.CONFIG).read_text())
+    (folder / runs.CONFIG).write_text(json.dumps(config | {"epochs": 40}))
+    assert told(Library(root), ["early"])["end"] == EPOCHS
+    status = json.loads((folder / runs.STATUS).read_text())
+    (folder / runs.STATUS).write_text(json.dumps(status | {"state": "stopped"}))
+    assert told(Library(root), ["early"])["end"] == 40, "it may be resumed"

@@ -1,5 +1,6 @@
 """The stage in a real browser: one scrubber moves every sheet without asking the server, and what looks closely."""
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -24,6 +25,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for seed, preset in enumerate(FOUR):
         make_run(folder, f"reference/{preset}", preset, 10, 4, seed=0 if preset == "dcgan" else seed)
     make_run(folder, "short", "dcgan", 4, 4, preview_every=2)
+    kept = make_run(folder, "kept", "dcgan", 10, 4).folder / runs.CONFIG
+    kept.write_text(json.dumps(json.loads(kept.read_text()) | {"kept": {"which": "best", "epoch": 7}}))
     make_run(folder, "translator", LIGHT, 4, 4, private=True)
     return folder
 
@@ -188,6 +191,20 @@ def test_a_run_without_that_epoch_shows_its_nearest_and_says_so(page: Page, url:
     expect(cards(page).first.get_by_text(re.compile("^epoch 2, .*3$"))).to_be_visible()
     expect(cards(page).last.get_by_text("epoch 3", exact=True)).to_be_visible()
     expect(page.get_by_role("img", name="Sample grid of short at epoch 2", exact=True)).to_be_visible()
+
+
+def test_a_star_leads_to_the_epoch_whose_weights_a_run_kept(page: Page, url: str) -> None:
+    page.goto(f"{url}/compare?runs=kept&runs=short")
+    ready(page, 2)
+    star = page.get_by_role("button", name="kept kept the weights of epoch 7. Go there.")
+    star.click()
+    wait_for_epochs(page, 7, 4)
+    thumb = slider(page).evaluate(
+        "range => { const box = range.getBoundingClientRect(); return box.x + 8 + "
+        "(box.width - 16) * (range.value - range.min) / (range.max - range.min); }"
+    )
+    box = star.bounding_box()
+    assert box and abs(box["x"] + box["width"] / 2 - thumb) < 1.5
 
 
 def test_what_is_set_here_is_the_same_elsewhere(page: Page, browser: Browser, url: str) -> None:

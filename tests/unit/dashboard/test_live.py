@@ -8,11 +8,12 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import gradio as gr
 import numpy as np
 import pytest
 from PIL import Image
 
-from dashboard.live import encode, examples, input_fields, picture_html, translate
+from dashboard.live import app, encode, examples, input_fields, picture_html, translate
 from dashboard.live.models import ModelCache
 from dashboard.live.translate import TranslationUpdate, Upload
 from gan_core import images
@@ -53,6 +54,16 @@ def page(shown: TranslationUpdate) -> str:
 
 def has_result(shown: TranslationUpdate) -> bool:
     return "<img" in shown.picture
+
+
+def test_the_first_tab_with_a_run_is_open(models: ModelCache, tmp_path: Path) -> None:
+    assert app.first_tab(models) == gr.skip(), "Translate, the first of all"
+    shutil.copytree(ROOT / "runs" / "reference" / "cgan", tmp_path / "cgan")
+    generators = ModelCache(tmp_path)
+    assert app.first_tab(generators).selected == "generate"
+    shutil.rmtree(tmp_path / "cgan")
+    assert app.first_tab(generators) == gr.skip(), "no run at all: each tab says so"
+    generators.decoder.close()
 
 
 def test_the_shelf_knows_what_each_run_can_do(models: ModelCache) -> None:

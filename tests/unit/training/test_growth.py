@@ -303,7 +303,9 @@ def test_every_generators_preset_grows_or_says_that_it_does_not(preset: str) -> 
         larger = config.to_dict(growth.larger_settings(found, "--from x"))
     except config.UserError as error:
         assert f"networks of '{preset}' do not grow; those of" in str(error)
+        assert not entry.grows, "a form that offers it would be refused"
         return
+    assert entry.grows
     before = loading.build(entry.family, own, SHAPE, 2)
     grown = loading.build(entry.family, larger, (1, 32, 32), 2)
     grown.grow_from(before)
