@@ -308,6 +308,7 @@ def path(model: "Model", request: GenerateRequest) -> PageSection:
     )
     page = (
         f'{_head(model, found, request.label, request)}<p class="below path-words">{words}</p>'
+        '<p class="below path-more">Scroll the strip to the right: the finished image is at its end.</p>'
         f'<div class="path" style="--count: {len(moments)}">{"".join(cells)}</div>'
     )
     return PageSection(page)

@@ -115,6 +115,7 @@ def show() -> None:
                 _show_estimate(preset, source)
         if error := st.session_state.pop("start error", None):
             st.error(plain(error), icon=":material/error:")
+            st.toast(plain(error), icon=":material/error:")  # the message may lie below the fold
     form["preset before"], form["source before"] = preset.name, source
     if not problem and source not in DRAWN:
         with first_look:
