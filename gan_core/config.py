@@ -11,7 +11,7 @@ import re
 import reprlib
 import sys
 import types
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
@@ -277,19 +277,33 @@ def parse_settings(kind: type[T], base: T, pairs: list[str]) -> T:
     Raises:
         UserError: a text has no `=`, a key is unknown, or a value cannot be parsed.
     """
-    values = to_dict(base)
     hints = get_type_hints(kind)
+    values = to_dict(base) | parsed_settings(hints, pairs)
+    for key in (pair.partition("=")[0] for pair in pairs):
+        if key not in hints:
+            print(f"note: --set {key}: this setting is now called {RENAMED[key]}", file=sys.stderr)
+    return from_dict(kind, values, "--set")
+
+
+def parsed_settings(hints: Mapping[str, Any], pairs: Sequence[str]) -> dict[str, Any]:
+    """The values of `key=value` texts by setting, each of its type; a renamed one under its new name.
+
+    hints: the type of each setting of a family by its name; the value of one whose type is `Any` stays a text.
+
+    Raises:
+        UserError: as `parse_settings`.
+    """
+    found = {}
     for pair in pairs:
         key, equals, text = pair.partition("=")
         if not equals:
             raise UserError(f"--set {pair}: write it as key=value, for example --set lr=0.0002")
         if key not in hints and RENAMED.get(key) in hints:
-            print(f"note: --set {key}: this setting is now called {RENAMED[key]}", file=sys.stderr)
             key = RENAMED[key]
         if key not in hints:
             raise UserError(f"--set {pair}: no setting '{key}'.{nearest(key, hints)} Known: {', '.join(hints)}")
-        values[key] = _parsed(hints[key], text, f"--set {pair}")
-    return from_dict(kind, values, "--set")
+        found[key] = _checked(hints[key], _parsed(hints[key], text, f"--set {pair}"), f"--set: '{key}'")
+    return found
 
 
 def read_json(path: Path, most: int = files.JSON_BYTES) -> Any:

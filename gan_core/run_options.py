@@ -144,7 +144,8 @@ class RunOptions:
         "with --snapshots: end with the weights of the preview nearest to real images (best, default), or with those "
         "of the last step",
         needs="generate",
-        more="`last` measures nothing, unless `--patience` asks for it.",
+        more="`last` measures nothing, unless `--patience` asks for it. Without `--snapshots` a run ends with its last "
+        "weights, so `--keep best` is refused there.",
     )
     patience: int = option(
         0,

@@ -3,10 +3,16 @@
 import argparse
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from pathlib import Path
 from typing import Any
 
-from gan_core.runs import default_root
+from gan_core import run_options
+from gan_core.errors import UserError
+from gan_core.families import registry
+from gan_core.run_options import RunOptions
+from gan_core.runs import default_root, is_taken
+from gan_core.training import early_checks
 
 Commands = Any  # what argparse's `add_subparsers` returns, which has no public name
 
@@ -41,6 +47,35 @@ def whole(least: int, most: int = 2**63 - 1) -> Callable[[str], int]:
         return number
 
     return parse
+
+
+def training(options: argparse.Namespace, preset: str, *, data_is_here: bool = True) -> RunOptions:
+    """Return the options of a training, refused at once where neither torch nor an image is needed to see it.
+
+    data_is_here: False if other machines read the data.
+
+    Raises:
+        UserError: as `early_checks.checked`, or the best weights are asked for of a run that keeps none.
+    """
+    # `keep` is None unless it is given: see `training_options`.
+    if options.keep == "best" and registry.find_preset(preset).task != "generate":
+        raise UserError(f"--keep best: '{preset}' does not generate, and only generators' previews are measured")
+    if options.keep == "best" and not options.snapshots:
+        raise UserError("--keep best: it chooses among the snapshots of previews: add --snapshots")
+    asked = RunOptions.of(vars(options), preset=preset)
+    early_checks.checked(asked, options.runs, data_is_here=data_is_here)
+    return asked
+
+
+def training_options(command: argparse.ArgumentParser, *names: str) -> None:
+    """Add options of a run, all without names, to a command that calls `training`."""
+    run_options.add_arguments(command, *names, keep=None)
+
+
+def free_name(stem: str, root: Path, others: Collection[str] = ()) -> str:
+    """Return the stem, or the stem with the first number that no existing or planned run has."""
+    names = [stem, *(f"{stem}-{number}" for number in range(2, 10_000))]
+    return next(name for name in names if name not in others and not is_taken(root, name))
 
 
 def runs_folder(command: argparse.ArgumentParser) -> None:

@@ -23,10 +23,14 @@ def show(options: argparse.Namespace) -> None:
 
 
 def summary(runs: list[Run]) -> str:
-    """Return a text table of runs with their status and last values, and a line for each unreadable run."""
+    """Return a text table of runs with their status and last values, and a line for each unreadable run.
+
+    A run that kept earlier weights, stopped early or began with another's weights says so in a line below its own.
+    """
     notes: list[str] = []
+    below: dict[int, str] = {}  # row -> what stands below it
     rows: list[tuple[str, ...]] = [
-        ("run", "preset", "state", "epoch", "loss/g", "loss/d", "acc. real", "acc. fake", "held out", "diversity")
+        ("run", "preset", "state", "epoch", "loss/g", "loss/d", "real", "fake", "held out", "diversity")
     ]
     for run in runs:
         metrics, epochs, status = run.metrics(), run.epochs(), run.status()
@@ -46,12 +50,31 @@ def summary(runs: list[Run]) -> str:
         )
         last = [f"{column[-1]:.3f}" if len(column) else "-" for column in columns]
         held = f"{held_out[-1]:.3f}" if len(held_out) else "-"
-        diversity = f"{samples[-1]:.3f} of {data[-1]:.3f}" if len(samples) and len(data) else "-"
+        diversity = f"{samples[-1]:.3f}/{data[-1]:.3f}" if len(samples) and len(data) else "-"
+        if line := _history(settings, status):
+            below[len(rows)] = line
         preset, state = printable(settings.preset, 40), printable(status.state, 20)
         rows.append((run.name, preset, state, _progress(run, settings, status), *last, held, diversity))
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
-    return "\n".join([*(line.rstrip() for line in lines), *notes])
+    lines: list[str] = []
+    for number, row in enumerate(rows):
+        lines.append("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        if number in below:
+            lines.append(f"  {below[number]}")
+    return "\n".join([*lines, *notes])
+
+
+def _history(settings: RunConfig, status: Status) -> str:
+    """Return what a run began with, whether it stopped early and which earlier weights it kept; "" if none of it."""
+    parts = []
+    if before := settings.grown_from:
+        how = "goes on from" if before.image_size == settings.image_size else "grew from"
+        parts.append(f"{how} {printable(before.name, 40)} (epoch {before.epoch})")
+    if settings.patience and status.state == "finished" and status.epoch < status.epochs:
+        parts.append("stopped early")
+    if (kept := settings.kept) and kept.which == "best" and kept.epoch != status.epoch:
+        parts.append(f"kept epoch {kept.epoch}")
+    return ", ".join(parts)
 
 
 def _progress(run: Run, settings: RunConfig, status: Status) -> str:

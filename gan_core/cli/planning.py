@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ def register(found: arguments.Commands) -> None:
     command = arguments.command(
         found, "plan", plan, "say what a training takes on this machine: time, memory, disk", presets
     )
-    run_options.add_arguments(command)
+    arguments.training_options(command)
     arguments.runs_folder(command)
     command.add_argument("--name", help="name that the run is to have; checked, and otherwise without effect")
     command.add_argument("--json", action="store_true", help="print the numbers as JSON")
@@ -36,7 +37,7 @@ def plan(options: argparse.Namespace) -> int:
     registry.find_preset(options.preset)
     if options.name and is_taken(Path(options.runs), check_name(options.name)):
         raise UserError(f"run '{options.name}' exists already: choose another --name")
-    asked = run_options.RunOptions.of(vars(options))
+    asked = arguments.training(options, options.preset)
     try:
         if options.here:
             found = budget.measure(asked, options.runs, _measuring)
@@ -44,11 +45,15 @@ def plan(options: argparse.Namespace) -> int:
             found = budget.ask(asked, options.runs, options.name)
     except budget.Failed as error:
         return int(error.args[0])
+    if found.begins and not options.here:
+        name = options.name or arguments.free_name(options.preset, options.runs)
+        print(f"{name} {found.begins}", file=sys.stderr)  # as `train` says it
     print(json.dumps(dataclasses.asdict(found)) if options.json else budget.text(found))
     return 0
 
 
 def speed(options: argparse.Namespace) -> None:
+    registry.check_settings(registry.find_preset(options.preset), options.settings or ())  # before torch is imported
     from gan_core.training import speed as speeds
 
     found = speeds.measure(run_options.RunOptions.of(vars(options)), options.runs, measuring=_measuring)

@@ -1,8 +1,8 @@
 """The commands train, compare and resume."""
 
 import argparse
+import dataclasses
 import sys
-from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,14 +67,14 @@ def register(found: arguments.Commands) -> None:
 def _training_options(command: argparse.ArgumentParser) -> None:
     """Add the options that apply to every run of the command."""
     of_one = ("preset", "grow_from", "seed")
-    run_options.add_arguments(command, *(name for name in run_options.declared() if name not in of_one))
+    arguments.training_options(command, *(name for name in run_options.declared() if name not in of_one))
     arguments.runs_folder(command)
 
 
 def _train_one(options: argparse.Namespace, preset: str, seed: int, name: str) -> int:
+    asked = dataclasses.replace(arguments.training(options, preset), seed=seed)
     from gan_core.training import growth, run_plan, trainer  # importing torch takes a second, too slow for --help
 
-    asked = run_options.RunOptions.of(vars(options), preset=preset, seed=seed)
     run_config, prepared = run_plan.plan(asked, options.runs)
     if arguments.FIRST:
         for line in prepared.doubts:
@@ -108,7 +108,7 @@ def _preview_distance(run_config: "RunConfig", prepared: "Prepared") -> "best.Pr
 
 def train(options: argparse.Namespace) -> int:
     registry.find_preset(options.preset)
-    name = options.name or _free_name(options.preset, options.runs)
+    name = options.name or arguments.free_name(options.preset, options.runs)
     if arguments.FIRST and is_taken(options.runs, check_name(name)):
         raise UserError(f"run '{name}' exists already: choose another --name, or resume it")
     return _train_one(options, options.preset, options.seed, name)
@@ -126,7 +126,11 @@ def compare(options: argparse.Namespace) -> int:
             stem = f"{preset}-s{seed}" if options.seeds > 1 else preset
             taken = options.resume and is_taken(options.runs, stem)
             others = {job.name for job in jobs}
-            jobs.append(ray_cluster.Job(stem if taken else _free_name(stem, options.runs, others), preset, seed))
+            jobs.append(
+                ray_cluster.Job(stem if taken else arguments.free_name(stem, options.runs, others), preset, seed)
+            )
+    for preset in dict.fromkeys(job.preset for job in jobs if not is_taken(options.runs, job.name)):
+        arguments.training(options, preset, data_is_here=not options.on)  # all before the first is trained
     failed = _on_ray(options, jobs) if options.on else _one_by_one(options, jobs)
     if failed is None:
         print("stopped: run the same command with --resume to continue", file=sys.stderr)
@@ -201,12 +205,6 @@ def _evaluate_all(runs: list[Run], source: str, count: int) -> None:
         ("fidelity", "progress", "memorisation", "audit"), count, progress=arguments.speak
     )
     print(ranking.table([evaluate.evaluate(run, source, request) for run in runs]))
-
-
-def _free_name(stem: str, root: Path, others: Collection[str] = ()) -> str:
-    """Return the stem, or the stem with the first number that no existing or planned run has."""
-    names = [stem, *(f"{stem}-{number}" for number in range(2, 10_000))]
-    return next(name for name in names if name not in others and not is_taken(root, name))
 
 
 def resume(options: argparse.Namespace) -> int:

@@ -175,11 +175,6 @@ def build(
     return _build(name, settings, image_shape, classes, training)
 
 
-# Settings of whole numbers of which torch makes layers without any unit if they are 0, and of decays and shares.
-_COUNTS = frozenset({"latent_size", "width", "max_width", "kernel", "discriminator_width"})
-_SHARES = frozenset({"ema_decay", "beta1", "beta2", "dropout"})
-
-
 class NotPlanned(RuntimeError):
     """Networks that cannot be built without memory."""
 
@@ -243,15 +238,7 @@ def _build(
     definition = load_family(name)
     own = config.fitting_settings(definition.config, settings)
     built = config.from_dict(definition.config, own, f"settings of '{name}'")
-    for setting, value in vars(built).items():
-        # Widths and strides of layers are tuples of whole numbers; torch makes layers without any unit of them.
-        numbers = value if isinstance(value, tuple) else (value,) if setting in _COUNTS else ()
-        if any(type(number) is int and number < 1 for number in numbers):
-            raise UserError(f"settings of '{name}': {setting} is {value}: use 1 or more")
-        if training and setting in _SHARES and not 0 <= value < 1:
-            raise UserError(f"settings of '{name}': {setting} is {value}: use 0 or more, and less than 1")
-        if training and setting == "lr" and not value > 0:
-            raise UserError(f"settings of '{name}': lr is {value}: use more than 0, as nothing is learned otherwise")
+    registry.check_ranges(name, vars(built), training)
     try:
         return definition.family(built, image_shape, classes, training)
     except UserError:

@@ -16,10 +16,10 @@ from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from gan_core import metrics
-from gan_core.config import RunConfig, checked_traits, current_preset
+from gan_core.config import RunConfig, checked_traits, current_preset, parsed_settings
 from gan_core.errors import UserError, nearest, printable
 from gan_core.families import widths
 from gan_core.family_traits import FamilyTraits
@@ -153,11 +153,7 @@ def settings_help(family: str) -> dict[str, str]:
     of_family = next((preset for preset in presets().values() if preset.family == family), None)
     if of_family is None:
         return {}
-    path = _FAMILIES / f"{family}.py"
-    if of_family.module:
-        path = next(_source(entry) for entry in entry_points(group=GROUP) if entry.name == family)
-    source = path.read_text(encoding="utf-8")
-    config = next((n for n in ast.parse(source).body if isinstance(n, ast.ClassDef) and n.name == "Config"), None)
+    source, config = _config_class(of_family)
     comments = _comments(source)
     found: dict[str, str] = {}
     before = ""
@@ -171,6 +167,77 @@ def settings_help(family: str) -> dict[str, str]:
     if of_family.width_at and "width" in found:
         found["width"] += f"; by default halved for each doubling of the size beyond {of_family.width_at} px"
     return found
+
+
+def check_settings(preset: Preset, pairs: Iterable[str]) -> None:
+    """Check the settings that a user gives as `key=value`, as far as the source of the family's `Config` tells.
+
+    Raises:
+        UserError: a text has no `=`, a key is unknown, a value cannot be parsed, or it is out of range.
+    """
+    if hints := _setting_types(preset):
+        check_ranges(preset.family, parsed_settings(hints, list(pairs)))
+
+
+def check_ranges(family: str, settings: Mapping[str, Any], training: bool = True) -> None:
+    """Check the settings that mean the same in every family. training: whether optimizers and averages are built, too.
+
+    Raises:
+        UserError: one is out of range.
+    """
+    for name, value in settings.items():
+        # Widths and strides of layers are tuples of whole numbers; torch makes layers without any unit of them.
+        numbers = value if isinstance(value, tuple) else (value,) if name in _COUNTS else ()
+        if any(type(number) is int and number < 1 for number in numbers):
+            raise UserError(f"settings of '{family}': {name} is {value}: use 1 or more")
+        if not training or not isinstance(value, int | float):
+            continue
+        if name in _SHARES and not 0 <= value < 1:
+            raise UserError(f"settings of '{family}': {name} is {value}: use 0 or more, and less than 1")
+        if name == "lr" and not value > 0:
+            raise UserError(f"settings of '{family}': lr is {value}: use more than 0, as nothing is learned otherwise")
+
+
+# Settings of whole numbers of which torch makes layers without any unit if they are 0, and of decays and shares.
+_COUNTS = frozenset({"latent_size", "width", "max_width", "kernel", "discriminator_width"})
+_SHARES = frozenset({"ema_decay", "beta1", "beta2", "dropout"})
+
+
+def _setting_types(preset: Preset) -> dict[str, Any]:
+    """The type of each setting of a preset's family by its name; `Any` where its source does not tell.
+
+    Empty if the source does not tell which settings there are, because `Config` is not a class of its own.
+    """
+    _, config = _config_class(preset)
+    if config is None or config.bases:
+        return {}
+    fields = (node for node in config.body if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name))
+    return {_assigned(node)[0]: _type(node.annotation) for node in fields}
+
+
+def _type(node: ast.expr) -> Any:
+    """The type that an annotation names: int, float, bool, str, a tuple of one of them, or a Literal; else `Any`."""
+    if isinstance(node, ast.Name):
+        return {"int": int, "float": float, "bool": bool, "str": str}.get(node.id, Any)
+    if not isinstance(node, ast.Subscript):
+        return Any
+    parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+    values = [_plain(part) for part in parts]
+    if _last_name(node.value) == "Literal" and None not in values:
+        return Literal[tuple(values)]
+    if _last_name(node.value) == "tuple" and len(parts) == 2 and values[1] is Ellipsis:
+        return tuple[_type(parts[0]), ...]  # type: ignore[misc]
+    return Any
+
+
+def _config_class(preset: Preset) -> tuple[str, ast.ClassDef | None]:
+    """The source of a preset's family, and the class of its settings in it."""
+    path = _FAMILIES / f"{preset.family}.py"
+    if preset.module:
+        path = next(_source(entry) for entry in entry_points(group=GROUP) if entry.name == preset.family)
+    source = path.read_text(encoding="utf-8")
+    classes = (node for node in ast.parse(source).body if isinstance(node, ast.ClassDef))
+    return source, next((node for node in classes if node.name == "Config"), None)
 
 
 def _comments(source: str) -> dict[int, str]:

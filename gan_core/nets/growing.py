@@ -42,7 +42,11 @@ def larger(config: Config) -> Config:
     """
     own: Any = config
     if own.width % 2:
-        raise UserError(f"its width is {own.width}, and at twice the size it would be half of it: it must be even")
+        even = f"{own.width - 1} or {own.width + 1}" if own.width > 1 else "2"
+        raise UserError(
+            f"its width is {own.width}, and at twice the size it would be half of it, so it must be even: begin with "
+            f"a run trained with --set width={even}, or stay at its size"
+        )
     return replace(own, width=own.width // 2, skips=own.skips + 1)
 
 

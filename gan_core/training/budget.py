@@ -24,6 +24,7 @@ from gan_core.run_options import RunOptions
 from gan_core.runs import remote
 
 N = TypeVar("N", int, float)
+_WORTH_SAYING = 0.1  # of a training's time, by which it would be another on an idle machine
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class Budget:
     disk: dict[str, int]  # of each part of the run folder, and in total
     disk_free: int
     warnings: tuple[str, ...]
+    begins: str = ""  # the weights that it begins with, as the end of a sentence; "" if they are random
 
 
 def ask(options: RunOptions, root: Path, name: str | None) -> Budget:
@@ -102,7 +104,7 @@ def measure(
     Raises:
         UserError: as `run_plan.plan`.
     """
-    from gan_core.training import run_plan, speed  # importing torch takes a second
+    from gan_core.training import growth, run_plan, speed  # importing torch takes a second
 
     busy, free, begun = run_costs.busy(), run_costs.free_memory(), time.perf_counter()
     # Prepares the data, once for all. The precision is chosen later, where it belongs to the start of the training.
@@ -111,7 +113,8 @@ def measure(
     apart = time.perf_counter() - begun
     speed.forget_peak_memory()
     found = replace(speed.measure(options, root, apart, measuring), busy=busy)
-    return _computed(run_config, prepared, found, (free, speed.free_on_card(), run_costs.free_disk(root)))
+    computed = _computed(run_config, prepared, found, (free, speed.free_on_card(), run_costs.free_disk(root)))
+    return replace(computed, begins=growth.described(run_config, root))
 
 
 def _computed(run_config: RunConfig, prepared: Prepared, speed: Speed, free: tuple[int, int, int]) -> Budget:
@@ -171,8 +174,11 @@ def _warnings(found: Budget) -> list[str]:
         if needed > free:
             lines.append(f"{size(needed)} are needed and {size(free)} are free of the {what}")
     if found.busy > run_costs.BUSY:
-        alone = duration(found.seconds_alone["total"])
-        lines.append(f"other programs keep this machine busy: alone the training would take about {alone}")
+        now, alone = found.seconds["total"], found.seconds_alone["total"]
+        if duration(now) != duration(alone) and abs(now - alone) > _WORTH_SAYING * now:
+            lines.append(
+                f"other programs keep this machine busy: alone the training would take about {duration(alone)}"
+            )
     return lines
 
 

@@ -19,13 +19,13 @@ import torch
 from torch import Tensor
 
 from gan_core import config, tensor_files
-from gan_core.config import IMAGE_SIZES, Ancestry, RunConfig
+from gan_core.config import Ancestry, RunConfig
 from gan_core.errors import UserError, first_line
 from gan_core.families import loading, registry
 from gan_core.families.loading import Family
 from gan_core.run_options import RunOptions
 from gan_core.runs import Run, find_run
-from gan_core.training import checkpoints
+from gan_core.training import checkpoints, early_checks
 
 WAITS = 200  # steps that a new discriminator learns alone
 
@@ -36,33 +36,18 @@ def fitted(options: RunOptions, root: Path) -> tuple[RunOptions, Any, Ancestry]:
     options: with `grow_from`. The settings are the other run's, fitted to the size and changed by those of the options.
 
     Raises:
-        UserError: there is no such run, it was trained with another preset, it cannot grow to this image size, or a
-            setting is unknown.
+        UserError: as `early_checks.beginning`, the networks do not grow, or a setting is unknown.
     """
-    assert options.grow_from is not None
-    run = find_run(options.grow_from, root)
+    run = early_checks.beginning(options, root)
     found, name = run.config(), f"--from {options.grow_from}"
-    if found.origin is not None:
-        raise UserError(f"{name}: GANray did not train this run, so it has no networks to go on with")
-    preset = registry.find_preset(options.preset)
-    if preset.task != "generate":
-        raise UserError(f"{name}: '{preset.name}' translates, and only generators begin with another run's weights")
-    if found.preset != preset.name:
-        raise UserError(f"{name}: it was trained with preset '{found.preset}', not '{preset.name}': name that one")
-    if options.channels != found.channels:
-        kind = "grey" if found.channels == 1 else "in colour"
-        raise UserError(f"{name}: its images are {kind}: use --channels {found.channels}")
-    size = options.image_size or 2 * found.image_size
     kind = loading.load_family(found.family).config
-    if size == found.image_size:
+    options = replace(options, image_size=early_checks.size_from(run, options))
+    if options.image_size == found.image_size:
         own = config.from_dict(kind, found.settings, name)
-    elif size == 2 * found.image_size and size in IMAGE_SIZES:
-        own = larger_settings(found, name)
     else:
-        sizes = " or ".join(str(n) for n in (found.image_size, 2 * found.image_size) if n in IMAGE_SIZES)
-        raise UserError(f"{name}: it has {found.image_size} px: use --size {sizes}")
+        own = larger_settings(found, name)
     own = config.parse_settings(kind, own, list(options.settings))
-    return replace(options, image_size=size), own, _ancestry(run, found, root, name)
+    return options, own, _ancestry(run, found, root)
 
 
 def check_data(run_config: RunConfig, root: Path) -> None:
@@ -169,14 +154,8 @@ def _grows(preset: registry.Preset) -> bool:
     return definition.family.larger(definition.presets[preset.name]) is not None
 
 
-def _ancestry(run: Run, found: RunConfig, root: Path, name: str) -> Ancestry:
-    """Return the ancestry of a run that begins with this one's weights.
-
-    Raises:
-        UserError: it has none.
-    """
-    if not run.checkpoints() and not run.weights.exists():
-        raise UserError(f"{name}: it has neither a checkpoint nor weights yet: train it first")
+def _ancestry(run: Run, found: RunConfig, root: Path) -> Ancestry:
+    """Return the ancestry of a run that begins with this one's weights."""
     status = run.status()
     table = run.metrics()
     table.poll()

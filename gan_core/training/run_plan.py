@@ -14,16 +14,14 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from gan_core import config, data, images
-from gan_core.config import IMAGE_SIZES, RunConfig
-from gan_core.data.readers import phantom
+from gan_core.config import RunConfig
 from gan_core.errors import UserError
 from gan_core.families import loading
-from gan_core.families.registry import Preset, find_preset
+from gan_core.families.registry import find_preset
 from gan_core.inference import input_check
-from gan_core.run_options import RunOptions, declared, serves
+from gan_core.run_options import RunOptions
 from gan_core.runs import default_root
-from gan_core.training import ada, devices, growth
-from gan_core.training.previews import inputs
+from gan_core.training import ada, devices, early_checks, growth
 from gan_core.training.sampler import Batches
 from gan_core.version import __version__
 
@@ -36,17 +34,17 @@ def plan(options: RunOptions, root: Path | None = None) -> tuple[RunConfig, data
             cannot grow from the one named.
     """
     entry = find_preset(options.preset)
+    options = early_checks.checked(options, root or default_root())
     definition = loading.load_family(entry.family)
     own, ancestry = None, None
     if options.grow_from is not None:
         options, own, ancestry = growth.fitted(options, root or default_root())
-    image_size = entry.image_size if options.image_size is None else options.image_size
-    batch_size = entry.batch_size if options.batch_size is None else options.batch_size
-    options = replace(options, image_size=image_size, batch_size=batch_size)
-    _check(options, entry)
+    image_size, batch_size = options.image_size, options.batch_size
+    assert image_size is not None and batch_size is not None
     preset, source, translates = entry.name, options.source, entry.task == "translate"
     if own is None:
         own = loading.preset_settings(entry, image_size, options.settings)
+    _check_networks(entry.family, config.to_dict(own), (options.channels, image_size, image_size))
     prepared = data.prepare(
         source,
         size=image_size,
@@ -85,7 +83,7 @@ def plan(options: RunOptions, root: Path | None = None) -> tuple[RunConfig, data
         "traits": loading.traits(definition, own, entry),
         "preset": entry.name,
         "data": prepared.summary(),
-        "preview_inputs": inputs.check(options.preview_inputs),
+        "preview_inputs": options.preview_inputs,
         "subject": input_check.subject(_sample(prepared)),
         "versions": {name: importlib.metadata.version(name) for name in ("torch", "numpy")} | {"ganray": __version__},
         "git_commit": _git_commit(),
@@ -98,47 +96,20 @@ def plan(options: RunOptions, root: Path | None = None) -> tuple[RunConfig, data
     return run_config, prepared
 
 
-def _check(options: RunOptions, entry: Preset) -> None:
-    """Check the options against the preset; checks that need the data come later.
+def _check_networks(family: str, settings: dict[str, Any], image_shape: tuple[int, int, int]) -> None:
+    """Check that settings make networks, before any image is read: of two classes, as nobody knows yet how many.
 
     Raises:
-        UserError: an option is out of range or does not apply to the preset.
+        UserError: they make none.
     """
-    if options.image_size not in IMAGE_SIZES:
-        raise UserError(f"--size {options.image_size}: choose one of {', '.join(map(str, IMAGE_SIZES))}")
-    translates, known = entry.task == "translate", declared(type(options))
-    # Batch norm needs two images, the instance norm of a translator one.
-    minima = {name: one.least for name, one in known.items() if one.least is not None} | {
-        "batch_size": 1 if translates else 2
-    }
-    for name, minimum in minima.items():
-        if getattr(options, name) < minimum:
-            raise UserError(f"{known[name].flag} {getattr(options, name)} is too small: use {minimum} or more")
-    reasons = {
-        "generate": f"'{entry.name}' does not generate",
-        "translate": f"'{entry.name}' does not translate",
-        "pairs": f"'{entry.name}' does not train on pairs",
-    }
-    for needs, reason in reasons.items():
-        unusable = [
-            one.flag
-            for name, one in known.items()
-            if one.needs == needs
-            and getattr(options, name) != one.default
-            and not serves(one, translates=translates, paired=entry.traits.paired)
-        ]
-        if unusable:
-            verb = "are" if len(unusable) > 1 else "is"
-            raise UserError(f"{reason}: {' and '.join(unusable)} {verb} for presets that do")
-    if options.patience and not options.snapshots:
-        raise UserError(f"--patience {options.patience}: distances are measured at snapshots: add --snapshots")
-    if entry.traits.paired and options.preview_inputs.startswith("run:"):
-        raise UserError(
-            f"--preview-inputs {options.preview_inputs}: '{entry.name}' previews pairs, and generated images have no "
-            "partner: use held-out or phantom:"
-        )
-    if options.channels == 1 and phantom.in_colour(options.source):
-        raise UserError(f"{options.source} is drawn in colour: add --channels 3")
+    try:
+        loading.plan(family, settings, image_shape, 2, training=True)
+    except loading.TooLarge:
+        raise
+    except UserError:
+        loading.build(family, settings, image_shape, 2)  # says so again, unless it only was that there are no numbers
+    except loading.NotPlanned:
+        pass
 
 
 def _sample(prepared: data.Prepared, count: int = 64) -> np.ndarray:

@@ -5,8 +5,10 @@
 
 import errno
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from gan_core.data.source import COMBINED, LINKS, PATIENTS, SIDE_BY_SIDE, TABLE, VOLUMES, Source
 from gan_core.decode.nifti import is_volume_name
@@ -23,6 +25,13 @@ KINDS = (
     "or sidebyside:FOLDER?left=A&right=B for pictures that show two side by side"
 )
 
+# For an error line, which must be read at a glance.
+_INSTEAD = (
+    "give a folder or a zip of images, hf:owner/name, or phantom:cxr, which is drawn; docs/data.md has the other kinds"
+)
+
+T = TypeVar("T")
+
 
 def open_source(text: str) -> Source:
     """Return the source that a text names, with its images listed.
@@ -34,6 +43,34 @@ def open_source(text: str) -> Source:
         UserError: the text is none of `KINDS`, or the source does not exist or holds no image.
     """
     # Readers are imported on use: a folder needs neither zipfile nor `datasets`.
+    return _reading(text, _opened)
+
+
+def check_exists(text: str) -> None:
+    """Check that a source is there, in no time: of phantoms their options, of a folder or file whether it exists.
+
+    Raises:
+        UserError: it is not.
+    """
+    _reading(text, _check_exists)
+
+
+def _check_exists(text: str) -> None:
+    kind, _, rest = text.partition(":")
+    if text.startswith(LINKS):
+        check_exists(text.removeprefix(LINKS))
+    elif kind == "phantom":
+        from gan_core.data.readers import phantom
+
+        phantom.options_of(rest)
+    elif kind != "hf" and not text.startswith((COMBINED, SIDE_BY_SIDE, PATIENTS, TABLE, VOLUMES)):
+        path = expanded(text)
+        if not text or not (path.is_dir() or path.is_file()):
+            raise UserError(_unknown(text))
+
+
+def _reading(text: str, read: Callable[[str], T]) -> T:
+    """Return what `read` makes of the text of a source; a text that can be no name of a file is a UserError."""
     text = text.strip()
     try:
         text.encode()
@@ -42,7 +79,7 @@ def open_source(text: str) -> Source:
     if "\0" in text:
         raise UserError(f"there is no '{text}': a name holds no zero byte")
     try:
-        return _opened(text)
+        return read(text)
     except OSError as error:
         if error.errno != errno.ENAMETOOLONG:
             raise
@@ -100,7 +137,7 @@ def _opened(text: str) -> Source:
             return open_table(text)
         if is_archive(path):
             return open_known(path) or with_unused_tables(open_archive(path), path)
-        raise UserError(f"'{text}' is a file, but neither a zip nor a table: a source is {KINDS}")
+        raise UserError(f"'{text}' is a file, but neither a zip nor a table: {_INSTEAD}")
     raise UserError(_unknown(text))
 
 
@@ -141,10 +178,10 @@ def _unknown(text: str) -> str:
     """Return the error line for a source that does not exist, with the most similar name that does."""
     path = expanded(text)
     if not text:
-        return f"no source of images was given: a source is {KINDS}"
+        return f"no source of images was given: {_INSTEAD}"
     try:
         beside = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
     except OSError:
         beside = []
     hint = nearest(path.name, beside) or nearest(text, ["phantom:cxr", "phantom:mri", "phantom:colour"])
-    return f"there is no '{text}'.{hint} A source is {KINDS}"
+    return f"there is no '{text}'.{hint} Otherwise {_INSTEAD}" if hint else f"there is no '{text}': {_INSTEAD}"

@@ -83,9 +83,8 @@ def open_phantom(text: str) -> PhantomSource:
     Raises:
         UserError: the kind or an option is unknown, or a number is out of range.
     """
-    kind, _, query = text.partition("?")
+    kind, options = options_of(text)
     module = drawer(kind)
-    options = _options(kind, query)
     count, seed = options.get("bodies", options["images"]), options["seed"]
     classes = tuple(module.CLASSES)
     width = len(str(count - 1))
@@ -108,6 +107,17 @@ def open_phantom(text: str) -> PhantomSource:
         path.read_bytes() for path in [Path(__file__), *sorted(Path(phantoms.__file__).parent.rglob("*.py"))]
     )
     return PhantomSource(kind, entries, f"phantom:{kind} {blake2b(code, digest_size=8).hexdigest()}")
+
+
+def options_of(text: str) -> tuple[str, dict[str, int]]:
+    """Return the kind and the options of `cxr?images=4077&seed=3`.
+
+    Raises:
+        UserError: as `open_phantom`.
+    """
+    kind, _, query = text.partition("?")
+    drawer(kind)
+    return kind, _options(kind, query)
 
 
 def _entry(label: str, stem: str, seed: int) -> Entry:

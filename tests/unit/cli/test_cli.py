@@ -1,19 +1,25 @@
 """The command line as a stranger uses it: help, results, and one clear line with exit code 2 for a mistake."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 from PIL import Image
 
-from gan_core import cli
+from gan_core import cli, data
+from gan_core.cli import arguments, parser
 from gan_core.evaluation import results
 from gan_core.families import registry
+from gan_core.run_options import RunOptions
 from gan_core.runs import Run
 from tests.helpers.run_folders import make_run
 from tests.helpers.training import SMALL, make_pictures
 
+Capture = pytest.CaptureFixture[str]
+COUNTS = {"steps": 100, "images": 800, "seconds": 9.0}  # of the run that another began with
 COMMANDS = ["train", "compare", "resume", "list", "generate", "translate", "diagnose", "prepare", "export"]
 
 
@@ -219,3 +225,111 @@ def test_a_run_whose_name_looks_like_an_option_is_found(
         with pytest.raises(SystemExit):
             cli.main(["export", "--gif", name])
         assert "if '-x' is a name, write ./-x, or -- before it" in capsys.readouterr().err
+
+
+REFUSED_EARLY = [
+    (["--set", "nosuch=1"], "no setting 'nosuch'"),
+    (["--set", "width=abc"], "'abc' is not a whole number"),
+    (["--set", "augment=much"], "'augment' is 'much'; it must be one of none, fixed, adaptive"),
+    (["--set", "width=0"], "width is 0: use 1 or more"),
+    (["--set", "lr=0"], "lr is 0.0: use more than 0"),
+    (["--patience", "3"], "--patience 3: distances are measured at snapshots: add --snapshots"),
+    (["--keep", "best"], "--keep best: it chooses among the snapshots of previews: add --snapshots"),
+    (["--from", "NOSUCH"], "no run 'NOSUCH'"),
+    (["--from", "other"], "--from other: it was trained with preset 'gan', not 'dcgan': name that one"),
+    (["--size", "48"], "--size 48: choose one of"),
+    (["--batch-size", "1"], "--batch-size 1 is too small"),
+    (["--domains", "a,b"], "'dcgan' does not translate: --domains is for presets that do"),
+    (["--patient-pattern", "("], "pattern"),
+    (["--data", "phantom:cxr?pictures=3"], "no option 'pictures'"),
+    (["--data", "/no/such/folder"], "there is no '/no/such/folder': give a folder"),
+    (["--data", "x" * 5000], "a name is not as long as that"),
+]
+
+
+@pytest.mark.parametrize("command", ["train", "plan", "compare"])
+@pytest.mark.parametrize(("options", "words"), REFUSED_EARLY, ids=[" ".join(each)[:40] for each, _ in REFUSED_EARLY])
+def test_what_needs_neither_torch_nor_data_is_refused_without(
+    command: str, options: list[str], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    if command == "compare" and "--from" in options:
+        pytest.skip("compare begins with random weights")
+    for module in ("run_plan", "growth", "trainer"):  # all that a training imports with torch
+        monkeypatch.setitem(sys.modules, f"gan_core.training.{module}", None)
+    monkeypatch.setattr(data, "prepare", lambda *_, **__: pytest.fail("the data was read"))
+    make_run(tmp_path, "other", "gan", 2, 2)
+    given = [command, "dcgan", "--data", "phantom:cxr", "--runs", str(tmp_path), *options]
+    assert cli.main(given) == 2
+    said = capsys.readouterr()
+    (line,) = said.err.splitlines()
+    assert line.startswith("error: ") and words in line and len(line) < 300
+    assert said.out == "" and [path.name for path in tmp_path.iterdir()] == ["other"]
+
+
+@pytest.mark.processes
+def test_an_early_refusal_does_without_torch() -> None:
+    code = """
+import sys
+from gan_core import cli
+for options in (["--set", "nosuch=1"], ["--patience", "3"], ["--data", "/nope"], ["--from", "NOSUCH"]):
+    assert cli.main(["train", "dcgan", "--data", "phantom:cxr", *options]) == 2
+assert "torch" not in sys.modules
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_networks_that_cannot_be_are_refused_before_the_data_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    from gan_core.training import run_plan
+
+    monkeypatch.setattr(run_plan.data, "prepare", lambda *_, **__: pytest.fail("the data was read"))
+    for preset, setting, words in (
+        ("dcgan", "skips=9", "--set skips=9: there are 4 resolutions below the image's"),
+        ("dcgan", "width=900000", "networks of more than 1e+09 numbers"),
+        ("opacity", "widths=24,41,60,80", "use multiples of 8, for example --set widths=24,40,64,80"),
+    ):
+        given = ["train", preset, "--data", "phantom:cxr", "--runs", str(tmp_path), "--set", setting]
+        assert cli.main([*given, "--set", "max_width=900000"] if "900000" in setting else given) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert words in line
+
+
+def test_the_best_weights_of_a_translator_are_refused(tmp_path: Path, capsys: Capture) -> None:
+    given = ["train", "cut", "--data", "phantom:cxr", "--runs", str(tmp_path), "--keep", "best", "--snapshots"]
+    assert cli.main(given) == 2
+    assert "--keep best: 'cut' does not generate" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("snapshots", "keep"), [(False, "best"), (False, "last"), (True, "best"), (True, "last")])
+def test_what_the_train_page_asks_for_is_accepted(snapshots: bool, keep: Literal["best", "last"]) -> None:
+    """It names `--keep` only where that is not the default, with snapshots or without."""
+    asked = RunOptions("dcgan", "phantom:cxr", snapshots=snapshots, keep=keep)
+    for command in ("train", "plan"):
+        given = parser._parser().parse_args([command, *asked.words()])
+        assert arguments.training(given, "dcgan").keep == keep
+
+
+def test_the_list_says_what_a_run_began_with_and_which_weights_it_kept(tmp_path: Path, capsys: Capture) -> None:
+    changes: dict[str, dict[str, Any]] = {
+        "plain": {},
+        "grown": {"grown_from": {"run": "small", "epoch": 10, "image_size": 32} | COUNTS},
+        "other": {"grown_from": {"run": "/far/away/small", "epoch": 7, "image_size": 64} | COUNTS},
+        "early": {"patience": 3, "epochs": 40, "kept": {"which": "best", "epoch": 5, "distance": 4.0}},
+        "late": {"patience": 3, "kept": {"which": "best", "epoch": 10, "distance": 4.0}},
+    }
+    for name, change in changes.items():
+        folder = make_run(tmp_path, name, "dcgan", 10, 2).folder
+        (folder / "config.json").write_text(json.dumps(json.loads((folder / "config.json").read_text()) | change))
+    status = tmp_path / "early" / "status.json"
+    status.write_text(json.dumps(json.loads(status.read_text()) | {"epochs": 40}))
+    assert cli.main(["list", "--runs", str(tmp_path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 100
+    below = {lines[place - 1].split()[0]: line.strip() for place, line in enumerate(lines) if line.startswith("  ")}
+    assert below == {
+        "grown": "grew from small (epoch 10)",
+        "other": "goes on from small (epoch 7)",
+        "early": "stopped early, kept epoch 5",
+    }

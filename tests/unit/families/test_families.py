@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 import torch
@@ -297,3 +298,8 @@ def test_adam_moves_each_weight_by_its_own_gradient(preset: str) -> None:
         if value.grad is not None:
             expected = rates[id(value)] * value.grad / (value.grad.abs() + 1e-8)
             torch.testing.assert_close(before[name] - value.detach(), expected, atol=2e-7, rtol=1e-3)
+
+
+@pytest.mark.parametrize("preset", registry.presets().values(), ids=lambda preset: preset.name)
+def test_the_types_of_settings_are_read_without_importing_a_family(preset: registry.Preset) -> None:
+    assert registry._setting_types(preset) == get_type_hints(loading.load_family(preset.family).config)

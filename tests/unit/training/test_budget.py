@@ -138,3 +138,22 @@ def test_what_this_machine_lacks_is_warned_of(tmp_path: Path, monkeypatch: pytes
     assert "1000000.0 GB are needed" in lines[1] and "--batch-size" in lines[1]
     assert "1 MB are free of the disk" in lines[2]
     assert "alone the training would take about 5 min" in lines[3]
+
+
+@pytest.mark.parametrize(
+    ("step", "alone", "epochs", "said"),
+    [
+        (1.0, 0.5, 60, "about 5 min"),
+        (1.0, 0.93, 60, ""),  # less than a tenth
+        (1.0, 0.85, 1, "about 7 s"),
+        (0.01, 0.004, 1, "about 3 s"),
+    ],
+)
+def test_a_busy_machine_is_only_spoken_of_where_it_matters(
+    step: float, alone: float, epochs: int, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pictures = make_pictures(tmp_path / "shapes", per_class=50)
+    options = RunOptions("gan", str(pictures), image_size=32, batch_size=10, epochs=epochs)
+    found = computed(monkeypatch, tmp_path, options, step=step, alone=alone, busy=0.9)
+    lines = [line for line in found.warnings if "busy" in line]
+    assert len(lines) == bool(said) and all(said in line for line in lines)

@@ -12,11 +12,14 @@ import torch
 import torch.nn.functional as F
 
 from gan_core import cli, config, inference
+from gan_core.errors import UserError
 from gan_core.evaluation import time_to_quality
 from gan_core.families import loading, registry
 from gan_core.families.loading import Family
+from gan_core.nets import growing
 from gan_core.runs import Run
-from gan_core.training import growth
+from gan_core.training import budget, growth, speed
+from tests.helpers.speeds import measured_speed
 from tests.helpers.training import NARROW, arguments, make_pictures, train
 
 GROWING = ("r3gan", "dcgan", "cgan", "acgan")
@@ -229,6 +232,27 @@ def test_what_it_begins_with_is_said(root: Path, tmp_path: Path) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | {"kept": dataclasses.asdict(kept)}))
     assert "(not the weights of epoch 1 that it kept" in growth.described(begun, tmp_path)
     assert growth.described(dataclasses.replace(begun, grown_from=None), tmp_path) == ""
+
+
+def test_plan_says_what_it_begins_with_as_train_does(
+    pictures: Path, root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(speed, "measure", lambda *_: measured_speed())
+    monkeypatch.setattr(budget, "ask", lambda options, root, _: budget.measure(options, root))
+    given = ["plan", "cgan", "--data", str(pictures), "--runs", str(root), "--batch-size", "8", "--epochs", "1"]
+    for name in ((), ("--name", "mine")):
+        assert cli.main([*given, "--from", "small", *name]) == 0
+        said = f"{name[-1] if name else 'cgan'} begins with small, 32 px, as it was after epoch 2"
+        assert said in capsys.readouterr().err.splitlines()
+    assert cli.main(given) == 0
+    assert "begins with" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("width", "even"), [(33, "32 or 34"), (1, "2")])
+def test_an_odd_width_names_the_nearest_even_ones(width: int, even: str) -> None:
+    own = dataclasses.replace(loading.load_family("dcgan").presets["dcgan"], width=width)
+    with pytest.raises(UserError, match=f"its width is {width}, .* with --set width={even}, or stay at its size$"):
+        growing.larger(own)
 
 
 def test_damaged_checkpoints_beside_whole_weights(
