@@ -10,7 +10,6 @@ from typing import Any
 from gan_core import run_options
 from gan_core.errors import UserError
 from gan_core.families import registry
-from gan_core.run_options import RunOptions
 from gan_core.runs import default_root, is_taken
 from gan_core.training import early_checks
 
@@ -49,7 +48,7 @@ def whole(least: int, most: int = 2**63 - 1) -> Callable[[str], int]:
     return parse
 
 
-def training(options: argparse.Namespace, preset: str, *, data_is_here: bool = True) -> RunOptions:
+def training(options: argparse.Namespace, preset: str, *, data_is_here: bool = True) -> run_options.RunOptions:
     """Return the options of a training, refused at once where neither torch nor an image is needed to see it.
 
     data_is_here: False if other machines read the data.
@@ -62,7 +61,7 @@ def training(options: argparse.Namespace, preset: str, *, data_is_here: bool = T
         raise UserError(f"--keep best: '{preset}' does not generate, and only generators' previews are measured")
     if options.keep == "best" and not options.snapshots:
         raise UserError("--keep best: it chooses among the snapshots of previews: add --snapshots")
-    asked = RunOptions.of(vars(options), preset=preset)
+    asked = run_options.RunOptions.of(vars(options), preset=preset)
     early_checks.checked(asked, options.runs, data_is_here=data_is_here)
     return asked
 

@@ -145,8 +145,8 @@ def test_what_this_machine_lacks_is_warned_of(tmp_path: Path, monkeypatch: pytes
     [
         (1.0, 0.5, 60, "about 5 min"),
         (1.0, 0.93, 60, ""),  # less than a tenth
-        (1.0, 0.85, 1, "about 7 s"),
-        (0.01, 0.004, 1, "about 3 s"),
+        (1.0, 0.85, 1, "about 14 s"),
+        (0.01, 0.004, 1, "about 4 s"),
     ],
 )
 def test_a_busy_machine_is_only_spoken_of_where_it_matters(
