@@ -60,7 +60,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-EPOCHS = {"unit": "epoch", "whole": True}  # what the scrubber counts
+EPOCHS = {"unit": "epoch", "whole": True, "kept": []}  # what the scrubber counts
 
 
 @pytest.fixture

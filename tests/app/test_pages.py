@@ -51,7 +51,11 @@ def test_pages_over_a_folder_that_is_not_there(tmp_path: Path, monkeypatch: pyte
 def test_compare_begins_with_the_reference_runs_at_their_last_epoch(full: Path) -> None:
     app = open_page()
     assert app.multiselect(key="runs").value == [f"reference/{name}" for name in FOUR]
-    assert staged(app, "ganray_scrubber") == {"stops": list(range(7)), "last": 6} | {"unit": "epoch", "whole": True}
+    assert staged(app, "ganray_scrubber") == {"stops": list(range(7)), "last": 6} | {
+        "unit": "epoch",
+        "whole": True,
+        "kept": [],
+    }
     assert [run["label"] for run in staged(app)["runs"]] == list(FOUR)
     titles = [chart["title"] for chart in plotted(app)]
     assert titles == ["Generator loss", "Discriminator loss", "Discriminator accuracy"]
