@@ -154,9 +154,10 @@ class Entry:
         if kept is None or kept.which != "best":
             return ""
         doubt = f" These distances mean little: {kept.note}." if kept.note else ""
+        later = " Its discriminator is that of the last epoch." if self.traits.has_discriminator else ""
         return (
             f"Its weights are those of epoch {kept.epoch}, the best preview by the features of the shipped classifier "
-            f"{kept.extractor} against {kept.against} images. Its discriminator is that of the last epoch.{doubt}"
+            f"{kept.extractor} against {kept.against} images.{later}{doubt}"
         )
 
     @property

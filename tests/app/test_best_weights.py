@@ -74,6 +74,11 @@ def test_a_run_page_says_which_weights_it_has(root: Path, monkeypatch: pytest.Mo
     healthy(app)
     said = " ".join(element.value for element in (*app.caption, *app.info)).replace("\\", "")
     assert "Its weights are those of epoch 2, the best preview by the features of the shipped classifier child" in said
+    assert "Its discriminator is that of the last epoch." in said
+    (one,) = entries(Library(root), "one")
+    assert one.config
+    alone = replace(one, config=replace(one.config, traits=registry.presets()["flow"].traits))
+    assert alone.chosen and "discriminator" not in alone.chosen, "it has none"
     assert "stopped early: no better for 4 previews, best at epoch 2" in said.lower()
     (one, plain) = entries(Library(root), "one", "plain")
     assert describe(one, styles.run_styles([one])["one"])["title"].endswith(" Its weights are those of epoch 2.")
