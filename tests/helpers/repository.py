@@ -11,13 +11,24 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @cache
-def tracked_files() -> tuple[Path, ...]:
+def _listed() -> tuple[Path, ...]:
     """Relative to the repository's root; the test is skipped where there is no git to ask."""
     if not shutil.which("git") or not (ROOT / ".git").exists():
         pytest.skip("not a git checkout: there are no tracked files to look at")
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    return tuple(path for name in sorted(listed.split("\0")) if name and (ROOT / (path := Path(name))).is_file())
+    return tuple(Path(name) for name in sorted(listed.split("\0")) if name)
+
+
+@cache
+def tracked_files() -> tuple[Path, ...]:
+    """The files, those behind links too."""
+    return tuple(path for path in _listed() if (ROOT / path).is_file())
+
+
+def tracked_links() -> list[str]:
+    """The symbolic links, to whatever they lead."""
+    return [str(path) for path in _listed() if (ROOT / path).is_symlink()]
 
 
 def text_of(path: Path) -> str:

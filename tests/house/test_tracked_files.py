@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.helpers.repository import text_of, tracked_files
+from tests.helpers.repository import text_of, tracked_files, tracked_links
 from tests.helpers.size_limits import ALL_RUNS, CLASSIC_RUNS, CLASSICS, LARGEST_FILE, MB
 
 # What could hold images that no check would see. Tests make theirs.
@@ -43,6 +43,11 @@ def lines_with(pattern: re.Pattern[str], suffixes: frozenset[str] | None = None)
 
 def test_no_file_is_too_large() -> None:
     assert [f"{path}: {size(path) / MB:.1f} MB" for path in tracked_files() if size(path) > LARGEST_FILE] == []
+
+
+def test_no_file_is_a_link() -> None:
+    """A link leads elsewhere on another machine, and git puts it in the place of a folder of that name."""
+    assert tracked_links() == []
 
 
 def test_the_runs_together_are_small_enough() -> None:

@@ -18,6 +18,7 @@ pytestmark = pytest.mark.processes
 
 BROWSER = {"user-agent": "Mozilla/5.0 (X11; Linux x86_64) Chrome/156.0 Safari/537.36"}
 GENERATE = "Same latents, every class"
+MISSING = object()
 
 
 @pytest.fixture(scope="module")
@@ -37,16 +38,22 @@ class Page:
         return [part["id"] for part in parts if shown in (part["props"].get("value"), part["props"].get("label"))]
 
     def join(self, kind: str, shown: str, event: str, *data: object, outputs: int) -> str:
-        """Do something to the part of that kind and name that has such an event; the name of what comes of it."""
+        """Do something to the part of that kind and name that has such an event; the name of what comes of it.
+
+        data: the values of the inputs that a visitor fills in. Those that the server keeps are sent empty.
+        """
+        kept = {part["id"] for part in self.config["components"] if part["type"] == "state"}
         for part in self._part(kind, shown):
             for found in self.config["dependencies"]:
-                if [part, event] in found["targets"] and len(found["outputs"]) == outputs:
-                    asked = {"data": data, "fn_index": found["id"], "trigger_id": part, "session_hash": self.session}
-                    if len(data) == len(found["inputs"]):
-                        said = self.visitor.ask(
-                            "POST", f"{API}/queue/join", json.dumps(asked).encode(), "application/json"
-                        )
-                        return str(json.loads(said[1])["event_id"])
+                if [part, event] not in found["targets"] or len(found["outputs"]) != outputs:
+                    continue
+                values = iter(data)
+                sent = [None if name in kept else next(values, MISSING) for name in found["inputs"]]
+                if MISSING in sent or next(values, MISSING) is not MISSING:
+                    continue
+                asked = {"data": sent, "fn_index": found["id"], "trigger_id": part, "session_hash": self.session}
+                said = self.visitor.ask("POST", f"{API}/queue/join", json.dumps(asked).encode(), "application/json")
+                return str(json.loads(said[1])["event_id"])
         raise AssertionError(f"no {kind} {shown!r} with such an event")
 
     def stream(self, headers: dict[str, str]) -> Generator[dict[str, Any]]:
