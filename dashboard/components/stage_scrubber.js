@@ -93,9 +93,10 @@ class Scrubber {
     else this.move(stood ? last : this.epoch, pinned, "stage");
   }
 
-  star({ at, title }) {
+  star({ at, title, colour }) {
     const button = Object.assign(document.createElement("button"), { type: "button", textContent: "★", title });
     button.setAttribute("aria-label", `${title} Go there.`);
+    button.style.color = colour; // of the run's curves
     button.style.setProperty("--share", at / Number(this.range.max));
     button.addEventListener("click", () => this.settle(at));
     return button;

@@ -46,7 +46,7 @@ def show(library: Library, chosen: list[Entry], look: dict[str, Style]) -> None:
     """Draw the scrubber, and the runs' grids at its epoch: played, they are the film of the training."""
     with_samples = [entry for entry in chosen if not entry.light]
     first = with_samples[:MOST]
-    show_scrubber(first or chosen)
+    show_scrubber(first or chosen, look)
     if len(with_samples) > MOST:
         st.caption(f"The first {MOST} of the {len(with_samples)} chosen runs; the curves and the tables show all.")
     show_light([entry for entry in chosen if entry.light])
@@ -75,14 +75,18 @@ def show_light(light: Sequence[Entry]) -> None:
         st.caption(f":material/hide_image: {names}: {subject} metrics only, without samples.")
 
 
-def show_scrubber(shown: Sequence[Entry]) -> None:
+def show_scrubber(shown: Sequence[Entry], look: dict[str, Style]) -> None:
     """Draw the scrubber, which moves every grid and every cursor. It stays visible while the page scrolls."""
     stops = sorted({entry.place(number) for entry in shown for number in entry.sheets})
     # Without sheets the scrubber moves only the cursors of the curves.
     last = stops[-1] if stops else max((entry.place(entry.reached) for entry in shown), default=0)
     data: dict[str, Any] = {"stops": stops, "last": last, "unit": units.word(shown), "whole": not units.mixed(shown)}
     data["kept"] = [
-        {"at": entry.place(number), "title": f"{entry.label} kept the weights of {entry.unit} {number}."}
+        {
+            "at": entry.place(number),
+            "title": f"{entry.label} kept the weights of {entry.unit} {number}.",
+            "colour": look[entry.name].color,
+        }
         for entry in shown
         if (number := entry.kept_earlier) is not None and entry.place(number) <= last
     ]

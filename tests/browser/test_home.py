@@ -14,6 +14,7 @@ from tests.helpers.sheets import slider
 FORMER = ["ganray-tour", "ended"]  # of a visitor who knows the tour
 STEPS = ("families", "first_epoch", "scrub", "diagnosis", "evaluate", "translate", "playground", "train")
 GROUND = "getComputedStyle(document.querySelector('.stApp')).backgroundColor"
+TURNS = "one => one.getRootNode().getAnimations().map(each => String(each.effect.getTiming().iterations))"
 WIDE = "document.querySelector('.stMain').scrollWidth - document.querySelector('.stMain').clientWidth"
 
 
@@ -147,6 +148,12 @@ def test_home_fits_a_telephone_and_a_first_screen(browser: Browser, url: str, kn
         page.locator(".st-key-starts >> a").last.wait_for()
         page.wait_for_function(f"{WIDE} <= 0")
         assert page.evaluate("document.querySelector('.stMain').scrollHeight") < 2500
+        # What moves for ever costs a processor for ever: only what the pointer is on does.
+        for part in (".st-key-families >> .drawing", ".st-key-starts >> a >> nth=-1"):
+            moving = page.locator(part)
+            assert moving.evaluate(TURNS) and "Infinity" not in moving.evaluate(TURNS)
+            moving.hover()
+            assert "Infinity" in moving.evaluate(TURNS)
 
 
 # Page, and what of it has to be there.

@@ -197,6 +197,8 @@ def test_a_star_leads_to_the_epoch_whose_weights_a_run_kept(page: Page, url: str
     page.goto(f"{url}/compare?runs=kept&runs=short")
     ready(page, 2)
     star = page.get_by_role("button", name="kept kept the weights of epoch 7. Go there.")
+    dot = page.locator(".dot").first
+    assert star.evaluate("star => getComputedStyle(star).color") == dot.evaluate("dot => getComputedStyle(dot).color")
     star.click()
     wait_for_epochs(page, 7, 4)
     thumb = slider(page).evaluate(

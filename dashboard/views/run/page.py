@@ -161,7 +161,7 @@ def show_samples(library: Library, entry: Entry) -> None:
     samples, domains, config = entry.sheets, entry.domains, entry.config
     if config and (hint := source_check.hint(config.source, config.domains or config.classes)):
         st.warning(plain(hint), icon=":material/join_inner:")
-    grids.show_scrubber([entry])
+    grids.show_scrubber([entry], run_styles([entry]))
     if not samples:
         words = "This run keeps no samples, only its curves and its evaluation."
         yet = (

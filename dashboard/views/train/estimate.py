@@ -79,7 +79,8 @@ def estimate(options: RunOptions, steps: int | None, found: Measurement) -> tupl
     words = f":material/timer: **About {store.duration(whole)}**, {how}: {epochs}, once the images are {before}."
     if speed.doubtful:
         alone = store.duration(training_speed.seconds(speed.undisturbed, steps, options))
-        words += f" Other programs keep this machine busy: alone it would take about {alone}."
+        if alone != store.duration(whole):
+            words += f" Other programs keep this machine busy: alone it would take about {alone}."
     if running := sum(job.running for job in jobs.jobs().all().values()):
         words += f" {running} {'process' if running == 1 else 'processes'} of this app at work will slow it down."
     likely = speed.undisturbed if speed.doubtful else speed

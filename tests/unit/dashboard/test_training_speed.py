@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-import time
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -72,6 +72,15 @@ def test_what_a_busy_machine_measured_is_not_kept(asked: list[list[str]], monkey
     assert len(asked) == 2
 
 
+def test_a_busy_machine_that_slows_nothing_is_not_spoken_of(
+    asked: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(MEASURED, "busy", 3.0)
+    monkeypatch.setitem(MEASURED, "alone", MEASURED["step"])
+    text, _ = estimate.estimate(OPTIONS, 25, measured())
+    assert "About 2 min" in text and "Other programs" not in text
+
+
 @pytest.mark.parametrize(
     ("code", "stderr", "words"),
     [(2, "error: --size 48: choose one of 32, 64, 128, 256\n", "--size 48"), (-9, "", "it failed")],
@@ -93,11 +102,18 @@ def test_a_measurement_that_takes_too_long_is_given_up(monkeypatch: pytest.Monke
 
 def test_a_form_that_is_filled_in_does_not_measure_every_number_on_the_way(monkeypatch: pytest.MonkeyPatch) -> None:
     found: list[list[str]] = []
-    answer(monkeypatch, found, lambda: time.sleep(0.1) or subprocess.CompletedProcess([], 0, json.dumps(MEASURED), ""))
+    filled_in = threading.Event()
+
+    def after_the_typing() -> "subprocess.CompletedProcess[str]":
+        assert filled_in.wait(20)
+        return subprocess.CompletedProcess([], 0, json.dumps(MEASURED), "")
+
+    answer(monkeypatch, found, after_the_typing)
     waiting = [
         training_speed.measured(RunOptions("dcgan", "phantom:cxr", batch_size=size, image_size=64))
         for size in range(2, 22)
     ]
+    filled_in.set()
     assert all(one.done.wait(20) for one in waiting)
     assert waiting[-1].speed and len(found) <= training_speed._MOST + 1
 
