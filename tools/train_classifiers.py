@@ -54,6 +54,7 @@ from gan_core.evaluation.classifiers import (
     pooled,
     to_input,
 )
+from gan_core.inference.precision import computes_in_bfloat16
 
 EPOCHS, BATCH, LEARNING_RATE = 14, 32, 2e-3
 
@@ -117,7 +118,7 @@ def fit(network: Network, given: Examples, *, sees: str, epochs: int, seed: int)
             order = torch.randperm(len(x), generator=generator)
             for index in order[: len(x) // BATCH * BATCH].split(BATCH):
                 batch = _augmented(x[index], None if given.masks is None else given.masks[index], sees, generator)
-                with torch.autocast("cpu", torch.bfloat16):
+                with torch.autocast("cpu", torch.bfloat16, enabled=computes_in_bfloat16()):
                     found = logits(network, batch.contiguous(memory_format=torch.channels_last))
                 loss = F.cross_entropy(found.float(), labels[index], weights, label_smoothing=0.05)
                 optimizer.zero_grad(set_to_none=True)

@@ -30,6 +30,7 @@ from gan_core.anatomy import lung_view, neutral_view, opacity, painting
 from gan_core.anatomy.lung_view import LungViews
 from gan_core.anatomy.opacity import OpacityNet
 from gan_core.errors import UserError
+from gan_core.inference.precision import computes_in_bfloat16
 
 STEPS, BATCH, RATE = 1500, 12, 2e-3
 SIZE = 128  # of the pictures, as prepared
@@ -144,7 +145,7 @@ def train(views: LungViews, *, steps: int, seed: int) -> OpacityNet:
             grey, lost = draw(few, rng)
             grey, few, lost = vary(grey, few, lost, rng)
             planes = torch.cat((neutral_view.density(few, grey), few.mask), 1)
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16, enabled=computes_in_bfloat16()):
             logits = network(planes)
         loss = _cross_entropy(logits.float(), lost, few.mask)
         adam.zero_grad()

@@ -27,6 +27,7 @@ from gan_core.evaluation.augmentation import jittered
 from gan_core.evaluation.classifiers import Residual
 from gan_core.evaluation.results import Scores
 from gan_core.files import cache_folder
+from gan_core.inference.precision import computes_in_bfloat16
 from gan_core.training.sampler import Batches, mix
 
 SIZE = 64  # pixels a side of the classifiers' input; other pictures are resized
@@ -115,7 +116,7 @@ class Trained:
         with torch.inference_mode():
             for start in range(0, len(pictures), _TEST_BATCH):
                 x = _to_input(pictures[start : start + _TEST_BATCH]).contiguous(memory_format=torch.channels_last)
-                with torch.autocast("cpu", torch.bfloat16, enabled=_computes_in_bfloat16()):
+                with torch.autocast("cpu", torch.bfloat16, enabled=computes_in_bfloat16()):
                     logits = self.network(x)
                 found.append(logits.double().softmax(1).numpy())
         return np.concatenate(found)
@@ -206,7 +207,7 @@ def train_classifier(
         for step in tqdm(range(recipe.steps), desc=architecture, unit="step", disable=None):
             index = torch.from_numpy(batches.choose(step))
             batch = jittered(x[index], generator).contiguous(memory_format=torch.channels_last)
-            with torch.autocast("cpu", torch.bfloat16, enabled=_computes_in_bfloat16()):
+            with torch.autocast("cpu", torch.bfloat16, enabled=computes_in_bfloat16()):
                 logits = network(batch)
             loss = F.cross_entropy(logits.float(), truth[index], weights)
             optimizer.zero_grad(set_to_none=True)
@@ -306,7 +307,7 @@ class _ClassifierTraining:
         """Return a digest of everything that a report depends on."""
         about = (training_set.name, training_set.label_source)
         settings = (_CACHE_FORMAT, self.architecture, self.recipe, self.classes, seed, *about)
-        key = blake2b(repr((*settings, torch.__version__, _computes_in_bfloat16())).encode(), digest_size=12)
+        key = blake2b(repr((*settings, torch.__version__, computes_in_bfloat16())).encode(), digest_size=12)
         for pictures, labels in ((training_set.pictures, training_set.labels), *self.tests.values()):
             key.update(repr(pictures.shape).encode() + pictures.tobytes() + labels.tobytes())
         return key.hexdigest()
@@ -327,9 +328,3 @@ def _to_input(pictures: np.ndarray) -> Tensor:
     if grey.shape[2:] == (SIZE, SIZE):
         return grey
     return F.interpolate(grey, (SIZE, SIZE), mode="bilinear", align_corners=False, antialias=True)
-
-
-def _computes_in_bfloat16() -> bool:
-    """Return whether this processor computes in bfloat16; on others autocast would be slower than float32."""
-    capabilities = torch.cpu.get_capabilities()
-    return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))

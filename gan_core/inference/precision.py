@@ -38,7 +38,7 @@ def fold_and_cast(network: nn.Module, dtype: torch.dtype) -> Weights:
 class LowPrecision:
     """Generators in float32 or bfloat16, whichever is faster on this CPU, measured with the first image.
 
-    bfloat16 is used only if 99.9 % of the image's pixels differ from float32 by at most `GREYS`.
+    A processor that only emulates bfloat16 is not asked. bfloat16 is used only if 99.9 % of the image's pixels differ from float32 by at most `GREYS`.
     """
 
     def __init__(self, generators: Sequence[nn.Module], name: str) -> None:
@@ -70,7 +70,9 @@ class LowPrecision:
                 _restore(lowered)
 
     def _use_bfloat16(self, draw: Callable[[torch.dtype], Tensor]) -> bool:
-        """Return whether bfloat16 is faster and close enough; the generators are in bfloat16 afterwards."""
+        """Return whether bfloat16 is faster and close enough; the generators may be in bfloat16 afterwards."""
+        if not computes_in_bfloat16():
+            return False
         seconds, outputs = [], []
         for precision in (torch.float32, torch.bfloat16):
             self._fold_and_cast(precision)
@@ -94,3 +96,9 @@ class LowPrecision:
 def _restore(weights: Weights) -> None:
     for parameter, data in weights:
         parameter.data = data
+
+
+def computes_in_bfloat16() -> bool:
+    """Return whether this processor computes in bfloat16; on others autocast would be slower than float32."""
+    capabilities = torch.cpu.get_capabilities()
+    return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))

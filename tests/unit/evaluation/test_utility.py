@@ -214,11 +214,11 @@ def test_the_same_seed_gives_the_same_classifier(prepared: Prepared) -> None:
 
 
 def test_a_processor_without_bfloat16_does_without(prepared: Prepared, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(utility, "_computes_in_bfloat16", lambda: False)
+    monkeypatch.setattr(utility, "computes_in_bfloat16", lambda: False)
     pictures = prepared.images.transpose(0, 2, 3, 1)[:40]
     judge = utility.train_classifier(pictures, prepared.labels[:40], 2, architecture="resnet", recipe=TINY, seed=0)
     before = judge.chances(pictures)
-    monkeypatch.setattr(utility, "_computes_in_bfloat16", lambda: True)
+    monkeypatch.setattr(utility, "computes_in_bfloat16", lambda: True)
     np.testing.assert_allclose(judge.chances(pictures), before, atol=0.03)
 
 

@@ -327,6 +327,7 @@ def test_a_precision_that_is_too_far_off_is_not_taken(
     runs: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("gan_core.inference.precision.GREYS", -1.0)
+    monkeypatch.setattr("gan_core.inference.precision.computes_in_bfloat16", lambda: True)
     expected, model = (inference.load(Run(runs / "shown")) for _ in range(2))
     expected._precision = torch.float32
     picture = np.zeros((1, 32, 32, 1), np.uint8)
