@@ -38,7 +38,8 @@ def fold_and_cast(network: nn.Module, dtype: torch.dtype) -> Weights:
 class LowPrecision:
     """Generators in float32 or bfloat16, whichever is faster on this CPU, measured with the first image.
 
-    A processor that only emulates bfloat16 is not asked. bfloat16 is used only if 99.9 % of the image's pixels differ from float32 by at most `GREYS`.
+    A processor that only emulates bfloat16 is not asked. bfloat16 is used only if 99.9 % of the image's pixels differ
+    from float32 by at most `GREYS`.
     """
 
     def __init__(self, generators: Sequence[nn.Module], name: str) -> None:

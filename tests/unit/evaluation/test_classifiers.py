@@ -28,9 +28,11 @@ def chests() -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> classifiers.Classifier:
-    prepared = data.prepare("phantom:cxr?images=80&seed=5", size=128, progress=False)
+    prepared = data.prepare("phantom:cxr?images=40&seed=5", size=64, progress=False)
     how = {"sees": "everything", "seed": 1, "epochs": 1, "about": ABOUT}
-    return train_classifiers.train(prepared, "tiny", "residual", rules={}, **how)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train_classifiers, "BATCH", 8)
+        return train_classifiers.train(prepared, "tiny", "small residual", rules={}, **how)
 
 
 @pytest.mark.slow
@@ -49,7 +51,7 @@ def test_a_trained_one_is_read_back_as_it_was(
 def test_its_card_counts_patients_that_it_never_saw(trained: classifiers.Classifier) -> None:
     card = trained.card
     assert card.classes == ("bacterial", "covid", "normal", "viral")
-    assert card.train_images + card.held_out_images == 80
+    assert card.train_images + card.held_out_images == 40
     assert 0 <= card.held_out <= 1
 
 
@@ -58,9 +60,10 @@ def test_its_card_counts_patients_that_it_never_saw(trained: classifiers.Classif
 def test_training_lowers_the_loss(architecture: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Bright squares against dark ones: learned within a few steps, or something is broken."""
     monkeypatch.setattr(train_classifiers, "BATCH", 8)
+    monkeypatch.setattr(train_classifiers, "SIZE", 32)  # the smallest that all four stages halve
     torch.manual_seed(0)
     labels = torch.arange(24) % 2
-    x = (labels.float() * 1.2 - 0.6)[:, None, None, None] + torch.randn(24, 1, classifiers.SIZE, classifiers.SIZE) / 9
+    x = (labels.float() * 1.2 - 0.6)[:, None, None, None] + torch.randn(24, 1, 32, 32) / 9
     network = classifiers.ARCHITECTURES[architecture](2)
     train_classifiers.fit(network, train_classifiers.Examples(x, labels), sees="everything", epochs=5, seed=0)
     with torch.inference_mode():

@@ -26,7 +26,7 @@ def test_visitors_who_come_at_once_get_the_same_pictures(monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("computes", [True, False])
-def test_a_processor_that_emulates_bfloat16_is_not_asked_for_it(computes: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_processor_that_emulates_bfloat16_is_not_asked(computes: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gan_core.inference.precision.computes_in_bfloat16", lambda: computes)
     layer = nn.Conv2d(1, 1, 3)
     asked: list[torch.dtype] = []
