@@ -18,7 +18,7 @@ from tests.helpers.pictures import fill
 
 pytestmark = pytest.mark.slow
 
-SOURCE = "phantom:cxr?images=280&seed=3"
+SOURCE = "phantom:cxr?images=208&seed=3"
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two runs of a few steps: a conditional generator and a plain one."""
     root = tmp_path_factory.mktemp("runs")
     for preset, name in (("cgan", "told"), ("gan", "plain")):
-        training.train(preset, SOURCE, root, name, 1, *(["--snapshots", "--keep", "last"] if name == "plain" else []))
+        kept = ["--snapshots", "--keep", "last"] if name == "plain" else []
+        training.train(preset, SOURCE, root, name, 1, *training.small(preset)[1], *kept)
     return root
 
 
@@ -34,7 +35,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def evaluated(root: Path) -> results.Evaluation:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("gan_core.evaluation.utility.RECIPES", {"resnet": training_recipe()})
-        command = ["evaluate", "told", "--runs", str(root), "--num", "120", "--seed", "1"]
+        command = ["evaluate", "told", "--runs", str(root), "--num", "100", "--seed", "1"]
         assert cli.main(command) == 0
     return results.read(Run(root / "told").evaluation)
 
@@ -49,14 +50,14 @@ def test_everything_is_measured_and_kept(evaluated: results.Evaluation) -> None:
     found = evaluated
     assert (found.run, found.preset, found.seed) == ("told", "cgan", 1)
     assert found.counts["train"].keys() == {"bacterial", "covid", "normal", "viral"}
-    assert found.fidelity["all"].generated == 120
+    assert found.fidelity["all"].generated == 100
     assert found.fidelity["all"].extractor == "child-b"
     assert found.second_opinion["all"].extractor == "child-a"
     assert any("--extractor (adult-a, adult-b, child-a, child-b, " in note for note in found.notes)
     assert {"kid", "precision", "recall", "density", "coverage", "ms_ssim"} <= found.fidelity["all"].measures.keys()
     assert set(found.fidelity) >= {"all", "covid"}
     assert found.memorisation is not None
-    assert found.memorisation.generated == 120
+    assert found.memorisation.generated == 100
     assert {(one.trained, one.tested) for one in found.utility} == {
         (trained, tested)
         for trained in ("real", "synthetic", "both")
@@ -112,7 +113,7 @@ def test_a_folder_of_volumes_is_named_without_where_it_lies() -> None:
 
 def test_the_same_seed_gives_the_same_numbers_and_what_it_found_stays(root: Path) -> None:
     """The global random state and the weights."""
-    run, order = Run(root / "plain", root), evaluate.EvaluationRequest(("fidelity", "memorisation"), count=110, seed=4)
+    run, order = Run(root / "plain", root), evaluate.EvaluationRequest(("fidelity", "memorisation"), count=60, seed=4)
     before = run.weights.read_bytes()
     torch.manual_seed(5)
     np.random.seed(5)
@@ -133,7 +134,7 @@ def test_two_evaluations_of_a_run_do_not_write_beside_each_other(root: Path) -> 
 
 def test_progress_is_measured_at_every_snapshot(root: Path) -> None:
     run = Run(root / "plain", root)
-    found = evaluate.evaluate(run, None, evaluate.EvaluationRequest(("fidelity", "progress"), count=110, seed=6))
+    found = evaluate.evaluate(run, None, evaluate.EvaluationRequest(("fidelity", "progress"), count=60, seed=6))
     assert found.progress is not None
     first, last = found.progress.stands
     assert (first.epoch, first.step, first.images, first.seconds) == (0, 0, 0, 0.0)
