@@ -76,6 +76,7 @@ class Chests:
     reasons: tuple[str, ...]  # N texts: "" or why not
     maps: Tensor  # float32 (K, 7, MAPS, MAPS): the planes of LungViews over the whole picture, squeezed to a square
     boxes: Tensor  # float32 (K, 4), as in LungViews
+    around: np.ndarray  # bool (K, MAPS, MAPS): where tissue without air can lie, around and between the lungs
 
     def plane(self, name: str) -> Tensor:
         """Return one plane over the whole picture, (K, 1, MAPS, MAPS); names as in LungViews, `lung` for the mask."""
@@ -107,20 +108,32 @@ def look(pictures: np.ndarray) -> Chests:
     return described(pictures, masks)
 
 
-def described(pictures: np.ndarray, masks: np.ndarray) -> Chests:
-    """Describe lungs that are known: as `look`, with masks bool (N, H, W)."""
-    reasons = tuple(lungs.sane(mask) for mask in masks)
-    kept = np.array([not reason for reason in reasons], bool)
+def described(pictures: np.ndarray, masks: np.ndarray, like: Chests | None = None) -> Chests:
+    """Describe lungs that are known: as `look`, with masks bool (N, H, W).
+
+    like: other pictures with the same masks, described before; what follows from masks alone is taken from there.
+    """
+    reasons = like.reasons if like else tuple(lungs.sane(mask) for mask in masks)
+    kept = like.kept if like else np.array([not reason for reason in reasons], bool)
     if not kept.any():
-        return Chests(kept, reasons, torch.zeros(0, len(_PLANES), MAPS, MAPS), torch.zeros(0, 4))
-    grey = torch.from_numpy(pictures[kept].astype(np.float32).mean(3))[:, None] / 255
-    found = torch.from_numpy(masks[kept].astype(np.float32))[:, None]
-    grey, found = (
-        F.interpolate(planes, (MAPS, MAPS), mode="bilinear", antialias=True).clamp(0, 1) for planes in (grey, found)
-    )
-    described = [_described(*pair) for pair in zip(grey[:, 0].numpy(), found[:, 0].numpy() > 0.5, strict=True)]
-    boxes = np.stack([_box(mask) for mask in found[:, 0].numpy() > 0.5])
-    return Chests(kept, reasons, torch.from_numpy(np.stack(described)), torch.from_numpy(boxes))
+        none = np.zeros((0, MAPS, MAPS), bool)
+        return Chests(kept, reasons, torch.zeros(0, len(_PLANES), MAPS, MAPS), torch.zeros(0, 4), none)
+    grey = _squeezed(pictures[kept].astype(np.float32).mean(3) / 255)
+    if like:
+        shapes = [dict(zip(_PLANES, planes, strict=True)) for planes in like.maps.numpy()]
+        boxes, around = like.boxes, like.around
+    else:
+        found = _squeezed(masks[kept].astype(np.float32)) > 0.5
+        shapes, places = zip(*(_shape(mask) for mask in found), strict=True)
+        boxes, around = torch.from_numpy(np.stack([_box(mask) for mask in found])), np.stack(places)
+    maps = [_planes(*one) for one in zip(grey, shapes, around, strict=True)]
+    return Chests(kept, reasons, torch.from_numpy(np.stack(maps)), boxes, around)
+
+
+def _squeezed(planes: np.ndarray) -> np.ndarray:
+    """Return planes float32 (K, H, W) in [0, 1] in MAPS x MAPS pixels."""
+    squeezed = F.interpolate(torch.from_numpy(planes)[:, None], (MAPS, MAPS), mode="bilinear", antialias=True)
+    return squeezed.clamp(0, 1)[:, 0].numpy()
 
 
 def standing_in() -> LungViews:
@@ -175,22 +188,29 @@ def _box(mask: np.ndarray) -> np.ndarray:
     return np.array(sides, np.float32)
 
 
-def _described(grey: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Return the planes of one picture, float32 (7, MAPS, MAPS)."""
+def _shape(mask: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Return the planes that follow from a mask alone, by name, and `around` of Chests."""
     away = ndimage.distance_transform_edt(~mask)
     soft = np.clip((REACH - away) / (REACH - 0.5), 0, 1)
-    smooth = ndimage.gaussian_filter(grey, _SMOOTH)
     outward, downward = _places(mask)
-    return np.stack((grey, mask, soft, _airless(grey, mask, away), smooth, outward, downward)).astype(np.float32)
-
-
-def _airless(grey: np.ndarray, mask: np.ndarray, away: np.ndarray) -> np.ndarray:
-    """Return the brightness of airless lung, float (MAPS, MAPS), from the tissue around and between the lungs."""
     ring = (away > _RING[0]) & (away <= _RING[1])
     between = lungs.hull(mask[None], 0.0)[0] & (away > _RING[0])
+    return {"lung": mask, "soft": soft, "outward": outward, "downward": downward}, ring | between
+
+
+def _planes(grey: np.ndarray, shape: dict[str, np.ndarray], around: np.ndarray) -> np.ndarray:
+    """Return the planes of one picture, float32 (7, MAPS, MAPS), given those of its mask."""
+    smooth = ndimage.gaussian_filter(grey, _SMOOTH)
+    own = {"grey": grey, "airless": _airless(grey, shape["lung"] > 0, around), "smooth": smooth}
+    planes = shape | own
+    return np.stack([planes[name] for name in _PLANES]).astype(np.float32)
+
+
+def _airless(grey: np.ndarray, mask: np.ndarray, around: np.ndarray) -> np.ndarray:
+    """Return the brightness of airless lung, float (MAPS, MAPS), from the tissue around and between the lungs."""
     air = np.median(grey[mask])
     surroundings = ndimage.uniform_filter(grey, 9)
-    tissue = (ring | between) & (grey > air) & (grey < surroundings + _LETTER) & (grey < 0.99)
+    tissue = around & (grey > air) & (grey < surroundings + _LETTER) & (grey < 0.99)
     if not tissue.any():  # a picture without any tissue beside the lungs: white is the best guess
         return np.ones_like(grey)
     total, weight = np.zeros_like(grey), np.full_like(grey, 1e-6)

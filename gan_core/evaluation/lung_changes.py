@@ -51,10 +51,11 @@ class LungPictures:
     masks: np.ndarray  # bool (K, S, S)
     patients: list[str]
     mark: Mark | None  # finds opacity; None: nobody does
+    like: "LungPictures | None" = None  # other pictures of the same lungs
 
     @cached_property
     def chests(self) -> Chests:
-        return lung_view.described(self.pictures, self.masks)
+        return lung_view.described(self.pictures, self.masks, self.like.chests if self.like else None)
 
     @cached_property
     def views(self) -> LungViews:
@@ -78,7 +79,7 @@ class LungPictures:
 
     def of(self, pictures: np.ndarray) -> "LungPictures":
         """Return other pictures of the same lungs, such as translations."""
-        return LungPictures(pictures, self.masks, self.patients, self.mark)
+        return LungPictures(pictures, self.masks, self.patients, self.mark, self)
 
     def at(self, chosen: np.ndarray) -> "LungPictures":
         """Return the pictures at these places, bool (K,) or indices."""

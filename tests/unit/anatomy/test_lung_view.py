@@ -101,3 +101,17 @@ def test_pictures_without_lungs_are_named_and_left_out() -> None:
 def test_lungs_stand_in_where_there_are_none() -> None:
     views = lung_view.standing_in()
     assert len(views) == 1 and 0.3 < float(views.mask.mean()) < 0.9
+
+
+def test_what_follows_from_masks_is_taken_from_pictures_of_the_same_lungs() -> None:
+    """The masks are not read again, and nothing else comes from the other pictures."""
+    other = 255 - PICTURES
+    expected, found = (
+        lung_view.described(other, masks, like)
+        for masks, like in ((MASKS, None), (np.zeros_like(MASKS), lung_view.described(PICTURES, MASKS)))
+    )
+    assert torch.equal(found.maps, expected.maps)
+    assert torch.equal(found.boxes, expected.boxes)
+    assert np.array_equal(found.around, expected.around)
+    assert found.reasons == expected.reasons
+    assert np.array_equal(found.kept, expected.kept)
