@@ -233,9 +233,8 @@ def _places(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         lung = parts == part
         rows = np.flatnonzero(lung.any(1))
         downward += lung * ((np.arange(mask.shape[0]) - rows[0]) / max(rows[-1] - rows[0], 1))[:, None]
-        for row in rows:
-            across = np.flatnonzero(lung[row])
-            share = (columns[across] - across[0]) / max(across[-1] - across[0], 1)
-            outward[row, across] = 1 - share if leftmost else share
+        first, last = lung.argmax(1), mask.shape[1] - 1 - lung[:, ::-1].argmax(1)
+        share = (columns - first[:, None]) / np.maximum(last - first, 1)[:, None]
+        outward = np.where(lung, 1 - share if leftmost else share, outward)
     nearest = ndimage.distance_transform_edt(~mask, return_distances=False, return_indices=True)
-    return outward[tuple(nearest)], downward[tuple(nearest)]
+    return outward[tuple(nearest)].astype(np.float32), downward[tuple(nearest)]
