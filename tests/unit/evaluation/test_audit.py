@@ -1,7 +1,8 @@
 """Audits of translators whose behaviour is known: the perfect one, the idle one, the one that cheats."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +17,20 @@ from gan_core.evaluation import audit
 from gan_core.evaluation.classifiers import LUNGS_ALONE, SEES, SIZE, Card, Classifier
 from gan_core.evaluation.judges import half_of
 from gan_core.evaluation.results import Direction
+from gan_core.phantoms.chest import xray
 from gan_core.runs import Run
 from tests.helpers.drawn_translators import DOMAINS, IDLE, SOURCE, Bodies, Made, both
 from tests.helpers.training import SMALL_TRANSLATOR, make_pictures, train
 
 pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _each_body_drawn_once() -> Iterator[None]:
+    """Every audit of these tests draws the same bodies again, to know the truth."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(xray, "draw", cache(xray.draw))
+        yield
 
 
 @pytest.fixture(scope="module")
