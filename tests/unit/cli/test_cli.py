@@ -69,9 +69,9 @@ def test_compare_list_and_export(tmp_path: Path, capsys: pytest.CaptureFixture[s
 @pytest.mark.slow
 def test_a_study_is_one_command_and_can_be_taken_up(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     root = tmp_path / "runs"
-    pictures = make_pictures(tmp_path / "shapes", per_class=40)
+    pictures = make_pictures(tmp_path / "shapes", per_class=31)
     command = ["compare", "gan", "--data", str(pictures), "--runs", str(root), *SMALL]
-    assert cli.main([*command, "--epochs", "1", "--seeds", "2", "--evaluate", "--num", "40"]) == 0
+    assert cli.main([*command, "--epochs", "1", "--seeds", "2", "--evaluate", "--num", "20"]) == 0
     said = capsys.readouterr().out
     assert "gan x 2" in said
     assert said.count("KID by images seen: ") == 2

@@ -99,15 +99,16 @@ def test_folds_keep_patients_together_and_are_about_equal() -> None:
 
 
 @pytest.mark.slow
-def test_training_learns_what_is_dense_and_repeats_itself() -> None:
+def test_training_learns_what_is_dense_and_repeats_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tool, "BATCH", 8)
     views = chests(6)
     sick, place = painted(views, 0.8)
     x, healthy = lesions.inputs(views, sick), lesions.inputs(views)
     before = torch.random.get_rng_state()
-    first, again = (tool.train((x, place), healthy, steps=3, seed=1) for _ in range(2))
+    first, again = (tool.train((x, place), healthy, steps=2, seed=1) for _ in range(2))
     assert torch.equal(torch.random.get_rng_state(), before)
     assert all(torch.equal(a, b) for a, b in zip(first.parameters(), again.parameters(), strict=True))
-    network = tool.train((x, place), healthy, steps=100, seed=1)
+    network = tool.train((x, place), healthy, steps=80, seed=1)
     with torch.inference_mode():
         marked = network(x).sigmoid()
     assert marked[place > 0.5].mean() > marked[(place == 0) & (views.mask > 0.5)].mean() + 0.5

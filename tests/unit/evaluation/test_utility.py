@@ -23,15 +23,15 @@ pytestmark = pytest.mark.slow
 
 CLASSES = ("bar", "disc")
 TRAINED = ("real", "synthetic", "both")
-QUICK = Recipe(steps=48, batch=8, learning_rate=3e-3)
-STEPS = {"resnet": 24, "vgg16_bn": 10}  # the larger one learns in fewer, each of which takes longer
+QUICK = Recipe(steps=36, batch=8, learning_rate=3e-3)
+STEPS = {"resnet": 16, "vgg16_bn": 6}  # the larger one learns in fewer, each of which takes longer
 TINY = Recipe(steps=2, batch=4, learning_rate=1e-3)
 
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
-    """Ninety bars and ninety discs, 32 pixels a side."""
-    folder = make_pictures(tmp_path_factory.mktemp("pictures") / "shapes", per_class=90)
+    """31 bars and 31 discs, 32 pixels a side."""
+    folder = make_pictures(tmp_path_factory.mktemp("pictures") / "shapes", per_class=31)
     return data.prepare(str(folder), size=32, progress=False)
 
 
@@ -108,8 +108,8 @@ def test_as_many_are_generated_as_there_are_real_ones(prepared: Prepared) -> Non
     counts, generate = prepared.counts()["train"], Copies()
     utility.utility(prepared, generate, recipe=TINY)
     assert generate.asked == [(counts[name], name) for name in CLASSES]
-    utility.utility(prepared, fewer := Copies(), recipe=TINY, count=40)
-    assert sum(count for count, _ in fewer.asked) == pytest.approx(40, abs=1)
+    utility.utility(prepared, fewer := Copies(), recipe=TINY, count=30)
+    assert sum(count for count, _ in fewer.asked) == pytest.approx(30, abs=1)
 
 
 def test_a_generator_without_classes_has_its_images_named(prepared: Prepared) -> None:
@@ -248,7 +248,7 @@ def test_a_rate_that_is_far_too_high_is_told() -> None:
 
 def test_a_trained_run_is_measured(tmp_path: Path) -> None:
     """With the generator itself, and written and read back as a part of an evaluation."""
-    source = make_pictures(tmp_path / "shapes", per_class=40)
+    source = make_pictures(tmp_path / "shapes", per_class=20)
     model = load(Run(train("cgan", source, tmp_path / "runs", "small", 1)))
     prepared = data.prepare(str(source), size=32, progress=False)
     reports = utility.utility(prepared, model.generate, recipe=TINY)
