@@ -3,10 +3,12 @@
 import html
 import json
 import re
+from functools import cache
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
@@ -14,6 +16,9 @@ from tests.helpers.repository import ROOT
 
 MAIN = str(ROOT / "dashboard" / "main.py")
 PAGES = ("home", "compare", "run", "evaluate", "train")
+
+# A server looks once for components among the installed packages, the test runner at each run of a page: half its time.
+manifest_scanner.scan_component_manifests = cache(manifest_scanner.scan_component_manifests)
 
 
 def new_app(page: str = "home", seconds: float = 30) -> AppTest:

@@ -5,6 +5,7 @@ Imports are read from the sources, without running them.
 
 import ast
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -191,8 +192,13 @@ def _within(package: str, room: str, used: str) -> str:
     return "" if used in allowed else "the table in tests/house/imports.py does not allow it"
 
 
-def imported(module: str, source: str, modules: frozenset[str]) -> Iterator[tuple[int, str]]:
+@cache
+def imported(module: str, source: str, modules: frozenset[str]) -> tuple[tuple[int, str], ...]:
     """(line, dotted name) of every import, at the top or inside a function, by statement or by importlib."""
+    return tuple(_imported(module, source, modules))
+
+
+def _imported(module: str, source: str, modules: frozenset[str]) -> Iterator[tuple[int, str]]:
     package = module if f"{module}.__init__" in modules else module.rpartition(".")[0]
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
