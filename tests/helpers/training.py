@@ -10,7 +10,7 @@ from gan_core import cli
 from gan_core.families import registry
 from gan_core.families.loading import load_family
 
-CHESTS = "phantom:cxr?images=60&seed=3"  # 15 of each class: few enough to be drawn without further processes
+CHESTS = "phantom:cxr?images=80&seed=3"  # 20 of each class, drawn
 SMALL = ["--size", "32", "--batch-size", "8", "--device", "cpu", "--precision", "32-true", "--log-every", "2"]
 
 
