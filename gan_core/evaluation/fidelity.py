@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from gan_core.errors import UserError
 from gan_core.evaluation.nearest import TwoSampleNeighbours
@@ -213,6 +213,8 @@ def distances(
 
 
 def _shares(real: np.ndarray, fake: np.ndarray, groups: tuple[np.ndarray, np.ndarray]) -> dict[str, Measure]:
+    from scipy import stats  # takes half a second, which a training that measures its previews can do without
+
     samples = TwoSampleNeighbours.of(real, fake)
     ks = NEAREST_PRECISION, NEAREST_DENSITY
     without_real = [samples.shares(*ks, keep_real=groups[0] != out) for out in range(groups[0].max() + 1)]
@@ -338,7 +340,8 @@ def _with_interval(
     """Return a value with its jackknife interval; `leave` holds the values without each group of each sample."""
     parts = [np.array(values) for values in leave]
     variance = sum((len(part) - 1) / len(part) * np.square(part - part.mean()).sum() for part in parts)
-    reach = float(stats.t.ppf(0.975, min(len(part) for part in parts) - 1) * np.sqrt(variance))
+    # Student's t: scipy.stats, which has it too, takes half a second to import.
+    reach = float(special.stdtrit(min(len(part) for part in parts) - 1, 0.975) * np.sqrt(variance))
     low, high = max(whole - reach, bounds[0]), min(whole + reach, bounds[1])
     return Measure(whole, float(low), float(high), count=count)
 

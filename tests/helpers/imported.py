@@ -12,7 +12,7 @@ from dashboard.live.editor_stubs import without_stubs
 from gan_core.families import loading, registry
 
 _LIBRARIES = ("pandas", "plotly.graph_objects", "streamlit.web.bootstrap", "streamlit.web.cli", "uvicorn")
-_OURS = ("data.readers.folder", "evaluation.predicted_classes", "inference")
+_OURS = ("data.readers.folder", "evaluation.predicted_classes", "evaluation.preview_distance", "inference")
 
 for _name in (*_LIBRARIES, *(f"gan_core.{name}" for name in _OURS)):
     importlib.import_module(_name)

@@ -54,6 +54,7 @@ SMALL_TRANSLATOR = ("--batch-size", "2", "--set", "width=4", "--set", "blocks=2"
 
 
 NARROW = {"width": 8, "max_width": 24}  # channels of a convolutional generator, and its discriminator
+FEW = {"evaluations": 4}  # of a network, on the way from noise to a picture
 
 
 def small(family: str) -> tuple[str, list[str]]:
@@ -66,13 +67,14 @@ def small(family: str) -> tuple[str, list[str]]:
         asked = [word for key, value in changes.items() if key in known for word in ("--set", f"{key}={value}")]
         domains = ["--domains", "normal,covid"] if preset.traits.graded else []
         return preset.name, ["--batch-size", "2", *asked, *domains]
-    return preset.name, [word for key, value in NARROW.items() if key in known for word in ("--set", f"{key}={value}")]
+    asked = [(key, value) for key, value in (NARROW | FEW).items() if key in known]
+    return preset.name, [word for key, value in asked for word in ("--set", f"{key}={value}")]
 
 
-def source_of(preset: str, pictures: Path) -> Path | str:
+def source_of(preset: str, pictures: Path, chests: str = CHESTS) -> Path | str:
     """What a preset can learn from: `pictures`, the pairs beside them, or drawn chests where it needs lungs."""
     traits = registry.find_preset(preset).traits
-    return CHESTS if traits.graded else pictures.with_name("pairs") if traits.paired else pictures
+    return chests if traits.graded else pictures.with_name("pairs") if traits.paired else pictures
 
 
 def train(preset: str, source: Path | str, root: Path, name: str, epochs: int = 3, *more: str) -> Path:

@@ -17,11 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from gan_core import cli, tensor_files
+from gan_core.evaluation import preview_distance
 from gan_core.training import trainer
+from gan_core.training.previews import generators, translators
 from tests.helpers import forks
 
 _WATCHED = {"open", "os.rename", "os.remove", "os.mkdir", "os.chmod", "os.truncate"}
 LONG = 120  # seconds that no child here needs
+SCORED = 32  # pictures that a preview draws and scores; with more of them, a short run would be mostly previews
 
 
 @dataclass(frozen=True)
@@ -126,6 +129,8 @@ def _live(order: Order) -> None:
         os.dup2(log.fileno(), 2)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # who runs the tests in the background ignores it
     trainer._CHECKPOINT_SECONDS, trainer._STATUS_SECONDS = order.save_every, 0.0
+    generators._SCORED_IMAGES, preview_distance.FEWEST_KID = SCORED, SCORED
+    translators._SCORED_IMAGES, translators.ROWS = 2, 1
     events = Events(order)
     if order.at_event is not None or order.events is not None:
         events.watch()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
-from tests.helpers.serving import serve
+from tests.helpers.serving import serve_forked
 from tests.robustness.visitor import Served, Visitor
 
 
@@ -20,7 +20,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     base = tmp_path_factory.mktemp("served")
     uploads, log = base / "uploads", base / "log.txt"
-    with serve(ROOT / "runs", log, GRADIO_TEMP_DIR=str(uploads)) as address:
+    with serve_forked(ROOT / "runs", log, GRADIO_TEMP_DIR=str(uploads)) as address:
         visitor = Visitor(address)
         visitor.ask("GET", "/gradio/config")  # the live tab is made by its first visitor
         yield Served(visitor, base, uploads, log)

@@ -9,15 +9,16 @@ from tests.robustness.visitor import Refused, Served
 
 TRANSLATOR, PAINTER = "reference/phantom_cxr_cyclegan", "reference/covid_opacity"
 GENERATOR, ENCODER = "reference/cgan", "reference/bigan"
-EXPLORED = "reference/three_classes"  # no classifier is asked, which would take the longest
+# No classifier is asked, which would take the longest; its first class is the one that a call without a class means.
+EXPLORED, FIRST = "reference/three_classes", "COVID-19"
 FILE = "the uploaded file"
 CALLS = {
     "translate": (FILE, TRANSLATOR, "covid", True, None, None),
     "generate": (GENERATOR, "PNEUMONIA", 0, 1, 1.0),
     "between": (GENERATOR, "NORMAL", "PNEUMONIA", 0.5, 0, 1, 1.0),
     "opinions": (GENERATOR, "PNEUMONIA", 0, 1, 1.0),
-    "directions": (EXPLORED, "normal"),
-    "along": (GENERATOR, "PNEUMONIA", 0, "Component 1", 0.5),
+    "directions": (EXPLORED, FIRST),
+    "along": (EXPLORED, FIRST, 0, "Component 1", 0.5),
     "encode": (FILE, ENCODER),
 }
 NUMBERS = (-1, 1e308, "x", [])

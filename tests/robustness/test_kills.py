@@ -25,13 +25,14 @@ FAMILIES = sorted({preset.family for preset in registry.presets().values()})
 NEVER = 1e9
 # State that is not weights: a probability, a pool that fills up and gives pictures back, files beside the others.
 MORE = {
-    "dcgan": ("--set", "augment=adaptive"),
+    "dcgan": ("--set", "augment=adaptive", "--batch-size", "32"),  # whose probability moves every fourth step
     "cyclegan": ("--set", "pool=4"),
     "vae": ("--snapshots",),
 }
 
 
 SOURCES = {"dcgan": "many"}  # what steers adaptive augmentation takes held-out pictures
+CHESTS = "phantom:cxr?images=40&seed=3"  # 10 of each class; lungs are looked for in each
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +45,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def command(family: str, pictures: Path, root: Path, name: str, epochs: int) -> tuple[str, ...]:
     preset, options = small(family)
-    source = source_of(preset, pictures.with_name(SOURCES.get(family, "shapes")))
+    source = source_of(preset, pictures.with_name(SOURCES.get(family, "shapes")), CHESTS)
     return tuple(arguments(preset, source, root, name, epochs, *options, *MORE.get(family, ())))
 
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.conftest import ROOT
-from tests.helpers.serving import serve
+from tests.helpers.serving import serve_forked
 from tests.robustness.visitor import API, Served, Visitor, server_of
 
 pytestmark = pytest.mark.processes
@@ -115,7 +115,7 @@ def test_who_clicks_before_the_new_choices_have_come_is_answered(visitor: Visito
 
 def test_an_open_page_does_not_hold_up_the_end_of_the_server(tmp_path: Path) -> None:
     log = tmp_path / "log.txt"
-    with serve(ROOT / "runs", log) as address:
+    with serve_forked(ROOT / "runs", log) as address:
         page = Page(Visitor(address), "open")
         event = page.choose("reference/cgan")
         messages = page.stream(BROWSER)
