@@ -89,7 +89,8 @@ class Explorers:
             UserError: There is no such run or class, it has no latent vectors, or it draws one picture only.
         """
         model = self.models.get(run)
-        key = (model.run.name, _identity(model), label or None)
+        label = label or next(iter(model.classes), None)  # what a call without a class means: computed once, not twice
+        key = (model.run.name, _identity(model), label)
         with self._making:
             with self._lock:
                 found = self._known.get(key)
@@ -98,7 +99,7 @@ class Explorers:
                     return found
             from gan_core.evaluation.latent_explorer import Explorer  # imports torch: only when a visitor needs it
 
-            made = Explorer(model, label or None)
+            made = Explorer(model, label)
             with self._lock:
                 self._known[key] = made
                 while len(self._known) > MOST:

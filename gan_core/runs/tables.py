@@ -18,13 +18,15 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from gan_core import files
 from gan_core.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd  # takes half a second, which who only writes tables can do without
 
 _MOST_COLUMNS = 1000
 _MOST_CELLS = 10**7
@@ -242,7 +244,9 @@ class Table:
         self.problem = problem
         return True
 
-    def _append(self, part: pd.DataFrame) -> None:
+    def _append(self, part: "pd.DataFrame") -> None:
+        import pandas as pd
+
         rows = self._rows + len(part)
         for name in self.names:
             column = part[name]
@@ -293,8 +297,10 @@ class Table:
         """Return the names of the numeric columns."""
         return [name for name in self._numbers if name not in self._texts]
 
-    def frame(self) -> pd.DataFrame:
+    def frame(self) -> "pd.DataFrame":
         """Return a copy of all rows read so far."""
+        import pandas as pd
+
         return pd.DataFrame({name: self._texts.get(name) or self.column(name) for name in self.names})
 
 
@@ -433,8 +439,10 @@ def _cell(value: Any) -> str:
     return f"{float(value):.7g}"
 
 
-def _parse(lines: bytes, names: list[str]) -> pd.DataFrame:
+def _parse(lines: bytes, names: list[str]) -> "pd.DataFrame":
     """Parse whole lines without the header. A damaged row does not affect the others."""
+    import pandas as pd
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", pd.errors.ParserWarning)  # about rows with too many cells, which are cut
         return pd.read_csv(
