@@ -15,14 +15,14 @@ from gan_core.training import budget
 from tests.helpers.speeds import measured_speed
 from tests.helpers.training import make_pictures
 
-OPTIONS = ["--data", "phantom:cxr?images=120", "--size", "32", "--batch-size", "16", "--epochs", "4"]
+OPTIONS = ["--data", "phantom:cxr?images=80", "--size", "32", "--batch-size", "16", "--epochs", "2"]
 OPTIONS += [
     "--set",
     "width=8",
     "--set",
     "max_width=16",
     "--preview-every",
-    "2",
+    "3",
     "--snapshots",
     "--precision",
     "32-true",
@@ -58,7 +58,7 @@ def test_a_training_takes_what_was_planned(tmp_path: Path, monkeypatch: pytest.M
     memory = int(run(sys.executable, "-c", TRAIN, "train", *asked, "--name", "real").split()[-1])
     real = Run(root / "real", root)
     status, run_config = real.status(), real.config()
-    assert (planned["steps"], planned["previews"]) == (status.step, len(real.samples())) == (24, 4)
+    assert (planned["steps"], planned["previews"]) == (status.step, len(real.samples())) == (8, 3)
     assert planned["classes"] == dict(zip(run_config.classes, run_config.class_counts, strict=True))
     assert planned["width"] == run_config.settings["width"] == 8
     on_disk = sum(path.stat().st_size for path in real.folder.rglob("*"))
@@ -102,8 +102,16 @@ def test_a_killed_process_is_a_line_about_memory(
     assert "the memory was not enough" in capsys.readouterr().err
 
 
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with pictures, and with what is prepared of them."""
+    folder = tmp_path_factory.mktemp("budget")
+    make_pictures(folder / "shapes", per_class=50)
+    return folder
+
+
 def computed(monkeypatch: pytest.MonkeyPatch, root: Path, options: RunOptions, **speed: Any) -> budget.Budget:
-    """The budget of a training on phantoms, as if its steps had been timed."""
+    """The budget of a training on pictures, as if its steps had been timed."""
     from gan_core.training import speed as speeds
 
     busy = speed.pop("busy", 0.0)
@@ -113,10 +121,9 @@ def computed(monkeypatch: pytest.MonkeyPatch, root: Path, options: RunOptions, *
     return budget.measure(options, root / "runs")
 
 
-def test_one_screen_says_it_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pictures = make_pictures(tmp_path / "shapes", per_class=50)
-    options = RunOptions("r3gan", str(pictures), image_size=128, batch_size=10, epochs=60)
-    found = computed(monkeypatch, tmp_path, options)
+def test_one_screen_says_it_all(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = RunOptions("r3gan", str(place / "shapes"), image_size=128, batch_size=10, epochs=60)
+    found = computed(monkeypatch, place, options)
     said = budget.text(found)
     assert "r3gan (R3GAN), 128 px, grey, batch 10, width 10" in said
     assert "80 images to train on (bar 40, disc 40); held out: val 10, test 10" in said
@@ -128,11 +135,10 @@ def test_one_screen_says_it_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert "enlarged" in said and "free" not in said.splitlines()[6]  # of the data; this machine lacks nothing
 
 
-def test_what_this_machine_lacks_is_warned_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pictures = make_pictures(tmp_path / "shapes", per_class=50)
-    options = RunOptions("gan", str(pictures), image_size=32, batch_size=10, epochs=60)
+def test_what_this_machine_lacks_is_warned_of(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = RunOptions("gan", str(place / "shapes"), image_size=32, batch_size=10, epochs=60)
     monkeypatch.setattr(budget.run_costs, "free_disk", lambda _: 10**6)
-    found = computed(monkeypatch, tmp_path, options, memory=10**15, alone=0.5, busy=0.9)
+    found = computed(monkeypatch, place, options, memory=10**15, alone=0.5, busy=0.9)
     lines = [line for line in budget.text(found).splitlines() if line.startswith("warning: ")]
     assert len(lines) == 4  # the first of the data
     assert "1000000.0 GB are needed" in lines[1] and "--batch-size" in lines[1]
@@ -150,10 +156,9 @@ def test_what_this_machine_lacks_is_warned_of(tmp_path: Path, monkeypatch: pytes
     ],
 )
 def test_a_busy_machine_is_only_spoken_of_where_it_matters(
-    step: float, alone: float, epochs: int, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    step: float, alone: float, epochs: int, said: str, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pictures = make_pictures(tmp_path / "shapes", per_class=50)
-    options = RunOptions("gan", str(pictures), image_size=32, batch_size=10, epochs=epochs)
-    found = computed(monkeypatch, tmp_path, options, step=step, alone=alone, busy=0.9)
+    options = RunOptions("gan", str(place / "shapes"), image_size=32, batch_size=10, epochs=epochs)
+    found = computed(monkeypatch, place, options, step=step, alone=alone, busy=0.9)
     lines = [line for line in found.warnings if "busy" in line]
     assert len(lines) == bool(said) and all(said in line for line in lines)

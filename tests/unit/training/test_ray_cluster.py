@@ -38,7 +38,7 @@ def one_class(tmp_path: Path) -> Path:
 def test_a_killed_workers_run_goes_on_and_a_bad_one_spoils_no_other(one_class: Path, tmp_path: Path) -> None:
     root = tmp_path / "runs"
     command = ["compare", "cgan", "dcgan", "--data", str(one_class), "--runs", str(root), *SMALL]
-    command += ["--epochs", str(EPOCHS), "--on", "ray", "--set", "ema_decay=0.5"]
+    command += ["--epochs", str(EPOCHS), "--on", "ray", "--set", "ema_decay=0.5", "--set", "width=8"]
     started_in = tmp_path / "downloads"
     started_in.mkdir()
     (started_in / "numpy.py").write_text("raise SystemExit('imported from the current folder')\n")
