@@ -8,7 +8,6 @@ import os
 import struct
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import psutil

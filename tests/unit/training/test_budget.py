@@ -15,7 +15,7 @@ from gan_core.training import budget
 from tests.helpers.speeds import measured_speed
 from tests.helpers.training import make_pictures
 
-OPTIONS = ["--data", "phantom:cxr?images=80", "--size", "32", "--batch-size", "16", "--epochs", "2"]
+OPTIONS = ["--data", "phantom:cxr?images=60", "--size", "32", "--batch-size", "16", "--epochs", "2"]
 OPTIONS += [
     "--set",
     "width=8",
@@ -58,7 +58,7 @@ def test_a_training_takes_what_was_planned(tmp_path: Path, monkeypatch: pytest.M
     memory = int(run(sys.executable, "-c", TRAIN, "train", *asked, "--name", "real").split()[-1])
     real = Run(root / "real", root)
     status, run_config = real.status(), real.config()
-    assert (planned["steps"], planned["previews"]) == (status.step, len(real.samples())) == (8, 3)
+    assert (planned["steps"], planned["previews"]) == (status.step, len(real.samples())) == (6, 3)
     assert planned["classes"] == dict(zip(run_config.classes, run_config.class_counts, strict=True))
     assert planned["width"] == run_config.settings["width"] == 8
     on_disk = sum(path.stat().st_size for path in real.folder.rglob("*"))

@@ -288,8 +288,11 @@ def test_augmentation_may_be_switched_on_and_off(size: int, augment: str) -> Non
     assert hasattr(after, "augment_p") == (augment == "adaptive")
 
 
-def test_its_speed_is_that_of_its_own_networks(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_its_speed_is_that_of_its_own_networks(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Those of the preset at this size are wider."""
+    monkeypatch.setattr(speed, "_STEPS", 2)
     given = ["speed", "cgan", "--runs", str(root), "--batch-size", "4", "--precision", "32-true", "--json"]
     assert cli.main([*given, "--from", "small"]) == 0
     grown = json.loads(capsys.readouterr().out)["sizes"]["weights"]
