@@ -25,7 +25,7 @@ FAMILIES = sorted({preset.family for preset in registry.presets().values()})
 NEVER = 1e9
 # State that is not weights: a probability, a pool that fills up and gives pictures back, files beside the others.
 MORE = {
-    "dcgan": ("--set", "augment=adaptive", "--batch-size", "32"),  # whose probability moves every fourth step
+    "dcgan": ("--set", "augment=adaptive"),
     "cyclegan": ("--set", "pool=4"),
     "vae": ("--snapshots",),
 }
