@@ -1,11 +1,15 @@
 """The command list: the runs and their status."""
 
 import argparse
+import shutil
+import sys
 
 from gan_core.cli import arguments
 from gan_core.config import RunConfig
 from gan_core.errors import UserError, printable
 from gan_core.runs import Run, Status, list_runs, remote
+
+_ALWAYS = 4  # columns that are shown in the narrowest window
 
 
 def register(found: arguments.Commands) -> None:
@@ -15,17 +19,19 @@ def register(found: arguments.Commands) -> None:
 
 def show(options: argparse.Namespace) -> None:
     runs = list_runs(options.runs)
+    window = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     print(
-        summary(runs)
+        summary(runs, window)
         if runs
         else f"no runs in {remote.shown(options.runs)} yet: train one, for example on --data phantom:cxr"
     )
 
 
-def summary(runs: list[Run]) -> str:
+def summary(runs: list[Run], window: int | None = None) -> str:
     """Return a text table of runs with their status and last values, and a line for each unreadable run.
 
     A run that kept earlier weights, stopped early or began with another's weights says so in a line below its own.
+    window: characters in a line; columns that do not fit are left out and named at the end. None: all fit.
     """
     notes: list[str] = []
     below: dict[int, str] = {}  # row -> what stands below it
@@ -56,9 +62,16 @@ def summary(runs: list[Run]) -> str:
         preset, state = printable(settings.preset, 40), printable(status.state, 20)
         rows.append((run.name, preset, state, _progress(run, settings, status), *last, held, diversity))
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    shown = len(widths)
+    while window and shown > _ALWAYS and sum(widths[:shown]) + 2 * (shown - 1) > window:
+        shown -= 1
+    if left_out := rows[0][shown:]:
+        notes.append(f"left out, as the window is narrow: {', '.join(left_out)}")
     lines: list[str] = []
     for number, row in enumerate(rows):
-        lines.append("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        lines.append(
+            "  ".join(cell.ljust(width) for cell, width in zip(row[:shown], widths[:shown], strict=True)).rstrip()
+        )
         if number in below:
             lines.append(f"  {below[number]}")
     return "\n".join([*lines, *notes])

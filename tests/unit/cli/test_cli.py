@@ -10,11 +10,11 @@ import pytest
 from PIL import Image
 
 from gan_core import cli, data
-from gan_core.cli import arguments, parser
+from gan_core.cli import arguments, listing, parser
 from gan_core.evaluation import results
 from gan_core.families import registry
 from gan_core.run_options import RunOptions
-from gan_core.runs import Run
+from gan_core.runs import Run, list_runs
 from tests.helpers.run_folders import make_run
 from tests.helpers.training import SMALL, make_pictures
 
@@ -333,3 +333,12 @@ def test_the_list_says_what_a_run_began_with_and_which_weights_it_kept(tmp_path:
         "other": "goes on from small (epoch 7)",
         "early": "stopped early, kept epoch 5",
     }
+
+
+@pytest.mark.parametrize(("window", "columns"), [(None, 10), (200, 10), (50, 6), (10, 4)])
+def test_the_list_leaves_out_what_does_not_fit(tmp_path: Path, window: int | None, columns: int) -> None:
+    make_run(tmp_path, "plain", "dcgan", 10, 2)
+    head, line, *rest = listing.summary(list_runs(tmp_path), window).splitlines()
+    names = ["run", "preset", "state", "epoch", "loss/g", "loss/d", "real", "fake", "held out", "diversity"]
+    assert head.split() == " ".join(names[:columns]).split() and len(line.split()) == columns
+    assert rest == ([f"left out, as the window is narrow: {', '.join(names[columns:])}"] if columns < 10 else [])
