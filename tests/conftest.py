@@ -1,5 +1,6 @@
 """What every test starts from: one thread a process, no network, scratch folders instead of the user's own."""
 
+import contextlib
 import os
 import re
 import tempfile
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from dashboard.live.editor_stubs import without_stubs
 from tests.helpers.repository import ROOT
 
 _scratch = tempfile.TemporaryDirectory(prefix="ganray-tests-")
@@ -23,6 +25,10 @@ os.environ.update(
     GANRAY_MEASURE="off",  # each opened Train page would time steps in a process of its own
 )
 os.environ.pop("GANRAY_RUNS", None)
+
+# As the app does. Whichever test module imports Gradio first, in each process of the tests.
+_imports = contextlib.ExitStack()
+_imports.enter_context(without_stubs())
 
 
 PINNED = re.compile(r"(?P<name>[A-Za-z0-9._-]+)==(?P<version>\S+)\s+# (?P<reason>\S.*)")  # of requirements.txt
@@ -59,6 +65,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     long = {item.path for item in items if any(item.get_closest_marker(name) for name in LONG)}
     items.sort(key=lambda item: item.path not in long)
+
+
+def pytest_collection_finish() -> None:
+    _imports.close()  # every module of tests was imported
 
 
 def real_data_folder() -> Path | None:

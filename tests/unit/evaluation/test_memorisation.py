@@ -1,6 +1,7 @@
 """Generators that copy are caught however they disguise it, and held-out images are not."""
 
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from gan_core.data.readers import phantom
 from gan_core.errors import UserError
 from gan_core.evaluation import memorisation
 
-SIZE = 64
+SIZE, COUNT = 64, 240
 KINDS = ("normal", "covid", "bacterial", "viral")
 
 
@@ -33,13 +34,31 @@ def as_bytes(pictures: np.ndarray) -> np.ndarray:
     return np.rint(pictures).clip(0, 255).astype(np.uint8)
 
 
-TRAINING, UNSEEN = draw(240, 1000), draw(240, 5000)
-HELD_OUT, FRESH = UNSEEN[:120], UNSEEN[120:]
-NAMES = [f"train/{i:03d}.png" for i in range(len(TRAINING))]
+@cache
+def training() -> np.ndarray:
+    return draw(COUNT, 1000)
 
 
-def judge(generated: np.ndarray, held_out: np.ndarray = HELD_OUT) -> memorisation.Memorisation:
-    return memorisation.nearness(TRAINING, held_out, generated, extractor=Coarse(), names=NAMES)
+@cache
+def unseen() -> np.ndarray:
+    return draw(COUNT, 5000)
+
+
+def held() -> np.ndarray:
+    """The held-out images."""
+    return unseen()[:120]
+
+
+def fresh() -> np.ndarray:
+    """What an honest generator draws."""
+    return unseen()[120:]
+
+
+NAMES = [f"train/{i:03d}.png" for i in range(COUNT)]
+
+
+def judge(generated: np.ndarray, held_out: int = 120) -> memorisation.Memorisation:
+    return memorisation.nearness(training(), unseen()[:held_out], generated, extractor=Coarse(), names=NAMES)
 
 
 def noisy(pictures: np.ndarray) -> np.ndarray:
@@ -66,8 +85,8 @@ DISGUISES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 @pytest.mark.parametrize("disguise", DISGUISES)
 def test_copies_are_caught(disguise: str) -> None:
-    chosen = np.random.default_rng(1).permutation(len(TRAINING))[:110]
-    found = judge(np.ascontiguousarray(DISGUISES[disguise](TRAINING[chosen])))
+    chosen = np.random.default_rng(1).permutation(len(training()))[:110]
+    found = judge(np.ascontiguousarray(DISGUISES[disguise](training()[chosen])))
     pixels = found.space["pixels"]
     assert found.verdict == "copies"
     assert pixels.p_value < 1e-4
@@ -80,9 +99,9 @@ def test_copies_are_caught(disguise: str) -> None:
 
 @pytest.mark.parametrize("disguise", DISGUISES)
 def test_one_copy_in_ten_is_caught(disguise: str) -> None:
-    mixed = FRESH.copy()
+    mixed = fresh().copy()
     places = np.random.default_rng(2).permutation(len(mixed))[:12]
-    mixed[places] = DISGUISES[disguise](TRAINING[:12])
+    mixed[places] = DISGUISES[disguise](training()[:12])
     found = judge(mixed)
     assert found.verdict in ("copies", "suspicious")
     assert found.space["pixels"].p_value < memorisation.SURE
@@ -91,19 +110,19 @@ def test_one_copy_in_ten_is_caught(disguise: str) -> None:
 
 def test_one_copy_in_ten_is_copying_where_there_are_images_enough() -> None:
     """Of 120 images 12 leave it open whether it is one in twenty; of 1200 they do not."""
-    many = noisy(np.tile(FRESH, (10, 1, 1, 1)))
+    many = noisy(np.tile(fresh(), (10, 1, 1, 1)))
     assert judge(many).verdict == "no sign of copying"
-    many[:120] = TRAINING[:120]
+    many[:120] = training()[:120]
     assert judge(many).verdict == "copies"
 
 
 def test_held_out_images_are_no_copies() -> None:
     """Unseen images by lot into two: fewer than 5 % of the divisions may raise an alarm."""
-    pixels, features = memorisation._Pixels(TRAINING), memorisation._Features(Coarse(), Coarse()(TRAINING))
-    found = [space.find(UNSEEN) for space in (pixels, features)]
+    pixels, features = memorisation._Pixels(training()), memorisation._Features(Coarse(), Coarse()(training()))
+    found = [space.find(unseen()) for space in (pixels, features)]
     alarms = []
     for seed in range(200):
-        order = np.random.default_rng(seed).permutation(len(UNSEEN))
+        order = np.random.default_rng(seed).permutation(len(unseen()))
         chances = [memorisation._p_value(one.ratio[order[:120]], one.ratio[order[120:]]) for one in found]
         alarms.append(min(chances) < memorisation.SURE)
     assert np.mean(alarms) < 0.03
@@ -115,12 +134,12 @@ def test_held_out_images_are_no_copies() -> None:
         pytest.param(lambda x: x, id="none"),
         pytest.param(lambda x: as_bytes(ndimage.gaussian_filter(x.astype(float), (0, 2, 2, 0))), id="blurred"),
         pytest.param(lambda x: as_bytes(x + np.random.default_rng(0).normal(0, 20, x.shape)), id="grain"),
-        pytest.param(lambda x: as_bytes((x.astype(float) + TRAINING.mean(0)) / 2), id="towards the mean"),
+        pytest.param(lambda x: as_bytes((x.astype(float) + training().mean(0)) / 2), id="towards the mean"),
     ],
 )
 def test_bad_pictures_are_no_copies(change: Callable[[np.ndarray], np.ndarray]) -> None:
     """Nearer to everything is not nearer to one."""
-    found = judge(change(FRESH))
+    found = judge(change(fresh()))
     assert found.verdict == "no sign of copying"
     assert found.space["pixels"].p_value >= memorisation.SURE
     assert "In " in found.reason and "p = " in found.reason
@@ -135,16 +154,16 @@ def test_copies_that_only_features_know() -> None:
             columns = np.concatenate([halves[:, :, :4].mean(1), halves[:, :, 4:].reshape(len(halves), -1)], 1)
             return columns.astype(np.float32)
 
-    bent = TRAINING[:110].copy()
+    bent = training()[:110].copy()
     bent[:, :, : SIZE // 2] = bent[:, ::-1, : SIZE // 2]
-    found = memorisation.nearness(TRAINING, HELD_OUT, bent, extractor=SeesThrough(), names=NAMES)
+    found = memorisation.nearness(training(), held(), bent, extractor=SeesThrough(), names=NAMES)
     assert found.space["features"].p_value < 1e-4
     assert found.verdict == "copies"
     assert found.reason.startswith("In features")
 
 
 def test_numbers_rest_on_counts_and_are_finite() -> None:
-    found = judge(FRESH)
+    found = judge(fresh())
     assert (found.generated, found.held_out, found.training) == (120, 120, 240)
     for near in found.space.values():
         assert near.share_nearer.count == 120
@@ -152,7 +171,7 @@ def test_numbers_rest_on_counts_and_are_finite() -> None:
         assert near.share_nearer.low <= near.share_nearer.value <= near.share_nearer.high
         assert 0 < near.p_value <= 1
         assert len(near.examples) == memorisation.SHOWN
-    assert judge(FRESH) == found
+    assert judge(fresh()) == found
 
 
 def test_known_features_are_not_computed_again() -> None:
@@ -163,15 +182,17 @@ def test_known_features_are_not_computed_again() -> None:
             calls.append(len(pictures))
             return Coarse.__call__(self, pictures)
 
-    known = Coarse()(TRAINING)
-    found = memorisation.nearness(TRAINING, HELD_OUT, FRESH, extractor=Counting(), names=NAMES, trained_features=known)
+    known = Coarse()(training())
+    found = memorisation.nearness(
+        training(), held(), fresh(), extractor=Counting(), names=NAMES, trained_features=known
+    )
     assert sorted(calls) == [120, 120]
-    assert found == judge(FRESH)
+    assert found == judge(fresh())
 
 
 @pytest.mark.parametrize(("generated", "held_out"), [(1, 120), (99, 120), (120, 99), (120, 0), (0, 120)])
 def test_of_few_images_nothing_is_said(generated: int, held_out: int) -> None:
-    found = judge(FRESH[:generated], HELD_OUT[:held_out])
+    found = judge(fresh()[:generated], held_out)
     assert found.verdict == "cannot tell"
     assert found.space == {}
     assert f"{generated} and {held_out}" in found.reason
@@ -184,18 +205,18 @@ def test_constant_pictures_are_no_copies_and_no_error() -> None:
 
 
 def test_colour_and_other_sizes() -> None:
-    colour = np.repeat(TRAINING[:120], 3, 3)
-    found = memorisation.nearness(colour, np.repeat(HELD_OUT, 3, 3), colour, extractor=Coarse(), names=NAMES[:120])
+    colour = np.repeat(training()[:120], 3, 3)
+    found = memorisation.nearness(colour, np.repeat(held(), 3, 3), colour, extractor=Coarse(), names=NAMES[:120])
     assert found.verdict == "copies"
-    pixels = memorisation._Pixels(np.repeat(np.repeat(TRAINING, 2, 1), 2, 2))
-    np.testing.assert_array_equal(pixels.find(TRAINING[:50]).place, np.arange(50))
+    pixels = memorisation._Pixels(np.repeat(np.repeat(training(), 2, 1), 2, 2))
+    np.testing.assert_array_equal(pixels.find(training()[:50]).place, np.arange(50))
 
 
 def test_what_cannot_be_judged_is_an_error() -> None:
     with pytest.raises(UserError, match="10 training images are too few"):
-        memorisation.nearness(TRAINING[:10], HELD_OUT, FRESH, extractor=Coarse(), names=NAMES[:10])
+        memorisation.nearness(training()[:10], held(), fresh(), extractor=Coarse(), names=NAMES[:10])
     with pytest.raises(UserError, match="3 names for 240 training images"):
-        memorisation.nearness(TRAINING, HELD_OUT, FRESH, extractor=Coarse(), names=NAMES[:3])
+        memorisation.nearness(training(), held(), fresh(), extractor=Coarse(), names=NAMES[:3])
 
     class Broken(Coarse):
         name = "broken"
@@ -204,4 +225,4 @@ def test_what_cannot_be_judged_is_an_error() -> None:
             return np.full((len(pictures), 4), np.nan, np.float32)
 
     with pytest.raises(UserError, match="extractor broken gives features that are not finite"):
-        memorisation.nearness(TRAINING, HELD_OUT, FRESH, extractor=Broken(), names=NAMES)
+        memorisation.nearness(training(), held(), fresh(), extractor=Broken(), names=NAMES)
