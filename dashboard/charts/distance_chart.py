@@ -48,10 +48,12 @@ def means(evaluation: Evaluation) -> tuple[object, ...]:
 
 
 def curve(library: Library, entry: Entry, chart: Chart) -> Curve:
-    """Return the distance by epoch, without epoch 0: the value of untrained networks would flatten the curve."""
+    """Return the distance by epoch. Epoch 0 of untrained networks is left out: its value would flatten the curve."""
     one = progress(library, entry)
     key = chart.columns[0].rpartition("/")[-1]
-    snapshots = [snapshot for snapshot in one.stands if snapshot.epoch > 0 and key in snapshot.measures] if one else []
+    trained_before = bool(entry.config and entry.config.grown_from)
+    stands = [stand for stand in one.stands if stand.epoch > 0 or trained_before] if one else []
+    snapshots = [stand for stand in stands if key in stand.measures]
     x = np.array([snapshot.epoch for snapshot in snapshots], np.float32)
     y = np.array([snapshot.measures[key].value for snapshot in snapshots], np.float32)
     return Curve(x, y, x, y, float(y[-1]) if len(y) else float("nan"))

@@ -11,7 +11,7 @@ from dashboard.library import evaluations
 from dashboard.library.evaluation_files import written
 from dashboard.library.evaluations import EvaluatedRun, MeasureRow, MeasureSection, MeasureTable, RunColumn
 from dashboard.library.store import Entry, Library
-from gan_core.evaluation import ranking
+from gan_core.evaluation import ranking, results
 from gan_core.evaluation.results import Evaluation, Measure
 
 CITE = (
@@ -24,31 +24,41 @@ CITE = (
 def beside(library: Library, readable: Sequence[Entry], runs: Sequence[EvaluatedRun]) -> list[EvaluatedRun]:
     """Return the other seeds of the chosen runs that were evaluated on the same images."""
     chosen = {run.entry.name for run in runs}
-    recipes = {(run.entry.recipe, run.found.fingerprint) for run in runs}
-    seeds = {(run.entry.recipe, _seed(run.entry)) for run in runs}
+    kinds = {_kind(run) for run in runs}
+    seeds = {(_kind(run), _seed(run.entry)) for run in runs}
+    recipes = {run.entry.recipe for run in runs}
     found = []
     for entry in readable:
-        if entry.name in chosen or (entry.recipe, _seed(entry)) in seeds:
+        if entry.name in chosen or entry.recipe not in recipes:
             continue
         one = library.evaluation(entry)
-        if isinstance(one, Evaluation) and (entry.recipe, one.fingerprint) in recipes:
-            seeds.add((entry.recipe, _seed(entry)))
-            found.append(EvaluatedRun(entry, one, entry.label))
+        if not isinstance(one, Evaluation):
+            continue
+        other = EvaluatedRun(entry, one, entry.label)
+        kind, seed = _kind(other), _seed(entry)
+        if kind in kinds and (kind, seed) not in seeds:
+            seeds.add((kind, seed))
+            found.append(other)
     return found
 
 
+def _kind(run: EvaluatedRun) -> tuple[object, ...]:
+    """Return what runs have in common that may be seeds of each other: recipe, images, and how weights were chosen."""
+    return run.entry.recipe, run.found.fingerprint, results.of_best(run.found)
+
+
 def together(runs: Sequence[EvaluatedRun]) -> list[list[EvaluatedRun]]:
-    """Group runs by recipe and evaluation images, in the order of the first run of each group.
+    """Group runs by recipe, evaluation images and choice of the weights, in the order of the first run of each group.
 
     A run that repeats a seed, or whose seed nobody knows, is a group of its own: it is no further seed.
     """
     groups: dict[object, list[EvaluatedRun]] = {}
     taken = set()
     for run in runs:
-        recipe, seed = (run.entry.recipe, run.found.fingerprint), _seed(run.entry)
-        alone = seed is None or (recipe, seed) in taken
-        taken.add((recipe, seed))
-        groups.setdefault((run.entry.name,) if alone else recipe, []).append(run)
+        kind, seed = _kind(run), _seed(run.entry)
+        alone = seed is None or (kind, seed) in taken
+        taken.add((kind, seed))
+        groups.setdefault((run.entry.name,) if alone else kind, []).append(run)
     return list(groups.values())
 
 

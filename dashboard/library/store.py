@@ -153,12 +153,11 @@ class Entry:
         kept = self.config.kept if self.config else None
         if kept is None or kept.which != "best":
             return ""
-        doubt = f" These distances mean little: {kept.note}." if kept.note else ""
+        doubt = f" A doubt about these distances: {kept.note}." if kept.note else ""
+        how = f" by the features of the shipped classifier {kept.extractor}" if kept.extractor else ""
+        images = f" against {kept.against} images" if kept.against else ""
         later = " Its discriminator is that of the last epoch." if self.traits.has_discriminator else ""
-        return (
-            f"Its weights are those of epoch {kept.epoch}, the best preview by the features of the shipped classifier "
-            f"{kept.extractor} against {kept.against} images.{later}{doubt}"
-        )
+        return f"Its weights are those of epoch {kept.epoch}, the best preview{how}{images}.{later}{doubt}"
 
     @property
     def end(self) -> int:

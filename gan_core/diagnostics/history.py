@@ -177,7 +177,11 @@ def record(
         epochs=run_config.epochs,
         foreign=run_config.origin is not None,
         counts=run_config.origin.counts if run_config.origin else "epoch",
-        distance=distance_curve(progress, reached[-1] if len(reached := metrics.column("epoch")) else 0.0),
+        distance=distance_curve(
+            progress,
+            reached[-1] if len(reached := metrics.column("epoch")) else 0.0,
+            trained_before=run_config.grown_from is not None,
+        ),
         kept=run_config.kept.epoch if run_config.kept and run_config.kept.which == "best" else None,
         problems=(*_problems(metrics), *_problems(previews), *_missing(metrics, numbers, traits)),
     )

@@ -36,12 +36,15 @@ def column(key: str) -> str:
     return f"distance/{key}"
 
 
-def distance_curve(progress: Progress | None, epoch: float = 0.0) -> DistanceCurve | None:
+def distance_curve(
+    progress: Progress | None, epoch: float = 0.0, *, trained_before: bool = False
+) -> DistanceCurve | None:
     """Return the Fréchet distance if all snapshots have it, else KID; epoch 0 (untrained networks) is left out.
 
-    epoch: the newest epoch of the run. None where nothing was measured, or the run was trained further since.
+    epoch: the newest epoch of the run. trained_before: the run began with another's weights, so epoch 0 counts. None
+    where nothing was measured, or the run was trained further since.
     """
-    stands = [stand for stand in progress.stands if stand.epoch > 0] if progress else []
+    stands = [stand for stand in progress.stands if stand.epoch > 0 or trained_before] if progress else []
     if not stands or epoch - stands[-1].epoch > max(np.diff([0, *(stand.epoch for stand in stands)])):
         return None
     for key in KEYS:

@@ -83,6 +83,11 @@ class Flow(Family):
             raise UserError(f"drop_class is {config.drop_class:g}: use a number from 0, below 1")
         if not 0 <= config.guidance <= 20:
             raise UserError(f"guidance is {config.guidance:g}: use a number from 0 to 20")
+        if config.guidance != 1 and config.drop_class == 0 and self.classes > 1:
+            raise UserError(
+                f"guidance is {config.guidance:g} and drop_class 0: guidance leads away from images without a class, "
+                "so some have to train without one: set drop_class above 0, for example to 0.1, or guidance to 1"
+            )
         channels = stages(self.image_shape[1], config.width, config.max_width, _LOWEST)[:-1]
         self.velocity_network = VelocityUNet(channels, self.image_shape, self.classes)
         betas = (config.beta1, config.beta2)

@@ -94,19 +94,25 @@ def same(run_config: RunConfig, distance: PreviewDistance | None, note: Note) ->
     before = [metric for metric in run_config.traits.metrics if metric.column == COLUMN] if run_config.traits else []
     if distance is None or not before or before == [distance.metric]:
         return distance if before else None
-    note("warning: this version of GANray measures previews otherwise than before: no more of them are measured")
+    note(
+        "warning: previews would be measured otherwise than before, as this is another version of GANray or its data "
+        "has moved to a folder of another name: no more of them are measured"
+    )
     return None
 
 
-def row(distance: PreviewDistance | None, family: Family, epoch: int, note: Note) -> dict[str, float]:
+def row(
+    distance: PreviewDistance | None, family: Family, epoch: int, note: Note, *, trained_before: bool = False
+) -> dict[str, float]:
     """Return the column of a preview for epochs.csv, empty if the run does not measure.
 
-    The value is not-a-number before the first step, whose images are noise, and where it cannot be measured.
+    The value is not-a-number where it cannot be measured, and before the first step, whose images are noise.
+    trained_before: the run began with another's weights, so its first images are none.
     """
     if distance is None:
         return {}
     try:
-        return {COLUMN: distance.measure(family) if epoch else float("nan")}
+        return {COLUMN: distance.measure(family) if epoch or trained_before else float("nan")}
     except UserError as error:
         note(f"warning: the preview of epoch {epoch} is not measured: {error}")
         return {COLUMN: float("nan")}
@@ -145,8 +151,8 @@ def keep(
         return None
     run = writer.run
     known = {at: value for value, at in ranked(run)}
-    why = "another version of GANray measured the previews" if known else "previews could not be measured"
-    about = distance.described() if distance else Kept("last", epoch, note=why)
+    why = "no preview was measured after a resume" if known else "previews could not be measured"
+    about = distance.described() if distance else replace(run_config.kept or Kept("last", epoch), note=why)
     chosen = _best_snapshot(run, family.served_state(), note) if run_config.keep == "best" else None
     if chosen is None:
         writer.drop_last_weights()

@@ -342,7 +342,8 @@ class Trainer:
         try:
             with self.fabric.autocast(), until(lambda: alone and self.stop_requested is not None):
                 sheet, row = self.preview.look(self.family)
-                row |= best.row(self.distance, self.family, epoch, self.fabric.print)
+                before = self.config.grown_from is not None
+                row |= best.row(self.distance, self.family, epoch, self.fabric.print, trained_before=before)
         except Interrupted:
             return False
         self.writer.save_samples(epoch, sheet, self.private)
@@ -356,7 +357,8 @@ class Trainer:
         patience = self.config.patience
         if not patience:
             return ""
-        count, at = best.without_progress(self.writer.run) if self.writer else (0, 0)
+        # Without a distance, nobody knows of progress: previews that are not measured say nothing against it.
+        count, at = best.without_progress(self.writer.run) if self.writer and self.distance else (0, 0)
         if self.family.reduce is not None:  # only the writing process has measured; others count 0
             shares = self.family.reduce(torch.tensor([float(count), float(at)], device=self.fabric.device))
             count, at = (round(float(share) * self.fabric.world_size) for share in shares)

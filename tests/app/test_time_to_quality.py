@@ -18,6 +18,7 @@ from dashboard.library.store import Library
 from dashboard.views.evaluate import generator_verdicts, time_to_quality
 from dashboard.widgets import run_picker
 from gan_core import runs
+from gan_core.config import Kept
 from gan_core.evaluation.results import Evaluation
 from gan_core.runs import Run
 from tests.helpers import made_evaluations
@@ -186,6 +187,16 @@ def test_a_measure_has_one_value_which_is_the_mean_over_seeds(made: Path) -> Non
 def test_a_repeated_seed_is_no_further_seed(made: Path) -> None:
     (one,) = evaluated(made, "gan")
     assert [len(group) for group in seed_means.together([one, one, *evaluated(made, "gan-s1")])] == [2, 1]
+
+
+def test_chosen_and_last_weights_are_no_seeds_of_each_other(made: Path) -> None:
+    first, second = evaluated(made, "gan", "gan-s1")
+    best = replace(second, found=replace(second.found, kept=Kept("best", 4)))
+    assert [len(group) for group in seed_means.together([first, best])] == [1, 1]
+    row = seed_means.table([first, best], ()).row("frechet")
+    assert row and row.seeds == (1, 1) and not row.over_seeds
+    library = Library(made)
+    assert seed_means.beside(library, library.readable(), [best]) == []
 
 
 def test_a_ranking_over_seeds_says_what_the_second_extractor_sees(made: Path) -> None:

@@ -270,7 +270,8 @@ def _made(run: EvaluatedRun) -> dict[str, str]:
     if found.pictures:
         rows |= {"Preset": f"pictures of a folder, {found.pictures.folder}", "Epoch": run.entry.progress}
     elif (kept := found.kept) and kept.which == "best":
-        rows["Epoch"] += f", the best preview against {kept.against} images by {kept.extractor}"
+        against = f" against {kept.against} images by {kept.extractor}" if kept.extractor else ""
+        rows["Epoch"] += f", the best preview{against}"
     if run.entry.only_pictures:
         rows["Epoch"] = "–"
     for split, counts in found.counts.items():

@@ -161,6 +161,8 @@ def test_half_precision_is_the_same_with_weights_cast_once() -> None:
         ({"data_std": 0.0}, "data_std is 0"),
         ({"drop_class": 1.0}, "drop_class is 1"),
         ({"guidance": -1.0}, "guidance is -1"),
+        ({"guidance": 3.0, "drop_class": 0.0}, "guidance is 3 and drop_class 0"),
+        ({"guidance": 0.0, "drop_class": 0.0}, "guidance is 0 and drop_class 0"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(setting: dict[str, float], words: str) -> None:

@@ -1,6 +1,8 @@
 """The best weights of a training are kept, and it ends where they get no better; killed ones: tests/robustness."""
 
 import csv
+import dataclasses
+import signal
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from gan_core import cli, inference
 from gan_core.config import Kept
 from gan_core.errors import UserError
 from gan_core.evaluation.preview_distance import PreviewDistance
+from gan_core.metrics import measured_at_previews
 from gan_core.run_options import RunOptions
 from gan_core.runs import Run
 from gan_core.training import best, run_plan
@@ -87,6 +90,43 @@ def test_patience_ends_a_training(
     assert reason in capsys.readouterr().out
     assert kept is not None and (kept.which, kept.epoch, kept.distance) == (keep, epoch, distance)
     assert run.weights.read_bytes() == run.snapshots()[epoch].read_bytes()
+
+
+def test_a_resumed_run_that_measures_no_more_is_not_out_of_patience(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measure(self: PreviewDistance, family: object) -> float:
+        signal.raise_signal(signal.SIGTERM)
+        return 3.0
+
+    monkeypatch.setattr(PreviewDistance, "measure", measure)
+    asked = arguments(PRESET, pictures, tmp_path, "run", 4, *NARROW, "--snapshots", "--patience", "1")
+    assert cli.main(asked) == 0
+    run = Run(tmp_path / "run", tmp_path)
+    before = run.config().kept
+    assert run.status().state == "stopped" and before is not None and before.extractor
+    monkeypatch.setattr(PreviewDistance, "metric", measured_at_previews("FID", "other", "another", "otherwise"))
+    capsys.readouterr()
+    assert cli.main(["resume", "run", "--runs", str(tmp_path)]) == 0
+    assert "no more of them are measured" in capsys.readouterr().out
+    assert (run.status().state, run.status().epoch, run.status().reason) == ("finished", 4, None)
+    kept = run.config().kept
+    assert kept == dataclasses.replace(
+        before, which="best", distance=3.0, note="no preview was measured after a resume"
+    )
+    assert (run.weights.read_bytes() == run.snapshots()[kept.epoch].read_bytes()) and kept.epoch < 4
+
+
+def test_what_a_run_began_with_may_be_its_best(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only noise is not measured: the first images of a run with another's weights are that one's."""
+    run_of(pictures, tmp_path, "first", 1)
+    monkeypatch.setattr(PreviewDistance, "measure", lambda self, family: 2.0 + family.step)
+    run = run_of(pictures, tmp_path, "second", 3, "--snapshots", "--patience", "2", "--from", "first")
+    assert column(run) == [2.0, 2.0 + STEPS, 2.0 + 2 * STEPS]
+    assert run.status().reason == "stopped early: no better for 2 previews, best at epoch 0"
+    kept = run.config().kept
+    assert kept is not None and (kept.which, kept.epoch, kept.distance) == ("best", 0, 2.0)
+    assert run.weights.read_bytes() == run.snapshots()[0].read_bytes() != run.last_weights.read_bytes()
 
 
 def test_measuring_leaves_the_training_as_it_is(pictures: Path, tmp_path: Path) -> None:
