@@ -62,6 +62,7 @@ def words(options: RunOptions) -> list[str]:
         device=options.device,
         precision=options.precision,
         settings=options.settings,
+        grow_from=options.grow_from,
     )
     given = asked.words()
     place = given.index("--data")
@@ -76,7 +77,7 @@ def measured(options: RunOptions) -> Measurement:
         if found := _found.get(key):
             _found.move_to_end(key)
             return found
-        found = _found[key] = Measurement(_kept().get(_place(given)))
+        found = _found[key] = Measurement(None if options.grow_from else _kept().get(_place(given)))
         while len(_found) > _MOST:
             _found.popitem(last=False)
     if found.speed:
@@ -85,7 +86,8 @@ def measured(options: RunOptions) -> Measurement:
         found.problem = f"not measured, as {OFF} is off"
         found.done.set()
     else:
-        threading.Thread(target=_run, args=(key, given, found), name="speed", daemon=True).start()
+        keeps = options.grow_from is None  # a run's name may be another run's tomorrow
+        threading.Thread(target=_run, args=(key, given, found, keeps), name="speed", daemon=True).start()
     return found
 
 
@@ -122,7 +124,7 @@ def steps_of_epoch(counts: Sequence[int], batch_size: int, translates: bool) -> 
     return schedule.steps_per_epoch(counts if translates else [sum(counts)], batch_size)
 
 
-def _run(key: str, given: list[str], found: Measurement) -> None:
+def _run(key: str, given: list[str], found: Measurement, keeps: bool) -> None:
     try:
         with _turn:
             with _lock:
@@ -131,7 +133,7 @@ def _run(key: str, given: list[str], found: Measurement) -> None:
                 found.problem = "not measured: other settings were asked for meanwhile"
             else:
                 found.speed = _measure(given)
-                if not found.speed.doubtful:
+                if keeps and not found.speed.doubtful:
                     _keep(_place(given), found.speed)
     except UserError as error:
         found.problem = str(error)

@@ -188,9 +188,23 @@ def test_a_size_to_which_the_run_does_not_grow_is_said_at_once(started: list[Run
     assert f"begins with, has {size} px\\: choose image size {size} px or {2 * size} px" in texts(app)
     assert app.button(key="start").disabled
     app.selectbox(key="preset").set_value("flow").run()
+    assert app.selectbox(key="grow_from").value == form.RANDOM and not app.button(key="start").disabled
+    assert "begins with" not in texts(app), "the run of the other preset is forgotten"
     app.selectbox(key="grow_from").set_value("flowing").run()
     app.selectbox(key="image_size").set_value(2 * size).run()
     assert f"choose image size {size} px, as 'flow' does not grow" in texts(app)
+
+
+def test_a_run_of_other_channels_is_refused_at_once(started: list[RunOptions], runs_root: Path) -> None:
+    make_run(runs_root, "small", "dcgan")
+    app = open_train()
+    app.selectbox(key="grow_from").set_value("small").run()
+    assert not app.button(key="start").disabled
+    app.selectbox(key="channels").set_value(3).run()
+    assert "are grey\\: choose channels 1 under More options" in texts(app) and app.button(key="start").disabled
+    app.selectbox(key="channels").set_value(1).run()
+    app.text_input(key="source").set_value("phantom:colour").run()
+    assert "are grey\\: choose data in grey" in texts(app) and app.button(key="start").disabled
 
 
 def test_patience_needs_snapshots(started: list[RunOptions]) -> None:

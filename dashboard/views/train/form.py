@@ -181,13 +181,19 @@ def _beginning_problem(preset: Preset) -> str:
     chosen = _chosen_beginning()
     if preset.task != "generate" or chosen is None:
         return ""
+    name, source = st.session_state["grow_from"], str(st.session_state["source"]).strip()
+    in_colour = phantom.in_colour(source)
+    if (3 if in_colour else st.session_state.get("channels", 1)) != chosen.channels:
+        kind = "grey" if chosen.channels == 1 else "in colour"
+        fitting = "data in grey" if in_colour else f"channels {chosen.channels} under More options"
+        return f"The images of {name}, which it begins with, are {kind}: choose {fitting}"
     own, size = chosen.image_size, int(st.session_state["image_size"])
     sizes = [each for each in (own, 2 * own if preset.grows else own) if each in IMAGE_SIZES]
     if size in sizes:
         return ""
     asked = " or ".join(f"{each} px" for each in dict.fromkeys(sizes))
     why = "" if preset.grows else f", as '{preset.name}' does not grow"
-    return f"{st.session_state['grow_from']}, which it begins with, has {own} px: choose image size {asked}{why}"
+    return f"{name}, which it begins with, has {own} px: choose image size {asked}{why}"
 
 
 def _patience_problem(preset: Preset) -> str:
@@ -198,9 +204,13 @@ def _patience_problem(preset: Preset) -> str:
 
 
 def _chosen_beginning() -> RunConfig | None:
-    """Return the settings of the run that the new one begins with; None without one."""
-    name = st.session_state.get("grow_from", RANDOM)
-    return next((entry.config for entry in store.library().readable() if entry.name == name), None)
+    """Return the settings of the run that the new one begins with; None without one.
+
+    A run of another preset is none: the field that names it is set back further down the page.
+    """
+    name, preset = st.session_state.get("grow_from", RANDOM), st.session_state["preset"]
+    found = next((entry.config for entry in store.library().readable() if entry.name == name), None)
+    return found if found and found.preset == preset else None
 
 
 def _width_note(preset: Preset) -> str:

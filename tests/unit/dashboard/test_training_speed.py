@@ -63,6 +63,15 @@ def test_what_does_not_change_a_step_is_not_measured_again(asked: list[list[str]
     assert len(asked) == 2
 
 
+def test_a_run_to_begin_with_is_measured_as_it_is_and_not_kept(asked: list[list[str]]) -> None:
+    grown = RunOptions("dcgan", "phantom:cxr", image_size=64, grow_from="small")
+    assert measured(grown).speed == SPEED
+    assert asked == [["speed", "dcgan", "--size", "64", "--from", "small", "--json"]]
+    training_speed._found.clear()  # the app is started again: another run may have that name now
+    measured(grown)
+    assert len(asked) == 2
+
+
 def test_what_a_busy_machine_measured_is_not_kept(asked: list[list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(MEASURED, "busy", 3.0)
     text, _ = estimate.estimate(OPTIONS, 25, measured())
