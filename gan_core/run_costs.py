@@ -75,7 +75,8 @@ def disk(sizes: Sizes, steps: int, previews: int, log_every: int, snapshots: boo
         "snapshots": previews * sizes.weights if snapshots else 0,
         "sheets": previews * sizes.sheet,
         "animation": previews * sizes.frame,
-        "weights": sizes.weights + sizes.discriminator,
+        # With snapshots, the best weights and the last ones may both be kept.
+        "weights": (1 + snapshots) * sizes.weights + sizes.discriminator,
         "tables": math.ceil(steps / log_every) * sizes.row + previews * sizes.epoch_row,
     }
 

@@ -303,7 +303,8 @@ def path(model: "Model", request: GenerateRequest) -> PageSection:
     words = (
         f"{some}Each image begins as noise, on the left, and the network moves it in small steps. "
         f"<b>{_STATE}</b>: the mixture of noise and image at that moment. <b>{_EXPECTED}</b>: the image that the "
-        "network expects to arrive at. Out of pure noise it can only expect the mean of all images, which is blurred; "
+        "network expects to arrive at. Out of pure noise it can only expect the mean of all images of the class, which "
+        "is blurred; "
         "what is large is settled first, and details last."
     )
     page = (

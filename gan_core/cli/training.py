@@ -222,5 +222,5 @@ def _resume(run: Run, device: str, source: str | None = None) -> int:
     except trainer.Diverged as error:
         print(f"error: run '{run.name}': {error}", file=sys.stderr)
         return 1
-    print(f"{remote.shown(run.root, run.name)}: {run.status().state}")
+    print(f"{remote.shown(run.root, run.name)}: {run.status().state}{_kept(run.config())}")
     return 0

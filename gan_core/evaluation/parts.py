@@ -19,7 +19,7 @@ from gan_core.evaluation.classifier_choice import Choice
 from gan_core.evaluation.classifiers import Classifier
 from gan_core.evaluation.features import Extractor
 from gan_core.evaluation.picture_source import PictureSource
-from gan_core.evaluation.results import ALL_IMAGES, HELD_OUT, REFERENCES, TRAIN, Evaluation, Fidelity, Measure
+from gan_core.evaluation.results import ALL_IMAGES, HELD_OUT, REFERENCES, TRAIN, Evaluation, Fidelity, Measure, of_best
 from gan_core.files import cache_folder
 from gan_core.inference import Model
 from gan_core.runs import Run
@@ -55,6 +55,11 @@ def fidelity(source: PictureSource, prepared: Prepared, request: EvaluationReque
         notes.append(f"distances may mean little: {_LEARNED}")
     elif chosen.note and not request.extractor:
         notes.append(chosen.note)
+    if of_best(found) and found.kept and found.kept.against != "training" and request.reference != TRAIN:
+        notes.append(
+            "held-out images had a say in which weights the run kept, so distances to them may be too low: --keep last "
+            "keeps the last ones"
+        )
     real = Real(prepared, features.find(first), request)
     scopes = {"all": real.compare(made, None, notes.append)}
     for number, name in enumerate(source.classes):

@@ -134,12 +134,13 @@ class PreviewDistance:
         return fidelity.kid(self._real, made).value
 
     def _generated(self, family: Generator) -> np.ndarray:
-        latents = np.random.default_rng(_SEED).standard_normal((self.images, family.latent_size)).astype(np.float32)
-        z, labels = torch.from_numpy(latents), torch.from_numpy(self._labels)
+        chance = np.random.default_rng(_SEED)
         found = []
         with family.evaluating():
-            for few, of in zip(z.split(_BATCH), labels.split(_BATCH), strict=True):
-                pictures = family.sample(few.to(family.device), of.to(family.device))
+            for labels in torch.from_numpy(self._labels).split(_BATCH):
+                # Drawn batch by batch: a latent may be as large as an image.
+                latents = chance.standard_normal((len(labels), family.latent_size)).astype(np.float32)
+                pictures = family.sample(torch.from_numpy(latents).to(family.device), labels.to(family.device))
                 if not torch.isfinite(pictures).all():
                     raise UserError("the generator draws values that are not finite")
                 found.append(self._features(images.to_uint8(pictures).transpose(0, 2, 3, 1)))

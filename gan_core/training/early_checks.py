@@ -66,7 +66,7 @@ def beginning(options: RunOptions, root: Path) -> Run:
     if size_from(run, options) not in sizes:
         raise UserError(f"{name}: it has {found.image_size} px: use --size {' or '.join(map(str, sizes))}")
     if not run.checkpoints() and not run.weights.exists():
-        raise UserError(f"{name}: it has neither a checkpoint nor weights yet: train it first")
+        raise UserError(f"{name}: it has neither a checkpoint nor weights: choose a run that has some")
     return run
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gan_core import config, tensor_files
+from gan_core import config, schedule, tensor_files
 from gan_core.config import Ancestry, RunConfig
 from gan_core.errors import UserError, first_line
 from gan_core.families import loading, registry
@@ -157,17 +157,21 @@ def _grows(preset: registry.Preset) -> bool:
 def _ancestry(run: Run, found: RunConfig, root: Path) -> Ancestry:
     """Return the ancestry of a run that begins with this one's weights."""
     status = run.status()
+    step, epoch = status.step, run.weights_epoch(status, found)
+    if saved := run.checkpoints():  # a run that trains, or was killed, has gone further than its newest checkpoint
+        step = min(step, int(saved[0].stem.removeprefix("step_")))
+        epoch = step // max(1, schedule.steps_per_epoch([found.train_images], found.batch_size))
     table = run.metrics()
     table.poll()
-    seconds = table.column("seconds")
+    seconds = table.column("seconds")[table.column("step") <= step]
     before = found.grown_from
     return Ancestry(
         # A run elsewhere is found again by its folder, should this one be resumed before its first checkpoint.
         run=run.name if run.root == root else str(run.folder.resolve()),
-        epoch=status.epoch if run.checkpoints() else run.weights_epoch(status, found),
+        epoch=epoch,
         image_size=found.image_size,
-        steps=status.step + (before.steps if before else 0),
-        images=status.step * found.batch_size + (before.images if before else 0),
+        steps=step + (before.steps if before else 0),
+        images=step * found.batch_size + (before.images if before else 0),
         seconds=round((float(seconds[-1]) if len(seconds) else 0.0) + (before.seconds if before else 0.0), 1),
         waits=0 if run.checkpoints() or run.discriminator.exists() else WAITS,
     )

@@ -54,8 +54,8 @@ A regular expression with one group, for the part that the names of a pair share
 """
 GROWTH_HELP = """
 A run of the same preset whose weights the new one begins with. With twice its image size, the networks grow: they keep
-what they have learned, and one stage more learns the finer detail. With its own image size they go on with other data,
-which must have as many classes.
+what they have learned, and one stage more learns the finer detail; the data must have the same classes. With its own
+image size they go on with other data, which must have as many classes.
 """
 INPUTS_HELP = """
 The images that the previews translate, the same at every epoch. A translation is nearly a copy of its input, so

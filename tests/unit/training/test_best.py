@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import json
 import signal
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pytest
 from gan_core import cli, inference
 from gan_core.config import Kept
 from gan_core.errors import UserError
+from gan_core.evaluation import evaluate
+from gan_core.evaluation.parts import EvaluationRequest
 from gan_core.evaluation.preview_distance import PreviewDistance
 from gan_core.metrics import measured_at_previews
 from gan_core.run_options import RunOptions
@@ -108,7 +111,10 @@ def test_a_resumed_run_that_measures_no_more_is_not_out_of_patience(
     monkeypatch.setattr(PreviewDistance, "metric", measured_at_previews("FID", "other", "another", "otherwise"))
     capsys.readouterr()
     assert cli.main(["resume", "run", "--runs", str(tmp_path)]) == 0
-    assert "no more of them are measured" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert (
+        "no more of them are measured" in said and "finished, with the weights of epoch 1, its nearest preview" in said
+    )
     assert (run.status().state, run.status().epoch, run.status().reason) == ("finished", 4, None)
     kept = run.config().kept
     assert kept == dataclasses.replace(
@@ -127,6 +133,23 @@ def test_what_a_run_began_with_may_be_its_best(pictures: Path, tmp_path: Path, m
     kept = run.config().kept
     assert kept is not None and (kept.which, kept.epoch, kept.distance) == ("best", 0, 2.0)
     assert run.weights.read_bytes() == run.snapshots()[0].read_bytes() != run.last_weights.read_bytes()
+
+
+@pytest.mark.usefixtures("told")
+@pytest.mark.parametrize(
+    ("against", "reference", "noted"),
+    [("held-out", "all", True), ("held-out", "train", False), ("training", "all", False)],
+)
+def test_a_distance_to_images_that_chose_the_weights_is_noted(
+    against: str, reference: str, noted: bool, pictures: Path, tmp_path: Path
+) -> None:
+    run = run_of(pictures, tmp_path, "run", 1, "--snapshots")
+    config = json.loads((run.folder / "config.json").read_text())
+    config["kept"]["against"] = against
+    (run.folder / "config.json").write_text(json.dumps(config))
+    request = EvaluationRequest(("fidelity",), 40, reference=reference)
+    found = evaluate.evaluate(run, str(pictures), request)
+    assert any("had a say in which weights" in note for note in found.notes) == noted
 
 
 def test_measuring_leaves_the_training_as_it_is(pictures: Path, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from gan_core.evaluation import time_to_quality
 from gan_core.families import loading, registry
 from gan_core.families.loading import Family
 from gan_core.nets import growing
+from gan_core.run_options import RunOptions
 from gan_core.runs import Run
 from gan_core.training import budget, growth, speed
 from tests.helpers.speeds import measured_speed
@@ -232,6 +233,21 @@ def test_what_it_begins_with_is_said(root: Path, tmp_path: Path) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | {"kept": dataclasses.asdict(kept)}))
     assert "(not the weights of epoch 1 that it kept" in growth.described(begun, tmp_path)
     assert growth.described(dataclasses.replace(begun, grown_from=None), tmp_path) == ""
+
+
+def test_a_run_that_went_further_than_its_checkpoint_counts_as_far_as_that(root: Path, tmp_path: Path) -> None:
+    shutil.copytree(root / "small", tmp_path / "small")
+    options = RunOptions("cgan", "anywhere", image_size=64, grow_from="small")
+    whole = growth.fitted(options, tmp_path)[2]
+    status = tmp_path / "small" / "status.json"
+    values = json.loads(status.read_text())
+    status.write_text(json.dumps(values | {"state": "running", "step": values["step"] + 100, "epoch": 22}))
+    with (tmp_path / "small" / "metrics.csv").open("a") as table:
+        columns = (tmp_path / "small" / "metrics.csv").read_text().splitlines()[0].split(",")
+        later = {"step": str(values["step"] + 50), "seconds": "1000"}
+        table.write(",".join(later.get(name, "0") for name in columns) + "\n")
+    assert growth.fitted(options, tmp_path)[2] == whole
+    assert whole.epoch == 2 and whole.steps == values["step"]
 
 
 def test_plan_says_what_it_begins_with_as_train_does(
