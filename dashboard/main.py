@@ -7,7 +7,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard.library import pages
+from dashboard.library import garbage, pages
 from dashboard.widgets import error_boundary, frame, terms
 
 HERE = Path(__file__).resolve().parent
@@ -29,6 +29,7 @@ def main() -> None:
         error_boundary.failed_action()
         page.run()
     terms.show_words(page.url_path or pages.HOME)
+    garbage.spare_modules()
 
 
 main()

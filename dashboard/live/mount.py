@@ -19,6 +19,7 @@ from starlette.responses import HTMLResponse, RedirectResponse
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from dashboard.library import garbage
 from dashboard.live.editor_stubs import without_stubs
 from dashboard.server import paths
 from dashboard.server.security import GradioAllowList
@@ -89,6 +90,7 @@ class LazyApp:
 
 def _import_torch() -> None:
     importlib.import_module("gan_core.evaluation.predicted_classes")
+    garbage.spare_modules()
 
 
 class PrepareLiveTab:

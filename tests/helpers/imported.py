@@ -4,6 +4,7 @@ Of the dashboard nothing but what imports Gradio as it does: its pages register 
 imports them, and the order of its imports stays what a user's app has.
 """
 
+import gc
 import importlib
 
 from PIL import Image
@@ -21,3 +22,4 @@ with without_stubs():
 for _family in {preset.family for preset in registry.presets().values()}:
     loading.load_family(_family)
 Image.init()  # which imports its formats
+gc.freeze()  # nor does a child look at these objects, at every collection of garbage
