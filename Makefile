@@ -10,6 +10,9 @@ BIN := .venv/bin
 JOBS ?= 3
 PACKAGES := $(if $(LOCKED),--require-hashes -r requirements.lock,-r requirements.txt)
 
+# The tests start hundreds of processes: without bytecode on the disk, each would compile our modules anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 ifdef CPU
 ifdef LOCKED
 $(error CPU=1 and LOCKED=1 exclude each other: requirements.lock has no hashes of the wheels for processors)
