@@ -1,5 +1,6 @@
 """The distance that was measured on the way, as a curve beside the logged ones."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from dashboard.charts.curve_payloads import CurveView
 from dashboard.charts.run_metrics import Chart
 from dashboard.library.store import Entry, Library
 from dashboard.widgets import run_curves
+from gan_core.diagnostics import read
 from tests.helpers import made_evaluations
 from tests.helpers.chart_payloads import entries, numbers, told
 from tests.helpers.pages import healthy, open_page, plotted
@@ -48,6 +50,19 @@ def test_runs_that_were_measured_alike_have_a_chart_more(library: Library) -> No
     assert numbers(curve["y"]) == pytest.approx([stand.measures["frechet"].value for stand in way.stands[1:]])
     assert TITLE not in [chart["title"] for chart in told(library, ["plain"])["charts"]]
     assert TITLE not in [chart["title"] for chart in told(library, ["unet"])["charts"]]
+
+
+def test_what_a_run_began_with_is_on_its_curve(tmp_path: Path) -> None:
+    """Its first images are those of a trained generator, not noise."""
+    run = make_run(tmp_path, "grown", "dcgan", 50, 20, preview_every=10)
+    config = json.loads((run.folder / "config.json").read_text())
+    began = {"run": "small", "epoch": 9, "image_size": 32, "steps": 9, "images": 90, "seconds": 9.0}
+    (run.folder / "config.json").write_text(json.dumps(config | {"grown_from": began}))
+    made_evaluations.write(run, progress=made_evaluations.progress(0.5))
+    (curve,) = told(Library(tmp_path), ["grown"])["charts"][-1]["curves"]
+    assert numbers(curve["x"]).tolist() == list(range(0, 51, 5))
+    found = read(run).distance
+    assert found is not None and found.epoch.tolist() == list(range(0, 51, 5))
 
 
 def test_of_several_seeds_those_that_were_measured_make_the_line(tmp_path: Path) -> None:
