@@ -206,6 +206,11 @@ class RunConfig:
         return blake2b(text.encode(), digest_size=8).hexdigest()
 
     @property
+    def trained_before(self) -> bool:
+        """Whether the run began with trained weights: its epoch 0 counts as a preview then."""
+        return self.grown_from is not None
+
+    @property
     def train_images(self) -> int:
         return sum(self.class_counts)
 

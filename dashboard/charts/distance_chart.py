@@ -51,7 +51,7 @@ def curve(library: Library, entry: Entry, chart: Chart) -> Curve:
     """Return the distance by epoch. Epoch 0 of untrained networks is left out: its value would flatten the curve."""
     one = progress(library, entry)
     key = chart.columns[0].rpartition("/")[-1]
-    trained_before = bool(entry.config and entry.config.grown_from)
+    trained_before = bool(entry.config and entry.config.trained_before)
     stands = [stand for stand in one.stands if stand.epoch > 0 or trained_before] if one else []
     snapshots = [stand for stand in stands if key in stand.measures]
     x = np.array([snapshot.epoch for snapshot in snapshots], np.float32)

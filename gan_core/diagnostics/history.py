@@ -180,7 +180,7 @@ def record(
         distance=distance_curve(
             progress,
             reached[-1] if len(reached := metrics.column("epoch")) else 0.0,
-            trained_before=run_config.grown_from is not None,
+            trained_before=run_config.trained_before,
         ),
         kept=run_config.kept.epoch if run_config.kept and run_config.kept.which == "best" else None,
         problems=(*_problems(metrics), *_problems(previews), *_missing(metrics, numbers, traits)),

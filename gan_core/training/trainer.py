@@ -342,8 +342,9 @@ class Trainer:
         try:
             with self.fabric.autocast(), until(lambda: alone and self.stop_requested is not None):
                 sheet, row = self.preview.look(self.family)
-                before = self.config.grown_from is not None
-                row |= best.row(self.distance, self.family, epoch, self.fabric.print, trained_before=before)
+                row |= best.row(
+                    self.distance, self.family, epoch, self.fabric.print, trained_before=self.config.trained_before
+                )
         except Interrupted:
             return False
         self.writer.save_samples(epoch, sheet, self.private)

@@ -182,7 +182,7 @@ def show_samples(library: Library, entry: Entry) -> None:
             run_curves.show_scores(library, [entry], run_styles([entry]))
     with elements.card(grid, wide=bool(domains)):
         title, words = run_metrics.ANIMATIONS[entry.task]
-        if entry.config and entry.config.grown_from:  # it began with pictures, not with noise
+        if entry.config and entry.config.trained_before:  # it began with pictures, not with noise
             title = "From its first epoch to its last"
         st.markdown(f"**{title}**")
         animations.show_one(entry)
