@@ -1,4 +1,4 @@
-"""The script of docs/any-run.md, run and opened beside a run of ours: one scrubber moves both."""
+"""Trainings of other programs in a browser: one is added by hand, one scrubber moves them and ours."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +10,7 @@ from gan_core import runs
 from tests.helpers import wgan_gp
 from tests.helpers.run_folders import make_run
 from tests.helpers.sheets import cards, ready, slider
+from tests.helpers.trainings_elsewhere import stylegan
 
 STEPS = 10
 
@@ -57,3 +58,20 @@ def test_the_run_of_a_script_is_scrubbed_beside_ours(page: Page, url: str, root:
     expect(page.locator("output.epoch")).to_have_text("Step 4 of 10")
     expect(cards(page).locator(".at")).to_have_text("step 4")
     assert not wrong
+
+
+def test_a_training_is_added_by_hand(page: Page, url: str, tmp_path: Path) -> None:
+    folder = stylegan(tmp_path / "elsewhere")
+    page.goto(f"{url}/train")
+    page.get_by_text("Add a run that another program trained").click()
+    add = page.get_by_role("button", name="Add this run")
+    expect(add).to_be_disabled()
+    path = page.get_by_role("textbox", name="Folder or file")
+    path.fill(str(folder))
+    path.press("Enter")
+    expect(page.get_by_text("stylegan: 4 rows up to step 16; 4 sheets, step 1 to 16")).to_be_visible()
+    add.click()
+    expect(path).to_have_value("")
+    page.locator(".st-key-training-elsewhere").get_by_role("link", name="Compare").click()
+    ready(page, 1)
+    expect(cards(page).locator(".at")).to_have_text("step 16")
