@@ -13,6 +13,7 @@ from dashboard.library.notes import Note
 from dashboard.library.store import Entry, Library
 from dashboard.widgets.text import plain, source_name
 from gan_core import run_options
+from gan_core.config import RunConfig
 from gan_core.families import registry
 
 # Titles of settings in config.json. All other settings are shown under their names, without underscores.
@@ -40,11 +41,12 @@ TITLES = {
     "settings.ema_decay": "EMA decay",
 }
 LAST = ("fingerprint", "git_commit", "versions.")  # at the end of the table: nobody chooses them
-# The preset and the classes imply the family and the domains; traits say what a family is, and set nothing; `data` and
-# `origin` stand here where a run has none.
+# The preset and the classes imply the family and the domains; traits say what a family is, and `data` what was found in
+# the images: names of patients among it. Neither sets anything. All stand here without a dot where a run has none.
 LEFT_OUT = frozenset({"format", "family", "domains", "traits", "data", "origin", "kept"}) | {
     f"kept.{name}" for name in ("measure", "distance", "extractor", "images", "against", "note")
 }
+NOT_SET = ("traits.", "data.", "grown_from.")
 
 
 def show(library: Library, chosen: Sequence[Entry]) -> None:
@@ -137,7 +139,7 @@ def settings(group: Sequence[Entry], written: Mapping[str, Note]) -> dict[str, l
     """Return title -> a cell for each run: every setting of any run, epochs, classes and tags; "–" for none."""
     found = [queries.of_config(entry.config) for entry in group if entry.config]
     named = dict.fromkeys(key for one in found for key in one)
-    keys = [key for key in named if key not in LEFT_OUT and not key.startswith("traits.")]
+    keys = [key for key in named if key not in LEFT_OUT and not key.startswith(NOT_SET)]
     keys.sort(key=lambda key: next((i for i, start in enumerate(LAST, 1) if key.startswith(start)), 0))
     rows = {title(key): [value(one[key], key) if key in one else "–" for one in found] for key in keys}
     for at, entry in enumerate(entry for entry in group if entry.config):
@@ -147,11 +149,19 @@ def settings(group: Sequence[Entry], written: Mapping[str, Note]) -> dict[str, l
     heading = units.heading(group)
     rows = {heading if name == "Epochs" else name: cells for name, cells in rows.items()}
     rows[heading] = [units.progress(entry, group) for entry in group if entry.config]
+    if any(entry.config and entry.config.grown_from for entry in group):
+        rows["Began as"] = [_ancestor(entry.config) for entry in group if entry.config]
     if any(entry.domains for entry in group):
         rows["Classes"] = [" ↔ ".join(entry.domains or ()) for entry in group]
     if any(entry.name in written for entry in group):
         rows["Tags"] = [", ".join(written[e.name].tags) if e.name in written else "–" for e in group]
     return rows
+
+
+def _ancestor(config: RunConfig) -> str:
+    """Return the run that a run began with, by its name: its folder belongs to the machine of the training."""
+    before = config.grown_from
+    return f"{before.name}, {before.image_size} px, epoch {before.epoch}" if before else "random weights"
 
 
 def unknown(entry: Entry) -> list[str]:

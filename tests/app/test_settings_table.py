@@ -123,3 +123,16 @@ def test_a_setting_says_what_it_is_as_its_family_and_the_options_declare(runs_ro
     body = settings_table.as_html(["<a>"], {"Seed": ["<1>"], "Own": ["2"]}, {"Seed": "it's <b>"})
     assert "<details title='it&#x27;s &lt;b&gt;'><summary>Seed</summary>" in body
     assert "&lt;1&gt;" in body and "<th scope='row'>Own</th>" in body and "&lt;a&gt;" in body
+
+
+def test_what_was_found_in_the_images_and_where_a_run_lay_is_no_setting(tmp_path: Path) -> None:
+    make_run(tmp_path, "a", "dcgan", 4, 2)
+    path = tmp_path / "a" / runs.CONFIG
+    config = json.loads(path.read_text())
+    config["data"] = {"patients": 3, "patients_from": "names", "skipped": 1, "warnings": ["skipped Doe_Jane_1961.png"]}
+    began = {"run": "/home/jane/runs/base", "epoch": 9, "image_size": 32, "steps": 9, "images": 90, "seconds": 9.0}
+    path.write_text(json.dumps(config | {"grown_from": began}))
+    rows = settings_table.settings(group(tmp_path, "a"), {})
+    assert rows["Began as"] == ["base, 32 px, epoch 9"]
+    assert not [title for title in rows if title.startswith(("Data.", "Grown"))]
+    assert "jane" not in str(rows).lower()
