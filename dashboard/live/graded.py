@@ -123,6 +123,7 @@ def compared(models: ModelCache, upload: Upload, run: str, to: str) -> str:
     done = translation.translate_picture(model, shown, to, cycle=False)
     after = translation.png(translation.whole(model, shown, done), done)
     heat = translation.png(picture_html.heat(done.change), done)
+    name = name.removeprefix(f"{REFERENCE}/")
     figures = (
         picture_html.figure(
             picture_html.image(after, f"{to} by {name}, synthetic"), f"{html.escape(name)}: {html.escape(to)}"
@@ -134,7 +135,7 @@ def compared(models: ModelCache, upload: Upload, run: str, to: str) -> str:
 
 def rival(models: ModelCache, run: str) -> str:
     """Return the name of a run with the same domains to compare a graded run with; empty where there is none."""
-    return next((name.removeprefix(f"{REFERENCE}/") for name in models.rivals(run)), "")
+    return next(iter(models.rivals(run)), "")
 
 
 def _decoded(models: ModelCache, model: "Model", upload: Upload) -> np.ndarray:

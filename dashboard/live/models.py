@@ -74,12 +74,16 @@ class ModelCache:
         ]
         others.sort(key=lambda pair: best_first.place(*pair))
         found = [run.name for run, _ in others]
-        return [other for other in found if name not in (other, other.removeprefix(f"{runs.REFERENCE}/"))]
+        own = self._find(name).name
+        return [other for other in found if other != own]
 
     def is_loaded(self, name: str) -> bool:
+        try:
+            found = self._find(name).name
+        except UserError:
+            return False
         with self._lock:
-            known = [key[0] for key, model in self._models.items() if model.done()]
-        return any(name in (one, one.removeprefix(f"{runs.REFERENCE}/")) for one in known)
+            return any(key[0] == found and model.done() for key, model in self._models.items())
 
     def weights_of(self, name: str) -> tuple[str, int, int]:
         """Return what tells the weights of a run from others: its name, and the time and size of the file.
@@ -123,10 +127,12 @@ class ModelCache:
         return model.result()
 
     def _find(self, name: str) -> Run:
-        # The name comes from a request: only listed runs are opened.
-        for run in runs.list_runs(self.root):
-            if name in (run.name, run.name.removeprefix(f"{runs.REFERENCE}/")):
-                return run
+        # The name comes from a request: only listed runs are opened. A shipped one may be called by its short name,
+        # unless one's own run has it.
+        listed = {run.name: run for run in runs.list_runs(self.root)}
+        for found in (name, f"{runs.REFERENCE}/{name}"):
+            if found in listed:
+                return listed[found]
         raise UserError(f"there is no run '{name}' here")
 
     def _usable(self) -> list[tuple[Run, RunConfig]]:

@@ -270,5 +270,5 @@ def _paints(models: ModelCache, name: str | None, to: str | None = None) -> bool
 def _values(one: TranslationUpdate) -> tuple[Any, ...]:
     """Return the values of `_Fields.results`, without the example."""
     shown = (one.message, gr.Button(visible=one.doubted), one.picture, one.pattern, one.below, one.side, one.tools)
-    compare = gr.Button(f"Compare with {one.rival}", visible=bool(one.rival))
+    compare = gr.Button(f"Compare with {input_fields.brief(one.rival)}", visible=bool(one.rival))
     return (*shown, gr.Button(visible=one.painted), gr.Button(visible=one.painted), compare, "")

@@ -308,3 +308,16 @@ def test_the_heat_map_is_signed_symmetric_and_has_its_scale() -> None:
     assert abs(darker.sum() - brighter.sum()) < 120
     assert np.array_equal(picture_html.heat(change * 9), picture_html.heat(change))
     assert "30%" in picture_html.scale_bar()
+
+
+def test_ones_own_run_is_not_taken_for_the_shipped_one_of_its_name(tmp_path: Path) -> None:
+    for name in (RUN, RUN.rpartition("/")[2], "rival"):
+        shutil.copytree(ROOT / "runs" / RUN, tmp_path / name)
+    own, models = RUN.rpartition("/")[2], ModelCache(tmp_path)
+    assert models.weights_of(own)[0] == own and models.weights_of(RUN)[0] == RUN
+    assert set(models.rivals(own)) == {"rival", RUN} and own in models.rivals(RUN)
+    assert models.get(own).run.name == own
+    assert models.is_loaded(own) and not models.is_loaded(RUN)
+    shutil.rmtree(tmp_path / own)
+    assert models.weights_of(own)[0] == RUN  # its short name, as links of older versions have it
+    models.decoder.close()

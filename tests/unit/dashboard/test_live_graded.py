@@ -205,7 +205,7 @@ def test_the_way_back_shows_what_it_read(models: ModelCache) -> None:
 
 def test_the_rival_shows_the_same_picture(models: ModelCache) -> None:
     last = steps(models, NORMAL)[-1]
-    assert last.rival == RIVAL
+    assert last.rival == f"reference/{RIVAL}"
     figures = graded.compared(models, NORMAL, NAME, "covid")
     other, _ = embedded_pngs(figures)
     assert other.size == (256, 256) and other.text["Run"] == RIVAL
