@@ -99,6 +99,7 @@ def measure_folder(run: Run, pictures: PictureFolder, prepared: Prepared, reques
 def _measure_folder(
     run: Run, target: Path, pictures: PictureFolder, prepared: Prepared, request: EvaluationRequest
 ) -> Evaluation:
+    begun = run.config()
     if len(pictures.pictures) < request.count:
         request.progress(f"{pictures.facts.folder} has {len(pictures.pictures)} pictures")
     found = _begun(run, pictures.config, prepared, request, pictures.digest)
@@ -107,7 +108,7 @@ def _measure_folder(
     for line in pictures.notes:
         found = parts.noted(found, line[:1].upper() + line[1:])
     chosen = {name: partial(OF_PICTURES[name], pictures, prepared) for name in request.parts or OF_PICTURES}
-    return _measured(run, target, chosen, request, found)
+    return _measured(run, begun, target, chosen, request, found)
 
 
 def check_request_of_pictures(request: EvaluationRequest) -> None:
@@ -154,6 +155,7 @@ def _evaluate(run: Run, source: str | None, request: EvaluationRequest) -> Evalu
 
 
 def _measure_networks(run: Run, target: Path, source: str | None, request: EvaluationRequest) -> Evaluation:
+    begun = run.config()
     model = inference.load(run)
     prepared = prepare(model.config, relocated.place(model.config, run.name, source))
     found = replace(
@@ -169,7 +171,7 @@ def _measure_networks(run: Run, target: Path, source: str | None, request: Evalu
             chosen[part] = partial(OF_PICTURES[part], model, prepared)
         else:
             chosen[part] = partial(OF_NETWORKS[part], model, prepared)
-    return _measured(run, target, chosen, request, found)
+    return _measured(run, begun, target, chosen, request, found)
 
 
 def _begun(run: Run, run_config: RunConfig, prepared: Prepared, request: EvaluationRequest, weights: str) -> Evaluation:
@@ -212,9 +214,18 @@ def _with_doubts(
 
 
 def _measured(
-    run: Run, target: Path, chosen: Mapping[str, Part], request: EvaluationRequest, found: Evaluation
+    run: Run,
+    begun: RunConfig,
+    target: Path,
+    chosen: Mapping[str, Part],
+    request: EvaluationRequest,
+    found: Evaluation,
 ) -> Evaluation:
-    """Measure each part and write the evaluation after it; what cannot be measured is noted."""
+    """Measure each part and write the evaluation after it; what cannot be measured is noted.
+
+    Raises:
+        UserError: another run has taken the place of the one that the evaluation began with.
+    """
     for name, part in chosen.items():
         started, before = time.perf_counter(), found.notes
         request.progress(f"{run.name}: {name}")
@@ -226,8 +237,29 @@ def _measured(
         others = tuple(line for line in before if not line.startswith(f"{name}: "))
         new = tuple(f"{name}: {line}" for line in found.notes if line not in before)
         found = replace(found, notes=others + new)
+        _check_still_there(run, begun)
         results.write(target, found)
     return found
+
+
+def _check_still_there(run: Run, begun: RunConfig) -> None:
+    """Check that a run is the one that an evaluation began with: its name may be another's by now.
+
+    A training that goes on meanwhile records which weights it kept, and where its images are.
+
+    Raises:
+        UserError: it was deleted or renamed, and another may have its name.
+    """
+    try:
+        now = run.config()
+    except UserError:
+        raise UserError(f"run '{run.name}' was deleted or renamed while it was measured: measure it again") from None
+    if begun.origin and now.origin:
+        same = begun.preset == now.preset  # what another program trains is told bit by bit
+    else:
+        same = replace(begun, kept=None, source="") == replace(now, kept=None, source="")
+    if not same:
+        raise UserError(f"another run was called '{run.name}' while that was measured: measure it again")
 
 
 def applies(part: str, task: str) -> bool:

@@ -1,6 +1,7 @@
 """`evaluate` from the command line to evaluation.json, on small runs of its own."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -271,3 +272,23 @@ def test_classes_from_different_folders_are_noted(tmp_path: Path, capsys: pytest
 def _quiet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("TQDM_DISABLE", "1")
     yield
+
+
+def test_what_was_measured_is_not_written_into_another_run(root: Path, tmp_path: Path) -> None:
+    run = Run(Path(shutil.copytree(root / "plain", tmp_path / "plain")), tmp_path)
+    (tmp_path / "plain" / "evaluation.json").unlink(missing_ok=True)
+    order = evaluate.EvaluationRequest(("fidelity",), count=60)
+    path = run.folder / "config.json"
+    before = json.loads(path.read_text())
+
+    def meanwhile(**changes: object) -> evaluate.EvaluationRequest:
+        """A request in whose course the config of the run changes."""
+        return replace(order, progress=lambda _: path.write_text(json.dumps(before | changes)) and None)
+
+    with pytest.raises(UserError, match="another run was called 'plain' while that was measured"):
+        evaluate.evaluate(run, None, meanwhile(seed=8))
+    assert not run.evaluation.exists()
+    path.write_text(json.dumps(before))
+    assert evaluate.evaluate(run, SOURCE, meanwhile(source="moved")).fidelity  # a training that went on elsewhere
+    with pytest.raises(UserError, match="deleted or renamed"):
+        evaluate.evaluate(run, SOURCE, replace(order, progress=lambda _: path.unlink(missing_ok=True)))
