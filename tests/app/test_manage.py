@@ -84,3 +84,25 @@ def test_shipped_runs_have_no_such_menu_and_running_ones_wait(runs_root: Path) -
     [sure] = [one for one in app.button if one.key == "sure Delete"]
     assert "being trained" in texts(healthy(sure.click().run())) and "a" in names(runs_root)
     writer.close()
+
+
+@pytest.mark.parametrize("label", ["Delete", "Rename"])
+def test_a_run_that_took_the_name_meanwhile_stays(runs_root: Path, label: str) -> None:
+    app = open_page("run", run="a")
+    app.text_input(key="new name a").input("better")
+    app = click(app, label)
+    (runs_root / "a").rename(runs_root / "older")
+    make_run(runs_root, "a", "dcgan", epochs=3, seed=7)
+    [sure] = [one for one in app.button if one.key == f"sure {label}"]
+    app = sure.click().run()
+    assert "another run is called" in texts(app).replace("\\", "") + " ".join(each.value for each in app.error)
+    assert names(runs_root) == {"reference/gan", "older", "a", "b"}
+
+
+def test_a_run_that_is_being_evaluated_keeps_its_name(runs_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Jobs, "evaluating", lambda _: "a")
+    app = click(open_page("run", run="a"), "Delete")
+    [sure] = [one for one in app.button if one.key == "sure Delete"]
+    app = sure.click().run()
+    assert "is being evaluated" in texts(app) + " ".join(each.value for each in app.error)
+    assert names(runs_root) == {"reference/gan", "a", "b"}

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import streamlit as st
 
 from dashboard import jobs
-from dashboard.library import store
+from dashboard.library import notes, store
 from dashboard.library.store import Entry
 from dashboard.widgets import error_boundary, linked_runs
 from dashboard.widgets.text import plain
@@ -28,24 +28,26 @@ def show(entry: Entry, entries: Sequence[Entry]) -> None:
             name = st.text_input("New name", entry.name, max_chars=100, key=f"new name {entry.name}")
             words = "Rename"
             if st.form_submit_button(words, icon=":material/edit:") and name != entry.name:
-                _ask_rename(entry.name, name)
+                _ask_rename(entry.name, name, notes.digest(entry))
         if st.button("Delete", icon=":material/delete:", key="delete"):
-            _ask_delete(entry.name, _next(entry, entries))
+            _ask_delete(entry.name, _next(entry, entries), notes.digest(entry))
 
 
 @st.dialog("Rename this run?")
-def _ask_rename(name: str, new: str) -> None:
+def _ask_rename(name: str, new: str, digest: str) -> None:
+    """Ask; digest: of the run that is meant, which tells it from others that may have its name by then."""
     try:
         runs.check_name(new)
     except UserError as error:
         st.error(plain(str(error)), icon=":material/error:")
         return
     st.markdown(f"**{plain(name)}** becomes **{plain(new)}**. Its notes follow; links to the old name lead nowhere.")
-    _choose("Rename", _rename, name, new)
+    _choose("Rename", _rename, name, new, digest)
 
 
 @st.dialog("Delete this run?")
-def _ask_delete(name: str, then: str) -> None:
+def _ask_delete(name: str, then: str, digest: str) -> None:
+    """Ask; digest: as in `_ask_rename`."""
     entry = store.library().find(name)
     if entry is None:  # the click below deleted it, or somebody else did: the dialog alone runs anew then
         st.rerun()
@@ -54,7 +56,7 @@ def _ask_delete(name: str, then: str) -> None:
         f"**{plain(name)}** is deleted for good: {count} files, {size / 1e6:.1f} MB, and its notes and tags. "
         "Nothing can bring them back."
     )
-    _choose("Delete", _delete, name, then)
+    _choose("Delete", _delete, name, then, digest)
 
 
 def _choose(word: str, does: Callable[..., None], *given: str) -> None:
@@ -65,29 +67,33 @@ def _choose(word: str, does: Callable[..., None], *given: str) -> None:
             st.rerun()
 
 
-def _rename(name: str, new: str) -> None:
-    run = _own(name)
+def _rename(name: str, new: str, digest: str) -> None:
+    run = _own(name, digest)
     managing.rename(run, new, store.library().root)
     _leave(name, new, f"{name} is now {new}.")
 
 
-def _delete(name: str, then: str) -> None:
-    run = _own(name)
+def _delete(name: str, then: str, digest: str) -> None:
+    run = _own(name, digest)
     managing.delete(run, store.library().root)
     _leave(name, then, f"{name} is deleted.")
 
 
-def _own(name: str) -> runs.Run:
-    """Return a run that no training of this app waits for.
+def _own(name: str, digest: str) -> runs.Run:
+    """Return the run that was asked about, if no training and no evaluation of this app needs it.
 
     Raises:
-        UserError: it is gone, or a training of it waits for its turn.
+        UserError: it is gone, another one has its name now, or it is being trained or evaluated.
     """
     entry = store.library().find(name)
     if entry is None:
         raise UserError(f"run '{name}' is gone: it was deleted or renamed meanwhile")
+    if notes.digest(entry) != digest:
+        raise UserError(f"another run is called '{name}' by now: nothing was changed; look at it first")
     if jobs.jobs().busy(name):
         raise UserError(f"run '{name}' is being trained or waits for its turn: stop that first")
+    if jobs.jobs().evaluating() == name:
+        raise UserError(f"run '{name}' is being evaluated: wait until that has ended, or cancel it")
     return entry.run
 
 
