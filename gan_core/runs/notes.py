@@ -123,8 +123,10 @@ class Notes:
                 raise UserError(f"{name} has too many tags: {len(tags)} of {MOST_TAGS}")
             found[name] = replace(known, tags=tuple(sorted(tags, key=str.lower)))
 
-    def move(self, name: str, new: str, run: str = "") -> None:
+    def move(self, name: str, new: str, run: str = "", becomes: str = "") -> None:
         """Give the note of a run to its new name. Does nothing if it has none.
+
+        becomes: the run's digest from now on, if its config.json changes.
 
         Raises:
             UserError: the file cannot be read or written.
@@ -132,10 +134,10 @@ class Notes:
         if not self.get(name, run):
             return
         with self._locked() as found:
-            moved = _taken(found, name, run)
-            _step_aside(found, new, run)
-            found.pop(f"{new} {run}", None)
-            found[new] = replace(moved, run=run or moved.run)
+            moved, digest = _taken(found, name, run), becomes or run
+            _step_aside(found, new, digest)
+            found.pop(f"{new} {digest}", None)
+            found[new] = replace(moved, run=digest or moved.run)
 
     def forget(self, name: str, run: str = "") -> None:
         """Delete the note and the tags of a run; those of earlier runs of its name stay.
@@ -185,8 +187,8 @@ class Notes:
 def digest(folder: Path) -> str:
     """Return the digest of a run folder's config.json; "" if it cannot be read.
 
-    It distinguishes runs that had the same name. The config of a trained run is written once; that of a run with an
-    origin grows with what is logged, so only what stays of it counts.
+    It distinguishes runs that had the same name. The config of a trained run hardly changes, and where it does,
+    `RunWriter` moves the note; that of a run with an origin grows with what is logged, so only what stays of it counts.
     """
     try:
         values = config.read_json(folder / CONFIG)

@@ -1,5 +1,6 @@
 """Writing a run folder: one process at a time, enforced by a lock."""
 
+import contextlib
 import itertools
 import json
 from collections.abc import Mapping, Sequence
@@ -12,8 +13,9 @@ import numpy as np
 from gan_core import config, files, images
 from gan_core.config import Kept, RunConfig
 from gan_core.errors import UserError
-from gan_core.runs import managing, remote, tables
+from gan_core.runs import managing, notes, remote, tables
 from gan_core.runs.lock import RunLock
+from gan_core.runs.notes import Notes
 from gan_core.runs.run import (
     CHECKPOINTS,
     CONFIG,
@@ -124,8 +126,13 @@ class RunWriter:
         with files.readable_os_errors(path):
             before = config.read_json(path)
             values = {name: value for name, value in (before | changes).items() if changes.get(name, "") is not None}
-            if values != before:
-                files.write_text(path, json.dumps(values, indent=2) + "\n")
+            if values == before:
+                return
+            digest = notes.digest(self.run.folder)
+            files.write_text(path, json.dumps(values, indent=2) + "\n")
+        # Whoever writes a note during the training must find it afterwards. Without it the training is whole still.
+        with contextlib.suppress(UserError):
+            Notes(self.run.root).move(self.run.name, self.run.name, digest, notes.digest(self.run.folder))
 
     def log(self, rows: Sequence[Mapping[str, Any]], table: str = METRICS) -> None:
         """Append rows with the same columns as whole lines, in one write."""

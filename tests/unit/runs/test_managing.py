@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from gan_core import cli
+from gan_core.config import Kept
 from gan_core.errors import UserError
 from gan_core.runs import CONFIG, REFERENCE, Run, RunWriter, find_run, list_runs, managing, notes, remote
 from gan_core.runs.notes import Notes
@@ -43,6 +44,20 @@ def test_a_renamed_run_is_the_same_run_and_keeps_its_notes(run: Run, tmp_path: P
     assert list(kept.read()) == ["better"]
     RunWriter.create(tmp_path, "mine", SETTINGS).close()
     assert not kept.get("mine", notes.digest(tmp_path / "mine"))
+
+
+def test_a_note_that_was_written_during_the_training_is_there_after_it(run: Run, tmp_path: Path) -> None:
+    """The end of a training, and a resume with its images elsewhere, change config.json."""
+    kept = Notes(tmp_path)
+    for record in (lambda writer: writer.record_kept(Kept("best", 3)), lambda writer: writer.record_source("moved")):
+        before = notes.digest(run.folder)
+        kept.change_note("mine", kept.get("mine", before).note, "sharp", before)
+        writer = RunWriter.reopen(run)
+        record(writer)
+        writer.close()
+        assert notes.digest(run.folder) != before
+        assert kept.get("mine", notes.digest(run.folder)).note == "sharp"
+    assert list(kept.read()) == ["mine"]
 
 
 def test_a_name_that_an_earlier_run_had_keeps_that_ones_note_aside(run: Run, tmp_path: Path) -> None:
