@@ -14,6 +14,7 @@ from gan_core.data.decode_pool import decode_one
 from gan_core.data.prepared import Settings
 from gan_core.data.readers import open_source
 from gan_core.data.source import Source
+from gan_core.decode.image_files import Scale
 from gan_core.errors import UserError
 
 COUNT = 16  # images per sheet, as in a generator's sheet
@@ -26,7 +27,7 @@ _places: LruCache[str, str] = LruCache(64)  # token -> path of the data; the pat
 
 def token(config: RunConfig, place: str) -> str:
     """Return a name for the sheet of a run's data at `place`, a path on this machine."""
-    identity = f"{place}\n{config.image_size} {config.channels} {config.fit} {_classes(config)}"
+    identity = f"{place}\n{config.image_size} {config.channels} {config.fit} {config.scale} {_classes(config)}"
     name = hashlib.sha256(identity.encode()).hexdigest()[:24]
     return name if _places.get(name, lambda: place) else ""
 
@@ -48,7 +49,7 @@ def sheet(config: RunConfig, name: str) -> bytes:
 def _drawn_sheet(config: RunConfig, place: str) -> bytes:
     source = open_source(place)
     settings = Settings(config.image_size, config.channels, config.fit, config.patient_pattern, config.split_seed)
-    groups = [_read(source, settings, label, config.seed) for label in _classes(config) or ("",)]
+    groups = [_read(source, settings, config.scale, label, config.seed) for label in _classes(config) or ("",)]
     labels = np.arange(COUNT) * len(groups) // COUNT  # the same classes as in a conditional generator's sheet
     found = [picture for label in labels if (picture := next(groups[label], None)) is not None]
     if not found:
@@ -56,11 +57,11 @@ def _drawn_sheet(config: RunConfig, place: str) -> bytes:
     return png(images.grid(np.stack(found), COLUMNS).transpose(2, 0, 1), synthetic=False)
 
 
-def _read(source: Source, settings: Settings, label: str, seed: int) -> Iterator[np.ndarray]:
-    """Yield images uint8 (C, S, S) of a class, in an order that depends on the seed."""
+def _read(source: Source, settings: Settings, scale: Scale | None, label: str, seed: int) -> Iterator[np.ndarray]:
+    """Yield images uint8 (C, S, S) of a class in the greys of the training, in an order that depends on the seed."""
     places = [index for index, entry in enumerate(source.entries) if label in ("", entry.label)]
     for index in np.random.default_rng(seed).permutation(places)[: COUNT * _TRIES]:
-        pixels = decode_one(source, int(index), settings).pixels
+        pixels = decode_one(source, int(index), settings, scale).pixels
         if pixels is not None:
             yield pixels
 

@@ -173,7 +173,9 @@ def inputs(entry: Entry) -> str:
         return f"of {entry.name} alone"  # nobody knows what another program drew its samples from
     if entry.domains:
         return f"{config.fingerprint} {config.preview_inputs} {config.image_size} {config.seed} {entry.domains}"
-    return f"{config.seed} {config.settings.get('latent_size', '')}"
+    # Without a latent vector it begins with noise of the shape of its images.
+    shape = config.settings.get("latent_size") or f"{config.channels} {config.image_size}"
+    return f"{config.seed} {shape}"
 
 
 def classes(entry: Entry) -> list[str]:

@@ -1,19 +1,24 @@
 """What the stage is told of each run: sheets and their order, layouts, classes, latents, privacy, real images."""
 
+import io
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from dashboard.charts.styles import run_styles
-from dashboard.library import store
+from dashboard.library import real_sheet, store
 from dashboard.samples import grids
-from gan_core import images, runs
+from dashboard.views.evaluate import neighbours
+from gan_core import data, images, runs
 from gan_core.config import read_json
-from tests.helpers.run_folders import make_run
+from tests.helpers.run_folders import make_run, settings
 
 LIGHT = "cyclegan_resnet_light"
 
@@ -212,3 +217,36 @@ def test_the_latents_size_counts(root: Path) -> None:
     path.write_text(json.dumps(config))
     one, two = (run["inputs"] for run in told(shown("short", "reference/dcgan"))["runs"])
     assert one != two
+
+
+def test_noise_in_the_shape_of_the_images_is_the_same_at_one_size_alone(root: Path) -> None:
+    """Flow matching has no latent vector."""
+    found = []
+    for name, size in (("small", 32), ("large", 64), ("again", 64)):
+        path = make_run(root, name, "flow", 1, 2).folder / runs.CONFIG
+        config = read_json(path)
+        del config["settings"]["latent_size"]
+        path.write_text(json.dumps(config | {"image_size": size}))
+        entry = store.library().find(name)
+        assert entry
+        found.append(grids.inputs(entry))
+    assert found[0] != found[1] == found[2]
+
+
+def test_real_images_beside_generated_ones_have_the_greys_of_the_training(tmp_path: Path) -> None:
+    """Two exposures of 16 bits: by its own range, a faint picture would look like a strong one."""
+    (tmp_path / "set").mkdir()
+    for number in range(20):
+        ramp = np.linspace(0, 20_000 if number % 2 else 4_000, 48 * 48).reshape(48, 48)
+        Image.fromarray(ramp.astype(np.uint16)).save(tmp_path / "set" / f"{number:02}.png")
+    prepared = data.prepare(str(tmp_path / "set"), size=32, progress=False)
+    config = replace(settings("gan", 1, 0), source=str(tmp_path / "set"), image_size=32, data=prepared.summary())
+    config = replace(config, classes=prepared.classes, class_counts=(len(prepared.names),))
+    found = neighbours.training(config.source, config, prepared.names)
+    assert all(np.array_equal(found[name], prepared.images[i]) for i, name in enumerate(prepared.names))
+    assert len({int(picture.max()) for picture in found.values()}) == 2
+    sheet = real_sheet.sheet(config, real_sheet.token(config, config.source))
+    with Image.open(io.BytesIO(sheet)) as opened:
+        cells = [np.asarray(opened)[2:34, 2 + 34 * column : 34 + 34 * column] for column in range(real_sheet.COLUMNS)]
+    trained = {picture.tobytes() for picture in prepared.images}
+    assert {cell.tobytes() for cell in cells} <= trained

@@ -56,7 +56,7 @@ def training(source: str, config: RunConfig, names: Sequence[str]) -> dict[str, 
     # Names come from a file: only those that the source lists are opened.
     requested = set(names)
     found = {
-        entry.name: decode_one(opened, index, settings).pixels
+        entry.name: decode_one(opened, index, settings, config.scale).pixels
         for index, entry in enumerate(opened.entries)
         if entry.name in requested
     }
