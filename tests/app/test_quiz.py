@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from dashboard.charts.styles import run_styles
 from dashboard.library import data_here, public_data
 from dashboard.library.image_encoding import png
 from dashboard.library.store import Entry, Library
@@ -340,3 +341,17 @@ def test_no_runs_and_no_weights(runs_root: Path) -> None:
     assert "No runs yet" in texts(opened())
     make_run(runs_root, "young").weights.unlink()
     assert "No run here has weights yet" in texts(opened())
+
+
+def test_runs_of_one_short_name_are_told_apart(trained: Path, runs_root: Path) -> None:
+    """A shipped run, and one's own of its name."""
+    shutil.copytree(trained / "gan", runs_root / "reference" / "gan")
+    shutil.copytree(trained / "cgan", runs_root / "gan")
+    found = settled(runs_root, "reference/gan", "gan")
+    assert [part.label for part in found.parts] == ["reference/gan", "gan"]
+    made = questions.make(found)
+    assert {picture.run for picture in made.pictures} == {"reference/gan", "gan"}
+    answers = "".join(picture.truth for picture in made.pictures)
+    look = run_styles(entries(runs_root, "reference/gan", "gan"))
+    shown = display.accuracies(made, answers, {part.label: look[part.run] for part in found.parts})
+    assert shown.count("10 of 10") == 2 and "20 of 20" in shown

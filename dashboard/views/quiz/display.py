@@ -11,7 +11,6 @@ from dashboard.charts import interval_strips
 from dashboard.charts.interval_strips import Scale
 from dashboard.charts.styles import GREY, Style
 from dashboard.library.image_encoding import data_uri, png
-from dashboard.library.store import Entry
 from dashboard.views.quiz import questions
 from dashboard.views.quiz.questions import GENERATED, REAL, PictureSet, Quiz, QuizPicture
 from dashboard.views.quiz.wording import Wording
@@ -68,22 +67,14 @@ def _image(picture: QuizPicture, alt: str, synthetic: bool) -> str:
     return f'<img src="{source(picture, synthetic)}" alt="{html.escape(alt)}" draggable="false">'
 
 
-def show_results(
-    found: Quiz,
-    made: PictureSet,
-    answers: str,
-    words: Wording,
-    look: Mapping[str, Style],
-    by_label: Mapping[str, Entry],
-) -> None:
-    """Show the results; `look` holds styles by run name, `by_label` the runs by label."""
+def show_results(found: Quiz, made: PictureSet, answers: str, words: Wording, styles: Mapping[str, Style]) -> None:
+    """Show the results; `styles` holds those of the runs by their labels in the quiz."""
     right, count = questions.accuracy(made, answers)
     measure = _share(right, count)
     st.subheader(f"{right} of {count} right: {measure.value:.0%}", anchor=False)
     st.markdown(verdict(measure, words))
     if words.note:
         st.caption(f":material/warning: {words.note}")
-    styles = {label: look[entry.name] for label, entry in by_label.items()}
     with st.grid(2, min_column_width=340, key="quiz-results"):
         with st.container(border=True, height="stretch", gap="small"):
             st.markdown("**Your accuracy for each GAN**")

@@ -93,7 +93,7 @@ def show_sources(found: Quiz, chosen: list[Entry]) -> None:
     origins: dict[str, list[str]] = {}
     for part, entry in zip(found.parts, chosen, strict=True):
         assert entry.config
-        origins.setdefault(origin(part.source, entry.config.source), []).append(entry.label)
+        origins.setdefault(origin(part.source, entry.config.source), []).append(part.label)
     for words, labels in origins.items():
         st.caption(f"{words} Runs: {plain(', '.join(labels))}.")
 
@@ -144,7 +144,8 @@ def play(found: Quiz, chosen: list[Entry]) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button("Next quiz", on_click=_next, type="primary", icon=":material/skip_next:", key="quiz-next")
         st.button("Restart", on_click=_start, args=(found,), icon=":material/replay:", key="quiz-again")
-    display.show_results(found, made, answers, words, run_styles(chosen), {entry.label: entry for entry in chosen})
+    look = run_styles(chosen)
+    display.show_results(found, made, answers, words, {part.label: look[part.run] for part in found.parts})
 
 
 def answers_in_address(found: Quiz) -> str | None:

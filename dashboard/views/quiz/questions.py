@@ -39,7 +39,7 @@ class QuizRun:
     """A run of the quiz, with everything that determines its images."""
 
     run: str  # name
-    label: str
+    label: str  # tells it from the other runs of the quiz
     folder: str
     root: str
     changed: int  # modification time of the weights, ns
@@ -86,13 +86,15 @@ def usable(entries: Sequence[Entry]) -> list[Entry]:
 def compose(chosen: Sequence[Entry], seed: int, folder: str = "") -> Quiz:
     """Return the quiz of these runs; real images are searched in `folder` first."""
     parts = []
+    labels = [entry.label for entry in chosen]
     for entry in chosen:
+        label = entry.label if labels.count(entry.label) == 1 else entry.name
         try:
             changed = entry.run.weights.stat().st_mtime_ns
         except OSError:
             changed = 0
         source = data_here.locate(entry.config, folder) if entry.config else ""
-        parts.append(QuizRun(entry.name, entry.label, str(entry.run.folder), str(entry.run.root), changed, source))
+        parts.append(QuizRun(entry.name, label, str(entry.run.folder), str(entry.run.root), changed, source))
     return Quiz(tuple(parts), seed)
 
 
