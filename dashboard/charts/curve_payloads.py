@@ -84,9 +84,8 @@ def payload(
     all_series = curve_series(group, look, view.together)
     mixed = len({entry.objective for entry in group}) > 1
     charts = []
-    for chart, table in _chosen_charts(library, group, view.wanted):
-        known = distance_chart.comparable(library, group) if table == distance_chart.TABLE else group
-        for title, runs in run_metrics.split(chart, known):
+    for chart, table in chosen_charts(library, group, view.wanted):
+        for title, runs in figures(library, chart, table, group):
             names = {entry.name for entry in runs}
             # A series of several seeds contains only the runs that have this chart.
             members = [tuple(entry for entry in series.members if entry.name in names) for series in all_series]
@@ -128,8 +127,16 @@ def _chart(
     }
 
 
-def _chosen_charts(library: Library, group: Sequence[Entry], wanted: tuple[str, ...] | None) -> list[tuple[Chart, str]]:
-    """Return the charts to draw, each with its table."""
+def figures(library: Library, chart: Chart, table: str, group: Sequence[Entry]) -> list[tuple[str, list[Entry]]]:
+    """Return (title, runs) of each figure of a chart, without runs that it could not compare."""
+    known = distance_chart.comparable(library, group) if table == distance_chart.TABLE else group
+    return run_metrics.split(chart, known)
+
+
+def chosen_charts(
+    library: Library, group: Sequence[Entry], wanted: tuple[str, ...] | None = None
+) -> list[tuple[Chart, str]]:
+    """Return the charts to draw, each with its table; wanted: their titles or columns, None for the usual ones."""
     known = run_metrics.usual(group)
     usual = {chart.title: (chart, _table_of(library, group, chart.columns[0]) or store.METRICS) for chart in known}
     if distance := distance_chart.chart(library, group):
@@ -219,18 +226,23 @@ def _distance_chart(
 
 
 def curve_series(entries: Sequence[Entry], look: dict[str, Style], together: bool) -> list[CurveSeries]:
-    """Return a series for each run; with `together`, one for all runs that differ only in their seed."""
+    """Return a series for each run; with `together`, one for all runs that differ only in their seed.
+
+    A run that repeats a seed is no further seed: it has a series of its own.
+    """
     groups: dict[Hashable, list[Entry]] = {}
     for entry in entries:
         groups.setdefault(entry.recipe if together else entry.name, []).append(entry)
     found = []
     for group in groups.values():
-        if len({entry.config.seed for entry in group if entry.config}) > 1:
-            config = group[0].config
-            assert config is not None
-            found.append(CurveSeries(f"{config.preset}, {len(group)} seeds", look[group[0].name], tuple(group)))
-        else:
-            found += [CurveSeries(entry.label, look[entry.name], (entry,)) for entry in group]
+        first: dict[int | None, Entry] = {}
+        for entry in group:
+            first.setdefault(entry.config.seed if entry.config else None, entry)
+        seeds, config = tuple(first.values()), group[0].config
+        if config and len(seeds) > 1:
+            found.append(CurveSeries(f"{config.preset}, {len(seeds)} seeds", look[seeds[0].name], seeds))
+        alone = [entry for entry in group if len(seeds) == 1 or entry not in seeds]
+        found += [CurveSeries(entry.label, look[entry.name], (entry,)) for entry in alone]
     return found
 
 

@@ -64,6 +64,7 @@ def happened(library: Library, chosen: Sequence[Entry]) -> tuple[dict[str, list[
             ReportedEvent(event.title, event.when, event.sentence, event.advice, event.ailment, event.epoch)
             for event in run.events
         ]
+        + [ReportedEvent(title, "", sentence, "") for _, title, sentence in diagnosis.remarks(run)]
         for name, run in found.items()
     }
     return events, diagnostics.compare(list(found.values()))

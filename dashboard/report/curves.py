@@ -8,7 +8,7 @@ import numpy as np
 from dashboard.charts import curve_payloads, run_metrics, svg
 from dashboard.charts.run_metrics import Chart
 from dashboard.charts.svg import Trace
-from dashboard.library import store, units
+from dashboard.library import units
 from dashboard.library.store import Entry
 from dashboard.report.comparison import Comparison
 
@@ -57,9 +57,9 @@ def _charts(compared: Comparison, group: Sequence[Entry]) -> tuple[float, list[R
     axis = compared.options.axis
     numbers = {entry.name: index for index, entry in enumerate(compared.chosen)}
     found = [
-        (each, title, runs, _traces(compared, each, runs, numbers))
-        for each in run_metrics.usual(group)
-        for title, runs in run_metrics.split(each, group)
+        (each, title, runs, _traces(compared, each, table, runs, numbers))
+        for each, table in curve_payloads.chosen_charts(compared.library, group)
+        for title, runs in curve_payloads.figures(compared.library, each, table, group)
     ]
     last = max((float(line.curve.x[-1]) for *_, traces in found for line in traces), default=1.0)
     end = curve_payloads.last_epoch(group, axis) or last
@@ -78,12 +78,14 @@ def _charts(compared: Comparison, group: Sequence[Entry]) -> tuple[float, list[R
     return unit, charts
 
 
-def _traces(compared: Comparison, each: Chart, runs: Sequence[Entry], numbers: Mapping[str, int]) -> list[Trace]:
+def _traces(
+    compared: Comparison, each: Chart, table: str, runs: Sequence[Entry], numbers: Mapping[str, int]
+) -> list[Trace]:
     """Return the curves of a chart, for the runs that logged it."""
     options = compared.options
     found = []
     for entry in runs:
-        curve = curve_payloads.run_curve(compared.library, entry, each, store.METRICS, options.axis, options.smoothing)
+        curve = curve_payloads.run_curve(compared.library, entry, each, table, options.axis, options.smoothing)
         if len(curve.x) and len(curve.smooth_x):
             style = compared.look[entry.name]
             found.append(Trace(entry.label, curve, style.color, style.dash, style.shape, numbers[entry.name]))

@@ -225,7 +225,7 @@ def _happened(compared: Comparison) -> str:
     for entry in compared.chosen:
         if entry.name in options.happened and not entry.only_pictures:
             lines = "".join(_event_line(entry, each) for each in options.happened[entry.name])
-            found.append(f"<h3>{named(entry, compared.look)}</h3><ul>{lines or '<li>Nothing to report.</li>'}</ul>")
+            found.append(f"<h3>{named(entry, compared.look)}</h3><ul>{lines}</ul>")
     paragraph = f"<p>{html.escape(options.compared)}</p>" if options.compared else ""
     return section("What happened", paragraph + "".join(found)) if found or paragraph else ""
 
@@ -236,8 +236,8 @@ def _event_line(entry: Entry, each: ReportedEvent) -> str:
     title = f"<b>{sign}{html.escape(each.title)}</b>"
     # The script makes it a button.
     link = "" if each.epoch is None else f" data-epoch-link='{units.written(entry.place(each.epoch))}'"
-    when = f"<span{link}>{html.escape(each.when)}</span>"
-    return f"<li>{title}, {when}: {html.escape(each.sentence)}{advice}</li>"
+    when = f", <span{link}>{html.escape(each.when)}</span>" if each.when else ""
+    return f"<li>{title}{when}: {html.escape(each.sentence)}{advice}</li>"
 
 
 def _curves(groups: Sequence[Group], compared: Comparison) -> str:

@@ -121,17 +121,19 @@ def marks(library: Library, chosen: list[Entry]) -> dict[str, list[EventMarker]]
 def _run(entry: Entry, run: Diagnosed, style: Style) -> str:
     """Return the events of one run as HTML."""
     name = f'<h4><span style="color: {style.color}">{style.dot}</span> {html.escape(entry.label)}</h4>'
-    if run.events:
-        lines = "".join(_line(entry, event) for event in run.events)
-    elif run.unjudged:
-        lines = _plain_line("hourglass_empty", "Cannot be judged yet", f"{html.escape(run.unjudged)}.")
-    else:
-        lines = _plain_line("remove", "Nothing to report", "no rule found anything.")
-    lines += "".join(
-        _plain_line("broken_image", "Not everything could be read", f"{html.escape(problem)}.")
-        for problem in run.record.problems
-    )
+    lines = "".join(_line(entry, event) for event in run.events)
+    lines += "".join(_plain_line(*each) for each in remarks(run))
     return f'<section class="happened-run" data-run="{html.escape(entry.name)}">{name}<ul>{lines}</ul></section>'
+
+
+def remarks(run: Diagnosed) -> list[tuple[str, str, str]]:
+    """Return what is to be said of a run beside its events: (icon, title, sentence) each."""
+    found = []
+    if run.unjudged and not run.events:
+        found.append(("hourglass_empty", "Cannot be judged yet", f"{run.unjudged}."))
+    elif not run.events:
+        found.append(("remove", "Nothing to report", "no rule found anything."))
+    return found + [("broken_image", "Not everything could be read", f"{each}.") for each in run.record.problems]
 
 
 def _line(entry: Entry, event: Event) -> str:
@@ -148,7 +150,7 @@ def _line(entry: Entry, event: Event) -> str:
 def _plain_line(icon: str, title: str, words: str) -> str:
     return (
         f'<li class="happened-calm"><span class="happened-icon" aria-hidden="true">{icon}</span>'
-        f"<div><strong>{title}</strong>: {words}</div></li>"
+        f"<div><strong>{title}</strong>: {html.escape(words)}</div></li>"
     )
 
 

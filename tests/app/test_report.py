@@ -21,12 +21,14 @@ from dashboard.library import units
 from dashboard.library.curves import Curve
 from dashboard.library.notes import Note
 from dashboard.library.store import Library
-from dashboard.report import curves, folder, frames
+from dashboard.report import comparison, curves, folder, frames
 from dashboard.report import page as pages
 from dashboard.report.comparison import Comparison, ReportedEvent, ReportOptions
+from gan_core import runs
 from gan_core.config import Origin
 from gan_core.errors import UserError
 from gan_core.runs.recorded import RecordedWriter
+from tests.helpers import made_evaluations
 from tests.helpers.configs import CONFIG
 from tests.helpers.pages import healthy, open_page, texts
 from tests.helpers.run_folders import make_run
@@ -387,3 +389,30 @@ def test_the_page_offers_the_report(root: Path, monkeypatch: pytest.MonkeyPatch)
     assert "It opens at epoch 3" in shown and "what you download leaves them out" in shown
     buttons = [button.proto.label for button in app.get("download_button")]
     assert {"One file", "Folder", "Figures"} <= set(buttons)
+
+
+def test_what_cannot_be_judged_or_read_is_said_and_not_called_nothing(tmp_path: Path) -> None:
+    for name, epochs in (("young", 1), ("torn", 6)):
+        make_run(tmp_path, name, "dcgan", epochs, 10)
+    path = tmp_path / "young" / runs.METRICS
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:4]))
+    path = tmp_path / "torn" / runs.METRICS
+    lines = path.read_text().splitlines()
+    lines[5] = ",".join(["5", "", *lines[5].split(",")[2:]])
+    path.write_text("\n".join(lines) + "\n")
+    library = Library(tmp_path)
+    found, words = comparison.happened(library, library.readable())
+    text = page(tmp_path, ["young", "torn"], replace(WANTED, happened=found, compared=words))
+    assert "Cannot be judged yet</b>: 3 rows logged" in text
+    assert "Not everything could be read</b>: 1 of 60 rows of metrics.csv name no epoch" in text
+
+
+def test_the_distance_to_real_images_is_among_the_curves(tmp_path: Path) -> None:
+    for name, quality in (("a", 0.4), ("b", 0.9)):
+        run = make_run(tmp_path, name, "dcgan", 50, 4, preview_every=10)
+        made_evaluations.write(run, quality, progress=made_evaluations.progress(quality))
+    (group,) = curves.groups(compared(tmp_path, ["a", "b"]))
+    assert [chart.title for chart in group.charts][-1] == "Fréchet distance, measured"
+    drawn = group.charts[-1]
+    assert [trace.name for trace in drawn.traces] == ["a", "b"] and "features of child-b" in drawn.meaning
+    assert "Fréchet distance, measured" in page(tmp_path, ["a", "b"])

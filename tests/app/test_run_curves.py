@@ -223,3 +223,14 @@ def test_every_kind_of_event_has_a_sign_of_its_own() -> None:
 def test_no_text_becomes_html(name: str) -> None:
     source = (HERE / name).read_text(encoding="utf-8")
     assert not re.search(r"innerHTML|insertAdjacentHTML|outerHTML|document\.write|eval\(", source)
+
+
+def test_a_repeated_seed_is_drawn_beside_the_mean_of_the_seeds(tmp_path: Path) -> None:
+    for name, seed in (("a", 0), ("again", 0), ("b", 1)):
+        make_run(tmp_path, name, "dcgan", 2, 5, seed=seed)
+    found = entries(Library(tmp_path), "a", "again", "b")
+    drawn = curve_payloads.curve_series(found, run_styles(found), together=True)
+    assert [(one.label, [entry.name for entry in one.members]) for one in drawn] == [
+        ("dcgan, 2 seeds", ["a", "b"]),
+        ("again", ["again"]),
+    ]

@@ -264,3 +264,11 @@ def test_the_run_page_says_what_was_not_kept(study: Path) -> None:
     shown = texts(open_page("run", run="reference/gan-s1"))
     assert "keeps no samples" in shown and "no weights" in shown.lower()
     evaluate_page(evaluated="reference/gan-s1")
+
+
+def test_a_repeated_seed_has_a_line_of_its_own(made: Path) -> None:
+    (one,) = evaluated(made, "gan")
+    entry = replace(one.entry, run=Run(made / "reference" / "gan again", made))
+    found = lines([one, replace(one, entry=entry, label="gan again"), *evaluated(made, "gan-s1")])
+    assert [len(curve.runs) for curve in found] == [2, 1]
+    assert "2 seeds" in found[0].label and found[1].label == "gan again"

@@ -15,7 +15,7 @@ from dashboard.charts import plotly_figures, run_metrics
 from dashboard.charts.distance_chart import means
 from dashboard.charts.plotly_figures import Band
 from dashboard.charts.styles import Style
-from dashboard.library import csv_text, evaluation_files
+from dashboard.library import csv_text, evaluation_files, seed_means
 from dashboard.library.evaluations import EvaluatedRun
 from dashboard.widgets import error_boundary
 from dashboard.widgets.text import plain
@@ -72,7 +72,8 @@ def show(runs: Sequence[EvaluatedRun], twins: Sequence[EvaluatedRun], look: dict
     if not key:
         return
     st.subheader("Time to quality")
-    st.fragment(_draw)(measured, others, {run.entry.recipe: look[run.entry.name] for run in reversed(runs)}, key)
+    styles: dict[Hashable, Style] = {run.entry.recipe: look[run.entry.name] for run in reversed(runs)}
+    st.fragment(_draw)(measured, others, styles | look, key)
 
 
 @error_boundary.bounded
@@ -125,13 +126,14 @@ def comparable(runs: Sequence[EvaluatedRun]) -> tuple[list[EvaluatedRun], list[E
 
 
 def quality_curves(runs: Sequence[EvaluatedRun], look: Look, key: str) -> list[QualityCurve]:
-    """Return a curve for each recipe, in the order of its first run; `look` holds styles by recipe."""
-    groups: dict[Hashable, list[EvaluatedRun]] = {}
-    for run in runs:
-        groups.setdefault(run.entry.recipe, []).append(run)
+    """Return a curve for each recipe, in the order of its first run; `look` holds styles by name and by recipe.
+
+    A run that repeats a seed has a curve of its own.
+    """
+    groups = seed_means.together(runs)
     found = []
-    names = labels(list(groups.values()))
-    for group in groups.values():
+    names = labels(groups)
+    for group in groups:
         # Seeds may have different snapshots: use those of the seed with the fewest.
         grid = min((_along(run, "images") for run in group), key=len)
         grid = grid[grid <= min(_along(run, "images")[-1] for run in group)]
@@ -140,7 +142,8 @@ def quality_curves(runs: Sequence[EvaluatedRun], look: Look, key: str) -> list[Q
         label = names.pop(0)
         floor = _points(group[0])[-1].measures[key].floor
         # Every seed costs the same; any extra time comes from other work on the machine.
-        style, fastest = look[group[0].entry.recipe], min(minutes, key=lambda elapsed: float(elapsed[-1]))
+        first = group[0].entry
+        style, fastest = look.get(first.name, look[first.recipe]), min(minutes, key=lambda elapsed: float(elapsed[-1]))
         found.append(QualityCurve(label, style, tuple(group), grid, fastest, np.array(values), floor))
     return found
 
