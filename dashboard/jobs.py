@@ -40,6 +40,7 @@ class Job:
     log: Path
     process: "subprocess.Popen[bytes] | None" = None
     problem: str = ""  # why its process could not be started, when its turn had come
+    cancelled: bool = False  # by a user, while it ran
 
     @property
     def imports(self) -> bool:
@@ -65,7 +66,10 @@ class Job:
     @property
     def stopped(self) -> bool:
         """Whether a user ended it: by its button, or by Ctrl-C."""
-        return self.process is not None and self.process.poll() in (130, -signal.SIGINT)
+        if self.process is None:
+            return False
+        ended = self.process.poll()
+        return ended in (130, -signal.SIGINT) or (self.cancelled and ended not in (None, 0))
 
     @property
     def draws(self) -> bool:
@@ -162,6 +166,7 @@ class Jobs:
             if job and job.queued:
                 del self._jobs[name]
             elif job and job.process and not job.over:
+                job.cancelled = True
                 job.process.terminate()
 
     def evaluate(self, run: Run, source: str | None = None) -> Job:

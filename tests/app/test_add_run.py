@@ -34,6 +34,7 @@ def test_a_training_is_looked_at_and_added(runs_root: Path, tmp_path: Path) -> N
     folder = stylegan(tmp_path / "style <b>gan")
     app = open_train()
     assert app.button(key="import start").disabled
+    app.number_input(key="import steps_per_epoch").set_value(1)
     typed(app, path=str(folder))
     assert "stylegan: 4 rows up to step 16; 4 sheets, step 1 to 16" in texts(app).replace("\\", "")
     assert not app.button(key="import start").disabled and not app.exception
@@ -43,6 +44,7 @@ def test_a_training_is_looked_at_and_added(runs_root: Path, tmp_path: Path) -> N
     run = runs.find_run("style-b-gan", runs_root)
     assert list(run.samples()) == [1, 6, 11, 16]
     assert app.text_input(key="import path").value == ""
+    assert app.number_input(key="import steps_per_epoch").value == 0  # it was that training's
     assert not app.run().exception
 
 

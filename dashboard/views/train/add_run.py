@@ -115,7 +115,9 @@ def _add() -> None:
         words = _words()
         name = str(form.get("import name") or "").strip() or _name(words[2])
         jobs.jobs().import_training(name, words)
-        form["import path"] = form["import name"] = ""
+        # What was typed belongs to that training.
+        for key in ("path", "name", *import_look.OPTIONS, "names"):
+            form[f"import {key}"] = 0 if key == "steps_per_epoch" else ""
     except UserError as error:
         form["import error"] = str(error)
 

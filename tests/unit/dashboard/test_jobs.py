@@ -249,3 +249,15 @@ def test_old_logs_go(tmp_path: Path) -> None:
 
 def test_fixture_settings_are_real_ones() -> None:
     assert config.from_dict(config.RunConfig, config.to_dict(settings("gan", 1, 0)), "test").family == "gan"
+
+
+@pytest.mark.processes
+def test_what_a_user_cancels_is_no_failure(started: Jobs, sleepers: list["subprocess.Popen[bytes]"]) -> None:
+    job = started.train("run", OPTIONS)
+    started.cancel("run")
+    wait(job)
+    assert job.stopped
+    other = started.train("other", OPTIONS)
+    sleepers[-1].terminate()  # something else ended it
+    wait(other)
+    assert other.failed and not other.stopped
