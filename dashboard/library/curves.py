@@ -304,10 +304,11 @@ class FollowedTable:
             return {n: texts[n][found[-1]] if texts[n] else self.table.column(n)[found[-1]] for n in self.table.names}
 
     def last(self, column: str) -> float:
-        """Return the last value of a column; NaN if there is none."""
+        """Return the last finite value of a column, as not every row has one; NaN if there is none."""
         with self.lock:
             values = self.table.column(column)
-            return float(values[-1]) if len(values) else math.nan
+            known = np.flatnonzero(np.isfinite(values))
+            return float(values[known[-1]]) if len(known) else math.nan
 
 
 def _cached(store: OrderedDict[Hashable, V], key: Hashable, make: Callable[[], V]) -> V:

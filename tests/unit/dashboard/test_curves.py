@@ -1,5 +1,6 @@
 """Smoothing, reduction and following of curves."""
 
+import math
 import time
 from pathlib import Path
 
@@ -183,3 +184,12 @@ def test_words_are_found_by_epoch(tmp_path: Path) -> None:
     followed.poll()
     assert followed.texts("scores/real") == {0: "1 2", 5: "3 4"}
     assert followed.texts("scores/fake") == {}
+
+
+def test_the_last_value_of_a_column_is_the_last_that_was_logged(tmp_path: Path) -> None:
+    path = tmp_path / "epochs.csv"
+    path.write_text("epoch,step,accuracy/d_held_out\n1,10,0.6\n2,20,0.7\n3,30,\n")
+    table = FollowedTable(path)
+    table.poll()
+    assert table.last("accuracy/d_held_out") == 0.7
+    assert math.isnan(table.last("nothing"))
