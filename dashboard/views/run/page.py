@@ -34,6 +34,7 @@ from gan_core import config as configs
 from gan_core import files, runs
 from gan_core.errors import UserError
 from gan_core.evaluation import results
+from gan_core.evaluation.results import Evaluation
 
 
 def main() -> None:
@@ -163,7 +164,8 @@ def show_samples(library: Library, entry: Entry) -> None:
         st.warning(plain(hint), icon=":material/join_inner:")
     grids.show_scrubber([entry], run_styles([entry]))
     if not samples:
-        words = "This run keeps no samples, only its curves and its evaluation."
+        evaluated = isinstance(library.evaluation(entry), Evaluation)
+        words = f"This run keeps no samples, only its curves{' and its evaluation' if evaluated else ''}."
         yet = (
             "No sheet of samples yet."
             if entry.origin
