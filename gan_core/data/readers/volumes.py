@@ -2,9 +2,9 @@
 
 With `volumes:FOLDER`, a folder without NIfTI is read as DICOM series.
 
-Classes are the folders, or the contrasts that the names end in (IXI, BraTS, BIDS). The patient is the subject, so that
-slices of one never straddle a split. Volumes of one subject and visit are brought onto one grid, so that slice k of
-each is the same place, and equal slices are pairs by name.
+Classes are the folders, or the contrasts that the names end in (IXI, BraTS, BIDS, nnU-Net). The patient is the subject,
+so that slices of one never straddle a split. Volumes of one subject and visit are brought onto one grid, so that slice
+k of each is the same place, and equal slices are pairs by name.
 """
 
 import os
@@ -22,6 +22,7 @@ import numpy as np
 from gan_core.data.doubts import few_names
 from gan_core.data.layout import SPLIT_NAMES, LabelledPath, arrange, check_class_names, check_file_names
 from gan_core.data.patients import MAY_SHARE
+from gan_core.data.readers import channels
 from gan_core.data.readers.folder import stamp
 from gan_core.data.readers.links import Links
 from gan_core.data.source import Entry
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 OPTIONS = ("plane", "every", "middle", "classes", "only", "grid")
 _LOOK = 1000  # files
+Names = dict[str, volume_names.VolumeName]  # path -> what it says
 _DERIVED = ("derivatives", "sourcedata", "code")  # folders of a BIDS data set that hold no scan as it was taken
 
 
@@ -133,8 +135,9 @@ def open_volumes(root: Path, options: dict[str, str] | None = None, pictures: in
     if not paths and not series:
         reason = f": {warnings[0]}" if warnings else " (.nii or .nii.gz, or DICOM series)"
         raise UserError(f"there are no volumes in '{root}'{reason}")
-    places = _labelled(root, paths or list(series), options, warnings)
-    files = _of_series(base, places, series) if series else _headers(base, places, warnings)
+    names = channels.read_names(base, paths or list(series), warnings)
+    places = _labelled(root, names, options, warnings)
+    files = _of_series(base, places, names, series) if series else _headers(base, places, names, warnings)
     _doubts(files, warnings)
     if pictures:
         warnings.append(f"{pictures} pictures lie beside the volumes and are left out")
@@ -158,7 +161,10 @@ def classes(root: Path, options: dict[str, str] | None = None) -> tuple[str, ...
     """
     root = expanded(root).resolve()
     paths = list_volumes(Links(root))
-    return tuple(sorted({place.label for place in _labelled(root, paths, options or {}, [])})) if paths else ()
+    if not paths:
+        return ()
+    names = channels.read_names(root if root.is_dir() else root.parent, paths, [])
+    return tuple(sorted({place.label for place in _labelled(root, names, options or {}, [])}))
 
 
 def holds_volumes(root: Path) -> bool:
@@ -167,18 +173,18 @@ def holds_volumes(root: Path) -> bool:
     return any(nifti.is_volume_name(name) for name in islice(names, _LOOK))
 
 
-def _labelled(root: Path, paths: list[str], options: dict[str, str], warnings: list[str]) -> list[LabelledPath]:
-    paths = _scans(paths, warnings)
+def _labelled(root: Path, names: Names, options: dict[str, str], warnings: list[str]) -> list[LabelledPath]:
+    paths = _scans(names, warnings)
     if not paths:
         raise UserError(f"'{root}' holds no scan: {warnings[0]}")
     by = options.get("classes")
     if only := options.get("only"):
         wanted = only.split(",")
-        paths = _of_contrasts(paths, wanted, warnings)
+        paths = _of_contrasts(paths, names, wanted, warnings)
         # Who asks for several contrasts wants them as classes, whatever the folders are: those of BraTS2020 and its
         # like are training and validation.
         by = by or ("names" if len(set(wanted)) > 1 else None)
-    return _arranged(paths, by, root, warnings)
+    return _arranged(paths, names, by, root, warnings)
 
 
 def list_volumes(links: Links) -> list[str]:
@@ -198,10 +204,10 @@ def list_volumes(links: Links) -> list[str]:
     return sorted(found)
 
 
-def _scans(paths: list[str], warnings: list[str]) -> list[str]:
+def _scans(names: Names, warnings: list[str]) -> list[str]:
     """Return the volumes that are scans of the body, and say which are left out."""
-    masks = [path for path in paths if volume_names.about(path).mask]
-    paths = sorted(set(paths) - set(masks))
+    masks = sorted(path for path, name in names.items() if name.mask)
+    paths = sorted(set(names) - set(masks))
     derived = [path for path in paths if any(part in _DERIVED for part in Path(path).parts[:-1])]
     paths = sorted(set(paths) - set(derived))
     bids = any("/anat/" in f"/{path}" for path in paths)
@@ -216,8 +222,8 @@ def _left_out(paths: list[str], why: str) -> list[str]:
     return [f"{len(paths)} volumes {why} and are left out: {few_names(paths)}"] if paths else []
 
 
-def _of_contrasts(paths: list[str], wanted: list[str], warnings: list[str]) -> list[str]:
-    contrasts = {path: volume_names.about(path).contrast or "" for path in paths}
+def _of_contrasts(paths: list[str], names: Names, wanted: list[str], warnings: list[str]) -> list[str]:
+    contrasts = {path: names[path].contrast or "" for path in paths}
     there = sorted(set(filter(None, contrasts.values())))
     for name in wanted:
         if name not in there:
@@ -229,7 +235,7 @@ def _of_contrasts(paths: list[str], wanted: list[str], warnings: list[str]) -> l
     return kept
 
 
-def _arranged(paths: list[str], by: str | None, root: Path, warnings: list[str]) -> list[LabelledPath]:
+def _arranged(paths: list[str], names: Names, by: str | None, root: Path, warnings: list[str]) -> list[LabelledPath]:
     """Return class and split of each volume, by folders or by contrast.
 
     Raises:
@@ -237,37 +243,47 @@ def _arranged(paths: list[str], by: str | None, root: Path, warnings: list[str])
     """
     if by not in (None, "folders", "names"):
         raise UserError(f"classes must be folders or names, not '{by}'")
-    contrasts = {path: volume_names.about(path).contrast for path in paths}
+    contrasts = {path: names[path].contrast for path in paths}
     title = volume_names.stem(root.name) if root.is_file() else root.name
-    found, left_out = arrange(paths, title or "volumes")
+    found, left_out = _in_folders(paths, title or "volumes")
     if by == "folders" or (by is None and not all(contrasts.values())):
-        if by is None and (_folder_per_subject(found) or _is_flat(found, contrasts)) and any(contrasts.values()):
+        if by is None and (_folder_per_subject(found, names) or _is_flat(found, contrasts)) and any(contrasts.values()):
             nameless = [path for path in paths if not contrasts[path]]
             warnings += _left_out(nameless, "have a name that ends in no contrast (T1, T2, FLAIR, ...)")
             return _by_contrast([path for path in paths if contrasts[path]], contrasts)
-        if _folder_per_subject(found):
+        if _folder_per_subject(found, names):
             # One class, in folders of subjects.
             found, left_out = [LabelledPath(place.path, title, place.split) for place in found], []
         check_class_names(found)
         warnings += [line.replace("images", "volumes") for line in left_out]
         return found
-    if by is None and not _folder_per_subject(found):
+    if by is None and not _folder_per_subject(found, names):
         within = defaultdict(set)
         for place in found:
             within[place.label].add(contrasts[place.path])
         if len(within) > 1 and len(set().union(*within.values())) == 1:
             return found  # folders of one contrast, such as patients and controls
         if len(within) > 1 and any(len(names) > 1 for names in within.values()):
-            names = ", ".join(sorted(name for name in set().union(*within.values()) if name))
+            ends = ", ".join(sorted(name for name in set().union(*within.values()) if name))
             raise UserError(
                 f"the classes of '{root}' could be its folders ({few_names(sorted(within))}) or the contrasts in its "
-                f"names ({names}): write {volumes.PREFIX}FOLDER?classes=names, or ?classes=folders&only=T1 for one "
+                f"names ({ends}): write {volumes.PREFIX}FOLDER?classes=names, or ?classes=folders&only=T1 for one "
                 "contrast"
             )
     if not all(contrasts.values()):
         bad = next(path for path in paths if not contrasts[path])
         raise UserError(f"classes=names: the name of '{bad}' ends in no contrast that is known, such as T1 or FLAIR")
     return _by_contrast(paths, contrasts)
+
+
+def _in_folders(paths: list[str], title: str) -> tuple[list[LabelledPath], list[str]]:
+    """Return what `arrange` makes of the folders, with imagesTr and its like as those of splits."""
+    as_arranged = {channels.with_splits(path): path for path in paths}
+    if len(as_arranged) < len(paths):  # imagesTr/a.nii beside train/a.nii
+        as_arranged = {path: path for path in paths}
+    found, left_out = arrange(sorted(as_arranged), title)
+    places = [replace(place, path=as_arranged[place.path]) for place in found]
+    return [replace(place, split=place.split or channels.split_of(place.path)) for place in places], left_out
 
 
 def _is_flat(places: list[LabelledPath], contrasts: dict[str, str | None]) -> bool:
@@ -282,14 +298,14 @@ def _is_flat(places: list[LabelledPath], contrasts: dict[str, str | None]) -> bo
 def _by_contrast(paths: list[str], contrasts: dict[str, str | None]) -> list[LabelledPath]:
     places = []
     for path in paths:
-        splits = (SPLIT_NAMES.get(part.lower()) for part in Path(path).parts[:-1])
+        splits = (SPLIT_NAMES.get(part.lower()) for part in channels.with_splits(path).split("/")[:-1])
         places.append(LabelledPath(path, contrasts[path] or "", next(filter(None, splits), None)))
     return places
 
 
-def _folder_per_subject(places: list[LabelledPath]) -> bool:
+def _folder_per_subject(places: list[LabelledPath], names: Names) -> bool:
     """Return whether the class folders are subjects, by name, or since none holds two volumes of one contrast."""
-    own = [volume_names.about(place.path) for place in places]
+    own = [names[place.path] for place in places]
     labels = {place.label for place in places}
     if len(labels) < 2 or all(volume_names.contrast_of(label) for label in labels):
         return False
@@ -340,12 +356,12 @@ def _is_dicom(path: Path) -> bool:
         return False
 
 
-def _of_series(base: Path, places: list[LabelledPath], series: "dict[str, Series]") -> list[_File]:
+def _of_series(base: Path, places: list[LabelledPath], names: Names, series: "dict[str, Series]") -> list[_File]:
     """Return the series that are used; the patient is the PatientID where it differs between series."""
     told = len({one.patient for one in series.values()}) > 1
     files = []
     for place in places:
-        one, about = series[place.path], volume_names.about(place.path)
+        one, about = series[place.path], names[place.path]
         if told and one.patient:
             group = one.patient if about.contrast else f"{one.patient}_{PurePosixPath(place.path).name}"
             about = replace(about, subject=one.patient, known=True, group=re.sub(r"[^\w+-]+", "_", group))
@@ -356,7 +372,7 @@ def _of_series(base: Path, places: list[LabelledPath], series: "dict[str, Series
     return files
 
 
-def _headers(base: Path, places: list[LabelledPath], warnings: list[str]) -> list[_File]:
+def _headers(base: Path, places: list[LabelledPath], names: Names, warnings: list[str]) -> list[_File]:
     """Read the headers, and say which volumes cannot be read.
 
     Raises:
@@ -371,8 +387,8 @@ def _headers(base: Path, places: list[LabelledPath], warnings: list[str]) -> lis
         except UserError as error:
             unread.append(str(error))
             continue
-        about = volume_names.about(place.path)
-        files.append(_File(place.path, place.label, place.split, about, header, found, stamp(base / place.path)))
+        about, changed = names[place.path], stamp(base / place.path)
+        files.append(_File(place.path, place.label, place.split, about, header, found, changed))
     if not files:
         raise UserError(f"none of the {len(unread)} volumes can be read; the first: {unread[0]}")
     if unread:

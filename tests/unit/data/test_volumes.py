@@ -1,6 +1,7 @@
 """Volumes as a source: which slices, of whom, how they lie, in which greys, and what is left out or refused."""
 
 import gzip
+import json
 import struct
 from pathlib import Path
 
@@ -177,6 +178,96 @@ def test_the_layouts_of_collections(tmp_path: Path, layout: str) -> None:
         assert "1 volumes lie beside anat, in func and are left out: sub-02/func/sub-02_task-rest_bold.nii" in said(
             source
         )
+
+
+def by_volume(source: VolumeSource) -> dict[str, tuple[str, str | None, str | None]]:
+    """Volume -> its class, its patient and its split."""
+    return {entry.volume: (entry.label, entry.patient, entry.split) for entry in source.entries}
+
+
+def nnunet(folder: Path) -> Path:
+    """Three cases for training and one held out, each with two channels."""
+    for part, case in (("Tr", 0), ("Tr", 1), ("Tr", 2), ("Ts", 3)):
+        for channel in (0, 1):
+            write(folder / f"images{part}" / f"case_{case:03}_{channel:04}.nii.gz")
+        write(folder / f"labels{part}" / f"case_{case:03}.nii.gz")
+    return folder
+
+
+def test_the_channels_of_nnu_net_are_contrasts_of_one_patient(tmp_path: Path) -> None:
+    source = opened(nnunet(tmp_path / "Dataset001"))
+    expected = {
+        f"images{part}/case_{case:03}_{channel:04}.nii.gz": (f"channel_{channel:04}", f"case_{case:03}", split)
+        for part, case, split in (("Tr", 0, "train"), ("Tr", 1, "train"), ("Tr", 2, "train"), ("Ts", 3, "test"))
+        for channel in (0, 1)
+    }
+    assert by_volume(source) == expected
+    assert "4 volumes are segmentations" in said(source)
+    # Equal slices of two channels have one name, and so are pairs.
+    assert len({entry.name.replace("channel_0001", "channel_0000") for entry in source.entries}) == 4 * 12
+    inside = opened(tmp_path / "Dataset001" / "imagesTr")
+    assert {entry.patient for entry in inside.entries} == {"case_000", "case_001", "case_002"}
+    above = by_volume(opened(tmp_path))
+    assert above == {f"Dataset001/{path}": told for path, told in expected.items()}
+
+
+@pytest.mark.parametrize(
+    ("stated", "classes"),
+    [
+        ({"channel_names": {"0": "FLAIR", "1": "T1w"}}, {"FLAIR", "T1w"}),
+        ({"modality": {"0": "t2", "1": "../a b"}}, {"T2", "a_b"}),
+        ({"channel_names": {"0": "MRI", "1": "MRI"}}, {"channel_0000", "channel_0001"}),
+        ({"channel_names": {"0": "MRI"}}, {"channel_0000", "channel_0001"}),
+        ({"modality": ["T1", "T2"]}, {"channel_0000", "channel_0001"}),
+        ([], {"channel_0000", "channel_0001"}),
+    ],
+)
+def test_dataset_json_names_the_channels(tmp_path: Path, stated: object, classes: set[str]) -> None:
+    (nnunet(tmp_path / "set") / "dataset.json").write_text(json.dumps(stated))
+    assert {entry.label for entry in opened(tmp_path / "set").entries} == classes
+    one = sorted(classes)[0]
+    assert {entry.label for entry in opened(f"volumes:{tmp_path / 'set'}?only={one}").entries} == {one}
+
+
+def test_a_damaged_dataset_json_is_said_and_costs_the_names(tmp_path: Path) -> None:
+    (nnunet(tmp_path / "set") / "dataset.json").write_text("{")
+    source = opened(tmp_path / "set")
+    assert {entry.label for entry in source.entries} == {"channel_0000", "channel_0001"}
+    assert "the channels have numbers in place of names: " in said(source) and "not valid JSON" in said(source)
+
+
+def test_training_and_test_images_of_the_decathlon_are_splits_of_one_class(tmp_path: Path) -> None:
+    for part, number in (("Tr", 1), ("Tr", 3), ("Ts", 2)):
+        write(tmp_path / "Task04" / f"images{part}" / f"hippocampus_{number:03}.nii.gz")
+    assert by_volume(opened(tmp_path / "Task04")) == {
+        "imagesTr/hippocampus_001.nii.gz": ("Task04", "hippocampus_001", "train"),
+        "imagesTr/hippocampus_003.nii.gz": ("Task04", "hippocampus_003", "train"),
+        "imagesTs/hippocampus_002.nii.gz": ("Task04", "hippocampus_002", "test"),
+    }
+    # Two tasks are two classes, each with its splits.
+    write(tmp_path / "Task09" / "imagesTr" / "spleen_2.nii.gz")
+    assert {(label, part) for label, _, part in by_volume(opened(tmp_path)).values()} == {
+        ("Task04", "train"),
+        ("Task04", "test"),
+        ("Task09", "train"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        # Four digits that number the cases, as AMOS does.
+        (["amos_0001", "amos_0004"], {("set", "amos_0001"), ("set", "amos_0004")}),
+        (["amos_0000", "amos_0001"], {("set", "amos_0000"), ("set", "amos_0001")}),
+        # The only channel is no class of its own.
+        (["la_003_0000", "la_004_0000"], {("set", "la_003"), ("set", "la_004")}),
+        (["BRATS_001_0000", "BRATS_002_0000"], {("set", "BRATS_001"), ("set", "BRATS_002")}),
+    ],
+)
+def test_which_digits_are_a_channel(tmp_path: Path, names: list[str], told: set[tuple[str, str]]) -> None:
+    for name in names:
+        write(tmp_path / "set" / "imagesTr" / f"{name}.nii.gz")
+    assert {(label, patient) for label, patient, _ in by_volume(opened(tmp_path / "set")).values()} == told
 
 
 @pytest.mark.parametrize(
