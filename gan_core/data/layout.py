@@ -58,15 +58,16 @@ def is_picture_name(path: str) -> bool:
     """Return whether a path has an image suffix; hidden files and the files that macOS adds to zips do not count."""
     # By the text alone: a data set may have a hundred thousand names, and PurePosixPath takes seconds for them.
     dot = path.rfind(".")
-    return dot >= 1 and path[dot:].lower() in SUFFIXES and not _is_hidden(path)
+    return dot >= 1 and path[dot:].lower() in SUFFIXES and not is_hidden(path)
 
 
 def is_unclear_name(path: str) -> bool:
     """Return whether a path may be that of a DICOM image, which only its first bytes tell."""
-    return may_be_dicom(path) and not _is_hidden(path)
+    return may_be_dicom(path) and not is_hidden(path)
 
 
-def _is_hidden(path: str) -> bool:
+def is_hidden(path: str) -> bool:
+    """Return whether a path is that of a hidden file or of one that macOS adds to zips."""
     return any(part.startswith((".", "__MACOSX")) and part != "." for part in path.split("/"))
 
 

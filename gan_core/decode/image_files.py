@@ -48,7 +48,7 @@ __all__ = [
     "to_channels",
 ]
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".dcm", ".dicom")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".tif", ".tiff", ".webp", ".dcm", ".dicom")
 HEAD = 132  # bytes that tell a DICOM file
 # Pillow also opens formats that run an interpreter (EPS) or read other files, so allow only these.
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")

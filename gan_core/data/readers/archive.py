@@ -16,6 +16,7 @@ from pathlib import Path
 from gan_core.data.layout import Arrange, arrange, check_class_names, is_picture_name, is_unclear_name
 from gan_core.data.readers.zip_names import member_names
 from gan_core.data.source import Entry
+from gan_core.data.unread import is_unread_name, warning
 from gan_core.decode.image_files import HEAD, MAX_BYTES, is_dicom_head
 from gan_core.decode.nifti import is_volume_name
 from gan_core.errors import UserError
@@ -100,14 +101,17 @@ def open_archive(path: Path, arranged: Arrange = arrange) -> ZipSource:
         UserError: the zip is damaged, encrypted or dangerous, or holds no image.
     """
     path = path.resolve()
-    members = list_members(path)
+    unread: list[str] = []
+    members = list_members(path, unread)
+    beside = warning(unread, members)
     if not members:
-        raise UserError(f"there are no images in the zip '{path.name}' (PNG, JPEG, BMP, TIFF, WebP and DICOM)")
+        left = "".join(f"; {line}" for line in beside)
+        raise UserError(f"there are no images in the zip '{path.name}' (PNG, JPEG, BMP, TIFF, WebP and DICOM){left}")
     places, warnings = arranged(list(members), path.stem, ZipFiles(path, members))
     check_class_names(places)
     entries = tuple(Entry(place.path, place.label, place.split, stamp(members[place.path])) for place in places)
     names = tuple(members[place.path].filename for place in places)
-    return ZipSource(path, entries, names, tuple(warnings))
+    return ZipSource(path, entries, names, (*warnings, *beside))
 
 
 def stamp(info: zipfile.ZipInfo) -> str:
@@ -115,8 +119,10 @@ def stamp(info: zipfile.ZipInfo) -> str:
     return f"{info.CRC} {info.file_size}"
 
 
-def list_members(path: Path) -> dict[str, zipfile.ZipInfo]:
+def list_members(path: Path, unread: list[str] | None = None) -> dict[str, zipfile.ZipInfo]:
     """Return path -> member of all images in a zip.
+
+    unread: gets the paths of the pictures in formats that are not read.
 
     Raises:
         UserError: the zip is damaged, encrypted or dangerous, or has two members of one name.
@@ -127,6 +133,9 @@ def list_members(path: Path) -> dict[str, zipfile.ZipInfo]:
             _check(path, infos)
             written = member_names(infos)
             pictures = [info for info in infos if _is_picture(opened, info, _plain(written[info.filename]))]
+            if unread is not None:
+                names = (_plain(written[info.filename]) for info in infos if not info.is_dir())
+                unread += [name for name in names if is_unread_name(name)]
     except UserError:
         raise
     # A damaged directory may raise any of these.

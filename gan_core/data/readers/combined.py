@@ -16,6 +16,7 @@ from gan_core.data.masks import without_masks_below
 from gan_core.data.readers.folder import FolderFiles, FolderSource, list_pictures, stamp
 from gan_core.data.readers.links import Links
 from gan_core.data.source import COMBINED, LINKS, Entry
+from gan_core.data.unread import is_unread_name, warning
 from gan_core.decode.image_files import is_dicom_file
 from gan_core.errors import UserError, nearest
 from gan_core.files import expanded
@@ -36,9 +37,9 @@ def open_combined(rest: str) -> FolderSource:
     """
     labels: dict[Path, str] = {}
     found: dict[Path, tuple[Path, str | None, str]] = {}  # picture -> its data set, its split, its stamp
-    masks: list[str] = []
+    left: list[str] = []
     for name, pattern in parse(rest):
-        for path, folder, when in _pictures(name, pattern, masks):
+        for path, folder, when in _pictures(name, pattern, left):
             if labels.setdefault(path, name) != name:
                 raise UserError(f"'{path}' belongs to two classes, '{labels[path]}' and '{name}': give it one")
             found[path] = (*_data_set(path, folder), when)
@@ -50,8 +51,8 @@ def open_combined(rest: str) -> FolderSource:
         places.append((place, Entry(place.path, place.label, split, when, origin)))
     check_class_names([place for place, _ in places])
     entries = tuple(entry for _, entry in sorted(places, key=lambda pair: pair[0].path))
-    warning = caution(f"{COMBINED}{rest}")
-    return FolderSource(base, entries, (*masks, *([warning] if warning else [])))
+    doubt = caution(f"{COMBINED}{rest}")
+    return FolderSource(base, entries, (*left, *([doubt] if doubt else [])))
 
 
 def parse(rest: str) -> list[tuple[str, str]]:
@@ -123,11 +124,11 @@ def caution(source: str, classes: tuple[str, ...] = ()) -> str:
     return f"{APART} ({named}): age, hospital or scanner may tell them apart as well as the disease does"
 
 
-def _pictures(name: str, pattern: str, masks: list[str]) -> Iterator[tuple[Path, Path, str]]:
+def _pictures(name: str, pattern: str, left: list[str]) -> Iterator[tuple[Path, Path, str]]:
     """Yield (image, folder of its class, stamp) of all images that a pattern matches, but for masks among them.
 
-    masks: gets the warnings about those, and about links that are left out. A folder of masks that a class names itself
-    is not looked through.
+    left: gets the warnings about those, about links that are left out, and about pictures that are not read. A folder
+    of masks that a class names itself is not looked through.
     """
     matches = sorted(_matches(pattern))
     if not matches:
@@ -135,21 +136,26 @@ def _pictures(name: str, pattern: str, masks: list[str]) -> Iterator[tuple[Path,
         beside = [path.name for path in before.parent.iterdir()] if before.parent.is_dir() else []
         raise UserError(f"class '{name}': there is no '{pattern}'.{nearest(before.name, beside)}")
     count = 0
+    unread: list[str] = []
     for match in matches:
         if match.is_dir():
-            links = Links(match)
-            stamps = list_pictures(links)
+            links, below = Links(match), list[str]()
+            stamps = list_pictures(links, below)
+            unread += [f"{match.name}/{inner}" for inner in below]
             kept, lines = without_masks_below(sorted(stamps), FolderFiles(match))
-            masks += [*lines, *links.warnings()]
+            left += [*lines, *links.warnings()]
             inside = [(match / inner, match, stamps[inner]) for inner in kept]
         else:
             is_picture = is_picture_name(match.name) or (is_unclear_name(match.name) and is_dicom_file(match))
             inside = [(match, match.parent, stamp(match))] if is_picture else []
+            unread += [match.name] if is_unread_name(match.name) else []
         count += len(inside)
         yield from inside
+    beside = warning(unread)
     if not count:
-        left = "".join(f"; {line}" for line in masks if LINKS in line)
-        raise UserError(f"class '{name}': there are no images in '{pattern}'{left}")
+        why = "".join(f"; {line}" for line in [*(line for line in left if LINKS in line), *beside])
+        raise UserError(f"class '{name}': there are no images in '{pattern}'{why}")
+    left += [f"class '{name}': {line}" for line in beside]
 
 
 def fixed_part(pattern: str) -> Path:

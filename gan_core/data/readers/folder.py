@@ -7,6 +7,7 @@ from pathlib import Path
 from gan_core.data.layout import Arrange, arrange, check_class_names, check_file_names, is_picture_name, is_unclear_name
 from gan_core.data.readers.links import Links
 from gan_core.data.source import Entry
+from gan_core.data.unread import is_unread_name, warning
 from gan_core.decode.image_files import MAX_BYTES, is_dicom_file
 from gan_core.errors import UserError
 
@@ -60,18 +61,22 @@ def open_folder(root: Path, arranged: Arrange = arrange) -> FolderSource:
     """
     root = root.resolve()
     links = Links(root)
-    stamps = list_pictures(links)
+    unread: list[str] = []
+    stamps = list_pictures(links, unread)
+    beside = [*warning(unread, stamps), *links.warnings()]
     if not stamps:
-        left = "".join(f"; {line}" for line in links.warnings())
+        left = "".join(f"; {line}" for line in beside)
         raise UserError(f"there are no images in '{root}' (PNG, JPEG, BMP, TIFF, WebP or DICOM files){left}")
     places, warnings = arranged(list(stamps), root.name or "images", FolderFiles(root))
     check_class_names(places)
     entries = tuple(Entry(place.path, place.label, place.split, stamps[place.path]) for place in places)
-    return FolderSource(root, entries, (*warnings, *links.warnings()))
+    return FolderSource(root, entries, (*warnings, *beside))
 
 
-def list_pictures(links: Links) -> dict[str, str]:
+def list_pictures(links: Links, unread: list[str] | None = None) -> dict[str, str]:
     """Return image path inside the folder -> stamp. Links that leave the folder are not followed.
+
+    unread: gets the paths of the pictures in formats that are not read.
 
     Raises:
         UserError: a folder cannot be read, or a name is not UTF-8.
@@ -83,7 +88,11 @@ def list_pictures(links: Links) -> dict[str, str]:
         for file in files:
             name, path = f"{prefix}{file}", f"{folder}{os.sep}{file}"
             named = is_picture_name(name)
-            if not (named or is_unclear_name(name)) or links.leaves(path):
+            if not (named or is_unclear_name(name)):
+                if unread is not None and is_unread_name(name):
+                    unread.append(name)
+                continue
+            if links.leaves(path):
                 continue
             if named or is_dicom_file(Path(path)):
                 stamps[name] = stamp(path)

@@ -130,7 +130,8 @@ def _opened(shelf: TableShelf, known: Known, options: Options, text: str) -> Fol
     )
     if isinstance(base, ZipSource):
         base = replace(base, members=tuple(base.members[one.index] for one in found.pictures))
-    return replace(base, entries=entries, warnings=found.warnings, patients_from=found.patients_from)
+    warnings = (*found.warnings, *base.warnings)
+    return replace(base, entries=entries, warnings=warnings, patients_from=found.patients_from)
 
 
 def _unknown(shelf: TableShelf, name: str, place: Path) -> str:

@@ -21,6 +21,7 @@ from gan_core.data.readers.archive import (
 )
 from gan_core.data.readers.table_text import SUFFIXES, listed
 from gan_core.data.source import Entry
+from gan_core.data.unread import warning
 from gan_core.decode.image_files import is_dicom_file
 from gan_core.decode.nifti import is_volume_name
 from gan_core.errors import UserError
@@ -65,12 +66,18 @@ def open_zips(root: Path) -> ZipSource | ZipFolderSource | None:
         return None
     if len(archives) == 1 and len(PurePosixPath(archives[0]).parts) == 1:
         return open_archive(root / archives[0])
-    members = {archive: list_members(root / archive) for archive in archives}
+    unread: dict[str, list[str]] = {archive: [] for archive in archives}
+    members = {archive: list_members(root / archive, unread[archive]) for archive in archives}
+    beside = warning(
+        [f"{archive}/{path}" for archive, names in unread.items() for path in names],
+        [f"{archive}/{path}" for archive, inside in members.items() for path in inside],
+    )
     # Two parts may hold files of one name; then each zip is a folder after all.
     parts = all(_PART.fullmatch(PurePosixPath(archive).stem) for archive in archives)
     paths = [path for inside in members.values() for path in inside]
     if not paths:
-        raise UserError(f"there are no images in the zips of '{root}', for example in {archives[0]}")
+        left = "".join(f"; {line}" for line in beside)
+        raise UserError(f"there are no images in the zips of '{root}', for example in {archives[0]}{left}")
     parts = parts and len(set(paths)) == len(paths)
     places: dict[str, tuple[str, str]] = {}  # path in the source -> zip, path in the zip
     for archive, inside in members.items():
@@ -88,7 +95,7 @@ def open_zips(root: Path) -> ZipSource | ZipFolderSource | None:
         root,
         tuple(Entry(one.path, one.label, one.split, stamp(infos[one.path])) for one in found),
         tuple((places[one.path][0], infos[one.path].filename) for one in found),
-        (*warnings, *_unused_tables(root)),
+        (*warnings, *beside, *_unused_tables(root)),
     )
 
 

@@ -59,6 +59,8 @@ def test_loose_images_beside_class_folders_are_named() -> None:
         ("a/1.PNG", True),
         ("a/1.dcm", True),
         ("a/1.webp", True),
+        ("a/1.JFIF", True),
+        ("a/1.jpe", True),
         ("a/1.txt", False),
         ("a/.1.png", False),
         ("__MACOSX/a/1.png", False),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from gan_core import cli
 from gan_core.data.readers import open_source
@@ -14,7 +15,8 @@ from gan_core.data.relocated import is_here
 from gan_core.data.source import location, moved
 from gan_core.decode.image_files import decode, quantise, resize
 from gan_core.errors import UserError
-from tests.helpers.pictures import fill, kermany, png, ready
+from tests.helpers.image_files import encode
+from tests.helpers.pictures import fill, kermany, picture, png, ready
 
 
 def zipped(path: Path, members: dict[str, bytes]) -> Path:
@@ -125,6 +127,52 @@ def test_a_zip_for_each_class_and_numbered_parts(tmp_path: Path) -> None:
     assert "Data_Entry.csv may hold labels" in parts.warnings[-1] and "unpack the zips" in parts.warnings[-1]
     alone = zipped(tmp_path / "alone/archive.zip", {f"{label}/1.png": png(ord(label)) for label in "ab"})
     assert [entry.label for entry in open_source(str(alone.parent)).entries] == ["a", "b"]
+
+
+UNREAD = "are in formats that are not read"
+
+
+def test_jpeg_under_its_other_suffixes_is_read(tmp_path: Path) -> None:
+    for label, suffix in (("a", "jfif"), ("b", "JPE")):
+        for number in range(2):
+            (tmp_path / "set" / label).mkdir(parents=True, exist_ok=True)
+            content = encode(Image.fromarray(picture(number + 2 * ord(label))), "JPEG")
+            (tmp_path / "set" / label / f"{number}.{suffix}").write_bytes(content)
+    prepared = ready(tmp_path / "set", tmp_path / "cache")
+    assert prepared.classes == ("a", "b") and len(prepared.names) == 4 and not prepared.skipped
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip", "zips", "classes"])
+def test_pictures_in_formats_that_are_not_read_are_counted_and_named(tmp_path: Path, kind: str) -> None:
+    names = ["a/1.png", "a/2.png", "b/1.png", "b/old/3.GIF", "c/1.gif", "c/2.jp2", "c/.3.gif", "notes.txt"]
+    fill(tmp_path / "set", names)
+    source = {
+        "folder": str(tmp_path / "set"),
+        "zip": str(zipped(tmp_path / "set.zip", {name: png(1) for name in names})),
+        "zips": str(tmp_path / "zips"),
+        "classes": f"classes:a={tmp_path}/set/a;b={tmp_path}/set/b",
+    }[kind]
+    for part in "abc":
+        own = {name: png(1) for name in names if name.startswith(part)}
+        zipped(tmp_path / "zips" / f"{part}.zip", own)
+    (line,) = [line for line in open_source(source).warnings if UNREAD in line]
+    if kind == "classes":
+        # A class names its folder, so that c is not asked for.
+        assert line == f"class 'b': 1 pictures {UNREAD} (.gif: 1) and are left out: b/old/3.GIF; save them as PNG"
+        return
+    assert line.startswith(f"3 pictures {UNREAD} (.gif: 2, .jp2: 1) and are left out: ") and "3.GIF" in line
+    bare = {"zips": "folders b.zip/b/old, c.zip"}.get(kind, "folders b/old, c")
+    assert line.endswith(f"; save them as PNG. Nothing is read of the {bare}")
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip", "zips", "classes"])
+def test_where_no_format_is_read_the_error_says_so(tmp_path: Path, kind: str) -> None:
+    fill(tmp_path / "set", ["a/1.gif", "a/2.ppm"])
+    for name in ("zips/1.zip", "zips/2.zip", "set.zip"):
+        zipped(tmp_path / name, {"a/1.gif": png(1)})
+    place = {"folder": "set", "zip": "set.zip", "zips": "zips", "classes": "set/a"}[kind]
+    with pytest.raises(UserError, match=rf"there are no images in .*pictures {UNREAD} \(\.gif: \d.*a/1\.gif.*as PNG"):
+        open_source(f"{'classes:a=' if kind == 'classes' else ''}{tmp_path / place}")
 
 
 def test_zips_beside_pictures_are_named(tmp_path: Path) -> None:
