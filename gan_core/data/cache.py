@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -94,7 +94,8 @@ class ImageWriter:
     """
 
     def __init__(self, folder: Path, shape: tuple[int, int, int]) -> None:
-        self._file = (folder / IMAGES).open("wb")
+        self._path = folder / IMAGES
+        self._file = self._path.open("wb")
         self._shape = shape
         self._count = 0
         self.checksum = 0  # CRC-32 of the images so far
@@ -123,6 +124,19 @@ class ImageWriter:
                 os.fsync(self._file.fileno())
         finally:
             self._file.close()
+
+    def leave_out(self, places: Collection[int]) -> int:
+        """Write the file again without some of its images; return the CRC-32 of the others. The writer is closed."""
+        every = self._path.with_name(f"every_{self._path.name}")
+        self._path.rename(every)
+        images = np.load(every, mmap_mode="r")
+        with ImageWriter(self._path.parent, self._shape) as writer:
+            for place, pixels in enumerate(images):
+                if place not in places:
+                    writer.add(pixels)
+        del images  # Windows removes no file that is mapped
+        every.unlink()
+        return writer.checksum
 
     def _write_header(self) -> None:
         header = {"descr": "|u1", "fortran_order": False, "shape": (self._count, *self._shape)}

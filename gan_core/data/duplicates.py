@@ -6,11 +6,14 @@ bits; each bit says whether a pixel of the image, reduced to 17 x 16, is darker 
 """
 
 from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
 import numpy as np
 from PIL import Image
+
+from gan_core.data.layout import SPLITS
 
 # Measured on 5216 chest X-rays of children: images of two children differ in at least 12 bits; copies at half the size,
 # brighter by a tenth or as JPEG of quality 60 differ in at most 10.
@@ -37,6 +40,18 @@ def same_elsewhere(digests: list[str], places: list[str]) -> list[tuple[int, ...
     places: the split, class or data set of each image.
     """
     return [group for group in _groups(digests) if len({places[index] for index in group}) > 1]
+
+
+def copies_to_leave_out(groups: Iterable[Sequence[int]], splits: Sequence[str]) -> list[int]:
+    """Return the images whose copies lie in a split that is held out more strictly: test before val before train.
+
+    groups: of equal images, as indices, from `same_elsewhere`.
+    """
+    left = []
+    for group in groups:
+        strictest = max(SPLITS.index(splits[index]) for index in group)
+        left += [index for index in group if SPLITS.index(splits[index]) < strictest]
+    return sorted(left)
 
 
 def _groups(digests: list[str]) -> list[tuple[int, ...]]:

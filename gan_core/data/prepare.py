@@ -10,6 +10,7 @@ config; it covers the images' bytes and the settings, so the same data has the s
 import json
 import re
 import sys
+from collections import Counter
 from dataclasses import asdict, dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
@@ -23,8 +24,9 @@ from gan_core.config import SCALE_RULE
 from gan_core.data import cache as caching
 from gan_core.data import doubts, patients, seams
 from gan_core.data.decode_pool import Picture, decode_all
-from gan_core.data.duplicates import NearPairs, near_in_other_splits, same_elsewhere
+from gan_core.data.duplicates import NearPairs, copies_to_leave_out, near_in_other_splits, same_elsewhere
 from gan_core.data.greys import Greys, measure
+from gan_core.data.layout import SPLITS
 from gan_core.data.prepared import (
     FINGERPRINT_FORMAT,
     FORMAT,
@@ -71,8 +73,8 @@ def prepare(
         progress: show a progress bar on stderr.
 
     Raises:
-        UserError: the source or a setting is wrong, its classes are patients, fewer than two images can be read, equal
-            images lie in two of the source's own splits, images show two pictures each, or the disk is full.
+        UserError: the source or a setting is wrong, its classes are patients, fewer than two images can be read,
+            held-out images equal all those of train, images show two pictures each, or the disk is full.
     """
     check_settings(size, channels, fit)
     patients.compile_pattern(patient_pattern)
@@ -148,8 +150,12 @@ def _write(folder: Path, text: str, source: Source, settings: Settings, greys: G
             writer.add(picture.pixels)
             kept.append((entry, replace(picture, pixels=None)))
     _check_enough(text, kept, skipped)
-    index = _index(text, source, settings, greys, kept)
-    caching.write_index(folder, index_text({**index, "skipped": skipped}, writer.checksum))
+    headers, digests = [picture.header.patient for _, picture in kept], [picture.digest for _, picture in kept]
+    allotted = allot(source, [entry for entry, _ in kept], settings, headers, digests)
+    checksum = writer.leave_out(allotted.copies) if allotted.copies else writer.checksum
+    kept = [one for place, one in enumerate(kept) if place not in allotted.copies]
+    index = _index(text, settings, greys, kept, allotted)
+    caching.write_index(folder, index_text({**index, "skipped": skipped}, checksum))
 
 
 def _check_enough(text: str, kept: list[tuple[Entry, Picture]], skipped: list[tuple[str, str]]) -> None:
@@ -161,12 +167,11 @@ def _check_enough(text: str, kept: list[tuple[Entry, Picture]], skipped: list[tu
 
 
 def _index(
-    text: str, source: Source, settings: Settings, greys: Greys, kept: list[tuple[Entry, Picture]]
+    text: str, settings: Settings, greys: Greys, kept: list[tuple[Entry, Picture]], allotted: "Allotment"
 ) -> dict[str, object]:
     entries = [entry for entry, _ in kept]
     digests = [picture.digest for _, picture in kept]
     names, labels = [entry.name for entry in entries], [entry.label for entry in entries]
-    allotted = allot(source, entries, settings, [picture.header.patient for _, picture in kept], digests)
     splits = allotted.splits
     hashes = np.array([picture.hash for _, picture in kept])
     warnings = [
@@ -202,12 +207,13 @@ def _index(
 
 @dataclass(frozen=True)
 class Allotment:
-    """The patient and the split of each image of a source."""
+    """The patient and the split of each image of a source that is not left out."""
 
     patients: list[str]  # with their data set, where a source combines several
     patients_from: str  # how they were found, for people
     splits: list[str]
     warnings: list[str]  # the source's, and what is doubted of patients, splits and classes
+    copies: frozenset[int]  # places of the images that are left out, since a held-out image equals them
 
 
 def allot(
@@ -223,17 +229,24 @@ def allot(
         digests: equal for equal images, which get one split.
 
     Raises:
-        UserError: the pattern of patients finds none, or equal images lie in two of the source's own splits.
+        UserError: the pattern of patients finds none, or held-out images equal all those of train.
     """
-    names, labels = [entry.name for entry in entries], [entry.label for entry in entries]
     pattern = patients.compile_pattern(settings.patient_pattern)
     found = patients.find(entries, headers, pattern, getattr(source, "patients_from", patients.STATED))
     splits = _splits(entries, found.names, digests, settings.split_seed)
+    same = same_elsewhere(digests, splits)
+    copies = frozenset(copies_to_leave_out(same, splits))
+    repeated = _copies_warning([entry.name for entry in entries], splits, same, copies)
+    left = [place for place in range(len(entries)) if place not in copies]
+    found = replace(found, names=[found.names[place] for place in left], told=[found.told[place] for place in left])
+    entries, headers, splits = [entries[i] for i in left], [headers[i] for i in left], [splits[i] for i in left]
+    names, labels = [entry.name for entry in entries], [entry.label for entry in entries]
     of_images = [
         f"{entry.origin}/{name}" if entry.origin else name for entry, name in zip(entries, found.names, strict=True)
     ]
     warnings = [
         *source.warnings,
+        *repeated,
         *_pattern_warning(names, pattern),
         *_patient_warning(of_images, splits, found),
         *_split_warning(of_images, splits),
@@ -243,7 +256,7 @@ def allot(
         *doubts.small_classes(labels),
         *doubts.untrained_classes(labels, splits),
     ]
-    return Allotment(of_images, found.origin, splits, warnings)
+    return Allotment(of_images, found.origin, splits, warnings, copies)
 
 
 def _splits(entries: list[Entry], patients: list[str], digests: list[str], seed: int) -> list[str]:
@@ -254,7 +267,6 @@ def _splits(entries: list[Entry], patients: list[str], digests: list[str], seed:
         parts = _own_splits([entries[i] for i in own], [patients[i] for i in own], [digests[i] for i in own], seed)
         for index, part in zip(own, parts, strict=True):
             splits[index] = part
-    _refuse_same([entry.name for entry in entries], same_elsewhere(digests, splits))
     return splits
 
 
@@ -269,20 +281,34 @@ def _own_splits(entries: list[Entry], patients: list[str], digests: list[str], s
     splits = [part or "train" for part in given]
     if "val" in splits or "train" not in splits:
         return splits
-    train = [index for index, part in enumerate(splits) if part == "train"]
+    # What equals a held-out image will be left out, so that it is no part of val.
+    tested = {digest for digest, part in zip(digests, splits, strict=True) if part == "test"}
+    train = [index for index, part in enumerate(splits) if part == "train" and digests[index] not in tested]
     held = split([groups[index] for index in train], [labels[index] for index in train], seed, ("val",))
     for index, part in zip(train, held, strict=True):
         splits[index] = part
     return splits
 
 
-def _refuse_same(names: list[str], groups: list[tuple[int, ...]]) -> None:
-    if groups:
-        shown = _equal(names, groups)
-        raise UserError(
-            f"{len(groups)} images lie in more than one of the source's splits, so no result would be valid; "
-            f"delete one of each: {shown}"
-        )
+def _copies_warning(
+    names: list[str], splits: list[str], groups: list[tuple[int, ...]], copies: frozenset[int]
+) -> list[str]:
+    """Return the line about the copies of held-out images that are left out; none where there are none.
+
+    Raises:
+        UserError: nothing of train is left.
+    """
+    if not copies:
+        return []
+    counts = Counter(splits[place] for place in copies)
+    shown = _equal(names, groups)
+    if counts["train"] and counts["train"] == splits.count("train"):
+        raise UserError(f"every image of train is held out as well, so nothing is left to train on: {shown}")
+    parts = " and ".join(f"{counts[part]:,} in {part}" for part in SPLITS if counts[part])
+    return [
+        f"{len(groups):,} images lie in more than one split; each stays in the one that is held out (test before val) "
+        f"and its copies are left out ({parts}): {shown}"
+    ]
 
 
 def _pattern_warning(names: list[str], pattern: re.Pattern[str] | None) -> list[str]:

@@ -231,12 +231,60 @@ def test_equal_images_stay_together_in_our_split(tmp_path: Path) -> None:
     assert set(split.values()) == {"train", "val", "test"} and prepared.warnings == (OWN,)
 
 
-def test_equal_images_across_given_splits_are_refused(tmp_path: Path) -> None:
-    fill(tmp_path / "set", ["train/a/1.png", "train/a/2.png", "val/a/3.png"])
-    shutil.copy(tmp_path / "set/train/a/2.png", tmp_path / "set/val/a/again.png")
-    with pytest.raises(UserError, match=r"train/a/2.png = val/a/again.png") as caught:
+def test_of_equal_images_in_given_splits_the_held_out_one_stays(tmp_path: Path) -> None:
+    names = ["train/a/1.png", "train/a/2.png", "train/b/3.png", "val/a/4.png", "test/b/5.png", "test/b/6.png"]
+    fill(tmp_path / "set", names)
+    # A copy of train in val, under another class; one of val in test; and one in all three, twice in train.
+    for one, other in (
+        ("train/a/2.png", "val/b/2.png"),
+        ("val/a/4.png", "test/a/4.png"),
+        ("test/b/6.png", "val/b/6.png"),
+        ("test/b/6.png", "train/b/6.png"),
+        ("test/b/6.png", "train/b/7.png"),
+    ):
+        (tmp_path / "set" / other).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(tmp_path / "set" / one, tmp_path / "set" / other)
+    prepared = ready(tmp_path / "set", tmp_path / "cache")
+    assert sorted(prepared.names) == [
+        *("test/a/4.png", "test/b/5.png", "test/b/6.png", "train/a/1.png", "train/b/3.png", "val/b/2.png"),
+    ]
+    (line,) = [line for line in prepared.warnings if "more than one split" in line]
+    assert line == (
+        "3 images lie in more than one split; each stays in the one that is held out (test before val) and its copies "
+        "are left out (3 in train and 2 in val): test/a/4.png = val/a/4.png; "
+        "test/b/6.png = train/b/6.png = train/b/7.png (4 in all); train/a/2.png = val/b/2.png"
+    )
+    # The pixels, patients and labels of the others are their own.
+    for name, pixels, label in zip(prepared.names, prepared.images, prepared.labels, strict=True):
+        alone = tmp_path / "alone" / name.split("/")[1]
+        shutil.rmtree(tmp_path / "alone", ignore_errors=True)
+        alone.mkdir(parents=True)
+        shutil.copy(tmp_path / "set" / name, alone / "1.png")
+        fill(alone, ["other.png"], 99)
+        expected = ready(tmp_path / "alone", tmp_path / "cache")
+        assert np.array_equal(pixels, expected.images[expected.names.index(f"{alone.name}/1.png")])
+        assert prepared.classes[label] == alone.name
+    assert len(prepared.images) == len(prepared.patients) == len(prepared.splits) == 6
+    assert sorted(path.name for path in prepared.folder.iterdir()) == ["images.npy", "index.json"]
+    # The same data without the copies is the same data.
+    for name in ("train/a/2.png", "val/a/4.png", "val/b/6.png", "train/b/6.png", "train/b/7.png"):
+        (tmp_path / "set" / name).unlink()
+    assert ready(tmp_path / "set", tmp_path / "cache").fingerprint == prepared.fingerprint
+
+
+def test_a_copy_of_a_held_out_image_takes_no_place_in_the_val_that_is_made(tmp_path: Path) -> None:
+    fill(tmp_path / "set", [f"train/a/{number}.png" for number in range(20)])
+    fill(tmp_path / "set", [f"test/a/{number}.png" for number in range(19)])
+    fill(tmp_path / "set", [f"train/a/own{number}.png" for number in range(10)], 50)
+    prepared = ready(tmp_path / "set", tmp_path / "cache")
+    assert prepared.counts() == {"train": {"a": 10}, "val": {"a": 1}, "test": {"a": 19}}
+
+
+def test_where_all_of_train_is_held_out_as_well_it_is_refused(tmp_path: Path) -> None:
+    for part in ("train", "test"):
+        fill(tmp_path / "set", [f"{part}/a/1.png", f"{part}/a/2.png"])
+    with pytest.raises(UserError, match=r"every image of train is held out as well.*: test/a/1.png = train/a/1.png"):
         ready(tmp_path / "set", tmp_path / "cache")
-    assert "more than one of the source's splits" in str(caught.value)
 
 
 def test_nearly_equal_images_across_splits_are_reported(tmp_path: Path) -> None:
