@@ -30,7 +30,7 @@ RENAMED = {"average": "ema_decay", "most": "max_width"}
 # Suffix of the baseline presets in format 1 and today; the old one has nothing to do with random seeds.
 OLD_BASELINE, BASELINE = "_seed", "_baseline"
 
-SCALE_RULE = 1  # version of the rule that finds and applies the scale of images beyond 8 bits
+SCALE_RULE = 2  # newest version of the rule that finds and applies the scale of images beyond 8 bits
 IMAGE_SIZES = (32, 64, 128, 256)  # pixels per side that the networks support
 
 _LARGEST = 1024  # pixels per side
@@ -66,7 +66,7 @@ class DataSummary:
     warnings: tuple[str, ...]  # a line each, for people: images that were left out, patients that are not known
     scale: tuple[float, float] | None = None  # stored values that became black and white, of images beyond 8 bits
     float_scale: tuple[float, float] | None = None  # the same of files of floats, if the data has any
-    scale_rule: int = SCALE_RULE  # version of the rule behind `scale`
+    scale_rule: int = 1  # version of the rule behind `scale`
 
 
 @dataclass(frozen=True)
@@ -182,12 +182,13 @@ class RunConfig:
     def scale(self) -> tuple[float, ...] | None:
         """The values that become black and white in images which do not say so themselves; see `decode.image_files`.
 
-        Two more numbers are those of files of floats, if the data has any. None scales each image by its own values: in
-        runs of 8-bit images and in those of an older GANray.
+        Two more numbers are those of files of floats, if the data has any, and one more is the version of the rule,
+        from 2 on. None scales each image by its own values: in runs of 8-bit images and in those of an older GANray.
         """
         if self.data is None or self.data.scale is None:
             return None
-        return (*self.data.scale, *(self.data.float_scale or ()))
+        rule = self.data.scale_rule
+        return (*self.data.scale, *(self.data.float_scale or ()), *([rule] if rule > 1 else []))
 
     @property
     def settings_on(self) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from gan_core.cli import arguments
+from gan_core.config import SCALE_RULE
 from gan_core.errors import UserError
 from gan_core.run_options import SOURCE_HELP, add_arguments
 
@@ -76,7 +77,9 @@ def _scale(text: str) -> "tuple[float, ...] | Literal['measured'] | None":
         found = tuple(float(number) for number in text.split(","))
     except ValueError:
         found = ()
+    rule = found[-1] if len(found) % 2 else 1  # a further number is the rule of a run, `decode.unscaled.rule_of`
     pairs = list(zip(found[::2], found[1::2], strict=False))
-    if len(found) not in (2, 4) or not all(-math.inf < low < high < math.inf for low, high in pairs):
+    known = len(pairs) in (1, 2) and rule in range(1, SCALE_RULE + 1)
+    if not known or not all(-math.inf < low < high < math.inf for low, high in pairs):
         raise argparse.ArgumentTypeError(f"'{text}': write two numbers, the smaller one first, as in 0,4095, or own")
-    return found
+    return (*found[:-1], int(rule)) if len(found) % 2 else found

@@ -3,9 +3,13 @@
 Such images have more than 8 bits, or floats, or are DICOM without a window. One scale for the whole set makes a stored
 value the same grey in every image; the largest value of each image would not, as one hot pixel makes an image dark.
 
-Rule 1 (`config.SCALE_RULE`): of at most `FILES` images, evenly spaced in the order of their names, values at regular
+Rule 1: of at most `FILES` images, evenly spaced in the order of their names, values at regular
 distances are put together. The smallest `SHARE` of them become black, the largest white. Files of floats have a scale
 of their own, as another program wrote them; floats that all lie in [0, 1] were scaled before, and stay as they are.
+
+Rule 2 (`config.SCALE_RULE`), of sets with DICOM that counts in shares of what its bits can hold: MONOCHROME1 is turned
+to MONOCHROME2 before it is sampled and scaled. By rule 1 it was mirrored afterwards, so that a few such images among
+others stretched the scale over the values of both kinds. Runs keep the rule that they began with.
 """
 
 from collections import Counter
@@ -15,7 +19,7 @@ import numpy as np
 
 from gan_core.data.decode_pool import sample_some
 from gan_core.data.source import Source
-from gan_core.decode.image_files import FLOATS, Sample, Scale
+from gan_core.decode.image_files import FLOATS, SHARES, TURNED, Sample, Scale, ranges, with_rule
 
 FILES = 200
 SHARE = 0.001
@@ -47,7 +51,9 @@ def measure(source: Source) -> Greys:
     own, other = _unit(floats) or _pair(floats), _pair(others)
     if not own and not other:
         return Greys(None)
-    scale: Scale = (*(other or own or ()), *(own or ()))
+    # DICOM without a unit may be inverted, also where no image of the sample is.
+    rule = TURNED if any(sample.kind == SHARES for _, sample in found) else 1
+    scale = with_rule((*(other or own or ()), *(own or ())), rule)
     kinds = Counter(sample.kind or "8 bits, or with a window" for _, sample in samples)
     return Greys(scale, (*_mixed(kinds), *_dark(source, found, scale)))
 
@@ -81,7 +87,7 @@ def _mixed(kinds: Counter[str]) -> list[str]:
 def _dark(source: Source, samples: list[tuple[int, Sample]], scale: Scale) -> list[str]:
     dark = []
     for place, sample in samples:
-        low, high = scale[-2:] if sample.kind == FLOATS else scale[:2]
+        low, high = ranges(scale)[-2:] if sample.kind == FLOATS else scale[:2]
         if np.quantile(sample.values, _NEAR_WHITE) < low + _DARK * (high - low):
             dark.append(place)
     if len(dark) < max(2, 0.05 * len(samples)):

@@ -38,7 +38,7 @@ from gan_core.data.prepared import (
 from gan_core.data.readers import open_source
 from gan_core.data.source import Entry, Source
 from gan_core.data.splits import on_both_sides, split, union
-from gan_core.decode.image_files import FITS, MIN_SIDE, Scale
+from gan_core.decode.image_files import FITS, MIN_SIDE, Scale, ranges, rule_of
 from gan_core.errors import UserError
 
 MAX_SIZE = 2048
@@ -132,7 +132,7 @@ def _stamp(source: Source, settings: Settings, scale: object) -> str:
 
 def _table(settings: Settings, scale: Scale | None = None) -> dict[str, object]:
     # Without a scale, nothing is added: fingerprints are as they were before there were scales.
-    greys = {"scale": list(scale), "scale_rule": SCALE_RULE} if scale else {}
+    greys = {"scale": list(ranges(scale)), "scale_rule": rule_of(scale)} if scale else {}
     return {"format": FINGERPRINT_FORMAT, **asdict(settings), **greys}
 
 
@@ -200,8 +200,8 @@ def _index(
         "warnings": warnings,
         "patients_from": allotted.patients_from,
         "scale": greys.scale[:2] if greys.scale else None,
-        "float_scale": greys.scale[2:] or None if greys.scale else None,
-        "scale_rule": SCALE_RULE,
+        "float_scale": ranges(greys.scale)[2:] or None if greys.scale else None,
+        "scale_rule": rule_of(greys.scale) if greys.scale else 1,
     }
 
 

@@ -32,7 +32,7 @@ import numpy as np
 from gan_core.config import MOST_LETTERS, MOST_WARNINGS, SCALE_RULE, DataSummary
 from gan_core.data.layout import SPLITS
 from gan_core.data.readers.combined import APART, caution
-from gan_core.decode.image_files import FITS
+from gan_core.decode.image_files import FITS, with_rule
 from gan_core.errors import UserError, nearest, printable
 
 FORMAT = 3  # of index.json
@@ -77,7 +77,7 @@ class Prepared:
     patients_from: str = ""
     scale: tuple[float, float] | None = None
     float_scale: tuple[float, float] | None = None
-    scale_rule: int = SCALE_RULE
+    scale_rule: int = 1
 
     @property
     def doubts(self) -> tuple[str, ...]:
@@ -98,8 +98,8 @@ class Prepared:
 
     @property
     def scales(self) -> tuple[float, ...] | None:
-        """The scale as `prepare` and `RunConfig.scale` have it: with two more numbers where there are floats."""
-        return (*self.scale, *(self.float_scale or ())) if self.scale else None
+        """The scale as `prepare` and `RunConfig.scale` have it: with the numbers of floats and the rule, if any."""
+        return with_rule((*self.scale, *(self.float_scale or ())), self.scale_rule) if self.scale else None
 
     def indices(self, split: str) -> np.ndarray:
         """Return the indices of the images of one split, int64 (n,), ascending.
@@ -325,7 +325,7 @@ def _problem(index: dict) -> str | None:
         return "skipped is not a list of pairs"
     if not all(index[key] is None or _is_range(index[key]) for key in ("scale", "float_scale")):
         return "scale or float_scale is not a pair of numbers"
-    if index["scale_rule"] != SCALE_RULE:
+    if index["scale_rule"] not in range(1, SCALE_RULE + 1):
         return "scale_rule is of another version"
     return None
 

@@ -84,7 +84,7 @@ def read(image: ImageFile.ImageFile, data: bytes, name: str) -> Unscaled:
     if transparent is not None and image.format == "PNG":
         # PNG may name one colour that is transparent.
         outside = (colours == np.array(transparent).reshape(1, 1, -1)).all(axis=2)
-    return Unscaled(colours, kind, inverted, outside, alpha)
+    return Unscaled(colours, kind, inverted, outside=outside, alpha=alpha)
 
 
 def unsupported(data: bytes) -> str:

@@ -22,7 +22,7 @@ from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, RLELossl
 
 from gan_core.decode.limits import check_size
 from gan_core.decode.reasons import in_words
-from gan_core.decode.unscaled import Unscaled
+from gan_core.decode.unscaled import SHARES, Unscaled
 from gan_core.errors import UserError, printable
 
 _SENSELESS = "its header and its pixels do not fit together"
@@ -219,8 +219,12 @@ def _picture(dataset: pydicom.Dataset) -> np.ndarray | Unscaled:
     elif window:
         grey = _apply_window(values, *window, str(dataset.get("VOILUTFunction") or "LINEAR").strip())
     else:
-        words = f"DICOM in {unit}" if unit else "DICOM"
-        return Unscaled(values[..., None], words, inverted, outside, factor=_factor(dataset, unit), by_depth=False)
+        words = f"{SHARES} in {unit}" if unit else SHARES
+        least, most = _storable(dataset)
+        factor, ends = 1.0, None
+        if not _is_measured(dataset, unit):
+            factor, ends = (2**_COMMON_BITS - 1) / (most - least), float(least + most) if inverted else None
+        return Unscaled(values[..., None], words, inverted, ends, outside, factor=factor, by_depth=False)
     grey = 1.0 - grey if inverted else grey
     if outside is not None:
         grey[outside] = 0.0
@@ -300,13 +304,19 @@ def _rescaled(stored: np.ndarray, dataset: pydicom.Dataset) -> tuple[np.ndarray,
     return stored.astype(np.float64) * slope + intercept, unit
 
 
-def _factor(dataset: pydicom.Dataset, unit: str) -> float:
-    """Return what brings values of an unknown unit to `_COMMON_BITS`; 1 where the machine measures in a unit."""
+def _storable(dataset: pydicom.Dataset) -> tuple[int, int]:
+    """Return the smallest and the largest value that the bits of a file can hold."""
+    bits = int(dataset.BitsStored)
+    least = -(2 ** (bits - 1)) if dataset.PixelRepresentation else 0
+    return least, least + 2**bits - 1
+
+
+def _is_measured(dataset: pydicom.Dataset, unit: str) -> bool:
+    """Return whether values count in a unit of the machine, and not in shares of what their bits can hold."""
     modality = str(dataset.get("Modality") or "").strip().upper()
     rescaled = (_number(dataset, "RescaleSlope") or 1.0, _number(dataset, "RescaleIntercept") or 0.0) != (1.0, 0.0)
-    if unit or rescaled or modality in _MEASURED or dataset.get("ModalityLUTSequence") or "PixelData" not in dataset:
-        return 1.0
-    return (2**_COMMON_BITS - 1) / (2 ** int(dataset.BitsStored) - 1)
+    known = unit or rescaled or modality in _MEASURED or dataset.get("ModalityLUTSequence")
+    return bool(known) or "PixelData" not in dataset
 
 
 class _Table(NamedTuple):

@@ -17,7 +17,7 @@ from gan_core.decode import deep_files
 from gan_core.decode.arrays import FITS, enlarged, placed, quantise, resize, to_channels
 from gan_core.decode.limits import MAX_BYTES, MAX_PIXELS, MIN_SIDE, check_size
 from gan_core.decode.reasons import in_words
-from gan_core.decode.unscaled import FLOATS, Scale, Unscaled
+from gan_core.decode.unscaled import FLOATS, SHARES, TURNED, Scale, Unscaled, ranges, rule_of, with_rule
 from gan_core.errors import UserError
 
 # Includes the operations and limits that callers need with `decode`.
@@ -30,7 +30,9 @@ __all__ = [
     "MAX_PIXELS",
     "MIN_SIDE",
     "SCALED",
+    "SHARES",
     "SUFFIXES",
+    "TURNED",
     "Sample",
     "Scale",
     "decode",
@@ -42,10 +44,13 @@ __all__ = [
     "may_be_unscaled",
     "placed",
     "quantise",
+    "ranges",
     "read",
     "resize",
+    "rule_of",
     "sample",
     "to_channels",
+    "with_rule",
 ]
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".tif", ".tiff", ".webp", ".dcm", ".dicom")
@@ -79,10 +84,10 @@ def decode(
         channels: 1 (colours become luma, ITU-R BT.601), 3 (grey is repeated), or None for the channels of the file.
         name: the image's name in errors; by default the file's name.
         scale: the values that become black and white in images that do not say so, the same for a data set: `prepare`
-            finds it, and `RunConfig.scale` keeps it; two more numbers are those of files of floats. None scales each
-            image by its own values: integers are divided by the largest value of the smallest usual bit depth (8, 10,
-            12, 14 or 16) that contains them; negative or larger ones, floats outside [0, 1] and DICOM are scaled from
-            their smallest to their largest value.
+            finds it, and `RunConfig.scale` keeps it; two more numbers are those of files of floats, and one more is the
+            version of the rule. None scales each image by its own values: integers are divided by the largest value of
+            the smallest usual bit depth (8, 10, 12, 14 or 16) that contains them; negative or larger ones, floats
+            outside [0, 1] and DICOM are scaled from their smallest to their largest value.
 
     Returns:
         float32 (H, W, channels) in [0, 1]: upright (EXIF), the first frame of several, transparency on black. 8-bit

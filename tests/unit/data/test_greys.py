@@ -139,6 +139,62 @@ def test_machines_of_10_and_14_bits_come_out_alike(tmp_path: Path) -> None:
     assert np.abs(prepared.images[0].astype(int) - as_prepared(deep(0, 1023), (0, 1023))).max() <= 2
 
 
+def turned(values: np.ndarray, bits: int = 12) -> bytes:
+    """MONOCHROME1 that shows the values, of which it stores the opposites."""
+    least, most = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if values.dtype.kind == "i" else (0, 2**bits - 1)
+    stored = (least + most - values.astype(np.int32)).astype(values.dtype)
+    return dicom(stored, bits=bits, PhotometricInterpretation="MONOCHROME1")
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_inverted_images_among_others_come_out_alike(tmp_path: Path, signed: bool) -> None:
+    """Each shows values from 100 to 2000, of 4095 that 12 bits can hold; one of five is stored the other way round."""
+    shown = [(100 + deep(number, 1900)).astype(np.uint16) for number in range(10)]
+    shown = [(values.astype(np.int32) - 2048).astype(np.int16) for values in shown] if signed else shown
+    mixed = {f"{n}.dcm": turned(v) if n % 5 == 4 else dicom(v, bits=12) for n, v in enumerate(shown)}
+    plain = {f"{n}.dcm": dicom(v, bits=12) for n, v in enumerate(shown)}
+    prepared = ready(write(tmp_path / "mixed", mixed), tmp_path / "cache")
+    expected = ready(write(tmp_path / "plain", plain), tmp_path / "cache")
+    assert prepared.scales == expected.scales and prepared.scale_rule == 2
+    assert np.abs(prepared.images.astype(int) - expected.images).max() <= 1
+    # As many bits, and as much contrast, in an upload to the run of either.
+    config = replace(CONFIG, data=expected.summary())
+    with DecodeWorker() as worker:
+        upload = worker.decode(turned(shown[0]), "upload.dcm", channels=1, scale=config.scale)
+    assert np.abs(quantise(resize(upload, 16)).astype(int) - expected.images[0]).max() <= 1
+    # A set of inverted images alone is scaled as before.
+    alone = {f"{n}.dcm": turned(v) for n, v in enumerate(shown)}
+    inverted = ready(write(tmp_path / "alone", alone), tmp_path / "cache")
+    assert np.abs(inverted.images.astype(int) - expected.images).max() <= 1
+
+
+def test_runs_by_the_first_rule_keep_their_greys_and_their_fingerprint(tmp_path: Path) -> None:
+    root = write(
+        tmp_path / "set", {f"{n}.dcm": (turned if n == 3 else dicom)(deep(n, 2000), bits=12) for n in range(4)}
+    )
+    scale = (1600.0, 64000.0)
+    low, high = (value * 4095 / 65535 for value in scale)  # in the values of 12 bits
+    old = ready(root, tmp_path / "cache", scale=scale)
+    assert (old.scale, old.scale_rule, old.scales) == (scale, 1, scale)
+    mirrored = low + high - (4095 - deep(3, 2000).astype(float))
+    assert np.abs(old.images[3].astype(int) - as_prepared(mirrored, (low, high))).max() <= 1
+    contents = [
+        (f"{n}.dcm", "set", None, blake2b((root / f"{n}.dcm").read_bytes(), digest_size=16).hexdigest())
+        for n in range(4)
+    ]
+    table = {"format": 1, "size": 16, "channels": 1, "fit": "crop", "patient_pattern": None, "split_seed": 0}
+    table |= {"scale": list(scale), "scale_rule": 1}
+    assert old.fingerprint == blake2b(json.dumps([contents, table]).encode(), digest_size=8).hexdigest()
+    assert replace(CONFIG, data=old.summary()).scale == scale
+    new = ready(root, tmp_path / "cache", scale=(*scale, 2))
+    assert new.scale_rule == 2 and new.fingerprint != old.fingerprint
+    assert new.scales == replace(CONFIG, data=new.summary()).scale == (*scale, 2)
+    assert np.abs(new.images[3].astype(int) - as_prepared(deep(3, 2000), (low, high))).max() <= 1
+    # Where the machine measures in a unit, equal values stay equal: such images are mirrored as they were.
+    ct = dicom(deep(0), bits=12, Modality="CT", RescaleIntercept=-1024, PhotometricInterpretation="MONOCHROME1")
+    np.testing.assert_array_equal(decode(ct, scale=(-1000.0, 1000.0)), decode(ct, scale=(-1000.0, 1000.0, 2)))
+
+
 def test_mixed_sets_are_scaled_by_kind_and_warned_of(tmp_path: Path) -> None:
     pictures: dict[str, np.ndarray | bytes] = {
         f"a/{number}.png": deep(number, 255).astype(np.uint8) for number in range(6)
@@ -283,8 +339,8 @@ def test_a_run_keeps_the_version_of_the_rule(tmp_path: Path) -> None:
     assert read_run_config(path).scale == (0.0, 4095.0) and read_run_config(path).data == summary
     path.write_text(json.dumps(to_dict(replace(CONFIG, data=None))))
     assert read_run_config(path).scale is None
-    path.write_text(json.dumps(to_dict(replace(CONFIG, data=replace(summary, scale_rule=2)))))
-    with pytest.raises(UserError, match="its greys were scaled by rule 2, which this GANray does not know"):
+    path.write_text(json.dumps(to_dict(replace(CONFIG, data=replace(summary, scale_rule=3)))))
+    with pytest.raises(UserError, match="its greys were scaled by rule 3, which this GANray does not know"):
         read_run_config(path)
 
 
@@ -295,6 +351,9 @@ def test_prepare_takes_a_scale(
     root = write(tmp_path / "set", {f"{number}.png": deep(number) for number in range(4)})
     assert cli.main(["prepare", str(root), "--size", "16", "--scale=-100,4000"]) == 0
     assert "8 bits, and of DICOM without a window: -100 is black and 4000 is white" in capsys.readouterr().out
+    assert cli.main(["prepare", str(root), "--size", "16", "--scale=-100,4000,2"]) == 0
+    assert ready(root, tmp_path / "cache", scale=(-100.0, 4000.0, 2)).scale_rule == 2
+    capsys.readouterr()
     assert cli.main(["prepare", str(root), "--size", "16", "--scale", "own"]) == 0
     assert "greys of" not in capsys.readouterr().out
     assert cli.main(["prepare", str(root), "--size", "16"]) == 0
