@@ -4,7 +4,7 @@
 
 The folder or zip says the classes and splits, the table who is in a picture. Where the folders put pictures of one
 patient into several splits, the table decides: see `splits.one_side`. Pictures that no row names stay as they are. The
-table lies in the folder or beside it, so that both may move together. Values are percent-encoded.
+table lies in the folder or zip or beside it, so that both may move together. Values are percent-encoded.
 """
 
 from collections import Counter, defaultdict
@@ -17,9 +17,11 @@ from urllib.parse import unquote
 import numpy as np
 
 from gan_core.data.doubts import few_names
+from gan_core.data.readers.archive import is_archive
 from gan_core.data.readers.places import divide
+from gan_core.data.readers.table import but_for
 from gan_core.data.readers.table_pictures import PictureNames
-from gan_core.data.readers.table_shelf import FolderShelf
+from gan_core.data.readers.table_shelf import FolderShelf, ZipShelf
 from gan_core.data.readers.table_text import TextTable, find_column, listed
 from gan_core.data.source import PATIENTS, Entry, Source
 from gan_core.data.splits import moved_line, one_side
@@ -103,7 +105,7 @@ def open_with_patients(text: str, opened: Callable[[str], Source]) -> PatientSou
         lines.append(f"{len(without):,} pictures have no row in '{options.table}' and stay as they are")
     source = f"the column '{find_column(table, options.patient, options.table)}' of {options.table}"
     # A base that opens a table as one that is not used has said so: it is used here.
-    warnings = [line for line in base.warnings if not line.startswith(f"{options.table} may hold labels")]
+    warnings = but_for(base.warnings, options.table, path, [entry.name for entry in base.entries])
     return PatientSource(base, entries, tuple(kept), (*warnings, *lines, *([moved] if moved else [])), source)
 
 
@@ -140,14 +142,18 @@ def parse(query: str) -> Options:
 
 
 def _table(path: Path, name: str) -> TextTable:
-    """Return the table of this name in the folder, or beside the folder or zip."""
+    """Return the table of this name in the folder or zip, or beside it."""
     if "/" in name or "\\" in name:
         raise UserError(f"{PATIENTS} table={name} is a path: put the table into the folder or beside it, and name it")
+    inside = [ZipShelf(path.resolve())] if path.is_file() and is_archive(path) else []
+    if inside and name in inside[0].everything:
+        return inside[0].table(name)
     folders = [folder.resolve() for folder in (path, path.parent) if folder.is_dir()]
     place = next((folder for folder in folders if (folder / name).is_file()), None)
     if place is None:
-        beside = [file for folder in folders for file in FolderShelf(folder, "").everything]
-        raise UserError(f"there is no table '{name}' in '{path}' or beside it.{nearest(name, beside)}")
+        shelves = [*inside, *(FolderShelf(folder, "") for folder in folders)]
+        known = [file for shelf in shelves for file in shelf.everything]
+        raise UserError(f"there is no table '{name}' in '{path}' or beside it.{nearest(name, known)}")
     return FolderShelf(place, "").table(name)
 
 

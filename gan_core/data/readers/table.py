@@ -22,9 +22,12 @@ from gan_core.data.readers.table_labels import label_pictures
 from gan_core.data.readers.table_options import EXAMPLE, Options, parse
 from gan_core.data.readers.table_pictures import PictureNames
 from gan_core.data.readers.table_shelf import FolderShelf, TableShelf, in_zip, is_table_name, shelf_at
-from gan_core.data.readers.table_text import SPREADSHEETS, SUFFIXES, TextTable, listed
+from gan_core.data.readers.table_text import SPREADSHEETS, SUFFIXES, UNUSED, TextTable, listed, unused
+from gan_core.data.readers.zip_folder import UNPACK, unused_beside_zips
 from gan_core.data.source import TABLE
 from gan_core.errors import UserError
+
+_IN_THE_FOLDER_ABOVE = "the folder above holds a table"
 
 
 def open_table(text: str) -> FolderSource | ZipSource:
@@ -79,34 +82,58 @@ def with_unused_tables(source: FolderSource | ZipSource, path: Path) -> FolderSo
     return replace(source, warnings=(*source.warnings, line)) if line else source
 
 
-def _unused(path: Path, names: Sequence[str]) -> str:
+def but_for(warnings: Sequence[str], used: str, path: Path, names: Sequence[str]) -> list[str]:
+    """Return the warnings of a source as they are where one of the tables that it does not use is used after all.
+
+    Args:
+        warnings: those of the source.
+        used: the name of the table.
+        path: the source's folder or zip.
+        names: those of its pictures.
+    """
+    kept = []
+    for line in warnings:
+        if UNUSED not in line and not line.startswith(_IN_THE_FOLDER_ABOVE):
+            kept.append(line)
+        elif line.endswith(UNPACK):
+            kept += unused_beside_zips(path, used)
+        elif again := _unused(path, names, used):
+            kept.append(again)
+    return kept
+
+
+def _unused(path: Path, names: Sequence[str], used: str = "") -> str:
     shelf, _ = shelf_at(path)
-    tables = [name for name in shelf.everything if name.lower().endswith(SUFFIXES)]
-    sheets = [name for name in shelf.everything if name.lower().endswith(SPREADSHEETS) and not is_useless(name)]
+    others = [name for name in shelf.everything if name != used]
+    tables = [name for name in others if name.lower().endswith(SUFFIXES)]
+    sheets = [name for name in others if name.lower().endswith(SPREADSHEETS) and not is_useless(name)]
     if tables:
-        return f"{listed(tables, 3)} may hold labels and patients, and is not used: {_how(shelf, tables[0], names)}"
+        return f"{unused(tables)}: {_how(shelf, tables[0], names, tables[0] if len(tables) > 1 else 'it')}"
     if sheets:
         return (
-            f"{listed(sheets, 3)} may hold labels and patients, and is not used: save it as CSV, and name its columns, "
-            f"as in '{EXAMPLE}'"
+            f"{unused(sheets)}: save {'them' if len(sheets) > 1 else 'it'} as CSV, and name columns, as in '{EXAMPLE}'"
         )
-    return _above(path)
+    return _above(path, used)
 
 
-def _how(shelf: TableShelf, name: str, names: Sequence[str]) -> str:
-    """Return what to write in order to use a table."""
+def _how(shelf: TableShelf, name: str, names: Sequence[str], called: str) -> str:
+    """Return what to write in order to use a table.
+
+    called: the table in the middle of a sentence.
+    """
     try:
         head = shelf.head(name)
         file = _file_column(head, PictureNames(names, shelf.folder, shelf.prefix, name))
     except UserError as error:
         return str(error)
     address = shelf.address(name)
+    columns = listed(head.columns)
     if not file:
-        return f"name its columns, as in '{TABLE}{address}?file=COLUMN&label=COLUMN'; they are {listed(head.columns)}"
-    return f"'{TABLE}{address}?file={quote(file)}&label=COLUMN' uses it; its columns are {listed(head.columns)}"
+        return f"name its columns, as in '{TABLE}{address}?file=COLUMN&label=COLUMN'; they are {columns}"
+    return f"'{TABLE}{address}?file={quote(file)}&label=COLUMN' uses {called}; its columns are {columns}"
 
 
-def _above(path: Path) -> str:
+def _above(path: Path, used: str = "") -> str:
     """Return a warning if the folder above holds the table of a known collection."""
     try:
         shelf = FolderShelf(path.resolve().parent, "")
@@ -114,7 +141,8 @@ def _above(path: Path) -> str:
     except (UserError, OSError):
         return ""
     for title, name in known.items():
-        return f"the folder above holds a table of {title}, which is not used: '{shelf.address(name)}' uses it"
+        if name != used:
+            return f"{_IN_THE_FOLDER_ABOVE} of {title}, which is not used: '{shelf.address(name)}' uses it"
     return ""
 
 

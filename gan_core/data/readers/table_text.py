@@ -19,6 +19,7 @@ from typing import Protocol
 from gan_core.errors import UserError, nearest
 
 SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")  # of files that are tables by their name alone
+UNUSED = "may hold labels and patients, and"  # in every warning about tables that are not used
 SPREADSHEETS = (".xlsx", ".xls", ".ods")
 MAX_BYTES = 256 * 1024**2  # of a table's text; the largest table of MIMIC-CXR has 60 MB
 MAX_ROWS = 5_000_000
@@ -208,6 +209,11 @@ def listed(names: Iterable[str], most: int = 30) -> str:
     """Return names in one text, at most `most` of them."""
     known = [name for name in names if name]
     return ", ".join([*known[:most], *(["..."] if len(known) > most else [])])
+
+
+def unused(names: Sequence[str]) -> str:
+    """Return that tables are not used, as the beginning of a warning that goes on with what to do."""
+    return f"{listed(names, 3)} {UNUSED} {'are' if len(names) > 1 else 'is'} not used"
 
 
 def _first_row(text: str, separator: str, title: str) -> list[str]:

@@ -19,7 +19,7 @@ from gan_core.data.readers.archive import (
     read_member,
     stamp,
 )
-from gan_core.data.readers.table_text import SUFFIXES, listed
+from gan_core.data.readers.table_text import SUFFIXES, unused
 from gan_core.data.source import Entry
 from gan_core.data.unread import warning
 from gan_core.decode.image_files import is_dicom_file
@@ -27,6 +27,7 @@ from gan_core.decode.nifti import is_volume_name
 from gan_core.errors import UserError
 
 _SUFFIX = ".zip"
+UNPACK = "unpack the zips to use their labels"  # how the warning about tables beside them ends
 # Zips that hold parts of one folder: images_001.zip, part-2.zip.
 _PART = re.compile(
     r"(?:images?|img|pictures?|part|batch|data|chunk|shard|archive|volume|set)?[ _.-]*\d+", re.IGNORECASE
@@ -95,7 +96,7 @@ def open_zips(root: Path) -> ZipSource | ZipFolderSource | None:
         root,
         tuple(Entry(one.path, one.label, one.split, stamp(infos[one.path])) for one in found),
         tuple((places[one.path][0], infos[one.path].filename) for one in found),
-        (*warnings, *beside, *_unused_tables(root)),
+        (*warnings, *beside, *unused_beside_zips(root)),
     )
 
 
@@ -122,12 +123,13 @@ def unread_zips(root: Path) -> list[str]:
     return [f"a folder of pictures is read without the zips in it: {', '.join(zips[:3])}"] if zips else []
 
 
-def _unused_tables(root: Path) -> list[str]:
-    """Return a warning about tables beside the zips: their rows cannot be looked up in zips."""
-    tables = sorted(path.name for path in root.iterdir() if path.name.lower().endswith(SUFFIXES))
-    if not tables:
-        return []
-    return [f"{listed(tables, 3)} may hold labels and patients, and is not used: unpack the zips beside it to use it"]
+def unused_beside_zips(root: Path, used: str = "") -> list[str]:
+    """Return a warning about tables beside the zips: their rows cannot be looked up in zips.
+
+    used: name of a table that is used after all.
+    """
+    tables = sorted(path.name for path in root.iterdir() if path.name.lower().endswith(SUFFIXES) and path.name != used)
+    return [f"{unused(tables)}: {UNPACK}"] if tables else []
 
 
 def _archives(root: Path) -> list[str]:

@@ -1,5 +1,6 @@
 """Patients of a folder's pictures from a table: they override its splits, and whole patients are left out."""
 
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -147,3 +148,54 @@ def test_patients_of_a_labels_table_override_the_folders_splits_but_not_its_own(
     (folder / "labels.csv").write_text("\n".join(f"{row},{part}" for row, part in zip(rows, splits, strict=True)))
     own = {entry.name: entry.split for entry in open_source(f"{text}&split=part").entries}
     assert own["train/ILL/0.png"] == "train" and own["val/ILL/6.png"] == "val"
+
+
+def test_a_table_that_is_used_is_not_said_to_be_unused_beside_others(folder: Path) -> None:
+    (folder.parent / "people.csv").rename(folder / "people.csv")
+    (folder / "zebra.csv").write_text("file,age\ntrain/ILL/0.png,7\n")
+    both = [line for line in open_source(str(folder)).warnings if "may hold labels" in line]
+    assert both[0].startswith(
+        f"people.csv, zebra.csv may hold labels and patients, and are not used: 'table:{folder}/people.csv?file=file"
+        "&label=COLUMN' uses people.csv; its columns are "
+    )
+    (line,) = [line for line in opened(folder).warnings if "not used" in line]
+    assert line.startswith(f"zebra.csv may hold labels and patients, and is not used: 'table:{folder}/zebra.csv?")
+    # The one that is used may come later in the list as well.
+    (folder / "zebra.csv").rename(folder / "apes.csv")
+    (line,) = [line for line in opened(folder).warnings if "not used" in line]
+    assert line.startswith("apes.csv may hold labels and patients, and is not used")
+    (folder / "apes.csv").unlink()
+    assert not [line for line in opened(folder).warnings if "not used" in line]
+
+
+@pytest.mark.parametrize("wrapped", ["", "set/"])
+def test_the_table_of_a_zip_may_lie_in_it(folder: Path, wrapped: str) -> None:
+    archive = folder.parent / "set.zip"
+    with zipfile.ZipFile(archive, "w") as packed:
+        packed.write(folder.parent / "people.csv", f"{wrapped}people.csv")
+        for name in NAMES:
+            packed.write(folder / name, f"{wrapped}{name}")
+    expected = {(entry.name, entry.split, entry.patient) for entry in opened(folder).entries}
+    (folder.parent / "people.csv").unlink()
+    source = opened(archive)
+    assert {(entry.name.removeprefix(wrapped), entry.split, entry.patient) for entry in source.entries} == expected
+    assert not [line for line in source.warnings if "not used" in line]
+    assert "there is no table 'peopel.csv' in" in refused(archive, QUERY.replace("people", "peopel"))
+    assert "Did you mean 'people.csv'?" in refused(archive, QUERY.replace("people", "peopel"))
+
+
+def test_a_table_beside_zips_that_is_used_is_not_said_to_be_unused(folder: Path) -> None:
+    zips = folder.parent / "zips"
+    zips.mkdir()
+    for part in ("train", "val"):
+        with zipfile.ZipFile(zips / f"{part}.zip", "w") as packed:
+            for name in (name for name in NAMES if name.startswith(part)):
+                packed.write(folder / name, name)
+    (folder.parent / "people.csv").rename(zips / "people.csv")
+    assert (
+        "people.csv may hold labels and patients, and is not used: unpack the zips"
+        in open_source(str(zips)).warnings[-1]
+    )
+    assert not [line for line in opened(zips).warnings if "not used" in line]
+    (zips / "other.csv").write_text("a,b\n1,2\n")
+    assert "other.csv may hold labels and patients, and is not used: unpack" in " ".join(opened(zips).warnings)
