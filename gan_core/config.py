@@ -313,13 +313,13 @@ def parsed_settings(hints: Mapping[str, Any], pairs: Sequence[str]) -> dict[str,
 
 
 def read_json(path: Path, most: int = files.JSON_BYTES) -> Any:
-    """The content of a JSON file of at most so many bytes.
+    """The content of a JSON file of at most so many bytes; some editors begin it with a byte order mark.
 
     Raises:
         UserError: the file is missing, cannot be read, is a link or too large, or is not JSON.
     """
     try:
-        text = files.read_regular(path, most).decode()
+        text = files.read_regular(path, most).decode("utf-8-sig")
         values = json.loads(text)
         if _SURROGATE.search(text):
             json.dumps(values, ensure_ascii=False).encode()

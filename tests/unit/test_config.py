@@ -23,6 +23,12 @@ def test_round_trip(tmp_path: Path) -> None:
     assert CONFIG.train_images == 40
 
 
+def test_a_byte_order_mark_of_an_editor_is_no_damage(tmp_path: Path) -> None:
+    path = write(tmp_path / "config.json")
+    path.write_text(path.read_text(), encoding="utf-8-sig")
+    assert path.read_bytes().startswith(b"\xef\xbb\xbf") and config.read_run_config(path) == CONFIG
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
