@@ -26,6 +26,7 @@ from gan_core.cli import (
 )
 from gan_core.errors import UserError
 from gan_core.runs.remote import root_of
+from gan_core.version import __version__
 
 PROGRAM = "python -m gan_core"
 # In the order of --help.
@@ -104,6 +105,9 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser(prog: str = PROGRAM) -> argparse.ArgumentParser:
     parser = _Parser(prog=prog, description="Train generative adversarial networks on chest X-rays and brain MRI.")
+    parser.add_argument(
+        "--version", action="version", version=f"GANray {__version__}", help="print the version, and stop"
+    )
     found = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for group in GROUPS:
         group.register(found)

@@ -15,6 +15,7 @@ from gan_core.evaluation import results
 from gan_core.families import registry
 from gan_core.run_options import RunOptions
 from gan_core.runs import Run, list_runs
+from gan_core.version import __version__
 from tests.helpers.run_folders import make_run
 from tests.helpers.training import SMALL, make_pictures
 
@@ -205,6 +206,12 @@ def test_numbers_out_of_range_are_refused(arguments: list[str], capsys: pytest.C
     with pytest.raises(SystemExit, match="2"):
         cli.main(arguments)
     assert "is too small" in capsys.readouterr().err
+
+
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        cli.main(["--version"])
+    assert capsys.readouterr().out == f"GANray {__version__}\n"
 
 
 @pytest.mark.parametrize("name", ["-x", "--help", "--runs"])
