@@ -9,6 +9,7 @@ standard output. Each is a line of JSON, then the bytes that the line announces.
 
 import json
 import threading
+import weakref
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
@@ -35,6 +36,7 @@ class GraphProcess:
         self._graph, self._name, self._seconds, self._memory = graph, name, seconds, memory
         self._lock = threading.Lock()
         self._process: limited_processes.Process | None = None
+        self._ending: weakref.finalize | None = None
         with self._lock:
             self._start()
 
@@ -56,12 +58,11 @@ class GraphProcess:
         with self._lock:
             self._end()
 
-    def __del__(self) -> None:
-        self._end()
-
     def _start(self) -> None:
         self._end()
         self._process = limited_processes.start("gan_core.inference.graph_process", self._memory)
+        # Not `__del__`: where a script ends, the modules that it needs may be gone before it is called.
+        self._ending = weakref.finalize(self, limited_processes.end, self._process)
         self._ask({"graph": len(self._graph)}, self._graph, LOAD_SECONDS)
 
     def _ask(self, request: dict[str, Any], data: bytes, seconds: float) -> tuple[dict[str, Any], bytes]:
@@ -94,11 +95,9 @@ class GraphProcess:
         return answer, content
 
     def _end(self) -> None:
-        process, self._process = (
-            getattr(self, "_process", None),
-            None,
-        )  # `__init__` may have raised before there was one
-        limited_processes.end(process)
+        self._process = None
+        if self._ending is not None:
+            self._ending()
 
 
 def _checked(answer: dict[str, Any], request: dict[str, Any]) -> int:

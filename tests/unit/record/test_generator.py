@@ -1,5 +1,7 @@
 """A generator that was handed over: evaluation, quiz and the live tab draw from it, without its program."""
 
+import gc
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -221,6 +223,23 @@ def test_graphs_of_strangers_are_refused(root: Path, module: Small) -> None:
     with pytest.raises(UserError, match=r"cannot draw|more memory"):  # sixteen gigabytes
         process.draw(np.zeros((1, 4), np.float32))
     process.close()
+
+
+def test_a_script_may_end_with_an_open_graph(root: Path) -> None:
+    script = "import gan_core, sys; model = gan_core.load(sys.argv[1]); model.generate(1, seed=0)"
+    words = [sys.executable, "-c", script, str(root / "graph")]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=120)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_process_of_a_graph_ends_with_the_last_who_knows_it(root: Path) -> None:
+    model = inference.load(runs.find_run("graph", root))
+    (drawing,) = (one for one in vars(model.family).values() if isinstance(one, GraphProcess))
+    process = drawing._process
+    assert process is not None and process.poll() is None
+    del model, drawing
+    gc.collect()
+    assert process.poll() is not None
 
 
 def test_files_that_do_not_fit_are_one_line(root: Path, tmp_path: Path) -> None:
