@@ -1,16 +1,20 @@
 """Any table: a row a step or an epoch, and any folder of numbered pictures beside it."""
 
+import re
 from pathlib import Path
 
 import numpy as np
 
 from gan_core.errors import UserError
-from gan_core.importers import columns, pictures, rows, texts
+from gan_core.importers import columns, counters, pictures, rows, texts
 from gan_core.importers.found import FoundTraining, ImportOptions, Unit
 from gan_core.runs.tables import ROW_NAMES, Table
 
 _MOST_STEPS = 2.0**53  # whole numbers in float64
 _MOST_EPOCHS = 1e9
+_PERCENT = re.compile(r"([-+]?(?:\d{1,15}(?:[.,]\d{0,30})?|[.,]\d{1,30}))\s?%")
+_TENSOR = re.compile(rf"tensor\(({texts.NUMBER})\b[^()]{{0,100}}\)")  # as torch's are written into a table
+_MISSING = ("", "nan", "na", "n/a", "none", "null", "-", "inf", "+inf", "-inf")  # cells without a number
 
 
 def read(path: Path, options: ImportOptions) -> FoundTraining:
@@ -38,7 +42,7 @@ def read(path: Path, options: ImportOptions) -> FoundTraining:
 
 def of_table(path: Path, options: ImportOptions, kind: str) -> FoundTraining:
     """Return the training of a table, without pictures. Raises: as `read`."""
-    found, read_as = numbers(path)
+    found, headers, read_as = numbers(path)
     names = list(found)
     step, epoch = columns.counted_by(names, options.x)
     notes = list(read_as)
@@ -46,10 +50,17 @@ def of_table(path: Path, options: ImportOptions, kind: str) -> FoundTraining:
         found = {columns.STEP: np.arange(len(next(iter(found.values()))), dtype=float), **found}
         step = columns.STEP
         notes.append("no column counts steps or epochs: the rows are counted")
-    merged = rows.of_columns(found, step or epoch)
-    if not len(merged[step or epoch]):
+    known = np.isfinite(found[step or epoch])
+    if not known.any():
         raise UserError(f"{path}: no row has a number in its column '{texts.shown(step or epoch, 60)}'")
-    table, counts, words = counted(merged, step, epoch, options.steps_per_epoch)
+    headers = np.unique(np.append(0, np.cumsum(known))[headers])
+    found = {name: values[known] for name, values in found.items()}
+    found, per_epoch, words = _over_epochs(found, step, epoch, options.steps_per_epoch)
+    notes += words
+    found, words = _newest(found, step, epoch, headers)
+    notes += words
+    merged = rows.of_columns(found, step or epoch)
+    table, counts, words = counted(merged, step, epoch, per_epoch)
     named = columns.named([name for name in names if name not in (step, epoch, *columns.OWN)], options.names)
     objective = columns.objective_of(options.objective, path.stem)
     made, metrics, left = columns.finished(table, named, objective)
@@ -64,6 +75,38 @@ def of_table(path: Path, options: ImportOptions, kind: str) -> FoundTraining:
         objective=objective,
         notes=(*notes, *words, *left, *([told] if told else [])),
     )
+
+
+def _over_epochs(
+    found: dict[str, np.ndarray], step: str, epoch: str, per_epoch: int
+) -> tuple[dict[str, np.ndarray], int, tuple[str, ...]]:
+    """Return a table whose steps count over the whole training, where they start anew in every epoch; the steps of an
+    epoch that are still to be used for its epochs; and notes. Raises: as `counters.over_epochs`."""
+    if step and epoch and np.isfinite(found[epoch]).any():
+        epochs = counters.filled(found[epoch])
+        one = counters.over_epochs(found[step], epochs, per_epoch, texts.shown(step, 60))
+        if one is not None:
+            places = epochs if one.epochs is None else one.epochs
+            return {**found, step: one.steps, epoch: places}, 0, (one.note,)
+    elif step and counters.within_epochs(step, found[step]):
+        note = f"'{texts.shown(step, 60)}' starts anew again and again: the rows are counted as steps"
+        return {**found, step: np.arange(len(found[step]), dtype=float)}, per_epoch, (note,)
+    return found, per_epoch, ()
+
+
+def _newest(
+    found: dict[str, np.ndarray], step: str, epoch: str, headers: np.ndarray
+) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+    """Return a table in which an earlier training ends where the next one starts, and a note if there was one."""
+    counter = found[step or epoch]
+    own = [values for name, values in found.items() if name not in (step, epoch)]
+    given = np.isfinite(np.stack(own, axis=1)) if own else np.ones((len(counter), 1), bool)
+    kept, left = rows.kept_rows(counter, counters.starts(counter, given, headers))
+    if not left:
+        return found, ()
+    ends = ", ".join(f"{end:g}" for end in left[:5])
+    note = f"the table holds earlier trainings, which ended at {'step' if step else 'epoch'} {ends}"
+    return {name: values[kept] for name, values in found.items()}, (f"{note}: only their rows before the next",)
 
 
 def counted(
@@ -87,7 +130,7 @@ def counted(
         if steps_per_epoch:
             found[columns.EPOCH] = found[columns.STEP] / steps_per_epoch
         elif epoch:
-            found[columns.EPOCH] = fractions(found[columns.STEP], filled(table[epoch]))
+            found[columns.EPOCH] = counters.fractions(found[columns.STEP], counters.filled(table[epoch]))
     steps = found[columns.STEP]
     if steps.min() < 0 or steps.max() >= _MOST_STEPS:
         wrong = steps.min() if steps.min() < 0 else steps.max()
@@ -104,36 +147,9 @@ def counted(
     return found, "epoch" if columns.EPOCH in found else "step", tuple(notes)
 
 
-def fractions(steps: np.ndarray, epochs: np.ndarray) -> np.ndarray:
-    """Return the epochs that are done after each step, where a table holds whole ones, as a loop counts them.
-
-    steps, epochs: (n,) in order of steps. Loops count from 0 or from 1, which the first row tells. Epochs that are
-    fractions already, that fall, or of which there is one alone, are returned as they are.
-    """
-    known = np.isfinite(epochs)
-    whole = known.all() and len(epochs) and (epochs == np.floor(epochs)).all() and (np.diff(epochs) >= 0).all()
-    starts = np.flatnonzero(np.diff(epochs, prepend=-1.0) > 0) if whole else np.empty(0, int)
-    if len(starts) < 2 or len(starts) == len(epochs):
-        return epochs
-    lengths = np.diff(steps[starts]) / np.diff(epochs[starts])
-    lengths = np.append(lengths, np.median(lengths))  # the last epoch has no end yet
-    place = np.searchsorted(starts, np.arange(len(epochs)), "right") - 1
-    share = (steps - steps[starts][place] + 1) / lengths[place]
-    first = 0 if epochs[0] == 0 else 1
-    return epochs - first + np.minimum(share, 1.0)
-
-
-def filled(values: np.ndarray) -> np.ndarray:
-    """Return a column with the last known number in place of each that is missing, and the first one before it."""
-    known = np.flatnonzero(np.isfinite(values))
-    if not len(known):
-        return values
-    places = np.maximum(np.searchsorted(known, np.arange(len(values)), "right") - 1, 0)
-    return values[known[places]]
-
-
-def numbers(path: Path) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
-    """Return the numeric columns of a table, float64 (n,) each, by name; and notes on what could be read in two ways.
+def numbers(path: Path) -> tuple[dict[str, np.ndarray], np.ndarray, tuple[str, ...]]:
+    """Return the numeric columns of a table, float64 (n,) each, by name; the rows before which its line of names stands
+    again; and notes on what could be read in two ways or not at all. Percentages become shares.
 
     Raises:
         UserError: it cannot be read, or holds no numbers.
@@ -144,8 +160,55 @@ def numbers(path: Path) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
         raise UserError(f"{path.parent / table.problem}")
     if not path.exists():
         raise UserError(f"{path}: there is no such file")
-    found = {name: table.column(name) for name in table.names if name != ROW_NAMES}
-    found = {name: values for name, values in found.items() if np.isfinite(values).any()}
+    names = [name for name in table.names if name != ROW_NAMES]
+    headers = _headers(table, names)
+    found: dict[str, np.ndarray] = {}
+    shares, left, odd = [], [], []
+    for name in names:
+        values, percent, texts_there = _cells(table, name, headers)
+        if np.isfinite(values).any():
+            found[name] = values
+            shares += [_short(name)] if percent else []
+            odd += [f"{len(texts_there)} in {_short(name)}, such as '{_short(texts_there[0])}'"] if texts_there else []
+        elif texts_there:
+            left.append(_short(name))
     if not found:
         raise UserError(f"{path} is no table of numbers: its first line names the columns, each other line is a row")
-    return found, tuple(table.notes)
+    notes = list(table.notes)
+    notes += [f"percentages were read as shares from 0 to 1: {_listed(shares)}"] if shares else []
+    notes += [f"columns that hold no numbers were left out: {_listed(left)}"] if left else []
+    notes += [f"cells that hold no numbers were left out: {_listed(odd, '; ')}"] if odd else []
+    return found, np.flatnonzero(headers) - np.arange(headers.sum()), tuple(notes)
+
+
+def _headers(table: Table, names: list[str]) -> np.ndarray:
+    """Return which rows are the line of names once more, bool (n,): programs that append write it at every start."""
+    cells = [table.text(name) for name in names]
+    if not names or not all(cells):
+        return np.zeros(len(table), bool)
+    alike = [np.array([cell.strip() == name for cell in column]) for name, column in zip(names, cells, strict=True)]
+    return np.asarray(2 * np.sum(alike, axis=0) > len(names))
+
+
+def _cells(table: Table, name: str, headers: np.ndarray) -> tuple[np.ndarray, bool, list[str]]:
+    """Return a column without rows of names, float64 (n,); whether it holds percentages; and its texts."""
+    values, percent, odd = table.column(name).copy(), False, []
+    for row, cell in enumerate(table.text(name)):
+        if np.isfinite(values[row]) or headers[row] or cell.strip().lower() in _MISSING:
+            continue
+        if match := _PERCENT.fullmatch(cell.strip()):
+            values[row], percent = float(match[1].replace(",", ".")) / 100, True
+        elif match := _TENSOR.fullmatch(cell.strip()):
+            values[row] = float(match[1])
+        else:
+            odd.append(cell.strip())
+    return values[~headers], percent, odd
+
+
+def _short(text: str) -> str:
+    return texts.shown(text, 40)
+
+
+def _listed(words: list[str], between: str = ", ") -> str:
+    more = f" and {len(words) - 6} more" if len(words) > 6 else ""
+    return between.join(words[:6]) + more

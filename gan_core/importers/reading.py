@@ -64,5 +64,6 @@ def read(kind: str, path: Path, options: ImportOptions | None = None) -> FoundTr
         kind = recognise.kind_of(path)
     found = _READERS[kind](path, options)
     if not found.metrics and not found.pictures:
-        raise UserError(f"{path} holds neither numbers nor pictures that {kind} reads")
+        left = next((f": {note}" for note in found.notes if "left out" in note), "")
+        raise UserError(f"{path} holds neither numbers nor pictures that {kind} reads{left}")
     return found

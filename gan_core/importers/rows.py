@@ -1,7 +1,7 @@
 """Rows as programs log them, each with some of the columns, merged by step into one table."""
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -71,12 +71,7 @@ class Rows:
             UserError: the table would have more cells than a run folder may hold.
         """
         steps = np.array(self._steps)
-        kept, left = np.ones(len(steps), bool), []
-        for start in self._starts:
-            dropped = kept[:start] & (steps[:start] >= steps[start])
-            if dropped.any():
-                left.append(float(steps[:start][kept[:start]].max()))
-                kept[:start] &= ~dropped
+        kept, left = kept_rows(steps, self._starts)
         unique, places = np.unique(steps[kept], return_inverse=True)
         check_size(len(unique), len(self._columns))
         place_of = np.full(len(steps), -1)
@@ -88,7 +83,22 @@ class Rows:
             values[places[places >= 0]] = np.array(column.values)[places >= 0]
             if (places >= 0).any():
                 found[name] = values
-        return found, tuple(left)
+        return found, left
+
+
+def kept_rows(steps: np.ndarray, starts: Sequence[int]) -> tuple[np.ndarray, tuple[float, ...]]:
+    """Return which rows belong to the newest training, bool (n,), and the last step of every one that was left in part.
+
+    steps: (n,) in the order they were logged. starts: the rows at which a training starts; an earlier one is kept up to
+    the step of that row.
+    """
+    kept, left = np.ones(len(steps), bool), []
+    for start in starts:
+        dropped = kept[:start] & (steps[:start] >= steps[start])
+        if dropped.any():
+            left.append(float(steps[:start][kept[:start]].max()))
+            kept[:start] &= ~dropped
+    return kept, tuple(left)
 
 
 def check_size(steps: int, columns: int) -> None:

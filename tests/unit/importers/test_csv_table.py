@@ -7,7 +7,7 @@ import pytest
 
 from gan_core import images, importers
 from gan_core.errors import UserError
-from gan_core.importers import ImportOptions, csv_table
+from gan_core.importers import ImportOptions, counters
 from tests.helpers.trainings_elsewhere import BATCHES, EPOCHS, SIDE, STEPS, grid, trained
 from tests.unit.importers.conftest import Made
 
@@ -48,9 +48,26 @@ def test_whole_epochs_become_fractions() -> None:
     steps = np.arange(1.0, 9)
     from_one, from_zero = np.repeat([1.0, 2.0], 4), np.repeat([0.0, 1.0], 4)
     for epochs in (from_one, from_zero):
-        np.testing.assert_allclose(csv_table.fractions(steps, epochs), steps / 4)
+        np.testing.assert_allclose(counters.fractions(steps, epochs), steps / 4)
     for epochs in (steps / 4, steps, np.full(8, 3.0), from_one[::-1], np.full(8, np.nan)):  # nothing to divide
-        np.testing.assert_array_equal(csv_table.fractions(steps, epochs), epochs)
+        np.testing.assert_array_equal(counters.fractions(steps, epochs), epochs)
+
+
+@pytest.mark.parametrize(
+    ("steps", "length", "places"),
+    [
+        (np.arange(49, 6000, 50), 1000, np.arange(1, 121) / 20),  # at the end of every 50 steps, as Lightning logs
+        (np.arange(50, 301, 50), 100, np.arange(1, 7) / 2),  # counted from 1
+        (np.arange(0, 300, 50), 100, (np.arange(0, 300, 50) + 1) / 100),  # at their start
+        (np.arange(299, 6000, 300), 1000, np.arange(300, 6001, 300) / 1000),  # epochs end between rows
+        (np.arange(99, 600, 100), 100, np.arange(1, 7)),  # one row an epoch, at its end
+        (np.arange(549, 1000, 50), 100, np.arange(9, 19) / 2),  # from the middle on
+    ],
+)
+def test_epochs_of_sparse_rows_end_between_two_rows(steps: np.ndarray, length: int, places: np.ndarray) -> None:
+    first = steps[0] == 50
+    epochs = (steps - first) // length + first
+    np.testing.assert_allclose(counters.fractions(steps.astype(float), epochs.astype(float)), places)
 
 
 def test_a_table_that_counts_nothing_is_counted(tmp_path: Path) -> None:
@@ -153,3 +170,68 @@ def test_epochs_that_cannot_be_are_left_out(odd: str, tmp_path: Path) -> None:
     found = importers.read("csv", table(tmp_path, f"step,epoch,d_loss\n1,1,1\n2,{odd},2\n"))
     assert "epoch" not in found.columns and found.rows == 2
     assert found.notes[0] == f"the epochs were left out: 'epoch' reaches {float(odd):g}"
+
+
+def test_batches_that_start_anew_in_every_epoch_are_steps_of_the_whole_training(tmp_path: Path) -> None:
+    for first in (0, 1):
+        lines = [f"{epoch},{batch + first},{epoch + batch / 10}" for epoch in (1, 2, 3) for batch in range(4)]
+        path = table(tmp_path, "\n".join(["epoch,batch,d_loss", *lines]))
+        found = importers.read("csv", path)
+        np.testing.assert_array_equal(found.columns["step"], np.arange(12) + first)
+        np.testing.assert_allclose(found.columns["epoch"], np.arange(1, 13) / 4)
+        assert found.columns["loss/d"][[0, 4, 11]].tolist() == [1, 2, 3.3] and found.last == (11 + first, 3)
+        assert found.notes[0].startswith("'batch' starts anew in every epoch, which has 4 steps, by its counts")
+    found = importers.read("csv", path, ImportOptions(steps_per_epoch=8))
+    assert found.columns["step"].tolist()[3:5] == [4, 9] and found.columns["epoch"].tolist()[3:5] == [0.5, 1.125]
+    with pytest.raises(UserError, match="--steps-per-epoch 3: the column 'batch' reaches 4 in an epoch"):
+        importers.read("csv", path, ImportOptions(steps_per_epoch=3))
+
+
+@pytest.mark.parametrize(
+    ("header", "rows"),
+    [
+        ("epoch,batch", ["1,99", "2,99", "3,99"]),  # a row an epoch does not tell its length
+        ("batch", ["0", "1", "0"]),
+        ("iter", ["0", "5", "0", "5", "0"]),
+    ],
+)
+def test_batches_of_epochs_without_a_length_are_counted(header: str, rows: list[str], tmp_path: Path) -> None:
+    lines = [f"{row},{number}" for number, row in enumerate(rows)]
+    found = importers.read("csv", table(tmp_path, "\n".join([f"{header},d_loss", *lines])))
+    assert found.columns["step"].tolist() == found.columns["loss/d"].tolist() == list(range(len(rows)))
+    assert "the rows are counted as steps" in found.notes[0]
+
+
+def test_an_earlier_training_ends_where_the_next_starts(tmp_path: Path) -> None:
+    again = ["epoch,d_loss", *(f"{n},1" for n in range(1, 8)), "epoch,d_loss", *(f"{n},2" for n in range(4, 6))]
+    found = importers.read("csv", table(tmp_path, "\n".join(again)))
+    assert found.columns["epoch"].tolist() == [1, 2, 3, 4, 5]
+    assert found.columns["loss/d"].tolist() == [1, 1, 1, 2, 2]
+    assert found.notes[0].startswith("the table holds earlier trainings, which ended at epoch 7: only their rows")
+    lines = [f"{epoch},{step},{run}" for run in (1, 2) for step in range(6 - 2 * run) for epoch in [step // 2]]
+    found = importers.read("csv", table(tmp_path, "\n".join(["epoch,batch,d_loss", *lines])))
+    assert found.columns["loss/d"].tolist() == [2, 2]
+    one_each = "epoch,d_loss\n1,1\nepoch,d_loss\n1,2\n2,2\n"
+    assert importers.read("csv", table(tmp_path, one_each)).columns["loss/d"].tolist() == [2, 2]
+
+
+def test_rows_out_of_turn_are_no_other_training(tmp_path: Path) -> None:
+    for steps in ([4, 3, 2, 1], [1, 3, 2, 4], [2, 4, 1, 3, 0]):
+        found = importers.read("csv", table(tmp_path, "\n".join(["step,d_loss", *(f"{n},{n}" for n in steps)])))
+        assert found.columns["step"].tolist() == found.columns["loss/d"].tolist() == sorted(steps)
+    found = importers.read("csv", table(tmp_path, "step,d_loss,fid\n1,1,\n2,2,\n3,3,\n1,,9\n2,,8\n"))
+    assert found.columns["loss/d"].tolist() == [1, 2, 3] and not any("earlier" in note for note in found.notes)
+
+
+def test_what_holds_text_is_read_or_told(tmp_path: Path) -> None:
+    rows = "1,91%,a,0.5,tensor(0.25)\n2,92.5 %,b,oops,tensor(1e-3)\n"
+    found = importers.read("csv", table(tmp_path, f"step,d_accuracy,note,loss,g_loss\n{rows}"))
+    np.testing.assert_allclose(found.columns["accuracy/d"], [0.91, 0.925])
+    assert found.columns["loss/g"].tolist() == [0.25, 0.001] and "note" not in found.columns
+    assert found.notes[:3] == (
+        "percentages were read as shares from 0 to 1: d_accuracy",
+        "columns that hold no numbers were left out: note",
+        "cells that hold no numbers were left out: 1 in loss, such as 'oops'",
+    )
+    with pytest.raises(UserError, match="nor pictures that csv reads: columns that hold no numbers were left out: a"):
+        importers.read("csv", table(tmp_path, "step,a\n1,x\n"))
