@@ -85,7 +85,7 @@ def run(options: argparse.Namespace) -> None:
     path = files.expanded(options.path)
     read = partial(importers.read, options.what, path, wanted)
     found = read()
-    name = options.name or importers.name_of(found.place, found.kind)
+    name = options.name or importers.run_name(found, path)
     if options.look:
         print("\n".join(importers.summary(found)))
         return

@@ -10,7 +10,7 @@ What a file names is never opened outside its folder, and nothing in it is run o
 from gan_core.importers.found import FoundTraining, ImportOptions
 from gan_core.importers.reading import AUTO, KINDS, read
 from gan_core.importers.recognise import Guess, contents, guesses, kind_of
-from gan_core.importers.writing import follow, name_of, summary, write
+from gan_core.importers.writing import follow, name_of, run_name, summary, write
 
 __all__ = [
     "AUTO",
@@ -24,6 +24,7 @@ __all__ = [
     "kind_of",
     "name_of",
     "read",
+    "run_name",
     "summary",
     "write",
 ]

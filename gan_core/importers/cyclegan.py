@@ -86,6 +86,7 @@ def read(path: Path, options: ImportOptions) -> FoundTraining:
     return FoundTraining(
         kind="cyclegan",
         place=folder.resolve().name,
+        watched=(folder / IMAGES,),
         program=PROGRAM,
         preset=str(chosen.get("model", "")) or ("cycle_gan" if cycle else PROGRAM),
         columns=made,

@@ -35,15 +35,17 @@ class ImportOptions:
 class FoundTraining:
     """One training that another program ran.
 
-    kind: the importer. program: what trained it, for people. place: name of the file or folder, no path. columns:
-    float64 (n,) each, NaN where nothing was logged, with `step`, and `epoch` where it is known. pictures: sample sheets
-    by their number, which `counts` says the unit of. own_pixels: False if they are plots or were resampled. private:
-    whether they show real patients. image_size: pixels per side of one picture of a sheet, 0 if it is not known.
-    epochs: planned ones, 0 if not known. state, reason: as in `runs.Status`.
+    kind: the importer. program: what trained it, for people. place: name of the file or folder, no path. watched: the
+    files and folders that it was read from, as far as they do not lie at the path that was named or right below it.
+    columns: float64 (n,) each, NaN where nothing was logged, with `step`, and `epoch` where it is known. pictures:
+    sample sheets by their number, which `counts` says the unit of. own_pixels: False if they are plots or were
+    resampled. private: whether they show real patients. image_size: pixels per side of one picture of a sheet, 0 if it
+    is not known. epochs: planned ones, 0 if not known. state, reason: as in `runs.Status`.
     """
 
     kind: str
     place: str
+    watched: tuple[Path, ...] = ()
     program: str = ""
     preset: str = ""
     columns: Mapping[str, np.ndarray] = field(default_factory=dict)
@@ -74,7 +76,8 @@ class FoundTraining:
     def last(self) -> tuple[int, int]:
         """The last step and the last epoch that are known, of the table or of the pictures; 0 if not known.
 
-        Of a training that counts steps both are the step.
+        Of a training that counts steps both are the step. The last row of one that is finished may lie just before the
+        end of its last epoch.
         """
         ends = {}
         for name in ("step", "epoch"):
@@ -84,4 +87,6 @@ class FoundTraining:
         ends[self.counts] = max([ends[self.counts], *self.pictures])
         if self.counts == "step":
             ends["epoch"] = ends["step"]  # its column `epoch` counts steps as well
+        elif self.state == "finished" and ends["epoch"] == self.epochs - 1:
+            ends["epoch"] = self.epochs
         return ends["step"], ends["epoch"]

@@ -1,10 +1,13 @@
 """Lightning's CSVLogger: `lightning_logs/version_3/metrics.csv`, whose rows hold some of the cells of a step, and
 `hparams.yaml` beside it."""
 
+import math
 import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from gan_core import foreign_settings
 from gan_core.errors import UserError
@@ -28,18 +31,40 @@ def read(path: Path, options: ImportOptions) -> FoundTraining:
     folder, notes = version(path) if path.is_dir() else (path.parent, ())
     training = csv_table.of_table(folder / TABLE if path.is_dir() else path, options, "lightning")
     found, words = hparams(folder / OPTIONS)
+    epochs = foreign_settings.whole(found.get("max_epochs", found.get("n_epochs")), 1, 10**6)
+    reason = unfinished(training, epochs)
     training = replace(
         training,
         place=folder.resolve().name,
+        watched=(folder,),
         program="Lightning",
         preset="Lightning",
         settings=foreign_settings.plain(found),
         batch_size=foreign_settings.whole(found.get("batch_size"), 1, 2**16),
-        epochs=foreign_settings.whole(found.get("max_epochs", found.get("n_epochs")), 1, 10**6),
+        epochs=epochs,
+        state="stopped" if reason else "finished",
+        reason=reason,
         seed=_seed(found.get("seed")),
         notes=(*training.notes, *notes, *words),
     )
     return pictures.with_pictures(training, pictures.find(folder, options.images), options)
+
+
+def unfinished(training: FoundTraining, epochs: int) -> str:
+    """Return why a training did not end as planned; "" if it did, or if that is not known.
+
+    Its last row may lie before the end of the last epoch, by less than two rows are apart.
+    """
+    places = training.columns.get("epoch", np.empty(0))
+    places = places[np.isfinite(places)]
+    if not epochs or not len(places):
+        return ""
+    apart = float(np.median(np.diff(places))) if len(places) > 1 else 0.0
+    if (places == 0).all():  # of one epoch alone it is not known how long it is
+        return "" if epochs == 1 else f"its table ends in epoch 1 of {epochs}"
+    if epochs - places[-1] < max(apart, 1e-6):
+        return ""
+    return f"its table ends in epoch {math.ceil(places[-1])} of {epochs}"
 
 
 def _seed(value: Any) -> int | None:

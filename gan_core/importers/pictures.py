@@ -51,6 +51,11 @@ class Numbered:
     def paths(self) -> dict[int, Path]:
         return {number: self.folder / name for number, name in self.files.items()}
 
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """The folders in which they lie."""
+        return tuple(dict.fromkeys(path.parent for path in self.paths().values()))
+
 
 def decoded(content: bytes, name: str) -> np.ndarray:
     """Return a picture of a stranger, uint8 (H, W, 1 or 3), at its own pixels.
@@ -265,6 +270,7 @@ def read(path: Path, options: ImportOptions) -> FoundTraining:
     return FoundTraining(
         kind="pictures",
         place=path.resolve().name,
+        watched=found.folders,
         preset=path.resolve().name,
         pictures=made.pictures,
         counts=unit,
@@ -292,6 +298,7 @@ def with_pictures(training: FoundTraining, numbered: Numbered | None, options: I
         training,
         pictures=placed,
         counts=unit,
+        watched=(*training.watched, *numbered.folders),
         image_size=cut.size or training.image_size,
         notes=(*training.notes, *numbered.notes, *cut.notes),
     )

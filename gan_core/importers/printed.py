@@ -106,6 +106,7 @@ def read(path: Path, options: ImportOptions, kind: str) -> FoundTraining:
     training = replace(
         training,
         place=path.resolve().name,
+        watched=(log,) if log else (),
         program=KINDS[kind],
         preset=KINDS[kind],
         own_pixels=False,

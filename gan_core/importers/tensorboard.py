@@ -142,6 +142,7 @@ def _of_table(table: dict[str, np.ndarray], made: _Read, options: ImportOptions,
     return FoundTraining(
         kind="tensorboard",
         place=folder.resolve().name,
+        watched=(folder,),
         program="Lightning" if (folder / lightning.OPTIONS).exists() else "",
         preset=folder.resolve().name,
         columns=finished,

@@ -20,6 +20,14 @@ from gan_core.runs.recorded import FAMILY, RecordedWriter
 
 _MOST_NOTES = 50
 _NAMED = 3  # pictures that cannot be read, each in a line
+_LOOKED_UP = 5  # folders in which a name is looked for
+_SUFFIX = re.compile(r"(?i)\.(csv|tsv|txt|log|out|jsonl)$")
+# What files and folders of any training are called, with a number or without.
+_EVERY = re.compile(
+    r"(?i)(?:versions?|runs?|exp|experiments?|trial|logs?|loss|losses|metrics|history|progress|results?|outputs?|out|stats"
+    r"|train|training|tensorboard|events?|checkpoints|loss_log|(?:lightning|tb|csv|training)_logs?|default)"
+    r"[-_. ]?(\d{0,9})"
+)
 POLL_SECONDS, IDLE_SECONDS = 2.0, 1800.0
 
 Say = Callable[[str], None]
@@ -30,12 +38,28 @@ def name_of(place: str, otherwise: str = "imported") -> str:
 
     otherwise: what it is called where no letter is left; it stands before a name that is reserved.
     """
-    stem = re.sub(r"(?i)\.(csv|tsv|txt|log|jsonl)$", "", place)
+    stem = _SUFFIX.sub("", place)
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:80].rstrip(".") or otherwise
     try:
         return check_name(name)
     except UserError:
         return f"{otherwise}-{name}"
+
+
+def run_name(found: FoundTraining, path: Path) -> str:
+    """Return what a run of a training is called, unless a user says so: as its folder or file, or as the folder above
+    that has a name of its own, where that one's is what every program calls it: `my_gan/lightning_logs/version_3`.
+
+    path: where it was read.
+    """
+    own = _SUFFIX.sub("", found.place)
+    if match := _EVERY.fullmatch(own):
+        start = (found.watched[0] if found.watched else path).resolve()
+        home = Path("~").expanduser()
+        above = [place.name for place in (start, *start.parents)[:_LOOKED_UP] if place.name and place != home]
+        if told := next((name for name in above if not _EVERY.fullmatch(_SUFFIX.sub("", name))), ""):
+            own = f"{told}-{own}" if int(match[1] or 0) else told
+    return name_of(own, found.kind)
 
 
 def config_of(found: FoundTraining, channels: int = 1) -> RunConfig:
@@ -71,7 +95,7 @@ def config_of(found: FoundTraining, channels: int = 1) -> RunConfig:
         image_size=found.image_size,
         channels=channels,
         fit="crop",
-        epochs=found.epochs,
+        epochs=found.epochs if found.counts == "epoch" else 0,
         batch_size=found.batch_size,
         seed=found.seed or 0,
         precision="32-true",
@@ -158,7 +182,7 @@ def follow(
     It has ended when its planned epochs are done, when nothing changed for half an hour, or on Ctrl-C. Where following
     it fails, the run stays with what was read so far.
 
-    read: reads it anew. path: where it lies, whose files are watched.
+    read: reads it anew. path: where it lies: its files are watched, and those that it was read from.
 
     Raises:
         UserError: as `write`.
@@ -195,7 +219,7 @@ def _followed(
     saved = {*writer.run.samples(), *writer.run.private_samples()}
     layout = found.image_size, found.counts
     changed = time.monotonic()
-    stamp = _stamp(path)
+    stamp = _stamp(path, found)
     while True:
         if (found.image_size, found.counts) != layout:  # numbers and sheets have another meaning now
             saved.clear()
@@ -212,7 +236,7 @@ def _followed(
         say(f"step {found.last[0]}, {len(saved)} sheets")
         if found.epochs and found.state == "finished":
             return found
-        while (now := _stamp(path)) == stamp:
+        while (now := _stamp(path, found)) == stamp:
             if time.monotonic() - changed > IDLE_SECONDS:
                 return found
             time.sleep(POLL_SECONDS)
@@ -221,16 +245,19 @@ def _followed(
             found = read()
 
 
-def _stamp(path: Path) -> tuple[tuple[str, int, int], ...]:
-    """Return what changes when a training writes: the sizes and times of its files."""
-    places = [path] if not path.is_dir() else [path, *(path / name for name in texts.folders(path)[:50])]
-    found = []
-    for place in places:
-        for one in [place] if not place.is_dir() else [place / name for name in texts.names(place)]:
-            with contextlib.suppress(OSError):
-                status = one.lstat()
-                found.append((str(one), status.st_size, status.st_mtime_ns))
-    return tuple(found)
+def _stamp(path: Path, found: FoundTraining) -> dict[str, tuple[int, int]]:
+    """Return what changes when a training writes: the sizes and times of the files of its path and of the folders that
+    it was read from, and of those right below these."""
+    stamp = {}
+    for top in (path, *found.watched):
+        with contextlib.suppress(UserError):  # of a folder that is just being made or moved
+            places = [top] if not top.is_dir() else [top, *(top / name for name in texts.folders(top)[:50])]
+            for place in places:
+                for one in [place] if not place.is_dir() else [place / name for name in texts.names(place)]:
+                    with contextlib.suppress(OSError):
+                        status = one.lstat()
+                        stamp[str(one)] = status.st_size, status.st_mtime_ns
+    return stamp
 
 
 def summary(found: FoundTraining) -> list[str]:

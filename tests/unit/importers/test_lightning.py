@@ -43,6 +43,27 @@ def test_the_newest_version_is_read_and_the_others_told(made: Made, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
+    ("every", "done", "reason"),
+    [
+        (1, 40, ""),
+        (1, 33, "its table ends in epoch 4 of 4"),
+        (4, 40, ""),
+        (3, 40, ""),  # the last row lies before the end
+        (3, 31, "its table ends in epoch 3 of 4"),
+        (10, 40, ""),  # a row an epoch
+        (1, 8, "its table ends in epoch 1 of 4"),
+    ],
+)
+def test_a_training_is_finished_when_its_last_epoch_is(every: int, done: int, reason: str, tmp_path: Path) -> None:
+    (tmp_path / "hparams.yaml").write_text("max_epochs: 4\n")
+    rows = [f"{step},{step // 10},0.5" for step in range(every - 1, done, every)]
+    (tmp_path / "metrics.csv").write_text("\n".join(["step,epoch,d_loss", *rows]) + "\n")
+    found = importers.read("auto", tmp_path)
+    assert (found.state, found.reason, found.epochs) == ("stopped" if reason else "finished", reason, 4)
+    assert found.last[1] == 4 if not reason else found.last[1] < 4
+
+
+@pytest.mark.parametrize(
     ("text", "words"),
     [
         ('a: !!python/object/apply:os.system ["touch {mark}"]', "asks for python/object/apply:os.system"),

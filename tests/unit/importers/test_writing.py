@@ -1,6 +1,7 @@
 """A found training as a run folder, and the command that imports it."""
 
 import dataclasses
+import shutil
 import threading
 import time
 from pathlib import Path
@@ -106,6 +107,60 @@ def test_damaged_pictures_cost_themselves_alone(tmp_path: Path) -> None:
 )
 def test_a_run_is_called_as_its_file_is(place: str, name: str) -> None:
     assert importers.name_of(place, "csv") == name
+
+
+@pytest.mark.parametrize(
+    ("place", "name"),
+    [
+        ("my_gan/lightning_logs/version_0", "my_gan"),
+        ("my_gan/lightning_logs/version_3", "my_gan-version_3"),
+        ("my_gan/logs/run1", "my_gan-run1"),
+        ("my_gan/log.csv", "my_gan"),
+        ("my_gan/dcgan.csv", "dcgan"),
+        ("runs/Dec01_12-00-00_host", "Dec01_12-00-00_host"),
+    ],
+)
+def test_a_run_is_called_as_its_project_where_its_folder_is_called_as_any(
+    place: str, name: str, tmp_path: Path
+) -> None:
+    path = tmp_path / place
+    assert importers.run_name(FoundTraining("csv", path.name), path) == name
+    assert importers.run_name(FoundTraining("csv", path.name, watched=(path,)), tmp_path) == name
+
+
+def test_a_folder_deep_below_is_followed(made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writing, "POLL_SECONDS", 0.02)
+    project = shutil.copytree(made("lightning"), tmp_path / "project")
+    version = project / "lightning_logs" / "version_0"
+    with (version / "hparams.yaml").open("a") as options:
+        options.write("max_epochs: 4\n")
+    lines = (version / "metrics.csv").read_text().splitlines(keepends=True)
+    (version / "metrics.csv").write_text("".join(lines[:15]))
+    said: list[str] = []
+
+    def train() -> None:
+        while not said:
+            time.sleep(0.02)
+        (version / "metrics.csv").write_text("".join(lines))
+
+    trainer = threading.Thread(target=train)
+    trainer.start()
+    run = importers.follow(lambda: importers.read("auto", project), project, tmp_path / "runs", "mine", say=said.append)
+    trainer.join()
+    assert said[0].startswith("step 6") and said[-1].startswith(f"step {STEPS - 1}")
+    assert (run.status().state, run.status().epoch) == ("finished", 4)
+
+
+def test_the_files_that_are_read_are_watched(made: Made, tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    shutil.copytree(made("event_files"), project / "logs" / "run1")
+    shutil.copytree(made("cyclegan"), project / "cyclegan")
+    shutil.copytree(made("pytorch_gan") / "images", project / "pictures" / "a" / "b")
+    for kind, below in (("tensorboard", "logs/run1"), ("cyclegan", "web/images"), ("pictures", "a/b")):
+        path = project if kind == "tensorboard" else project / kind
+        found = importers.read(kind, path)
+        files = [one for one in (path / below).iterdir() if one.is_file()]
+        assert files and {str(one) for one in files} <= writing._stamp(path, found).keys()
 
 
 def test_the_command(made: Made, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
