@@ -66,6 +66,9 @@ class Journal:
         if found and len(found["step"]):
             last = {name: float(np.nan_to_num(values[-1])) for name, values in found.items()}
             self.step, self.epoch, self.seconds = int(last["step"]), last["epoch"], max(0.0, last["seconds"])
+        if self._places and found:
+            known = np.isfinite(found["epoch"]) & np.isfinite(found["step"])
+            self._places.resume(found["step"][known], found["epoch"][known])
 
     def forget_from(self, step: int) -> None:
         """Remove the rows of a step and after it: a training that crashed left them, and they are trained again."""

@@ -134,6 +134,36 @@ def test_a_run_shows_while_it_goes(tmp_path: Path, start: Callable[..., Recorder
     assert run.active and run.step == 7
 
 
+@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize("stopped", [8, 10])
+def test_a_loop_may_count_its_epochs_from_1_and_go_on(
+    first: int, stopped: int, tmp_path: Path, start: Callable[..., Recorder]
+) -> None:
+    places = [step / 4 for step in range(20)]
+
+    def train(steps: range, **how: bool) -> None:
+        run = start(epochs=5, **how)
+        for step in steps:
+            run.log({"loss": 0.5}, step=step, epoch=first + step // 4)
+        run.finish("finished" if steps.stop == 20 else "stopped")
+        assert table(tmp_path)["epoch"].tolist() == places[: steps.stop]
+
+    train(range(stopped))
+    train(range(stopped, 20), resume=True)
+    status = runs.find_run("mine", tmp_path).status()
+    assert (status.epoch, status.epochs, status.steps) == (5, 5, 20)
+
+
+def test_an_epoch_with_one_row_is_done_with_it(tmp_path: Path, start: Callable[..., Recorder]) -> None:
+    for epochs in (range(1, 3), range(3, 6)):
+        run = start(epochs=5, resume=True)
+        for epoch in epochs:
+            run.log({"loss": 0.5}, epoch=epoch)
+        run.finish()
+    assert table(tmp_path)["epoch"].tolist() == [1, 2, 3, 4, 5]
+    assert runs.find_run("mine", tmp_path).status().epoch == 5
+
+
 def test_epochs_that_a_loop_counts_become_places(tmp_path: Path, start: Callable[..., Recorder]) -> None:
     run = start(epochs=3)
     for epoch in range(3):
