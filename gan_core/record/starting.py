@@ -10,8 +10,10 @@ from gan_core.config import RunConfig
 from gan_core.errors import UserError
 from gan_core.record import facts, processes, sheets
 from gan_core.record.recorder import Recorder
-from gan_core.runs import RecordedWriter, check_name, default_root, find_run, is_taken, managing, remote
+from gan_core.runs import GENERATOR, RecordedWriter, check_name, default_root, find_run, is_taken, managing, remote
+from gan_core.runs.recorded import BLACK_WHITE, LATENT_SHAPE, LATENT_SIZE
 
+_OF_GENERATOR = (LATENT_SIZE, LATENT_SHAPE, BLACK_WHITE)  # settings without which it cannot be opened
 _OPEN: dict[Path, Recorder] = {}  # those of this process, by folder
 
 
@@ -152,7 +154,10 @@ def _continued(writer: RecordedWriter, settings: RunConfig) -> RunConfig:
             f"run '{writer.run.name}' counts {old.origin.counts}s: give start() the same `epochs` and "
             "`steps_per_epoch` as before, or choose another name"
         )
-    shown = {name: getattr(old, name) for name in ("image_size", "channels")}
+    shown: dict[str, Any] = {name: getattr(old, name) for name in ("image_size", "channels", "fit")}
+    if (writer.run.folder / GENERATOR).exists():  # it was handed over, and stays until another one is
+        own = {name: value for name, value in settings.settings.items() if name not in _OF_GENERATOR}
+        shown["settings"] = own | {name: old.settings[name] for name in _OF_GENERATOR if name in old.settings}
     if settings.traits and old.traits:
         shown["traits"] = dataclasses.replace(settings.traits, metrics=old.traits.metrics)
     return dataclasses.replace(settings, subject=settings.subject or old.subject, **shown)

@@ -1,6 +1,7 @@
 """A generator that was handed over: evaluation, quiz and the live tab draw from it, without its program."""
 
 import gc
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -71,6 +72,18 @@ def test_a_module_draws_the_same_without_its_program(graph: inference.Model, mod
     assert (made.shape, names) == ((5, SIZE, SIZE, 1), [""] * 5)
     assert graph.interpolate((1, 2), 4).shape == (4, SIZE, SIZE, 1)
     assert module.training is False and graph.latents(1).shape == (1, LATENT)
+
+
+def test_a_run_that_goes_on_keeps_its_generator(root: Path, graph: inference.Model, tmp_path: Path) -> None:
+    shutil.copytree(root / "graph", tmp_path / "graph")
+    with record.start(
+        "graph", runs=tmp_path, image_range=(0, 1), config={"latent_size": 99, "lr": 1}, resume=True
+    ) as run:
+        run.log({"loss/g": 1.0}, step=2)
+    config = runs.find_run("graph", tmp_path).config()
+    assert (config.settings["lr"], config.settings["latent_size"], config.fit) == (1, LATENT, "crop")
+    made = inference.load(runs.find_run("graph", tmp_path)).generate(2, seed=3)[0]
+    np.testing.assert_array_equal(made, graph.generate(2, seed=3)[0])
 
 
 def test_a_pool_gives_its_pictures_and_nothing_new(root: Path) -> None:
