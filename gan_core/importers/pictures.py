@@ -23,6 +23,7 @@ from gan_core.importers.grids import Layout
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 MOST = 1000  # sheets of a run
 _MOST_FOLDERS = 200  # that are looked into
+_MOST_LOGS = 20  # that are looked into
 _TRIED = 3  # sheets that a layout is found from
 _SECONDS = 30.0  # to decode one sheet
 _MEMORY = 3 * 1024**3  # bytes: sheets of 80 megapixels in colour are floats of 960 MB
@@ -276,8 +277,23 @@ def read(path: Path, options: ImportOptions) -> FoundTraining:
         counts=unit,
         own_pixels=True,
         image_size=made.size,
-        notes=(*found.notes, *made.notes, "there is no log: sheets without curves"),
+        notes=(*found.notes, *made.notes, f"{without_log(path)}: sheets without curves"),
     )
+
+
+def without_log(folder: Path) -> str:
+    """Return why there are no curves, in words: no file of a folder speaks of a loss, or one does that is not read."""
+    logs = [name for name in texts.names(folder) if name.lower().endswith((*texts.LOGS, ".csv", ".tsv", ".jsonl"))]
+    spoken = []
+    for name in logs[:_MOST_LOGS]:
+        first = texts.head(folder / name)
+        if any(re.search(r"(?i)loss|err_?[dg]\b", line) for line in first) and any(
+            map(re.compile(r"\d").search, first)
+        ):
+            spoken.append(texts.shown(name, 40))
+    if not spoken:
+        return "there is no log"
+    return f"{', '.join(spoken[:4])} {'was' if len(spoken) == 1 else 'were'} not understood"
 
 
 def with_pictures(training: FoundTraining, numbered: Numbered | None, options: ImportOptions) -> FoundTraining:

@@ -37,7 +37,7 @@ KINDS = {
     "cyclegan": "pytorch-CycleGAN-and-pix2pix: loss_log.txt, train_opt.txt, web/images",
     "stylegan": "StyleGAN2-ADA, StyleGAN3, R3GAN: stats.jsonl, fakes000000.png",
     "keras-gan": "what a script of Keras-GAN printed, and its numbered pictures",
-    "pytorch-gan": "what a script of PyTorch-GAN printed, and its numbered pictures",
+    "pytorch-gan": "what a script of PyTorch-GAN or PyTorch's DCGAN printed, and its numbered pictures",
     "pictures": "numbered pictures alone",
 }
 

@@ -78,7 +78,7 @@ def _of_folder(path: Path) -> list[Guess]:
     elif "lightning_logs" in below and lightning.TABLE in _names_below(path / "lightning_logs"):
         found.append(Guess("lightning", f"lightning_logs/version_*/{lightning.TABLE}"))
     left = _MOST_BYTES
-    for name in sorted(name for name in names if name.lower().endswith(printed.LOGS))[:20]:
+    for name in sorted(name for name in names if name.lower().endswith(texts.LOGS))[:20]:
         first = texts.head(path / name, 400, min(left, texts.HEAD_BYTES))
         left -= sum(map(len, first))
         if kind := printed.looks_like(first):
@@ -130,7 +130,7 @@ def _nearest(path: Path) -> str:
         return "Nearest: csv; name the table itself"
     if any(suffixes[suffix] for suffix in pictures.SUFFIXES):
         return r"Nearest: pictures, which needs numbers in their names; say --images 'epoch_(\d+).png'"
-    if any(suffixes[suffix] for suffix in printed.LOGS):
+    if any(suffixes[suffix] for suffix in texts.LOGS):
         return "Nearest: pytorch-gan, which needs lines '[Epoch 1/200] [Batch 5/938] [D loss: 0.69] [G loss: 0.69]'"
     if suffixes[".pkl"] or suffixes[".pt"] or suffixes[".pth"] or suffixes[".ckpt"]:
         return "Nearest: stylegan, which needs stats.jsonl or fakes000000.png; weights alone hold no curves"

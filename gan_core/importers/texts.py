@@ -13,6 +13,7 @@ from typing import Any, cast
 from gan_core import files
 from gan_core.errors import UserError, printable
 
+LOGS = (".txt", ".log", ".out")  # what files are called in which printed lines were captured
 LOG_BYTES = 256 * 1024**2  # of what a program printed
 OPTIONS_BYTES = 256 * 1024  # of a file of settings
 _LONGEST_LINE = 64 * 1024  # characters; what is longer is read as several lines

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from torchvision.utils import save_image
 
 from gan_core import importers
 from gan_core.errors import UserError
@@ -31,6 +32,9 @@ from tests.unit.importers.conftest import Made
          {"D loss": 1.0, "G loss": 2.0, "M": 0.5, "k": 0.25}),
         ("[Epoch 0/9] [Batch 3/10] [D loss: 1.0] [G adv: 0.5, pixel: 0.25]", 3,
          {"D loss": 1.0, "G adv": 0.5, "G pixel": 0.25}),
+        ("[2/25][5/10]\tLoss_D: 1.5\tLoss_G: 2.5\tD(x): 0.4\tD(G(z)): 0.2 / 0.1", 25,
+         {"Loss_D": 1.5, "Loss_G": 2.5, "D(x)": 0.4, "D(G(z))": 0.2, "D(G(z)) after": 0.1}),
+        ("[2/25] [5/10] d_loss=0.5, g_loss=1e-3 time: 3s", 25, {"d_loss": 0.5, "g_loss": 1e-3}),
     ],
 )  # fmt: skip
 def test_a_line(line: str, number: int, values: dict[str, float]) -> None:
@@ -48,6 +52,9 @@ def test_a_line(line: str, number: int, values: dict[str, float]) -> None:
         "[Epoch 1/10] [Batch 2/0] [D loss: 1]",
         "[Epoch 1/10] [Batch 2/5]",
         "12 [nothing here]",
+        "[1/2][3/4]",
+        "[1/2][3/0] Loss_D: 1",
+        "[1/2][3/4] " + "a(" * 5000,
         "[" * 5000,
         "1 [" + "a" * 5000 + ": 1]",
         "1 [D" + " loss" * 60 + "]",
@@ -77,6 +84,46 @@ def test_pytorch_gan_counts_epochs_and_names_pictures_by_batches(made: Made) -> 
     np.testing.assert_allclose(found.columns["epoch"], np.arange(1, STEPS + 1) / BATCHES)
     assert list(found.pictures) == [0, 1, 2, 3] and found.image_size == SIDE and not found.own_pixels
     assert found.pictures[3]().shape == (4 * (SIDE + 2) + 2, 4 * (SIDE + 2) + 2, 1)
+
+
+def dcgan(folder: Path, every: int, epochs: int = EPOCHS, first: int = 0) -> Path:
+    """What the DCGAN of PyTorch's examples prints, and its pictures."""
+    folder.mkdir()
+    with (folder / "log.txt").open("w") as log:
+        for one in trained()[: epochs * BATCHES]:
+            epoch, batch = divmod(one.number, BATCHES)
+            if one.number % every == 0:
+                values = f"Loss_D: {2 * one.d:.4f}\tLoss_G: {one.g:.4f}\tD(x): 0.6\tD(G(z)): 0.4 / 0.3"
+                log.write(f"[{epoch + first}/{EPOCHS}][{batch + first}/{BATCHES}]\t{values}\n")
+            if batch == 0:
+                save_image(one.samples, folder / f"fake_samples_epoch_{epoch:03d}.png", nrow=4, normalize=True)
+    return folder
+
+
+def test_the_dcgan_of_the_examples_of_pytorch(tmp_path: Path) -> None:
+    found = importers.read("auto", dcgan(tmp_path / "whole", every=2))
+    assert (found.kind, found.program) == ("pytorch-gan", "DCGAN of PyTorch's examples")
+    assert (found.counts, found.epochs, found.state, found.rows) == ("epoch", EPOCHS, "finished", STEPS // 2)
+    np.testing.assert_allclose(found.columns["loss/d"], [one.d for one in trained()[::2]], atol=1e-4)
+    assert found.columns["D(G(z)) after"].tolist() == [0.3] * (STEPS // 2)
+    assert list(found.pictures) == [0, 1, 2, 3] and not found.own_pixels
+    assert any("half of Loss_D" in note for note in found.notes)
+    part = importers.read("auto", dcgan(tmp_path / "part", every=1, epochs=3))
+    assert (part.state, part.reason) == ("stopped", "its log ends in epoch 3 of 4")
+    from_one = importers.read("auto", dcgan(tmp_path / "one", every=1, first=1))
+    np.testing.assert_allclose(from_one.columns["epoch"], np.arange(1, STEPS + 1) / BATCHES)
+    assert from_one.state == "finished"
+
+
+def test_a_log_that_is_not_understood_is_named(tmp_path: Path) -> None:
+    folder = dcgan(tmp_path / "run", every=1)
+    (folder / "log.txt").write_text("epoch 1: the loss is 0.5 and 1.5\n")
+    (folder / "requirements.txt").write_text("torch==2.0\n")
+    notes = importers.read("auto", folder).notes
+    assert notes[-1] == "log.txt was not understood: sheets without curves"
+    assert "log.txt was not understood" in importers.read("pytorch-gan", folder).notes
+    (folder / "log.txt").unlink()
+    assert importers.read("auto", folder).notes[-1] == "there is no log: sheets without curves"
 
 
 def test_no_picture_is_lost_where_an_epoch_has_several(tmp_path: Path) -> None:
