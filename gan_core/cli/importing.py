@@ -90,8 +90,9 @@ def run(options: argparse.Namespace) -> None:
         print("\n".join(importers.summary(found)))
         return
     if options.follow:
+        print("\n".join(importers.summary(found)))
         done = importers.follow(read, path, options.runs, name, replace=options.replace, say=arguments.speak)
     else:
         done = importers.write(found, options.runs, name, replace=options.replace, say=arguments.speak)
-    print("\n".join(importers.summary(found)))
+        print("\n".join(importers.summary(found)))
     print(remote.shown(options.runs, done.name))

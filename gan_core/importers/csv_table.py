@@ -53,6 +53,9 @@ def of_table(path: Path, options: ImportOptions, kind: str) -> FoundTraining:
     known = np.isfinite(found[step or epoch])
     if not known.any():
         raise UserError(f"{path}: no row has a number in its column '{texts.shown(step or epoch, 60)}'")
+    uncounted = ~known & np.any([np.isfinite(values) for values in found.values()], axis=0)
+    if uncounted.any():
+        notes.append(f"rows without a number in '{texts.shown(step or epoch, 60)}' were left out: {uncounted.sum():,}")
     headers = np.unique(np.append(0, np.cumsum(known))[headers])
     found = {name: values[known] for name, values in found.items()}
     found, per_epoch, words = _over_epochs(found, step, epoch, options.steps_per_epoch)

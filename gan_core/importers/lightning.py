@@ -3,6 +3,7 @@
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 
 from gan_core import foreign_settings
 from gan_core.errors import UserError
-from gan_core.importers import csv_table, pictures, texts
+from gan_core.importers import columns, csv_table, pictures, texts
 from gan_core.importers.found import FoundTraining, ImportOptions
 
 TABLE, OPTIONS = "metrics.csv", "hparams.yaml"
@@ -31,7 +32,7 @@ def read(path: Path, options: ImportOptions) -> FoundTraining:
     folder, notes = version(path) if path.is_dir() else (path.parent, ())
     training = csv_table.of_table(folder / TABLE if path.is_dir() else path, options, "lightning")
     found, words = hparams(folder / OPTIONS)
-    epochs = foreign_settings.whole(found.get("max_epochs", found.get("n_epochs")), 1, 10**6)
+    epochs = planned(found, training)
     reason = unfinished(training, epochs)
     training = replace(
         training,
@@ -50,18 +51,24 @@ def read(path: Path, options: ImportOptions) -> FoundTraining:
     return pictures.with_pictures(training, pictures.find(folder, options.images), options)
 
 
+def planned(settings: Mapping[str, Any], training: FoundTraining) -> int:
+    """Return how many epochs a training was to have, by its hparams.yaml; 0 if that or how far it came is not known."""
+    counted = columns.EPOCH in training.columns
+    return foreign_settings.whole(settings.get("max_epochs", settings.get("n_epochs")), 1, 10**6) if counted else 0
+
+
 def unfinished(training: FoundTraining, epochs: int) -> str:
     """Return why a training did not end as planned; "" if it did, or if that is not known.
 
     Its last row may lie before the end of the last epoch, by less than two rows are apart.
     """
-    places = training.columns.get("epoch", np.empty(0))
+    places = training.columns.get(columns.EPOCH, np.empty(0))
     places = places[np.isfinite(places)]
     if not epochs or not len(places):
         return ""
     apart = float(np.median(np.diff(places))) if len(places) > 1 else 0.0
-    if (places == 0).all():  # of one epoch alone it is not known how long it is
-        return "" if epochs == 1 else f"its table ends in epoch 1 of {epochs}"
+    if places[0] == 0 and (places == np.floor(places)).all():  # whole ones, which Lightning counts from 0
+        places = places + 1
     if epochs - places[-1] < max(apart, 1e-6):
         return ""
     return f"its table ends in epoch {math.ceil(places[-1])} of {epochs}"

@@ -139,7 +139,7 @@ def _of_table(table: dict[str, np.ndarray], made: _Read, options: ImportOptions,
     objective = columns.objective_of(options.objective, folder.resolve().name)
     finished, metrics, left = columns.finished(table, named, objective)
     told = columns.told(named)
-    return FoundTraining(
+    training = FoundTraining(
         kind="tensorboard",
         place=folder.resolve().name,
         watched=(folder,),
@@ -153,6 +153,9 @@ def _of_table(table: dict[str, np.ndarray], made: _Read, options: ImportOptions,
         batch_size=foreign_settings.whole(chosen.get("batch_size"), 1, 2**16),
         notes=(*notes, *left, *([told] if told else [])),
     )
+    planned = lightning.planned(chosen, training)
+    reason = lightning.unfinished(training, planned)
+    return replace(training, epochs=planned, state="stopped" if reason else "finished", reason=reason)
 
 
 def event_paths(path: Path) -> tuple[Path, list[Path]]:

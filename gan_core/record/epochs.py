@@ -43,7 +43,8 @@ class EpochPlaces:
         self._epoch = self._base = self._before = None
         self._last = float(places[-1]) if len(places) else 0.0
         if not self._stated:
-            slopes = np.diff(places[-_LOOKED_AT:]) / np.diff(steps[-_LOOKED_AT:])
+            rise = np.diff(steps[-_LOOKED_AT:])
+            slopes = np.diff(places[-_LOOKED_AT:])[rise > 0] / rise[rise > 0]
             slope = float(np.median(slopes[slopes > 0])) if (slopes > 0).any() else 0.0
             self.steps_per_epoch = round(1 / slope) if 0 < slope <= 1 else 0
         if len(steps):

@@ -81,6 +81,7 @@ def test_the_column_that_counts_may_be_named_and_texts_are_left_out(tmp_path: Pa
     found = importers.read("csv", path, ImportOptions(x="images"))
     assert found.columns["step"].tolist() == [64, 128]
     assert set(found.columns) == {"step", "loss/d"}
+    assert "rows without a number in 'images' were left out: 1" in found.notes
 
 
 def test_pictures_of_a_pattern(tmp_path: Path) -> None:

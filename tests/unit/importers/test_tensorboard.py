@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from tensorboard.compat.proto import event_pb2, summary_pb2, tensor_pb2
 from tensorboard.summary.writer.record_writer import RecordWriter
+from torch.utils.tensorboard import SummaryWriter
 
 from gan_core import importers
 from gan_core.errors import UserError
@@ -41,6 +42,19 @@ def test_steps_may_be_epochs(made: Made) -> None:
     found = importers.read("tensorboard", made("event_files"), ImportOptions(x="epoch", steps_per_epoch=10))
     assert found.counts == "epoch" and found.last == (190, 19)
     assert found.columns["step"].tolist() == [10.0 * step for step in range(STEPS)]
+
+
+def test_a_training_of_lightning_ends_with_its_last_epoch(tmp_path: Path) -> None:
+    writer = SummaryWriter(str(tmp_path))
+    for step in range(4, 60, 5):
+        writer.add_scalar("d_loss", 0.5, step)
+        writer.add_scalar("epoch", step // 20, step)
+    writer.close()
+    for planned, state, end in ((3, "finished", 3), (4, "stopped", 3)):
+        (tmp_path / "hparams.yaml").write_text(f"max_epochs: {planned}\n")
+        found = importers.read("tensorboard", tmp_path)
+        assert (found.state, found.epochs, found.last) == (state, planned, (59, end))
+    np.testing.assert_allclose(found.columns["epoch"], np.arange(1, 13) / 4)
 
 
 def test_a_training_that_goes_on_in_another_file(tmp_path: Path) -> None:
