@@ -19,6 +19,7 @@ from gan_core.files import expanded
 KINDS = (importers.AUTO, *importers.KINDS)
 SECONDS = 120.0  # of a look
 _LINES, _LETTERS = 20, 600
+_NAME = "name: "  # as the command says it
 # Field of the form -> option of the command line, given as --option=value, so that a value may start with a dash.
 OPTIONS = {
     "x": "--x",
@@ -37,6 +38,11 @@ class Look:
     lines: tuple[str, ...] = ()
     problem: str = ""
     done: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def name(self) -> str:
+        """What the run is called, unless a user says so; "" where nothing was found."""
+        return next((line.removeprefix(_NAME) for line in self.lines if line.startswith(_NAME)), "")
 
 
 def words(kind: str, path: str, options: Mapping[str, object], names: str = "") -> tuple[str, ...]:

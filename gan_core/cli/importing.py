@@ -87,7 +87,8 @@ def run(options: argparse.Namespace) -> None:
     found = read()
     name = options.name or importers.run_name(found, path)
     if options.look:
-        print("\n".join(importers.summary(found)))
+        head, *rest = importers.summary(found)
+        print("\n".join([head, f"name: {name}", *rest]))
         return
     if options.follow:
         print("\n".join(importers.summary(found)))

@@ -37,6 +37,7 @@ def test_a_training_is_looked_at_and_added(runs_root: Path, tmp_path: Path) -> N
     app.number_input(key="import steps_per_epoch").set_value(1)
     typed(app, path=str(folder))
     assert "stylegan: 4 rows up to step 16; 4 sheets, step 1 to 16" in texts(app).replace("\\", "")
+    assert "Name: style-b-gan" in texts(app).replace("\\", "")
     assert not app.button(key="import start").disabled and not app.exception
     app.button(key="import start").click().run()
     (job,) = [one for one in jobs.jobs().all().values() if one.imports]

@@ -1,7 +1,5 @@
 """The form *Add a run*: a training of another program becomes a run, which a process of its own writes."""
 
-from pathlib import Path
-
 import streamlit as st
 
 from dashboard import jobs
@@ -48,7 +46,7 @@ def show() -> None:
             _text("log", "Log")
             known = ["", *objectives.OBJECTIVES]
             st.selectbox("Objective", known, format_func=_objective, key="import objective", help=HELP["objective"])
-            st.text_input("Name", key="import name", placeholder="that of the folder")
+            st.text_input("Name", key="import name", placeholder="the one that is shown below")
         ready = _show_found()
         st.button(
             "Add this run", type="primary", icon=":material/add:", disabled=not ready, on_click=_add, key="import start"
@@ -113,7 +111,7 @@ def _add() -> None:
     form = st.session_state
     try:
         words = _words()
-        name = str(form.get("import name") or "").strip() or _name(words[2])
+        name = str(form.get("import name") or "").strip() or _free(import_look.look(words).name)
         jobs.jobs().import_training(name, words)
         # What was typed belongs to that training.
         for key in ("path", "name", *import_look.OPTIONS, "names"):
@@ -122,7 +120,6 @@ def _add() -> None:
         form["import error"] = str(error)
 
 
-def _name(path: str) -> str:
-    """Return a free name for a run: that of its folder or file."""
-    name = importers.name_of(Path(path).name)
+def _free(name: str) -> str:
+    """Return a name, or one with a number where it is taken."""
     return name if not jobs.jobs().taken(name) else jobs.jobs().free_name(name)

@@ -175,6 +175,7 @@ def test_the_command(made: Made, tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert cli.main([*given, "--name", "mine"]) == 2
     assert capsys.readouterr().err.startswith("error: run 'mine' exists already")
     assert cli.main([*given, "--look"]) == 0 and not (tmp_path / "runs" / "table").exists()
+    assert capsys.readouterr().out.splitlines()[1].startswith("name: ")
     for odd in (["--map", "acc"], ["--map", "=x"], ["--images", "("], ["--grid", "5x5"], ["--x", "nothing"]):
         assert cli.main([*given, *odd]) == 2
         assert capsys.readouterr().err.count("\n") == 1
