@@ -3,6 +3,7 @@
 No answer claims more than the intervals allow.
 """
 
+import math
 from collections.abc import Sequence
 
 from dashboard.library import evaluations, seed_means
@@ -67,9 +68,12 @@ def _again(table: MeasureTable, row: MeasureRow) -> str:
         return ""
     if set(other.ahead) == set(row.ahead):
         return f" The features of {plain(extractor)} give the same ranking."
-    ahead = [f"**{plain(table.columns[index].label)}**" for index in other.ahead]
-    verb = "is" if len(ahead) == 1 else "are"
-    return f" By the features of another classifier ({plain(extractor)}), {_joined(ahead)} {verb} ahead."
+    by = f" By the features of another classifier ({plain(extractor)}), "
+    if not _behind(other):
+        return f"{by}no difference to the best is significant."
+    if len(other.ahead) > 1:
+        return f"{by}{_order(table, other)}"
+    return f"{by}**{plain(table.columns[other.ahead[0]].label)}** is ahead."
 
 
 def verdict_badge(run: EvaluatedRun) -> str:
@@ -96,18 +100,24 @@ def _ranked(table: MeasureTable, row: MeasureRow, does: str) -> str:
 
 
 def _order(table: MeasureTable, row: MeasureRow) -> str:
-    """Return a sentence about several columns that are ahead together, the best first."""
+    """Return what is known where several columns may be the best.
+
+    Each was compared with the best alone: of two others, nothing is known.
+    """
     names = [f"**{plain(column.label)}**" for column in table.columns]
-    together = _joined([names[index] for index in row.ahead])
-    may = row.ranked or (True,) * len(row.cells)
-    behind = [names[i] for i, cell in enumerate(row.cells) if cell and may[i] and i not in row.ahead]
-    if not behind:
+    best, *level = (names[index] for index in row.ahead)
+    if not (behind := _behind(row)):
         reason = "no difference to the best is significant" if row.over_seeds else "their intervals overlap"
         return f"No run is ahead: {reason}."
-    others = behind[0] if len(behind) == 1 else "the others"
-    between = f"Between {together} no difference is significant"
-    reason = between if row.over_seeds else f"The intervals of {together} overlap"
-    return f"{together} are ahead of {others}. {reason}, so the best of them is unknown."
+    reason = "the difference is not significant" if row.over_seeds else "their intervals overlap"
+    ahead = f"{best} is ahead of {_joined([names[index] for index in behind])}"
+    return f"{ahead}. It cannot be told from {_joined(level)}: {reason}."
+
+
+def _behind(row: MeasureRow) -> list[int]:
+    """Return the columns that are surely behind the best one, in their order."""
+    may = row.ranked or (True,) * len(row.cells)
+    return [index for index, cell in enumerate(row.cells) if cell and may[index] and index not in row.ahead]
 
 
 def _joined(names: Sequence[str]) -> str:
@@ -133,7 +143,9 @@ def _varied(table: MeasureTable) -> str:
         beside = f"; another set of real images covers {of_hundred(covered.floor)}" if covered.floor is not None else ""
         words.append(f"Of 100 real images, **{of_hundred(covered.value)}** are covered by generated ones{beside}.")
     if similar and similar.floor is not None:
-        more = similar.low is not None and similar.low > similar.floor
+        # The floor is a mean of as many pairs, with about the same error: that of the difference is larger by √2.
+        reach = math.inf if similar.low is None else math.sqrt(2) * (similar.value - similar.low)
+        more = similar.value - similar.floor > reach
         end = ": generated images are more alike." if more else "."
         values = f"{similar.value:.2f} for two generated images, {similar.floor:.2f} for two real ones"
         words.append(f"The MS-SSIM is {values}{end}")
@@ -177,7 +189,7 @@ def _classifier_accuracy(table: MeasureTable, row: MeasureRow, ranked: Sequence[
         baseline = f"the accuracy from real images ({of_hundred(best.floor)} of 100 right)"
         if best.high < best.floor:
             return f"None reaches {baseline}."
-        return f"The best exceeds {baseline}." if best.low > best.floor else f"The best matches {baseline}."
+        return f"The best exceeds {baseline}." if best.low > best.floor else f"The best cannot be told from {baseline}."
     real = f"; trained on real images, about {of_hundred(best.floor)}" if best.floor is not None else ""
     right = f"**{of_hundred(best.value)}** of 100 images of held-out patients"
     line = f"A classifier trained on its images alone is right for {right}{real}."

@@ -153,7 +153,7 @@ def test_several_runs_are_ranked_in_words(full: Path) -> None:
     assert said["How real?"].startswith("**dcgan** ") and "gan" not in said["How real?"].removeprefix("**dcgan** ")
     assert "84 of 100" in said["How useful?"]
     tied = answers(full, "reference/gan", "reference/dcgan", "reference/cgan")["How real?"]
-    assert re.match(r"\*\*dcgan\*\* and \*\*cgan\*\* are ahead of .*\*\*gan\*\*", tied)
+    assert tied.startswith("**dcgan** is ahead of **gan**. It cannot be told from **cgan**: their intervals overlap.")
     assert "No run is ahead" in answers(full, "reference/dcgan", "reference/cgan")["How real?"]
     made_evaluations.write(runs.find_run("gan", full), memorisation=made_evaluations.memorisation("copies"))
     copied = answers(full, "reference/gan", "reference/dcgan")["Does it copy?"]
