@@ -109,10 +109,17 @@ def read(runs: Sequence[Run]) -> tuple[list[Evaluation], list[str]]:
 
 
 def groups(evaluations: Sequence[Evaluation]) -> list[Group]:
-    """Group evaluations by recipe and by the conditions of measurement, such as data and extractor."""
+    """Group evaluations by recipe and by the conditions of measurement, such as data and extractor.
+
+    A run that repeats a seed is a group of its own: it says nothing about the spread over seeds.
+    """
     found: dict[tuple[object, ...], list[Evaluation]] = {}
+    taken = set()
     for one in evaluations:
-        found.setdefault(kind(one), []).append(one)
+        own = kind(one), one.training.seed if one.training else one.run
+        key = (*own, len(found)) if own in taken else own[0]
+        taken.add(own)
+        found.setdefault(key, []).append(one)
     presets = [runs[0].preset for runs in found.values() if len(runs) > 1]
     made = []
     for runs in found.values():

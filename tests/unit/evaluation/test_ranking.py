@@ -129,6 +129,15 @@ def test_the_other_seeds_join_and_no_seed_counts_twice() -> None:
     assert [one.run for one in ranking.with_seeds([runs[0], runs[0], *runs])] == ["run0", "run1", "run3"]
 
 
+def test_a_seed_that_comes_twice_is_a_run_of_its_own() -> None:
+    costs = [Training(seed, 1000, 9.0, "a") for seed in (0, 0, 1)]
+    runs = [replace(evaluation(f"run{i}", "dcgan", 10 + i, 1), training=cost) for i, cost in enumerate(costs)]
+    assert [(group.name, [one.run for one in group.runs]) for group in ranking.groups(runs)] == [
+        ("dcgan x 2", ["run0", "run2"]),
+        ("run1", ["run1"]),
+    ]
+
+
 def test_recipes_of_one_preset_are_told_apart_by_name() -> None:
     costs = [Training(seed, 1000, 9.0, recipe) for recipe in ("a", "b") for seed in (0, 1)]
     runs = [replace(evaluation(f"run{i}", "dcgan", 10 + i, 1), training=cost) for i, cost in enumerate(costs)]
