@@ -117,7 +117,7 @@ def saturated(record: Record) -> Iterator[Event]:
     if last - first < max(AHEAD_FOR * len(accuracy), 1):
         return
     level = float(loss[first:last].mean())
-    if level < LOSING * record.chance:
+    if not level >= LOSING * record.chance:  # NaN: of a loss without a chance level, nobody knows what is high
         return
     mean = float(accuracy[first:last].mean())
     third = max((last - first) // 3, 1)
@@ -164,7 +164,7 @@ def _uninformative(record: Record) -> Iterator[Event]:
         return
     accuracy = (real + fake) / 2
     mean, level = float(accuracy[-late:].mean()), float(loss[-late:].mean())
-    if mean > record.accuracy(GUESSES) or level < AT_CHANCE * record.chance:
+    if mean > record.accuracy(GUESSES) or not level >= AT_CHANCE * record.chance:  # NaN: as in `saturated`
         return
     # Perfect samples also end in guessing (Goodfellow 2014); then the diversity is the data's and no side is favoured.
     share = diversity(record)[-3:]

@@ -55,6 +55,18 @@ def test_a_discriminator_far_ahead_has_its_epochs_and_its_numbers() -> None:
     assert {"loss/g", "accuracy/d_real"} <= set(event.columns)
 
 
+def test_nothing_is_said_of_a_loss_whose_chance_level_nobody_knows() -> None:
+    """Of a training elsewhere, whose objective is not told: with a known one, both would be ailments."""
+    right, late = np.where(T > 0.3, 0.99, 0.63), np.where(T > 0.3, 0.02, 0.63)
+    ahead = with_metrics(healthy(), accuracy__d_real=right, accuracy__d_fake=right, loss__g=np.where(T > 0.3, 4, 0.75))
+    fooled = with_metrics(healthy(), accuracy__d_fake=late, loss__d=np.where(T > 0.3, 2, 0.66))
+    assert (ailments(ahead), ailments(fooled)) == (["saturated"], ["fooled"])
+    for one in (ahead, fooled):
+        untold = diagnose(replace(one, traits=replace(one.traits, objective="")))
+        assert not {"saturated", "fooled"} & {event.kind for event in untold}
+        assert "nan" not in " ".join(event.sentence for event in untold)
+
+
 def test_a_discriminator_that_learns_first_is_no_ailment() -> None:
     ahead = T < 0.12
     found = with_metrics(
