@@ -240,7 +240,8 @@ TERMS = {
         "Held-out images",
         "Images of the data, of other patients, that no training sees. What a network does with them shows whether it"
         " learned or memorised.",
-        "Evaluate measures against them; Run shows the discriminator's scores of them.",
+        "Evaluate measures what real images score by them, looks for copies with them and tests classifiers on them;"
+        " Run shows the discriminator's scores of them.",
         TRAINING,
         "evaluate",
     ),
@@ -284,7 +285,8 @@ TERMS = {
     ),
     "augmentation": Term(
         "Adaptive augmentation",
-        "The discriminator sees all images shifted, turned or recoloured at random, the more the more it overfits. "
+        "The discriminator sees all images shifted, brighter or darker, or with a part cut out at random, the more the "
+        "more it overfits. "
         "With few images this keeps it from learning them by heart.",
         "The setting augment of Train.",
         TRAINING,
@@ -550,7 +552,8 @@ TERMS = {
     ),
     "severity": Term(
         "Severity of a painting",
-        "The share of air lost in the affected lung that a painted opacity stands for. It is no clinical grade.",
+        "How much opacity a painting has, as a rank among the sick pictures of the training: at 0.7 the mean opacity of"
+        " both lungs is what 70 % of them do not exceed. It is no clinical grade.",
         "The slider of Live, tab Translate.",
         TRANSLATION,
         "live",
