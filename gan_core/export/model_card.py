@@ -84,7 +84,8 @@ def _introduction(run_config: RunConfig) -> Iterator[str]:
     what = _plain(run_config.subject or "image")
     if run_config.domains:
         a, b = map(_plain, run_config.domains)
-        yield f"Translates a {what} of **{a}** to **{b}** and back, {size} x {size} pixels, {kind}."
+        back = "" if registry.traits_of(run_config).one_way else " and back"
+        yield f"Translates a {what} of **{a}** to **{b}**{back}, {size} x {size} pixels, {kind}."
     else:
         classes = f" of a chosen class ({_listed(run_config.classes)})" if _conditional(run_config) else ""
         yield f"Generates synthetic images{classes}, {size} x {size} pixels, {kind}. Training images: {what}."

@@ -251,7 +251,8 @@ class Family(nn.Module):
 
         It is lazy: applied every `r1_every` steps, that many times as strong, at less cost (Karras 2020,
         arXiv:1912.04958, appendix B, which also adjusts Adam). Adversarial losses here are the mean of two halves, in
-        papers their sum, so a weight of 1 equals the papers' gamma = 2.
+        papers their sum, so a weight of 1 equals the papers' gamma = 2; beside a second output for each pixel, whose
+        loss the mean halves once more, gamma = 4.
         """
         if not self.r1_due:
             return 0.0

@@ -71,8 +71,9 @@ class UNetDiscriminator(nn.Module):
 
         A square of a generated image is pasted into a real one, and each pixel should keep the logit that it has in its
         source image. Without this loss, all pixels would repeat the logit of the whole image. The paper ramps the
-        weight up over the first epochs, beside an adversarial loss of twice the size, and trains the discriminator to
-        classify mixed images as generated; here neither is done.
+        weight up over the first epochs, beside an adversarial loss of four times the size (a sum over both outputs, and
+        over real and generated images), and trains the discriminator to classify mixed images as generated; here
+        neither is done.
 
         real, fake: images (N, C, H, W) and the logits of their pixels (N, 1, H, W). numbers: (N, 3) in [0, 1), row,
         column and area of each square; the area may cover the whole image (CutMix: Yun 2019, arXiv:1905.04899).

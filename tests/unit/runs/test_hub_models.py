@@ -10,10 +10,11 @@ from huggingface_hub import ModelCard, constants
 
 from gan_core import cli, images, inference
 from gan_core.errors import UserError
-from gan_core.export import hub_folder
+from gan_core.export import hub_folder, model_card
 from gan_core.runs import Run, hub_models
 from tests.conftest import ROOT
 from tests.helpers import made_evaluations
+from tests.helpers.run_folders import make_run
 from tests.helpers.untrained import untrained
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -100,6 +101,12 @@ def test_the_card_says_what_it_is(folder: Path) -> None:
 )
 def test_a_source_is_named_without_where_it_lies(source: str, shown: str) -> None:
     assert hub_folder.shown_source(source) == shown
+
+
+@pytest.mark.parametrize(("preset", "words"), [("cut_light", "bar**, "), ("cyclegan_resnet_light", "bar** and back, ")])
+def test_a_way_back_is_promised_where_there_is_one(preset: str, words: str, tmp_path: Path) -> None:
+    config = make_run(tmp_path, "run", preset, 1, 2, domains=("disc", "bar")).config()
+    assert f"of **disc** to **{words}" in next(model_card._introduction(config))
 
 
 def test_data_and_words_of_a_run_reach_the_card_as_words(tmp_path: Path) -> None:
