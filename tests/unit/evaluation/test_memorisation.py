@@ -226,3 +226,16 @@ def test_what_cannot_be_judged_is_an_error() -> None:
 
     with pytest.raises(UserError, match="extractor broken gives features that are not finite"):
         memorisation.nearness(training(), held(), fresh(), extractor=Broken(), names=NAMES)
+
+
+@pytest.mark.parametrize("held_out", [100, 1000])
+def test_one_in_a_hundred_is_near_by_chance_alone(held_out: int) -> None:
+    rng = np.random.default_rng(5)
+    names = [str(number) for number in range(10)]
+
+    def drawn(count: int) -> memorisation._Nearest:
+        return memorisation._Nearest(rng.random(count), rng.integers(0, 10, count), rng.random(count))
+
+    shares = [memorisation._nearness(drawn(200), drawn(held_out), names).share_nearer.value for _ in range(300)]
+    error = np.std(shares) / np.sqrt(len(shares))
+    assert abs(np.mean(shares) - 0.01) < 4 * error and error < 0.001
