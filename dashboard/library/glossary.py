@@ -240,8 +240,7 @@ TERMS = {
         "Held-out images",
         "Images of the data, of other patients, that no training sees. What a network does with them shows whether it"
         " learned or memorised.",
-        "Evaluate measures what real images score by them, looks for copies with them and tests classifiers on them;"
-        " Run shows the discriminator's scores of them.",
+        "The floors, copies and classifiers of Evaluate; Run shows the discriminator's scores of them.",
         TRAINING,
         "evaluate",
     ),

@@ -129,7 +129,7 @@ class ImageWriter:
         """Write the file again without some of its images; return the CRC-32 of the others. The writer is closed."""
         every = self._path.with_name(f"every_{self._path.name}")
         self._path.rename(every)
-        images = np.load(every, mmap_mode="r")
+        images = np.lib.format.open_memmap(every, mode="r")
         with ImageWriter(self._path.parent, self._shape) as writer:
             for place, pixels in enumerate(images):
                 if place not in places:
