@@ -108,7 +108,7 @@ def canvas(picture: np.ndarray, painting: "Painting", left: str, right: str) -> 
 _SLIDER = f"""
 <div class="severity"><label>Severity
 <input type="range" min="0" max="1" step="{1 / STEPS}" value="{SEVERITY}" oninput="ganraySeverity(this)"></label>
-<output aria-live="off"></output><small>rank among the sick pictures of the training, not a clinical grade</small></div>
+<output aria-live="off"></output><small>rank among sick training pictures, not a clinical grade</small></div>
 """
 
 

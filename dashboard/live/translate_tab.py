@@ -81,7 +81,7 @@ def _layout(models: ModelCache) -> _Fields:
                 *(0, 1, SEVERITY),
                 step=0.01,
                 label="Severity of all files",
-                info="Rank among the sick pictures of the training, not a clinical grade",
+                info="Rank among sick training pictures, not a clinical grade",
                 buttons=[],
                 visible=False,
             )
