@@ -74,9 +74,9 @@ class Unscaled:
         low, high = self._own_scale(name)  # also checks that there is a finite value
         if scale:
             low, high = self._in_own_units(scale)
-        turned = scale is not None and rule_of(scale) >= TURNED and self.ends is not None
-        if turned and self.ends is not None:
-            low, high = self.ends - low, self.ends - high
+        ends = self.ends if scale and rule_of(scale) >= TURNED else None
+        if ends is not None:
+            low, high = ends - low, ends - high
         result = np.empty(self.values.shape, np.float32)
         # Up to 16 bits, float32 is exact; beyond, values may differ by less than it resolves.
         small = self.values.dtype.itemsize <= 2 or (not scale and self.by_depth and low == 0 and high <= 65535)
@@ -87,7 +87,7 @@ class Unscaled:
             with np.errstate(invalid="ignore", over="ignore"):
                 block = (block - kind(low)) / kind(high - low if high != low else 1.0)
             result[start : start + rows] = np.clip(block, 0.0, 1.0)
-        if self.inverted and not turned:
+        if self.inverted and ends is None:
             np.subtract(1.0, result, out=result)
         if self.values.dtype.kind == "f":
             result[np.isnan(self.values)] = 0.0
