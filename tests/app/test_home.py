@@ -94,6 +94,14 @@ def test_the_shipped_runs_give_the_x_ray_before_and_after(monkeypatch: pytest.Mo
     assert tour.COMPARED[-1] in parse_qs(urlsplit(tour.steps()[1]["href"]).query)["runs"]
 
 
+def test_the_list_names_the_four_classics_then_what_translates_and_draws_best(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GANRAY_RUNS", str(ROOT / "runs"))
+    text = html(open_page("home"))
+    listed = [query["run"][0] for page, query in links(text[text.index("home-runs") :]) if page == "run"]
+    assert listed == [*store.FIRST, "reference/covid_opacity", "reference/r3gan_128"]
+    assert "128 px, epoch 18 of 18" in text
+
+
 def test_no_picture_of_a_patient_is_on_a_card(runs_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_run(runs_root, "private", "dcgan", 2, 10)
     monkeypatch.setattr(store.Entry, "private", True)

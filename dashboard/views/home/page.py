@@ -5,7 +5,7 @@ import html
 import streamlit as st
 
 from dashboard.charts.styles import run_styles
-from dashboard.library import pages, store
+from dashboard.library import best_first, pages, store
 from dashboard.library.store import Entry, Library
 from dashboard.views.home import best, drawing, starts
 from dashboard.widgets import elements, error_boundary, terms
@@ -49,14 +49,16 @@ def show_lead(readable: list[Entry]) -> None:
 
 
 def show_newest(readable: list[Entry]) -> None:
-    """Draw the newest runs, those of the visitor's own folder first, each a link to the page Run."""
+    """Draw the newest runs of the visitor's own folder, then shipped ones, each a link to the page Run.
+
+    Of the shipped ones the four classics come first, then the best of the others.
+    """
     if not readable:
         elements.no_runs()
         return
     own = [entry for entry in readable if not entry.run.reference]
     shipped = [entry for entry in readable if entry.run.reference and not entry.light]
-    first = {name: place for place, name in enumerate(store.FIRST)}
-    shipped.sort(key=lambda entry: first.get(entry.name, len(first)))
+    shipped.sort(key=_classics_then_best)
     shown = [*own, *shipped][:MOST]
     look = run_styles(shown)
     st.subheader("Newest runs" if own else "Shipped runs", anchor=False)
@@ -64,11 +66,19 @@ def show_newest(readable: list[Entry]) -> None:
     st.html(f'<ul class="home-runs">{"".join(lines)}</ul>')
 
 
+def _classics_then_best(entry: Entry) -> tuple[object, ...]:
+    assert entry.config is not None  # the list is of readable runs
+    place = store.FIRST.index(entry.name) if entry.name in store.FIRST else len(store.FIRST)
+    return place, *best_first.place(entry.run, entry.config)
+
+
 def _line(entry: Entry, color: str, dot: str) -> str:
     state = STATE_BADGES[entry.status.state][2] if entry.status.state in STATE_BADGES else ""
     told = ", ".join(filter(None, (state, f"{'' if entry.unit == 'step' else 'epoch '}{entry.progress}")))
     if entry.only_pictures:
         told = "pictures"
+    if entry.config and entry.config.image_size:
+        told = f"{entry.config.image_size} px, {told}"
     place = html.escape(pages.href("run", run=entry.name))
     return (
         f'<li><a href="{place}" data-in-app><span style="color: {color}" aria-hidden="true">{dot}</span>'
