@@ -74,7 +74,7 @@ class Playground {
 
   begin() {
     if (this.settings.data === "drawn" && !this.settings.drawing.length) {
-      this.startDrawing();
+      if (!this.plot.drawing) this.startDrawing(); // what is being drawn stays while other settings change
       return;
     }
     this.stopDrawing();

@@ -39,12 +39,16 @@ _ADVICE = {
     "oscillation": "less momentum (beta1 = 0), lower learning rates, or a gradient penalty (R1)",
     "diverged": "lower learning rates",
 }
+LOSSES = ("loss_d", "loss_g")
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
 
 @dataclass(frozen=True)
 class Look:
-    """What was seen of a game at a step. centre: of the generated points, (2,); the numbers: see `game.Scores`."""
+    """What was seen of a game at a step. centre: of the generated points, (2,); the numbers: see `game.Scores`.
+
+    waiting: of LOSSES, those of players that have taken no step yet.
+    """
 
     step: int
     covered: np.ndarray
@@ -57,6 +61,7 @@ class Look:
     grad_d: float = math.nan
     passed: float = math.nan
     distance: float = math.nan
+    waiting: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -112,7 +117,8 @@ def diagnose(history: History) -> list[Happening]:
 def diverged(history: History, recent: list[Look]) -> Iterator[Happening]:
     """The discriminator's loss explodes, or a loss is no number."""
     newest, chance = recent[-1], objectives.find(history.objective).chance or math.log(2)
-    if not math.isfinite(newest.loss_g + newest.loss_d) and newest.step > 1:
+    lost = (name for name in LOSSES if not math.isfinite(getattr(newest, name)))
+    if not newest.waiting.issuperset(lost) and newest.step > 1:
         yield _happening("diverged", "A loss is no longer a finite number.", {"step": newest.step})
     elif history.objective != "wasserstein" and (level := _mean(recent, "loss_d")) > EXPLODED * chance:
         words = f"The discriminator's loss is {level:.3g} on average, where guessing gives {chance:.2g}."

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from gan_core import losses, objectives
-from gan_core.playground.diagnosis import History, Look, diagnose
+from gan_core.playground.diagnosis import LOSSES, History, Look, diagnose
 from gan_core.playground.game import Game
 from gan_core.playground.points import REACH
 from gan_core.playground.settings import Settings
@@ -57,8 +57,14 @@ class View:
         """Add the game as it stands to the history, and return what was noted; points: `generated`, where known."""
         points = self.generated() if points is None else points
         covered = self.game.points.covered(points)
-        scores = self.game.newest()
-        look = Look(self.game.step, covered, self.game.points.precision(points), points.mean(0), **asdict(scores))
+        look = Look(
+            self.game.step,
+            covered,
+            self.game.points.precision(points),
+            points.mean(0),
+            **asdict(self.game.newest()),
+            waiting=frozenset(LOSSES) - self.game.scores.keys(),
+        )
         self.history.add(look)
         return look
 

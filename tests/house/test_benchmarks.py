@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks.__main__ import BASELINE, Rounds, line, load, moved, save
 from benchmarks.figures import FIGURES, Figure
+from tests.helpers.repository import ROOT
 
 TIME = Figure("an epoch", "s", 4.0)
 RATIO = Figure("against a plain loop", "times", 1.4, timed=False)
@@ -57,3 +58,11 @@ def test_rounds_are_stored_beside_those_of_other_parts(tmp_path: Path) -> None:
 
 def test_the_stored_figures_are_those_that_are_measured() -> None:
     assert set(load(BASELINE)) == {figure.name for figure in FIGURES}
+
+
+def test_the_page_shows_the_stored_figures() -> None:
+    page = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+    stored = load(BASELINE)
+    for figure in FIGURES:
+        cells = line(figure, stored[figure.name], None).split("|")[:-2]
+        assert " ".join("|".join(cells).split()) in " ".join(page.split())

@@ -7,6 +7,7 @@ import pytest
 
 from gan_core.diagnostics import KINDS
 from gan_core.playground.diagnosis import Happening, History, Look, diagnose
+from gan_core.playground.worker import Table
 
 ALL = range(8)
 
@@ -122,6 +123,16 @@ def test_points_that_travel() -> None:
         return (0.05 if step % 10 else -0.05, 0.0)  # 4 in 200 steps
 
     assert {one.kind for one in diagnose(history(lambda step: ALL, centre=trembling))} == {"covered"}
+
+
+@pytest.mark.parametrize("player", ["d", "g"])
+def test_a_player_that_only_waits_has_no_loss_that_explodes(player: str) -> None:
+    table = Table()
+    table.answer({"begin": {}})
+    for _ in range(12):
+        table.answer({player: 1})
+    assert table.view is not None
+    assert "diverged" not in {one.kind for one in diagnose(table.view.history)}
 
 
 def test_losses_that_explode() -> None:
