@@ -2,8 +2,8 @@
 # `make app LOCKED=1` installs what requirements.lock lists and checks each file against its hash.
 # `make app CPU=1` and `make test CPU=1` take torch and torchvision for processors alone, ten times smaller on Linux, from
 # PyTorch's own index, beside the usual one. pip takes the highest version that either offers, and 2.15.0+cpu is higher
-# than 2.15.0. That index could not be reached where this was written: untried. An environment that is there already
-# keeps its torch; `make clean` first. LOCKED=1 knows no hash of the wheels in that index: one or the other.
+# than 2.15.0. That index could not be reached where this was written: untried. LOCKED=1 knows no hash of the wheels in
+# that index: one or the other. An environment keeps what it was made with, so each needs one that was made that way.
 
 BIN := .venv/bin
 # On two processors: tests in a browser wait for half of their time.
@@ -18,6 +18,13 @@ ifdef LOCKED
 $(error CPU=1 and LOCKED=1 exclude each other: requirements.lock has no hashes of the wheels for processors)
 endif
 export PIP_EXTRA_INDEX_URL := https://download.pytorch.org/whl/cpu
+endif
+
+WAY := $(if $(LOCKED),locked)$(if $(CPU),cpu)
+ifneq ($(and $(WAY),$(wildcard .venv),$(filter app test check soak,$(or $(MAKECMDGOALS),app))),)
+ifeq ($(wildcard .venv/.$(WAY)),)
+$(error The environment in .venv was made without $(if $(LOCKED),LOCKED,CPU)=1: `make clean` first)
+endif
 endif
 
 .PHONY: app test check soak lint format lock audit clean
@@ -66,12 +73,13 @@ clean:
 
 .venv/.dev: requirements.txt requirements-dev.txt | $(BIN)/python
 	$(BIN)/python -m pip install --disable-pip-version-check -r requirements-dev.txt
+	@rm -f .venv/.locked  # requirements-dev.txt has no hashes
 	@touch $@ .venv/.user
 
 $(BIN)/python:
 	@for python in $(PYTHON) python3 python3.14 python3.13 python3.12 python3.11; do \
 	    if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
-	        $$python -m venv --clear .venv && exit 0; \
+	        $$python -m venv --clear .venv && touch $(if $(WAY),.venv/.$(WAY),.venv) && exit 0; \
 	        rm -rf .venv; echo "$$python cannot make a virtual environment: on Debian or Ubuntu, apt-get install python3-venv"; exit 1; \
 	    fi; \
 	done; \

@@ -230,8 +230,8 @@ TERMS = {
     ),
     "accuracy": Term(
         "Accuracy of the discriminator",
-        "The share of images that it calls right, real or generated. Near 50 % it is guessing, near 100 % it is far "
-        "ahead of the generator.",
+        "The share of images that it calls right, real or generated. Near 50 % it cannot tell them apart, or has "
+        "learned nothing; near 100 % it is far ahead of the generator.",
         "A chart of Compare and Run.",
         TRAINING,
         "compare",
@@ -458,6 +458,15 @@ TERMS = {
         "evaluate",
         source="Kynkäänniemi et al. 2019, arXiv:1904.06991",
     ),
+    "density-coverage": Term(
+        "Density and coverage",
+        "Density: how many neighbourhoods of real images contain a generated image, 1 where both are alike. Coverage: the"
+        " share of real images with a generated one nearby.",
+        "*How varied?* and two rows of Evaluate.",
+        QUALITY,
+        "evaluate",
+        source="Naeem et al. 2020, arXiv:2002.09797",
+    ),
     "ms-ssim": Term(
         "MS-SSIM",
         "How alike two images are, from 0 to 1, at several scales. A high mean over pairs of generated images means "
@@ -600,7 +609,8 @@ TERMS = {
     ),
     "synthetic": Term(
         "Synthetic image",
-        "An image that a network generated or changed. It shows no patient and must not be used for a diagnosis.",
+        "An image that a network generated or changed. A translated one still shows the patient of its input; a "
+        "generated one shows none, unless the network has memorised one.",
         "Every page says so below its images.",
         IMAGES,
         "quiz",
@@ -631,8 +641,8 @@ WORDS = {  # page -> the terms below it
     ),
     "run": ("discriminator", "held-out", "overfitting", "epoch", "loss", "learning-rate", "ema", "checkpoint", "seed"),
     "evaluate": (
-        *("frechet", "kid", "precision-recall", "ms-ssim", "confidence-interval", "features", "near-duplicate"),
-        *("memorisation", "tstr", "audit", "control-classifier"),
+        *("frechet", "kid", "precision-recall", "density-coverage", "ms-ssim", "confidence-interval"),
+        *("features", "near-duplicate", "memorisation", "tstr", "audit", "control-classifier"),
     ),
     "live": (
         "translation",

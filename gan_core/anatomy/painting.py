@@ -1,8 +1,8 @@
 """Opacity, painted into lungs and taken out again: y = x + o * room.
 
     painting = Painting(...)                 a picture, its lungs, and a pattern
-    painting.paint(severity)                 the picture with as much opacity
-    cleared(picture, opacity, canvas)        the picture without the opacity that was read in it
+    painting.painted(severity)               the picture with as much opacity
+    cleared(canvas, opacity)                 the picture without the opacity that was read in it
 
 x is a picture, o in [0, 1] the share of air that a lung has lost along the beam (the opacity map), and `room` what
 airless lung would be brighter by. Outside the lungs room is 0, so that nothing there changes, to the bit; inside it is

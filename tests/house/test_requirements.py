@@ -1,9 +1,12 @@
 """What is installed is pinned, what is pinned says why, and pyproject.toml names ranges that hold what is pinned."""
 
 import re
+import shutil
+import subprocess
 import sys
 import tomllib
 from importlib.metadata import packages_distributions
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -107,3 +110,24 @@ def test_the_settings_of_the_app_are_safe() -> None:
     assert settings["server"]["maxUploadSize"] <= 200
     assert settings["browser"]["gatherUsageStats"] is False
     assert settings["client"]["showErrorDetails"] == "none"
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+@pytest.mark.parametrize(("way", "stamp"), [("LOCKED", ".locked"), ("CPU", ".cpu")])
+def test_an_environment_is_not_taken_for_one_that_was_made_in_another_way(tmp_path: Path, way: str, stamp: str) -> None:
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    for file in (*FILES, "requirements.lock"):
+        shutil.copy(ROOT / file, tmp_path)
+
+    def dry(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(["make", "-n", *words], cwd=tmp_path, capture_output=True, text=True)
+
+    assert f"touch .venv/{stamp}" in dry("app", f"{way}=1").stdout
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    for made in ("bin/python", ".user"):
+        (tmp_path / ".venv" / made).touch()
+    refused = dry("app", f"{way}=1")
+    assert refused.returncode and "`make clean` first" in refused.stderr
+    assert dry("app").returncode == dry("clean", f"{way}=1").returncode == 0
+    (tmp_path / ".venv" / stamp).touch()
+    assert dry("app", f"{way}=1").returncode == 0
