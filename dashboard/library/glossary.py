@@ -460,9 +460,9 @@ TERMS = {
     ),
     "density-coverage": Term(
         "Density and coverage",
-        "Density: how many neighbourhoods of real images contain a generated image, 1 where both are alike. Coverage: the"
-        " share of real images with a generated one nearby.",
-        "*How varied?* and two rows of Evaluate.",
+        "Density: how many neighbourhoods of real images contain a generated image, 1 where both are alike. Coverage: "
+        "the share of real images with a generated one nearby.",
+        "The chart of coverage and two rows of Evaluate.",
         QUALITY,
         "evaluate",
         source="Naeem et al. 2020, arXiv:2002.09797",

@@ -1,4 +1,4 @@
-"""The playground in a browser: a collapse, its diagnosis, R1 by its own control, a drawing, and the end of the process."""
+"""The playground in a browser: a collapse, its diagnosis, R1 by its own control, a drawing, the end of the process."""
 
 import re
 import time
