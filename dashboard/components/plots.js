@@ -14,11 +14,11 @@ class Plots {
     this.charts = [];
     this.lanes = [];
     this.view = {};
-    this.zoom = zoomOf(address.get("zoom"));
+    this.zoom = zoomOf(address.get("zoom_x") ?? address.get("zoom")); // older links have it under the name of the sheets' own
     this.epoch = null;
     this.panelOf = new WeakMap();
     const names = address.get("shown");
-    this.only = names ? new Set(names.split(",")) : null;
+    this.only = names ? new Set(names.split(",").map(unescaped)) : null;
     this.ends = new AbortController();
     const until = { signal: this.ends.signal };
     window.addEventListener("ganray:epoch", ({ detail }) => this.go(detail.epoch), until);
@@ -36,7 +36,7 @@ class Plots {
     const begun = this.view.axis;
     if (begun && view.axis !== begun && this.zoom) {
       this.zoom = null;
-      address.set({ zoom: null });
+      this.keepZoom();
     }
     this.view = view;
     this.lanes = lanes.map((lane) => ({ ...lane, places: lane.places.map(unpacked) }));
@@ -134,8 +134,13 @@ class Plots {
   zoomTo(span) {
     const inside = span && span[1] > span[0] && (span[0] > this.spanX[0] || span[1] < this.spanX[1]);
     const zoom = inside ? span.map((end) => Number(end.toPrecision(6))) : null;
-    address.set({ zoom: zoom && zoom.join("~") });
+    this.keepZoom(zoom);
     window.dispatchEvent(new CustomEvent("ganray:zoom", { detail: { zoom, axis: this.view.axis } }));
+  }
+
+  keepZoom(zoom = null) {
+    const older = zoomOf(address.get("zoom")) ? { zoom: null } : {};
+    address.set({ ...older, zoom_x: zoom && zoom.join("~") });
   }
 
   zoomed({ zoom, axis }) {
@@ -200,7 +205,7 @@ class Plots {
 
   isolate(only) {
     this.only = only;
-    address.set({ shown: only ? [...only].join(",") : null });
+    address.set({ shown: only ? [...only].map((name) => name.replace(/[%,]/g, encodeURIComponent)).join(",") : null });
     this.drawLegend();
     this.arrange();
   }
@@ -210,6 +215,15 @@ class Plots {
     this.sizes.disconnect();
     this.sight.disconnect();
     this.root.replaceChildren();
+  }
+}
+
+// A name of the list in the address, where commas and percent signs are escaped.
+function unescaped(name) {
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    return name; // of an older link
   }
 }
 

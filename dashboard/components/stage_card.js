@@ -128,6 +128,7 @@ class Card {
     if (waiting) return true;
     this.label(at, epoch, since);
     this.missing.hidden = bitmap !== null;
+    this.missing.textContent = frames.failed.has(address) ? "could not be loaded" : "no image yet";
     this.view.hidden = bitmap === null;
     if (bitmap === null) {
       this.shown = undefined;

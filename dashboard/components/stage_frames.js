@@ -14,16 +14,19 @@ class Frames {
     this.queue = [];
     this.pending = new Set(); // being fetched or decoded
     this.tries = new Map();
+    this.failed = new Set(); // could not be loaded, until the next plan
     this.ended = false;
   }
 
   // addresses: all frames of the page, the most urgent first.
   plan(addresses) {
+    this.failed.clear();
+    this.tries.clear();
     this.queue = addresses.filter((address) => !blobs.has(address) && !this.pending.has(address));
     this.pump();
   }
 
-  // Returns the frame; null if there is none, undefined while it is loading.
+  // Returns the frame; null if there is none or it could not be loaded, undefined while it is loading.
   get(address) {
     const bitmap = bitmaps.get(address);
     if (bitmap) {
@@ -31,7 +34,7 @@ class Frames {
       bitmaps.set(address, bitmap);
       return bitmap;
     }
-    if (blobs.get(address) === null) return null;
+    if (this.failed.has(address) || blobs.get(address) === null) return null;
     if (this.pending.has(address)) return undefined;
     if (blobs.has(address)) this.decode(address);
     else {
@@ -54,7 +57,7 @@ class Frames {
     this.pending.add(address);
     try {
       const answer = await fetch(address);
-      if (answer.status >= 500) throw new Error(answer.statusText);
+      if (!answer.ok && answer.status !== 404) throw new Error(answer.statusText);
       blobs.set(address, answer.ok ? await answer.blob() : null);
     } catch {
       this.again(address);
@@ -75,7 +78,7 @@ class Frames {
       if (this.ended) return;
       if (tries < TRIES) this.queue.push(address);
       else {
-        blobs.set(address, null);
+        this.failed.add(address);
         this.arrived(address);
       }
       this.pump();
@@ -92,7 +95,7 @@ class Frames {
       pixels += bitmap.width * bitmap.height;
       this.forget(address);
     } catch {
-      blobs.set(address, null);
+      this.failed.add(address);
     }
     this.pending.delete(address);
     if (!this.ended) {

@@ -8,6 +8,7 @@ class Large {
     this.dialog = this.find("large");
     this.first = null; // the card of the large sample
     this.sample = 0;
+    this.requested = null; // [sample, name] of the address, until that sheet is drawn
     const on = (name, hear) => this.find(name).addEventListener("click", hear);
     on("close", () => this.dialog.close());
     on("sample-back", () => this.turn(-1));
@@ -27,10 +28,19 @@ class Large {
 
   // Opens the sample in the address; called when the cards exist.
   restore() {
-    const [sample, name] = [address.get("sample"), address.get("large")];
-    if (!/^\d{1,3}$/.test(sample ?? "")) return;
+    const sample = address.get("sample") ?? "";
+    if (!/^\d{1,3}$/.test(sample)) return;
+    this.requested = [Number(sample) - 1, address.get("large")];
+    this.openRequested();
+  }
+
+  // Only a sheet that is drawn says how many samples it has.
+  openRequested() {
+    const [sample, name] = this.requested;
     const card = this.stage.cards.find((one) => one.run.name === name) ?? this.stage.cards[0];
-    if (card) this.open(card, Number(sample) - 1);
+    if (card?.root.getAttribute("aria-busy") === "true") return;
+    this.requested = null;
+    if (card) this.open(card, sample);
   }
 
   open(card, sample) {
@@ -66,6 +76,7 @@ class Large {
 
   // Called after every change of the cards.
   draw() {
+    if (this.requested) this.openRequested();
     if (!this.first) return;
     if (!this.stage.cards.includes(this.first)) {
       this.dialog.close(); // its run is no longer chosen
@@ -73,9 +84,12 @@ class Large {
     }
     this.find("what").textContent =
       `Sample ${this.sample + 1} of ${this.first.samples}, ${this.stage.unit} ${placed(this.stage.epoch)}`;
-    const beside = [...this.stage.cards, ...this.stage.realShown].filter((card) => this.comparable(card));
+    const all = [...this.stage.cards, ...this.stage.realShown].filter((card) => this.comparable(card));
+    const beside = all.filter((card) => card.samples > this.sample);
     const others = made("div", "others");
     others.append(...beside.map((card) => this.figure(card, false)));
+    const without = all.filter((card) => !beside.includes(card)).map((card) => `${card.run.label} (${card.samples})`);
+    if (without.length) others.append(made("p", "note", `With fewer samples: ${without.join(", ")}`));
     const focused = this.dialog.getRootNode().activeElement?.dataset?.card;
     const samples = this.find("samples");
     samples.classList.toggle("wide", Boolean(this.first.run.domains));
@@ -128,7 +142,7 @@ class Large {
     const { run } = card;
     if (run.file) return run.title;
     const found = [card.own(Number(card.root.dataset.epoch))];
-    if (run.classes.length) found.push(`class ${run.classes[this.sample]}`);
+    if (run.classes[this.sample]) found.push(`class ${run.classes[this.sample]}`);
     if (run.domains) {
       const [a, b] = run.ways[this.sample % 2];
       found.push(`${a} → ${b}: ${run.steps.join(", ")}`);

@@ -10,7 +10,7 @@ from dashboard.server import paths
 # What the address of Compare holds: the choices, and the settings of its scrubber, sheets and curves.
 KEYS = frozenset(
     {"runs", "find", "epoch", "speed", "zoom", "window", "level", "against", "real", "sample", "large", "shown"}
-    | {"smoothing", "x", "columns", "clip", "logx", "logy", "seeds", "multiples"}
+    | {"smoothing", "x", "zoom_x", "columns", "clip", "logx", "logy", "seeds", "multiples"}
     | {"every-setting-generate", "every-setting-translate", "discriminator_scores"}
 )
 

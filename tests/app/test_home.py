@@ -237,7 +237,7 @@ def test_old_links_know_every_setting_of_compare() -> None:
     """What the page's own sources keep in the address."""
     folder = ROOT / "dashboard"
     scripts = "".join(path.read_text("utf-8") for path in folder.glob("components/*.js"))
-    shared = {"term", "projector", "zoom_x", "experiment"}
+    shared = {"term", "projector", "experiment"}
     found = set(re.findall(r'address\.get\("(\w+)"\)', scripts)) - shared
     assert found <= KEYS
     widgets = "".join((folder / "widgets" / f"{name}.py").read_text("utf-8") for name in ("run_picker", "run_curves"))

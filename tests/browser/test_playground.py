@@ -50,11 +50,11 @@ def test_a_collapse_appears_and_goes_away_with_r1(page: Page, start_app: Callabl
     expect(page.locator("[data-covered='8'], [data-covered='7']")).to_be_visible()
     assert int(board.get_attribute("data-step") or 0) > before  # it went on, and did not begin anew
 
-    page.get_by_label("Data", exact=True).select_option("drawn")
+    page.get_by_role("combobox", name="Data").select_option("drawn")
     use = page.get_by_role("button", name="Learn this drawing")
     expect(use).to_be_disabled()
     for x in (80, 160, 240):
-        page.get_by_role("img", name="Draw").click(position={"x": x, "y": x})
+        page.locator("canvas.plot").click(position={"x": x, "y": x})
     page.get_by_role("slider", name="Learning rate of G").press("ArrowRight")
     page.get_by_role("button", name="New seed").click()
     expect(use).to_be_enabled()  # the points that were drawn are still there

@@ -24,6 +24,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("plots")
     make_run(folder, "gan", "gan", EPOCHS, 20)
     make_run(folder, "slow", "dcgan", EPOCHS, 60)  # as many epochs in three times as many steps
+    # A folder may have a name that GANray gives to none.
+    make_run(folder, "named", "dcgan", EPOCHS, 20).folder.rename(folder / "lr=1e-4,bs=64")
     for seed in range(3):
         make_run(folder, f"twin-{seed}", "bigan", EPOCHS, 20, seed=seed)
     return folder
@@ -126,9 +128,15 @@ def test_the_legend_shows_a_run_alone_and_the_address_says_so(page: Page, browse
     expect(hits.first).to_have_attribute("aria-label", re.compile(": gan, slow$"))
     expect(page).not_to_have_url(re.compile("shown="))
 
+    hits = opened(page, f"{url}/compare?runs=gan&runs=lr%3D1e-4%2Cbs%3D64")
+    page.locator(PLOTS).get_by_role("button", name="lr=1e-4,bs=64", exact=True).click()
+    expect(hits.first).to_have_attribute("aria-label", re.compile(": lr=1e-4,bs=64$"))
+    expect(page).to_have_url(re.compile("shown="))
+    expect(opened(page, page.url).first).to_have_attribute("aria-label", re.compile(": lr=1e-4,bs=64$"))
+
 
 def test_a_stretch_is_zoomed_to_in_all_charts(page: Page, url: str) -> None:
-    hits = opened(page, f"{url}/compare?runs=gan")
+    hits = opened(page, f"{url}/compare?runs=gan&zoom=1.5_50_50")
     pointed(page, hits.first, 0.2)
     page.mouse.down()
     pointed(page, hits.first, 0.4)
@@ -137,6 +145,7 @@ def test_a_stretch_is_zoomed_to_in_all_charts(page: Page, url: str) -> None:
     for hit in hits.all():
         expect(hit).to_have_attribute("aria-valuemin", re.compile(r"^(1\.9|2)"))
         expect(hit).to_have_attribute("aria-valuemax", re.compile(r"^(5\.9|6)"))
+    expect(page).to_have_url(re.compile(r"zoom=1\.5_50_50&.*zoom_x="))  # that of the sheets stays beside it
     elsewhere = page.context.new_page()
     expect(opened(elsewhere, page.url).first).to_have_attribute("aria-valuemin", re.compile(r"^(1\.9|2)"))
     elsewhere.close()

@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page, WebSocket, expect
 
 from gan_core import runs
 from tests.helpers import sheets
+from tests.helpers.recorded import record_run
 from tests.helpers.run_folders import draw_grid, make_run
 from tests.helpers.sheets import cards, epochs, pixels, ready, red, sheet, slider, wait_for_epochs
 
@@ -291,6 +292,16 @@ def test_one_sample_large_beside_the_same_of_the_others(page: Page, browser: Bro
     page.keyboard.press("Escape")
     expect(dialog).to_have_count(0)
     expect(page).to_have_url(f"{url}/compare?epoch=7")
+
+
+def test_a_sample_that_other_sheets_lack_is_not_shown_of_them(page: Page, url: str, root: Path) -> None:
+    record_run(root, "many", samples=64, last=500)
+    page.goto(f"{url}/compare?runs=many&runs=short&sample=40&large=many")
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("heading")).to_have_text(re.compile("^Sample 40 of 64"))
+    expect(dialog.locator("figure")).to_have_count(1)
+    expect(dialog).to_contain_text("With fewer samples: short (16)")
+    expect(page).to_have_url(re.compile("sample=40&large=many"))
 
 
 def test_drawn_images_stand_beside_generated_ones(page: Page, url: str) -> None:

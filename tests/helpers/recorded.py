@@ -26,6 +26,7 @@ def record_run(
     planned: int = 0,
     last: int = LAST,
     reason: str = "",
+    samples: int = 16,
 ) -> runs.Run:
     """Write a run of which little is known; its columns are two losses and one of its own."""
     origin = origin or Origin("recorded", "wgan.py", counts="step")
@@ -51,7 +52,7 @@ def record_run(
     columns = {"loss/d": -1 / steps, "loss/g": 1 / steps, "ssim": np.sqrt(steps / last)}
     writer.write_table({"step": steps, "epoch": steps} | columns)
     for number in range(0, last + 1, EVERY if last >= EVERY else 1):
-        shown = draw_chests(16, 32, 0) * (0.2 + 0.8 * number / last)
+        shown = draw_chests(samples, 32, 0) * (0.2 + 0.8 * number / last)
         writer.save_samples(number, images.grid(images.to_uint8(shown[:, None])))
     epoch = last
     writer.close(state, last, epoch, reason)
