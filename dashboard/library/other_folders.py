@@ -29,7 +29,10 @@ class OtherFolder:
 
 
 def among(root: Path) -> list[OtherFolder]:
-    """Return the folders directly below `root` that hold files and no run, in order of their names."""
+    """Return the folders directly below `root` that hold files and no run, in order of their names.
+
+    Those that `runs.misnamed` lists are left out.
+    """
     found = []
     try:
         with os.scandir(root) as entries:
@@ -38,7 +41,9 @@ def among(root: Path) -> list[OtherFolder]:
         return []
     for name in names:
         folder = root / name
-        if name == runs.REFERENCE or (folder / runs.CONFIG).exists() or not runs.is_taken(root, name):
+        if name == runs.REFERENCE or not runs.is_utf8(name) or (folder / runs.CONFIG).exists():
+            continue
+        if not runs.is_taken(root, name):
             continue
         try:
             found.append(_described(folder, folder.stat().st_mtime_ns))

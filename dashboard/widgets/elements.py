@@ -113,14 +113,18 @@ def unreadable(entries: list[Entry]) -> None:
     root = store.library().root
     broken = {entry.name: entry.problem for entry in entries if entry.problem}
     broken |= dict.fromkeys(runs.linked(root), "it is a link, which GANray does not follow: move the run itself here")
+    # Two such names may look alike, so they are no keys.
+    unnamed = runs.misnamed(root)
     others = other_folders.among(root)
-    if not broken and not others:
+    count = len(broken) + len(unnamed) + len(others)
+    if not count:
         return
-    count = len(broken) + len(others)
-    word = "folder" if others else "run"
+    word = "folder" if unnamed or others else "run"
     with st.expander(f"{count} {word}{'' if count == 1 else 's'} cannot be read", icon=":material/warning:"):
         for name, problem in broken.items():
             st.markdown(f"**{plain(name)}**: {plain(problem)}")
+        for name in unnamed:
+            st.markdown(f"**{plain(name)}**: its name is not UTF-8: rename the folder")
         for other in others:
             st.markdown(f"**{plain(other.name)}**: {plain_sentence(other.reason)}")
             if command := other.command(root):

@@ -7,7 +7,7 @@ import sys
 from gan_core.cli import arguments
 from gan_core.config import RunConfig
 from gan_core.errors import UserError, printable
-from gan_core.runs import Run, Status, list_runs, remote
+from gan_core.runs import Run, Status, list_runs, misnamed, remote
 
 _ALWAYS = 4  # columns that are shown in the narrowest window
 
@@ -25,6 +25,8 @@ def show(options: argparse.Namespace) -> None:
         if runs
         else f"no runs in {remote.shown(options.runs)} yet: train one, for example on --data phantom:cxr"
     )
+    for name in misnamed(options.runs):
+        print(f"'{printable(name, 200)}' is left out: its name is not UTF-8: rename the folder")
 
 
 def summary(runs: list[Run], window: int | None = None) -> str:

@@ -23,8 +23,10 @@ from gan_core.runs.run import (
     find_run,
     grids,
     is_taken,
+    is_utf8,
     linked,
     list_runs,
+    misnamed,
 )
 from gan_core.runs.status import Status
 from gan_core.runs.writer import RunWriter, write_gif
@@ -54,7 +56,9 @@ __all__ = [
     "grids",
     "is_held_by",
     "is_taken",
+    "is_utf8",
     "linked",
     "list_runs",
+    "misnamed",
     "write_gif",
 ]

@@ -302,7 +302,7 @@ def link_on_the_way(own: Path) -> Path | None:
 def list_runs(root: Path) -> list[Run]:
     """Return every run below `root`: the shipped ones, then the others, newest first.
 
-    Links are not followed, and hidden folders hold no runs.
+    Links are not followed, hidden folders hold no runs, and those that `misnamed` lists are left out.
     """
     shipped = sorted((root / REFERENCE).glob(f"*/{CONFIG}"))
     own = []
@@ -312,12 +312,33 @@ def list_runs(root: Path) -> list[Run]:
         except OSError:
             continue  # deleted meanwhile
     found = [path.parent for path in shipped + [path for _, path in sorted(own)]]
-    return [Run(folder, root) for folder in found if not (folder.is_symlink() or folder.name.startswith("."))]
+    wanted = (folder for folder in found if not (folder.is_symlink() or folder.name.startswith(".")))
+    return [Run(folder, root) for folder in wanted if is_utf8(folder.name)]
 
 
 def linked(root: Path) -> list[str]:
-    """Return the names below `root` that are links to runs elsewhere."""
-    return sorted(path.parent.name for path in root.glob(f"*/{CONFIG}") if path.parent.is_symlink())
+    """Return the names below `root` that are links to runs elsewhere, without those that `misnamed` lists."""
+    names = (path.parent.name for path in root.glob(f"*/{CONFIG}") if path.parent.is_symlink())
+    return sorted(filter(is_utf8, names))
+
+
+def misnamed(root: Path) -> list[str]:
+    """Return the folders below `root`, also shipped ones, whose names are not UTF-8, with "?" for each such byte.
+
+    Neither a page nor an address nor a table can hold such a name.
+    """
+    folders = (path for path in (*root.glob("*"), *(root / REFERENCE).glob("*")) if not is_utf8(path.name))
+    found = (path.relative_to(root).as_posix() for path in folders if path.is_dir() and path.name[0] != ".")
+    return sorted(name.encode("utf-8", "replace").decode() for name in found)
+
+
+def is_utf8(name: str) -> bool:
+    """Return whether the name of a folder is UTF-8: Python reads any other byte as a lone surrogate."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def is_taken(root: Path, name: str) -> bool:

@@ -41,6 +41,11 @@ def break_run(folder: Path, outside: Path, rng: random.Random) -> str:
     return ", ".join(done)
 
 
+def misname(run: Path) -> Path:
+    """Copy a run folder, beside it, under a name that is not UTF-8, which macOS and Windows do not allow."""
+    return shutil.copytree(run, run.parent / os.fsdecode(b"caf\xe9"))
+
+
 def _samples(folder: Path) -> list[str]:
     place = folder / runs.SAMPLES
     names = sorted(path.name for path in place.iterdir()) if place.is_dir() else []

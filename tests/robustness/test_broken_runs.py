@@ -23,7 +23,7 @@ from tests.helpers import made_evaluations
 from tests.helpers.pages import new_app, texts
 from tests.helpers.run_folders import make_run
 from tests.helpers.untrained import untrained
-from tests.robustness.broken_runs import break_run
+from tests.robustness.broken_runs import break_run, misname
 from tests.robustness.test_run_folders import edit, state_of
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="links and pipes of Unix")
@@ -93,6 +93,8 @@ def test_broken_runs_leave_the_healthy_ones_alone(
             folder = root / f"broken{number}"
             shutil.copytree(rng.choice(models).folder, folder)
             broken[folder.name] = break_run(folder, outside, rng)
+        if sys.platform == "linux":
+            misname(root / "healthy1")
         pages: list[tuple[str, dict[str, Any]]] = [("train", {}), ("quiz", {})]
         pages += [(page, {"runs": [*broken, "healthy1"]}) for page in ("compare", "evaluate")]
         pages += [("run", {"run": name}) for name in broken]

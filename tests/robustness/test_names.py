@@ -1,6 +1,7 @@
 """A name that comes from outside opens nothing outside: run names, queries of pages, calls of programs, links."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,9 @@ from gan_core import cli, runs
 from gan_core.errors import UserError
 from gan_core.run_options import RunOptions
 from gan_core.runs import Run
-from tests.helpers.pages import new_app
+from tests.helpers.pages import new_app, open_page, texts
 from tests.helpers.run_folders import make_run
+from tests.robustness.broken_runs import misname
 
 HOSTILE = [
     *("../x", "..\\x", "../../etc/passwd", "a/../../x", "a\\..\\x", "..", ".", "./x", "x/..", "....//x", "/", "//x"),
@@ -166,3 +168,25 @@ def test_a_folder_of_runs_may_itself_be_a_link(tmp_path: Path) -> None:
     (run,) = runs.list_runs(tmp_path / "runs")
     assert len(run.samples()) == 2
     assert run.downloads()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems allow no such name")
+def test_a_run_whose_name_is_not_utf8_is_named_and_left_out(
+    runs_root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = make_run(runs_root, "whole", "gan", 2, 2)
+    bad = misname(whole.folder)
+    misname(make_run(runs_root, "reference/gan", "gan", 1, 2).folder)
+    (runs_root / os.fsdecode(b"l\xffnk")).symlink_to(bad)
+    (runs_root / os.fsdecode(b".\xff")).mkdir()
+    other = runs_root / os.fsdecode(b"\xffther")
+    other.mkdir()
+    (other / "a.csv").write_text("loss\n1\n")
+    assert [run.name for run in runs.list_runs(runs_root)] == ["reference/gan", "whole"]
+    assert runs.misnamed(runs_root) == ["?ther", "caf?", "l?nk", "reference/caf?"]
+    assert runs.linked(runs_root) == []
+    app = open_page("home")
+    assert "4 folders cannot be read" in [one.label for one in app.expander]
+    assert "**caf?**: its name is not UTF-8" in texts(app)
+    assert cli.main(["list", "--runs", str(runs_root)]) == 0
+    assert "'reference/caf?' is left out: its name is not UTF-8: rename the folder" in capsys.readouterr().out
