@@ -1,6 +1,8 @@
 """Serve the live tab alone: `python -m dashboard.live [--port 7860]`."""
 
 import argparse
+import signal
+import sys
 from pathlib import Path
 
 from starlette.middleware import Middleware
@@ -17,6 +19,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=7860)
     parser.add_argument("--runs", type=Path, default=default_root(), metavar="DIR", help="default %(default)s")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what visitors uploaded is removed
     uploads = uploaded.Uploads(uploaded.folder())  # before Gradio is imported, which asks for it then
     with without_stubs():
         from dashboard.live import app, theme

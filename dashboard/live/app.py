@@ -24,6 +24,7 @@ from dashboard.live import (
 from dashboard.live.generate import GenerateRequest
 from dashboard.live.input_fields import Updates, private
 from dashboard.live.models import ModelCache
+from dashboard.live.process_folder import KEPT_SECONDS
 from dashboard.live.translate import Upload
 from dashboard.live.wishes import Wishes, by_visitor, steps_unless_left, unless_left
 from dashboard.server.security import outside
@@ -31,7 +32,6 @@ from dashboard.widgets.text import sentence
 from gan_core.errors import UserError, printable
 
 MAX_FILE = "50mb"
-KEPT_SECONDS = 1800  # lifetime of uploaded files on the server
 WAITING = 32  # most requests in the queue; further visitors are asked to come back
 VISITORS = 500  # sessions kept: each takes 0.2 MB, and each call of a program is one
 _INTERNAL_ERROR = (
@@ -85,7 +85,7 @@ def _current(field: Any, value: Any, state: Any) -> Any:
 def build(root: Path) -> gr.Blocks:
     """Return the live tab for the runs below `root`."""
     models = ModelCache(root)
-    lifetime = (KEPT_SECONDS, KEPT_SECONDS)
+    lifetime = (KEPT_SECONDS, KEPT_SECONDS)  # of uploads, and of Gradio's copies of results
     with SafeBlocks(title="GANray live", analytics_enabled=False, fill_width=True, delete_cache=lifetime) as blocks:
         with gr.Tabs() as tabs:
             with gr.Tab("Translate", id="translate"):

@@ -5,6 +5,9 @@ A caller receives an error as its one-line message.
 
 import contextlib
 import itertools
+import shutil
+import threading
+import time
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,22 +25,43 @@ from gan_core.inference import translation
 
 
 class TemporaryFiles:
-    """Result files for the callers of the endpoints; only the newest are kept."""
+    """Result files for the callers of the endpoints; only the newest are kept, and no longer than uploads."""
 
-    def __init__(self, most: int = 4 * generate.MOST) -> None:
-        self.folder = process_folder.make("ganray-results")
-        self.files: deque[Path] = deque()
-        self.most, self._numbers = most, itertools.count()
+    def __init__(self, most: int = 4 * generate.MOST, seconds: float = process_folder.KEPT_SECONDS) -> None:
+        self.folder = process_folder.make(process_folder.RESULTS)
+        self.most, self.seconds, self._numbers = most, seconds, itertools.count()
+        self._results: deque[tuple[float, Path]] = deque()  # when each was written, and its folder
+        self._lock = threading.Lock()
+        self._waits = False
 
     def write(self, name: str, content: bytes) -> str:
         # next() is atomic: two threads never get the same number.
         path = self.folder / str(next(self._numbers)) / Path(name).name
         path.parent.mkdir()
         path.write_bytes(content)
-        self.files.append(path)
-        while len(self.files) > self.most:
-            self.files.popleft().unlink(missing_ok=True)
+        with self._lock:
+            self._results.append((time.monotonic(), path.parent))
+            while len(self._results) > self.most:
+                self._remove_oldest()
+            self._look_later()
         return str(path)
+
+    def _remove_oldest(self) -> None:
+        shutil.rmtree(self._results.popleft()[1], ignore_errors=True)
+
+    def _remove_old(self) -> None:
+        with self._lock:
+            self._waits = False
+            while self._results and time.monotonic() - self._results[0][0] >= self.seconds:
+                self._remove_oldest()
+            self._look_later()
+
+    def _look_later(self) -> None:
+        if self._results and not self._waits:
+            self._waits = True
+            timer = threading.Timer(self.seconds, self._remove_old)
+            timer.daemon = True
+            timer.start()
 
 
 @contextlib.contextmanager

@@ -20,6 +20,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboard.library import garbage
+from dashboard.live import process_folder
 from dashboard.live.editor_stubs import without_stubs
 from dashboard.server import paths
 from dashboard.server.security import GradioAllowList
@@ -174,12 +175,18 @@ def routes() -> list[BaseRoute]:
 
 @contextlib.asynccontextmanager
 async def lifespan(_: st.App) -> AsyncIterator[None]:
+    """Serve the live tab; whether or not anybody opens it, nothing of an earlier app's visitors stays on the disk."""
     loop = asyncio.get_running_loop()
+    await asyncio.to_thread(process_folder.remove_left)
     try:
         with _on_stop(lambda: loop.call_soon_threadsafe(_live.leave)):
             yield
     finally:
-        await _live.close()
+        try:
+            await _live.close()
+        finally:
+            # Not left to atexit: a server that was stopped by a signal ends by that signal, which skips it.
+            await asyncio.to_thread(process_folder.remove_own)
 
 
 @contextlib.contextmanager

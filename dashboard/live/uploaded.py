@@ -30,13 +30,15 @@ _NO_SPACE = "There is no space for this upload on the server now: try again late
 def folder() -> Path:
     """Make the folder of uploads, and return it; GRADIO_TEMP_DIR names it, where Gradio finds it.
 
+    Where the variable was set before, the folder lies below that one, which several processes may share.
+
     Raises:
         UserError: the variable was set before, to a folder that is a link, or that belongs to another user.
     """
     given = os.environ.get("GRADIO_TEMP_DIR")
-    if given:
-        return _own(Path(given))
-    made = process_folder.make("ganray-uploads")
+    if given and process_folder.is_own(Path(given)):
+        return Path(given)  # of an application that this process made before
+    made = process_folder.make(process_folder.UPLOADS, _own(Path(given)) if given else None)
     os.environ["GRADIO_TEMP_DIR"] = str(made)
     return made
 

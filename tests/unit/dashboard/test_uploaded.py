@@ -1,21 +1,24 @@
 """Uploads to the live tab: where they lie, how much may lie there, and that a broken one leaves nothing."""
 
+import asyncio
 import errno
 import os
 import socket
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import gradio
 import pytest
+import streamlit as st
 from fastapi import FastAPI
 from gradio import route_utils, routes
 from starlette.testclient import TestClient
 
-from dashboard.live import endpoints, uploaded
+from dashboard.live import endpoints, mount, process_folder, uploaded
 from gan_core.errors import UserError
 
 UPLOAD = "/gradio_api/upload"
@@ -110,8 +113,10 @@ def test_an_upload_that_breaks_off_leaves_nothing(root: Path) -> None:
 def test_the_folder_is_fresh_and_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setenv("GRADIO_TEMP_DIR", "")
-    dead, alive = (tmp_path / f"ganray-uploads-{number}-x" for number in (99_999_999, os.getppid()))
-    for path in (dead, alive):
+    dead, alive, before = (
+        tmp_path / f"ganray-uploads-{number}-x" for number in (99_999_999, os.getppid(), os.getpid())
+    )
+    for path in (dead, alive, before):
         path.mkdir()
         (path / "patient.png").touch()
     results = tmp_path / "ganray-results-99999999-x"
@@ -122,10 +127,15 @@ def test_the_folder_is_fresh_and_ours(tmp_path: Path, monkeypatch: pytest.Monkey
     assert made.parent == tmp_path and stat.S_IMODE(made.stat().st_mode) == 0o700
     assert os.environ["GRADIO_TEMP_DIR"] == str(made)
     assert not dead.exists() and alive.exists()
+    assert not before.exists(), "of an earlier app, which had this process's number in its container"
+    assert uploaded.folder() == made and own.exists()
     wide = tmp_path / "wide"
     wide.mkdir(0o777)
+    (wide / dead.name).mkdir()
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(wide))
-    assert stat.S_IMODE(uploaded.folder().stat().st_mode) == 0o700
+    below = uploaded.folder()
+    assert list(wide.iterdir()) == [below] and os.environ["GRADIO_TEMP_DIR"] == str(below)
+    assert stat.S_IMODE(wide.stat().st_mode) == stat.S_IMODE(below.stat().st_mode) == 0o700
     (tmp_path / "link").symlink_to(wide)
     for bad in ("link", "socket"):
         if bad == "socket":
@@ -137,3 +147,37 @@ def test_the_folder_is_fresh_and_ours(tmp_path: Path, monkeypatch: pytest.Monkey
         monkeypatch.setenv("GRADIO_TEMP_DIR", "/")
         with pytest.raises(UserError, match="no folder of yours"):
             uploaded.folder()
+
+
+def test_the_server_removes_what_is_left_when_it_starts_and_its_own_when_it_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "named"))
+    monkeypatch.setattr(process_folder, "_made", set())
+    for place in (tmp_path, tmp_path / "named"):
+        (place / "ganray-results-99999999-x" / "0").mkdir(parents=True)
+
+    async def served() -> None:
+        async with mount.lifespan(st.App("unused.py")):
+            assert [path.name for path in tmp_path.iterdir()] == ["named"] and not list((tmp_path / "named").iterdir())
+            (uploaded.folder() / "patient.png").touch()
+            endpoints.TemporaryFiles().write("translated.png", b"x")
+            assert len(lying(tmp_path)) == 2
+
+    asyncio.run(served())
+    assert [path.name for path in tmp_path.rglob("*")] == ["named"]
+
+
+def test_results_go_with_their_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    few = endpoints.TemporaryFiles(most=2)
+    kept = [few.write("a.png", b"x") for _ in range(5)]
+    assert sorted(few.folder.iterdir()) == [Path(path).parent for path in kept[3:]]
+    short = endpoints.TemporaryFiles(seconds=0.05)
+    for _ in range(2):
+        assert Path(short.write("a.png", b"x")).exists()
+        end = time.monotonic() + 10
+        while list(short.folder.iterdir()):
+            assert time.monotonic() < end
+            time.sleep(0.02)
