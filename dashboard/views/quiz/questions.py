@@ -117,7 +117,7 @@ def make(quiz: Quiz) -> PictureSet:
         real = _held_out(part, config, rng, taken, notes.append) if is_data(part.source) else _drawn(config, rng)
         classes = _classes_to_show(config, count, rng)
         drawn = not is_data(part.source)
-        pictures += [QuizPicture(real(kind), REAL, part.label, kind, drawn) for kind in classes]
+        pictures += [QuizPicture(pixels, REAL, part.label, kind, drawn) for pixels, kind in map(real, classes)]
         made = _translated(run, classes, real) if config.domains else _generated(run, count, quiz.seed)
         pictures += [QuizPicture(pixels, GENERATED, part.label, kind) for pixels, kind in made]
     order = np.random.default_rng([quiz.seed, len(quiz.parts), 1]).permutation(len(pictures))
@@ -176,7 +176,8 @@ def is_data(source: str) -> bool:
     return bool(source) and not source.startswith("phantom:")
 
 
-TakePicture = Callable[[str], np.ndarray]  # class -> a new image of it, uint8 (C, S, S)
+# class -> a new image, uint8 (C, S, S), and its class: another one where there are no more of the class
+TakePicture = Callable[[str], tuple[np.ndarray, str]]
 
 
 def _held_out(
@@ -189,21 +190,26 @@ def _held_out(
     prepared = prepare(part.source, config)
     if prepared.fingerprint != config.fingerprint:
         note(f"{part.label} learned from other images than those in {part.source}: its training may have seen some")
-    index = np.flatnonzero(prepared.splits != "train")
+    names = prepared.classes
+    learned = [names.index(name) for name in config.domains or config.classes if name in names]
+    fitting = np.isin(prepared.labels, learned or range(len(names)))
+    index = np.flatnonzero(fitting & (prepared.splits != "train"))
     if not len(index):
         note(f"{part.source} has no held-out images: {part.label} saw its real images in training")
-        index = np.arange(len(prepared.names))
+        index = np.flatnonzero(fitting)
     used = taken.setdefault(str(prepared.folder), set())
 
-    def take(kind: str) -> np.ndarray:
-        label = prepared.classes.index(kind) if kind in prepared.classes else -1
+    def take(kind: str) -> tuple[np.ndarray, str]:
+        label = names.index(kind) if kind in names else -1
         left = [i for i in index if int(i) not in used]
         same = [i for i in left if prepared.labels[i] == label]
         if not left:
             raise UserError(f"{part.source} holds too few images for a quiz of {COUNT} images")
+        if label >= 0 and not same:
+            note(f"{part.source} holds too few images of {kind}: those of another class stand for them")
         chosen = int(rng.choice(same or left))
         used.add(chosen)
-        return np.array(prepared.images[chosen])
+        return np.array(prepared.images[chosen]), names[prepared.labels[chosen]] if kind else ""
 
     return take
 
@@ -215,9 +221,9 @@ def _drawn(config: RunConfig, rng: np.random.Generator) -> TakePicture:
     classes = tuple(phantom.drawer(kind).CLASSES)
     bodies = iter(_FIRST_BODY + rng.permutation(100_000))
 
-    def take(name: str) -> np.ndarray:
+    def take(name: str) -> tuple[np.ndarray, str]:
         label, size = _phantom_class(name, classes, rng), config.image_size
-        return quantise(phantom.picture(kind, label, int(next(bodies)), size, config.channels))
+        return quantise(phantom.picture(kind, label, int(next(bodies)), size, config.channels)), name
 
     return take
 
@@ -239,15 +245,25 @@ def _generated(run: Run, count: int, seed: int) -> list[tuple[np.ndarray, str]]:
 
 
 def _translated(run: Run, targets: Sequence[str], real: TakePicture) -> list[tuple[np.ndarray, str]]:
-    """Return a translation into each target, of real images that the quiz does not show."""
+    """Return (translation, its domain) for each target, of real images that the quiz does not show.
+
+    Where there are no more images to translate into a target, those of the target are translated back.
+
+    Raises:
+        UserError: the run does not translate back.
+    """
     from gan_core import inference
 
     model = inference.load(run)
     found = []
     for target in targets:
         (source,) = (name for name in model.domains if name != target)
-        made = model.translate(real(source).transpose(1, 2, 0)[None], target)
-        found.append((made[0].transpose(2, 0, 1), target))
+        pixels, kind = real(source)
+        to = source if kind == target else target
+        if to not in registry.targets(model.config):
+            raise UserError(f"there are too few images of {source} for a quiz of {COUNT} images")
+        made = model.translate(pixels.transpose(1, 2, 0)[None], to)
+        found.append((made[0].transpose(2, 0, 1), to))
     return found
 
 
