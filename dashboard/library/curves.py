@@ -273,10 +273,10 @@ class FollowedTable:
 
     def _along(self, x: str, reducer: Reducer) -> tuple[np.ndarray, np.ndarray]:
         rows, values = reducer.points()
-        along = self.table.column(x)[rows]
-        finite = np.isfinite(along)
         with np.errstate(over="ignore"):  # what is too large for float32 is drawn as infinite: not at all
-            return along[finite].astype(np.float32), values[finite].astype(np.float32)
+            along, values = self.table.column(x)[rows].astype(np.float32), values.astype(np.float32)
+        finite = np.isfinite(along)
+        return along[finite], values[finite]
 
     def places(self, x: str, count: int = 200) -> tuple[np.ndarray, np.ndarray]:
         """Return at most `count` epochs and the values of column `x` at them, float64 (n,) each, starting at (0, 0)."""
@@ -290,9 +290,13 @@ class FollowedTable:
             return np.append(0.0, epochs[finite]), np.append(0.0, along[finite])
 
     def texts(self, column: str) -> dict[float, str]:
-        """Return the texts of a column by epoch, the last one of each epoch; empty if there is no such column."""
+        """Return the texts of a column by epoch, the last one of each epoch; empty if there is no such column.
+
+        Rows without a finite epoch are left out.
+        """
         with self.lock:
-            return dict(zip(self.table.column("epoch").tolist(), self.table.text(column), strict=False))
+            found = zip(self.table.column("epoch").tolist(), self.table.text(column), strict=False)
+            return {epoch: text for epoch, text in found if math.isfinite(epoch)}
 
     def row(self, column: str, value: float) -> dict[str, object]:
         """Return the last row whose `column` equals `value`, by column name; empty if there is none."""

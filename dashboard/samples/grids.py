@@ -17,6 +17,7 @@ from dashboard.library import data_here, real_sheet, units
 from dashboard.library.store import Entry, Library, origin_word
 from dashboard.server import frames
 from dashboard.widgets import error_boundary
+from dashboard.widgets.components import component
 from dashboard.widgets.text import STATE_BADGES, plain, source_name
 
 HERE = Path(__file__).resolve().parent.parent / "components"
@@ -28,13 +29,13 @@ def _text(*names: str) -> str:
 
 
 # A component is one JavaScript module: its files are joined, and the file with the default export comes last.
-_SCRUBBER = st.components.v2.component(
+_SCRUBBER = component(
     "ganray_scrubber",
     html=_text("stage_scrubber.html"),
     css=_text("stage_range.css", "stage_scrubber.css"),
     js=_text("stage_address.js", "stage_scrubber.js"),
 )
-_STAGE = st.components.v2.component(
+_STAGE = component(
     "ganray_stage",
     html=_text("stage.html"),
     css=_text("stage_range.css", "stage.css"),

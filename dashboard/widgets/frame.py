@@ -10,6 +10,7 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard.library import pages, tour
+from dashboard.widgets.components import component
 from gan_core import __version__
 
 HERE = Path(__file__).resolve().parent.parent / "components"
@@ -70,7 +71,7 @@ def _menu() -> str:
     )
 
 
-_FRAME = st.components.v2.component("ganray_frame", html=_menu(), css=_text("frame.css"), js=_text(*_FILES))
+_FRAME = component("ganray_frame", html=_menu(), css=_text("frame.css"), js=_text(*_FILES))
 
 
 def show() -> None:

@@ -17,6 +17,7 @@ from dashboard.charts.styles import HISTOGRAM_STYLES, Style, run_styles
 from dashboard.library import store, units
 from dashboard.library.store import Entry, Library
 from dashboard.widgets import elements, error_boundary
+from dashboard.widgets.components import component
 from dashboard.widgets.text import plain
 
 if TYPE_CHECKING:
@@ -37,13 +38,13 @@ def _text(*names: str) -> str:
 
 
 _COMMON = ("stage_address.js", "plots_numbers.js", "plots_paint.js")
-_PLOTS = st.components.v2.component(
+_PLOTS = component(
     "ganray_plots",
     html="<div class='plots'></div>",
     css=_text("plots.css"),
     js=_text(*_COMMON, "plots_save.js", "plots_read.js", "plots_chart.js", "plots.js"),
 )
-_SCORES = st.components.v2.component(
+_SCORES = component(
     "ganray_scores",
     html="<div class='plots'></div>",
     css=_text("plots.css"),

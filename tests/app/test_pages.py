@@ -141,6 +141,16 @@ def test_damaged_files_do_not_stop_a_page(full: Path, file: str, harm: str) -> N
     healthy(app.switch_page("views/run/page.py").run())
 
 
+def test_an_epoch_that_is_no_number_reaches_no_element(full: Path) -> None:
+    table = full / "mine" / runs.EPOCHS
+    header, *rows = table.read_text().splitlines()
+    odd = [f"{epoch},{rows[0].partition(',')[2]}" for epoch in ("", "nan", "inf", "1e300")]
+    table.write_text("\n".join([header, *odd, *rows]) + "\n")
+    app = open_page("run", run="mine", discriminator_scores="open")
+    elements = [element.proto for element in app.get("bidi_component")]
+    assert elements and not any(word in element.json for element in elements for word in ("NaN", "Infinity"))
+
+
 def test_run_shows_everything_of_a_run(full: Path) -> None:
     app = open_page("run", run="mine")
     shown = texts(app)

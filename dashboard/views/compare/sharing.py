@@ -17,6 +17,7 @@ from dashboard.library.store import Entry, Library
 from dashboard.report import comparison, figures, folder, frames, page
 from dashboard.report.comparison import Comparison, ReportOptions
 from dashboard.widgets import error_boundary, run_curves
+from dashboard.widgets.components import component
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 _COMPONENTS = Path(__file__).resolve().parents[2] / "components"
 LONGEST_TITLE, LONGEST_VIEW = 200, 4000
 
-_link = st.components.v2.component(
+_link = component(
     "ganray_link",
     html='<button type="button">Copy link</button><span role="status"></span>\n',
     css=(_COMPONENTS / "link.css").read_text(encoding="utf-8"),
@@ -32,7 +33,7 @@ _link = st.components.v2.component(
 )
 
 # Only the browser knows the epoch and the address that the reader has set since the server drew the page.
-_standing = st.components.v2.component(
+_standing = component(
     "ganray_standing", js=(_COMPONENTS / "standing.js").read_text(encoding="utf-8"), html="<span hidden></span>\n"
 )
 

@@ -12,6 +12,7 @@ import streamlit as st
 from dashboard.library import store
 from dashboard.views.home import networks_svg
 from dashboard.widgets import terms
+from dashboard.widgets.components import component
 from gan_core import runs
 from gan_core.families import registry
 from gan_core.families.registry import Preset
@@ -21,7 +22,7 @@ _LAYERS = {
     "dense": ("dense", "Dense layers", "every pixel depends on every number; neighbours mean nothing to them"),
     "convolutional": ("convolution", "Convolutions", "the same small patterns are looked for all over the image"),
 }
-_FAMILIES = st.components.v2.component(
+_FAMILIES = component(
     "ganray_families",
     html='<div class="tabs" role="tablist" aria-label="Family"></div><div class="panel" role="tabpanel"></div>',
     css=(COMPONENTS / "families.css").read_text(encoding="utf-8"),

@@ -10,12 +10,13 @@ from dashboard.charts.styles import run_styles
 from dashboard.library import pages, store
 from dashboard.library.store import Entry, Library
 from dashboard.server import frames
+from dashboard.widgets.components import component
 from gan_core.families import registry
 
 COMPONENTS = Path(__file__).resolve().parents[2] / "components"
 MOST_FRAMES = 12  # of a film on a card: spread over the training
 _POINTS = 90  # of a curve on a card
-_STARTS = st.components.v2.component(
+_STARTS = component(
     "ganray_starts",
     html='<div class="cards"></div>',
     css=(COMPONENTS / "starts.css").read_text(encoding="utf-8"),

@@ -15,11 +15,12 @@ from dashboard.views.quiz import questions
 from dashboard.views.quiz.questions import GENERATED, REAL, PictureSet, Quiz, QuizPicture
 from dashboard.views.quiz.wording import Wording
 from dashboard.widgets import elements
+from dashboard.widgets.components import component
 from gan_core.evaluation.results import Measure
 
 ALL = Style(GREY, "solid")  # of the line for all GANs
 _HERE = Path(__file__).resolve().parents[2] / "components"
-_PLAY = st.components.v2.component(
+_PLAY = component(
     "ganray_quiz",
     html=(_HERE / "quiz.html").read_text(encoding="utf-8"),
     css=(_HERE / "quiz.css").read_text(encoding="utf-8"),

@@ -7,13 +7,14 @@ import streamlit as st
 
 from dashboard.library import pages
 from dashboard.library.store import Entry
+from dashboard.widgets.components import component
 from gan_core import files
 
 _COOKIE = "ganray_run"
 _LAST = "run last"  # place in the session
 _FILM = 6  # sheets from which on a film is one
 
-_REMEMBER = st.components.v2.component(
+_REMEMBER = component(
     "ganray_remember",
     js=(Path(__file__).resolve().parents[2] / "components" / "remember.js").read_text(encoding="utf-8"),
 )

@@ -128,7 +128,8 @@ def test_numbers_that_no_chart_can_draw_warn_nobody(tmp_path: Path) -> None:
     path.write_bytes(HEADER + b"1,1e300,2,1\n2,1e308,1e200,1\n")
     followed = FollowedTable(path)
     followed.poll()
-    assert followed.curve(("loss/g",), "epoch", 0).y.tolist() == [2, np.inf]
+    assert followed.curve(("loss/g",), "step", 0).y.tolist() == [2, np.inf]
+    assert followed.curve(("loss/g",), "epoch", 0).x.tolist() == []
 
 
 def test_a_resumed_run_starts_its_curve_over(tmp_path: Path) -> None:
@@ -184,6 +185,15 @@ def test_words_are_found_by_epoch(tmp_path: Path) -> None:
     followed.poll()
     assert followed.texts("scores/real") == {0: "1 2", 5: "3 4"}
     assert followed.texts("scores/fake") == {}
+
+
+def test_rows_without_a_finite_epoch_have_no_place(tmp_path: Path) -> None:
+    path = tmp_path / "epochs.csv"
+    path.write_bytes(b"epoch,scores/real,loss\n1,1 2,1\n,3 4,2\nnan,5 6,3\n-inf,5 6,3\n1e300,7 8,4\n2,7 8,5\n")
+    followed = FollowedTable(path)
+    followed.poll()
+    assert followed.texts("scores/real") == {1: "1 2", 1e300: "7 8", 2: "7 8"}
+    assert followed.curve(("loss",), "epoch", 0.0).x.tolist() == [1, 2]
 
 
 def test_the_last_value_of_a_column_is_the_last_that_was_logged(tmp_path: Path) -> None:
