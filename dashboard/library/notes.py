@@ -33,7 +33,8 @@ def known(library: Library) -> tuple[dict[str, Note], str]:
         found = notes(library).read()
     except UserError as error:
         return {}, str(error)
-    named = {key.partition(" ")[0] for key in found}
+    # A key is a name, or "name digest"; a name may hold spaces itself.
+    named = found.keys() | {key.rpartition(" ")[0] for key in found}
     return {
         entry.name: written.note_of(found, entry.name, digest(entry))
         for entry in library.entries()

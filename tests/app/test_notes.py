@@ -174,6 +174,19 @@ def test_a_page_shows_notes_and_writes_them(runs_root: Path) -> None:
     assert app.text_area(key="note mine").value == "by somebody else"
 
 
+def test_a_name_may_hold_spaces(runs_root: Path) -> None:
+    make_run(runs_root, "mine", "gan", 1, 2).folder.rename(runs_root / "my first run")
+    (entry,) = (library := Library(runs_root)).entries()
+    own, kept = notes.digest(entry), Notes(runs_root)
+    kept.change_note(entry.name, "", "of an earlier run", "0" * 16)
+    kept.change_note(entry.name, "", "of this one", own)
+    assert notes.known(library) == ({"my first run": Note("of this one")}, "")
+    (runs_root / FILE).write_text(
+        json.dumps({"runs": {f"my first run {own}": {"note": "put aside", "tags": []}}, "format": 2})
+    )
+    assert notes.known(library)[0]["my first run"].note == "put aside"
+
+
 def test_a_note_stays_with_its_run_when_the_name_is_used_again(runs_root: Path) -> None:
     make_run(runs_root, "mine", "gan", 2, 4)
     library, kept = Library(runs_root), Notes(runs_root)
