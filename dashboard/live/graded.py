@@ -156,13 +156,16 @@ def _record(model: "Model", to: str, chosen: Chosen | None) -> Translation:
 def _links(after: np.ndarray, opacity: np.ndarray, done: Translation) -> str:
     """Return the links to a translation, uint8 (H, W, C), and to its opacity map, float32 (H, W)."""
     size = f"{after.shape[1]} x {after.shape[0]} px"
-    amount = [] if done.severity is None else [f"{done.severity:.2f}"]
-    name = translate.download(done, *amount)
+    # The page may show another pattern by the time that the files are looked at: words and names say which these are.
+    chosen = [] if done.severity is None else [f"{done.severity:.2f}", f"seed{done.seed}"]
+    name = translate.download(done, *chosen)
     files = [
         picture_html.link(translation.png(after, done), name, f"Translation, {size}"),
         picture_html.link(
             translation.opacity_png(opacity, done), translation.opacity_path(Path(name)).name, "Opacity map"
         ),
     ]
-    words = f"Severity {amount[0]}, {images.NOTICE}:" if amount else f"{images.NOTICE.capitalize()}:"
+    words = f"{images.NOTICE.capitalize()}:"
+    if chosen:
+        words = f"Severity {chosen[0]}, pattern of seed {done.seed}, {images.NOTICE}:"
     return picture_html.links(files, words)

@@ -173,15 +173,17 @@ def _translate(models: ModelCache, fields: _Fields, opened: list[Any]) -> None:
 def _ask(models: ModelCache, fields: _Fields) -> None:
     """Answer the buttons beside a picture that a graded run has painted."""
 
-    def asked(answer: Callable[[Upload, str, str, Chosen], str]) -> Callable[..., tuple[Any, Any]]:
-        def answered(paths: list[str] | None, picked: Upload | None, name: str, to: str, text: str) -> tuple[Any, Any]:
+    def asked(answer: Callable[[Upload, str, str, Chosen], str], *after: str) -> Callable[..., tuple[Any, ...]]:
+        """Return the event of a button; `after`: the values of further outputs, once there is an answer."""
+
+        def answered(paths: list[str] | None, picked: Upload | None, name: str, to: str, text: str) -> tuple[Any, ...]:
             try:
                 upload = translate.uploads(paths)[0] if paths else picked
                 if upload is None:
                     raise UserError("there is no picture on the page any more: upload one")
-                return "", answer(upload, name, to, Chosen.of(text))
+                return "", answer(upload, name, to, Chosen.of(text)), *after
             except UserError as error:
-                return picture_html.message(sentence(str(error)), "error"), gr.skip()
+                return picture_html.message(sentence(str(error)), "error"), gr.skip(), *(gr.skip() for _ in after)
 
         return answered
 
@@ -196,7 +198,8 @@ def _ask(models: ModelCache, fields: _Fields) -> None:
 
     inputs = [fields.files, fields.example, fields.run, fields.direction, fields.chosen]
     own = private("translate", js=_CHOSEN)
-    fields.another.click(asked(another), inputs, [fields.message, fields.pattern], **own)
+    # The links were to files of the pattern before.
+    fields.another.click(asked(another, ""), inputs, [fields.message, fields.pattern, fields.kept], **own)
     fields.keep.click(asked(keep), inputs, [fields.message, fields.kept], **own)
     fields.compare.click(asked(compare), inputs, [fields.message, fields.side], **own)
 

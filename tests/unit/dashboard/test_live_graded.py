@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
 import numpy as np
 import pytest
 from PIL import Image
 
-from dashboard.live import examples, graded, input_fields, painting_page
+from dashboard.live import examples, graded, input_fields, painting_page, translate_tab
 from dashboard.live.models import ModelCache
 from dashboard.live.painting_page import Chosen
 from dashboard.live.translate import TranslationUpdate, Upload
@@ -136,6 +137,18 @@ def test_another_pattern_has_the_next_seed(models: ModelCache) -> None:
     assert last["seed"] <= painting_page.MOST_SEED
 
 
+def test_another_pattern_takes_the_links_to_files_of_the_last_one_away(models: ModelCache) -> None:
+    with gr.Blocks(analytics_enabled=False) as blocks:
+        translate_tab.build(blocks, models)
+    (button,) = (block for block in blocks.blocks.values() if getattr(block, "value", "") == "Another pattern")
+    (event,) = (one for one in blocks.fns.values() if (button._id, "click") in one.targets)
+    message, pattern, kept = event.fn(None, NORMAL, NAME, "covid", "")
+    assert (message, kept) == ("", "") and numbers(pattern)["seed"] == 1
+    message, *rest = event.fn(None, None, NAME, "covid", "")
+    assert "upload one" in message and rest == [gr.skip(), gr.skip()]
+    assert len(event.outputs) == 3
+
+
 def test_files_have_the_pictures_own_resolution_and_say_what_they_are(models: ModelCache) -> None:
     large = Image.fromarray(chest()[..., 0]).resize((1100, 1300))
     picture = np.asarray(large)
@@ -145,9 +158,10 @@ def test_files_have_the_pictures_own_resolution_and_say_what_they_are(models: Mo
     links = graded.kept(models, upload, NAME, "covid", Chosen(0.35, 2))
     after, opacity = embedded_pngs(links)
     assert re.findall(r'download="([^"]+)"', links) == [
-        "translated_covid_0.35.png",
-        "translated_covid_0.35_opacity.png",
+        "translated_covid_0.35_seed2.png",
+        "translated_covid_0.35_seed2_opacity.png",
     ]
+    assert "Severity 0.35, pattern of seed 2, " in links
     assert after.size == opacity.size == (1100, 1300)
     assert after.text["Severity"] == "0.35" and after.text["Seed"] == "2" and after.text["Run"] == NAME
     assert opacity.text["Content"].startswith("opacity map: share of air lost")
