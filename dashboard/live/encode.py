@@ -7,7 +7,7 @@ import numpy as np
 
 from dashboard.live import input_fields, picture_html
 from dashboard.live.models import ModelCache
-from dashboard.live.translate import Upload, doubt
+from dashboard.live.translate import Upload, doubt, first_of_several
 from dashboard.widgets.text import sentence
 from gan_core import images
 from gan_core.decode import image_files
@@ -47,7 +47,7 @@ def encode(models: ModelCache, upload: Upload | None, run: str, insist: bool = F
         if not insist and (reason := doubt(picture, model, "encoded")):
             yield picture_html.message(reason) + empty(), True
             return
-        yield page(model, *reconstruct(model, picture)), False
+        yield first_of_several(models, upload) + page(model, *reconstruct(model, picture)), False
     except UserError as error:
         yield picture_html.message(sentence(str(error)), "error") + empty(), False
 

@@ -52,12 +52,13 @@ def _one(models: ModelCache, upload: Upload, run: str, to: str, insist: bool) ->
     if not insist and (reason := doubt(picture, model)):
         yield TranslationUpdate(side="", message=picture_html.message(reason), doubted=True)
         return
-    shown = painting_page.copy(picture)
+    shown, note = painting_page.copy(picture), translate.first_of_several(models, upload)
     if models.paints(run, to):
         painting = model.painting(shown.astype(np.float32) / 255)
         update = TranslationUpdate(
             painting_page.canvas(shown, painting, source, f"{to}, synthetic"),
             side="",
+            message=note,
             pattern=painting_page.pattern(painting, 0),
             tools=painting_page.fader("Show the opacity that was painted") + painting_page.BRUSH,
             painted=True,
@@ -65,7 +66,8 @@ def _one(models: ModelCache, upload: Upload, run: str, to: str, insist: bool) ->
         yield update
         yield replace(update, rival=rival(models, run))  # later, as it looks through all runs
         return
-    yield from _cleared(models, model, run, picture, shown, _record(model, to, None))
+    for update in _cleared(models, model, run, picture, shown, _record(model, to, None)):
+        yield replace(update, message=note)
 
 
 def _cleared(

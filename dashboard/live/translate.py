@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dashboard.library import first_frame
 from dashboard.live import picture_html
 from dashboard.live.models import ModelCache
 from dashboard.widgets.text import sentence
@@ -123,9 +124,11 @@ def _translate_one(
     if not insist and (reason := doubt(picture, model)):
         yield TranslationUpdate(message=picture_html.message(reason), doubted=True)
         return
+    note = first_of_several(models, upload)
     done = translation.translate_picture(model, picture, to, cycle=False)
     before, after = picture_html.quick_png(done.before), translation.png(done.after, done)
-    shown = TranslationUpdate(picture_html.wipe(before, after, done.source, f"{done.target}, synthetic"))
+    wipe = picture_html.wipe(before, after, done.source, f"{done.target}, synthetic")
+    shown = TranslationUpdate(wipe, message=note)
     yield shown
 
     done = translation.with_cycle(model, done)
@@ -174,6 +177,7 @@ def _translate_many(
     cards: list[str] = []
     count = 0
     refused: list[str] = []
+    notes: list[str] = []
     for number, upload in enumerate(files, start=1):
         yield TranslationUpdate(picture_html.ghost("", f"Image {number} of {len(files)}: {upload.name}"), side="")
         try:
@@ -184,6 +188,7 @@ def _translate_many(
             done = translation.translate_picture(
                 model, picture, to, cycle=False, severity=severity, seed=seed + number - 1
             )
+            notes.append(first_of_several(models, upload))
         except UserError as error:
             refused.append(str(error) if upload.name in str(error) else f"{upload.name}: {error}")
             continue
@@ -197,7 +202,7 @@ def _translate_many(
                 content, "synthetic"
             )
             cards.append(picture_html.figure(f'<div class="pair">{pair}</div>', html.escape(upload.name)))
-    listed = "".join(picture_html.message(sentence(line), "error") for line in refused)
+    listed = "".join([*(picture_html.message(sentence(line), "error") for line in refused), *notes])
     if not members:
         yield TranslationUpdate(message=listed, doubted=not insist)
         return
@@ -215,6 +220,16 @@ def _translate_many(
 def download(done: Translation, *more: str) -> str:
     """Return the file name of a downloaded translation."""
     return picture_html.file_name("translated", done.target, *more)
+
+
+def first_of_several(models: ModelCache, upload: Upload) -> str:
+    """Return the message that says that an upload holds more pictures than the one taken; "" where it does not.
+
+    Raises:
+        UserError: the upload is gone, or its header cannot be read.
+    """
+    note = first_frame.note(models.decoder, upload.data, upload.name)
+    return picture_html.message(note) if note else ""
 
 
 def doubt(picture: np.ndarray, model: "Model", deed: str = "translated") -> str:

@@ -170,7 +170,11 @@ def test_an_upload_is_scored(full: Path) -> None:
     Image.fromarray(np.random.default_rng(1).integers(0, 256, (40, 40), np.uint8)).save(buffer, "PNG")
     healthy(app.file_uploader[0].set_value(("mine.png", buffer.getvalue(), "image/png")).run())
     assert "as bar: " in texts(app) and "as disc: " in texts(app)
-    assert "of 64 generated images" in texts(app)
+    assert "of 64 generated images" in texts(app) and "first of" not in texts(app)
+    one = Image.open(buffer)
+    one.save(film := io.BytesIO(), "TIFF", save_all=True, append_images=[one])
+    healthy(app.file_uploader[0].set_value(("film.tif", film.getvalue(), "image/tiff")).run())
+    assert "the first of 2 pictures in this file" in texts(app)
 
 
 @pytest.mark.parametrize(

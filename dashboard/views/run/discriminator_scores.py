@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
+from dashboard.library import first_frame
 from dashboard.library.image_encoding import data_uri, png
 from dashboard.library.store import SCORE_EDGES, Entry, Library
 from dashboard.widgets import elements, error_boundary
@@ -202,12 +203,15 @@ def show_own(library: Library, entry: Entry) -> None:
         seen = fitted(picture, entry)
         with st.spinner("Scoring…"):
             scores = own(str(entry.run.folder), str(entry.run.root), _changed(entry), seen)
+        note = first_frame.note(decoder(), given.getvalue(), given.name)
     except UserError as error:
         st.error(plain_sentence(str(error)), icon=":material/error:")
         return
     content = data_uri(png(seen.transpose(2, 0, 1), synthetic=False))
     alt = f"Your image as the discriminator receives it, {config.image_size} pixels a side"
     st.html(f'<figure class="eyes-one eyes-mine"><img src="{content}" alt="{alt}"></figure>')
+    if note:
+        st.caption(plain(note))
     for name, score in scores.items():
         show_score(library, entry, name, score)
 

@@ -103,6 +103,19 @@ def test_a_translation_comes_first_and_what_can_be_said_after_it(models: ModelCa
     assert "patient" not in str([file.info for file in files]).lower()
 
 
+def test_of_a_file_of_several_pictures_a_line_says_so(models: ModelCache) -> None:
+    pages = [Image.open(io.BytesIO(NORMAL.data)).resize((64, 64))] * 3
+    buffer = io.BytesIO()
+    pages[0].save(buffer, "TIFF", save_all=True, append_images=pages[1:])
+    film = Upload("film.tif", buffer.getvalue())
+    line = picture_html.message("film.tif: the first of 3 pictures in this file.")
+    assert steps(models, film, insist=True)[-1].message == line
+    *_, last = steps(models, film, NORMAL, insist=True)
+    assert last.message == line and not last.doubted
+    *_, (shown, _) = encode.encode(models, film, "reference/bigan", True)
+    assert shown.startswith(line)
+
+
 def test_a_picture_of_the_networks_size_has_no_other_size(models: ModelCache) -> None:
     models.get(RUN)
     small = Upload("small.png", png(xray.draw("normal", 51, 128).image))

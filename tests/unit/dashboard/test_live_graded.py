@@ -137,6 +137,15 @@ def test_another_pattern_has_the_next_seed(models: ModelCache) -> None:
     assert last["seed"] <= painting_page.MOST_SEED
 
 
+@pytest.mark.parametrize("to", ["covid", "normal"])
+def test_of_a_file_of_several_pictures_a_line_says_so(models: ModelCache, to: str) -> None:
+    pages = [Image.fromarray(chest()[..., 0])] * 2
+    buffer = io.BytesIO()
+    pages[0].save(buffer, "TIFF", save_all=True, append_images=pages[1:])
+    *_, last = steps(models, Upload("film.tif", buffer.getvalue()), to=to, insist=True)
+    assert "the first of 2 pictures in this file" in last.message and "<img" in last.picture
+
+
 def test_another_pattern_takes_the_links_to_files_of_the_last_one_away(models: ModelCache) -> None:
     with gr.Blocks(analytics_enabled=False) as blocks:
         translate_tab.build(blocks, models)
