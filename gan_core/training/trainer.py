@@ -28,6 +28,7 @@ from gan_core.runs import EPOCHS, METRICS, Run, RunWriter
 from gan_core.training import ada, best, checkpoints, devices, growth
 from gan_core.training.fabric import Fabric
 from gan_core.training.interrupts import (
+    BY_USER,
     Diverged,
     FiniteCheck,
     Interrupted,
@@ -42,7 +43,9 @@ from gan_core.training.sampler import Batches, Labelled, mix
 
 _INITIAL, _STEP = range(2)  # random streams
 _CHECKPOINT_SECONDS, _STATUS_SECONDS = 120.0, 1.0  # between two checkpoints, and between two writes of status.json
-_LAST_SECONDS = 3.0  # after a stop signal, for the final weights; only the checkpoint is always written
+# For the final weights after a stop; only the checkpoint is always written. A machine that shuts down soon kills what
+# it has told to stop. A user who cannot wait stops a second time.
+_LAST_SECONDS, _LAST_SECONDS_BY_USER = 3.0, 30.0
 
 
 def train(
@@ -400,6 +403,9 @@ class Trainer:
                 self._save_weights(self.writer.run.discriminator, self.family.judging_state())
         except Interrupted:
             done = False
+            self.fabric.print(
+                f"no weights were written: there was no time for them. `resume {self.writer.run.name}` goes on"
+            )
         if self.writer.run.private_samples() if self.private else self.writer.run.samples():
             self.writer.save_gif(self.private)
         if early:
@@ -442,7 +448,8 @@ class Trainer:
         )
 
     def _request_stop(self, reason: str) -> None:
-        self.stop_requested, self.stop_by = reason, time.perf_counter() + _LAST_SECONDS
+        seconds = _LAST_SECONDS_BY_USER if reason == BY_USER else _LAST_SECONDS
+        self.stop_requested, self.stop_by = reason, time.perf_counter() + seconds
 
     def _report_process_lost(self) -> None:
         self._status("stopped", f"{ProcessLost()}; the last complete checkpoint is of step {self.saved_step}")

@@ -1,5 +1,6 @@
 """The loop as its users meet it: what a run leaves behind. What stops, kills and damages it is in tests/robustness."""
 
+import signal
 from pathlib import Path
 
 import pandas as pd
@@ -8,6 +9,9 @@ import pytest
 from gan_core import images, inference
 from gan_core.errors import UserError
 from gan_core.runs import Run
+from gan_core.training import trainer
+from gan_core.training.interrupts import REASONS
+from gan_core.training.trainer import Trainer
 from tests.helpers.training import make_pictures, small, train
 
 
@@ -54,3 +58,28 @@ def test_snapshots_are_the_generators_that_the_previews_saw(pictures: Path, tmp_
     with pytest.raises(UserError, match="no snapshot of epoch 7"):
         inference.load(run, epoch=7)
     assert not set(run.snapshots().values()) & set(run.downloads())
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_only_what_is_stopped_from_outside_may_be_left_without_weights(
+    number: signal.Signals,
+    pictures: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Batch-norm statistics are gathered before; for that a machine that shuts down has no time."""
+    monkeypatch.setattr(trainer, "_LAST_SECONDS", -1.0)
+    step = Trainer._step
+
+    def stopped(self: Trainer) -> None:
+        step(self)
+        self._request_stop(REASONS[number])
+
+    monkeypatch.setattr(Trainer, "_step", stopped)
+    preset, options = small("dcgan")
+    run = Run(train(preset, pictures, tmp_path, "stopped", 2, *options))
+    assert (run.status().state, run.status().step, run.checkpoints()[0].stem) == ("stopped", 1, "step_00000001")
+    by_user = number == signal.SIGINT
+    assert run.weights.exists() == by_user
+    assert ("no weights were written" in capsys.readouterr().out) != by_user
