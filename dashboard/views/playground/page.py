@@ -10,6 +10,7 @@ import streamlit as st
 
 from dashboard.server import paths
 from dashboard.views.playground import controls
+from dashboard.widgets import components
 from dashboard.widgets.text import plain
 from gan_core.playground import players
 from gan_core.playground.experiments import EXPERIMENTS
@@ -17,7 +18,7 @@ from gan_core.playground.experiments import EXPERIMENTS
 HERE = Path(__file__).resolve().parents[2] / "components"
 SCRIPTS = ("stage_address.js", "playground_link.js", "playground_plot.js", "playground_controls.js", "playground.js")
 
-_PLAYGROUND = st.components.v2.component(
+_PLAYGROUND = components.component(
     "ganray_playground",
     html=(HERE / "playground.html").read_text(encoding="utf-8"),
     css=(HERE / "playground.css").read_text(encoding="utf-8"),
