@@ -47,7 +47,8 @@ class ProjectionDiscriminator(nn.Module):
     """Projection discriminator: image (N, C, H, W) and label (N,) -> logit (N,) (Miyato and Koyama 2018,
     arXiv:1802.05637, eq. 4).
 
-    The logit is a linear function of the features plus their inner product with an embedding of the class.
+    The logit, float32 in any precision, is a linear function of the features plus their inner product with an embedding
+    of the class.
     features: a network from images to (N, feature_size), with the attribute `feature_size`.
     """
 
@@ -60,8 +61,11 @@ class ProjectionDiscriminator(nn.Module):
         nn.init.normal_(self.direction.weight, std=features.feature_size**-0.5)
 
     def forward(self, images: Tensor, labels: Tensor) -> Tensor:
-        features = self.features(images)
-        return self.general(features).squeeze(1) + (features * self.direction(labels)).sum(1)
+        features = self.features(images).float()
+        # A logit of 6 has steps of 1/32 in bfloat16, and a penalised discriminator tells images apart by little more.
+        # The offset of relativistic logits is free, and drifts that far.
+        with torch.autocast(features.device.type, enabled=False):
+            return self.general(features).squeeze(1) + (features * self.direction(labels)).sum(1)
 
     def grow_from(self, smaller: nn.Module) -> None:
         """Take over a discriminator of half the image size, with its embedding of the classes."""

@@ -3,8 +3,9 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from torch import nn
 
-from gan_core.nets import pyramid
+from gan_core.nets import ProjectionDiscriminator, pyramid
 from gan_core.nets.convolutional import ToImage, UpConv, stages
 from gan_core.nets.dropout import Dropout
 from gan_core.nets.residual import ResidualDiscriminator, ResidualGenerator
@@ -85,3 +86,19 @@ def test_residual_networks_begin_as_their_steps_between_resolutions(blocks: int)
     assert features.shape == (64, 64)
     assert 0.2 < float(features.detach().std()) < 5
     assert networks[1](z).shape == (64, 1, 32, 32) and networks[1](z).abs().max() < 1
+
+
+def test_logits_of_a_projection_discriminator_keep_small_differences_in_bfloat16() -> None:
+    """Relativistic logits drift together: at an offset of 6, bfloat16 has steps of 1/32."""
+    features = nn.Flatten()
+    features.feature_size = 64
+    discriminator = ProjectionDiscriminator(features, 2)
+    nn.init.constant_(discriminator.general.bias, -6.0)
+    image = torch.randn(1, 1, 8, 8)
+    images = torch.cat([image, image * 1.01])
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        logits = discriminator(images, torch.zeros(2, dtype=torch.long))
+    with torch.no_grad():
+        expected = discriminator(images, torch.zeros(2, dtype=torch.long))
+    assert logits.dtype == torch.float32
+    torch.testing.assert_close(logits, expected)
