@@ -67,6 +67,7 @@ class DataSummary:
     scale: tuple[float, float] | None = None  # stored values that became black and white, of images beyond 8 bits
     float_scale: tuple[float, float] | None = None  # the same of files of floats, if the data has any
     scale_rule: int = 1  # version of the rule behind `scale`
+    held_out: str = ""  # digest of the names in val and test; "" in a run of an older GANray
 
 
 @dataclass(frozen=True)
@@ -224,6 +225,8 @@ def to_dict(config: Any) -> dict[str, Any]:
             del values["origin"]
         if config.grown_from is None:
             del values["grown_from"]
+        if config.data and not config.data.held_out:
+            del values["data"]["held_out"]
         if config.preview_start == "even":
             del values["preview_start"]
         for name, value in (("keep", "last"), ("patience", 0), ("kept", None)):
@@ -453,6 +456,8 @@ def _problem_of_data(summary: DataSummary) -> str:
         or max(map(len, (summary.patients_from, *summary.warnings))) > _LONGEST_DIAGRAM
     ):
         return "'data' holds too many or too long warnings"
+    if len(summary.held_out) > _LONGEST_TEXT:
+        return f"'held_out' is longer than {_LONGEST_TEXT} characters"
     if summary.scale and not 1 <= summary.scale_rule <= SCALE_RULE:
         return f"its greys were scaled by rule {summary.scale_rule}, which this GANray does not know"
     for scale in filter(None, (summary.scale, summary.float_scale)):

@@ -25,6 +25,7 @@ import math
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
@@ -78,6 +79,7 @@ class Prepared:
     scale: tuple[float, float] | None = None
     float_scale: tuple[float, float] | None = None
     scale_rule: int = 1
+    held_out: str = ""  # digest of the names in val and test of the whole source
 
     @property
     def doubts(self) -> tuple[str, ...]:
@@ -94,6 +96,7 @@ class Prepared:
             scale=self.scale,
             float_scale=self.float_scale,
             scale_rule=self.scale_rule,
+            held_out=self.held_out,
         )
 
     @property
@@ -122,7 +125,7 @@ class Prepared:
         }
 
     def only(self, classes: tuple[str, ...]) -> "Prepared":
-        """Return the images of these classes, labelled by their index in `classes`; the fingerprint stays the source's.
+        """Return the images of these classes, labelled by their index in `classes`; both digests stay the source's.
 
         Raises:
             UserError: there is no such class.
@@ -265,7 +268,13 @@ def open_prepared(folder: Path) -> Prepared:
         scale=tuple(index["scale"]) if index["scale"] else None,
         float_scale=tuple(index["float_scale"]) if index["float_scale"] else None,
         scale_rule=index["scale_rule"],
+        held_out=_held_out(index["names"], index["splits"]),
     )
+
+
+def _held_out(names: Sequence[str], splits: Sequence[str]) -> str:
+    held = sorted(pair for pair in zip(names, splits, strict=True) if pair[1] != "train")
+    return blake2b(json.dumps(held).encode(), digest_size=8).hexdigest()
 
 
 def _read_index(folder: Path) -> dict:

@@ -204,7 +204,10 @@ def _with_doubts(
     elif difference := relocated.difference(prepared, run_config):
         request.progress(f"warning: {prepared.source} is not what run '{run.name}' was trained on: {difference}")
         found = parts.noted(found, "The run was trained on other images than those of this evaluation")
-    elif not run_config.domains and tuple(found.counts["train"].values()) != run_config.class_counts:
+    elif relocated.split_moved(prepared, run_config) or (
+        not run_config.domains and tuple(found.counts["train"].values()) != run_config.class_counts
+    ):
+        request.progress(f"warning: {prepared.source} is now split in another way than when '{run.name}' was trained")
         found = parts.noted(found, "These images are now split in another way: the run may have seen held-out ones")
     if warning := data.caution(prepared.source, run_config.domains or run_config.classes):
         found = parts.noted(found, warning[:1].upper() + warning[1:])

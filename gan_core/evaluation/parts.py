@@ -214,7 +214,8 @@ def beside(run: Run, model: Model, note: Callable[[str], object]) -> Model:
             f"--beside {run.name}: it does not translate between {' and '.join(model.domains)} at "
             f"{model.config.image_size} px: choose a run that does"
         )
-    if other.config.fingerprint != model.config.fingerprint:
+    held_out = {one.config.data.held_out for one in (other, model) if one.config.data} - {""}
+    if other.config.fingerprint != model.config.fingerprint or len(held_out) > 1:
         note(f"{run.name} was trained on other images, or another split of them: it may have seen held-out ones")
     return other
 

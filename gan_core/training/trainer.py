@@ -111,8 +111,10 @@ def resume(run: Run, device: str = "auto", source: str | None = None, measuring:
         if run_config.domains:
             paired = loading.load_family(run_config.family).family.paired
             prepared = data.of_run(prepared, run_config, paired)
-        if tuple(prepared.counts()["train"].values()) != run_config.class_counts:
-            # Another version may find the patients by other rules; images that were held out must not be trained on.
+        counts = tuple(prepared.counts()["train"].values())
+        if relocated.split_moved(prepared, run_config) or counts != run_config.class_counts:
+            # A table of patients was corrected, or another version finds them by other rules; images that were held
+            # out must not be trained on.
             raise UserError(f"run '{run.name}': {place} is now split in another way; train a new run")
         if writer and place != run_config.source:
             writer.record_source(place)

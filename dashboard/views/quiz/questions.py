@@ -17,7 +17,7 @@ from dashboard.library import csv_text, data_here
 from dashboard.library.store import Entry
 from gan_core import child_processes, data, files
 from gan_core.config import RunConfig
-from gan_core.data import Prepared
+from gan_core.data import Prepared, relocated
 from gan_core.data.readers import phantom
 from gan_core.decode.image_files import quantise
 from gan_core.errors import UserError
@@ -190,6 +190,8 @@ def _held_out(
     prepared = prepare(part.source, config)
     if prepared.fingerprint != config.fingerprint:
         note(f"{part.label} learned from other images than those in {part.source}: its training may have seen some")
+    elif relocated.split_moved(prepared, config):
+        note(f"{part.source} is now split in another way: {part.label} may have seen some of its images in training")
     names = prepared.classes
     learned = [names.index(name) for name in config.domains or config.classes if name in names]
     fitting = np.isin(prepared.labels, learned or range(len(names)))

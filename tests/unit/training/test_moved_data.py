@@ -89,6 +89,41 @@ def test_a_place_with_other_images_is_refused(
     assert config.read_bytes() == before
 
 
+def name_patients(root: Path, first: int) -> None:
+    """Write a table in which each picture has a patient of its own, numbered from `first`."""
+    names = sorted(path.relative_to(root / "old").as_posix() for path in (root / "old").rglob("*.png"))
+    rows = [f"{name},p{(first + number) % len(names)}" for number, name in enumerate(names)]
+    (root / "patients.csv").write_text("\n".join(["file,patient", *rows]) + "\n")
+
+
+def test_a_run_whose_patients_were_corrected_does_not_train_on_what_was_held_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_pictures(tmp_path / "old", 12)
+    name_patients(tmp_path, 0)
+    source = f"patients:{tmp_path / 'old'}?table=patients.csv&file=file&patient=patient"
+    run = Run(train("gan", source, tmp_path / "runs", "mine", 1), tmp_path / "runs")
+    status = run.folder / "status.json"
+    status.write_text(status.read_text().replace("finished", "stopped"))
+    name_patients(tmp_path, 1)
+    now = evaluate.prepare(run.config(), None)
+    # Neither of these tells that pictures have moved.
+    assert now.fingerprint == run.config().fingerprint
+    assert tuple(now.counts()["train"].values()) == run.config().class_counts
+    told: list[str] = []
+    found = evaluate.evaluate(run, None, evaluate.EvaluationRequest(("audit",), progress=told.append))
+    assert "These images are now split in another way: the run may have seen held-out ones." in found.notes
+    assert f"warning: {source} is now split in another way than when 'mine' was trained" in told
+    assert resume(tmp_path) == 2
+    assert last_line(capsys) == f"error: run 'mine': {source} is now split in another way; train a new run"
+    # A run of an older GANray does not know who was held out.
+    values = json.loads((run.folder / "config.json").read_text())
+    del values["data"]["held_out"]
+    (run.folder / "config.json").write_text(json.dumps(values))
+    assert resume(tmp_path) == 0
+    assert json.loads((run.folder / "config.json").read_text()) == values
+
+
 def test_a_run_is_evaluated_where_its_data_is_now(moved: Path, capsys: pytest.CaptureFixture[str]) -> None:
     new, run = moved / "new", Run(moved / "runs/mine", moved / "runs")
     told: list[str] = []
