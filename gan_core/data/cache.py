@@ -16,11 +16,14 @@ from typing import Self
 
 import numpy as np
 
+from gan_core.config import RunConfig
 from gan_core.data.prepared import IMAGES, INDEX, Prepared, open_prepared
+from gan_core.data.relocated import split_moved
 from gan_core.errors import UserError
-from gan_core.files import sync_folder
+from gan_core.files import cache_folder, sync_folder
 
 TEMPORARY = ".preparing-"
+_HEAD = 1 << 16  # bytes of an index, in which its source and its fingerprint stand
 ABANDONED_AFTER = 24 * 3600.0  # seconds
 # EFBIG: a limit on file sizes (ulimit -f) has the same effect as a full disk.
 FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
@@ -36,6 +39,25 @@ def open_cached(target: Path, source: str) -> Prepared | None:
         print(f"note: {str(error).removesuffix(': prepare the data again')}; it is prepared again", file=sys.stderr)
         shutil.rmtree(target, ignore_errors=True)
         return None
+
+
+def find(run_config: RunConfig, root: Path | None = None) -> Prepared | None:
+    """Return the images that a run was trained on, split as they were then, if they are still in the cache.
+
+    root: the cache folder; by default GANRAY_CACHE, or the user's.
+    """
+    wanted = f'"fingerprint": "{run_config.fingerprint}"'.encode()
+    for path in sorted(cache_folder(root).glob(f"*/{INDEX}")):
+        with contextlib.suppress(OSError, UserError):
+            with path.open("rb") as file:
+                if wanted not in file.read(_HEAD):
+                    continue
+            found = open_prepared(path.parent)
+            trained = found.counts()["train"]
+            same = (tuple(trained), tuple(trained.values())) == (run_config.classes, run_config.class_counts)
+            if same and not split_moved(found, run_config):
+                return found
+    return None
 
 
 @contextlib.contextmanager

@@ -29,6 +29,7 @@ from gan_core.evaluation.picture_source import PictureSource
 from gan_core.evaluation.results import Evaluation
 from gan_core.inference import Model
 from gan_core.runs import Run
+from gan_core.training import seen_before
 from gan_core.version import __version__
 
 # What is measured of pictures, wherever they come from, and what of a run's networks.
@@ -211,6 +212,8 @@ def _with_doubts(
         found = parts.noted(found, "These images are now split in another way: the run may have seen held-out ones")
     if warning := data.caution(prepared.source, run_config.domains or run_config.classes):
         found = parts.noted(found, warning[:1].upper() + warning[1:])
+    if doubt := seen_before.doubt_in(run_config):
+        found = parts.noted(found, doubt[:1].upper() + doubt[1:])
     if doubt := patients.doubt_in(prepared.warnings):
         found = parts.noted(found, doubt[:1].upper() + doubt[1:])
     return found

@@ -21,7 +21,7 @@ from gan_core.families.registry import find_preset
 from gan_core.inference import input_check
 from gan_core.run_options import RunOptions
 from gan_core.runs import default_root
-from gan_core.training import ada, devices, early_checks, growth
+from gan_core.training import ada, devices, early_checks, growth, seen_before
 from gan_core.training.sampler import Batches
 from gan_core.version import __version__
 
@@ -56,6 +56,8 @@ def plan(options: RunOptions, root: Path | None = None) -> tuple[RunConfig, data
         options = replace(options, domains=_domains(options.domains, prepared))
         prepared = _of_domains(prepared, options, entry.traits.paired)
     _check_counts(prepared, batch_size, translates)
+    if ancestry:
+        prepared = seen_before.with_doubt(prepared, options.patient_pattern, ancestry, root or default_root())
     if getattr(own, "augment", "none") == "adaptive":
         parts = [prepared.labels[prepared.indices(split)] for split in ("train", "val")]
         ada.eligible(parts[0], parts[1], entry.traits.one_way)

@@ -19,7 +19,7 @@ from gan_core.families.loading import Family
 from gan_core.nets import growing
 from gan_core.run_options import RunOptions
 from gan_core.runs import Run
-from gan_core.training import budget, growth, speed
+from gan_core.training import budget, growth, run_plan, speed
 from tests.helpers.speeds import measured_speed
 from tests.helpers.training import NARROW, arguments, make_pictures, train
 
@@ -262,6 +262,14 @@ def test_plan_says_what_it_begins_with_as_train_does(
         assert said in capsys.readouterr().err.splitlines()
     assert cli.main(given) == 0
     assert "begins with" not in capsys.readouterr().err
+
+
+def test_images_that_the_run_before_was_trained_on_are_no_fresh_ones(pictures: Path, root: Path) -> None:
+    options = RunOptions("cgan", str(pictures), image_size=64, batch_size=8, precision="32-true", grow_from="small")
+    assert not any("'small'" in line for line in run_plan.plan(options, root)[1].doubts)
+    moved, prepared = run_plan.plan(dataclasses.replace(options, patient_pattern=r"(\d)\."), root)
+    assert prepared.doubts[0].startswith("'small' was trained on ")
+    assert moved.data is not None and moved.data.warnings == prepared.doubts
 
 
 @pytest.mark.parametrize(("width", "even"), [(33, "32 or 34"), (1, "2")])
