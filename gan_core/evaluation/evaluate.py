@@ -164,6 +164,10 @@ def _measure_networks(run: Run, target: Path, source: str | None, request: Evalu
     )
     found = _with_earlier_results(_earlier(run, target, request), found)
     found = _with_doubts(found, run, model.config, prepared, request)
+    status = run.status()
+    if status.step > run.trained_step(status):
+        words = f"The weights are of epoch {found.epoch}: those of the last stop, from which the training has gone on"
+        found = parts.noted(found, words)
     chosen: dict[str, Part] = {}
     for part in request.parts or PARTS:
         if not applies(part, model.task) or (not request.parts and part == "progress" and not run.snapshots()):

@@ -53,7 +53,8 @@ def progress(model: Model, prepared: Prepared, request: EvaluationRequest, found
 
 def training(model: Model) -> Training:
     """Return a run's training; runs with the same recipe differ only in their seed."""
-    run_config, step = model.config, model.run.status().step
+    run_config, run = model.config, model.run
+    step = run.trained_step(run.status())
     return Training(run_config.seed, *_spent(run_config, Clock(model.run), step), run_config.recipe)
 
 

@@ -13,6 +13,7 @@ itself a link is only read. `files.open_regular` opens its files.
 """
 
 import contextlib
+import json
 import os
 import re
 from dataclasses import asdict
@@ -20,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gan_core import config, files, images
+from gan_core import config, files, images, schedule
 from gan_core.config import Origin, RunConfig
 from gan_core.errors import UserError, nearest
 from gan_core.runs import lock, remote, tables
@@ -34,6 +35,7 @@ WEIGHTS, DISCRIMINATOR, EVALUATION = "weights.safetensors", "discriminator.safet
 LAST_WEIGHTS = "last.safetensors"  # beside weights.safetensors if that holds the weights of an earlier preview
 # What a run that GANray did not train draws from: a graph, or pictures that were drawn in advance.
 GENERATOR, GENERATED = "generator.onnx", "generated.safetensors"
+_LONGEST_HEADER = 2**21  # bytes, of weights
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 REFERENCE = "reference"  # the folder of shipped runs below the root: read-only
 EVALUATIONS = "evaluations"  # the folder of the user's own evaluations of runs that are only read, below the root
@@ -142,9 +144,19 @@ class Run:
     def weights_epoch(self, status: Status, run_config: RunConfig) -> int:
         """Return the epoch of the weights, which may be an earlier one than the last: see `config.Kept`.
 
-        While a run is resumed, its weights are those of its last stop; without a choice they count as of `reached`.
+        While a run is resumed, and after a kill, its weights are those of its last stop. Without weights it is the
+        epoch that was kept or `reached`.
         """
+        step = None if run_config.origin else _step_in(self.weights)
+        if step is not None:
+            images = run_config.class_counts if run_config.domains else [run_config.train_images]
+            return step // max(1, schedule.steps_per_epoch(images, run_config.batch_size))
         return run_config.kept.epoch if run_config.kept else self.reached(status, run_config.origin)
+
+    def trained_step(self, status: Status) -> int:
+        """Return the step of the last stop or the end, when the weights were written or chosen; else the last step."""
+        found = (_step_in(path) for path in (self.last_weights, self.weights))
+        return next((step for step in found if step is not None), status.step)
 
     def _recorded(self) -> bool:
         """Return whether GANray did not train the run, and so cannot resume it."""
@@ -279,6 +291,17 @@ class Run:
             return {}
         found = ((re.fullmatch(rf"epoch_(\d+)\.{kind}", path.name), path) for path in folder.glob(f"epoch_*.{kind}"))
         return dict(sorted((int(match[1]), path) for match, path in found if match and files.is_regular(path)))
+
+
+def _step_in(path: Path) -> int | None:
+    """Return the training step in the header of weights; None if they are missing, damaged or do not say it."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
+        with files.open_regular(path, files.WEIGHTS_BYTES) as file:
+            size = int.from_bytes(file.read(8), "little")
+            header = json.loads(file.read(size)) if size <= _LONGEST_HEADER else {}
+        step = json.loads(header["__metadata__"]["ganray"])["step"]
+        return step if type(step) is int and 0 <= step <= MOST else None
+    return None
 
 
 def _changed(path: Path) -> int:

@@ -157,9 +157,9 @@ def _grows(preset: registry.Preset) -> bool:
 def _ancestry(run: Run, found: RunConfig, root: Path) -> Ancestry:
     """Return the ancestry of a run that begins with this one's weights."""
     status = run.status()
-    step, epoch = status.step, run.weights_epoch(status, found)
+    step, epoch = run.trained_step(status), run.weights_epoch(status, found)
     if saved := run.checkpoints():  # a run that trains, or was killed, has gone further than its newest checkpoint
-        step = min(step, int(saved[0].stem.removeprefix("step_")))
+        step = min(status.step, int(saved[0].stem.removeprefix("step_")))
         epoch = step // max(1, schedule.steps_per_epoch([found.train_images], found.batch_size))
     table = run.metrics()
     table.poll()

@@ -292,3 +292,18 @@ def test_what_was_measured_is_not_written_into_another_run(root: Path, tmp_path:
     assert evaluate.evaluate(run, SOURCE, meanwhile(source="moved")).fidelity  # a training that went on elsewhere
     with pytest.raises(UserError, match="deleted or renamed"):
         evaluate.evaluate(run, SOURCE, replace(order, progress=lambda _: path.unlink(missing_ok=True)))
+
+
+def test_an_evaluation_names_the_epoch_of_its_weights_where_the_training_has_gone_on(
+    root: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(root / "plain", tmp_path / "plain")
+    run, order = Run(tmp_path / "plain", tmp_path), evaluate.EvaluationRequest(("audit",))
+    before = evaluate.evaluate(run, None, order)
+    status = run.folder / "status.json"
+    values = json.loads(status.read_text())
+    status.write_text(json.dumps(values | {"state": "stopped", "epoch": 13, "step": 13 * values["step"]}))
+    found = evaluate.evaluate(run, None, order)
+    assert found.epoch == before.epoch == 1 and found.training == before.training
+    words = "The weights are of epoch 1: those of the last stop, from which the training has gone on."
+    assert words in found.notes and words not in before.notes

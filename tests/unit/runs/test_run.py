@@ -12,6 +12,7 @@ from gan_core.errors import UserError
 from gan_core.runs import EPOCHS, METRICS, REFERENCE, Run, RunWriter, Status, check_name, find_run, list_runs, write_gif
 from tests.helpers.configs import CONFIG
 from tests.helpers.run_folders import make_run
+from tests.helpers.untrained import untrained
 
 SHEET = np.zeros((10, 10, 1), np.uint8)
 
@@ -142,6 +143,27 @@ def test_status_of_a_dead_process_is_corrected(tmp_path: Path) -> None:
     assert writer.run.status().state == "unknown"
     assert "damaged" in (writer.run.status().reason or "")
     assert Status("finished").alive() is False
+
+
+@pytest.mark.parametrize("preset", ["cgan", "cyclegan_resnet_light"])
+def test_weights_say_of_which_step_they_are(preset: str, tmp_path: Path) -> None:
+    run = untrained(tmp_path, "mine", preset)
+    path, config = run.folder / "status.json", run.config()
+    end = run.status()
+    assert (run.weights_epoch(end, config), run.trained_step(end)) == (2, 20)
+    # A run that goes on, or was killed, writes its status and leaves the weights of its last stop.
+    path.write_text(json.dumps(asdict(end) | {"state": "stopped", "epoch": 13, "step": 130}))
+    later = run.status()
+    assert (later.epoch, run.weights_epoch(later, config), run.trained_step(later)) == (13, 2, 20)
+    # Weights of an earlier preview were chosen at the last stop.
+    run.weights.rename(run.last_weights)
+    header = json.dumps({"__metadata__": {"ganray": json.dumps({"step": 10})}}).encode()
+    run.weights.write_bytes(len(header).to_bytes(8, "little") + header)
+    assert (run.weights_epoch(later, config), run.trained_step(later)) == (1, 20)
+    for content in (b"", b"none", len(header).to_bytes(8, "little") + header.replace(b"10", b'"\\"'), b"\xff" * 99):
+        for kept in (run.weights, run.last_weights):
+            kept.write_bytes(content)
+        assert (run.weights_epoch(later, config), run.trained_step(later)) == (13, 130)
 
 
 def test_runs_are_listed_and_found(tmp_path: Path) -> None:
