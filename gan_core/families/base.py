@@ -264,7 +264,7 @@ class Family(nn.Module):
         No other gradients are computed. Gradients are averaged over the processes here and nowhere else.
         """
         player = self.players[name]
-        if self.step < self.waits and not self.served.isdisjoint(player.names):
+        if self.step < self.waits and self._has_to_wait(player):
             self._noted[f"grad_norm/{name}"] = torch.zeros((), device=self.device)
             return
         gradients = torch.autograd.grad(loss, player.parameters)
@@ -282,6 +282,9 @@ class Family(nn.Module):
         torch.clear_autocast_cache()
         if player.ema_decay is not None:
             self._average(player)
+
+    def _has_to_wait(self, player: Player) -> bool:
+        return not self.served.isdisjoint(player.names)
 
     def scalars(self, values: Scalars) -> Scalars:
         """The step's values with the gradient norms and the probability of augmentation, detached, float32."""
@@ -394,9 +397,14 @@ class Family(nn.Module):
         return tensors, numbers
 
     def expected_state(self, step: int) -> dict[str, Tensor]:
-        """Tensors named and shaped as in `training_state` after `step` steps; Adam has no state before the first."""
+        """Tensors named and shaped as in `training_state` after `step` steps; Adam has no state before the first.
+
+        That of a player which waits is the one after `waits` steps.
+        """
         expected = {f"family.{key}": value for key, value in self.state_dict().items()}
-        for name, player in self.players.items() if step else ():
+        for name, player in self.players.items():
+            if step <= (self.waits if self._has_to_wait(player) else 0):
+                continue
             for index, parameter in enumerate(player.parameters):
                 slots = {"step": torch.zeros(()), "exp_avg": parameter, "exp_avg_sq": parameter}
                 expected |= {f"optimizer.{name}.{index}.{slot}": value for slot, value in slots.items()}

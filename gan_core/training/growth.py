@@ -165,6 +165,8 @@ def _ancestry(run: Run, found: RunConfig, root: Path) -> Ancestry:
     table.poll()
     seconds = table.column("seconds")[table.column("step") <= step]
     before = found.grown_from
+    has_discriminator = loading.load_family(found.family).family.has_discriminator
+    is_new = has_discriminator and not run.checkpoints() and not run.discriminator.exists()
     return Ancestry(
         # A run elsewhere is found again by its folder, should this one be resumed before its first checkpoint.
         run=run.name if run.root == root else str(run.folder.resolve()),
@@ -173,7 +175,7 @@ def _ancestry(run: Run, found: RunConfig, root: Path) -> Ancestry:
         steps=step + (before.steps if before else 0),
         images=step * found.batch_size + (before.images if before else 0),
         seconds=round((float(seconds[-1]) if len(seconds) else 0.0) + (before.seconds if before else 0.0), 1),
-        waits=0 if run.checkpoints() or run.discriminator.exists() else WAITS,
+        waits=WAITS if is_new else 0,
     )
 
 
@@ -193,7 +195,7 @@ def _load(family: Family, run: Run, *, with_discriminator: bool) -> None:
         tensor_files.load_into(family, own, path)
         return
     _load_served(family, run.weights, family.served_state())
-    if with_discriminator:
+    if with_discriminator and family.has_discriminator:
         _load_served(family, run.discriminator, family.judging_state())
 
 

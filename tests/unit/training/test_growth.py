@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import shutil
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from gan_core import cli, config, inference
+from gan_core import cli, config, inference, tensor_files
 from gan_core.errors import UserError
 from gan_core.evaluation import time_to_quality
 from gan_core.families import loading, registry
@@ -20,8 +21,11 @@ from gan_core.nets import growing
 from gan_core.run_options import RunOptions
 from gan_core.runs import Run
 from gan_core.training import budget, growth, run_plan, speed
+from gan_core.training.trainer import Trainer
+from tests.helpers.records import assert_same_run
 from tests.helpers.speeds import measured_speed
 from tests.helpers.training import NARROW, arguments, make_pictures, train
+from tests.helpers.untrained import untrained
 
 GROWING = ("r3gan", "dcgan", "cgan", "acgan")
 SHAPE = (1, 16, 16)
@@ -171,13 +175,59 @@ def test_a_run_grows_and_says_from_what(pictures: Path, root: Path, tmp_path: Pa
     shutil.rmtree(grown.folder)
 
 
+def bared(root: Path) -> Path:
+    """The finished run with its weights alone, as `bare`."""
+    bare = root / "bare"
+    shutil.copytree(root / "small", bare, ignore=shutil.ignore_patterns("checkpoints", "discriminator.safetensors"))
+    (bare / "checkpoints").mkdir()
+    return bare
+
+
+def test_a_run_whose_generator_still_waits_is_resumed(
+    pictures: Path, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is stopped while the generator waits, at the last step of that, and at the first one that it learns."""
+    shutil.copytree(root / "small", tmp_path / "small")
+    bared(tmp_path)
+    monkeypatch.setattr(growth, "WAITS", 3)
+    step, stops = Trainer._step, [2, 3, 4]
+
+    def stopping(self: Trainer) -> None:
+        step(self)
+        if self.family.step in stops[:1]:
+            stops.pop(0)
+            signal.raise_signal(signal.SIGTERM)
+
+    more = ("--from", "bare", *WIDTHS)
+    assert cli.main(arguments("cgan", pictures, tmp_path, "whole", 2, *more)) == 0
+    monkeypatch.setattr(Trainer, "_step", stopping)
+    assert cli.main(arguments("cgan", pictures, tmp_path, "stopped", 2, *more)) == 0
+    while stops:
+        assert cli.main(["resume", "stopped", "--runs", str(tmp_path), "--device", "cpu"]) == 0
+    assert cli.main(["resume", "stopped", "--runs", str(tmp_path), "--device", "cpu"]) == 0
+    whole, stopped = (Run(tmp_path / name, tmp_path) for name in ("whole", "stopped"))
+    assert stopped.status().state == "finished" and stopped.status().step > 4
+    assert_same_run(whole, stopped)
+
+
+@pytest.mark.parametrize("preset", ["vae", "flow"])
+def test_without_a_discriminator_there_is_none_to_wait_for(preset: str, tmp_path: Path) -> None:
+    run = untrained(tmp_path, "bare", preset)
+    run.discriminator.unlink()
+    options = RunOptions(preset, "anywhere", image_size=32, grow_from="bare")
+    settled = dataclasses.replace(run.config(), grown_from=growth.fitted(options, tmp_path)[2])
+    assert settled.grown_from is not None and settled.grown_from.waits == 0
+    begun = loading.build(settled.family, settled.settings, (1, 32, 32), 2)
+    growth.begin(begun, settled, tmp_path)
+    weights, _ = tensor_files.load(run.weights)
+    assert all(torch.equal(value, weights[key]) for key, value in begun.served_state().items())
+
+
 @pytest.mark.slow
 def test_a_run_without_a_discriminator_begins_too(
     pictures: Path, root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    bare = root / "bare"
-    shutil.copytree(root / "small", bare, ignore=shutil.ignore_patterns("checkpoints", "discriminator.safetensors"))
-    (bare / "checkpoints").mkdir()
+    bare = bared(root)
     assert cli.main(arguments("cgan", pictures, root, "from_bare", 1, "--from", "bare", *WIDTHS)) == 0
     assert f"'bare' kept no discriminator: for {growth.WAITS} steps a new one learns alone" in capsys.readouterr().out
     begun = Run(root / "from_bare", root)
