@@ -393,7 +393,7 @@ class Model:
         """Return images uint8 (steps, H, W, C) that interpolate between the latent vectors of two seeds.
 
         High-dimensional normal vectors lie near a sphere, so the interpolation is spherical (White 2016,
-        arXiv:1609.04468).
+        arXiv:1609.04468). All images are of one class: `label`, else the one that `generate` draws for the first seed.
 
         Raises:
             UserError: the run does not generate, has no such class, or truncation is not in (0, 1].
@@ -403,7 +403,7 @@ class Model:
         angle = torch.arccos(cosine.clamp(-0.9999, 0.9999))
         t = torch.linspace(0, 1, steps, device=start.device)[:, None]
         z = (torch.sin((1 - t) * angle) * start + torch.sin(t * angle) * end) / torch.sin(angle)
-        return np.concatenate(list(self._render(z, self.labels(steps, label))))
+        return np.concatenate(list(self._render(z, self.labels(1, label, ends[0]).repeat(steps))))
 
     def encode(self, pictures: np.ndarray) -> Tensor:
         """Return the latent vectors (N, latent_size) of images uint8 (N, H, W, C) of the run's size.

@@ -100,6 +100,14 @@ def test_encode_reconstruct_interpolate_score(runs: Path) -> None:
         inference.load(Run(runs / "gan")).encode(pictures)
 
 
+def test_the_way_between_two_seeds_stays_in_one_class(runs: Path) -> None:
+    model = inference.load(Run(runs / "cgan"))
+    drawn = {seed: model.generate(1, seed=seed)[1][0] for seed in range(20)}
+    for label in model.classes:
+        seed = next(seed for seed, name in drawn.items() if name == label)
+        assert np.array_equal(model.interpolate((seed, 30), 6), model.interpolate((seed, 30), 6, label=label))
+
+
 def test_generate_writes_nothing_but_named_pictures(runs: Path, tmp_path: Path) -> None:
     out = tmp_path / "new" / "folder"
     command = ["generate", "cgan", "--runs", str(runs), "--num", "3", "--label", "bar", "--out", str(out)]
