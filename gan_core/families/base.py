@@ -6,8 +6,9 @@ gradients are taken, averaged over the processes and applied.
 
 import copy
 import dataclasses
+import math
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, ClassVar, Self
 
 import torch
@@ -411,7 +412,11 @@ class Family(nn.Module):
         return expected
 
     def load_training_state(self, tensors: Mapping[str, Tensor], numbers: Mapping[str, Any]) -> None:
-        """Restore what `training_state` returned; names and shapes must match."""
+        """Restore what `training_state` returned; names and shapes must match.
+
+        The optimizers are those of the config: of their numbers, which a stranger may have written, only the learning
+        rate is taken, and `update` sets it anew.
+        """
         self.load_state_dict({k.removeprefix("family."): v for k, v in tensors.items() if k.startswith("family.")})
         for name, player in self.players.items():
             slots: dict[int, dict[str, Tensor]] = {}
@@ -421,7 +426,11 @@ class Family(nn.Module):
                     shaped = slot != "step"
                     value = _laid_out_as(player.parameters[int(index)], value) if shaped else value
                     slots.setdefault(int(index), {})[slot] = value
-            player.optimizer.load_state_dict({"state": slots, "param_groups": numbers[name]})
+            groups = player.optimizer.state_dict()["param_groups"]
+            with suppress(KeyError, IndexError, TypeError):
+                rate = numbers[name][0]["lr"]
+                groups[0]["lr"] = rate if type(rate) is float and 0 <= rate < math.inf else player.lr
+            player.optimizer.load_state_dict({"state": slots, "param_groups": groups})
 
 
 def _laid_out_as(parameter: Tensor, value: Tensor) -> Tensor:

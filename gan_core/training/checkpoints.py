@@ -1,7 +1,7 @@
 """Checkpoints: choose the one that a resumed training starts from.
 
-A checkpoint is one file. It holds tensors by name, and in its header the step and the state of the optimizers, so that
-a killed process cannot mix the states of two steps. `gan_core.tensor_files` reads and writes it. `RunWriter` keeps the
+A checkpoint is one file. It holds tensors by name, those of the optimizers too, and in its header the step, so that a
+killed process cannot mix the states of two steps. `gan_core.tensor_files` reads and writes it. `RunWriter` keeps the
 newest two.
 """
 
@@ -50,10 +50,22 @@ def _problem(header: dict[str, Any]) -> str:
     step, seconds, pending = header["step"], header["seconds"], header["pending"]
     if type(step) is not int or not 0 <= step < 2**53:
         return "its 'step' is no count"
-    if type(seconds) not in (int, float) or not 0 <= seconds < math.inf:
+    if type(seconds) not in (int, float) or not 0 <= seconds < 2**53:
         return "its 'seconds' are no duration"
-    if not isinstance(pending, list) or not all(isinstance(row, list) and len(row) == 3 for row in pending):
+    if not isinstance(pending, list) or not all(_is_row(row, step) for row in pending):
         return "its 'pending' holds no rows"
+    if len({len(values) for _, _, values in pending}) > 1:
+        return "its 'pending' holds rows of different lengths"
     if not isinstance(header.get("config", {}), dict):
         return "its 'config' holds no values"
     return ""
+
+
+def _is_row(row: Any, last: int) -> bool:
+    """Return whether a pending row is [step, seconds, values], of a step up to `last` and finite."""
+    if not isinstance(row, list) or len(row) != 3 or not isinstance(row[2], list):
+        return False
+    step, seconds, values = row
+    if type(step) is not int or not 0 < step <= last or type(seconds) is not float or not 0 < seconds < math.inf:
+        return False
+    return all(type(value) is float and math.isfinite(value) for value in values)

@@ -199,6 +199,8 @@ class Trainer:
                 self.fabric.print(f"warning: {line}; resuming from {path.name}")
             self._check_same(header, run.name)
             tensor_files.check_fit(self.family.expected_state(header["step"]), tensors, path)
+            if header["pending"] and len(header["pending"][0][2]) != len(self.family.columns):
+                raise UserError(f"{path} does not fit config.json: its 'pending' are of other columns")
             with torch.no_grad():
                 self.family.load_training_state(tensors, header["optimizers"])
             self.family.step = self.saved_step = header["step"]
