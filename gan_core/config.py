@@ -201,10 +201,17 @@ class RunConfig:
 
     @property
     def recipe(self) -> str:
-        """Digest that is equal for runs that differ only in their seed and in their progress."""
+        """Digest that is equal for runs that differ only in their seed, their progress and their precision.
+
+        `--precision auto` times both for each run, so that the seeds of one preset may differ in it.
+        """
         data = (self.fingerprint, self.classes, self.domains, self.image_size, self.channels)
-        began = [(self.grown_from.image_size, self.grown_from.steps)] if self.grown_from else []
-        text = json.dumps([self.preset, data, self.batch_size, self.epochs, self.settings_on, *began], sort_keys=True)
+        before = self.grown_from
+        began = (before.name, before.image_size, before.steps) if before else ()
+        # Previews decide when patience ends a training; else they only look on.
+        ends = (self.epochs, *((self.patience, self.preview_every, self.preview_start) if self.patience else ()))
+        known = [self.preset, data, self.batch_size, ends, self.settings_on, began]
+        text = json.dumps(known, sort_keys=True)
         return blake2b(text.encode(), digest_size=8).hexdigest()
 
     @property

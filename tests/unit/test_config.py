@@ -85,6 +85,21 @@ class Renamed:
     average: int = 3  # a family that uses the old name keeps it
 
 
+def test_what_makes_trainings_differ_makes_another_recipe() -> None:
+    begun = config.Ancestry("first", 3, 32, 10, 80, 1.0)
+    patient = dataclasses.replace(CONFIG, patience=2, grown_from=begun)
+    same = dataclasses.replace(patient, seed=5, precision="bf16-mixed", log_every=1, source="moved", snapshots=True)
+    assert same.recipe == patient.recipe
+    assert dataclasses.replace(patient, grown_from=dataclasses.replace(begun, run="/elsewhere/first")).recipe == (
+        patient.recipe
+    )
+    others = [{"patience": 3}, {"preview_every": 2}, {"preview_start": "dense"}, {"patience": 0}, {"grown_from": None}]
+    others += [{"grown_from": dataclasses.replace(begun, run="second")}]
+    assert len({dataclasses.replace(patient, **values).recipe for values in ({}, *others)}) == 1 + len(others)
+    # Without patience, previews only look on.
+    assert CONFIG.recipe == dataclasses.replace(CONFIG, preview_every=2, preview_start="dense").recipe
+
+
 def test_an_old_name_of_a_setting_is_understood_and_the_new_one_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert config.parse_settings(Renamed, Renamed(), ["most=8", "average=4"]) == Renamed(8, 4)
     assert capsys.readouterr().err == "note: --set most: this setting is now called max_width\n"
