@@ -102,6 +102,7 @@ class Ancestry:
     images: int  # seen
     seconds: float  # of training
     waits: int = 0  # steps that the generator waited at first, because its discriminator was new
+    warmup: int = 0  # steps after those, in which the generator's learning rate rises to its own
 
     @property
     def name(self) -> str:
@@ -492,7 +493,7 @@ def _problem_of_ancestry(ancestry: Ancestry) -> str:
         return "'grown_from' names no run"
     if not 1 <= ancestry.image_size <= _LARGEST:
         return f"'grown_from' has {ancestry.image_size} pixels per side"
-    counts = (ancestry.epoch, ancestry.steps, ancestry.images, ancestry.seconds, ancestry.waits)
+    counts = (ancestry.epoch, ancestry.steps, ancestry.images, ancestry.seconds, ancestry.waits, ancestry.warmup)
     if not all(0 <= count < 2**53 for count in counts):
         return "'grown_from' counts less than zero, or more than any training"
     return ""

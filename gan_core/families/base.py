@@ -94,6 +94,7 @@ class Family(nn.Module):
         self.step = 0  # training steps done so far; set by the trainer
         self.steps = 0  # training steps of the whole run; set by the trainer
         self.waits = 0  # training steps before the served networks learn, too; set by the trainer
+        self.warmup = 0  # steps after those, in which their learning rates rise from 0; set by the trainer
         self._noted: Scalars = {}
         self.build(config)
         if self.adapts:
@@ -276,6 +277,8 @@ class Family(nn.Module):
         for parameter, gradient in zip(player.parameters, gradients, strict=True):
             parameter.grad = _laid_out_as(parameter, gradient)
         self._noted[f"grad_norm/{name}"] = torch.nn.utils.get_total_norm(gradients)
+        if self.warmup and self._has_to_wait(player):
+            rate *= min(1.0, (self.step - self.waits + 1) / self.warmup)
         for group in player.optimizer.param_groups:
             group["lr"] = player.lr * rate
         player.optimizer.step()

@@ -7,7 +7,8 @@
 arXiv:1805.01677). The optimizers and the learning rate's schedule start anew.
 
 A run without a checkpoint has its averaged generator, and often no discriminator. Then a new discriminator learns alone
-at first, while the generator waits: against a random one, it would soon forget.
+at first, while the generator waits, and then the generator's learning rate rises slowly: against a discriminator that
+knows little, it would soon forget.
 """
 
 from collections.abc import Mapping
@@ -28,6 +29,7 @@ from gan_core.runs import Run, find_run
 from gan_core.training import checkpoints, early_checks
 
 WAITS = 200  # steps that a new discriminator learns alone
+WARMUP = 1000  # steps after those, in which the generator's learning rate rises from 0 to its own
 
 
 def fitted(options: RunOptions, root: Path) -> tuple[RunOptions, Any, Ancestry]:
@@ -176,6 +178,7 @@ def _ancestry(run: Run, found: RunConfig, root: Path) -> Ancestry:
         images=step * found.batch_size + (before.images if before else 0),
         seconds=round((float(seconds[-1]) if len(seconds) else 0.0) + (before.seconds if before else 0.0), 1),
         waits=WAITS if is_new else 0,
+        warmup=WARMUP if is_new else 0,
     )
 
 

@@ -164,7 +164,7 @@ class Trainer:
             raise UserError(f"'batch_size' is {run_config.batch_size}, more than there are training images: lower it")
         self.last_step = self.family.steps = self.steps_per_epoch * run_config.epochs
         if run_config.grown_from:
-            self.family.waits = run_config.grown_from.waits
+            self.family.waits, self.family.warmup = run_config.grown_from.waits, run_config.grown_from.warmup
         self.root = root
         self.seconds = 0.0  # trained so far, including the time before a resume
         self.rows: list[tuple[int, float, Tensor]] = []

@@ -144,6 +144,19 @@ def test_the_generator_waits_for_a_new_discriminator(name: str) -> None:
     assert {"discriminator", "generator", "averages"} <= moved[2]
 
 
+def test_after_it_the_generators_learning_rate_rises() -> None:
+    waiting = family("r3gan", 16)
+    waiting.waits, waiting.warmup, waiting.steps = 1, 4, 100
+    rates = []
+    for step in range(7):
+        waiting.step = step
+        waiting.train_step(torch.rand(8, *SHAPE) * 2 - 1, torch.arange(8) % 2)
+        rates.append([waiting.players[name].optimizer.param_groups[0]["lr"] for name in ("d", "g")])
+    lr = waiting.config.lr
+    assert [d for d, _ in rates] == pytest.approx([lr] * 7)
+    assert [g for _, g in rates[1:]] == pytest.approx([lr / 4, lr / 2, lr * 3 / 4, lr, lr, lr])
+
+
 @pytest.mark.slow
 def test_a_run_grows_and_says_from_what(pictures: Path, root: Path, tmp_path: Path) -> None:
     words = ["train", "cgan", "--data", str(pictures), "--runs", str(root), "--batch-size", "8", "--device", "cpu"]
@@ -232,7 +245,11 @@ def test_a_run_without_a_discriminator_begins_too(
     assert f"'bare' kept no discriminator: for {growth.WAITS} steps a new one learns alone" in capsys.readouterr().out
     begun = Run(root / "from_bare", root)
     assert begun.config().grown_from == dataclasses.replace(
-        begun.config().grown_from or config.Ancestry("", 0, 0, 0, 0, 0.0), run="bare", waits=growth.WAITS, image_size=32
+        begun.config().grown_from or config.Ancestry("", 0, 0, 0, 0, 0.0),
+        run="bare",
+        waits=growth.WAITS,
+        warmup=growth.WARMUP,
+        image_size=32,
     )
     assert pd.read_csv(begun.folder / "metrics.csv")["grad_norm/g"].eq(0).all()
     # The generator waited, and its pictures are those of the run that it began with, but for rounding.
