@@ -43,6 +43,7 @@ _MOST_METRICS = 200
 MOST_WARNINGS = 100  # of the data
 MOST_LETTERS = 1000  # characters of one of them
 _MOST_NOTES = 100  # of an origin
+_MOST_SOURCES = 1000  # of an ancestry
 _LONGEST_TEXT = 500  # characters
 _LONGEST_DIAGRAM = 5000  # characters
 _LONGEST_SOURCE = 32_000  # characters
@@ -103,6 +104,7 @@ class Ancestry:
     seconds: float  # of training
     waits: int = 0  # steps that the generator waited at first, because its discriminator was new
     warmup: int = 0  # steps after those, in which the generator's learning rate rises to its own
+    sources: tuple[str, ...] = ()  # of all images that its weights learned from, oldest first; empty: not recorded
 
     @property
     def name(self) -> str:
@@ -221,6 +223,12 @@ class RunConfig:
         return self.grown_from is not None
 
     @property
+    def drawn(self) -> bool:
+        """Whether a program drew every image that the weights learned from, also those of the run they began with."""
+        before = self.grown_from.sources if self.grown_from else (self.source,)
+        return bool(before) and all(source.startswith("phantom:") for source in (*before, self.source))
+
+    @property
     def train_images(self) -> int:
         return sum(self.class_counts)
 
@@ -233,6 +241,8 @@ def to_dict(config: Any) -> dict[str, Any]:
             del values["origin"]
         if config.grown_from is None:
             del values["grown_from"]
+        elif not config.grown_from.sources:
+            del values["grown_from"]["sources"]
         if config.data and not config.data.held_out:
             del values["data"]["held_out"]
         if config.preview_start == "even":
@@ -493,6 +503,8 @@ def _problem_of_ancestry(ancestry: Ancestry) -> str:
         return "'grown_from' names no run"
     if not 1 <= ancestry.image_size <= _LARGEST:
         return f"'grown_from' has {ancestry.image_size} pixels per side"
+    if len(ancestry.sources) > _MOST_SOURCES or max(map(len, ancestry.sources), default=0) > _LONGEST_SOURCE:
+        return "'grown_from' names too many or too long sources"
     counts = (ancestry.epoch, ancestry.steps, ancestry.images, ancestry.seconds, ancestry.waits, ancestry.warmup)
     if not all(0 <= count < 2**53 for count in counts):
         return "'grown_from' counts less than zero, or more than any training"

@@ -24,6 +24,9 @@ def bibtex(chosen: Sequence[Entry]) -> str:
     cited = dict.fromkeys(number for config in configs for number in papers_of(config))
     own = dict.fromkeys(_entry_of(number) for number in cited)
     sources = dict.fromkeys((config.source, config.train_images) for config in configs if config.source)
+    named = {source for source, _ in sources}
+    before = (source for config in configs if config.grown_from for source in config.grown_from.sources)
+    sources |= dict.fromkeys((source, 0) for source in before if source not in named)
     data = [_data(source, count, number) for number, (source, count) in enumerate(sources, 1)]
     return "\n".join([_software(), *own, *data])
 

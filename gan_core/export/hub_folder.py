@@ -121,6 +121,8 @@ def _check(folder: Path, overwrite: bool) -> None:
 
 def _fill(folder: Path, run: Run, run_config: RunConfig, about: model_card.About) -> None:
     shared = replace(config.shareable(run_config), source=shown_source(run_config.source))
+    if before := shared.grown_from:
+        shared = replace(shared, grown_from=replace(before, sources=tuple(map(shown_source, before.sources))))
     (folder / CONFIG).write_text(json.dumps(config.to_dict(shared), indent=2) + "\n", encoding="utf-8")
     names = {path.name for path in run.downloads()}  # safe files only: a foreign run may hold links to other files
     for name in names & {WEIGHTS, DISCRIMINATOR, METRICS, EPOCHS}:

@@ -40,13 +40,13 @@ def data_set(source: str) -> str | None:
 
 def text(run: Run, run_config: RunConfig, about: About, found: Evaluation | None) -> str:
     """Return the text of README.md with its metadata. run_config: the shared one, without local paths."""
-    stated = f"`{about.licence}`" if about.licence else "that of GANray (MIT)" if _drawn(run_config) else "not stated"
+    stated = f"`{about.licence}`" if about.licence else "that of GANray (MIT)" if run_config.drawn else "not stated"
     parts = [
         [f"# {_plain(about.repository.partition('/')[2])}", *_introduction(run_config)],
         ["## Data", *_data(run_config)],
         ["## Licence", f"Licence of the weights: {stated}."],
         ["## Training", *_training(run, run_config, found)],
-        ["## Evaluation", *(_evaluation(found) if found else ["The run has not been evaluated."])],
+        ["## Evaluation", *(_evaluation(found, run_config) if found else ["The run has not been evaluated."])],
         ["## Intended use and limits", *_limits(run_config)],
         ["## Loading it", *_loading(run_config, about)],
     ]
@@ -57,19 +57,20 @@ def text(run: Run, run_config: RunConfig, about: About, found: Evaluation | None
 def _head(run_config: RunConfig, about: About) -> str:
     (huggingface_hub,) = need("--hub", "hub", "huggingface_hub")
 
-    known = data_set(run_config.source)
+    sources = (*(run_config.grown_from.sources if run_config.grown_from else ()), run_config.source)
+    known = list(dict.fromkeys(filter(None, map(data_set, sources))))
     is_translator = bool(run_config.domains)
     adversarial = bool(registry.traits_of(run_config).columns("discriminator_loss"))
     tags = ["gan" if adversarial else "generative-model", "medical-imaging", "synthetic", _preset(run_config)]
     tags += [run_config.subject.lower().replace(" ", "-")] if run_config.subject else []
-    licence = about.licence or ("mit" if _drawn(run_config) else "other")
+    licence = about.licence or ("mit" if run_config.drawn else "other")
     unnamed = licence == "other"
     data = huggingface_hub.ModelCardData(
         license=licence,
         library_name="ganray",
         pipeline_tag="image-to-image" if is_translator else "unconditional-image-generation",
         tags=[printable(tag, 60) for tag in tags],
-        datasets=[known] if known else None,
+        datasets=known or None,
         license_name="not-stated" if unnamed else None,
         license_link=f"https://huggingface.co/{about.repository}" if unnamed else None,
     )
@@ -98,17 +99,24 @@ def _data(run_config: RunConfig) -> Iterator[str]:
     yield f"`{_plain(run_config.source)}`, split by patient; the networks were trained on the training split only."
     rows = [(_plain(name), str(count)) for name, count in zip(run_config.classes, run_config.class_counts, strict=True)]
     yield _table(("class", "training images"), rows)
-    if _drawn(run_config):
+    if before := run_config.grown_from:
+        where = " and ".join(f"`{_plain(source)}`" for source in before.sources) or "data that is not recorded"
+        yield (
+            f"The training began with the weights of the run `{_plain(before.name)}` at {before.image_size} pixels, "
+            f"which had seen {before.images} images of {where}."
+        )
+    if run_config.drawn:
         yield "A program drew the training images; they show no patient."
     else:
         yield (
-            "The training images show patients. The terms of the data also apply to a model that was trained on them. "
+            f"The training images{', or those seen before,' if _saw_others(run_config) else ''} show patients. "
+            "The terms of the data also apply to a model that was trained on them. "
             "This folder holds no training image."
         )
 
 
 def _training(run: Run, run_config: RunConfig, found: Evaluation | None) -> Iterator[str]:
-    status = run.status()
+    status, before = run.status(), run_config.grown_from
     metrics = run.metrics()
     metrics.poll()
     seconds, steps = metrics.column("seconds"), metrics.column("step")
@@ -117,7 +125,8 @@ def _training(run: Run, run_config: RunConfig, found: Evaluation | None) -> Iter
         "epochs": f"{status.epoch} of {run_config.epochs}" if status.epoch else str(run_config.epochs),
         "steps": str(done),
         "batch size": str(run_config.batch_size),
-        "images seen": str(done * run_config.batch_size),
+        "images seen": str(done * run_config.batch_size)
+        + (f", after {before.images} of the run that it began with" if before else ""),
         "training hours": f"{seconds[-1] / 3600:.2f}" if len(seconds) else "unknown",
         "precision": run_config.precision,
         "seed": str(run_config.seed),
@@ -134,7 +143,7 @@ def _training(run: Run, run_config: RunConfig, found: Evaluation | None) -> Iter
     yield f"Active settings: {_plain(changed)}."
 
 
-def _evaluation(found: Evaluation) -> Iterator[str]:
+def _evaluation(found: Evaluation, run_config: RunConfig) -> Iterator[str]:
     yield (
         f"Measured against `{_plain(found.source)}` at epoch {found.epoch}, by `python -m gan_core evaluate`. "
         "Brackets give 95 % intervals; *floor* is the score of other patients' real images in place of generated ones."
@@ -160,6 +169,8 @@ def _evaluation(found: Evaluation) -> Iterator[str]:
     if found.memorisation:
         verdict, reason = _plain(found.memorisation.verdict), _plain(found.memorisation.reason)
         yield f"Copies of training images: **{verdict}**. {reason}"
+        if _saw_others(run_config):
+            yield "The images of the run that the training began with were not searched for copies."
     for way in found.audit:
         yield f"From {_plain(way.source)} to {_plain(way.target)}, {way.images} held-out images:"
         measures = {f"change, {name}": value for name, value in way.change.items()}
@@ -176,7 +187,8 @@ def _limits(run_config: RunConfig) -> Iterator[str]:
     lines = [
         "Not for diagnosis, and not for training or persuading anybody who diagnoses: an image may look convincing "
         "and show findings that fit no patient.",
-        "The model has seen only the hospitals, scanners and patients of its training images.",
+        "The model has seen only the hospitals, scanners and patients of its training images"
+        + (", and of those of the run that it began with." if _saw_others(run_config) else "."),
         f"At {run_config.image_size} pixels a side, findings that a radiologist needs are not visible.",
     ]
     if run_config.domains:
@@ -204,8 +216,10 @@ def _loading(run_config: RunConfig, about: About) -> Iterator[str]:
     )
 
 
-def _drawn(run_config: RunConfig) -> bool:
-    return run_config.source.startswith("phantom:")
+def _saw_others(run_config: RunConfig) -> bool:
+    """Return whether the weights learned from other data before, or from data that is not recorded."""
+    before = run_config.grown_from
+    return before is not None and set(before.sources) != {run_config.source}
 
 
 def _conditional(run_config: RunConfig) -> bool:

@@ -169,6 +169,7 @@ def _ancestry(run: Run, found: RunConfig, root: Path) -> Ancestry:
     before = found.grown_from
     has_discriminator = loading.load_family(found.family).family.has_discriminator
     is_new = has_discriminator and not run.checkpoints() and not run.discriminator.exists()
+    known = before is None or before.sources
     return Ancestry(
         # A run elsewhere is found again by its folder, should this one be resumed before its first checkpoint.
         run=run.name if run.root == root else str(run.folder.resolve()),
@@ -179,6 +180,7 @@ def _ancestry(run: Run, found: RunConfig, root: Path) -> Ancestry:
         seconds=round((float(seconds[-1]) if len(seconds) else 0.0) + (before.seconds if before else 0.0), 1),
         waits=WAITS if is_new else 0,
         warmup=WARMUP if is_new else 0,
+        sources=tuple(dict.fromkeys((*(before.sources if before else ()), found.source))) if known else (),
     )
 
 

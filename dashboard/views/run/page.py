@@ -29,7 +29,7 @@ from dashboard.widgets import (
     run_curves,
     settings_table,
 )
-from dashboard.widgets.text import name_line, plain, plain_sentence
+from dashboard.widgets.text import name_line, plain, plain_sentence, source_name
 from gan_core import config as configs
 from gan_core import files, runs
 from gan_core.errors import UserError
@@ -278,7 +278,8 @@ def show_settings(entry: Entry) -> None:
 
 def _ancestry(ancestry: configs.Ancestry) -> str:
     """Return which run a run began as, and what that had seen."""
-    return f"{ancestry.name}, {ancestry.image_size} px, after {ancestry.images:,} images"
+    words = f"{ancestry.name}, {ancestry.image_size} px, after {ancestry.images:,} images"
+    return f"{words} of {' and '.join(map(source_name, ancestry.sources))}" if ancestry.sources else words
 
 
 def _origin(origin: configs.Origin) -> dict[str, str]:

@@ -19,6 +19,7 @@ from dashboard.library.store import Entry, Library
 from dashboard.report import citation, comparison, curves, figures, frames, measures_latex, page, sheets_picture, tables
 from dashboard.report.comparison import Comparison, ReportOptions
 from gan_core import __version__, images
+from gan_core.config import Ancestry
 from gan_core.families import registry
 from tests.conftest import ROOT
 from tests.helpers import made_evaluations
@@ -205,11 +206,13 @@ def test_references_cite_the_software_the_papers_and_the_data(root: Path) -> Non
     chosen = list(compared(root, "one", "two").chosen)
     config = chosen[0].config
     assert config
-    odd = replace(config, source="hf:owner/name:full"), replace(config, source=f"{HOSTILE}")
+    before = Ancestry("first", 2, 32, 20, 80, 1.0, sources=("hf:other/first",))
+    odd = replace(config, source="hf:owner/name:full", grown_from=before), replace(config, source=f"{HOSTILE}")
     chosen += [Entry(chosen[0].run, chosen[0].status, one) for one in odd]
     text = citation.bibtex(chosen)
     assert f"version = {{{__version__}}}" in text and "radford2015" in text and "goodfellow2014" in text
     assert r"\url{https://huggingface.co/datasets/owner/name}" in text
+    assert r"\url{https://huggingface.co/datasets/other/first}" in text
     keys = re.findall(r"^@\w+\{([^,]+),$", text, re.MULTILINE)
     assert len(keys) == len(set(keys)) >= 5
     for entry in re.findall(r"^@.*?^\}", text, re.MULTILINE | re.DOTALL):

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from huggingface_hub import ModelCard, constants
 
-from gan_core import cli, images, inference
+from gan_core import cli, config, images, inference
 from gan_core.errors import UserError
 from gan_core.export import hub_folder, model_card
+from gan_core.run_options import RunOptions
 from gan_core.runs import Run, hub_models
+from gan_core.training import growth
 from tests.conftest import ROOT
 from tests.helpers import made_evaluations
 from tests.helpers.run_folders import make_run
@@ -119,6 +121,47 @@ def test_data_and_words_of_a_run_reach_the_card_as_words(tmp_path: Path) -> None
     assert "<script>" not in card.text.partition("## Loading it")[0]
     assert "| a \\| b | 30 |" in card.text
     assert "The run has not been evaluated." in card.text
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "licence"),
+    [
+        ("/home/jane/ward7", "phantom:cxr", "other"),
+        ("phantom:mri", "/home/jane/ward7", "other"),
+        ("phantom:mri", "phantom:cxr", "mit"),
+    ],
+)
+def test_a_run_that_began_with_another_one_is_what_both_are(
+    first: str, second: str, licence: str, tmp_path: Path
+) -> None:
+    """Three runs one after the other: weights remember the images of the first."""
+    untrained(tmp_path, "a", source=first)
+    for before, name, source in (("a", "b", second), ("b", "c", "phantom:cxr")):
+        options = RunOptions("cgan", source, image_size=32, grow_from=before)
+        untrained(tmp_path, name, source=source, grown_from=growth.fitted(options, tmp_path)[2])
+    run = Run(tmp_path / "c", tmp_path)
+    made_evaluations.write(run, memorisation=made_evaluations.memorisation())
+    folder = hub_folder.write(run, "me/c", tmp_path / "out")
+    card = ModelCard.load(folder / "README.md")
+    assert card.data.license == licence
+    assert ("they show no patient" in card.text) == (licence == "mit")
+    assert ("show patients" in card.text) == (licence == "other")
+    assert f"Licence of the weights: {'that of GANray (MIT)' if licence == 'mit' else 'not stated'}." in card.text
+    shown = [hub_folder.shown_source(source) for source in (first, second)]
+    assert f"the run `b` at 32 pixels, which had seen 160 images of `{shown[0]}` and `{shown[1]}`" in card.text
+    assert "| images seen | 80, after 160 of the run that it began with |" in card.text
+    assert "were not searched for copies" in card.text
+    assert not [path for path in folder.rglob("*") if path.is_file() and b"/home/jane" in path.read_bytes()]
+
+
+def test_a_run_that_began_with_unknown_data_may_have_seen_patients(tmp_path: Path) -> None:
+    before = config.Ancestry("a", 2, 32, 20, 80, 1.0)  # as older GANrays recorded it
+    untrained(tmp_path, "b", source="phantom:cxr", grown_from=before)
+    options = RunOptions("cgan", "phantom:cxr", image_size=32, grow_from="b")
+    assert growth.fitted(options, tmp_path)[2].sources == ()
+    card = ModelCard.load(hub_folder.write(Run(tmp_path / "b"), "me/b", tmp_path / "out") / "README.md")
+    assert card.data.license == "other"
+    assert "had seen 80 images of data that is not recorded" in card.text
 
 
 @pytest.mark.parametrize(
