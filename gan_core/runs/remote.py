@@ -34,6 +34,7 @@ LEASE = ".lease.json"  # in a remote run folder: the process that trains it
 LEASE_SECONDS = 120.0  # after this time without an update, a trainer counts as dead
 SEND_SECONDS, FETCH_SECONDS = 10.0, 5.0
 _HEAVY = ("checkpoints/", "snapshots/", "private/")  # a reader does not need them
+_WHOLE = ".safetensors"  # ends the name of a checkpoint that can be resumed from
 _LAST = (
     "config.json",
     "metrics.csv",
@@ -170,7 +171,7 @@ class RemoteFolder:
         self._set_versions(name, _remote_version(info))
 
     def send(self, run: str) -> None:
-        """Upload the changed files of one run, and delete the remote checkpoints that no longer exist locally.
+        """Upload the changed files of one run, and delete the remote checkpoints that its trainer has deleted.
 
         Raises:
             UserError: the storage cannot be reached; the local files stay complete.
@@ -184,11 +185,24 @@ class RemoteFolder:
                 with contextlib.suppress(FileNotFoundError):  # the trainer may just have deleted an old checkpoint
                     if not hidden:
                         self._upload(path, name)
-            checkpoints = f"{self.base}/{run}/checkpoints"
-            for remote_path in self.fs.ls(checkpoints, detail=False) if self.fs.exists(checkpoints) else ():
-                if not (folder / "checkpoints" / remote_path.rsplit("/", 1)[-1]).exists():
-                    self.fs.rm_file(remote_path)
+            self._drop_old_checkpoints(run)
             self._save_versions()
+
+    def _drop_old_checkpoints(self, run: str) -> None:
+        """Delete the remote checkpoints that are older than all local ones or set aside, except the newest remote one.
+
+        During a slow upload, the trainer may have replaced all checkpoints that are there. And where another machine
+        trains the run, newer ones are there than here.
+        """
+        folder = f"{self.base}/{run}/checkpoints"
+        there = {path.rsplit("/", 1)[-1]: path for path in self.fs.ls(folder, False)} if self.fs.exists(folder) else {}
+        here = {path.name for path in (self.folder / run / "checkpoints").glob("*")}
+        newest = max((name for name in there if name.endswith(_WHOLE)), default="")
+        oldest = min((name for name in here if name.endswith(_WHOLE)), default="")
+        for name in there.keys() - here:
+            set_aside = name.removesuffix(_WHOLE) + ".damaged" in here
+            if set_aside or name < min(oldest, newest):
+                self.fs.rm_file(there[name])
 
     def send_file(self, name: str) -> None:
         """Upload one file if it has changed.

@@ -116,6 +116,75 @@ def test_a_stopped_run_goes_on_on_another_machine(
     assert len(remote.place_of(cut.root).fs.ls("/runs/cut/checkpoints")) == 2
 
 
+def checkpoints(folder: Path) -> list[int]:
+    return sorted(int(path.stem.removeprefix("step_")) for path in folder.glob("checkpoints/step_*.safetensors"))
+
+
+def keep_checkpoints(run: Path, *steps: int) -> None:
+    """As a trainer leaves them: these, and no others."""
+    (run / "checkpoints").mkdir(parents=True, exist_ok=True)
+    for step in set(steps) - set(checkpoints(run)):
+        (run / f"checkpoints/step_{step:08d}.safetensors").write_text(str(step))
+    for step in set(checkpoints(run)) - set(steps):
+        (run / f"checkpoints/step_{step:08d}.safetensors").unlink()
+
+
+def test_a_slow_upload_leaves_a_checkpoint_there(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A trainer is faster than the network: while the table is uploaded, it replaces both checkpoints."""
+    root = root_of(f"file://{tmp_path}/disk/runs")
+    run, there, place = root / "far", tmp_path / "disk/runs/far", remote.place_of(root)
+    assert place
+    keep_checkpoints(run, 10, 20)
+    place.send("far")
+    (run / "metrics.csv").write_text("step\n20\n")
+    upload = remote.RemoteFolder._upload
+    steps = iter([(30, 40), (50, 60)])
+
+    def slowly(self: remote.RemoteFolder, path: Path, name: str) -> None:
+        upload(self, path, name)
+        if name == "far/metrics.csv":
+            keep_checkpoints(run, *next(steps, checkpoints(run)))
+
+    monkeypatch.setattr(remote.RemoteFolder, "_upload", slowly)
+    place.send("far")
+    assert checkpoints(there) == [20]
+    place.send("far")  # again too slow
+    assert checkpoints(there) == [20]
+    place.send("far")
+    assert checkpoints(there) == checkpoints(run) == [50, 60]
+
+
+def test_what_another_machine_trained_since_stays_there(machine: Machine, tmp_path: Path) -> None:
+    """One machine trains a run that another one evaluates."""
+    url = f"file://{tmp_path}/disk/runs"
+    place = remote.place_of(root_of(url))
+    assert place
+    keep_checkpoints(place.folder / "far", 10, 20)
+    place.send("far")
+    machine("evaluates")
+    other = remote.place_of(root_of(url))
+    assert other
+    other.fetch("far", heavy=True)
+    keep_checkpoints(place.folder / "far", 30, 40)
+    place.send("far")
+    other.send("far")
+    assert checkpoints(tmp_path / "disk/runs/far") == [30, 40]
+
+
+def test_a_checkpoint_that_was_set_aside_is_set_aside_there(machine: Machine, tmp_path: Path) -> None:
+    root = root_of(f"file://{tmp_path}/disk/runs")
+    place = remote.place_of(root)
+    assert place
+    keep_checkpoints(root / "far", 10, 20)
+    place.send("far")
+    path = root / "far/checkpoints/step_00000020.safetensors"
+    path.replace(path.with_suffix(".damaged"))
+    place.send("far")
+    assert checkpoints(tmp_path / "disk/runs/far") == [10]
+
+
 def test_one_machine_trains_a_run(machine: Machine, pictures: Path, capsys: pytest.CaptureFixture[str]) -> None:
     url = "memory://runs"
     assert train(url, pictures, epochs=1) == 0
