@@ -3,15 +3,16 @@
 import argparse
 import dataclasses
 import sys
-from pathlib import Path
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from gan_core import files, run_options
+from gan_core import config, files, run_options
 from gan_core.cli import arguments, listing
+from gan_core.data import relocated
 from gan_core.errors import UserError
 from gan_core.families import registry
 from gan_core.runs import Run, check_name, find_run, is_taken, remote
-from gan_core.training import ray_cluster
+from gan_core.training import early_checks, ray_cluster
 
 if TYPE_CHECKING:
     from gan_core.config import RunConfig
@@ -123,14 +124,14 @@ def compare(options: argparse.Namespace) -> int:
     jobs: list[ray_cluster.Job] = []
     for seed in range(options.seeds):
         for preset in options.presets:
-            stem = f"{preset}-s{seed}" if options.seeds > 1 else preset
-            taken = options.resume and is_taken(options.runs, stem)
-            others = {job.name for job in jobs}
-            jobs.append(
-                ray_cluster.Job(stem if taken else arguments.free_name(stem, options.runs, others), preset, seed)
-            )
-    for preset in dict.fromkeys(job.preset for job in jobs if not is_taken(options.runs, job.name)):
-        arguments.training(options, preset, data_is_here=not options.on)  # all before the first is trained
+            jobs.append(ray_cluster.Job(_name(options, preset, seed, {job.name for job in jobs}), preset, seed))
+    begun = [job for job in jobs if is_taken(options.runs, job.name)]
+    # All before the first is trained.
+    for job in begun:
+        if difference := _difference(options, job, nothing_new=len(begun) == len(jobs)):
+            raise UserError(f"run '{job.name}' {difference}: give the options that it has, or leave --resume out")
+    for preset in dict.fromkeys(job.preset for job in jobs if job not in begun):
+        arguments.training(options, preset, data_is_here=not options.on)
     failed = _on_ray(options, jobs) if options.on else _one_by_one(options, jobs)
     if failed is None:
         print("stopped: run the same command with --resume to continue", file=sys.stderr)
@@ -140,6 +141,68 @@ def compare(options: argparse.Namespace) -> int:
     if options.evaluate and arguments.FIRST:
         _evaluate_all([run for run in found if files.is_regular(run.weights)], options.source, options.num)
     return 1 if failed else 0
+
+
+def _name(options: argparse.Namespace, preset: str, seed: int, others: Collection[str]) -> str:
+    """Return the name of a run of a comparison; with `--resume`, it may have been begun with one seed or with more."""
+    names = [f"{preset}-s{seed}", preset][: 1 if seed else 2]
+    if options.seeds == 1:
+        names.reverse()
+    if options.resume:
+        for name in (name for name in names if is_taken(options.runs, name)):
+            # A run of the other name may be of anybody.
+            if name == names[0] or not _difference(options, ray_cluster.Job(name, preset, seed)):
+                return name
+    return arguments.free_name(names[0], options.runs, others)
+
+
+def _difference(options: argparse.Namespace, job: ray_cluster.Job, nothing_new: bool = False) -> str:
+    """Return how a run differs from what a command asks for, as the end of a sentence; "" if it does not.
+
+    nothing_new: no run is begun that would keep other snapshots or other weights than this one.
+
+    Raises:
+        UserError: the options make no run, or the run cannot be read.
+    """
+    found = find_run(job.name, options.runs, heavy=False).config()
+    asked = dataclasses.replace(arguments.training(options, job.preset, data_is_here=False), seed=job.seed)
+    asked = early_checks.checked(asked, options.runs, data_is_here=False)
+    known = run_options.declared()
+    wanted = asked.recorded()
+    del wanted["settings"]
+    # What the data, the machine or the preset decides where nobody asks for it.
+    for name, unset in (("domains", ()), ("precision", "auto")):
+        if wanted[name] == unset:
+            del wanted[name]
+    wanted["preview_start"] = asked.preview_start if asked.preview_every > 1 else "even"
+    wanted["keep"] = asked.keep if asked.snapshots and not found.domains else "last"
+    for name in ("snapshots", "keep") if nothing_new else ():
+        del wanted[name]
+    for name, value in wanted.items():
+        before = getattr(found, name)
+        if before != value and not (name == "source" and relocated.resolved(before) == relocated.resolved(value)):
+            return f"has {known[name].flag or name} {_word(before)}, not {_word(value)}"
+    return _other_setting(found, asked)
+
+
+def _other_setting(found: "RunConfig", asked: run_options.RunOptions) -> str:
+    """Return the first setting of a run's family that differs, as `_difference`."""
+    from gan_core.families import loading
+
+    assert asked.image_size is not None
+    own = loading.preset_settings(registry.find_preset(asked.preset), asked.image_size, asked.settings)
+    wanted = dataclasses.replace(found, settings=config.to_dict(own))
+    for name in wanted.settings | found.settings:
+        if found.settings_on.get(name) != wanted.settings_on.get(name):
+            before, value = (_word(one.settings.get(name)) for one in (found, wanted))
+            return f"has --set {name}={before}, not {name}={value}"
+    return ""
+
+
+def _word(value: object) -> str:
+    """Return the value of an option as it is typed; a switch as `on` or `off`."""
+    words = ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    return "on" if value is True else words if value not in (None, False, "") else "off"
 
 
 def _one_by_one(options: argparse.Namespace, jobs: list[ray_cluster.Job]) -> int | None:
@@ -157,8 +220,7 @@ def _on_ray(options: argparse.Namespace, jobs: list[ray_cluster.Job]) -> int | N
     engine, _, address = options.on.partition(":")
     if engine != "ray":
         raise UserError(f"--on {options.on}: use ray, or ray:ADDRESS of a cluster")
-    if Path(options.source).exists():
-        options.source = str(Path(options.source).resolve())  # workers start in other folders
+    options.source = relocated.resolved(options.source)  # workers start in other folders
     ordered = _longest_first(options, jobs)
     try:
         ended = ray_cluster.train_all(ordered, _train_or_resume, options, address, options.cpus, options.gpus)
@@ -183,18 +245,16 @@ def _longest_first(options: argparse.Namespace, jobs: list[ray_cluster.Job]) -> 
 def _train_or_resume(options: argparse.Namespace, name: str, preset: str, seed: int) -> int:
     """Train a new run, or resume the one of this name; return the exit code."""
     if is_taken(options.runs, name):
-        return _resume_job(options, name, preset, seed)
+        return _resume_job(options, name)
     return _train_one(options, preset, seed, name)
 
 
-def _resume_job(options: argparse.Namespace, name: str, preset: str, seed: int) -> int:
+def _resume_job(options: argparse.Namespace, name: str) -> int:
     """Resume a run of the same comparison unless it is finished; return the exit code."""
     run = find_run(name, options.runs)
-    run_config = run.config()
-    requested = (preset, seed, options.epochs, options.source)
-    if (run_config.preset, run_config.seed, run_config.epochs, run_config.source) != requested:
-        raise UserError(f"run '{name}' exists with another preset, seed, budget or source: leave --resume out")
-    return 0 if run.status().state == "finished" else _resume(run, options.device)
+    # A worker starts in another folder than the one that the run's own source may be relative to.
+    source = options.source if options.on else None
+    return 0 if run.status().state == "finished" else _resume(run, options.device, source)
 
 
 def _evaluate_all(runs: list[Run], source: str, count: int) -> None:

@@ -1,11 +1,12 @@
 """Data sets that have moved: is a run's data where the run says, and does another place hold the same images?"""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from gan_core.config import RunConfig
 from gan_core.data.prepared import Prepared
 from gan_core.data.readers import combined
-from gan_core.data.source import COMBINED, LINKS, location
+from gan_core.data.source import COMBINED, LINKS, location, moved
 from gan_core.errors import UserError
 from gan_core.files import expanded
 
@@ -21,6 +22,31 @@ def is_here(source: str) -> bool:
         return bool(source) and not source.startswith("hf:") and expanded(location(source)).exists()
     except (OSError, ValueError):
         return False
+
+
+def resolved(source: str) -> str:
+    """Return a source with the absolute places of its folders and files that are here, to be read from any folder."""
+    links = LINKS if source.startswith(LINKS) else ""
+    rest = source.removeprefix(links)
+    if rest.startswith("phantom:"):
+        return source
+    if rest.startswith(COMBINED):
+        pairs = (part.partition("=") for part in rest.removeprefix(COMBINED).split(";"))
+        return f"{links}{COMBINED}" + ";".join(f"{name}{sign}{_absolute(path.strip())}" for name, sign, path in pairs)
+    if rest.startswith("hf:"):
+        path, colon, name = rest.removeprefix("hf:").partition(":")
+        return f"{links}hf:{_absolute(path) if path.startswith('.') else path}{colon}{name}"
+    return moved(source, _absolute(location(source)))
+
+
+def _absolute(path: str) -> str:
+    """Return an absolute path, if there is anything at its beginning; a pattern or a path in a zip may follow."""
+    parts = Path(path).parts
+    try:
+        known = parts and (combined.fixed_part(parts[0]) == Path() or Path(parts[0]).exists())
+    except (OSError, ValueError, RuntimeError):  # RuntimeError: ~name of no user
+        return path
+    return str(Path(path).resolve()) if known else path
 
 
 def place(run_config: RunConfig, name: str, given: str | None) -> str:

@@ -10,14 +10,16 @@ import pytest
 from PIL import Image
 
 from gan_core import cli, data
-from gan_core.cli import arguments, listing, parser
+from gan_core.cli import arguments, listing, parser, training
 from gan_core.evaluation import results
 from gan_core.families import registry
 from gan_core.run_options import RunOptions
 from gan_core.runs import Run, list_runs
+from gan_core.training import ray_cluster
 from gan_core.version import __version__
 from tests.helpers.run_folders import make_run
 from tests.helpers.training import SMALL, make_pictures
+from tests.helpers.untrained import untrained
 
 Capture = pytest.CaptureFixture[str]
 COUNTS = {"steps": 100, "images": 800, "seconds": 9.0}  # of the run that another began with
@@ -85,7 +87,98 @@ def test_a_study_is_one_command_and_can_be_taken_up(tmp_path: Path, capsys: pyte
     assert sorted(path.name for path in root.iterdir()) == ["gan-s0", "gan-s1"]
     assert Run(root / "gan-s0").weights.stat().st_mtime_ns == before
     assert cli.main([*command, "--epochs", "2", "--seeds", "2", "--resume"]) == 2
-    assert "another preset, seed, budget or source" in capsys.readouterr().err
+    assert "run 'gan-s0' has --epochs 1, not 2: give" in capsys.readouterr().err
+
+
+STUDY = ["--size", "32", "--batch-size", "4", "--epochs", "2", "--log-every", "5", "--resume"]
+STUDY += ["--set", "width=4", "--set", "max_width=8", "--set", "latent_size=6"]
+
+
+@pytest.fixture
+def handed_out(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the runs that comparisons of a test would train or resume."""
+    names: list[str] = []
+    monkeypatch.setattr(training, "_one_by_one", lambda _, jobs: names.extend(job.name for job in jobs) or 0)
+    return names
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], ""),
+        (["--epochs", "3"], "--epochs 2, not 3"),
+        (["--size", "64"], "--size 32, not 64"),
+        (["--batch-size", "8"], "--batch-size 4, not 8"),
+        (["--data", "phantom:mri"], "--data phantom:cxr, not phantom:mri"),
+        (["--fit", "pad"], "--fit crop, not pad"),
+        (["--precision", "bf16-mixed"], "--precision 32-true, not bf16-mixed"),
+        (["--snapshots"], "--snapshots off, not on"),
+        (["--set", "lr=0.01"], "--set lr=0.0005, not lr=0.01"),
+        (["--set", "width=8"], "--set width=4, not width=8"),
+        (["--set", "augment=fixed"], "--set augment=none, not augment=fixed"),
+    ],
+)
+def test_a_resumed_comparison_has_the_same_options(
+    words: list[str], said: str, handed_out: list[str], tmp_path: Path, capsys: Capture
+) -> None:
+    untrained(tmp_path, "cgan-s0")
+    command = ["compare", "cgan", "--data", "phantom:cxr", "--runs", str(tmp_path), "--seeds", "2", *STUDY, *words]
+    assert cli.main(command) == (2 if said else 0)
+    assert handed_out == ([] if said else ["cgan-s0", "cgan-s1"])
+    error = f"error: run 'cgan-s0' has {said}: give the options that it has, or leave --resume out\n" if said else ""
+    assert capsys.readouterr().err == error
+
+
+def test_a_finished_comparison_may_be_evaluated_later(handed_out: list[str], tmp_path: Path) -> None:
+    untrained(tmp_path, "cgan")
+    assert cli.main(["compare", "cgan", "--data", "phantom:cxr", "--runs", str(tmp_path), *STUDY, "--snapshots"]) == 0
+    assert handed_out == ["cgan"]
+
+
+@pytest.mark.parametrize(
+    ("seeds", "there", "found"),
+    [
+        ("2", "cgan", ["cgan", "cgan-s1"]),
+        ("1", "cgan-s0", ["cgan-s0"]),
+    ],
+)
+def test_a_comparison_may_get_other_seeds(
+    seeds: str, there: str, found: list[str], handed_out: list[str], tmp_path: Path
+) -> None:
+    untrained(tmp_path, there)
+    command = ["compare", "cgan", "--data", "phantom:cxr", "--runs", str(tmp_path), "--seeds", seeds, *STUDY]
+    assert cli.main(command) == 0
+    assert handed_out == found
+    # A run of that name which is none of the comparison stays alone.
+    assert cli.main([*command, "--epochs", "9"]) == 0
+    assert there not in handed_out[len(found) :]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "SHAPES",
+        "patients:SHAPES?table=a.csv&file=a",
+        "classes:disc=SHAPES/disc;bar=SHAPES/*",
+        "hf:./SHAPES:a",
+    ],
+)
+def test_workers_find_a_source_that_is_named_from_here(
+    source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "shapes").mkdir()
+    monkeypatch.chdir(tmp_path)
+    sources: list[str] = []
+    monkeypatch.setattr(ray_cluster, "train_all", lambda jobs, train, options, *_: sources.append(options.source) or {})
+    here = source.replace("SHAPES", "shapes")
+    command = ["compare", "cgan", "--data", here, "--runs", str(tmp_path / "runs"), *STUDY]
+    assert cli.main([*command, "--on", "ray"]) == 0
+    there = source.replace("./", "").replace("SHAPES", str(tmp_path / "shapes"))
+    assert sources == [there]
+    # A run that a worker trained is one of the comparison, whether workers go on with it or this process.
+    untrained(tmp_path / "runs", "cgan", source=there)
+    assert cli.main(command) == 0
+    assert cli.main([*command, "--on", "ray"]) == 0
 
 
 def test_a_name_is_found_when_none_is_given(tmp_path: Path) -> None:
