@@ -53,7 +53,8 @@ def plan(options: argparse.Namespace) -> int:
 
 
 def speed(options: argparse.Namespace) -> None:
-    registry.check_settings(registry.find_preset(options.preset), options.settings or ())  # before torch is imported
+    if options.grow_from is None:  # before torch is imported
+        registry.check_settings(registry.find_preset(options.preset), options.settings or ())
     from gan_core.training import speed as speeds
 
     found = speeds.measure(run_options.RunOptions.of(vars(options)), options.runs, measuring=_measuring)

@@ -139,7 +139,9 @@ def _training(run: Run, run_config: RunConfig, found: Evaluation | None) -> Iter
             f"({MEASURES[kept.measure][0] if kept.measure in MEASURES else 'distance'}, features of "
             f"`{_plain(kept.extractor)}`); the discriminator is that of the last epoch."
         )
-    changed = ", ".join(f"`{key}={value}`" for key, value in run_config.settings_on.items() if value != [])
+    idle = registry.unused(run_config.family, run_config.settings)
+    used = {key: value for key, value in run_config.settings_on.items() if value != [] and key not in idle}
+    changed = ", ".join(f"`{key}={value}`" for key, value in used.items())
     yield f"Active settings: {_plain(changed)}."
 
 

@@ -60,6 +60,7 @@ class ACGAN(Family):
     conditional = True
     layers = "convolutional"
     width_at = 64
+    used_with = (("r1_every", "r1!=0"),)
     color = "#3D9BDC"
     diagram = (
         '{"latent vector z" class} -> generator -> "generated image" -> discriminator -> {"real?" "which class?"};'

@@ -62,6 +62,8 @@ class Family(nn.Module):
     diagram: ClassVar[str] = ""  # how the networks are connected: statements of a Graphviz DOT graph
     image_size: ClassVar[int] = 0  # default pixels per side; 0: 64, for a translator 128
     width_at: ClassVar[int] = 0  # the image size that a preset's `width` is meant for: see families.widths; 0: for all
+    # Settings, by spaces, that not all networks use, with `key=value` or `key!=value` of those that do.
+    used_with: ClassVar[tuple[tuple[str, str], ...]] = ()
     fixed_size: ClassVar[str] = ""  # presets, by spaces, for whose settings `larger` says that the networks do not grow
     batch_size: ClassVar[int] = 0  # default images per step; 0: 32, for a translator 1 of each domain
     columns: tuple[str, ...] = ()  # the columns of `metrics`; of an instance: with those that its config adds

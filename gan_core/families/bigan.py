@@ -77,6 +77,11 @@ class BiGAN(Family):
     objective = "cross_entropy"
     layers = "convolutional"
     width_at = 64
+    used_with = (
+        ("width max_width judge", "network=convolutional"),
+        ("generator encoder discriminator dropout", "network=perceptron"),
+        ("r1_every", "r1!=0"),
+    )
     color = "#CC79A7"
     diagram = (
         '"latent vector z" -> generator -> "generated image, z" -> discriminator -> "real or generated pair?";'

@@ -80,6 +80,11 @@ class CGAN(Family):
     objective = "cross_entropy"
     layers = "convolutional"
     width_at = 64
+    used_with = (
+        ("width max_width skips pixelwise", "network=convolutional"),
+        ("generator discriminator dropout", "network=perceptron"),
+        ("r1_every", "r1!=0"),
+    )
     color = "#009E73"
     diagram = (
         '{"latent vector z" class} -> generator -> "generated image" -> discriminator -> "real or generated?";'

@@ -76,6 +76,7 @@ class CycleGAN(Family):
     """An image that is translated to the other domain and back should equal itself."""
 
     task = "translate"
+    used_with = (("max_width", "generator=unet"), ("blocks residual change", "generator=resnet"))
     color = "#C08A00"
     diagram = (
         '"image of A" -> "generator A to B" -> "translation to B" -> "generator B to A" -> "cycle, back in A";'

@@ -71,6 +71,11 @@ class DCGAN(Family):
     suggested = True
     layers = "convolutional"
     width_at = 64
+    used_with = (
+        ("width max_width", "generator="),
+        ("strides kernel normalize dropout", "pixelwise=no"),
+        ("r1_every", "r1!=0"),
+    )
     fixed_size = "dcgan_unet"
     color = "#D55E00"
     diagram = (

@@ -58,6 +58,7 @@ class GAN(Family):
 
     objective = "cross_entropy"
     layers = "dense"
+    used_with = (("r1_every", "r1!=0"),)
     color = "#0072B2"
     diagram = (
         '"latent vector z" -> generator -> "generated image" -> discriminator -> "real or generated?";'

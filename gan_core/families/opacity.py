@@ -107,6 +107,7 @@ class Opacity(Family):
     """Opacity is painted into the lungs of A until they look like those of B."""
 
     task = "translate"
+    used_with = (("r1_every", "r1!=0"),)
     graded = True
     objective = "cross_entropy"
     color = "#B0413E"

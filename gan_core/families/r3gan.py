@@ -58,6 +58,7 @@ class R3GAN(Family):
     conditional = True
     one_class = True
     width_at = 64
+    used_with = (("pay", "r1!=0"),)
     color = "#CC003D"
     diagram = (
         '{"latent vector z" class} -> generator -> "generated image" -> discriminator -> "which of the pair is real?";'

@@ -12,7 +12,7 @@ import logging
 import re
 import tokenize
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -53,6 +53,8 @@ class Preset:
     suggested: bool = False  # offered to a user who has not chosen one
     width: int = 0
     width_at: int = 0
+    settings: Mapping[str, Any] = field(default_factory=dict, compare=False)  # as far as the source tells
+    used_with: tuple[tuple[str, str], ...] = ()  # see `Family.used_with`
     grows: bool = False  # whether its networks grow, see `Family.larger`, which may still refuse a setting
 
     def default_width(self, image_size: int) -> int:
@@ -169,14 +171,48 @@ def settings_help(family: str) -> dict[str, str]:
     return found
 
 
-def check_settings(preset: Preset, pairs: Iterable[str]) -> None:
+def check_settings(preset: Preset, pairs: Iterable[str], others: Mapping[str, Any] | None = None) -> None:
     """Check the settings that a user gives as `key=value`, as far as the source of the family's `Config` tells.
 
+    others: the settings that they change; by default those of the preset.
+
     Raises:
-        UserError: a text has no `=`, a key is unknown, a value cannot be parsed, or it is out of range.
+        UserError: a text has no `=`, a key is unknown, a value cannot be parsed or is out of range, or the networks do
+            not use the setting.
     """
     if hints := _setting_types(preset):
-        check_ranges(preset.family, parsed_settings(hints, list(pairs)))
+        given = parsed_settings(hints, list(pairs))
+        check_ranges(preset.family, given)
+        idle = unused(preset.family, {**(preset.settings if others is None else others), **given})
+        for name in filter(idle.get, given):
+            key, sign, value = _condition(idle[name])
+            those = f"an empty {key}" if not value else f"{key}={value}" if sign == "=" else f"{key} other than {value}"
+            raise UserError(
+                f"--set {name}: the networks of '{preset.name}' do not use it, only those with {those} do: leave it out"
+            )
+
+
+def unused(family: str, settings: Mapping[str, Any]) -> dict[str, str]:
+    """Return each of a family's settings that its networks do not use with these settings, and the condition to use it.
+
+    The condition is one of `Family.used_with`. Empty for a family that is not installed.
+    """
+    preset = next((preset for preset in presets().values() if preset.family == family), None)
+    types = _setting_types(preset) if preset else {}
+    found: dict[str, str] = {}
+    for names, condition in preset.used_with if preset and types else ():
+        key, sign, text = _condition(condition)
+        (value,) = parsed_settings(types, [f"{key}={text}"]).values()
+        own = settings.get(key, value if sign == "=" else None)  # an older run lacks a setting that it did not need
+        if ((tuple(own) if isinstance(own, list) else own) == value) != (sign == "="):
+            found |= dict.fromkeys(names.split(), condition)
+    return found
+
+
+def _condition(text: str) -> tuple[str, str, str]:
+    """Return the setting, the sign and the value of a condition of `Family.used_with`."""
+    key, sign, value = re.split(r"(!?=)", text, maxsplit=1)
+    return key, sign, value
 
 
 def check_ranges(family: str, settings: Mapping[str, Any], training: bool = True) -> None:
@@ -313,7 +349,7 @@ def _read(path: Path, family: str, module: str = "") -> list[Preset]:
         name, value = _assigned(node)
         if name == "metrics" and value is not None:
             found[name] = _metrics(value)
-        elif name == "columns" and value is not None:
+        elif name in ("columns", "used_with") and value is not None:
             found[name] = _literal(value)
         elif name in _ATTRIBUTES and isinstance(value, ast.Constant):
             found[name] = value.value
@@ -342,12 +378,16 @@ def _read(path: Path, family: str, module: str = "") -> list[Preset]:
     batch = int(found.get("batch_size") or _BATCH_SIZES[task])
     suggested = names[0] if found.get("suggested") else ""
     fixed = str(found.get("fixed_size") or "").split()
-    wide = _widths(tree) if (width_at := int(found.get("width_at") or 0)) else {}
+    settings = _settings(tree)
+    width_at = int(found.get("width_at") or 0)
+    wide = {name: own["width"] for name, own in settings.items() if width_at and widths.follows_size(own)}
     return [
         Preset(
             *(name, family, traits, size, batch, module, name == suggested),
             width=wide.get(name, 0),
             width_at=width_at if name in wide else 0,
+            settings=settings.get(name, {}),
+            used_with=found.get("used_with") or (),
             grows=name in wide and name not in fixed and _has_method(body, "larger"),
         )
         for name in names
@@ -386,21 +426,19 @@ def _preset_names(tree: ast.Module) -> list[str]:
     return names
 
 
-def _widths(tree: ast.Module) -> dict[str, int]:
-    """Preset -> its setting `width`, of the presets whose networks it makes; see `widths.follows_size`."""
+def _settings(tree: ast.Module) -> dict[str, dict[str, Any]]:
+    """Preset -> its settings; the value of one that is no plain value is None."""
     config = next((node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Config"), None)
     defaults = dict(map(_assigned, config.body)) if config else {}
     table = next((value for name, value in map(_assigned, tree.body) if name == "PRESETS"), None)
-    found: dict[str, int] = {}
+    found: dict[str, dict[str, Any]] = {}
     for key, call in zip(table.keys, table.values, strict=True) if isinstance(table, ast.Dict) else ():
         if isinstance(key, ast.Constant) and isinstance(call, ast.Call):
             given = dict(zip(filter(None, defaults), call.args, strict=False)) | {
                 str(each.arg): each.value for each in call.keywords
             }
             nodes = {name: node for name, node in (defaults | given).items() if name and node is not None}
-            settings = {name: _plain(node) for name, node in nodes.items()}
-            if widths.follows_size(settings):
-                found[str(key.value)] = settings["width"]
+            found[str(key.value)] = {name: _plain(node) for name, node in nodes.items()}
     return found
 
 

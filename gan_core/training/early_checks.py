@@ -28,12 +28,14 @@ def checked(options: RunOptions, root: Path, *, data_is_here: bool = True) -> Ru
     """
     entry = find_preset(options.preset)
     size = entry.image_size if options.image_size is None else options.image_size
+    others = None
     if options.grow_from is not None:
-        size = size_from(beginning(options, root), options)
+        before = beginning(options, root)
+        size, others = size_from(before, options), before.config().settings
     batch_size = entry.batch_size if options.batch_size is None else options.batch_size
     options = replace(options, image_size=size, batch_size=batch_size)
     _check_options(options, entry)
-    registry.check_settings(entry, options.settings)
+    registry.check_settings(entry, options.settings, others)
     patients.compile_pattern(options.patient_pattern)
     if options.pair_pattern is not None:
         pairs.shared_by(options.pair_pattern)

@@ -61,6 +61,7 @@ def small(family: str) -> tuple[str, list[str]]:
     """A family's first preset, and options that keep its steps short."""
     preset = next(preset for preset in registry.presets().values() if preset.family == family)
     known = {field.name for field in dataclasses.fields(load_family(family).config)}
+    known -= registry.unused(family, preset.settings).keys()
     if preset.task == "translate":
         changes: dict[str, object] = {"width": 4, "max_width": 8, "blocks": 2, "heads": 8, "discriminator_width": 4}
         changes |= {"widths": "8,16", "discriminator_widths": "8,8,8"}

@@ -230,8 +230,17 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pictures = make_pictures(root.parent / "translation-source")
     train("cgan", pictures, root, "shapes", 1)
     train("cyclegan_resnet_light", pictures, root, "real", 2, *SMALL_TRANSLATOR, "--domains", "disc,bar")
-    shown = ("--preview-inputs", "run:shapes")
-    train("cyclegan_unet_light", pictures, root, "shown", 2, *SMALL_TRANSLATOR, *shown)
+    shown = (
+        "--batch-size",
+        "2",
+        "--set",
+        "width=4",
+        "--set",
+        "discriminator_width=4",
+        "--preview-inputs",
+        "run:shapes",
+    )
+    train("cyclegan_unet_light", pictures, root, "shown", 2, *shown)
     return root
 
 
