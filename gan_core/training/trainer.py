@@ -168,6 +168,7 @@ class Trainer:
         self.root = root
         self.seconds = 0.0  # trained so far, including the time before a resume
         self.rows: list[tuple[int, float, Tensor]] = []
+        self.waited = 0.0  # seconds, since the last row of metrics.csv, for a graphics card to finish its work
         self.stop_requested: str | None = None
         self.stop_by = math.inf
         self.saved_step = -1
@@ -309,9 +310,11 @@ class Trainer:
         """Write one row of metrics.csv: the means over the steps since the last row."""
         if not self.rows:
             return
+        start = time.perf_counter()
         self._check_rows()
         values = torch.stack([row[2] for row in self.rows]).cpu()
-        seconds = sum(row[1] for row in self.rows)
+        # A graphics card works on after a step has returned: the waiting for it belongs to the steps.
+        seconds = sum(row[1] for row in self.rows) + self.waited + time.perf_counter() - start
         step = self.rows[-1][0]
         row = {
             "step": step,
@@ -322,6 +325,7 @@ class Trainer:
         if self.writer:
             self.writer.log([row])
         self.rows.clear()
+        self.waited = 0.0
 
     def _check_rows(self) -> None:
         """Check the pending values before they are logged or saved; average them over the processes first."""
@@ -423,7 +427,10 @@ class Trainer:
         tensor_files.save_half(path, state, {"preset": self.config.preset, "step": self.family.step})
 
     def _newest(self) -> dict[str, float]:
-        return dict(zip(self.family.columns, self.rows[-1][2].tolist(), strict=True)) if self.rows else {}
+        start = time.perf_counter()
+        found = dict(zip(self.family.columns, self.rows[-1][2].tolist(), strict=True)) if self.rows else {}
+        self.waited += time.perf_counter() - start
+        return found
 
     def _progress(self) -> Any:
         return tqdm(

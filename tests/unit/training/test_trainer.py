@@ -1,10 +1,14 @@
 """The loop as its users meet it: what a run leaves behind. What stops, kills and damages it is in tests/robustness."""
 
 import signal
+import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pandas as pd
 import pytest
+import torch
 
 from gan_core import images, inference
 from gan_core.errors import UserError
@@ -21,6 +25,33 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
+def test_the_speed_counts_the_work_that_goes_on_after_a_step() -> None:
+    """As on a graphics card: steps return at once, and reading their values waits for them."""
+
+    class Late:
+        def tolist(self) -> list[float]:
+            time.sleep(0.05)
+            return [1.0]
+
+    rows: list[dict[str, Any]] = []
+    trainer: Any = Trainer.__new__(Trainer)
+    trainer.__dict__ |= {
+        "config": SimpleNamespace(batch_size=8),
+        "family": SimpleNamespace(columns=("loss/d",), reduce=None),
+        "finite_check": SimpleNamespace(check=lambda *_: time.sleep(0.05)),
+        "writer": SimpleNamespace(log=rows.extend),
+        "rows": [(20, 0.001, Late())],
+        "seconds": 1.0,
+        "steps_per_epoch": 10,
+        "waited": 0.0,
+    }
+    assert trainer._newest() == {"loss/d": 1.0}
+    trainer.rows = [(20, 0.001, torch.ones(1))]
+    trainer._flush()
+    assert rows[0]["images_per_second"] < 8 / 0.1
+    assert trainer.waited == 0 and not trainer.rows
+
+
 def test_a_run_leaves_what_the_readme_promises(pictures: Path, tmp_path: Path) -> None:
     folder = train("cgan", pictures, tmp_path, "shapes", 4, "--preview-every", "3")
     run = Run(folder)
