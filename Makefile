@@ -21,9 +21,9 @@ export PIP_EXTRA_INDEX_URL := https://download.pytorch.org/whl/cpu
 endif
 
 WAY := $(if $(LOCKED),locked)$(if $(CPU),cpu)
-ifneq ($(and $(WAY),$(wildcard .venv),$(filter app test check soak,$(or $(MAKECMDGOALS),app))),)
-ifeq ($(wildcard .venv/.$(WAY)),)
-$(error The environment in .venv was made without $(if $(LOCKED),LOCKED,CPU)=1: `make clean` first)
+ifneq ($(and $(WAY),$(wildcard .venv),$(filter app $(if $(CPU),test check soak),$(or $(MAKECMDGOALS),app))),)
+ifeq ($(wildcard .venv/.$(WAY))$(filter clean,$(MAKECMDGOALS)),)
+$(error The environment in .venv is not known to have been made with $(if $(LOCKED),LOCKED,CPU)=1: `make clean` first)
 endif
 endif
 
@@ -69,6 +69,7 @@ clean:
 # The stamps are written only when the installation went through, so that one which was interrupted is done again.
 .venv/.user: requirements.txt | $(BIN)/python
 	$(BIN)/python -m pip install --disable-pip-version-check $(PACKAGES)
+	$(if $(LOCKED),,@rm -f .venv/.locked)
 	@touch $@
 
 .venv/.dev: requirements.txt requirements-dev.txt | $(BIN)/python

@@ -20,8 +20,8 @@ class Frames {
 
   // addresses: all frames of the page, the most urgent first.
   plan(addresses) {
+    for (const address of this.failed) this.tries.delete(address);
     this.failed.clear();
-    this.tries.clear();
     this.queue = addresses.filter((address) => !blobs.has(address) && !this.pending.has(address));
     this.pump();
   }

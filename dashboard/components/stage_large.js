@@ -18,7 +18,7 @@ class Large {
     this.dialog.addEventListener("close", () => {
       address.set({ sample: null, large: null });
       this.first?.view.focus({ preventScroll: true });
-      this.first = null;
+      this.first = this.requested = null;
     });
     this.dialog.addEventListener("click", (event) => {
       if (event.target === this.dialog) this.dialog.close(); // a click beside the dialog
@@ -44,6 +44,7 @@ class Large {
   }
 
   open(card, sample) {
+    this.requested = null; // who opens another one does not wait for that of the address
     this.first = card;
     this.sample = within(0, sample, card.samples - 1);
     address.set({ sample: this.sample + 1, large: card.run.name });

@@ -41,6 +41,10 @@ def remove_own() -> None:
     for path in [path for path in _made if is_own(path)]:  # a fork has those of its parent too
         shutil.rmtree(path, ignore_errors=True)
         _made.discard(path)
+        if os.environ.get("GRADIO_TEMP_DIR") == str(path):  # another one is made where this one lay
+            del os.environ["GRADIO_TEMP_DIR"]
+            if path.parent != Path(tempfile.gettempdir()).resolve():
+                os.environ["GRADIO_TEMP_DIR"] = str(path.parent)
 
 
 def remove_left() -> None:

@@ -1,6 +1,7 @@
 """Arguments and helpers that several commands share. The options of a run are in `gan_core.run_options`."""
 
 import argparse
+import dataclasses
 import os
 import sys
 from collections.abc import Callable, Collection
@@ -62,8 +63,22 @@ def training(options: argparse.Namespace, preset: str, *, data_is_here: bool = T
     if options.keep == "best" and not options.snapshots:
         raise UserError("--keep best: it chooses among the snapshots of previews: add --snapshots")
     asked = run_options.RunOptions.of(vars(options), preset=preset)
+    if foreign := of_others(options, preset):
+        kept = tuple(pair for pair in asked.settings if pair.partition("=")[0] not in foreign)
+        asked = dataclasses.replace(asked, settings=kept)
     early_checks.checked(asked, options.runs, data_is_here=data_is_here)
     return asked
+
+
+def of_others(options: argparse.Namespace, preset: str) -> set[str]:
+    """Return the settings of a comparison that this preset does not use and another one does.
+
+    Raises:
+        UserError: as `registry.idle`.
+    """
+    pairs = options.settings or ()
+    idle = [set(registry.idle(registry.find_preset(name), pairs)) for name in getattr(options, "presets", ())]
+    return set(registry.idle(registry.find_preset(preset), pairs)) - idle[0].intersection(*idle[1:]) if idle else set()
 
 
 def training_options(command: argparse.ArgumentParser, *names: str) -> None:

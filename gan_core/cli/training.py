@@ -120,6 +120,9 @@ def compare(options: argparse.Namespace) -> int:
         registry.find_preset(preset)
     if options.num < 1:
         raise UserError(f"--num {options.num}: use 1 or more")
+    for preset in dict.fromkeys(options.presets):
+        for name in sorted(arguments.of_others(options, preset)):
+            print(f"note: --set {name}: the networks of '{preset}' do not use it", file=sys.stderr)
     options.snapshots |= options.evaluate
     jobs: list[ray_cluster.Job] = []
     for seed in range(options.seeds):
@@ -192,7 +195,7 @@ def _other_setting(found: "RunConfig", asked: run_options.RunOptions) -> str:
     assert asked.image_size is not None
     own = loading.preset_settings(registry.find_preset(asked.preset), asked.image_size, asked.settings)
     wanted = dataclasses.replace(found, settings=config.to_dict(own))
-    for name in wanted.settings | found.settings:
+    for name in (wanted.settings | found.settings).keys() - registry.unused(found.family, wanted.settings):
         if found.settings_on.get(name) != wanted.settings_on.get(name):
             before, value = (_word(one.settings.get(name)) for one in (found, wanted))
             return f"has --set {name}={before}, not {name}={value}"

@@ -180,16 +180,27 @@ def check_settings(preset: Preset, pairs: Iterable[str], others: Mapping[str, An
         UserError: a text has no `=`, a key is unknown, a value cannot be parsed or is out of range, or the networks do
             not use the setting.
     """
-    if hints := _setting_types(preset):
-        given = parsed_settings(hints, list(pairs))
-        check_ranges(preset.family, given)
-        idle = unused(preset.family, {**(preset.settings if others is None else others), **given})
-        for name in filter(idle.get, given):
-            key, sign, value = _condition(idle[name])
-            those = f"an empty {key}" if not value else f"{key}={value}" if sign == "=" else f"{key} other than {value}"
-            raise UserError(
-                f"--set {name}: the networks of '{preset.name}' do not use it, only those with {those} do: leave it out"
-            )
+    for name, condition in idle(preset, pairs, others).items():
+        key, sign, value = _condition(condition)
+        those = f"an empty {key}" if not value else f"{key}={value}" if sign == "=" else f"{key} other than {value}"
+        raise UserError(
+            f"--set {name}: the networks of '{preset.name}' do not use it, only those with {those} do: leave it out"
+        )
+
+
+def idle(preset: Preset, pairs: Iterable[str], others: Mapping[str, Any] | None = None) -> dict[str, str]:
+    """Return which of the settings that a user gives as `key=value` are `unused`; others: as `check_settings`.
+
+    Raises:
+        UserError: a text has no `=`, a key is unknown, or a value cannot be parsed or is out of range.
+    """
+    hints = _setting_types(preset)
+    if not hints:
+        return {}
+    given = parsed_settings(hints, list(pairs))
+    check_ranges(preset.family, given)
+    found = unused(preset.family, {**(preset.settings if others is None else others), **given})
+    return {name: found[name] for name in given if name in found}
 
 
 def unused(family: str, settings: Mapping[str, Any]) -> dict[str, str]:

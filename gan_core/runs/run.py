@@ -155,7 +155,12 @@ class Run:
 
     def trained_step(self, status: Status) -> int:
         """Return the step of the last stop or the end, when the weights were written or chosen; else the last step."""
-        found = (_step_in(path) for path in (self.last_weights, self.weights))
+        try:
+            kept = self.config().kept is not None
+        except UserError:
+            kept = False
+        # Weights that were kept are those of a preview.
+        found = (_step_in(path) for path in ((self.last_weights,) if kept else (self.last_weights, self.weights)))
         return next((step for step in found if step is not None), status.step)
 
     def _recorded(self) -> bool:

@@ -65,7 +65,11 @@ def _doubt(prepared: Prepared, patient_pattern: str | None, found: RunConfig, na
 
 
 def _place(source: str) -> Path:
-    return expanded(location(source)).resolve()
+    text = location(source)
+    try:
+        return expanded(text).resolve()
+    except (OSError, RuntimeError, ValueError):  # no path, in a config that came from anybody
+        return Path(text)
 
 
 def _seen(prepared: Prepared, index: np.ndarray, trained: Prepared, same_place: bool) -> int:

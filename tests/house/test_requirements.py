@@ -128,6 +128,8 @@ def test_an_environment_is_not_taken_for_one_that_was_made_in_another_way(tmp_pa
         (tmp_path / ".venv" / made).touch()
     refused = dry("app", f"{way}=1")
     assert refused.returncode and "`make clean` first" in refused.stderr
-    assert dry("app").returncode == dry("clean", f"{way}=1").returncode == 0
+    assert dry("app").returncode == dry("clean", "app", f"{way}=1").returncode == 0
     (tmp_path / ".venv" / stamp).touch()
     assert dry("app", f"{way}=1").returncode == 0
+    (tmp_path / ".venv" / ".user").unlink()
+    assert (f"rm -f .venv/{stamp}" in dry("app").stdout) == (way == "LOCKED")

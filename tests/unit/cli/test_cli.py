@@ -129,6 +129,28 @@ def test_a_resumed_comparison_has_the_same_options(
     assert capsys.readouterr().err == error
 
 
+def test_a_setting_that_no_network_uses_does_not_set_runs_apart(handed_out: list[str], tmp_path: Path) -> None:
+    path = untrained(tmp_path, "cgan-s0").folder / "config.json"
+    found = json.loads(path.read_text())
+    found["settings"]["dropout"] = 0.3  # of perceptrons alone, and accepted before
+    path.write_text(json.dumps(found))
+    command = ["compare", "cgan", "--data", "phantom:cxr", "--runs", str(tmp_path), "--seeds", "2", *STUDY]
+    assert cli.main(command) == 0
+    assert handed_out == ["cgan-s0", "cgan-s1"]
+
+
+def test_a_setting_is_for_those_presets_of_a_comparison_that_use_it(
+    handed_out: list[str], tmp_path: Path, capsys: Capture
+) -> None:
+    command = ["compare", "gan_baseline", "cgan", "--data", "phantom:cxr", "--runs", str(tmp_path), "--set"]
+    assert cli.main([*command, "r1_every=2"]) == 0
+    assert handed_out == ["gan_baseline", "cgan"]
+    said = "--set r1_every: the networks of 'gan_baseline' do not use it"
+    assert capsys.readouterr().err.splitlines() == [f"note: {said}"]
+    assert cli.main(["compare", "gan_baseline", *command[3:], "r1_every=2"]) == 2
+    assert said in capsys.readouterr().err
+
+
 def test_a_finished_comparison_may_be_evaluated_later(handed_out: list[str], tmp_path: Path) -> None:
     untrained(tmp_path, "cgan")
     assert cli.main(["compare", "cgan", "--data", "phantom:cxr", "--runs", str(tmp_path), *STUDY, "--snapshots"]) == 0

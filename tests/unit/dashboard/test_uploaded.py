@@ -165,8 +165,9 @@ def test_the_server_removes_what_is_left_when_it_starts_and_its_own_when_it_ends
             endpoints.TemporaryFiles().write("translated.png", b"x")
             assert len(lying(tmp_path)) == 2
 
-    asyncio.run(served())
-    assert [path.name for path in tmp_path.rglob("*")] == ["named"]
+    for _ in range(2):  # the server may start again in the same process
+        asyncio.run(served())
+        assert [path.name for path in tmp_path.rglob("*")] == ["named"]
 
 
 def test_results_go_with_their_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,7 +77,7 @@ def test_exactly_the_settings_that_nothing_looks_at_are_unused(preset: str, pair
         ("train dcgan_baseline --set lr=0.1 --set width=8", "only those with an empty generator do: leave it out"),
         ("train cyclegan_unet_light --set change=yes", "only those with generator=resnet do: leave it out"),
         ("train dcgan --set generator=8,8,8 --set width=8", "only those with an empty generator do: leave it out"),
-        ("compare gan gan_baseline --set r1_every=2", "only those with r1 other than 0 do: leave it out"),
+        ("compare gan_baseline dcgan_baseline --set r1_every=2", "only those with r1 other than 0 do: leave it out"),
         ("compare gan gan_baseline --set r1_every=2 --set r1=1 --epochs 0", "--epochs 0 is too small"),
     ],
 )

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gan_core.config import Kept
 from gan_core.errors import UserError
 from gan_core.runs import EPOCHS, METRICS, REFERENCE, Run, RunWriter, Status, check_name, find_run, list_runs, write_gif
 from tests.helpers.configs import CONFIG
@@ -164,6 +165,13 @@ def test_weights_say_of_which_step_they_are(preset: str, tmp_path: Path) -> None
         for kept in (run.weights, run.last_weights):
             kept.write_bytes(content)
         assert (run.weights_epoch(later, config), run.trained_step(later)) == (13, 130)
+    # Without the last weights, those that were chosen do not say how far the training went.
+    run.last_weights.unlink()
+    run.weights.write_bytes(len(header).to_bytes(8, "little") + header)
+    assert run.trained_step(later) == 10
+    settings = json.loads((run.folder / "config.json").read_text())
+    (run.folder / "config.json").write_text(json.dumps(settings | {"kept": asdict(Kept("best", 1))}))
+    assert run.trained_step(later) == 130
 
 
 def test_runs_are_listed_and_found(tmp_path: Path) -> None:

@@ -169,7 +169,7 @@ def test_a_run_grows_and_says_from_what(pictures: Path, root: Path, tmp_path: Pa
     of_small = small.status().step * 8
     assert settled.grown_from is not None
     assert dataclasses.replace(settled.grown_from, seconds=1.0) == config.Ancestry(
-        "small", 2, 32, small.status().step, of_small, 1.0, 0, (str(pictures),)
+        "small", 2, 32, small.status().step, of_small, 1.0, sources=(str(pictures),)
     )
     shutil.copytree(grown.folder, tmp_path / "again")
     spent = time_to_quality.training(inference.load(grown))

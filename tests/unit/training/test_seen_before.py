@@ -144,3 +144,9 @@ def test_a_run_keeps_the_doubt(place: Path) -> None:
     kept = replace(CONFIG, data=found.summary())
     assert seen_before.doubt_in(kept) == found.warnings[0] != ""
     assert seen_before.doubt_in(CONFIG) == seen_before.doubt_in(replace(CONFIG, data=now.summary())) == ""
+
+
+def test_a_source_that_is_no_path_is_another_one(place: Path) -> None:
+    """A config may come from anybody."""
+    before = trained(place, replace(prepared(place / "set"), source="a\0b"))
+    assert not doubt(prepared(place / "set"), before, place)
