@@ -27,7 +27,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
 
 
 def config(**more: Any) -> Any:
-    return SimpleNamespace(**{"classes": NAMES[:2], "domains": (), "fingerprint": "f", **more})
+    return SimpleNamespace(**{"classes": NAMES[:2], "domains": (), "fingerprint": "f", "data": None, **more})
 
 
 def taker(notes: list[str], settings: Any) -> questions.TakePicture:

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 CLASSES = ("bar", "disc")
 TRAINED = ("real", "synthetic", "both")
 QUICK = Recipe(steps=36, batch=8, learning_rate=3e-3)
-STEPS = {"resnet": 16, "vgg16_bn": 6}  # the larger one learns in fewer, each of which takes longer
+STEPS = {"resnet": 16, "vgg16_bn": 10}  # the larger one learns in fewer, each of which takes longer
 TINY = Recipe(steps=2, batch=4, learning_rate=1e-3)
 
 
