@@ -25,6 +25,9 @@ class GanrayExplorer {
     this.data = null;
     this.move = "";
     this.timer = 0;
+    this.moved = false;  // whether the visitor has moved in the plane, and the server does not know it
+    this.coming = false;  // whether a newer view is being decoded
+    this.late = false;  // whether a move waits for it
     const find = (selector) => place.querySelector(selector);
     [this.stage, this.pad, this.spot, this.ring] = [".stage", ".pad", ".spot", ".ring"].map(find);
     this.canvases = [...place.querySelectorAll(".shown canvas")];
@@ -57,15 +60,22 @@ class GanrayExplorer {
 
   async take(text) {
     this.sent = text;
+    this.coming = true;
     const data = JSON.parse(text);
     const sheets = await Promise.all(data.sheets.map(ganrayLoaded));
-    if (this.sent !== text || (this.data && data.view < this.data.view)) return;  // a newer view came meanwhile
-    [this.data, this.sheets] = [data, sheets];
-    this.cell = data.plane.at ? [...data.plane.at] : null;
-    this.shown = data.plane.at ? ["plane", ...data.plane.at] : ["rows", 0, data.rows[0].at];
+    if (this.sent !== text) return;  // a newer view came meanwhile
+    this.coming = false;
+    if (this.data && data.view < this.data.view) return;
+    const [old, late] = [this.data?.plane, this.late];
+    [this.data, this.sheets, this.late] = [data, sheets, false];
+    // A key that was pressed meanwhile counts, if the new plane has the same places.
+    this.moved &&= ganraySides(old) === ganraySides(data.plane);
+    if (!this.moved) this.cell = data.plane.at ? [...data.plane.at] : null;
+    this.shown = this.cell ? ["plane", ...this.cell] : ["rows", 0, data.rows[0].at];
     this.layout();
     this.rows();
     this.show();
+    if (this.moved && late) this.settle(0);
   }
 
   layout() {
@@ -173,6 +183,7 @@ class GanrayExplorer {
 
   to(row, column) {
     this.cell = [row, column];
+    this.moved = true;
     this.shown = ["plane", row, column];
     this.show();
   }
@@ -180,6 +191,9 @@ class GanrayExplorer {
   settle(delay) {
     clearTimeout(this.timer);
     this.timer = setTimeout(() => {
+      this.late = this.coming;
+      if (this.coming) return;
+      this.moved = false;
       const [row, column] = this.data.plane.at;
       if (this.cell[0] !== row || this.cell[1] !== column) this.send("plane", this.cell);
     }, delay);
@@ -217,6 +231,10 @@ class GanrayExplorer {
     this.move = JSON.stringify({ view: this.data.view, kind, cell });
     document.getElementById("ganray-go").click();
   }
+}
+
+function ganraySides(plane) {
+  return plane?.at ? JSON.stringify([plane.across, plane.up, plane.xs, plane.ys]) : "";
 }
 
 function ganrayCanvas() {
