@@ -241,8 +241,10 @@ def to_dict(config: Any) -> dict[str, Any]:
             del values["origin"]
         if config.grown_from is None:
             del values["grown_from"]
-        elif not config.grown_from.sources:
-            del values["grown_from"]["sources"]
+        else:
+            for name in ("warmup", "sources"):
+                if not values["grown_from"][name]:
+                    del values["grown_from"][name]
         if config.data and not config.data.held_out:
             del values["data"]["held_out"]
         if config.preview_start == "even":

@@ -195,8 +195,9 @@ def _other_setting(found: "RunConfig", asked: run_options.RunOptions) -> str:
     assert asked.image_size is not None
     own = loading.preset_settings(registry.find_preset(asked.preset), asked.image_size, asked.settings)
     wanted = dataclasses.replace(found, settings=config.to_dict(own))
-    for name in (wanted.settings | found.settings).keys() - registry.unused(found.family, wanted.settings):
-        if found.settings_on.get(name) != wanted.settings_on.get(name):
+    idle = registry.unused(found.family, wanted.settings)
+    for name in wanted.settings | found.settings:
+        if name not in idle and found.settings_on.get(name) != wanted.settings_on.get(name):
             before, value = (_word(one.settings.get(name)) for one in (found, wanted))
             return f"has --set {name}={before}, not {name}={value}"
     return ""
