@@ -206,14 +206,16 @@ class RunConfig:
     def recipe(self) -> str:
         """Digest that is equal for runs that differ only in their seed, their progress and their precision.
 
-        `--precision auto` times both for each run, so that the seeds of one preset may differ in it.
+        `--precision auto` times both for each run, so that the seeds of one preset may differ in it. The seed of a run
+        with an origin is one of its `settings`.
         """
         data = (self.fingerprint, self.classes, self.domains, self.image_size, self.channels)
         before = self.grown_from
         began = (before.name, before.image_size, before.steps) if before else ()
         # Previews decide when patience ends a training; else they only look on.
         ends = (self.epochs, *((self.patience, self.preview_every, self.preview_start) if self.patience else ()))
-        known = [self.preset, data, self.batch_size, ends, self.settings_on, began]
+        settings = {key: value for key, value in self.settings_on.items() if key != "seed" or self.origin is None}
+        known = [self.preset, data, self.batch_size, ends, settings, began]
         text = json.dumps(known, sort_keys=True)
         return blake2b(text.encode(), digest_size=8).hexdigest()
 

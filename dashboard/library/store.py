@@ -220,6 +220,11 @@ class Entry:
         return self.status.state == "finished" and not self.sheets and not files.is_regular(self.run.weights)
 
     @property
+    def seed(self) -> int | None:
+        """Return the seed of its training; None where nobody knows it."""
+        return self.config.known_seed if self.config else None
+
+    @property
     def recipe(self) -> Hashable:
         """Return a key that runs share if they differ only in their seed and their progress."""
         return self.config.recipe if self.config else self.name

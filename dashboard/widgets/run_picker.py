@@ -149,8 +149,7 @@ def listing(found: Sequence[Sequence[Entry]], written: Mapping[str, Note]) -> pd
 
 
 def _seed(entry: Entry) -> str:
-    known = entry.config.known_seed if entry.config else None
-    return "–" if known is None else str(known)
+    return "–" if entry.seed is None else str(entry.seed)
 
 
 def chosen_by(ticked: Sequence[Sequence[str]], unticked: Sequence[Sequence[str]], before: Sequence[str]) -> list[str]:

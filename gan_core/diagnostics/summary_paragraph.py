@@ -255,13 +255,10 @@ def _accuracies(runs: Sequence[Diagnosed], alone: bool) -> list[str]:
 
 def _seeds(runs: Sequence[Diagnosed]) -> list[str]:
     """Return the sentences on runs that differ in their seed alone: the spread between seeds."""
-    groups: dict[tuple[object, ...], list[Diagnosed]] = {}
+    groups: dict[str, list[Diagnosed]] = {}
     for run in runs:
-        config = run.config
-        settings = tuple(sorted((key, str(value)) for key, value in config.settings_on.items()))
-        groups.setdefault((config.preset, config.fingerprint, config.epochs, config.batch_size, settings), []).append(
-            run
-        )
+        if run.config.known_seed is not None:
+            groups.setdefault(run.config.recipe, []).append(run)
     sentences = []
     for group in groups.values():
         seeds = {run.config.seed for run in group}

@@ -133,7 +133,11 @@ def test_a_run_that_was_not_trained_here_says_where_it_comes_from(tmp_path: Path
     found = config.read_run_config(tmp_path / "config.json")
     assert found == told
     assert (found.format, found.origin, found.known_seed) == (config.WITH_ORIGIN, ORIGIN, None)
-    assert dataclasses.replace(found, settings={"seed": 4}, seed=4).known_seed == 4
+    seeds = [dataclasses.replace(found, settings={"seed": seed}, seed=seed) for seed in (4, 5)]
+    assert [one.known_seed for one in seeds] == [4, 5]
+    assert seeds[0].recipe == seeds[1].recipe != found.recipe  # whose learning rate is known
+    here = [dataclasses.replace(CONFIG, settings=one.settings) for one in seeds]
+    assert here[0].recipe != here[1].recipe  # a family's own setting of that name is no seed of the training
 
 
 def test_a_trained_run_stays_readable_for_older_versions() -> None:
