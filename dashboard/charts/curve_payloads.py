@@ -221,27 +221,30 @@ def _distance_chart(
         x = run_curve(library, entry, chart, distance_chart.TABLE, view.axis, 0.0).x[[0, -1]]
         level = packed(np.full(2, score))
         one["title"] += ", real images dotted"
-        one["curves"].append({"lane": 1, "raw": [], "x": packed(x), "y": level})
+        one["curves"].append({"lane": 1, "runs": [], "raw": [], "x": packed(x), "y": level})
     yield one
 
 
 def curve_series(entries: Sequence[Entry], look: dict[str, Style], together: bool) -> list[CurveSeries]:
     """Return a series for each run; with `together`, one for all runs that differ only in their seed.
 
-    A run that repeats a seed is no further seed: it has a series of its own.
+    A run that repeats a seed, or whose seed nobody knows, is no further seed: it has a series of its own.
     """
     groups: dict[Hashable, list[Entry]] = {}
     for entry in entries:
         groups.setdefault(entry.recipe if together else entry.name, []).append(entry)
+    presets = [group[0].config.preset for group in groups.values() if group[0].config]
     found = []
     for group in groups.values():
-        first: dict[int | None, Entry] = {}
+        first: dict[int, Entry] = {}
         for entry in group:
-            first.setdefault(entry.config.seed if entry.config else None, entry)
+            if entry.seed is not None:
+                first.setdefault(entry.seed, entry)
         seeds, config = tuple(first.values()), group[0].config
         if config and len(seeds) > 1:
-            found.append(CurveSeries(f"{config.preset}, {len(seeds)} seeds", look[seeds[0].name], seeds))
-        alone = [entry for entry in group if len(seeds) == 1 or entry not in seeds]
+            name = config.preset if presets.count(config.preset) == 1 else seeds[0].label
+            found.append(CurveSeries(f"{name}, {len(seeds)} seeds", look[seeds[0].name], seeds))
+        alone = [entry for entry in group if len(seeds) < 2 or entry not in seeds]
         found += [CurveSeries(entry.label, look[entry.name], (entry,)) for entry in alone]
     return found
 
@@ -256,7 +259,6 @@ def legend_entry(library: Library, series: CurveSeries, axis: str, notes: Sequen
         "colour": series.style.color,
         "dash": series.style.dash,
         "shape": series.style.shape,
-        "members": [entry.label for entry in series.members],
         "places": [] if axis == "epoch" else [packed(epochs), packed(along)],
     }
 
@@ -295,20 +297,20 @@ def series_payload(
     library: Library, series: CurveSeries, index: int, chart: Chart, table: str, axis: str, smoothing: float
 ) -> dict[str, Any] | None:
     """Return the curve of a series on a chart; None if it has none. `index`: its index in the legend."""
-    found = [run_curve(library, entry, chart, table, axis, smoothing) for entry in series.members]
-    found = [one for one in found if len(one.smooth_x)]
+    curves = [(entry, run_curve(library, entry, chart, table, axis, smoothing)) for entry in series.members]
+    drawn = [entry.label for entry, one in curves if len(one.smooth_x)]
+    found = [one for _, one in curves if len(one.smooth_x)]
     if not found:
         return None
     smooth = bool(smoothing) and table == store.METRICS
     raw: Pairs = [[packed(one.x), packed(one.y)] for one in found] if smooth or len(found) > 1 else []
+    own = {"lane": index, "runs": drawn, "raw": raw}
     if len(found) == 1:
-        return {"lane": index, "raw": raw, "x": packed(found[0].smooth_x), "y": packed(found[0].smooth_y)}
+        return own | {"x": packed(found[0].smooth_x), "y": packed(found[0].smooth_y)}
     x, mean, low, high = band(found)
     # The browser counts the seeds at a position from the ends of their curves.
     ends = sorted(float(one.smooth_x[-1]) for one in found)
-    return {
-        "lane": index,
-        "raw": raw,
+    return own | {
         "x": packed(x),
         "y": packed(mean),
         "low": packed(low),

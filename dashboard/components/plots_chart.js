@@ -30,6 +30,7 @@ class Chart {
     this.curves = data.curves.map((one) => ({
       lane: one.lane,
       ends: one.ends ?? [],
+      runs: one.runs,
       raw: one.raw.map((pair) => pair.map(unpacked)),
       x: unpacked(one.x),
       y: unpacked(one.y),

@@ -21,9 +21,9 @@ function cell(value) {
 function toCsv(chart, curves, lanes, view) {
   const lines = [["run", "curve", view.along, chart.title]];
   for (const curve of curves) {
-    const { label, members } = lanes[curve.lane];
+    const { label } = lanes[curve.lane];
     const add = (run, kind, xs, ys) => ys.forEach((y, i) => lines.push([run, kind, xs[i], y]));
-    curve.raw.forEach(([xs, ys], index) => add(members[index] ?? label, "logged", xs, ys));
+    curve.raw.forEach(([xs, ys], index) => add(curve.runs[index], "logged", xs, ys));
     if (curve.low) {
       add(label, "mean", curve.x, curve.y);
       add(label, "lowest", curve.x, curve.low);

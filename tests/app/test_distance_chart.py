@@ -73,8 +73,9 @@ def test_of_several_seeds_those_that_were_measured_make_the_line(tmp_path: Path)
             made_evaluations.write(run, progress=replace(way, generated=500) if seed == 3 else way)
     own = Library(tmp_path)
     data = told(own, ["s0", "s1", "s2", "s3"])
-    assert data["lanes"][0]["members"] == ["s0", "s1", "s2", "s3"]
+    assert data["lanes"][0]["label"] == "dcgan, 4 seeds"
     [curve] = data["charts"][-1]["curves"]
+    assert curve["runs"] == ["s1", "s2"] and len(curve["raw"]) == 2
     ends = [
         distance_chart.curve(own, entry, chart).last for entry in entries(own, "s1", "s2") if (chart := of(own, entry))
     ]

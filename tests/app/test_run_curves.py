@@ -13,13 +13,14 @@ from streamlit.testing.v1 import AppTest
 from dashboard.charts import curve_payloads
 from dashboard.charts.curve_payloads import CurveView, EventMarker
 from dashboard.charts.styles import run_styles
-from dashboard.library.store import METRICS, Library
+from dashboard.library.store import METRICS, Entry, Library
 from dashboard.widgets.run_curves import HERE
 from gan_core import config as configs
 from gan_core import runs
 from gan_core.diagnostics.events import KINDS
 from tests.helpers.chart_payloads import entries, numbers, told
 from tests.helpers.pages import healthy, open_page, plotted
+from tests.helpers.recorded import record_run
 from tests.helpers.run_folders import make_run, metric_rows
 
 STEPS = 20  # of an epoch
@@ -79,8 +80,8 @@ def test_runs_of_several_seeds_are_a_mean_and_a_band(library: Library) -> None:
     names = ["twin-0", "gan", "twin-1", "twin-2"]
     data = told(library, names)
     assert [lane["label"] for lane in data["lanes"]] == ["dcgan, 3 seeds", "gan"]
-    assert data["lanes"][0]["members"] == ["twin-0", "twin-1", "twin-2"]
     curve = data["charts"][0]["curves"][0]
+    assert curve["runs"] == ["twin-0", "twin-1", "twin-2"]
     x, mean, low, high = (numbers(curve[name]) for name in ("x", "y", "low", "high"))
     assert np.all(low <= mean) and np.all(mean <= high) and np.any(low < high)
     assert curve["ends"] == [4, 6, 6]
@@ -234,3 +235,21 @@ def test_a_repeated_seed_is_drawn_beside_the_mean_of_the_seeds(tmp_path: Path) -
         ("dcgan, 2 seeds", ["a", "b"]),
         ("again", ["again"]),
     ]
+
+
+def test_a_seed_that_nobody_knows_is_drawn_beside_the_mean_of_the_others(tmp_path: Path) -> None:
+    found = []
+    for number in range(3):
+        run = record_run(tmp_path, f"run-{number}", last=2)
+        config = run.config()
+        known = {"seed": number} if number else {}
+        found.append(Entry(run, run.status(), replace(config, preset="wgan", seed=number, settings=known)))
+    drawn = curve_payloads.curve_series(found, run_styles(found), together=True)
+    assert [(one.label, len(one.members)) for one in drawn] == [("wgan, 2 seeds", 2), ("run-0", 1)]
+
+
+def test_two_recipes_of_one_preset_have_names_of_their_own(tmp_path: Path) -> None:
+    for name, epochs, seed in (("a", 2, 0), ("a-s1", 2, 1), ("b", 3, 0), ("b-s1", 3, 1)):
+        make_run(tmp_path, name, "dcgan", epochs, 5, seed=seed)
+    data = told(Library(tmp_path), ["a", "a-s1", "b", "b-s1"])
+    assert [lane["label"] for lane in data["lanes"]] == ["a, 2 seeds", "b, 2 seeds"]
