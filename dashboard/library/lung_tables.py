@@ -32,11 +32,12 @@ class Verdict:
 
 @dataclass(frozen=True)
 class LungColumn:
-    """The pictures of a column, and the run that made them if it is one of the chosen."""
+    """The pictures of a column, the run whose audit they are from, and their maker if it is one of the chosen runs."""
 
     title: str
     subtitle: str
     found: Column
+    audited: EvaluatedRun
     run: EvaluatedRun | None = None
 
 
@@ -115,7 +116,7 @@ def _columns(group: Sequence[tuple[EvaluatedRun, Direction]]) -> list[LungColumn
                 }
                 title, subtitle = titles[role]
                 of = subtitle if role == CONTROL else ""
-                found.setdefault((role, f"{title} {of}"), LungColumn(title, subtitle, column, own))
+                found.setdefault((role, f"{title} {of}"), LungColumn(title, subtitle, column, run, own))
     columns = list(found.values())
     owners = {column.subtitle for column in columns if column.found.role == CONTROL}
     return [
@@ -123,7 +124,7 @@ def _columns(group: Sequence[tuple[EvaluatedRun, Direction]]) -> list[LungColumn
     ]
 
 
-_Judge = Callable[[Measure, Column], Verdict | None]
+_Judge = Callable[[Measure, LungColumn], Verdict | None]
 
 
 class _Rows:
@@ -221,14 +222,14 @@ class _Rows:
                 f"Pictures in which more than 5 % of the lungs are marked. {finder}",
                 "opaque",
                 _SHARE,
-                lambda cell, column: self._than_before(cell, column, "opaque"),
+                lambda cell, _: self._than_before(cell, "opaque"),
             ),
             self._row(
                 "How much of the lungs is marked?",
                 f"The mean share of the lungs that the finder marks. {finder}",
                 "opaque area",
                 _PERCENT,
-                lambda cell, column: self._than_before(cell, column, "opaque area"),
+                lambda cell, _: self._than_before(cell, "opaque area"),
             ),
             self._row(
                 "Is it found where it was painted?" if self.way.adds else "Is it gone where it was taken away?",
@@ -274,9 +275,7 @@ class _Rows:
                 f"By {space}",
                 meaning,
                 tuple(
-                    self._cell(
-                        column.found.distance.get(space, {}).get("kid"), column.found, _NUMBER, self._nearer(space)
-                    )
+                    self._cell(column.found.distance.get(space, {}).get("kid"), column, _NUMBER, self._nearer(space))
                     for column in self.columns
                 ),
             )
@@ -289,21 +288,21 @@ class _Rows:
     def _row(
         self, question: str, meaning: str, key: str, shows: str, judge: _Judge = lambda cell, column: None
     ) -> LungRow:
-        cells = tuple(self._cell(one.found.measures.get(key), one.found, shows, judge) for one in self.columns)
+        cells = tuple(self._cell(one.found.measures.get(key), one, shows, judge) for one in self.columns)
         return LungRow(question, meaning, cells, shows == _SHARE)
 
     def _flipped(self, name: str, sees: str, question: str, meaning: str, judge: _Judge) -> LungRow:
-        cells = tuple(self._cell(_flip(one.found, name, sees), one.found, _SHARE, judge) for one in self.columns)
+        cells = tuple(self._cell(_flip(one.found, name, sees), one, _SHARE, judge) for one in self.columns)
         return LungRow(question, meaning, cells, True)
 
-    def _cell(self, measure: Measure | None, column: Column, shows: str, judge: _Judge) -> LungCell | None:
+    def _cell(self, measure: Measure | None, column: LungColumn, shows: str, judge: _Judge) -> LungCell | None:
         if measure is None:
             return None
         # Real pictures are what others are compared with: nothing is said about them.
-        verdict = None if column.role in (SOURCE, TARGET) else judge(measure, column)
+        verdict = None if column.found.role in (SOURCE, TARGET) else judge(measure, column)
         return LungCell(measure, _text(measure, shows), _interval(measure, shows), verdict)
 
-    def _than_before(self, cell: Measure, column: Column, key: str) -> Verdict | None:
+    def _than_before(self, cell: Measure, key: str) -> Verdict | None:
         before = next((one.found.measures.get(key) for one in self.columns if one.found.role == SOURCE), None)
         if before and _below(before, cell):
             return Verdict("more than before", GOOD if self.way.adds else BAD)
@@ -312,10 +311,12 @@ class _Rows:
         return None
 
     def _than_haze(self, name: str, sees: str) -> _Judge:
-        haze = next((_flip(one.found, name, sees) for one in self.columns if one.found.name == _HAZE), None)
+        # Each haze is as strong as the painting of the audited run: it is a control of no other run.
+        hazes = [(one.audited, _flip(one.found, name, sees)) for one in self.columns if one.found.name == _HAZE]
 
-        def judge(cell: Measure, column: Column) -> Verdict | None:
-            if haze and column.role != CONTROL and _below(haze, cell):
+        def judge(cell: Measure, column: LungColumn) -> Verdict | None:
+            haze = next((flip for run, flip in hazes if run is column.audited), None)
+            if haze and column.found.role != CONTROL and _below(haze, cell):
                 return Verdict("more than haze", GOOD if _ALONE in sees else NEUTRAL)
             return None
 
@@ -325,7 +326,7 @@ class _Rows:
         sources = (one.found.distance.get(space, {}) for one in self.columns if one.found.role == SOURCE)
         before = next(sources, {}).get("kid")
 
-        def judge(cell: Measure, column: Column) -> Verdict | None:
+        def judge(cell: Measure, column: LungColumn) -> Verdict | None:
             if before and _below(cell, before):
                 return Verdict("nearer than before", GOOD)
             if before and _below(before, cell):

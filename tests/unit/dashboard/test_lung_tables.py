@@ -14,7 +14,7 @@ from dashboard.library.store import Library
 from dashboard.views.evaluate import lung_comparison
 from gan_core.evaluation import dose_response
 from gan_core.evaluation.classifiers import SEES
-from gan_core.evaluation.results import SOURCE, Measure
+from gan_core.evaluation.results import CONTROL, SOURCE, TRANSLATED, Measure
 from tests.helpers import made_evaluations
 from tests.helpers.made_evaluations import LIGHT
 from tests.helpers.run_folders import make_run
@@ -91,6 +91,19 @@ def test_words_stand_where_intervals_support_them(runs: list[EvaluatedRun]) -> N
     assert words(table, "Is adult-lungs convinced")["good"] == ("more than haze", GOOD)
     assert words(table, "By Haar detail")["good"] == ("nearer than before", GOOD)
     assert words(table, "By Haar detail")["other"] is None
+
+
+def test_a_run_is_held_against_its_own_haze(runs: list[EvaluatedRun]) -> None:
+    way = runs[1].found.audit[0]
+    flips = next(column.flips for column in way.columns if column.role == TRANSLATED)
+    columns = tuple(replace(one, flips=flips) if one.role == CONTROL else one for one in way.columns)
+    strong = replace(runs[1], found=replace(runs[1].found, audit=(replace(way, columns=columns),)))
+    for both in ([runs[0], strong], [strong, runs[0]]):
+        (table,) = lung_tables(both)
+        found = words(table, "Is adult-lungs convinced")
+        assert (found["good"], found["other"]) == (("more than haze", GOOD), None)
+    (alone,) = lung_tables(runs[:1])
+    assert words(alone, "Is adult-lungs convinced")["other"] == ("more than haze", GOOD)  # that of this audit
 
 
 def test_no_interval_supports_no_word(runs: list[EvaluatedRun]) -> None:
