@@ -82,9 +82,25 @@ class MeasureRow:
 
     @property
     def over_seeds(self) -> bool:
-        """Whether every cell is a mean over several trainings."""
-        counts = [count for count, cell in zip(self.seeds, self.cells, strict=True) if cell] if self.seeds else []
+        """Whether every cell that may be ranked is a mean over several trainings."""
+        counts = [self.seeds[index] for index in self.candidates] if self.seeds else []
         return bool(counts) and min(counts) > 1
+
+    @property
+    def candidates(self) -> list[int]:
+        """The indices of the cells that may be ranked, in their order."""
+        may = self.ranked or (True,) * len(self.cells)
+        return [index for index, cell in enumerate(self.cells) if cell and may[index]]
+
+    @property
+    def has_unranked(self) -> bool:
+        """Whether there is a cell that may not be ranked."""
+        return len(self.candidates) < sum(cell is not None for cell in self.cells)
+
+    @property
+    def floors(self) -> list[float | None]:
+        """The reference value of each cell that was measured."""
+        return [cell.floor for cell in self.cells if cell]
 
     @property
     def floor(self) -> float | None:

@@ -107,7 +107,7 @@ def _folded(row: MeasureRow, made: Sequence[RunColumn], rank: bool) -> MeasureRo
         seeds=tuple(map(len, found)),
         each=tuple(each),
     )
-    candidates = [index for index, cell in enumerate(cells) if cell and may[index]]
+    candidates = folded.candidates
     if not rank or row.more is None:
         return folded
     if len(candidates) < 2 or any(len(found[index]) < 2 for index in candidates):

@@ -23,6 +23,7 @@ from dashboard.widgets.text import plain, plain_sentence
 from gan_core.evaluation.results import OWN, Measure, Scores
 
 NO_SIGN = "no sign of copying"
+ASKED = " asked for a class"  # what is said of ranked runs beside others, whose images a classifier named
 VERDICTS = {  # verdict on memorisation -> (icon, colour)
     NO_SIGN: (":material/check_circle:", "green"),
     "suspicious": (":material/warning:", "orange"),
@@ -94,7 +95,10 @@ def _ranked(table: MeasureTable, row: MeasureRow, does: str) -> str:
     if not row.ahead:
         return "Without intervals the runs cannot be ranked."
     if len(row.ahead) == 1:
-        end = "the difference to all others is significant" if row.over_seeds else "its interval overlaps no other"
+        if row.over_seeds:
+            end = f"the difference to all others{ASKED if row.has_unranked else ''} is significant"
+        else:
+            end = f"its interval overlaps no other{f' of those{ASKED}' if row.has_unranked else ''}"
         return f"**{plain(table.columns[row.ahead[0]].label)}** {does}: {end}."
     return _order(table, row)
 
@@ -108,7 +112,7 @@ def _order(table: MeasureTable, row: MeasureRow) -> str:
     best, *level = (names[index] for index in row.ahead)
     if not (behind := _behind(row)):
         reason = "no difference to the best is significant" if row.over_seeds else "their intervals overlap"
-        return f"No run is ahead: {reason}."
+        return f"No run{ASKED if row.has_unranked else ''} is ahead: {reason}."
     reason = "the difference is not significant" if row.over_seeds else "their intervals overlap"
     ahead = f"{best} is ahead of {_joined([names[index] for index in behind])}"
     return f"{ahead}. It cannot be told from {_joined(level)}: {reason}."
@@ -116,8 +120,7 @@ def _order(table: MeasureTable, row: MeasureRow) -> str:
 
 def _behind(row: MeasureRow) -> list[int]:
     """Return the columns that are surely behind the best one, in their order."""
-    may = row.ranked or (True,) * len(row.cells)
-    return [index for index, cell in enumerate(row.cells) if cell and may[index] and index not in row.ahead]
+    return [index for index in row.candidates if index not in row.ahead]
 
 
 def _joined(names: Sequence[str]) -> str:
@@ -162,8 +165,7 @@ def _useful(table: MeasureTable, row: MeasureRow) -> str:
     """Return a sentence about utility; it ranks only runs that generate by class, if there are any."""
     classifier = row.key.removeprefix(f"{SYNTHETIC} {HELD_OUT} ")
     found = [_scores(column, SYNTHETIC, classifier) for column in table.columns]
-    may = row.ranked or (True,) * len(row.cells)
-    ranked = [index for index, cell in enumerate(row.cells) if cell and may[index]]
+    ranked = row.candidates
     words = [_classifier_accuracy(table, row, ranked, classifier)]
     if len(ranked) > 1:
         words.insert(0, _ranked(table, row, "trains the best classifier"))
@@ -188,7 +190,7 @@ def _classifier_accuracy(table: MeasureTable, row: MeasureRow, ranked: Sequence[
             return ""
         baseline = f"the accuracy from real images ({of_hundred(best.floor)} of 100 right)"
         if best.high < best.floor:
-            return f"None reaches {baseline}."
+            return f"None{' of them' if row.has_unranked else ''} reaches {baseline}."
         return f"The best exceeds {baseline}." if best.low > best.floor else f"The best cannot be told from {baseline}."
     real = f"; trained on real images, about {of_hundred(best.floor)}" if best.floor is not None else ""
     right = f"**{of_hundred(best.value)}** of 100 images of held-out patients"

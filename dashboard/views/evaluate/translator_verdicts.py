@@ -24,7 +24,7 @@ from gan_core.evaluation.results import Direction, Flip, Measure
 
 TRUTHS = ("error", "change in lungs")  # the first one that was measured gives the answer
 
-MUCH = 2  # growth factor of the noise from which on the answer names hidden information
+LITTLE, MUCH = 1.1, 2  # growth factors of the noise from which on the answer names hidden information
 
 
 @dataclass(frozen=True)
@@ -106,9 +106,11 @@ def _where_answer(direction: Direction) -> str:
         words.append(_controlled(classifier, controls))
     inside, outside = direction.change.get("inside lungs"), direction.change.get("outside lungs")
     if inside and outside and outside.value > 0:
-        more = f"**{times(inside.value / outside.value)} times** as much as"
-        amount = more if _below(outside, inside) else "no more than"
-        words.append(f"The lungs change {amount} the rest.")
+        if _below(outside, inside):
+            words.append(f"The lungs change **{times(inside.value / outside.value)} times** as much as the rest.")
+        else:
+            how = "change less" if _below(inside, outside) else "do not clearly change more"
+            words.append(f"The lungs {how} than the rest.")
     return " ".join(words)
 
 
@@ -137,10 +139,12 @@ def _hiding_answer(direction: Direction) -> str:
     if moved is None or not moved.floor:
         return f"{error}."
     ratio = moved.value / moved.floor
-    if moved.low is not None and moved.low > moved.floor:
-        verdict = "it relies on invisible detail" if ratio >= MUCH else "it relies a little on invisible detail"
-        return f"{error}. The way back amplifies the noise {times(ratio)} times: {verdict}."
-    return f"{error}. The way back does not amplify the noise: there is no sign of hidden information."
+    if moved.low is None or moved.low <= moved.floor:
+        return f"{error}. The way back does not amplify the noise: there is no sign of hidden information."
+    if ratio < LITTLE:
+        return f"{error}. The way back hardly amplifies the noise: there is no sign of hidden information."
+    verdict = "it relies on invisible detail" if ratio >= MUCH else "it relies a little on invisible detail"
+    return f"{error}. The way back amplifies the noise {times(ratio)} times: {verdict}."
 
 
 def _closeness_answer(direction: Direction) -> str:

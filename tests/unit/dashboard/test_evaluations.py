@@ -179,7 +179,8 @@ def test_what_a_classifier_named_is_not_held_against_what_a_run_was_asked_for(fu
     assert re.search(by.format(r"\*\*dcgan\*\*"), alone)
     said = answers(full, "reference/gan", "reference/dcgan", "reference/bigan", "reference/cgan")["How useful?"]
     assert re.search(by.format(r"\*\*gan\*\* and \*\*dcgan\*\*"), said)
-    assert said.startswith("**bigan** ")
+    assert said.startswith("**bigan** trains the best classifier: its interval overlaps no other of those asked for a")
+    assert replace(three, seeds=(1, 3, 3)).over_seeds and not replace(three, seeds=(3, 3, 1)).over_seeds
     named_alike = answers(full, "reference/gan", "reference/dcgan")["How useful?"]
     assert named_alike.startswith("**dcgan** ")
     made_evaluations.write(runs.find_run("gan", full), QUALITY["gan"], utility=())
@@ -206,6 +207,39 @@ def test_an_audit_is_told_direction_by_direction(made: Path) -> None:
     both = told(made, "chests", "heads")
     assert both[evaluations.TURNS].startswith("**70 to 80** of 100 images")
     assert "**36% to 52%**" in both[evaluations.NEAR]
+
+
+def around_floor(value: float, floor: float) -> Measure:
+    return Measure(value, value * 0.99, value * 1.01, floor)
+
+
+@pytest.mark.parametrize(
+    ("moved", "words"),
+    [
+        (0.0099, "does not amplify the noise: there is no sign of hidden information."),
+        (0.0104, "hardly amplifies the noise: there is no sign of hidden information."),
+        (0.012, "amplifies the noise 1.2 times: it relies a little on invisible detail."),
+        (0.024, "amplifies the noise 2.4 times: it relies on invisible detail."),
+    ],
+)
+def test_hidden_information_is_named_where_noise_grows_visibly(moved: float, words: str) -> None:
+    way = made_evaluations.audit(("A", "B"), 0.8)[0]
+    way = replace(way, cycle=way.cycle | {"moved by noise": around_floor(moved, 0.01)})
+    assert translator_verdicts._hiding_answer(way).endswith(f"The way back {words}")
+
+
+@pytest.mark.parametrize(
+    ("inside", "words"),
+    [
+        (around(0.5, 0.01), "The lungs change **2.5 times** as much as the rest."),
+        (around(0.25), "The lungs do not clearly change more than the rest."),
+        (around(0.05, 0.01), "The lungs change less than the rest."),
+    ],
+)
+def test_lungs_change_more_or_less_only_where_intervals_lie_apart(inside: Measure, words: str) -> None:
+    way = made_evaluations.audit(("A", "B"), 0.8)[0]
+    way = replace(way, change={"inside lungs": inside, "outside lungs": around(0.2)})
+    assert translator_verdicts._where_answer(way).endswith(words)
 
 
 def test_a_control_that_is_turned_as_often_is_spoken_of(full: Path) -> None:
