@@ -23,6 +23,7 @@ class ReportedChart:
     end: float  # of the x axis
     along: str  # title of the x axis
     percent: bool
+    table: str  # that its values are from: only those of metrics.csv are smoothed
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def _charts(compared: Comparison, group: Sequence[Entry]) -> tuple[float, list[R
     axis = compared.options.axis
     numbers = {entry.name: index for index, entry in enumerate(compared.chosen)}
     found = [
-        (each, title, runs, _traces(compared, each, table, runs, numbers))
+        (each, table, title, runs, _traces(compared, each, table, runs, numbers))
         for each, table in curve_payloads.chosen_charts(compared.library, group)
         for title, runs in curve_payloads.figures(compared.library, each, table, group)
     ]
@@ -68,13 +69,13 @@ def _charts(compared: Comparison, group: Sequence[Entry]) -> tuple[float, list[R
     if axis == "epoch":
         along = _epochs(compared, group)
     charts = []
-    for each, title, runs, traces in found:
+    for each, table, title, runs, traces in found:
         drawn = tuple(replace(line, curve=line.curve.stretched(1 / unit)) for line in traces)
         if drawn:
             outside = svg.beyond(drawn, end / unit, each.percent)
             meaning = run_metrics.meaning(each, runs)
             words = f"{meaning}. {outside}" if meaning else outside
-            charts.append(ReportedChart(title, words, drawn, end / unit, along, each.percent))
+            charts.append(ReportedChart(title, words, drawn, end / unit, along, each.percent, table))
     return unit, charts
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from dashboard.charts import svg
+from dashboard.library import store
 from dashboard.library.evaluation_files import listed
 from dashboard.library.latex import escaped
 from dashboard.report import citation, curves, frames, measures_latex, sheets_picture, tables
@@ -18,8 +19,9 @@ def contents(compared: Comparison) -> Iterator[File]:
     """Yield the files: samples.png, chart-NN-TITLE.svg, measures-N.tex, references.bib, figures.tex and README.txt."""
     captions: dict[str, str] = {}
     films = frames.films(compared.chosen, compared.options.epoch, frames.NO_BOUND)
-    if picture := sheets_picture.comparison(films):
-        shown = [f"{film.entry.label} ({film.at(film.opening)})" for film in films if film.opening]
+    if found := sheets_picture.comparison(films):
+        picture, pictured = found
+        shown = [f"{film.entry.label} ({film.at(film.opening)})" for film in pictured if film.opening]
         captions[SHEETS] = f"Samples of {listed(shown)}, at their own pixels. Generated images: {NOTICE}."
         yield SHEETS, picture
     number = 0
@@ -48,12 +50,12 @@ def caption(compared: Comparison, group: Group, chart: ReportedChart) -> str:
     """Return the caption of a chart: what it shows of whom, and how the curves were drawn."""
     names = listed([trace.name for trace in chart.traces])
     task = "" if len({entry.task for entry in compared.chosen}) == 1 else f", runs that {group.task}"
-    smoothing = compared.options.smoothing
-    how = f"exponential moving averages with weight {smoothing:g}" if smoothing else "the logged values"
-    pale = "; pale: the logged values" if smoothing else ""
+    values = "the logged values" if chart.table == store.METRICS else "the measured values"
+    smoothing = compared.options.smoothing if chart.table == store.METRICS else 0
+    how = f"exponential moving averages with weight {smoothing:g}; pale: {values}" if smoothing else values
     meaning = chart.meaning.strip().removesuffix(".")
     meaning = f" {meaning[:1].upper()}{meaning[1:]}." if meaning else ""
-    return f"{chart.title} along {chart.along} of {names}{task}. Curves: {how}{pale}.{meaning}"
+    return f"{chart.title} along {chart.along} of {names}{task}. Curves: {how}.{meaning}"
 
 
 def latex(captions: dict[str, str], tables_named: list[str]) -> str:

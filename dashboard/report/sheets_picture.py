@@ -25,12 +25,14 @@ class _Cell:
     headings: tuple[tuple[str, ...], ...]  # lines of texts, each text above its share of the width
 
 
-def comparison(films: Sequence[Film]) -> bytes | None:
-    """Return the opening grids of these runs side by side as PNG bytes; None if there are none.
+def comparison(films: Sequence[Film]) -> tuple[bytes, list[Film]] | None:
+    """Return (PNG bytes, films): the opening grids of these runs side by side, and the films whose grids these are.
 
-    Every pixel of a grid is a square of whole pixels: nothing is interpolated.
+    Every pixel of a grid is a square of whole pixels: nothing is interpolated. None if no grid can be read, or if they
+    are too large together.
     """
-    cells = [cell for film in films if (cell := _cell(film))]
+    found = [(film, cell) for film in films if (cell := _cell(film))]
+    cells = [cell for _, cell in found]
     if not cells:
         return None
     columns = 2 if any(len(cell.headings) for cell in cells) else MOST_COLUMNS
@@ -48,7 +50,7 @@ def comparison(films: Sequence[Film]) -> bytes | None:
             _draw(paper, cell, left, top)
             left += cell.sheet.shape[1] + GAP
         top += tall + GAP
-    return images.png_bytes(np.asarray(paper))
+    return images.png_bytes(np.asarray(paper)), [film for film, _ in found]
 
 
 def _cell(film: Film) -> _Cell | None:

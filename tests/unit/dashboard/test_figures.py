@@ -34,7 +34,8 @@ WANTED = ReportOptions("Figures", "2026-01-02 03:04", 2, 0.9, "", {}, {}, "")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("figures")
     for name, preset in (("one", "dcgan"), ("two", "gan"), ("there", made_evaluations.LIGHT)):
-        made_evaluations.write(make_run(folder, name, preset, 4, 10))
+        way = made_evaluations.progress(0.6) if preset in ("dcgan", "gan") else None
+        made_evaluations.write(make_run(folder, name, preset, 4, 10), progress=way)
     make_run(folder, "private", "cyclegan_unet_light", 4, 10, private=True)
     return folder
 
@@ -110,6 +111,7 @@ def test_every_sign_of_a_name_is_printed(sign: str) -> None:
 
 def test_the_zip_holds_all_files_and_names_them(made: dict[str, bytes]) -> None:
     charts = [name for name in made if name.endswith(".svg")]
+    assert any("measured" in name for name in charts)
     assert {"samples.png", "measures-1.tex", "measures-2.tex", "references.bib", "figures.tex"} < set(made)
     assert len(charts) >= 3 + 5
     words = made["README.txt"].decode()
@@ -126,7 +128,9 @@ def test_charts_are_xml_for_paper(made: dict[str, bytes]) -> None:
         drawn = ET.fromstring(content)
         assert drawn.tag == f"{space}svg"
         title, words = drawn.findtext(f"{space}title"), drawn.findtext(f"{space}desc")
-        assert title and words and words.startswith(title) and "Curves: exponential moving averages" in words
+        assert title and words and words.startswith(title)
+        how = "the measured values" if "measured" in title else "exponential moving averages"
+        assert f"Curves: {how}" in words
         ground = drawn.find(f"{space}rect")
         assert ground is not None and ground.get("fill") == "#ffffff"
         assert (ground.get("width"), ground.get("height")) == (drawn.get("width"), drawn.get("height"))
@@ -149,9 +153,9 @@ def test_a_legend_breaks_into_lines_and_holds_any_name() -> None:
 
 def test_the_picture_holds_every_pixel_as_a_square(root: Path) -> None:
     both = compared(root, "one", "there", "private")
-    content = sheets_picture.comparison(frames.films(both.chosen, 2))
-    assert content
-    with Image.open(io.BytesIO(content)) as opened:
+    found = sheets_picture.comparison(frames.films(both.chosen, 2))
+    assert found and [film.entry.name for film in found[1]] == ["one", "there"]
+    with Image.open(io.BytesIO(found[0])) as opened:
         paper = np.asarray(opened.convert("L"))
         assert opened.text["Description"] == images.NOTICE
     for name, factor in (("one", 2), ("there", 2)):
@@ -166,6 +170,14 @@ def test_the_picture_holds_every_pixel_as_a_square(root: Path) -> None:
         ]
         assert len(found) == 1
     assert sheets_picture.comparison(frames.films(compared(root, "private").chosen, None)) is None
+
+
+def test_a_damaged_sheet_is_not_in_the_caption_of_the_picture(tmp_path: Path) -> None:
+    for name in ("whole", "torn"):
+        make_run(tmp_path, name, "dcgan", 1, 2)
+    (tmp_path / "torn/samples/epoch_0001.png").write_bytes(b"torn")
+    words = dict(figures.contents(compared(tmp_path, "whole", "torn")))["README.txt"].decode()
+    assert "Samples of whole (epoch 1), at their own pixels." in words
 
 
 def test_tables_are_latex_with_their_footnote(made: dict[str, bytes]) -> None:
