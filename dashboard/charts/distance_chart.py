@@ -13,7 +13,7 @@ from dashboard.library.curves import Curve
 from dashboard.library.store import Entry, Library
 from gan_core import runs
 from gan_core.diagnostics.measured_distance import KEYS, column
-from gan_core.evaluation.results import MEASURES, Evaluation, Progress
+from gan_core.evaluation.results import MEASURES, Evaluation, Progress, real_images
 
 TABLE = runs.EVALUATION  # the file of this curve, as metrics.csv is the file of others
 
@@ -26,9 +26,7 @@ def chart(library: Library, entries: Sequence[Entry]) -> Chart | None:
             first = found[0]
             score = first.stands[-1].measures[key].floor
             real = "" if score is None else f"; real images of other patients score {run_metrics.number(score)}"
-            meaning = (
-                f"{first.generated} generated against {first.real} real images, features of {first.extractor}{real}"
-            )
+            meaning = f"{first.generated} generated against {real_images(first)}, features of {first.extractor}{real}"
             return Chart(f"{MEASURES[key][0]}, measured", (column(key),), meaning)
     return None
 
@@ -44,7 +42,7 @@ def means(evaluation: Evaluation) -> tuple[object, ...]:
     """Return the properties of the measurement that comparable runs share."""
     one = evaluation.progress
     assert one
-    return evaluation.fingerprint, one.extractor, one.features, one.generated, one.real
+    return evaluation.fingerprint, one.extractor, one.features, one.generated, one.real, one.reference
 
 
 def curve(library: Library, entry: Entry, chart: Chart) -> Curve:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from dashboard.library import csv_text, latex
 from dashboard.library.evaluations import EVERYTHING, EvaluatedRun, MeasureRow, MeasureTable, RunColumn, decimals
-from gan_core.evaluation.results import Direction, Evaluation, Fidelity, Measure, Progress
+from gan_core.evaluation.results import Direction, Evaluation, Fidelity, Measure, Progress, real_images
 
 HEADER = ("run", "preset", "epoch", "part", "of", "by", "measure", "value", "low", "high", "floor", "count")
 
@@ -128,7 +128,7 @@ def _of_lungs(way: Direction, of: str) -> Iterator[tuple[str, str, str, str, Mea
 
 
 def _extractor(one: Fidelity | Progress) -> str:
-    return f"{one.extractor} ({one.features} features, {one.generated} generated, {one.real} real)"
+    return f"{one.extractor} ({one.features} features, {one.generated} generated, {real_images(one)})"
 
 
 def listed(names: Sequence[str]) -> str:

@@ -57,6 +57,11 @@ class EvaluatedRun:
     label: str  # unique on the page
 
     @property
+    def labelled(self) -> Evaluation:
+        """The evaluation under the run's label. By itself it has the name that the run's folder had when measured."""
+        return replace(self.found, run=self.label)
+
+    @property
     def drawn_by(self) -> str:
         """Where its pictures come from if its own networks did not draw them; "" if they did."""
         return "pictures of a folder" if self.found.pictures else ""

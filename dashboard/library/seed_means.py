@@ -4,7 +4,7 @@ Recipes of several trainings are ranked by Welch's test. Where one of them has a
 """
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from dashboard.library import evaluations
@@ -20,42 +20,45 @@ CITE = (
     "covers the choice of images only: another training may differ by more."
 )
 
+Conditions = Callable[[Evaluation], tuple[object, ...]]  # what a measure depends on besides the run
+
 
 def beside(library: Library, readable: Sequence[Entry], runs: Sequence[EvaluatedRun]) -> list[EvaluatedRun]:
-    """Return the other seeds of the chosen runs that were evaluated on the same images."""
+    """Return the other seeds of the chosen runs that were measured as these: `together` makes no new group of them."""
     chosen = {run.entry.name for run in runs}
-    kinds = {_kind(run) for run in runs}
-    seeds = {(_kind(run), _seed(run.entry)) for run in runs}
-    recipes = {run.entry.recipe for run in runs}
+    known = [run for run in runs if run.entry.seed is not None]
+    kinds = {_kind(run) for run in known}
+    seeds = {(_kind(run), run.entry.seed) for run in known}
+    recipes = {run.entry.recipe for run in known}
     found = []
     for entry in readable:
-        if entry.name in chosen or entry.recipe not in recipes:
+        if entry.name in chosen or entry.recipe not in recipes or entry.seed is None:
             continue
         one = library.evaluation(entry)
         if not isinstance(one, Evaluation):
             continue
         other = EvaluatedRun(entry, one, entry.label)
-        kind, seed = _kind(other), _seed(entry)
+        kind, seed = _kind(other), entry.seed
         if kind in kinds and (kind, seed) not in seeds:
             seeds.add((kind, seed))
             found.append(other)
     return found
 
 
-def _kind(run: EvaluatedRun) -> tuple[object, ...]:
-    """Return what runs have in common that may be seeds of each other: recipe, images, and how weights were chosen."""
-    return run.entry.recipe, run.found.fingerprint, results.of_best(run.found)
+def _kind(run: EvaluatedRun, conditions: Conditions = ranking.conditions) -> tuple[object, ...]:
+    """Return what runs have in common that may be seeds of each other: recipe, choice of weights and conditions."""
+    return run.entry.recipe, results.of_best(run.found), *conditions(run.found)
 
 
-def together(runs: Sequence[EvaluatedRun]) -> list[list[EvaluatedRun]]:
-    """Group runs by recipe, evaluation images and choice of the weights, in the order of the first run of each group.
+def together(runs: Sequence[EvaluatedRun], conditions: Conditions = ranking.conditions) -> list[list[EvaluatedRun]]:
+    """Group runs that differ only in their seed and were measured alike, in the order of the first run of each group.
 
     A run that repeats a seed, or whose seed nobody knows, is a group of its own: it is no further seed.
     """
     groups: dict[object, list[EvaluatedRun]] = {}
     taken = set()
     for run in runs:
-        kind, seed = _kind(run), _seed(run.entry)
+        kind, seed = _kind(run, conditions), run.entry.seed
         alone = seed is None or (kind, seed) in taken
         taken.add((kind, seed))
         groups.setdefault((run.entry.name,) if alone else kind, []).append(run)
@@ -135,7 +138,3 @@ def second_opinion(runs: Sequence[EvaluatedRun], row: MeasureRow) -> tuple[str, 
     if len(extractors) != 1 or "" in extractors or extractors & own:
         return "", None
     return extractors.pop(), table(runs, (), evaluations.SECOND).row(row.key)
-
-
-def _seed(entry: Entry) -> int | None:
-    return entry.config.known_seed if entry.config else None

@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 from dashboard.library import evaluation_files, evaluations
 from dashboard.library.evaluations import EvaluatedRun, MeasureTable
 from dashboard.library.latex import escaped
-from dashboard.library.measure_names import REAL
+from dashboard.library.measure_names import HELD_OUT, REAL
 from gan_core.evaluation import ranking
-from gan_core.evaluation.results import Scores
+from gan_core.evaluation.results import Scores, real_images
 
 
 def table(found: MeasureTable, runs: Sequence[EvaluatedRun], number: int) -> str:
@@ -30,7 +30,7 @@ def footnote(found: MeasureTable, runs: Sequence[EvaluatedRun]) -> list[str]:
     """Return what a reader must know of the numbers: extractor, counts, intervals and seeds, a sentence each."""
     notes = ["In brackets: 95 % intervals"]
     if found.one_floor:
-        notes[0] += "; real images: the same measure of real images of held-out patients."
+        notes[0] += "; real images: the same measure of real images of other patients."
     else:
         notes[0] += "; behind the semicolon: the reference value."
     notes += _told(runs, "Distances and shares: {}.", _extractors)
@@ -38,7 +38,7 @@ def footnote(found: MeasureTable, runs: Sequence[EvaluatedRun]) -> list[str]:
     notes += _told(runs, "Labels of the generated images: {}.", _labels)
     notes += _told(runs, "Copies: {}.", _copies)
     notes += _told(runs, "Weights of epoch {}.", lambda run: str(run.found.epoch))
-    notes += [line] if (line := ranking.choices([run.found for run in runs])) else []
+    notes += ranking.cautions([run.labelled for run in runs])
     notes += _told(runs, "Seed of the training: {}.", _seed)
     notes += _told(runs, "Seed of the measurement: {}.", lambda run: str(run.found.seed))
     notes += _told(runs, "Images by split: {}.", _counts)
@@ -65,7 +65,7 @@ def _told(runs: Sequence[EvaluatedRun], sentence: str, words: Callable[[Evaluate
 def _extractors(run: EvaluatedRun) -> str:
     fidelity = evaluations.fidelity(run.found, evaluations.ALL)
     if fidelity:
-        counts = f"{fidelity.generated} generated and {fidelity.real} real images"
+        counts = f"{fidelity.generated} generated and {real_images(fidelity)}"
         return f"{fidelity.features} features of {fidelity.extractor}, {counts}"
     ways = [
         f"{way.features} features of {way.extractor}, {way.images} images from {way.source} to {way.target}"
@@ -76,7 +76,9 @@ def _extractors(run: EvaluatedRun) -> str:
 
 
 def _classifiers(run: EvaluatedRun) -> str:
-    found = dict.fromkeys(f"{one.classifier} on {one.images} {one.tested}" for one in _taught(run))
+    of = {HELD_OUT: "images of held-out patients"}
+    tested = (f"{one.classifier} on {one.images} {of.get(one.tested, one.tested)}" for one in _taught(run))
+    found = dict.fromkeys(tested)
     return evaluation_files.listed(list(found))
 
 
@@ -97,10 +99,7 @@ def _copies(run: EvaluatedRun) -> str:
 
 
 def _seed(run: EvaluatedRun) -> str:
-    if run.found.training:
-        return str(run.found.training.seed)
-    config = run.entry.config
-    return str(config.known_seed) if config and config.known_seed is not None else ""
+    return "" if run.entry.seed is None else str(run.entry.seed)
 
 
 def _counts(run: EvaluatedRun) -> str:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from gan_core import files
 from gan_core.errors import UserError
 from gan_core.evaluation import results
-from gan_core.evaluation.results import MEASURES, TRAIN, Evaluation, Measure, Training
+from gan_core.evaluation.results import MEASURES, Evaluation, Measure, Training
 from gan_core.runs import Run
 
 ALL = "all"
@@ -131,7 +131,7 @@ def groups(evaluations: Sequence[Evaluation]) -> list[Group]:
 
 def kind(one: Evaluation) -> tuple[object, ...]:
     """Return preset, recipe, choice of weights and conditions: equal if evaluations differ only in the seed."""
-    return one.preset, one.training.recipe if one.training else "", results.of_best(one), *_conditions(one)
+    return one.preset, one.training.recipe if one.training else "", results.of_best(one), *conditions(one)
 
 
 def with_seeds(chosen: Iterable[Evaluation], others: Iterable[Evaluation] = ()) -> list[Evaluation]:
@@ -199,15 +199,14 @@ def standing(evaluations: Sequence[Evaluation]) -> str:
     sets: dict[tuple[object, ...], list[Group]] = {}
     for group in groups(evaluations):
         if group.measure("kid"):
-            sets.setdefault(_conditions(group.runs[0]), []).append(group)
+            sets.setdefault(conditions(group.runs[0]), []).append(group)
     blocks = []
     for found in sets.values():
         found.sort(key=lambda group: one.value if (one := group.measure("frechet")) else math.inf)
         first = found[0].runs[0]
         how = first.fidelity[ALL]
-        part = "" if how.reference == TRAIN else f" ({how.reference})"
         lines = [
-            f"{how.generated} generated against {how.real} real images{part} of {first.source}, features of "
+            f"{how.generated} generated against {results.real_images(how)} of {first.source}, features of "
             f"{how.extractor}:",
             *_columns(found),
         ]
@@ -234,7 +233,7 @@ def ranking(found: Sequence[Group], key: str) -> list[str]:
     Groups of several trainings differ by Welch's test; single trainings differ if their intervals do not overlap.
     """
     known = [(group, measure) for group in found if (measure := group.measure(key))]
-    if len({_conditions(group.runs[0]) for group, _ in known}) > 1:
+    if len({conditions(group.runs[0]) for group, _ in known}) > 1:
         return ["No ranking: the runs were measured with different images, numbers of images or extractors."]
     known.sort(key=lambda pair: pair[1].value, reverse=MEASURES[key][1])
     name = MEASURES[key][0]
@@ -275,7 +274,7 @@ def _disjoint(lower: Measure, higher: Measure) -> bool:
     return lower.high is not None and higher.low is not None and lower.high < higher.low
 
 
-def _conditions(run: Evaluation) -> tuple[object, ...]:
+def conditions(run: Evaluation) -> tuple[object, ...]:
     """Return the conditions that distances depend on: real images, numbers of images, extractor."""
     how = run.fidelity.get(ALL)
     return run.fingerprint, *((how.extractor, how.features, how.generated, how.real, how.reference) if how else ())

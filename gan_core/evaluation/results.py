@@ -4,7 +4,10 @@ The app reads this module, so it imports no torch. Measures are named by the key
 and 1; differences of pictures are shares of the grey scale.
 """
 
+import itertools
 import json
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,9 +18,9 @@ from gan_core.errors import UserError
 
 # 1: without training and progress; 2: an audit without comparison and doses; 3: of a run's own networks, against the
 # images that it learned from. Such evaluations are still written as 3, so that older GANrays read them. 4: of
-# weights that no preview chose.
-FORMAT = 5
-_OF_NETWORKS, _OF_LAST_WEIGHTS = 3, 4
+# weights that no preview chose. 5: of snapshots that were measured against the images that the run learned from.
+FORMAT = 6
+_OF_NETWORKS, _OF_LAST_WEIGHTS, _OF_SNAPSHOTS = 3, 4, 5
 TRAIN, HELD_OUT, ALL_IMAGES = "train", "held-out", "all"
 REFERENCES = (TRAIN, HELD_OUT, "val", "test", ALL_IMAGES)  # the real images that generated ones are compared with
 OWN = "the run's own classes"  # source of the labels of generated images, if not a classifier
@@ -190,6 +193,7 @@ class Progress:
     generated: int
     real: int
     stands: tuple[ProgressPoint, ...]  # by epoch
+    reference: str = TRAIN  # as that of `Fidelity`
 
 
 @dataclass(frozen=True)
@@ -229,6 +233,19 @@ class Evaluation:
     format: int = _OF_NETWORKS
 
 
+def real_images(one: Fidelity | Progress) -> str:
+    """Return how many real images, and which ones if not those of training: "1017 real images (held-out)"."""
+    return f"{one.real} real images{'' if one.reference == TRAIN else f' ({one.reference})'}"
+
+
+def same_floor(floors: Sequence[float | None]) -> bool:
+    """Return whether all floors are one value, or none is known; machines differ in the last digits."""
+    return all(
+        one == other or (one is not None and other is not None and math.isclose(one, other, rel_tol=1e-6))
+        for one, other in itertools.pairwise(floors)
+    )
+
+
 def of_best(found: Evaluation) -> bool:
     """Return whether the weights are those of the best preview, not the last ones."""
     return found.kept is not None and found.kept.which == "best"
@@ -247,8 +264,13 @@ def _values(found: Evaluation) -> dict[str, Any]:
     """Return an evaluation as plain values, in the oldest format that can say it."""
     values = to_dict(found)
     scopes = [*values["fidelity"].values(), *values["second_opinion"].values()]
-    if found.kept is not None:
+    if found.progress and found.progress.reference != TRAIN:
         values["format"] = FORMAT
+        return values
+    if found.progress:
+        del values["progress"]["reference"]
+    if found.kept is not None:
+        values["format"] = _OF_SNAPSHOTS
         return values
     del values["kept"]
     if found.pictures is None and all(one["reference"] == TRAIN for one in scopes):

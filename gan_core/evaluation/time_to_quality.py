@@ -48,7 +48,8 @@ def progress(model: Model, prepared: Prepared, request: EvaluationRequest, found
     for line in notes:
         found = parts.noted(found, line)
     size = real.features.shape[1]
-    return replace(found, progress=Progress(name, size, request.count, len(real.index), tuple(points)))
+    way = Progress(name, size, request.count, len(real.index), tuple(points), request.reference)
+    return replace(found, progress=way)
 
 
 def training(model: Model) -> Training:

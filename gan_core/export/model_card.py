@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from gan_core import images
 from gan_core.config import RunConfig
 from gan_core.errors import UserError, printable
-from gan_core.evaluation.results import MEASURES, Evaluation, Measure
+from gan_core.evaluation.results import MEASURES, Evaluation, Measure, real_images
 from gan_core.families import registry
 from gan_core.optional_dependencies import need
 from gan_core.runs import GIF, Run
@@ -153,7 +153,7 @@ def _evaluation(found: Evaluation, run_config: RunConfig) -> Iterator[str]:
     for part, fidelity in found.fidelity.items():
         about = "All classes" if part == "all" else f"Class {_plain(part)}"
         yield (
-            f"{about}: {fidelity.generated} generated images, {fidelity.real} real ones, {fidelity.features} "
+            f"{about}: {fidelity.generated} generated and {_plain(real_images(fidelity))}, {fidelity.features} "
             f"features of `{_plain(fidelity.extractor)}`."
         )
         rows = [

@@ -18,7 +18,7 @@ from dashboard.library.store import Library
 from dashboard.views.evaluate import generator_verdicts, time_to_quality
 from dashboard.widgets import run_picker
 from gan_core import runs
-from gan_core.config import Kept
+from gan_core.config import Kept, Origin
 from gan_core.evaluation.results import Evaluation
 from gan_core.runs import Run
 from tests.helpers import made_evaluations
@@ -115,8 +115,12 @@ def test_where_a_line_comes_near_is_read_off_between_its_stands(made: Path) -> N
 
 def test_what_was_measured_otherwise_is_left_out(made: Path) -> None:
     first, second = evaluated(made, "dcgan", "cgan")
-    other = replace(second, found=replace(second.found, fingerprint="another"))
-    assert time_to_quality.comparable([first, other]) == ([first], [other])
+    assert second.found.progress
+    held_out = replace(second.found.progress, reference="held-out")
+    for changed in ({"fingerprint": "another"}, {"progress": held_out}):
+        other = replace(second, found=replace(second.found, **changed))
+        assert time_to_quality.comparable([first, other]) == ([first], [other])
+    assert r"real images \(held\-out\) at" in time_to_quality.basis([other], lines([other]), "images")
     without = replace(second, found=replace(second.found, progress=None))
     assert time_to_quality.comparable([without, first]) == ([first], [])
     assert time_to_quality.comparable([without]) == ([], [])
@@ -189,14 +193,37 @@ def test_a_repeated_seed_is_no_further_seed(made: Path) -> None:
     assert [len(group) for group in seed_means.together([one, one, *evaluated(made, "gan-s1")])] == [2, 1]
 
 
-def test_chosen_and_last_weights_are_no_seeds_of_each_other(made: Path) -> None:
+@pytest.mark.parametrize("how", ["kept", "generated", "real", "extractor", "features", "reference"])
+def test_only_what_was_measured_alike_are_seeds_of_each_other(made: Path, how: str) -> None:
+    """Chosen weights and last ones are none either."""
     first, second = evaluated(made, "gan", "gan-s1")
-    best = replace(second, found=replace(second.found, kept=Kept("best", 4)))
-    assert [len(group) for group in seed_means.together([first, best])] == [1, 1]
-    row = seed_means.table([first, best], ()).row("frechet")
+    changed: dict[str, object] = {how: Kept("best", 4)}
+    if how != "kept":
+        own = replace(second.found.fidelity["all"], **{how: "other" if how in ("extractor", "reference") else 200})
+        changed = {"fidelity": {"all": own}}
+    other = replace(second, found=replace(second.found, **changed))
+    assert [len(group) for group in seed_means.together([first, other])] == [1, 1]
+    row = seed_means.table([first, other], ()).row("frechet")
     assert row and row.seeds == (1, 1) and not row.over_seeds
     library = Library(made)
-    assert seed_means.beside(library, library.readable(), [best]) == []
+    assert seed_means.beside(library, library.readable(), [other]) == []
+    snapshots = [len(curve.runs) for curve in lines([first, other])]  # which were measured alike
+    assert snapshots == ([1, 1] if how == "kept" else [2])
+
+
+def test_a_run_whose_seed_nobody_knows_is_no_seed_of_another(made: Path) -> None:
+    def elsewhere(run: EvaluatedRun, **settings: int) -> EvaluatedRun:
+        config = run.entry.config
+        assert config
+        config = replace(config, origin=Origin("recorded"), settings=config.settings | settings)
+        return replace(run, entry=replace(run.entry, config=config))
+
+    first, second = evaluated(made, "gan", "gan-s1")
+    known, other, unknown = elsewhere(first, seed=0), elsewhere(second, seed=1), elsewhere(second)
+    library = Library(made)
+    for chosen, beside, found in ((known, other, 1), (known, unknown, 0), (unknown, known, 0)):
+        assert len(seed_means.beside(library, [chosen.entry, beside.entry], [chosen])) == found
+        assert len(seed_means.together([chosen, beside])) == 2 - found
 
 
 def test_a_ranking_over_seeds_says_what_the_second_extractor_sees(made: Path) -> None:

@@ -11,6 +11,7 @@ from dashboard.library.evaluations import ALL, SECOND, EvaluatedRun, MeasureTabl
 from dashboard.views.evaluate import details, html_tables, lung_comparison
 from dashboard.widgets import error_boundary
 from dashboard.widgets.text import name_line, plain, source_name
+from gan_core.evaluation.results import real_images
 
 Look = dict[str, Style]
 RANKED = (
@@ -35,6 +36,11 @@ class TaskGroup:
     @property
     def translates(self) -> bool:
         return self.task == "translate"
+
+    @property
+    def members(self) -> tuple[EvaluatedRun, ...]:
+        """All runs whose measurements enter the table."""
+        return *self.runs, *self.twins
 
     def table(self, scope: str = ALL) -> MeasureTable:
         """Return the measures: a column for each direction of a translator, or for each recipe of generators."""
@@ -77,7 +83,7 @@ def show(groups: Sequence[TaskGroup], look: Look) -> None:
     elif opened == METHOD:
         details.show_notes([run for group in groups for run in group.runs])
     else:
-        runs = [run for group in groups for run in (*group.runs, *group.twins)]
+        runs = [run for group in groups for run in group.members]
         details.show_exports([group.table() for group in groups], runs)
 
 
@@ -97,8 +103,8 @@ def _show_measures(group: TaskGroup, look: Look) -> None:
     scope = _scope(group.runs)
     words = RANKED if len(group.runs) > 1 else ""
     _draw_table(group.table(scope), look, "Measures of the chosen runs", words, "generate")
-    st.caption(_basis(group.runs, scope))
-    if unlike := evaluations.differences(group.runs, scope):
+    st.caption(_basis(group.members, scope))
+    if unlike := evaluations.differences(group.members, scope):
         st.caption(f":material/warning: Nothing is marked best: {unlike}.")
 
 
@@ -145,8 +151,7 @@ def _basis(runs: Sequence[EvaluatedRun], scope: str) -> str:
     """Return the extractors, image counts and data behind the distances, as Markdown; empty where there are none."""
     found = [one for run in runs if (one := evaluations.fidelity(run.found, scope))]
     lines = {
-        f"{one.extractor} ({one.features} features), {one.generated} generated and {one.real} real images"
-        for one in found
+        f"{one.extractor} ({one.features} features), {one.generated} generated and {real_images(one)}" for one in found
     }
     sources = " and ".join(sorted({source_name(run.found.source) for run in runs}))
     return plain(f"Measured with {'; '.join(sorted(lines))} of {sources}.") if lines else ""

@@ -18,7 +18,7 @@ from dashboard.widgets import elements
 from dashboard.widgets.text import name_line, plain, plain_sentence, source_name
 from gan_core import files
 from gan_core.errors import UserError
-from gan_core.evaluation.results import Measure, Memorisation, Neighbour, Scores
+from gan_core.evaluation.results import Measure, Memorisation, Neighbour, Scores, real_images
 
 TRAINING_SETS = {"real": "real images", "synthetic": "generated images", "both": "both"}
 SPACES = {"pixels": "in pixels", "features": "in a classifier's features"}
@@ -278,7 +278,7 @@ def _made(run: EvaluatedRun) -> dict[str, str]:
         rows[f"Images, {split}"] = ", ".join(f"{name} {count}" for name, count in counts.items())
     for scope, title in ((ALL, "Features"), (evaluations.SECOND, "Second opinion")):
         if one := evaluations.fidelity(found, scope):
-            rows[title] = f"{one.extractor}, {one.features} features"
+            rows[title] = f"{one.extractor}, {one.features} features, {real_images(one)}"
     rows |= {"Seed": str(found.seed), "Fingerprint of the data": found.fingerprint}
     rows["Weights, or pictures"] = found.weights
     rows["Time"] = ", ".join(f"{part} {store.duration(seconds)}" for part, seconds in found.seconds.items()) or "–"

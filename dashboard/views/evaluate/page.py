@@ -137,7 +137,7 @@ def show_overview(group: TaskGroup, look: dict[str, Style]) -> None:
     show_answers(generator_verdicts.of_generators(table), table, look, "generate")
     st.html(interval_strips.legend())
     st.caption(seed_means.CITE)
-    for caution in ranking.cautions([run.found for run in (*group.runs, *group.twins)]):
+    for caution in ranking.cautions([run.labelled for run in group.members]):
         st.caption(f":material/warning: {plain(caution)}")
     time_to_quality.show(group.runs, group.twins, look)
 

@@ -20,7 +20,7 @@ from dashboard.library.evaluations import EvaluatedRun
 from dashboard.widgets import error_boundary
 from dashboard.widgets.text import plain
 from gan_core.diagnostics.measured_distance import KEYS
-from gan_core.evaluation.results import MEASURES, ProgressPoint
+from gan_core.evaluation.results import MEASURES, ProgressPoint, real_images
 
 AXES = {"Minutes": "minutes", "Images seen": "images"}  # the keys appear in the URL
 FLOOR_MULTIPLES = (4, 2)  # thresholds, as multiples of the value of real images
@@ -130,7 +130,7 @@ def quality_curves(runs: Sequence[EvaluatedRun], look: Look, key: str) -> list[Q
 
     A run that repeats a seed has a curve of its own.
     """
-    groups = seed_means.together(runs)
+    groups = seed_means.together(runs, means)
     found = []
     names = labels(groups)
     for group in groups:
@@ -194,8 +194,9 @@ def basis(runs: Sequence[EvaluatedRun], found: Sequence[QualityCurve], axis: str
     one = runs[0].found.progress
     assert one
     lines = [
-        f"Measured with {plain(one.extractor)} ({one.features} features), {one.generated} generated and {one.real} "
-        "real images at every snapshot. The dashed line is the distance of real images of other patients."
+        f"Measured with {plain(one.extractor)} ({one.features} features), {one.generated} generated and "
+        f"{plain(real_images(one))} at every snapshot. The dashed line is the distance of real images of other "
+        "patients."
     ]
     counts = {len(curve.runs) for curve in found}
     if max(counts) > 1:
@@ -230,7 +231,7 @@ def to_csv(runs: Sequence[EvaluatedRun]) -> str:
     """Return every snapshot of every run as CSV, one measure per line."""
     rows: list[tuple[object, ...]] = [HEADER]
     for run in runs:
-        seed = run.entry.config.seed if run.entry.config else ""
+        seed = "" if run.entry.seed is None else run.entry.seed
         for point in _points(run):
             place = (point.epoch, point.step, point.images, f"{point.seconds:g}")
             for name, cell in point.measures.items():

@@ -15,7 +15,8 @@ from dashboard.library import evaluation_files, evaluations
 from dashboard.library.evaluations import ALL, SECOND, EvaluatedRun, MeasureRow
 from dashboard.library.leaders import leaders
 from dashboard.library.store import Library
-from dashboard.views.evaluate import generator_verdicts, translator_verdicts
+from dashboard.report import measures_latex, tables
+from dashboard.views.evaluate import contents, details, generator_verdicts, translator_verdicts
 from gan_core import runs
 from gan_core.evaluation import results
 from gan_core.evaluation.results import Flip, Measure
@@ -305,6 +306,15 @@ def test_csv_holds_every_number(made: Path) -> None:
     parts = {line["part"] for line in lines}
     assert parts == {"fidelity", "second opinion", "utility", "memorisation", "audit"}
     assert sum(line["measure"] == "turned" for line in lines) == 8
+
+
+def test_the_real_images_are_named_if_they_are_not_those_of_training(made: Path) -> None:
+    (run,) = chosen(made, "reference/dcgan")
+    other = replace(run.found.fidelity["all"], reference="held-out")
+    run = replace(run, found=replace(run.found, fidelity={"all": other}))
+    told = [contents._basis([run], ALL), details._made(run)["Features"], evaluation_files.to_csv([run]).splitlines()[1]]
+    told += measures_latex.footnote(evaluations.generators([run]), [run])[1:2]
+    assert ["1000 real images (held-out)" in words.replace("\\", "") for words in told] == [True] * 4
 
 
 def test_markdown_and_latex_hold_the_table_of_the_page(made: Path) -> None:

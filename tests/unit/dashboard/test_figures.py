@@ -20,6 +20,7 @@ from dashboard.report import citation, comparison, curves, figures, frames, meas
 from dashboard.report.comparison import Comparison, ReportOptions
 from gan_core import __version__, images
 from gan_core.config import Ancestry
+from gan_core.evaluation.results import Training
 from gan_core.families import registry
 from tests.conftest import ROOT
 from tests.helpers import made_evaluations
@@ -189,6 +190,7 @@ def test_tables_are_latex_with_their_footnote(made: dict[str, bytes]) -> None:
         "95 \\% intervals",
         "features of",
         "generated and",
+        "resnet on 660 images of held-out patients",
         "Seed of the training",
         "Seed of the measurement",
     ):
@@ -203,6 +205,16 @@ def test_a_footnote_says_once_what_all_runs_share(root: Path) -> None:
     assert seeds == f"Seed of the measurement: {runs[0].found.seed}."
     other = [runs[0], replace(runs[1], found=replace(runs[1].found, seed=7))]
     assert f"Seed of the measurement: {runs[0].found.seed} (one); 7 (two)." in measures_latex.footnote(table, other)
+
+
+def test_a_footnote_warns_of_unequal_trainings_by_the_names_of_today(root: Path) -> None:
+    [(table, runs)] = tables.measured(Library(root), compared(root, "one", "two").chosen)
+    costs = [Training(0, images, 1.0, "") for images in (100, 200)]
+    told = [
+        replace(run, found=replace(run.found, run="renamed since", training=cost))
+        for run, cost in zip(runs, costs, strict=True)
+    ]
+    assert "Unequal budgets: one saw 100 images; two saw 200 images." in measures_latex.footnote(table, told)
 
 
 def test_every_paper_that_a_family_cites_has_an_entry() -> None:

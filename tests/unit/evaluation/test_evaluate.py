@@ -135,8 +135,10 @@ def test_two_evaluations_of_a_run_do_not_write_beside_each_other(root: Path) -> 
 
 def test_progress_is_measured_at_every_snapshot(root: Path) -> None:
     run = Run(root / "plain", root)
-    found = evaluate.evaluate(run, None, evaluate.EvaluationRequest(("fidelity", "progress"), count=60, seed=6))
+    order = evaluate.EvaluationRequest(("fidelity", "progress"), count=60, seed=6, reference="all")
+    found = evaluate.evaluate(run, None, order)
     assert found.progress is not None
+    assert found.progress.reference == found.fidelity["all"].reference == "all"
     first, last = found.progress.stands
     assert (first.epoch, first.step, first.images, first.seconds) == (0, 0, 0, 0.0)
     assert (last.epoch, last.step) == (1, run.status().step)

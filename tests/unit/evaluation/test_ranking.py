@@ -218,7 +218,10 @@ def test_chosen_weights_are_never_compared_with_last_ones_in_silence(tmp_path: P
     assert said in ranking.table([chosen, *others]) and said in ranking.standing([chosen, *others])
     assert ranking.choices(others) == ranking.choices([chosen]) == ""
     path = tmp_path / "evaluation.json"
-    for one, number in ((chosen, 5), (others[0], 3)):
+    way = Progress("child-b", 324, 1000, 4000, ())
+    ways = (None, way, replace(way, reference="all"))
+    measured = [replace(one, progress=progress) for one in (chosen, others[0]) for progress in ways]
+    for one, number in zip(measured, (5, 5, 6, 3, 3, 6), strict=True):
         results.write(path, one)
         assert json.loads(path.read_text())["format"] == number
         assert replace(results.read(path), format=one.format) == one
