@@ -32,6 +32,12 @@ def interval(cell: Measure, digits: int, shows: str = "number") -> str:
     return f"{low} to {high}" if "−" in low + high else f"{low}–{high}"
 
 
+def small_print(cell: Measure, digits: int, shows: str, floor: bool) -> str:
+    """Return what stands beside a value in small: its interval and, with `floor`, the value of its reference."""
+    reference = f"reference {written(cell.floor, digits, shows)}" if floor and cell.floor is not None else ""
+    return " · ".join(filter(None, (interval(cell, digits, shows), reference)))
+
+
 def to_csv(runs: Sequence[EvaluatedRun]) -> str:
     """Return every measure of these runs as CSV, one per line."""
     rows: list[tuple[object, ...]] = [HEADER]

@@ -26,7 +26,7 @@ from dashboard.library.measure_names import (
     UTILITY,
 )
 from dashboard.library.store import Entry
-from gan_core.evaluation.results import MEASURES, OWN, Direction, Evaluation, Fidelity, Measure, Scores
+from gan_core.evaluation.results import MEASURES, OWN, Direction, Evaluation, Fidelity, Measure, Scores, same_floor
 
 ALL = "all"  # the images of every class together
 SECOND = "second opinion"  # all images, measured with another feature extractor
@@ -109,9 +109,9 @@ class MeasureRow:
 
     @property
     def floor(self) -> float | None:
-        """The reference value of all cells; None where the cells have different ones."""
-        floors = {cell.floor for cell in self.cells if cell}
-        return floors.pop() if len(floors) == 1 else None
+        """The reference value of all cells; None where the cells have different ones, or none."""
+        floors = self.floors
+        return floors[0] if floors and same_floor(floors) else None
 
 
 @dataclass(frozen=True)
@@ -162,9 +162,7 @@ class MeasureTable:
     @property
     def one_floor(self) -> bool:
         """Whether every row has a single floor, so that one column of real images can show them."""
-        return not any(column.way for column in self.columns) and all(
-            len({cell.floor for cell in row.cells if cell}) == 1 for row in self.rows
-        )
+        return not any(column.way for column in self.columns) and all(same_floor(row.floors) for row in self.rows)
 
 
 def generators(runs: Sequence[EvaluatedRun], scope: str = ALL) -> MeasureTable:

@@ -93,7 +93,7 @@ def measures(compared: Comparison) -> str:
             parts.append(_measures(made))
         if members[0].entry.task != "translate" and (reason := evaluations.differences(members)):
             parts.append(f"<p class='quiet'>Nothing is marked best: {html.escape(reason)}.</p>")
-    note = "<p class='quiet'>Small numbers are 95% intervals.</p>"
+    note = "<p class='quiet'>Small numbers are 95% intervals and, without a column of real images, references.</p>"
     return section("Evaluation", "".join(parts) + note) if parts else ""
 
 
@@ -113,7 +113,7 @@ def _measures(found: MeasureTable) -> str:
                     cells.append("–")
                     continue
                 best = " (best)" if index == row.best else ""
-                reach = evaluation_files.interval(cell, digits, row.shows)
+                reach = evaluation_files.small_print(cell, digits, row.shows, not found.one_floor)
                 cells.append(f"{evaluation_files.written(cell.value, digits, row.shows)}{best}<small>{reach}</small>")
             body = "".join(f"<td>{cell}</td>" for cell in cells)
             rows.append(f"<tr><th scope='row'>{html.escape(row.title)}</th>{body}</tr>")

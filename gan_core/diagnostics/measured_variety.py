@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from gan_core.evaluation.results import Evaluation, Fidelity, Measure
+from gan_core.evaluation.results import Evaluation, Fidelity, Measure, same_floor
 
 KEYS = {"coverage": "coverage of the real images", "recall": "recall of the real images"}  # the first that all have
 FEW = 0.5  # of what as many other real images reach, or the median of the other runs: less is few
@@ -37,8 +37,9 @@ def sentences(runs: Sequence[Varied]) -> list[str]:
     found.sort(key=lambda one: -values[one[0].name].value)
     listed = _join([f"{run.name} {values[run.name].value:.2f}{_age(run, known)}" for run, known, _ in found])
     alike = len({_how(known, how) for _, known, how in found}) == 1
-    floors = {one.floor for one in values.values() if one.floor is not None}
-    real = f"; as many other real images reach {next(iter(floors)):.2f}" if alike and len(floors) == 1 else ""
+    floors = [one.floor for one in values.values() if one.floor is not None]
+    one_floor = alike and floors and same_floor(floors)
+    real = f"; as many other real images reach {floors[0]:.2f}" if one_floor else ""
     said = [f"Measured variety ({KEYS[key]}): {listed}{real}."]
     if not alike:
         said.append("They were not measured in the same way, so these numbers cannot be ranked.")

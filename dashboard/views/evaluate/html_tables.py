@@ -8,7 +8,7 @@ import math
 
 from dashboard.charts.interval_strips import Scale, dot, of_seeds, scale_of, strip
 from dashboard.charts.styles import Style
-from dashboard.library.evaluation_files import interval, written
+from dashboard.library.evaluation_files import small_print, written
 from dashboard.library.evaluations import CONTROLS, EVERYTHING, MeasureRow, MeasureTable, RunColumn, decimals
 from gan_core.evaluation.results import Direction, Flip, Scores
 
@@ -50,13 +50,7 @@ def _line(row: MeasureRow, found: MeasureTable, styles: dict[str, Style]) -> str
             continue
         best = index == row.best
         value = written(cell.value, digits, row.shows)
-        bounds = interval(cell, digits, row.shows)
-        if not found.one_floor and cell.floor is not None:
-            bounds = (
-                f"{bounds} · reference {written(cell.floor, digits, row.shows)}"
-                if bounds
-                else f"reference {written(cell.floor, digits, row.shows)}"
-            )
+        bounds = small_print(cell, digits, row.shows, not found.one_floor)
         if row.seeds:
             bounds = " · ".join(filter(None, (bounds, of_seeds(row.seeds[index]))))
         drawn = strip(cell, scale, styles[column.run.entry.name].color)

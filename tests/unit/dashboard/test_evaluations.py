@@ -126,6 +126,24 @@ def test_real_images_stand_beside_every_measure(made: Path) -> None:
     assert real and trained and trained.floor == real.accuracy.value
 
 
+def test_real_images_have_one_column_though_machines_differ_in_the_last_digits(made: Path) -> None:
+    first, second = chosen(made, "reference/gan", "reference/dcgan")
+
+    def moved(factor: float) -> EvaluatedRun:
+        own = second.found.fidelity[ALL]
+        measures = {
+            key: replace(one, floor=one.floor * factor if one.floor else one.floor) for key, one in own.measures.items()
+        }
+        return replace(second, found=replace(second.found, fidelity={ALL: replace(own, measures=measures)}))
+
+    for factor, alike in ((1 + 1e-9, True), (1.01, False)):
+        table = evaluations.generators([first, moved(factor)])
+        frechet = table.row("frechet")
+        assert frechet and (frechet.floor is not None, table.one_floor) == (alike, alike)
+        shown = tables._measures(table)
+        assert ("<th scope='col'>Real images</th>" in shown, "reference 1.9</small>" in shown) == (alike, not alike)
+
+
 def test_scopes_are_classes_and_the_second_opinion(made: Path) -> None:
     found = four(made)
     assert evaluations.scopes(found) == [ALL, "bacterial", "viral", SECOND]

@@ -25,6 +25,8 @@ def test_each_is_named_with_its_number_and_the_one_with_few() -> None:
     assert first == (
         "Measured variety (coverage of the real images): dcgan 0.56 and gan 0.08; as many other real images reach 0.64."
     )
+    elsewhere = varied("dcgan", measured(0.56, 0.59, 0.64 * (1 + 1e-9)))  # measured on another machine
+    assert sentences([varied("gan", measured(0.08, 0.096)), elsewhere])[0] == first
     assert few == [
         "gan: its samples vary in their pixels, but few of the real images have one of its images near them. It leaves "
         "out much of the data (mode collapse), or its images are unlike real ones; precision and the pictures tell "
