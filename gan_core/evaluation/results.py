@@ -293,7 +293,11 @@ def read(path: Path) -> Evaluation:
     version = values.get("format") if isinstance(values, dict) else None
     if isinstance(version, int) and version > FORMAT:
         raise UserError(f"{path} was written by a newer GANray (format {version}, this one reads {FORMAT}): update it")
-    return from_dict(Evaluation, values, str(path))
+    found = from_dict(Evaluation, values, str(path))
+    for one in found.utility:
+        if {len(one.classes)} != {len(one.confusion), *map(len, one.confusion)}:
+            raise UserError(f"{path}: 'confusion' must have a row and a column for each of 'classes'")
+    return found
 
 
 def shareable(path: Path) -> bytes:

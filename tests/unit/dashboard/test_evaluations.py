@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import re
 import shutil
 from dataclasses import replace
@@ -18,6 +19,7 @@ from dashboard.library.store import Library
 from dashboard.report import measures_latex, tables
 from dashboard.views.evaluate import contents, details, generator_verdicts, translator_verdicts
 from gan_core import runs
+from gan_core.errors import UserError
 from gan_core.evaluation import results
 from gan_core.evaluation.results import Flip, Measure
 from tests.helpers import made_evaluations
@@ -309,6 +311,18 @@ def test_digits_follow_the_surest_interval() -> None:
     assert evaluation_files.interval(around(0.5), 1) == "0.4–0.6"
     assert evaluation_files.interval(around(0.0), 1) == "−0.1 to 0.1"
     assert evaluation_files.interval(Measure(0.5), 1) == ""
+
+
+@pytest.mark.parametrize("confusion", [[], [[1, 2]], [[1, 2], [3]], [[1, 2, 3], [4, 5, 6]]])
+def test_a_confusion_matrix_without_its_classes_is_damage(
+    made: Path, tmp_path: Path, confusion: list[list[int]]
+) -> None:
+    values = json.loads((made / "reference/dcgan" / runs.EVALUATION).read_text())
+    values["utility"][0]["confusion"] = confusion
+    path = tmp_path / runs.EVALUATION
+    path.write_text(json.dumps(values))
+    with pytest.raises(UserError, match=r"evaluation\.json: 'confusion' must have a row and a column for each"):
+        results.read(path)
 
 
 def test_csv_holds_every_number(made: Path) -> None:
