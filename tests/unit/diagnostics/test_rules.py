@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from gan_core import cli
+from gan_core.config import Origin
 from gan_core.diagnostics import KINDS, Diagnosed, Record, compare, diagnose, examine
 from gan_core.errors import UserError
 from gan_core.runs import Run
@@ -341,6 +342,12 @@ def test_the_notebook_lays_the_plain_versions_beside_the_others() -> None:
 def test_the_notebook_says_how_far_chance_goes() -> None:
     words = told(*((f"dcgan-{seed}", "dcgan", seed, healthy(seed)) for seed in range(3)))
     assert "Over 3 seeds, dcgan ends at" in words
+    for known in (True, False):  # seeds of trainings elsewhere
+        configs = [replace(settings("dcgan", EPOCHS, seed), origin=Origin("recorded")) for seed in (1, 2)]
+        if known:
+            configs = [replace(one, settings=one.settings | {"seed": one.seed}) for one in configs]
+        runs = [Diagnosed(str(one.seed), one, healthy(one.seed), ()) for one in configs]
+        assert ("Over 2 seeds, dcgan ends at" in compare(runs)) == known
 
 
 def test_only_what_was_measured_is_said_to_have_stayed_the_same() -> None:
