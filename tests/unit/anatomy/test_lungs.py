@@ -17,8 +17,33 @@ from gan_core.phantoms.chest import xray
 from tools import train_lungs
 
 Method = Callable[[np.ndarray], np.ndarray]
-PICTURES, MASKS = train_lungs.phantoms(40, 77_000_000)
-TRUTH, VISIBLE = MASKS[:, 0], MASKS[:, 1]  # both lungs to their borders, and what the heart's shadow leaves of them
+
+
+@pytest.fixture(scope="module")
+def drawn() -> tuple[np.ndarray, np.ndarray]:
+    return train_lungs.phantoms(40, 77_000_000)
+
+
+@pytest.fixture(scope="module")
+def pictures(drawn: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    return drawn[0]
+
+
+@pytest.fixture(scope="module")
+def masks(drawn: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    return drawn[1]
+
+
+@pytest.fixture(scope="module")
+def both_lungs(masks: np.ndarray) -> np.ndarray:
+    """To their borders."""
+    return masks[:, 0]
+
+
+@pytest.fixture(scope="module")
+def seen_lungs(masks: np.ndarray) -> np.ndarray:
+    """What the heart's shadow leaves of them."""
+    return masks[:, 1]
 
 
 def resized(pictures: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -36,35 +61,39 @@ def two_boxes(left: tuple[int, int, int, int], right: tuple[int, int, int, int])
 
 
 @pytest.mark.slow
-def test_the_lungs_of_drawn_chests_are_found() -> None:
-    scores = train_lungs.dice(lungs.find(PICTURES), TRUTH)
+def test_the_lungs_of_drawn_chests_are_found(
+    pictures: np.ndarray, both_lungs: np.ndarray, seen_lungs: np.ndarray
+) -> None:
+    scores = train_lungs.dice(lungs.find(pictures), both_lungs)
     assert scores.mean() >= 0.95
     assert scores.min() >= 0.85
-    assert scores.mean() > train_lungs.dice(lungs.simple(PICTURES), TRUTH).mean() + 0.05
-    visible = train_lungs.dice(lungs.find(PICTURES, visible=True), VISIBLE)
+    assert scores.mean() > train_lungs.dice(lungs.simple(pictures), both_lungs).mean() + 0.05
+    visible = train_lungs.dice(lungs.find(pictures, visible=True), seen_lungs)
     assert visible.mean() >= 0.95
     assert visible.min() >= 0.85
-    assert not any(lungs.sane(mask) for mask in lungs.find(PICTURES))
+    assert not any(lungs.sane(mask) for mask in lungs.find(pictures))
 
 
-def test_lung_behind_the_heart_counts_unless_only_the_visible_is_asked_for() -> None:
-    behind = TRUTH & ~VISIBLE
-    assert (behind.sum((1, 2)) / TRUTH.sum((1, 2)) > 0.1).all()
-    whole, visible = lungs.find(PICTURES), lungs.find(PICTURES, visible=True)
+def test_lung_behind_the_heart_counts_unless_only_the_visible_is_asked_for(
+    pictures: np.ndarray, both_lungs: np.ndarray, seen_lungs: np.ndarray
+) -> None:
+    behind = both_lungs & ~seen_lungs
+    assert (behind.sum((1, 2)) / both_lungs.sum((1, 2)) > 0.1).all()
+    whole, visible = lungs.find(pictures), lungs.find(pictures, visible=True)
     covered = [[mask[hidden].mean() for mask, hidden in zip(masks, behind, strict=True)] for masks in (whole, visible)]
     assert np.median(covered[0]) >= 0.9
     assert np.median(covered[1]) <= 0.1
     assert (visible & ~whole).sum() <= 0.01 * visible.sum()
 
 
-def test_the_simple_method_finds_healthy_lungs() -> None:
+def test_the_simple_method_finds_healthy_lungs(pictures: np.ndarray, seen_lungs: np.ndarray) -> None:
     healthy = slice(2, None, 4)  # the kinds are drawn in turn
-    assert 0.6 <= np.median(train_lungs.dice(lungs.simple(PICTURES[healthy]), VISIBLE[healthy])) <= 0.95
+    assert 0.6 <= np.median(train_lungs.dice(lungs.simple(pictures[healthy]), seen_lungs[healthy])) <= 0.95
 
 
-def test_a_lung_as_bright_as_its_surroundings_is_lung() -> None:
+def test_a_lung_as_bright_as_its_surroundings_is_lung(pictures: np.ndarray, both_lungs: np.ndarray) -> None:
     white, sides = [], []
-    for picture, truth in zip(PICTURES, TRUTH, strict=True):
+    for picture, truth in zip(pictures, both_lungs, strict=True):
         parts, _ = ndimage.label(truth)
         side = ndimage.binary_erosion(parts == 1)
         outside = (~truth).astype(np.float32)
@@ -83,19 +112,19 @@ def test_a_lung_as_bright_as_its_surroundings_is_lung() -> None:
 
 
 @pytest.mark.parametrize(("height", "width"), [(32, 32), (64, 64), (96, 130), (300, 256), (1024, 1024)])
-def test_any_size_gives_the_same_lungs(height: int, width: int) -> None:
+def test_any_size_gives_the_same_lungs(height: int, width: int, pictures: np.ndarray, both_lungs: np.ndarray) -> None:
     few = slice(0, 4)
-    found = lungs.find(resized(PICTURES[few], height, width))
+    found = lungs.find(resized(pictures[few], height, width))
     assert (found.shape, found.dtype) == ((4, height, width), np.dtype(bool))
     back = resized(found[..., None].astype(np.uint8) * 255, 128, 128)[..., 0] > 127
-    assert train_lungs.dice(back, TRUTH[few]).min() >= (0.85 if height < 64 else 0.9)
-    assert lungs.simple(resized(PICTURES[few], height, width)).shape == (4, height, width)
+    assert train_lungs.dice(back, both_lungs[few]).min() >= (0.85 if height < 64 else 0.9)
+    assert lungs.simple(resized(pictures[few], height, width)).shape == (4, height, width)
 
 
-def test_each_picture_is_looked_at_by_itself_and_the_same_way_twice() -> None:
-    together = lungs.find(PICTURES[:6])
-    assert np.array_equal(together, lungs.find(PICTURES[:6]))
-    alone = np.concatenate([lungs.find(PICTURES[i : i + 1]) for i in range(6)])
+def test_each_picture_is_looked_at_by_itself_and_the_same_way_twice(pictures: np.ndarray) -> None:
+    together = lungs.find(pictures[:6])
+    assert np.array_equal(together, lungs.find(pictures[:6]))
+    alone = np.concatenate([lungs.find(pictures[i : i + 1]) for i in range(6)])
     assert train_lungs.dice(together, alone).min() >= 0.999
 
 
@@ -106,16 +135,16 @@ def test_lungs_are_the_same_within_a_training_step_of_half_precision() -> None:
         assert np.array_equal(lungs.find(pictures), expected)
 
 
-def test_exposure_and_colour_hardly_matter() -> None:
-    first = lungs.find(PICTURES[:8])
-    faint = np.rint(80 + 0.4 * PICTURES[:8]).astype(np.uint8)
+def test_exposure_and_colour_hardly_matter(pictures: np.ndarray) -> None:
+    first = lungs.find(pictures[:8])
+    faint = np.rint(80 + 0.4 * pictures[:8]).astype(np.uint8)
     assert train_lungs.dice(lungs.find(faint), first).min() >= 0.97
-    assert np.array_equal(lungs.find(PICTURES[:8].repeat(3, 3)), first)
+    assert np.array_equal(lungs.find(pictures[:8].repeat(3, 3)), first)
 
 
-def test_no_more_than_two_parts_without_holes() -> None:
+def test_no_more_than_two_parts_without_holes(pictures: np.ndarray) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (8, 64, 64, 1), dtype=np.uint8)
-    for mask in lungs.find(np.concatenate((resized(PICTURES[:8], 64, 64), noise))):
+    for mask in lungs.find(np.concatenate((resized(pictures[:8], 64, 64), noise))):
         assert ndimage.label(mask)[1] <= 2
         assert np.array_equal(ndimage.binary_fill_holes(mask), mask)
 
@@ -204,8 +233,8 @@ def test_the_weights_are_small_and_in_half_precision() -> None:
 
 
 @pytest.mark.slow
-def test_training_repeats_itself_and_leaves_the_global_state_alone() -> None:
-    few = PICTURES[:12], MASKS[:12]
+def test_training_repeats_itself_and_leaves_the_global_state_alone(pictures: np.ndarray, masks: np.ndarray) -> None:
+    few = pictures[:12], masks[:12]
     before = torch.random.get_rng_state()
     first, again, other = (train_lungs.train([few], steps=2, seed=seed) for seed in (1, 1, 2))
     assert torch.equal(torch.random.get_rng_state(), before)
@@ -213,9 +242,9 @@ def test_training_repeats_itself_and_leaves_the_global_state_alone() -> None:
     assert not torch.equal(first.stem.weight, other.stem.weight)
 
 
-def test_varied_pictures_stay_pictures_and_keep_their_lungs() -> None:
-    x = torch.from_numpy(PICTURES).permute(0, 3, 1, 2).float() / 255
-    y = torch.from_numpy(MASKS).float()
+def test_varied_pictures_stay_pictures_and_keep_their_lungs(pictures: np.ndarray, masks: np.ndarray) -> None:
+    x = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255
+    y = torch.from_numpy(masks).float()
     pictures, masks = train_lungs.vary(x, y, np.random.default_rng(0))
     assert pictures.shape == x.shape
     assert masks.shape == y.shape
