@@ -39,7 +39,7 @@ class Card {
     this.view.tabIndex = 0;
     this.view.setAttribute("role", "group");
     this.view.append(this.canvas);
-    this.missing = made("p", "missing", "no image yet");
+    this.missing = made("p", "missing", "loading");
     this.at = made("p", "at");
     this.gif = made("a", "gif", "GIF");
     this.gif.title = "the same samples from first to last epoch, as one animated picture";
