@@ -58,11 +58,13 @@ def _block(channels_in: int, channels_out: int) -> nn.Sequential:
 
 
 def inputs(views: LungViews, grey: Tensor | None = None) -> Tensor:
-    """Return what the networks see of K lungs, (K, CHANNELS, S, S).
+    """Return what the networks see of K lungs, (K, CHANNELS, S, S); 0 outside the lungs in every channel.
 
     grey: other pictures in the same frames, such as translated ones; the views' own by default.
     """
-    return torch.cat((neutral_view.density(views, grey), views.mask, views.outward, views.downward), 1)
+    # Outside the lungs the views' places are those of the nearest lung; the networks learned without them.
+    places = torch.cat((views.outward, views.downward), 1) * views.mask
+    return torch.cat((neutral_view.density(views, grey), views.mask, places), 1)
 
 
 class LesionFinder:

@@ -46,6 +46,18 @@ def test_the_weights_mark_what_is_dense_and_little_else() -> None:
     assert lesions.opaque_share(before, views.mask).item() < 0.1
 
 
+def test_the_weights_see_what_they_learned_from() -> None:
+    """The marks of one drawn chest. Other values: the inputs have changed, or the weights, which are then trained anew
+    and measured (docs/evaluation.md)."""
+    views = chests(1)
+    grey, place = painted(views, 0.5)
+    inputs = lesions.inputs(views, grey)
+    assert (inputs[(views.mask == 0).expand_as(inputs)] == 0).all()
+    marks = lesions.load().mark(views, grey)
+    assert marks[place > 0.5].mean() == pytest.approx(0.671, abs=0.01)
+    assert marks[(place == 0) & (views.mask > 0.5)].mean() == pytest.approx(0.233, abs=0.01)
+
+
 def test_only_the_network_that_did_not_learn_from_a_patient_looks_at_them() -> None:
     networks = []
     for fold in range(FOLDS):
