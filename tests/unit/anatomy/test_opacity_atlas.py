@@ -35,6 +35,17 @@ def test_the_atlas_says_what_radiologists_say_of_covid_19() -> None:
     assert "CC BY 4.0" in header["source"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "cell", "share"),
+    [("opacity", (0, 13, 0), 0.370), ("opacity", (1, 15, 11), 0.388), ("consolidation", (1, 15, 11), 0.321)],
+)
+def test_at_the_edge_of_the_lungs_it_is_what_the_tool_counts(
+    kind: str, cell: tuple[int, int, int], share: float
+) -> None:
+    """Where the places of `lung_view` are blurred, or mean something else, these cells are the first to differ."""
+    assert opacity_atlas.load()[opacity_atlas.KINDS.index(kind)][cell] == pytest.approx(share, abs=0.001)
+
+
 def test_it_lies_on_both_lungs_from_the_wall_inwards() -> None:
     views = views_of(two_lungs())
     chance = opacity_atlas.chance(views)
