@@ -12,8 +12,10 @@ other, the networks would learn the outlines. `--others` are folders of which th
 
 import argparse
 import csv
+import itertools
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +34,7 @@ from gan_core.evaluation.lesions import FOLDS, LesionFinder, LesionNet
 STEPS, BATCH, RATE = 650, 12, 4e-3
 HEALTHY = 0.25  # share of healthy lungs in a batch
 MOST_HEALTHY = 200  # X-rays of healthy adults
+PREPARED = (64, 128, 256)  # pixels a side of the squares whose fingerprints are kept
 AVERAGE = 0.99  # of the moving average of the weights, which is what is kept
 SOURCE = (
     "Masks: GeneralBlockchain COVID-19 chest X-ray segmentations, CC BY 4.0. Their X-rays: COVID-19 image data "
@@ -47,13 +50,14 @@ class Lesions:
     views: LungViews
     truth: Tensor  # (K, 1, SIZE, SIZE) in [0, 1]: share of a pixel that is opaque
     patients: tuple[str, ...]
+    fingerprints: tuple[tuple[str, ...], ...]  # of each picture, see `fingerprints_of`
 
 
 def read_lesions(folder: Path) -> Lesions:
     """Read the pictures with masks; those whose lungs are not found are named and left out."""
     with (folder / "files.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    views, truths, patients = [], [], []
+    views, truths, patients, fingerprints = [], [], [], []
     for row in rows:
         picture = _picture(folder / "images" / row["file"])
         chests = lung_view.look(picture)
@@ -65,13 +69,23 @@ def read_lesions(folder: Path) -> Lesions:
         views.append(chests.views())
         truths.append(_in_frame(opaque, chests.boxes))
         patients.append(row["patient"])
-    return Lesions(_together(views), torch.cat(truths), tuple(patients))
+        fingerprints.append(fingerprints_of(picture[0]))
+    return Lesions(_together(views), torch.cat(truths), tuple(patients), tuple(fingerprints))
 
 
-def read_others(folder: Path, most: int | None = None) -> LungViews:
-    """Read the lungs of the first pictures of a folder, without those that are not found."""
-    found = [lung_view.look(_picture(path)) for path in sorted(folder.iterdir())[:most]]
-    return _together([chests.views() for chests in found if chests.kept.all()])
+def read_others(folder: Path, most: int | None = None) -> tuple[LungViews, list[np.ndarray]]:
+    """Read the lungs of the first pictures of a folder, and these pictures, without those whose lungs are not found."""
+    found = [(lung_view.look(picture), picture[0]) for picture in map(_picture, sorted(folder.iterdir())[:most])]
+    kept = [(chests.views(), picture) for chests, picture in found if chests.kept.all()]
+    return _together([views for views, _ in kept]), [picture for _, picture in kept]
+
+
+def fingerprints_of(picture: np.ndarray) -> tuple[str, ...]:
+    """Return those of a picture uint8 (H, W, 1) as it is and as `data.prepare` makes it square."""
+    ways = itertools.product(PREPARED, image_files.FITS)
+    squares = (image_files.resize(picture.astype(np.float32) / 255, size, fit) for size, fit in ways)
+    shown = (picture, *(image_files.quantise(square).transpose(1, 2, 0) for square in squares))
+    return tuple(lesions.fingerprint(one) for one in shown)
 
 
 def _picture(path: Path) -> np.ndarray:
@@ -195,7 +209,13 @@ def cross_validated(given: Lesions, healthy: LungViews, *, steps: int, seed: int
         seen = torch.tensor([folds[patient] != fold for patient in given.patients])
         print(f"fold {fold}: {seen.sum()} pictures to learn from, {(~seen).sum()} held out", flush=True)
         networks.append(train((x[seen], given.truth[seen]), empty, steps=steps, seed=seed + fold))
-    return LesionFinder(networks, folds)
+    return LesionFinder(networks, folds, pictures_of(given, folds))
+
+
+def pictures_of(given: Lesions, folds: Mapping[str, int]) -> dict[str, int]:
+    """Return the fold of each picture's patient, by all its fingerprints."""
+    pairs = zip(given.patients, given.fingerprints, strict=True)
+    return {one: folds[patient] for patient, fingerprints in pairs for one in fingerprints}
 
 
 def measure(finder: LesionFinder, given: Lesions) -> None:
@@ -232,15 +252,14 @@ def main() -> None:
     if options.out:
         if not options.healthy:
             parser.error("training needs --healthy, a folder of adults without opacity")
-        finder = cross_validated(
-            given, read_others(options.healthy, MOST_HEALTHY), steps=options.steps, seed=options.seed
-        )
+        healthy, _ = read_others(options.healthy, MOST_HEALTHY)
+        finder = cross_validated(given, healthy, steps=options.steps, seed=options.seed)
         lesions.save(finder, options.out, SOURCE)
     finder = lesions.load(options.out or lesions.WEIGHTS)
     measure(finder, given)
     for folder in options.others:
-        views = read_others(folder)
-        say_shares(str(folder), lesions.opaque_share(finder.mark(views), views.mask).numpy())
+        views, pictures = read_others(folder)
+        say_shares(str(folder), lesions.opaque_share(finder.mark(views, pictures=pictures), views.mask).numpy())
 
 
 if __name__ == "__main__":

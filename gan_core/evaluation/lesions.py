@@ -7,10 +7,12 @@ measures them. The weights have a licence of their own, for research and not for
 """
 
 import itertools
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -18,6 +20,7 @@ from torch import Tensor, nn
 from gan_core import tensor_files
 from gan_core.anatomy import neutral_view
 from gan_core.anatomy.lung_view import LungViews
+from gan_core.data.duplicates import NEAR, difference_hash
 from gan_core.errors import UserError
 
 FOLDS = 5
@@ -67,26 +70,51 @@ def inputs(views: LungViews, grey: Tensor | None = None) -> Tensor:
     return torch.cat((neutral_view.density(views, grey), views.mask, places), 1)
 
 
-class LesionFinder:
-    """The networks of all folds, and the fold whose network did not learn from a patient."""
+def fingerprint(picture: np.ndarray) -> str:
+    """Return the difference hash of a picture, uint8 (H, W, C), as 64 hexadecimal digits."""
+    return difference_hash(np.rint(picture.mean(2)).astype(np.uint8)).tobytes().hex()
 
-    def __init__(self, networks: Sequence[LesionNet], folds: Mapping[str, int]) -> None:
+
+class LesionFinder:
+    """The networks of all folds, and which of them did not learn from somebody.
+
+    folds: by patient, the fold whose network did not learn from them.
+    pictures: the same by `fingerprint` of what the networks learned from: in another data set a patient may have
+        another name, and the same picture another size.
+    """
+
+    def __init__(
+        self, networks: Sequence[LesionNet], folds: Mapping[str, int], pictures: Mapping[str, int] | None = None
+    ) -> None:
         self.networks = tuple(networks)
         self.folds = dict(folds)
+        self.pictures = dict(pictures or {})
 
-    def mark(self, views: LungViews, grey: Tensor | None = None, patients: Sequence[str] | None = None) -> Tensor:
+    def mark(
+        self,
+        views: LungViews,
+        grey: Tensor | None = None,
+        patients: Sequence[str] | None = None,
+        pictures: Sequence[np.ndarray] | np.ndarray | None = None,
+    ) -> Tensor:
         """Return the chance of opacity at each pixel of the frames, float32 (K, 1, S, S); 0 outside the lungs.
 
-        grey: other pictures in the same frames, such as translated ones; the views' own by default.
-        patients: whose lungs these are. Where the networks learned from one, only the network that did not looks at it;
-            of anybody else the networks' mean counts.
+        Where the networks learned from a patient, only the network that did not looks at the lungs; of anybody else
+        the networks' mean counts.
+
+        Args:
+            views: K lungs.
+            grey: other pictures in the same frames, such as translated ones; the views' own by default.
+            patients: whose lungs these are.
+            pictures: what the lungs were found in, before any translation, K of uint8 (H, W, C).
 
         Raises:
-            UserError: there are more or fewer patients than lungs.
+            UserError: there are more or fewer patients or pictures than lungs.
         """
         count = len(views)
-        if patients is not None and len(patients) != count:
-            raise UserError(f"{len(patients)} patients for {count} lungs: name one for each")
+        for name, given in (("patients", patients), ("pictures", pictures)):
+            if given is not None and len(given) != count:
+                raise UserError(f"{len(given)} {name} for {count} lungs: name one for each")
         if not count:
             return torch.zeros_like(views.mask)
         x = inputs(views, grey)
@@ -96,10 +124,23 @@ class LesionFinder:
                 [(network(x).sigmoid() + network(x.flip(3)).sigmoid().flip(3)) / 2 for network in self.networks]
             )
         marked = chances.mean(0)
-        for place, patient in enumerate(patients or ()):
-            if patient in self.folds:
-                marked[place] = chances[self.folds[patient], place]
+        for place in range(count):
+            fold = self.folds.get(patients[place]) if patients is not None else None
+            if fold is None and pictures is not None:
+                fold = self._fold_of(pictures[place])
+            if fold is not None:
+                marked[place] = chances[fold, place]
         return marked * views.mask
+
+    def _fold_of(self, picture: np.ndarray) -> int | None:
+        """Return the fold of the picture that is nearly equal to this one; None if there is none."""
+        if not self.pictures:
+            return None
+        known = np.frombuffer(bytes.fromhex("".join(self.pictures)), np.uint64).reshape(len(self.pictures), -1)
+        own = np.frombuffer(bytes.fromhex(fingerprint(picture)), np.uint64)
+        bits = np.bitwise_count(known ^ own).sum(1)
+        nearest = int(bits.argmin())
+        return list(self.pictures.values())[nearest] if bits[nearest] <= NEAR else None
 
 
 def opaque_share(marks: Tensor, mask: Tensor) -> Tensor:
@@ -119,10 +160,16 @@ def load(path: Path = WEIGHTS) -> LesionFinder:
         own = {name.removeprefix(start): tensor for name, tensor in tensors.items() if name.startswith(start)}
         tensor_files.load_into(network, own, path)
         networks.append(network.float().eval())
-    folds = header.get("folds")
-    if not isinstance(folds, dict) or not all(fold in range(FOLDS) for fold in folds.values()):
-        raise UserError(f"{path} does not say which network learned from whom: train the finder again")
-    return LesionFinder(networks, folds)
+    known: list[dict[str, int]] = []
+    for name in ("folds", "pictures"):
+        one = header.get(name)
+        if not isinstance(one, dict) or not all(fold in range(FOLDS) for fold in one.values()):
+            raise UserError(f"{path} does not say which network learned from whom: train the finder again")
+        known.append(one)
+    folds, pictures = known
+    if not all(re.fullmatch("[0-9a-f]{64}", one) for one in pictures):
+        raise UserError(f"{path} names its pictures by something else than fingerprints: train the finder again")
+    return LesionFinder(networks, folds, pictures)
 
 
 def save(finder: LesionFinder, path: Path, source: str) -> None:
@@ -136,4 +183,4 @@ def save(finder: LesionFinder, path: Path, source: str) -> None:
         for fold, network in enumerate(finder.networks)
         for name, tensor in network.state_dict().items()
     }
-    tensor_files.save_half(path, tensors, {"folds": finder.folds, "source": source})
+    tensor_files.save_half(path, tensors, {"folds": finder.folds, "pictures": finder.pictures, "source": source})

@@ -40,7 +40,8 @@ OPAQUE = 0.05  # share of the lungs that must be marked for a picture to count a
 _LEAST_ROOM = 0.04  # of the grey scale: where tissue is hardly brighter than lung, noise would count as lost air
 _FAINT = 0.002  # mean lost air below which a picture has no place of change, nor one of marks
 
-Mark = Callable[[LungViews, Sequence[str]], Tensor]  # lungs and their patients -> chance of opacity, (K, 1, S, S)
+# Lungs, their patients, their pictures before any translation, uint8 (K, S, S, C) -> chance of opacity, (K, 1, S, S).
+Mark = Callable[[LungViews, Sequence[str], np.ndarray], Tensor]
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +54,11 @@ class LungPictures:
     mark: Mark | None  # finds opacity; None: nobody does
     like: "LungPictures | None" = None  # other pictures of the same lungs
 
+    @property
+    def originals(self) -> np.ndarray:
+        """The pictures before any translation, uint8 (K, S, S, C)."""
+        return self.like.originals if self.like else self.pictures
+
     @cached_property
     def chests(self) -> Chests:
         return lung_view.described(self.pictures, self.masks, self.like.chests if self.like else None)
@@ -64,7 +70,7 @@ class LungPictures:
     @cached_property
     def marks(self) -> Tensor | None:
         """The chance of opacity in the frames, (K, 1, SIZE, SIZE); None if nobody finds any."""
-        return self.mark(self.views, self.patients) if self.mark else None
+        return self.mark(self.views, self.patients, self.originals) if self.mark else None
 
     @cached_property
     def opaque_area(self) -> np.ndarray | None:
@@ -84,7 +90,8 @@ class LungPictures:
     def at(self, chosen: np.ndarray) -> "LungPictures":
         """Return the pictures at these places, bool (K,) or indices."""
         patients = np.asarray(self.patients)[chosen].tolist()
-        return LungPictures(self.pictures[chosen], self.masks[chosen], patients, self.mark)
+        like = self.like.at(chosen) if self.like else None
+        return LungPictures(self.pictures[chosen], self.masks[chosen], patients, self.mark, like)
 
 
 def found(pictures: LungPictures) -> dict[str, Measure]:

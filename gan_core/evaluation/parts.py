@@ -196,9 +196,9 @@ def translation(model: Model, prepared: Prepared, request: EvaluationRequest, fo
     return replace(found, audit=directions)
 
 
-def _mark(views: LungViews, patients: Sequence[str]) -> Tensor:
-    """Mark opacity by the finder; lungs that it learned from are marked by the networks that did not see them."""
-    return lesions.load().mark(views, patients=patients)
+def _mark(views: LungViews, patients: Sequence[str], originals: np.ndarray) -> Tensor:
+    """Mark opacity by the finder; lungs that it learned from are marked by the network that did not see them."""
+    return lesions.load().mark(views, patients=patients, pictures=originals)
 
 
 def beside(run: Run, model: Model, note: Callable[[str], object]) -> Model:

@@ -74,7 +74,7 @@ class TrueFinder:
         pictures = bodies.pictures[len(bodies.drawn) :]
         self.healthy = lung_view.described(pictures, np.stack([body.lungs for body in bodies.drawn])).views().grey
 
-    def __call__(self, views: LungViews, patients: object) -> Tensor:
+    def __call__(self, views: LungViews, patients: object, originals: object) -> Tensor:
         far = [(self.healthy - grey).abs().flatten(1).median(1).values for grey in views.grey]
         twins = torch.stack([self.healthy[distances.argmin()] for distances in far])
         denser = F.avg_pool2d(views.grey - twins, 3, 1, 1)
@@ -193,6 +193,21 @@ def test_lost_air_is_the_opacity_that_was_painted(chests: Prepared, bodies: Bodi
     inside = before.views.mask > 0.9
     assert float((lost - true)[inside].abs().mean()) < 0.04
     assert float(np.corrcoef(lost[inside], true[inside])[0, 1]) > 0.9
+
+
+def test_the_finder_is_shown_what_was_translated_not_the_translation(bodies: Bodies) -> None:
+    """By it, the finder knows whom it learned from."""
+    pictures = bodies.pictures[:3]
+    shown = []
+
+    def mark(views: LungViews, patients: object, originals: np.ndarray) -> Tensor:
+        shown.append(originals)
+        return views.mask
+
+    before = LungPictures(pictures, bodies.lungs(pictures), list("abc"), mark)
+    for one in (before, before.of(255 - pictures), before.of(255 - pictures).at(np.array([True, True, True]))):
+        assert one.marks is not None
+        assert np.array_equal(shown.pop(), pictures)
 
 
 def test_controls_paint_as_much_opacity_as_the_maps_that_they_replace(bodies: Bodies) -> None:

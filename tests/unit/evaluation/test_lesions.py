@@ -10,6 +10,7 @@ from PIL import Image
 from gan_core import tensor_files
 from gan_core.anatomy import lung_view
 from gan_core.anatomy.lung_view import LungViews
+from gan_core.decode import image_files
 from gan_core.errors import UserError
 from gan_core.evaluation import lesions
 from gan_core.evaluation.lesions import FOLDS, LesionFinder, LesionNet
@@ -58,20 +59,45 @@ def test_the_weights_see_what_they_learned_from() -> None:
     assert marks[(place == 0) & (views.mask > 0.5)].mean() == pytest.approx(0.233, abs=0.01)
 
 
-def test_only_the_network_that_did_not_learn_from_a_patient_looks_at_them() -> None:
+EACH = torch.arange(-2.0, 3.0).sigmoid()  # what each of `constant_networks` marks everywhere
+
+
+def constant_networks() -> list[LesionNet]:
     networks = []
     for fold in range(FOLDS):
         network = LesionNet().eval()
         torch.nn.init.zeros_(network.opacity[0].weight)
         torch.nn.init.constant_(network.opacity[0].bias, fold - 2.0)
         networks.append(network)
-    finder = LesionFinder(networks, {"a": 0, "b": 4})
+    return networks
+
+
+def test_only_the_network_that_did_not_learn_from_a_patient_looks_at_them() -> None:
+    finder = LesionFinder(constant_networks(), {"a": 0, "b": 4})
     views = chests(3)
     marked = finder.mark(views, patients=("a", "b", "nobody")).amax((1, 2, 3))
-    each = torch.arange(-2.0, 3.0).sigmoid()
-    assert torch.allclose(marked, torch.stack((each[0], each[4], each.mean())), atol=1e-5)
+    assert torch.allclose(marked, torch.stack((EACH[0], EACH[4], EACH.mean())), atol=1e-5)
     with pytest.raises(UserError, match="1 patients for 3 lungs"):
         finder.mark(views, patients=("a",))
+
+
+def drawn(seed: int, height: int = 300) -> np.ndarray:
+    """A chest, uint8 (height, 250, 1)."""
+    picture = Image.fromarray(np.rint(255 * xray.draw("normal", seed, 256).image).astype(np.uint8))
+    return np.asarray(picture.resize((250, height)))[..., None]
+
+
+@pytest.mark.parametrize("fit", ["crop", "pad"])
+@pytest.mark.parametrize("size", [64, 100, 512])
+def test_a_picture_that_was_learned_from_is_known_without_its_patients_name(fit: str, size: int) -> None:
+    known = {one: fold for fold, seed in ((1, 5), (4, 6)) for one in tool.fingerprints_of(drawn(seed))}
+    finder = LesionFinder(constant_networks(), {"a": 0}, known)
+    pictures = [image_files.resize(drawn(seed) / np.float32(255), size, fit) for seed in (5, 6, 7, 5)]
+    pictures = [image_files.quantise(picture).transpose(1, 2, 0) for picture in pictures]
+    marked = finder.mark(chests(4), patients=("x", "y", "z", "a"), pictures=pictures).amax((1, 2, 3))
+    assert torch.allclose(marked, torch.stack((EACH[1], EACH[4], EACH.mean(), EACH[0])), atol=1e-5)
+    with pytest.raises(UserError, match="4 pictures for 1 lungs"):
+        finder.mark(chests(1), pictures=pictures)
 
 
 def test_no_lungs_have_no_marks() -> None:
@@ -90,13 +116,18 @@ def test_the_weights_are_small_name_their_sources_and_come_with_a_licence() -> N
     assert {tensor.dtype for tensor in tensors.values()} <= {torch.float16, torch.int64}
     assert "CC BY 4.0" in header["source"] and "CC BY-NC-SA" in header["source"]
     assert "not for commercial use" in (lesions.WEIGHTS.parent / "LICENSE.md").read_text(encoding="utf-8")
-    assert sorted(set(header["folds"].values())) == list(range(FOLDS))
+    assert sorted(set(header["folds"].values())) == sorted(set(header["pictures"].values())) == list(range(FOLDS))
 
 
-def test_weights_that_do_not_say_who_they_know_are_refused(tmp_path: Path) -> None:
-    finder = LesionFinder([LesionNet() for _ in range(FOLDS)], {"a": 7})
+@pytest.mark.parametrize(
+    ("folds", "pictures", "why"), [({"a": 7}, {}, "whom"), ({}, {"0" * 64: 7}, "whom"), ({}, {"a": 0}, "fingerprints")]
+)
+def test_weights_that_do_not_say_who_they_know_are_refused(
+    tmp_path: Path, folds: dict[str, int], pictures: dict[str, int], why: str
+) -> None:
+    finder = LesionFinder([LesionNet() for _ in range(FOLDS)], folds, pictures)
     lesions.save(finder, tmp_path / "weights.safetensors", "nowhere")
-    with pytest.raises(UserError, match="who"):
+    with pytest.raises(UserError, match=why):
         lesions.load(tmp_path / "weights.safetensors")
     with pytest.raises(UserError, match="missing"):
         lesions.load(tmp_path / "none.safetensors")
@@ -159,5 +190,6 @@ def test_lesions_are_read_with_their_patients(tmp_path: Path, capsys: pytest.Cap
     read = tool.read_lesions(tmp_path)
     assert read.patients == ("a",)
     assert len(read.views) == 1
+    assert [len(fingerprints) for fingerprints in read.fingerprints] == [7]
     assert (read.truth[read.views.mask > 0.5] > 0.99).all()
     assert "two.png is left out" in capsys.readouterr().out
