@@ -22,11 +22,12 @@ from tools import input_check_pictures as pictures
 
 EPOCHS, BATCH = 14, 64
 _PASSING = 0.985  # share of the calibration pictures above the thresholds
+_OFTEN = 8  # times that a scarce picture is learned from in an epoch
 
 
 def looks(batch: Iterator[np.ndarray]) -> np.ndarray:
     """Convert pictures (H, W, C) in [0, 1] to the classifier's input, float32 (N, SIZE, SIZE)."""
-    return np.stack([input_check._look(picture) for picture in batch])
+    return np.stack([input_check._classifier_input(picture) for picture in batch])
 
 
 def real(source: Path, split: str) -> np.ndarray:
@@ -84,20 +85,29 @@ def disguise(batch: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, t
     return batch, labels
 
 
+def divided(scarce: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Divide pictures at random: return the places of those to learn from, and of a fifth that sets the thresholds.
+
+    scarce: bool (N,); these pictures are learned from `_OFTEN` times, and none of them that is in the fifth.
+    """
+    order = torch.randperm(len(scarce))
+    train, calibrate = order[len(scarce) // 5 :], order[: len(scarce) // 5]
+    return torch.cat((train, train[scarce[train]].repeat(_OFTEN - 1))), calibrate
+
+
 def build(folder: Path, out: Path) -> None:
     """Train the classifier and write its weights; print the thresholds that let `_PASSING` through."""
     torch.manual_seed(0)
     known = positives(folder, "train")
     stacks = [(np.concatenate([p for _, p in known[name]]), label) for label, name in enumerate(input_check.SUBJECTS)]
-    stacks[1] = (np.concatenate([stacks[1][0], np.repeat(known["brain MRI"][0][1], 7, 0)]), 1)  # one head only
     scrambled = pictures.scrambled(stacks[0][0][::4], np.random.default_rng(1))
     nothing = np.concatenate([looks(pictures.none(4500, seed=0)), looks(iter(scrambled))])
     stacks.append((nothing, input_check.KINDS.index("other")))
     x = torch.from_numpy(np.concatenate([stack for stack, _ in stacks]))[:, None]
     y = torch.cat([torch.full((len(stack),), label) for stack, label in stacks])
-    # A fifth is held out to set the thresholds.
-    order = torch.randperm(len(x))
-    train, calibrate = order[len(x) // 5 :], order[: len(x) // 5]
+    scarce = torch.zeros(len(x), dtype=torch.bool)
+    scarce[len(stacks[0][0]) :][: len(known["brain MRI"][0][1])] = True  # real brains: there is only one head
+    train, calibrate = divided(scarce)
     print(f"{len(train)} pictures to learn from, {len(calibrate)} to calibrate on")
     network = input_check.build()
     optimizer = torch.optim.AdamW(network.parameters(), lr=2e-3, weight_decay=0.02)

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from gan_core.data.readers import phantom
 from gan_core.decode import image_files
 from gan_core.inference import input_check
 from tests.helpers.configs import CONFIG
 from tools import input_check_pictures as pictures
+from tools import train_input_check
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +33,22 @@ def share(shown: list[np.ndarray], expected: str) -> float:
 def test_phantoms_pass_as_what_they_are(chests: list[np.ndarray], brains: list[np.ndarray]) -> None:
     assert share(chests, "chest X-ray") >= 0.95
     assert share(brains, "brain MRI") >= 0.95
+
+
+def test_the_tool_looks_at_pictures_as_the_check_does(chests: list[np.ndarray]) -> None:
+    seen = train_input_check.looks(iter(chests[:3]))
+    assert seen.shape == (3, input_check.SIZE, input_check.SIZE)
+    assert (input_check.classify(seen).argmax(1) == 0).all()
+    assert train_input_check.passed(iter(chests[:3]), "chest X-ray") == (3, 3)
+
+
+def test_pictures_that_set_the_thresholds_are_not_learned_from() -> None:
+    scarce = torch.arange(100) < 20
+    train, calibrate = (part.tolist() for part in train_input_check.divided(scarce))
+    assert not set(train) & set(calibrate)
+    assert set(train) | set(calibrate) == set(range(100))
+    assert len(calibrate) == len(set(calibrate)) == 20
+    assert all(train.count(place) == (8 if place < 20 else 1) for place in set(train))
 
 
 def test_the_other_organ_is_named(chests: list[np.ndarray], brains: list[np.ndarray]) -> None:
