@@ -62,7 +62,8 @@ def fidelity(source: PictureSource, prepared: Prepared, request: EvaluationReque
         )
     real = Real(prepared, features.find(first), request)
     scopes = {"all": real.compare(made, None, notes.append)}
-    for number, name in enumerate(source.classes):
+    # A single class is all images, and the source may call it otherwise.
+    for number, name in enumerate(source.classes if len(source.classes) > 1 else ()):
         request.progress(f"class {name}")
         label = prepared.classes.index(name)
         # As many as the class has real training images, and at most half of the total.

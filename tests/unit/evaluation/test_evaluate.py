@@ -16,6 +16,7 @@ from gan_core.evaluation import evaluate, parts, results, time_to_quality
 from gan_core.runs import Run
 from tests.helpers import training
 from tests.helpers.pictures import fill
+from tests.helpers.untrained import untrained
 
 pytestmark = pytest.mark.slow
 
@@ -268,6 +269,14 @@ def test_classes_from_different_folders_are_noted(tmp_path: Path, capsys: pytest
     assert sum(line.startswith("The classes come from different folders") for line in found.notes) == 1
     assert f"{unknown[:1].upper()}{unknown[1:]}." in found.notes
     assert f"warning: {unknown}" in capsys.readouterr().err.splitlines()  # from the cache
+
+
+def test_a_single_class_may_have_another_name_in_the_source(tmp_path: Path) -> None:
+    fill(tmp_path / "data", [f"NORMAL/{number}.png" for number in range(40)])
+    run = untrained(tmp_path, "one", classes=("healthy",), class_counts=(40,))
+    request = evaluate.EvaluationRequest(("fidelity",), count=20)
+    found = evaluate.evaluate(run, str(tmp_path / "data"), request)
+    assert found.fidelity.keys() == {"all"}
 
 
 @pytest.fixture(autouse=True)
