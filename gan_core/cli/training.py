@@ -120,7 +120,7 @@ def compare(options: argparse.Namespace) -> int:
         registry.find_preset(preset)
     if options.num < 1:
         raise UserError(f"--num {options.num}: use 1 or more")
-    for preset in dict.fromkeys(options.presets):
+    for preset in dict.fromkeys(options.presets) if arguments.FIRST else ():
         for name in sorted(arguments.of_others(options, preset)):
             print(f"note: --set {name}: the networks of '{preset}' do not use it", file=sys.stderr)
     options.snapshots |= options.evaluate
@@ -137,12 +137,14 @@ def compare(options: argparse.Namespace) -> int:
         arguments.training(options, preset, data_is_here=not options.on)
     failed = _on_ray(options, jobs) if options.on else _one_by_one(options, jobs)
     if failed is None:
-        print("stopped: run the same command with --resume to continue", file=sys.stderr)
+        if arguments.FIRST:
+            print("stopped: run the same command with --resume to continue", file=sys.stderr)
         return 130
     found = [Run(options.runs / job.name, options.runs) for job in jobs if is_taken(options.runs, job.name)]
-    print(listing.summary(found))
-    if options.evaluate and arguments.FIRST:
-        _evaluate_all([run for run in found if files.is_regular(run.weights)], options.source, options.num)
+    if arguments.FIRST:
+        print(listing.summary(found))
+        if options.evaluate:
+            _evaluate_all([run for run in found if files.is_regular(run.weights)], options.source, options.num)
     return 1 if failed else 0
 
 
@@ -286,5 +288,6 @@ def _resume(run: Run, device: str, source: str | None = None) -> int:
     except trainer.Diverged as error:
         print(f"error: run '{run.name}': {error}", file=sys.stderr)
         return 1
-    print(f"{remote.shown(run.root, run.name)}: {run.status().state}{_kept(run.config())}")
+    if arguments.FIRST:
+        print(f"{remote.shown(run.root, run.name)}: {run.status().state}{_kept(run.config())}")
     return 0

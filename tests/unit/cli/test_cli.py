@@ -15,7 +15,7 @@ from gan_core.evaluation import results
 from gan_core.families import registry
 from gan_core.run_options import RunOptions
 from gan_core.runs import Run, list_runs
-from gan_core.training import ray_cluster
+from gan_core.training import ray_cluster, trainer
 from gan_core.version import __version__
 from tests.helpers.run_folders import make_run
 from tests.helpers.training import SMALL, make_pictures
@@ -127,6 +127,21 @@ def test_a_resumed_comparison_has_the_same_options(
     assert handed_out == ([] if said else ["cgan-s0", "cgan-s1"])
     error = f"error: run 'cgan-s0' has {said}: give the options that it has, or leave --resume out\n" if said else ""
     assert capsys.readouterr().err == error
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_of_several_processes_the_first_one_speaks(
+    first: bool, handed_out: list[str], tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arguments, "FIRST", first)
+    monkeypatch.setattr(trainer, "resume", lambda *_: None)  # of a finished run, nothing would be left to train
+    untrained(tmp_path, "cgan")
+    assert cli.main(["resume", "cgan", "--runs", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == (f"{tmp_path / 'cgan'}: finished\n" if first else "")
+    command = ["compare", "gan_baseline", "cgan", "--data", "phantom:cxr", "--runs", str(tmp_path), "--set"]
+    assert cli.main([*command, "r1_every=2"]) == 0
+    said = capsys.readouterr()
+    assert [bool(said.out), bool(said.err)] == [first, first]
 
 
 def test_a_setting_that_no_network_uses_does_not_set_runs_apart(handed_out: list[str], tmp_path: Path) -> None:
