@@ -6,7 +6,7 @@ Each process has a share of the batch: process `rank` of `processes` has the ima
 import torch
 import torch.distributed as dist
 from torch import Tensor
-from torch.distributed.nn.functional import all_reduce
+from torch.autograd.function import FunctionCtx
 
 Share = tuple[int, int]  # rank, processes
 ALONE: Share = (0, 1)
@@ -14,7 +14,21 @@ ALONE: Share = (0, 1)
 
 def mean(x: Tensor, processes: int) -> Tensor:
     """The mean of `x` over the processes, returned in each of them; differentiable to any order."""
-    return all_reduce(x, op=dist.ReduceOp.SUM) / processes
+    return _Sum.apply(x) / processes
+
+
+class _Sum(torch.autograd.Function):
+    """The sum over the processes. All of them use it, so its gradient is the sum of theirs."""
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, x: Tensor) -> Tensor:
+        total = x.clone(memory_format=torch.contiguous_format)
+        dist.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: FunctionCtx, gradient: Tensor) -> Tensor:
+        return _Sum.apply(gradient)
 
 
 def gathered(x: Tensor, processes: int) -> Tensor:

@@ -11,8 +11,11 @@ from pathlib import Path
 import pandas as pd
 import psutil
 import pytest
+import torch
+import torch.distributed as dist
 
 from gan_core import cli
+from gan_core.nets import distributed
 from gan_core.runs import Run
 from tests.conftest import ROOT
 from tests.helpers import steps, together
@@ -52,6 +55,32 @@ def test_the_losses_are_those_of_one_process_with_the_whole_batch(processes: int
             assert losses
             found = {key: as_one[step][key] for key in losses}
             assert found == pytest.approx(losses, rel=tolerance, abs=tolerance), (case, step)
+
+
+def differentiate_twice() -> None:
+    """Check the mean of x cubed and its derivatives, as in a penalty on gradients; anything torch says is a warning."""
+    dist.init_process_group("gloo")
+    rank, processes = dist.get_rank(), dist.get_world_size()
+    x = torch.tensor([1.0 + rank, 2.0], dtype=torch.float64, requires_grad=True)
+    mean = distributed.mean(x**3, processes)
+    assert torch.equal(mean, torch.tensor([4.5, 8.0], dtype=torch.float64))  # (1 + 8) / 2
+    # Each process adds its own square of the mean: together 2 m^2, of which the derivative is 4 m (3 x^2 / 2).
+    (slope,) = torch.autograd.grad((mean**2).sum(), x, create_graph=True)
+    assert torch.allclose(slope, 6 * mean * x**2)
+    # Of the sum of all slopes 6 m x_k^2: sum_k (6 (3 x^2 / 2) x_k^2) + 12 m x, where the sum is over the processes.
+    (curve,) = torch.autograd.grad(slope.sum(), x)
+    squares = torch.tensor([5.0, 8.0], dtype=torch.float64)  # of x over the processes: 1 + 4, 4 + 4
+    assert torch.allclose(curve, 9 * x**2 * squares + 12 * mean * x)
+    dist.destroy_process_group()
+
+
+def test_a_mean_over_processes_has_derivatives_of_any_order_and_warns_of_nothing(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    started = together.start(2, log, differentiate_twice)
+    for process in started:
+        process.join(100)
+    assert [process.exitcode for process in started] == [0, 0], log.read_text()[-3000:]
+    assert "Warning" not in log.read_text()
 
 
 def test_a_killed_process_ends_the_others_and_the_run_goes_on_alone(pictures: Path, tmp_path: Path) -> None:
