@@ -65,7 +65,7 @@ def none(count: int, seed: int) -> Iterator[np.ndarray]:
 
 def unseen() -> dict[str, list[np.ndarray]]:
     """Return pictures of kinds that have no part in training, by kind."""
-    found = {"photographs of scikit-image": [], "drawings and letters of scikit-image": []}
+    found: dict[str, list[np.ndarray]] = {"photographs of scikit-image": [], "drawings and letters of scikit-image": []}
     drawings = ("chessboard", "horse", "logo", "page", "text", "phantom", "no_time", "color")
     for path in _pictures_of("skimage", "data"):
         kind = (

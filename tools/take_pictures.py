@@ -6,6 +6,7 @@ python -m tools.take_pictures http://127.0.0.1:8501
 import argparse
 import io
 from pathlib import Path
+from typing import Literal
 
 from PIL import Image
 from playwright.sync_api import Page, expect, sync_playwright
@@ -19,7 +20,7 @@ STUDY = "&".join(
     for name in ("gan", "dcgan", "cgan", "bigan", "acgan", "r3gan", "vae")
     if (ROOT / "runs" / "reference" / name).is_dir()
 )
-SHOTS = (  # name, path, width, height, scheme
+SHOTS: tuple[tuple[str, str, int, int, Literal["light", "dark"]], ...] = (  # name, path, width, height, scheme
     ("home", "", 1440, 900, "light"),
     ("compare", "compare?epoch=20", 1440, 1000, "light"),
     ("run", "run?run=reference%2Fdcgan", 1440, 1400, "light"),

@@ -185,10 +185,10 @@ def report(network: OpacityNet, healthy: list[tuple[str, str]], sick: list[tuple
     for name, source in sick:
         views = views_of(source, name, ("val", "test"))
         with torch.inference_mode():
-            found = _means(opacity.read(views, network=network), views)
+            mean = _means(opacity.read(views, network=network), views)
         for other, base in means.items():
-            area = stats.mannwhitneyu(found, base).statistic / (len(found) * len(base))
-            print(f"{source}, {name}: {len(found)}, mean opacity {found.mean():.3f}; against {other}: area {area:.3f}")
+            area = stats.mannwhitneyu(mean, base).statistic / (len(mean) * len(base))
+            print(f"{source}, {name}: {len(mean)}, mean opacity {mean.mean():.3f}; against {other}: area {area:.3f}")
 
 
 def _means(maps: Tensor, views: LungViews) -> np.ndarray:

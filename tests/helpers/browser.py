@@ -70,9 +70,10 @@ def _as_root() -> list[str] | None:
 
 
 def _succeeds(command: list[str], seconds: float) -> bool:
-    quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    nowhere = subprocess.DEVNULL
     try:
-        return subprocess.run(command, timeout=seconds, check=False, **quiet).returncode == 0
+        done = subprocess.run(command, timeout=seconds, check=False, stdin=nowhere, stdout=nowhere, stderr=nowhere)
+        return done.returncode == 0
     except (OSError, subprocess.TimeoutExpired):
         return False
 
