@@ -1,13 +1,15 @@
 """Trains the finder of opacity on masks that radiologists drew, and measures it on patients it has not learned from.
 
     python -m tools.train_lesion_finder --lesions ../shared/lesions --healthy ../shared/data/covid/train/NORMAL \
-        --out gan_core/evaluation/lesion_finder/weights.safetensors
+        --copies ../shared/data/covid --out gan_core/evaluation/lesion_finder/weights.safetensors
     python -m tools.train_lesion_finder --lesions ../shared/lesions --others ../shared/data/covid/val/*
 
 `--lesions` holds `images`, `opacity` (0 none, 120 ground glass, 240 consolidation) and `files.csv` with the column
-`patient`. The patients are divided into five folds; a network learns from four and is measured on the fifth. Lungs are
-those that `lungs.find` finds, of sick and healthy adults alike: with drawn outlines for the one and found ones for the
-other, the networks would learn the outlines. `--others` are folders of which the marked share is printed.
+`patient`. `--copies` holds copies of some of the pictures, in other sizes, which the column `same_picture_in_covid`
+names: the finder is to know these, too. The patients are divided into five folds; a network learns from four and is
+measured on the fifth. Lungs are those that `lungs.find` finds, of sick and healthy adults alike: with drawn outlines
+for the one and found ones for the other, the networks would learn the outlines. `--others` are folders of which the
+marked share is printed.
 """
 
 import argparse
@@ -27,6 +29,7 @@ from torch import Tensor
 
 from gan_core.anatomy import lung_view
 from gan_core.anatomy.lung_view import SIZE, LungViews
+from gan_core.config import IMAGE_SIZES
 from gan_core.decode import image_files
 from gan_core.evaluation import lesions
 from gan_core.evaluation.lesions import FOLDS, LesionFinder, LesionNet
@@ -34,7 +37,6 @@ from gan_core.evaluation.lesions import FOLDS, LesionFinder, LesionNet
 STEPS, BATCH, RATE = 650, 12, 4e-3
 HEALTHY = 0.25  # share of healthy lungs in a batch
 MOST_HEALTHY = 200  # X-rays of healthy adults
-PREPARED = (64, 128, 256)  # pixels a side of the squares whose fingerprints are kept
 AVERAGE = 0.99  # of the moving average of the weights, which is what is kept
 SOURCE = (
     "Masks: GeneralBlockchain COVID-19 chest X-ray segmentations, CC BY 4.0. Their X-rays: COVID-19 image data "
@@ -50,11 +52,14 @@ class Lesions:
     views: LungViews
     truth: Tensor  # (K, 1, SIZE, SIZE) in [0, 1]: share of a pixel that is opaque
     patients: tuple[str, ...]
-    fingerprints: tuple[tuple[str, ...], ...]  # of each picture, see `fingerprints_of`
+    fingerprints: tuple[tuple[str, ...], ...]  # of each picture and its copy, see `fingerprints_of`
 
 
-def read_lesions(folder: Path) -> Lesions:
-    """Read the pictures with masks; those whose lungs are not found are named and left out."""
+def read_lesions(folder: Path, copies: Path | None = None) -> Lesions:
+    """Read the pictures with masks; those whose lungs are not found are named and left out.
+
+    copies: the folder in which the column `same_picture_in_covid` names copies; None: no fingerprints of copies.
+    """
     with (folder / "files.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     views, truths, patients, fingerprints = [], [], [], []
@@ -70,6 +75,8 @@ def read_lesions(folder: Path) -> Lesions:
         truths.append(_in_frame(opaque, chests.boxes))
         patients.append(row["patient"])
         fingerprints.append(fingerprints_of(picture[0]))
+        if copies and (copy := row["same_picture_in_covid"]):
+            fingerprints[-1] += fingerprints_of(_picture(copies / copy)[0])
     return Lesions(_together(views), torch.cat(truths), tuple(patients), tuple(fingerprints))
 
 
@@ -82,7 +89,7 @@ def read_others(folder: Path, most: int | None = None) -> tuple[LungViews, list[
 
 def fingerprints_of(picture: np.ndarray) -> tuple[str, ...]:
     """Return those of a picture uint8 (H, W, 1) as it is and as `data.prepare` makes it square."""
-    ways = itertools.product(PREPARED, image_files.FITS)
+    ways = itertools.product(IMAGE_SIZES, image_files.FITS)
     squares = (image_files.resize(picture.astype(np.float32) / 255, size, fit) for size, fit in ways)
     shown = (picture, *(image_files.quantise(square).transpose(1, 2, 0) for square in squares))
     return tuple(lesions.fingerprint(one) for one in shown)
@@ -241,6 +248,7 @@ def say_shares(name: str, shares: np.ndarray) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Train and measure the finder of opacity on radiologists' masks.")
     parser.add_argument("--lesions", type=Path, required=True, help="folder of images, opacity and files.csv")
+    parser.add_argument("--copies", type=Path, help="folder of copies of these images, such as the data set covid")
     parser.add_argument("--healthy", type=Path, help="folder of healthy adults to learn from")
     parser.add_argument("--others", type=Path, nargs="*", default=[], help="folders whose marked share is printed")
     parser.add_argument("--out", type=Path, help="train, and write the weights to this file")
@@ -248,7 +256,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    given = read_lesions(options.lesions)
+    given = read_lesions(options.lesions, options.copies)
     if options.out:
         if not options.healthy:
             parser.error("training needs --healthy, a folder of adults without opacity")

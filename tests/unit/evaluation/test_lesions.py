@@ -1,5 +1,7 @@
 """The finder of opacity: what its weights mark, who looks at whom, and how the tool trains and reads."""
 
+import csv
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ from PIL import Image
 from gan_core import tensor_files
 from gan_core.anatomy import lung_view
 from gan_core.anatomy.lung_view import LungViews
+from gan_core.config import IMAGE_SIZES
 from gan_core.decode import image_files
 from gan_core.errors import UserError
 from gan_core.evaluation import lesions
@@ -88,7 +91,7 @@ def drawn(seed: int, height: int = 300) -> np.ndarray:
 
 
 @pytest.mark.parametrize("fit", ["crop", "pad"])
-@pytest.mark.parametrize("size", [64, 100, 512])
+@pytest.mark.parametrize("size", [32, 64, 100, 512])
 def test_a_picture_that_was_learned_from_is_known_without_its_patients_name(fit: str, size: int) -> None:
     known = {one: fold for fold, seed in ((1, 5), (4, 6)) for one in tool.fingerprints_of(drawn(seed))}
     finder = LesionFinder(constant_networks(), {"a": 0}, known)
@@ -98,6 +101,21 @@ def test_a_picture_that_was_learned_from_is_known_without_its_patients_name(fit:
     assert torch.allclose(marked, torch.stack((EACH[1], EACH[4], EACH.mean(), EACH[0])), atol=1e-5)
     with pytest.raises(UserError, match="4 pictures for 1 lungs"):
         finder.mark(chests(1), pictures=pictures)
+
+
+def test_the_weights_know_what_they_learned_from_at_every_size(real_data: Path) -> None:
+    table = real_data.parent / "lesions" / "files.csv"
+    if not table.is_file():
+        pytest.skip("no X-rays with masks of opacity")
+    with table.open(encoding="utf-8", newline="") as file:
+        own = {row["same_picture_in_covid"]: row["patient"] for row in csv.DictReader(file)}
+    finder = lesions.load()
+    others = [f"val/NORMAL/{path.name}" for path in sorted((real_data / "covid/val/NORMAL").iterdir())[:5]]
+    for name in (*sorted(filter(None, own))[::6], *others):
+        picture = image_files.decode(real_data / "covid" / name, channels=1)
+        for size, fit in itertools.product(IMAGE_SIZES, image_files.FITS):
+            square = image_files.quantise(image_files.resize(picture, size, fit)).transpose(1, 2, 0)
+            assert finder._fold_of(square) == (finder.folds[own[name]] if name in own else None)
 
 
 def test_no_lungs_have_no_marks() -> None:
@@ -180,16 +198,17 @@ def test_masks_come_into_the_frame_of_their_picture() -> None:
 def test_lesions_are_read_with_their_patients(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for kind in ("images", "opacity"):
         (tmp_path / kind).mkdir()
-    rows = ["file,patient,view"]
+    rows = ["file,patient,same_picture_in_covid"]
     drawn = np.rint(255 * xray.draw("normal", 5, 128).image).astype(np.uint8)
     for name, patient, picture in (("one", "a", drawn), ("two", "b", np.zeros_like(drawn))):
-        rows.append(f"{name}.png,{patient},PA")
+        rows.append(f"{name}.png,{patient},images/{name}.png")
         Image.fromarray(picture).save(tmp_path / "images" / f"{name}.png")
         Image.fromarray(np.full((128, 128), 120, np.uint8)).save(tmp_path / "opacity" / f"{name}.png")
     (tmp_path / "files.csv").write_text("\n".join(rows), encoding="utf-8")
     read = tool.read_lesions(tmp_path)
     assert read.patients == ("a",)
     assert len(read.views) == 1
-    assert [len(fingerprints) for fingerprints in read.fingerprints] == [7]
+    assert [len(fingerprints) for fingerprints in read.fingerprints] == [1 + len(IMAGE_SIZES) * len(image_files.FITS)]
+    assert tool.read_lesions(tmp_path, copies=tmp_path).fingerprints == (2 * read.fingerprints[0],)
     assert (read.truth[read.views.mask > 0.5] > 0.99).all()
     assert "two.png is left out" in capsys.readouterr().out
