@@ -8,7 +8,7 @@ import itertools
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,13 @@ from gan_core.errors import UserError
 
 # 1: without training and progress; 2: an audit without comparison and doses; 3: of a run's own networks, against the
 # images that it learned from. Such evaluations are still written as 3, so that older GANrays read them. 4: of
-# weights that no preview chose. 5: of snapshots that were measured against the images that the run learned from.
+# weights that no preview chose. 5: of snapshots that were measured against the images that the run learned from, as
+# its weights were.
 FORMAT = 6
 _OF_NETWORKS, _OF_LAST_WEIGHTS, _OF_SNAPSHOTS = 3, 4, 5
 TRAIN, HELD_OUT, ALL_IMAGES = "train", "held-out", "all"
 REFERENCES = (TRAIN, HELD_OUT, "val", "test", ALL_IMAGES)  # the real images that generated ones are compared with
+UNKNOWN = "unknown part"  # the reference of snapshots where their file does not tell it
 OWN = "the run's own classes"  # source of the labels of generated images, if not a classifier
 
 
@@ -193,7 +195,7 @@ class Progress:
     generated: int
     real: int
     stands: tuple[ProgressPoint, ...]  # by epoch
-    reference: str = TRAIN  # as that of `Fidelity`
+    reference: str = TRAIN  # as that of `Fidelity`, or UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -264,10 +266,10 @@ def _values(found: Evaluation) -> dict[str, Any]:
     """Return an evaluation as plain values, in the oldest format that can say it."""
     values = to_dict(found)
     scopes = [*values["fidelity"].values(), *values["second_opinion"].values()]
-    if found.progress and found.progress.reference != TRAIN:
-        values["format"] = FORMAT
-        return values
     if found.progress:
+        if not found.progress.reference == _untold(found) == TRAIN:
+            values["format"] = FORMAT
+            return values
         del values["progress"]["reference"]
     if found.kept is not None:
         values["format"] = _OF_SNAPSHOTS
@@ -283,6 +285,12 @@ def _values(found: Evaluation) -> dict[str, Any]:
     return values
 
 
+def _untold(found: Evaluation) -> str:
+    """Return the reference of snapshots whose file has none: that of the weights' distances, if it is as large."""
+    last = found.fidelity.get("all")
+    return last.reference if last and found.progress and last.real == found.progress.real else UNKNOWN
+
+
 def read(path: Path) -> Evaluation:
     """Read an evaluation.
 
@@ -294,6 +302,8 @@ def read(path: Path) -> Evaluation:
     if isinstance(version, int) and version > FORMAT:
         raise UserError(f"{path} was written by a newer GANray (format {version}, this one reads {FORMAT}): update it")
     found = from_dict(Evaluation, values, str(path))
+    if found.progress and "reference" not in values["progress"]:
+        found = replace(found, progress=replace(found.progress, reference=_untold(found)))
     for one in found.utility:
         if {len(one.classes)} != {len(one.confusion), *map(len, one.confusion)}:
             raise UserError(f"{path}: 'confusion' must have a row and a column for each of 'classes'")

@@ -219,9 +219,28 @@ def test_chosen_weights_are_never_compared_with_last_ones_in_silence(tmp_path: P
     assert ranking.choices(others) == ranking.choices([chosen]) == ""
     path = tmp_path / "evaluation.json"
     way = Progress("child-b", 324, 1000, 4000, ())
-    ways = (None, way, replace(way, reference="all"))
+    ways = (None, way, replace(way, reference="all"), replace(way, real=300))
     measured = [replace(one, progress=progress) for one in (chosen, others[0]) for progress in ways]
-    for one, number in zip(measured, (5, 5, 6, 3, 3, 6), strict=True):
+    for one, number in zip(measured, (5, 5, 6, 6, 3, 3, 6, 6), strict=True):
         results.write(path, one)
         assert json.loads(path.read_text())["format"] == number
         assert replace(results.read(path), format=one.format) == one
+
+
+@pytest.mark.parametrize(("real", "reference"), [(4000, "held-out"), (300, results.UNKNOWN)])
+def test_snapshots_of_older_files_were_measured_as_their_weights_or_nobody_knows_how(
+    tmp_path: Path, real: int, reference: str
+) -> None:
+    """Such files did not say which real images these were."""
+    path = tmp_path / "evaluation.json"
+    one = evaluation("a", "gan", 10, 2)
+    fidelity = {"all": replace(one.fidelity["all"], reference="held-out")}
+    results.write(path, replace(one, fidelity=fidelity, progress=Progress("child-b", 324, 1000, real, ())))
+    values = json.loads(path.read_text())
+    del values["progress"]["reference"]
+    path.write_text(json.dumps(values | {"format": 4}))
+    found = results.read(path)
+    assert found.progress and found.progress.reference == reference
+    assert results.real_images(found.progress) == f"{real} real images ({reference})"
+    results.write(path, found)
+    assert results.read(path).progress == found.progress
