@@ -83,20 +83,22 @@ def table(runs: Sequence[EvaluatedRun], twins: Sequence[EvaluatedRun], scope: st
     single = evaluations.generators(members, scope)
     rank = not evaluations.differences(members, scope)
     sections = tuple(
-        MeasureSection(section.question, tuple(_folded(row, made, rank) for row in section.rows))
+        MeasureSection(section.question, tuple(_folded(row, made, rank, scope) for row in section.rows))
         for section in single.sections
     )
     return MeasureTable(tuple(made), sections)
 
 
-def _folded(row: MeasureRow, made: Sequence[RunColumn], rank: bool) -> MeasureRow:
-    """Return a row of single runs with one cell for each column."""
+def _folded(row: MeasureRow, made: Sequence[RunColumn], rank: bool, scope: str) -> MeasureRow:
+    """Return a row of single runs with one cell for each column: of its seeds that were measured alike."""
     of_runs = iter(zip(row.cells, row.ranked or (True,) * len(row.cells), strict=True))
     digits = evaluations.decimals(row.cells, row.shows)
     cells, found, may, each = [], [], [], []
     for column in made:
         own = [(run, *next(of_runs)) for run in column.members]
         known = [(run, cell) for run, cell, _ in own if cell]
+        # They are seeds by the distances of all images; a second extractor may be another one.
+        known = [(run, cell) for run, cell in known if not evaluations.differences((known[0][0], run), scope)]
         found.append([cell for _, cell in known])
         cells.append(_mean(found[-1], row))
         may.append(any(ranked for _, _, ranked in own))

@@ -13,7 +13,7 @@ import pytest
 
 from dashboard.charts.styles import run_styles
 from dashboard.library import seed_means
-from dashboard.library.evaluations import EvaluatedRun
+from dashboard.library.evaluations import SECOND, EvaluatedRun
 from dashboard.library.store import Library
 from dashboard.views.evaluate import generator_verdicts, time_to_quality
 from dashboard.widgets import run_picker
@@ -209,6 +209,16 @@ def test_only_what_was_measured_alike_are_seeds_of_each_other(made: Path, how: s
     assert seed_means.beside(library, library.readable(), [other]) == []
     snapshots = [len(curve.runs) for curve in lines([first, other])]  # which were measured alike
     assert snapshots == ([1, 1] if how == "kept" else [2])
+
+
+def test_seeds_that_another_second_extractor_measured_are_left_out_of_its_mean(made: Path) -> None:
+    first, second = evaluated(made, "gan", "gan-s1")
+    opinion = second.found.second_opinion["all"]
+    for changed, seeds in ((opinion, 2), (replace(opinion, extractor="other"), 1)):
+        other = replace(second, found=replace(second.found, second_opinion={"all": changed}))
+        row = seed_means.table([first], [other], SECOND).row("frechet")
+        assert row and row.seeds == (seeds,)
+    assert row.cells == (first.found.second_opinion["all"].measures["frechet"],)
 
 
 def test_a_run_whose_seed_nobody_knows_is_no_seed_of_another(made: Path) -> None:
