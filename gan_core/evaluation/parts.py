@@ -62,8 +62,12 @@ def fidelity(source: PictureSource, prepared: Prepared, request: EvaluationReque
         )
     real = Real(prepared, features.find(first), request)
     scopes = {"all": real.compare(made, None, notes.append)}
-    # A single class is all images, and the source may call it otherwise.
-    for number, name in enumerate(source.classes if len(source.classes) > 1 else ()):
+    # Where run and images have one class each, it is all images, by whatever two names.
+    alike = len(source.classes) == len(prepared.classes) == 1
+    for number, name in enumerate(() if alike else source.classes):
+        if name not in prepared.classes:
+            notes.append(f"Fidelity of class {name} was not measured: the images are {', '.join(prepared.classes)}.")
+            continue
         request.progress(f"class {name}")
         label = prepared.classes.index(name)
         # As many as the class has real training images, and at most half of the total.

@@ -271,12 +271,25 @@ def test_classes_from_different_folders_are_noted(tmp_path: Path, capsys: pytest
     assert f"warning: {unknown}" in capsys.readouterr().err.splitlines()  # from the cache
 
 
-def test_a_single_class_may_have_another_name_in_the_source(tmp_path: Path) -> None:
-    fill(tmp_path / "data", [f"NORMAL/{number}.png" for number in range(80)])
-    run = untrained(tmp_path, "one", classes=("healthy",), class_counts=(80,))
-    request = evaluate.EvaluationRequest(("fidelity",), count=60)
-    found = evaluate.evaluate(run, str(tmp_path / "data"), request)
-    assert found.fidelity.keys() == {"all"}, found.notes
+@pytest.mark.parametrize(
+    ("learned", "classes", "measured"),
+    [
+        ("healthy", ["NORMAL"], {"all"}),
+        ("NORMAL", ["NORMAL", "SICK"], {"all", "NORMAL"}),
+        ("x", ["NORMAL", "SICK"], {"all"}),
+    ],
+)
+def test_a_single_class_is_measured_against_its_images(
+    tmp_path: Path, learned: str, classes: list[str], measured: set[str]
+) -> None:
+    fill(
+        tmp_path / "data", [f"{name}/{place}{number}.png" for place, name in enumerate(classes) for number in range(80)]
+    )
+    run = untrained(tmp_path, "one", classes=(learned,), class_counts=(80,))
+    found = evaluate.evaluate(run, str(tmp_path / "data"), evaluate.EvaluationRequest(("fidelity",), count=120))
+    assert found.fidelity.keys() == measured, found.notes
+    told = any("class x was not measured: the images are NORMAL, SICK." in note for note in found.notes)
+    assert told == (learned == "x")
 
 
 @pytest.fixture(autouse=True)
