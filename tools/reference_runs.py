@@ -34,6 +34,7 @@ REFERENCE = ROOT / "runs" / runs.REFERENCE
 LIGHT = (runs.CONFIG, runs.STATUS, runs.METRICS, runs.EPOCHS, runs.EVALUATION)
 WHOLE = (*LIGHT, runs.WEIGHTS, runs.DISCRIMINATOR)
 FEW = 6  # sheets that still show the progress of a run
+MOVING = 3  # frames from which a GIF shows more than its sheets
 # An absolute path at the beginning of a word.
 PLACE = re.compile(r"""(?:^|[\s"'=(;])(?:/|~/|[A-Za-z]:\\+)[\w.-]+[/\\]+[\w.-]""", re.MULTILINE)
 
@@ -94,7 +95,8 @@ def ship(
 def thin(run: Run, sheets: int | None, *, every_frame: bool = False) -> None:
     """Keep `sheets` of a run's sheets, evenly spread from the first to the last, and write its GIF again.
 
-    The GIF shows the kept sheets; with every_frame, it shows all earlier ones.
+    The GIF shows the kept sheets; with every_frame, it shows all earlier ones. A GIF of two would show no more than
+    they do: there is none.
     """
     kept = spread(list(run.samples()), sheets)
     if every_frame:
@@ -103,7 +105,9 @@ def thin(run: Run, sheets: int | None, *, every_frame: bool = False) -> None:
         if epoch not in kept:
             path.unlink()
     if not every_frame:
-        write_gif(run, run.folder / runs.GIF)
+        (run.folder / runs.GIF).unlink(missing_ok=True)
+        if len(kept) >= MOVING:
+            write_gif(run, run.folder / runs.GIF)
 
 
 def shorten(run: Run, frames: int) -> None:
@@ -167,7 +171,7 @@ def faults(run: Run) -> Iterator[str]:
         yield "status.json names the machine: ship it again"
     known = {*WHOLE, runs.GIF, runs.SAMPLES}
     yield from (f"{path.name} does not belong here" for path in sorted(run.folder.iterdir()) if path.name not in known)
-    if run.samples() and run.gif is None:
+    if len(run.samples()) >= MOVING and run.gif is None:
         yield "its GIF is missing"
     elif run.gif:
         with Image.open(run.gif) as gif:

@@ -96,8 +96,14 @@ def test_a_film_can_be_shortened_and_keeps_its_greys(tmp_path: Path, root: Path)
 
 def test_a_run_may_be_there_to_be_looked_at(tmp_path: Path, root: Path) -> None:
     run = make(tmp_path)
-    folder = reference_runs.ship(run, "dcgan", light=False, sheets=2, weights=False, replacing=False, root=root)
+    folder = reference_runs.ship(run, "dcgan", light=False, sheets=3, weights=False, replacing=False, root=root)
     assert names(folder) == {*reference_runs.LIGHT, "samples", "progress.gif"}
+
+
+def test_two_sheets_need_no_film(tmp_path: Path, root: Path) -> None:
+    folder = reference_runs.ship(make(tmp_path), "dcgan", light=False, sheets=2, replacing=False, root=root)
+    assert list(Run(folder).samples()) == [0, 10] and Run(folder).gif is None
+    assert not [line for line in reference_runs.faults(Run(folder)) if "GIF" in line]
 
 
 def test_thinning_keeps_the_ends(tmp_path: Path, root: Path) -> None:
@@ -138,7 +144,8 @@ def test_the_check_finds_what_is_wrong(tmp_path: Path, root: Path, capsys: pytes
     assert "Possible savings: " in capsys.readouterr().out
     (folder / "notes.txt").write_text("x")
     (folder / runs.SAMPLES).mkdir()
-    Image.fromarray(np.zeros((8, 8), np.uint8)).save(folder / runs.SAMPLES / "epoch_0000.png")
+    for epoch in range(reference_runs.MOVING):
+        Image.fromarray(np.zeros((8, 8), np.uint8)).save(folder / runs.SAMPLES / f"epoch_{epoch:04d}.png")
     status = json.loads((folder / runs.STATUS).read_text())
     (folder / runs.STATUS).write_text(json.dumps(status | {"host": "mine"}))
     assert reference_runs.check(root) == 1
