@@ -36,11 +36,11 @@ _MOST_WATCHED = 8  # charts of a training that goes on
 ANIMATIONS = {
     "generate": (
         "From noise to images",
-        "The same latent vectors in every frame, from before training to the last epoch.",
+        "The same latent vectors in every frame, from the first epoch that is here to the last.",
     ),
     "translate": (
         "From input to translation",
-        "The same inputs at every epoch, from before training to the last one.",
+        "The same inputs at every epoch, from the first that is here to the last.",
     ),
 }
 # Columns of epochs.csv with shares; a run has those of its family.

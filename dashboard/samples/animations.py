@@ -9,6 +9,7 @@ from dashboard.server import frames
 from dashboard.widgets import elements
 
 NONE_YET = "No animation yet: it is made from the sample grids."
+NONE = "This run has no animation: move through its sample grids instead."
 PRIVATE = "Real inputs: this animation stays on this machine."
 
 
@@ -20,7 +21,7 @@ def show_one(entry: Entry) -> None:
 def _content(entry: Entry) -> str:
     address = frames.animation(entry)
     if not address:
-        return f"<p>{NONE_YET}</p>"
+        return f"<p>{NONE_YET if entry.running else NONE}</p>"
     headings = elements.headings(entry.sheet) if entry.sheet else ""
     alt = elements.described(f"Samples of {entry.label}, epoch by epoch", entry.sheet)
     picture = f'<img src="{html.escape(address)}" alt="{html.escape(alt)}" loading="lazy">'

@@ -76,3 +76,9 @@ def test_one_run_alone_and_a_broken_one(runs_root: Path) -> None:
     make_run(runs_root, "older", "gan", 1, 1)
     assert opening.richest(store.library().entries()) == "older"
     assert opening.richest([]) == ""
+
+
+@pytest.mark.parametrize(("state", "told"), [("finished", "has no animation"), ("running", "No animation yet")])
+def test_a_run_without_an_animation_says_so(runs_root: Path, state: str, told: str) -> None:
+    make_run(runs_root, "mine", "gan", 2, 2, state).gif.unlink(missing_ok=True)
+    assert any(told in element.proto.body for element in open_page("run", run="mine").get("html"))
