@@ -14,13 +14,14 @@ from pathlib import Path
 import numpy as np
 
 from gan_core import files, name_patterns
+from gan_core.decode import image_files
 from gan_core.decode.worker import WHOLE, DecodeWorker
 from gan_core.errors import UserError
 from gan_core.importers import grids, texts
 from gan_core.importers.found import FoundTraining, ImportOptions, Picture, Unit
 from gan_core.importers.grids import Layout
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+SUFFIXES = tuple(suffix for suffix in image_files.SUFFIXES if suffix not in (".dcm", ".dicom"))  # no script draws DICOM
 MOST = 1000  # sheets of a run
 _MOST_FOLDERS = 200  # that are looked into
 _MOST_LOGS = 20  # that are looked into

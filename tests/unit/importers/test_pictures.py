@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from gan_core import images, importers
 from gan_core.errors import UserError
@@ -52,6 +53,13 @@ def test_pictures_alone(tmp_path: Path) -> None:
     np.testing.assert_array_equal(given.pictures[3](), grid(trained()[3].samples))
     with pytest.raises(UserError, match=r"--grid 3x5: a picture of 74 x 74 pixels does not hold so many"):
         importers.read("pictures", tmp_path / "run", ImportOptions(grid=(3, 5)))
+
+
+def test_every_suffix_of_a_jpeg_is_one(tmp_path: Path) -> None:
+    for epoch, suffix in enumerate(("jpg", "jpeg", "jpe", "jfif")):
+        Image.fromarray(grid(trained()[1].samples)[..., 0]).save(tmp_path / f"epoch{epoch}.{suffix}", "JPEG")
+    found = importers.read("pictures", tmp_path)
+    assert (found.counts, list(found.pictures)) == ("epoch", [0, 1, 2, 3])
 
 
 def test_links_are_no_pictures(tmp_path: Path) -> None:
