@@ -13,6 +13,11 @@ NONE = "This run has no animation: move through its sample grids instead."
 PRIVATE = "Real inputs: this animation stays on this machine."
 
 
+def is_due(entry: Entry) -> bool:
+    """Whether the run has an animation or, while it trains, will have one."""
+    return entry.running or bool(frames.animation(entry))
+
+
 def show_one(entry: Entry) -> None:
     """Draw the animation of one run. The browser loads it when it becomes visible."""
     st.html(f'<figure class="animation">{_content(entry)}</figure>')

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from dashboard.library import store
+from dashboard.samples import animations
 from dashboard.views.run import opening
 from tests.helpers import made_evaluations
 from tests.helpers.pages import healthy, open_page, texts
@@ -78,7 +79,10 @@ def test_one_run_alone_and_a_broken_one(runs_root: Path) -> None:
     assert opening.richest([]) == ""
 
 
-@pytest.mark.parametrize(("state", "told"), [("finished", "has no animation"), ("running", "No animation yet")])
-def test_a_run_without_an_animation_says_so(runs_root: Path, state: str, told: str) -> None:
-    make_run(runs_root, "mine", "gan", 2, 2, state).gif.unlink(missing_ok=True)
-    assert any(told in element.proto.body for element in open_page("run", run="mine").get("html"))
+def test_a_run_without_an_animation_says_so(runs_root: Path) -> None:
+    make_run(runs_root, "ended", "gan", 2, 2).gif.unlink(missing_ok=True)
+    make_run(runs_root, "going", "gan", 2, 2, "running").gif.unlink(missing_ok=True)
+    ended, going = open_page("run", run="ended"), open_page("run", run="going")
+    assert animations.NONE in texts(ended) and "From noise to images" not in texts(ended)
+    assert any(animations.NONE_YET in element.proto.body for element in going.get("html"))
+    assert animations.NONE not in texts(going) and "From noise to images" in texts(going)

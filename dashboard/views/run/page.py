@@ -175,21 +175,25 @@ def show_samples(library: Library, entry: Entry) -> None:
         return
     # A translator's sheet and animation take two of three columns. Without scores, the samples take their column.
     scored = run_curves.has_scores(library, entry)
-    grid = st.grid(3 if scored or domains else 2, min_column_width=280, key="samples")
+    animated = animations.is_due(entry)
+    grid = st.grid(3 if domains else max(2, 1 + scored + animated), min_column_width=280, key="samples")
     with grid.cell(column_span=2 if scored else 3) if domains else grid, st.container(gap="xsmall", key="sheet"):
         grids.show_one(entry, changes(library, entry) if domains else None)
         grids.ask_for_data([entry])
     if scored:
         with grid:
             run_curves.show_scores(library, [entry], run_styles([entry]))
-    with elements.card(grid, wide=bool(domains)):
-        title, words = run_metrics.ANIMATIONS[entry.task]
-        if entry.config and entry.config.trained_before:  # it began with pictures, not with noise
-            title = "From its first epoch to its last"
-        st.markdown(f"**{title}**")
-        animations.show_one(entry)
-        if domains:
-            st.caption(words)
+    if animated:
+        with elements.card(grid, wide=bool(domains)):
+            title, words = run_metrics.ANIMATIONS[entry.task]
+            if entry.config and entry.config.trained_before:  # it began with pictures, not with noise
+                title = "From its first epoch to its last"
+            st.markdown(f"**{title}**")
+            animations.show_one(entry)
+            if domains:
+                st.caption(words)
+    else:
+        st.caption(animations.NONE)
     if not scored:
         st.caption("No discriminator scores were logged.")
     gallery = st.expander(
