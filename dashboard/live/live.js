@@ -100,6 +100,12 @@ if (window.frameElement) {
   document.documentElement.classList.add("alone");
 }
 
+// The page may change its theme while the tab is open. Loading the tab anew would lose uploads and paintings.
+const ganrayApp = window.frameElement ? ganrayOuter.querySelector(".stApp") : null;
+function ganrayTheme() {
+  if (ganrayApp) document.body.classList.toggle("dark", getComputedStyle(ganrayApp).colorScheme === "dark");
+}
+
 // Make the frame as tall as its content, so that only one page scrolls; --room is the visible height for pictures.
 function ganrayFit() {
   const frame = window.frameElement;
@@ -131,6 +137,8 @@ const ganrayWaiting = new MutationObserver(() => {
   const tabs = document.querySelector(".gradio-container .tabs");
   if (!tabs) return;
   ganrayWaiting.disconnect();
+  ganrayTheme(); // the theme in the address may be an earlier one by now
+  if (ganrayApp) new MutationObserver(ganrayTheme).observe(ganrayApp, { attributeFilter: ["class"] });
   new ResizeObserver(ganrayFit).observe(tabs);
   // Gradio may keep an element and change what it holds.
   const attributeFilter = ["data-view", "data-effects"];

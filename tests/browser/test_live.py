@@ -38,8 +38,8 @@ def open_live(page: Page, url: str, *, link: bool = False) -> FrameLocator:
 def assert_one_ground(page: Page, frame: FrameLocator) -> None:
     """The tab is as light or as dark as the page around it."""
     ground = "element => getComputedStyle(element).backgroundColor"
-    inside = frame.locator(".gradio-container").first.evaluate(ground)
-    assert inside == page.locator(".stApp").evaluate(ground)
+    around = page.locator(".stApp").evaluate(ground)
+    expect(frame.locator(".gradio-container").first).to_have_css("background-color", around)
 
 
 def assert_footer_follows(page: Page) -> None:
@@ -159,7 +159,7 @@ def test_what_does_not_belong_what_is_broken_and_what_is_pasted(page: Page, live
 
 
 def test_pictures_are_generated_in_every_class(page: Page, live_url: str) -> None:
-    """In the dark; and one page scrolls, not a page inside a page, however much is shown."""
+    """In the dark, and after it; and one page scrolls, not a page inside a page, however much is shown."""
     page.emulate_media(color_scheme="dark")
     frame = open_live(page, live_url)
     assert_one_ground(page, frame)
@@ -180,6 +180,10 @@ def test_pictures_are_generated_in_every_class(page: Page, live_url: str) -> Non
     expect(frame.locator(".rows .row-of")).to_have_count(2)
     frame.get_by_role("button", name="Interpolate seeds").click()
     expect(frame.locator(".walk img")).to_be_visible()
+    page.emulate_media(color_scheme="light")
+    expect(page.locator(".stApp")).to_have_css("color-scheme", "light")
+    assert_one_ground(page, frame)
+    expect(frame.locator(".walk img")).to_be_visible()  # the tab was not loaded anew
 
 
 def test_a_class_is_held_in_the_hand(page: Page, live_url: str) -> None:
