@@ -30,7 +30,7 @@ NOT_DRAWN = {"step", "epoch", "seconds", "diversity/data"}  # axes, and a column
 class EventMarker:
     """An event of a run: a small sign at the top of the charts of its columns.
 
-    epoch: its start; until: its end, None if it has none; kind: the kind of event; title: the text of the sign.
+    epoch: its start; until: its end, None if it lasts as long as the run; kind: the kind of event; title: the text of the sign.
     """
 
     epoch: float
@@ -115,7 +115,7 @@ def _chart(
         pin
         for i, series in drawn
         for e in series.members
-        for pin in marker_payloads(marks.get(e.name, ()), e, chart, i)
+        for pin in marker_payloads(library, marks.get(e.name, ()), e, chart, i)
     ]
     return {
         "title": title,
@@ -341,15 +341,19 @@ def last_epoch(entries: Sequence[Entry], axis: str) -> float | None:
     return max((entry.place(float(entry.end)) for entry in entries if entry.config), default=None)
 
 
-def marker_payloads(marks: Sequence[EventMarker], entry: Entry, chart: Chart, index: int) -> list[dict[str, Any]]:
+def marker_payloads(
+    library: Library, marks: Sequence[EventMarker], entry: Entry, chart: Chart, index: int
+) -> list[dict[str, Any]]:
     """Return the markers of a run that belong on a chart; `index`: the index of its series."""
     own_marks = [mark for mark in marks if set(mark.columns) & set(chart.columns)]
+    logged, _ = axis_positions(library, entry, "epoch")
+    end = float(logged[-1]) if len(logged) else entry.place(entry.reached)
     run = {"lane": index, "run": entry.label}
     return [
         run
         | {
             "epoch": entry.place(mark.epoch),
-            "until": None if mark.until is None else entry.place(mark.until),
+            "until": end if mark.until is None else entry.place(mark.until),
             "kind": mark.kind,
             "title": mark.title,
             "at": f"{entry.unit} {mark.epoch:.0f}",

@@ -215,8 +215,9 @@ class Panel {
     pin.style.left = `${place}px`;
     pin.style.setProperty("--run", colour);
     pin.addEventListener("click", () => seek(mark.epoch, "curves"));
-    const until = mark.until === null ? to.x.span[1] : plots.placeOf(mark.lane, mark.until);
-    const end = Number.isFinite(until) ? Math.min(to.x.at(until), to.box.right) : to.box.right;
+    const [epochs] = plots.lanes[mark.lane].places; // none on the axis of epochs
+    const until = plots.placeOf(mark.lane, Math.min(mark.until, epochs?.at(-1) ?? Infinity));
+    const end = Math.min(to.x.at(until), to.box.right);
     const reach = made("i", "reach");
     reach.style.left = `${begin}px`;
     reach.style.width = `${Math.max(0, end - begin)}px`;

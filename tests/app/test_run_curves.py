@@ -121,16 +121,20 @@ def test_other_settings_or_data_are_not_seeds(library: Library, tmp_path: Path) 
     ]
 
 
-def test_marks_stand_on_the_charts_of_their_columns(library: Library) -> None:
-    mark = EventMarker(3.0, 5.0, "saturated", "Discriminator far ahead", ("loss/d", "accuracy/d_real"))
-    data = told(library, ["short", "gan"], gan=[mark])
+@pytest.mark.parametrize(("name", "until", "end"), [("gan", 5.0, 5.0), ("gan", None, 10.0), ("short", None, 4.0)])
+def test_marks_stand_on_the_charts_of_their_columns(
+    library: Library, name: str, until: float | None, end: float
+) -> None:
+    """An event without an end lasts until the run's own last epoch, not until that of a longer run beside it."""
+    mark = EventMarker(3.0, until, "saturated", "Discriminator far ahead", ("loss/d", "accuracy/d_real"))
+    data = told(library, ["short", "gan"], **{name: [mark]})
     pins = {chart["title"]: chart["marks"] for chart in data["charts"]}
     assert pins["Generator loss"] == []
     expected = {
-        "lane": 1,
-        "run": "gan",
+        "lane": ["short", "gan"].index(name),
+        "run": name,
         "epoch": 3.0,
-        "until": 5.0,
+        "until": end,
         "kind": "saturated",
         "title": "Discriminator far ahead",
         "at": "epoch 3",
