@@ -199,10 +199,11 @@ function drawCurves(canvas, steps, lines, span, colours) {
   const at = (share) => sorted[Math.round(share * (sorted.length - 1))];
   let [low, high] = span ?? [at(0.01), at(0.99)]; // rare spikes leave the scale alone
   if (!(high > low)) [low, high] = [low - 0.5, high + 0.5];
-  const [left, top, bottom] = [38, 5, height - 5];
+  const scale = parseFloat(getComputedStyle(document.documentElement).fontSize) / 16; // more in projector mode
+  const [left, top, bottom] = [38 * scale, 5, height - 5];
   const x = (step) => left + ((step - steps[0]) / (steps.at(-1) - steps[0])) * (width - left - 2);
   const y = (value) => bottom - (Math.min(Math.max((value - low) / (high - low), -0.05), 1.05)) * (bottom - top);
-  pen.font = `11px ${colours.font}`;
+  pen.font = `${11 * scale}px ${colours.font}`;
   pen.fillStyle = pen.strokeStyle = colours.text;
   pen.textAlign = "right";
   pen.textBaseline = "middle";

@@ -1,6 +1,6 @@
 // Charts on a canvas: axes, curves, bands.
 
-const EDGES = { left: 52, right: 12, top: 12, bottom: 36 };
+const EDGES = { left: 52, right: 12, top: 12, bottom: 36 }; // in pixels at the usual size of letters; plots.css has them in rem
 const DASHES = { solid: [], dash: [7, 4], dot: [2, 3], dashdot: [7, 3, 2, 3] };
 // Shapes on the lines from the fifth run of a family on: corners relative to the centre.
 const SHAPES = {
@@ -13,11 +13,12 @@ const SHAPE_EVERY = 80; // pixels along the axis
 const GREY = "#7F8C9B";
 const FAINT = "rgba(127, 140, 155, 0.22)";
 
-// The current colours and font of the page.
+// The current colours and font of the page, and how large its letters are: 1 usually, more in projector mode.
 function look(root) {
   const style = getComputedStyle(root);
   const ground = style.getPropertyValue("--st-background-color").trim();
-  return { text: style.color, font: style.fontFamily, ground: ground || "#ffffff" };
+  const scale = parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;
+  return { text: style.color, font: style.fontFamily, ground: ground || "#ffffff", scale };
 }
 
 // Clears a canvas, fits its resolution to the screen and returns its context.
@@ -66,25 +67,27 @@ function scales(box, spanX, spanY, view, percent) {
   };
 }
 
-const boxOf = (width, height) => ({
-  left: EDGES.left,
-  right: Math.max(width - EDGES.right, EDGES.left + 1),
-  top: EDGES.top,
-  bottom: height - EDGES.bottom,
+const boxOf = (width, height, scale = 1) => ({
+  scale,
+  left: EDGES.left * scale,
+  right: Math.max(width - EDGES.right * scale, EDGES.left * scale + 1),
+  top: EDGES.top * scale,
+  bottom: height - EDGES.bottom * scale,
 });
 
 function paintAxes(pen, { box, x, y, percent }, view, colours) {
-  pen.font = `11px ${colours.font}`;
+  const { scale } = box;
+  pen.font = `${11 * scale}px ${colours.font}`;
   pen.lineWidth = 1;
   pen.textBaseline = "middle";
   pen.textAlign = "right";
-  for (const value of y.ticks(Math.max(3, Math.min(5, Math.round((box.bottom - box.top) / 36))))) {
+  for (const value of y.ticks(Math.max(3, Math.min(5, Math.round((box.bottom - box.top) / (36 * scale)))))) {
     const at = Math.round(y.at(value)) + 0.5;
     pen.strokeStyle = FAINT;
     segment(pen, box.left, at, box.right, at);
     pen.fillStyle = colours.text;
     pen.globalAlpha = 0.75;
-    pen.fillText(written(value, percent), box.left - 6, at);
+    pen.fillText(written(value, percent), box.left - 6 * scale, at);
     pen.globalAlpha = 1;
   }
   const [unit, word] = view.axis === "seconds" ? timeUnit(x.span[1]) : [1, ""];
@@ -93,17 +96,18 @@ function paintAxes(pen, { box, x, y, percent }, view, colours) {
   pen.textAlign = "center";
   pen.textBaseline = "top";
   pen.globalAlpha = 0.75;
-  const widest = Math.max(2, Math.floor((box.right - box.left) / 60));
+  const widest = Math.max(2, Math.floor((box.right - box.left) / (60 * scale)));
   let free = -Infinity;
   for (const value of along.ticks(Math.min(7, widest))) {
     const text = written(value);
     const half = pen.measureText(text).width / 2;
-    const at = Math.min(along.at(value), box.right + EDGES.right - half);
+    const at = Math.min(along.at(value), box.right + EDGES.right * scale - half);
     if (at - half < free) continue;
-    pen.fillText(text, at, box.bottom + 5);
-    free = at + half + 6;
+    pen.fillText(text, at, box.bottom + 5 * scale);
+    free = at + half + 6 * scale;
   }
-  pen.fillText(word ? `${view.along} (${word})` : view.along, (box.left + box.right) / 2, box.bottom + 20);
+  const axis = word ? `${view.along} (${word})` : view.along;
+  pen.fillText(axis, (box.left + box.right) / 2, box.bottom + 20 * scale);
   pen.globalAlpha = 1;
   pen.strokeStyle = "rgba(127, 140, 155, 0.55)";
   segment(pen, box.left, box.bottom + 0.5, box.right, box.bottom + 0.5);

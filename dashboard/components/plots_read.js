@@ -101,9 +101,9 @@ class Panel {
     if (!canvas.clientWidth) return;
     this.stale = false;
     const pen = cleared(canvas);
-    const box = boxOf(canvas.clientWidth, canvas.clientHeight);
-    this.to = scales(box, this.spanX, this.spanY, plots.view, this.chart.percent);
     const colours = look(plots.root);
+    const box = boxOf(canvas.clientWidth, canvas.clientHeight, colours.scale);
+    this.to = scales(box, this.spanX, this.spanY, plots.view, this.chart.percent);
     paintAxes(pen, this.to, plots.view, colours);
     paintCurves(pen, this.to, this.curves, plots.lanes);
     this.hit.setAttribute("aria-valuemin", this.to.x.span[0]);

@@ -103,7 +103,7 @@ class Scores {
   paint(canvas, run, there, colours) {
     if (!canvas.clientWidth) return;
     const pen = cleared(canvas);
-    const box = boxOf(canvas.clientWidth, canvas.clientHeight);
+    const box = boxOf(canvas.clientWidth, canvas.clientHeight, colours.scale);
     const view = { along: "score (logit)" };
     const to = scales(box, run.span, [0, run.most * 1.06], view, false);
     to.percent = true;

@@ -228,3 +228,7 @@ def test_curves_fit_a_narrow_dark_page_and_are_seen_on_it(browser: Browser, url:
             "document.querySelector('[data-testid=stMain]').scrollWidth - document.documentElement.clientWidth"
         )
         assert wide <= 0
+        # In projector mode the letters in the charts grow as the others do.
+        page.evaluate("document.documentElement.classList.add('ganray-projector')")
+        drawn = "canvas => canvas.getContext('2d').font.startsWith('13.2px')"
+        page.wait_for_function(drawn, arg=canvas.element_handle())
