@@ -156,7 +156,8 @@ class Entry:
         doubt = f" A doubt about these distances: {kept.note}." if kept.note else ""
         how = f" by the features of the shipped classifier {kept.extractor}" if kept.extractor else ""
         images = f" against {kept.against} images" if kept.against else ""
-        later = " Its discriminator is that of the last epoch." if self.traits.has_discriminator else ""
+        is_later = self.kept_earlier is not None and files.is_regular(self.run.discriminator)
+        later = " Its discriminator is that of the last epoch." if is_later else ""
         return f"Its weights are those of epoch {kept.epoch}, the best preview{how}{images}.{later}{doubt}"
 
     @property

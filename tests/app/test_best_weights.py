@@ -46,6 +46,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("runs")
     for name, extractor in (("one", "child-a"), ("two", "child-a"), ("other", "adult-a")):
         measured(root, name, extractor)
+    (root / "one" / runs.DISCRIMINATOR).touch()
     make_run(root, "plain", "dcgan", EPOCHS)
     return root
 
@@ -75,10 +76,11 @@ def test_a_run_page_says_which_weights_it_has(root: Path, monkeypatch: pytest.Mo
     said = " ".join(element.value for element in (*app.caption, *app.info)).replace("\\", "")
     assert "Its weights are those of epoch 2, the best preview by the features of the shipped classifier child" in said
     assert "Its discriminator is that of the last epoch." in said
-    (one,) = entries(Library(root), "one")
-    assert one.config
-    alone = replace(one, config=replace(one.config, traits=registry.presets()["flow"].traits))
-    assert alone.chosen and "discriminator" not in alone.chosen, "it has none"
+    one, two = entries(Library(root), "one", "two")
+    assert two.chosen and "discriminator" not in two.chosen, "it keeps none"
+    assert one.config and one.config.kept
+    last = replace(one, config=replace(one.config, kept=replace(one.config.kept, epoch=EPOCHS)))
+    assert last.chosen and "discriminator" not in last.chosen, "its weights are those of the last epoch, too"
     assert "stopped early: no better for 4 previews, best at epoch 2" in said.lower()
     (one, plain) = entries(Library(root), "one", "plain")
     assert describe(one, styles.run_styles([one])["one"])["title"].endswith(" Its weights are those of epoch 2.")
