@@ -200,7 +200,7 @@ def _closed_gap(direction: Direction) -> float | None:
 
 
 def _growth(direction: Direction) -> float | None:
-    """Return the factor by which the way back amplifies noise; None where it was not measured."""
+    """Return the factor by which the way back changes noise, below 1 if it damps it; None where not measured."""
     moved = direction.cycle.get("moved by noise")
     return moved.value / moved.floor if moved and moved.floor else None
 
@@ -254,7 +254,7 @@ QUESTIONS = (
         _hiding_answer,
         _growth,
         times,
-        "The way back amplifies invisible noise {} times. Well above 1, it relies on invisible detail.",
+        "The way back changes invisible noise by a factor of {}. Well above 1, it relies on invisible detail.",
         lambda direction: direction.cycle.get("after noise"),
         beside=lambda direction: direction.cycle.get("from 8 bits"),
     ),

@@ -228,6 +228,7 @@ def test_an_audit_is_told_direction_by_direction(made: Path) -> None:
     both = told(made, "chests", "heads")
     assert both[evaluations.TURNS].startswith("**70 to 80** of 100 images")
     assert "**36% to 52%**" in both[evaluations.NEAR]
+    assert "changes invisible noise by a factor of **" in both[evaluations.HONEST]  # which may damp it
 
 
 def around_floor(value: float, floor: float) -> Measure:
