@@ -62,6 +62,12 @@ class EvaluatedRun:
         return replace(self.found, run=self.label)
 
     @property
+    def classes(self) -> set[str]:
+        """The classes that it learned or was measured for."""
+        learned = self.entry.config.classes if self.entry.config else ()
+        return {*learned, *self.found.fidelity} - {ALL}
+
+    @property
     def drawn_by(self) -> str:
         """Where its pictures come from if its own networks did not draw them; "" if they did."""
         return "pictures of a folder" if self.found.pictures else ""

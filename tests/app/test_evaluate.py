@@ -1,5 +1,6 @@
 """The Evaluate page over every kind of run: measured in part or not at all, damaged, vanishing."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -65,6 +66,19 @@ def test_runs_that_cannot_be_held_against_each_other_are_not_ranked(full: Path) 
     made_evaluations.write(runs.find_run("dcgan", full), 0.9, fingerprint="fedcba9876543210")
     shown = texts(evaluate_page(evaluated=["reference/gan", "reference/dcgan"]))
     assert "different real images" in shown
+
+
+def test_a_class_is_shown_of_the_runs_that_have_it(full: Path) -> None:
+    adults = make_run(full, "adults", "dcgan", 2, 4)
+    told = json.loads((adults.folder / runs.CONFIG).read_text())
+    told |= {"classes": ["healthy", "viral"], "class_counts": [300, 200], "fingerprint": "fedcba9876543210"}
+    (adults.folder / runs.CONFIG).write_text(json.dumps(told))
+    made_evaluations.write(adults)
+    page = evaluate_page(evaluated=["reference/dcgan", "adults"], part="classes")
+    assert "Not measured" not in bodies(page)
+    words = [line for line in texts(page).splitlines() if line.startswith(":small[") or "Nothing is marked" in line]
+    unlike = ":material/warning: Nothing is marked best: they were measured against different real images."
+    assert words == [":small[bacterial]", ":small[viral]", ":small[healthy]", unlike]  # for the class of both
 
 
 def test_the_page_over_four_runs(full: Path) -> None:

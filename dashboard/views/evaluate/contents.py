@@ -104,8 +104,7 @@ def _show_measures(group: TaskGroup, look: Look) -> None:
     words = RANKED if len(group.runs) > 1 else ""
     _draw_table(group.table(scope), look, "Measures of the chosen runs", words, "generate")
     st.caption(_basis(group.members, scope))
-    if unlike := evaluations.differences(group.members, scope):
-        st.caption(f":material/warning: Nothing is marked best: {unlike}.")
+    details.show_differences(group.members, scope)
 
 
 def _show_classes(group: TaskGroup, look: Look) -> None:

@@ -48,25 +48,33 @@ def show_plane(table: MeasureTable, look: dict[str, Style]) -> None:
         )
 
 
+def show_differences(runs: Sequence[EvaluatedRun], scope: str) -> None:
+    """Say why no run is marked best, if the runs cannot be compared."""
+    if unlike := evaluations.differences(runs, scope):
+        st.caption(f":material/warning: Nothing is marked best: {unlike}.")
+
+
 def show_classes(runs: Sequence[EvaluatedRun], look: dict[str, Style]) -> None:
-    """Show the measures class by class: a generator may neglect one class."""
+    """Show the measures class by class, each for the runs that have the class: a generator may neglect one class."""
     classes = [scope for scope in evaluations.scopes(runs) if scope not in (ALL, evaluations.SECOND)]
     if not classes:
         return
-    styles = [look[run.entry.name] for run in runs]
     with st.container(border=True, height="stretch", gap="small"):
         st.markdown("**Class by class**")
         if len(runs) == 1:
             for row in evaluations.class_rows(runs[0], classes):
                 st.markdown(f":small[{row.title}]")
-                st.html(interval_strips.strips(row, classes, styles * len(classes)))
+                st.html(interval_strips.strips(row, classes, [look[runs[0].entry.name]] * len(classes)))
             st.caption("A neglected class has low values here.")
             return
         for name in classes:
-            covered = evaluations.generators(runs, name).row("coverage")
+            own = [run for run in runs if name in run.classes]
+            covered = evaluations.generators(own, name).row("coverage")
             if covered:
                 st.markdown(f":small[{plain(name)}]")
-                st.html(interval_strips.strips(covered, [run.label for run in runs], styles))
+                styles = [look[run.entry.name] for run in own]
+                st.html(interval_strips.strips(covered, [run.label for run in own], styles))
+                show_differences([run for run in own if name in run.found.fidelity], name)
         st.caption("Coverage: the share of the real images of a class that have a generated image of the class nearby.")
 
 
