@@ -103,6 +103,10 @@ def test_a_narrow_page_does_not_scroll_sideways(browser: Browser, url: str, path
         assert all(image.get_attribute("alt") for image in images)
         drawn = cards(page).locator("canvas").all()
         assert all(canvas.get_attribute("aria-label") for canvas in drawn)
+        # What stands beside a button elsewhere has a row of its own here, without an empty space.
+        for row in page.locator(".st-key-start-row, .st-key-choice").all():
+            parts = row.evaluate("row => [...row.children].map(one => one.getBoundingClientRect().toJSON())")
+            assert len({part["left"] for part in parts}) == 1 and max(part["height"] for part in parts) < 100
 
 
 def test_two_fingers_enlarge_the_sheets_and_one_opens_a_sample(browser: Browser, url: str) -> None:
