@@ -79,3 +79,8 @@ def test_keys_work_wherever_nobody_types(page: Page, url: str) -> None:
     expect(playing).to_have_count(1)
     page.keyboard.press("Space")
     expect(playing).to_have_count(0)
+
+    # Whoever goes on with the keyboard sees where it is in the top bar.
+    for place in ("stTopNavLink", "stMainMenuButton"):
+        page.get_by_test_id(place).first.focus()
+        expect(page.get_by_test_id(place).first).to_have_css("outline-style", "solid")
