@@ -148,9 +148,9 @@ def test_home_fits_a_telephone_and_a_first_screen(browser: Browser, url: str, kn
         page.locator(".st-key-starts >> a").last.wait_for()
         page.wait_for_function(f"{WIDE} <= 0")
         assert page.evaluate("document.querySelector('.stMain').scrollHeight") < 2500
-        labels = [page.locator(".st-key-families >> text", has_text=words).first for words in ("Generator", "generated")]
-        network, picture = [label.bounding_box() or {} for label in labels]
-        assert network["x"] + network["width"] + 20 < picture["x"]
+        labels = page.locator(".st-key-families >> text")
+        network, picture = (labels.filter(has_text=words).first.bounding_box() for words in ("Generator", "generated"))
+        assert network and picture and network["x"] + network["width"] + 20 < picture["x"]
         # What moves for ever costs a processor for ever: only what the pointer is on does.
         for part in (".st-key-families >> .drawing", ".st-key-starts >> a >> nth=-1"):
             moving = page.locator(part)
