@@ -22,7 +22,7 @@ from dashboard.live import (
     translate_tab,
 )
 from dashboard.live.generate import GenerateRequest
-from dashboard.live.input_fields import Updates, private
+from dashboard.live.input_fields import Updates, body, private
 from dashboard.live.models import ModelCache
 from dashboard.live.process_folder import KEPT_SECONDS
 from dashboard.live.translate import Upload
@@ -88,15 +88,21 @@ def build(root: Path) -> gr.Blocks:
     lifetime = (KEPT_SECONDS, KEPT_SECONDS)  # of uploads, and of Gradio's copies of results
     with SafeBlocks(title="GANray live", analytics_enabled=False, fill_width=True, delete_cache=lifetime) as blocks:
         with gr.Tabs() as tabs:
-            with gr.Tab("Translate", id="translate"):
+            with gr.Tab("Translate", id="translate"), body(models, "translate") as translates:
                 translate_tab.build(blocks, models)
-            with gr.Tab("Generate", id="generate") as generating:
+            with gr.Tab("Generate", id="generate") as generating, body(models, "generate") as generates:
                 _generate_tab(blocks, models, generating)
-            with gr.Tab("Explore", id="explore") as exploring:
+            with gr.Tab("Explore", id="explore") as exploring, body(models, "generate") as explores:
                 explorers = explore_tab.build(blocks, exploring, models)
-            with gr.Tab("Encode", id="encode") as encoding:
+            with gr.Tab("Encode", id="encode") as encoding, body(models, "encode") as encodes:
                 _encode_tab(blocks, models, encoding)
-        blocks.load(lambda: first_tab(models), None, tabs, **private("tabs"))
+        bodies = (translates, generates, explores, encodes)
+        blocks.load(
+            lambda: (first_tab(models), *(part for one in bodies for part in one.now(models))),
+            None,
+            [tabs, *(part for one in bodies for part in (one.line, one.column))],
+            **private("tabs"),
+        )
         endpoints.add(models, explorers, endpoints.TemporaryFiles())
         blocks.load(models.decoder.start, api_visibility="private", concurrency_limit=None)
     blocks.queue(max_size=WAITING, default_concurrency_limit=2)
@@ -142,7 +148,7 @@ def _generate_tab(blocks: gr.Blocks, models: ModelCache, tab: gr.Tab) -> None:
                 from_noise = gr.Button("From noise to image", size="md", visible=in_steps(run.value))
         with gr.Column(scale=4, min_width=320, elem_classes="generation"):
             opinion = gr.HTML("", elem_classes="opinion-part")
-            result = gr.HTML(input_fields.no_run_message(run.value) or picture_html.ghost("", "Press Generate"))
+            result = gr.HTML(picture_html.ghost("", "Press Generate"))
             disclaimer = gr.HTML("", elem_classes="standing-part")
             gr.HTML(disclaimers.GENERATION)
     last_request: gr.State = gr.State(None)  # a changed field repeats it with the new value
@@ -220,7 +226,7 @@ def _encode_tab(blocks: gr.Blocks, models: ModelCache, tab: gr.Tab) -> None:
             gallery = input_fields.gallery()
         with gr.Column(scale=4, min_width=320):
             insist = gr.Button("Encode anyway", visible=False, size="md", elem_classes="insist")
-            result = gr.HTML(input_fields.no_run_message(run.value) or encode.empty())
+            result = gr.HTML(encode.empty())
             gr.HTML(disclaimers.ENCODING)
     example: gr.State = gr.State(None)
     wishes = gr.State(Wishes())

@@ -105,7 +105,7 @@ def _layout(models: ModelCache) -> _Fields:
             of = gr.Radio(_OF, value=explore.FEATURES, label="Principal components of")
             other = gr.Dropdown(label="Same latents in", **_others(models, run.value))
         with gr.Column(scale=4, min_width=320, elem_classes="exploring"):
-            message = gr.HTML(input_fields.no_run_message(run.value))
+            message = gr.HTML("")
             gr.HTML(explore.STAGE)
             link = gr.HTML("")
             rows, effects, view = gr.HTML(""), gr.HTML(""), gr.HTML("")

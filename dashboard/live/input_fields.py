@@ -1,6 +1,8 @@
 """What the tabs share: the fields of runs, directions, classes and example images, and how they are filled."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Literal
 
@@ -154,6 +156,27 @@ def only_changes(steps: Updates) -> Updates:
         before = step
 
 
-def no_run_message(name: str | None) -> str:
-    """Return a message where there is no run to choose; empty where there is one."""
-    return "" if name else picture_html.message("No run here can do this yet: train one on the Train page.")
+@dataclass(frozen=True)
+class Body:
+    """What a tab holds where a run has its ability, and the line that stands there where none has."""
+
+    ability: str
+    line: gr.HTML
+    column: gr.Column
+
+    def now(self, models: ModelCache) -> tuple[Any, Any]:
+        """Return the line and the column, one of them visible; skips where that is as they were built."""
+        there = bool(models.names(self.ability))
+        if there == self.column.visible:
+            return gr.skip(), gr.skip()
+        return gr.HTML(visible=not there), gr.Column(visible=there)
+
+
+@contextmanager
+def body(models: ModelCache, ability: str) -> Iterator[Body]:
+    """Draw the body of a tab that needs runs of an ability: what is drawn inside is hidden where there is none."""
+    there = bool(models.names(ability))
+    words = "No run here can do this yet: train one on the Train page."
+    line = gr.HTML(picture_html.message(words), visible=not there)
+    with gr.Column(visible=there) as column:
+        yield Body(ability, line, column)

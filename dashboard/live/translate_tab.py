@@ -89,7 +89,7 @@ def _layout(models: ModelCache) -> _Fields:
             seed = gr.Number(0, label="Seed of the first file", visible=False, **limits)
             gallery = input_fields.gallery()
         with gr.Column(scale=4, min_width=320):
-            message = gr.HTML(input_fields.no_run_message(run.value))
+            message = gr.HTML("")
             insist = gr.Button("Translate anyway", visible=False, size="md", elem_classes="insist")
             with gr.Row(elem_classes="translation"):
                 with gr.Column(scale=2, min_width=300, elem_classes="main-part"):
@@ -115,11 +115,9 @@ def _fill(blocks: gr.Blocks, models: ModelCache, fields: _Fields) -> list[Any]:
     """
     run, direction, gallery, in_turn = fields.run, fields.direction, fields.gallery, input_fields.in_turn("translate")
 
-    def new_run(name: str | None) -> tuple[gr.Radio, Any, str]:
+    def new_run(name: str | None) -> tuple[gr.Radio, str]:
         note = disclaimers.PAINTING if _paints(models, name) else disclaimers.TRANSLATION
-        # Where there is a run, its answer brings the message, and may have come already.
-        message = gr.skip() if name else input_fields.no_run_message(name)
-        return gr.Radio(**input_fields.directions(models, name)), message, note
+        return gr.Radio(**input_fields.directions(models, name)), note
 
     @steps_unless_left
     def shown(name: str | None, to: str | None) -> Iterator[gr.Gallery]:
@@ -129,7 +127,7 @@ def _fill(blocks: gr.Blocks, models: ModelCache, fields: _Fields) -> list[Any]:
         visible = len(paths or ()) > 1 and _paints(models, name, to)
         return gr.Slider(visible=visible), gr.Number(visible=visible)
 
-    filled, batch = [direction, fields.message, fields.note], [fields.severity, fields.seed]
+    filled, batch = [direction, fields.note], [fields.severity, fields.seed]
     begin, by_itself, own = _beginning(models), _beginning(models, by_itself=True), private("translate")
     of_batch, of_run = [fields.files, run, direction], [fields.wishes, run, direction]
     opened = (

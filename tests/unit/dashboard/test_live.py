@@ -66,6 +66,18 @@ def test_the_first_tab_with_a_run_is_open(models: ModelCache, tmp_path: Path) ->
     generators.decoder.close()
 
 
+def test_a_tab_without_a_run_holds_one_line(tmp_path: Path) -> None:
+    """As of a visitor's arrival, however it was when the tabs were built."""
+    models = ModelCache(tmp_path)
+    with gr.Blocks(), input_fields.body(models, "generate") as tab:
+        pass
+    assert (tab.line.visible, tab.column.visible) == (True, False)
+    assert tab.now(models) == (gr.skip(), gr.skip())
+    shutil.copytree(ROOT / "runs" / "reference" / "cgan", tmp_path / "cgan")
+    assert [part.visible for part in tab.now(models)] == [False, True]
+    models.decoder.close()
+
+
 def test_the_shelf_knows_what_each_run_can_do(models: ModelCache) -> None:
     assert RUN in models.names("translate")
     assert not set(models.names("translate")) & set(models.names("generate"))
