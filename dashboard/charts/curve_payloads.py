@@ -30,7 +30,8 @@ NOT_DRAWN = {"step", "epoch", "seconds", "diversity/data"}  # axes, and a column
 class EventMarker:
     """An event of a run: a small sign at the top of the charts of its columns.
 
-    epoch: its start; until: its end, None if it lasts as long as the run; kind: the kind of event; title: the text of the sign.
+    epoch: its start; until: its end, None if it lasts as long as the run; kind: the kind of event; title: the text of
+    the sign.
     """
 
     epoch: float
@@ -171,8 +172,7 @@ def _legend_notes(series: CurveSeries, mixed: bool) -> list[str]:
     entry = series.members[0]
     if entry.scale != 1:
         notes = [run_metrics.objective(entry)] if mixed else []
-        steps = f"{entry.end:,}".replace(",", " ")
-        return [*notes, f"{steps} steps, drawn by its share of the training"]
+        return [*notes, f"{entry.end:,} steps, drawn by its share of the training"]
     notes = [" ↔ ".join(entry.domains)] if entry.domains else []
     return notes + ([run_metrics.objective(entry)] if mixed else [])
 

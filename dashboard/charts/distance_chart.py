@@ -26,7 +26,7 @@ def chart(library: Library, entries: Sequence[Entry]) -> Chart | None:
             first = found[0]
             score = first.stands[-1].measures[key].floor
             real = "" if score is None else f"; real images of other patients score {run_metrics.number(score)}"
-            meaning = f"{first.generated} generated against {real_images(first)}, features of {first.extractor}{real}"
+            meaning = f"{first.generated:,} generated against {real_images(first)}, features of {first.extractor}{real}"
             return Chart(f"{MEASURES[key][0]}, measured", (column(key),), meaning)
     return None
 

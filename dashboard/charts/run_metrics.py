@@ -200,7 +200,8 @@ def trained_for(seconds: float) -> str:
 
 def training_images(config: RunConfig) -> str:
     """Return the number of training images as text: for each domain of a translator, else in total."""
-    return " and ".join(map(str, config.class_counts)) if config.domains else str(config.train_images)
+    counts = config.class_counts if config.domains else [config.train_images]
+    return " and ".join(f"{count:,}" for count in counts)
 
 
 def number(value: float) -> str:

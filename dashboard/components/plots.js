@@ -156,7 +156,7 @@ class Plots {
       const [unit, word] = timeUnit(this.spanX[1]);
       return `${written(x / unit)} ${word}`;
     }
-    const count = Math.round(x).toLocaleString("en").replaceAll(",", " ");
+    const count = Math.round(x).toLocaleString("en");
     return this.view.axis === "step" ? `step ${count}` : `${count} images`;
   }
 

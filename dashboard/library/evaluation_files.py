@@ -134,7 +134,7 @@ def _of_lungs(way: Direction, of: str) -> Iterator[tuple[str, str, str, str, Mea
 
 
 def _extractor(one: Fidelity | Progress) -> str:
-    return f"{one.extractor} ({one.features} features, {one.generated} generated, {real_images(one)})"
+    return f"{one.extractor} ({one.features} features, {one.generated:,} generated, {real_images(one)})"
 
 
 def listed(names: Sequence[str]) -> str:

@@ -65,7 +65,7 @@ def _told(runs: Sequence[EvaluatedRun], sentence: str, words: Callable[[Evaluate
 def _extractors(run: EvaluatedRun) -> str:
     fidelity = evaluations.fidelity(run.found, evaluations.ALL)
     if fidelity:
-        counts = f"{fidelity.generated} generated and {real_images(fidelity)}"
+        counts = f"{fidelity.generated:,} generated and {real_images(fidelity)}"
         return f"{fidelity.features} features of {fidelity.extractor}, {counts}"
     ways = [
         f"{way.features} features of {way.extractor}, {way.images} images from {way.source} to {way.target}"

@@ -157,7 +157,7 @@ def budgets(evaluations: Sequence[Evaluation]) -> str:
             seen.setdefault(one.training.images, []).append(one.run)
     if len(seen) < 2:
         return ""
-    budget_list = "; ".join(f"{', '.join(seen[count])} saw {count} images" for count in sorted(seen))
+    budget_list = "; ".join(f"{', '.join(seen[count])} saw {count:,} images" for count in sorted(seen))
     return f"Unequal budgets: {budget_list}."
 
 
@@ -206,7 +206,7 @@ def standing(evaluations: Sequence[Evaluation]) -> str:
         first = found[0].runs[0]
         how = first.fidelity[ALL]
         lines = [
-            f"{how.generated} generated against {results.real_images(how)} of {first.source}, features of "
+            f"{how.generated:,} generated against {results.real_images(how)} of {first.source}, features of "
             f"{how.extractor}:",
             *_columns(found),
         ]

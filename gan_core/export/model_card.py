@@ -153,7 +153,7 @@ def _evaluation(found: Evaluation, run_config: RunConfig) -> Iterator[str]:
     for part, fidelity in found.fidelity.items():
         about = "All classes" if part == "all" else f"Class {_plain(part)}"
         yield (
-            f"{about}: {fidelity.generated} generated and {_plain(real_images(fidelity))}, {fidelity.features} "
+            f"{about}: {fidelity.generated:,} generated and {_plain(real_images(fidelity))}, {fidelity.features} "
             f"features of `{_plain(fidelity.extractor)}`."
         )
         rows = [

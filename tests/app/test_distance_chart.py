@@ -40,7 +40,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
 def test_runs_that_were_measured_alike_have_a_chart_more(library: Library) -> None:
     made = told(library, ["plain", "gan", "dcgan", "fewer"])["charts"][-1]
     assert made["title"] == TITLE
-    assert made["meaning"].startswith("1000 generated against 4199 real images, features of child-b")
+    assert made["meaning"].startswith("1,000 generated against 4,199 real images, features of child-b")
     assert [curve["lane"] for curve in made["curves"]] == [1, 2], "neither the unmeasured nor the otherwise measured"
     curve = made["curves"][0]
     assert numbers(curve["x"]).tolist() == list(range(5, 51, 5)), "an untrained network's distance is left out"

@@ -91,7 +91,7 @@ def test_the_page_over_four_runs(full: Path) -> None:
     assert app.query_params["part"] == "measures"
     assert shown.count("<details>") == 12  # each measure explains itself
     assert all(words in shown for _, _, words in (results.MEASURES[key] for key in ("kid", "recall")))
-    assert "child\\-b \\(256 features\\)\\, 1000 generated".replace("\\,", ",") in texts(app)
+    assert "child\\-b \\(256 features\\)\\, 1\\,000 generated".replace("\\,", ",") in texts(app)
     assert "best" not in re.findall(r"ev-badge'>(\w+)", shown)  # two of them cannot be told apart
     assert bodies(opened(app, "classifiers")).count("<table class='ev-confusion'>") == 4
     assert len(opened(app, "classes").get("plotly_chart")) == 1

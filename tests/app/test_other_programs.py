@@ -35,7 +35,7 @@ def test_the_run_page_offers_what_can_be_done(runs_root: Path) -> None:
     shown = texts(app)
     assert "recorded" in shown and "The power went" in shown and "wgan" in shown
     assert not [button.label for button in app.button if button.label in ("Resume", "Stop")]
-    assert [(one.label, one.value) for one in app.metric][:2] == [("Epoch", "–"), ("Step", "3 000")]
+    assert [(one.label, one.value) for one in app.metric][:2] == [("Epoch", "–"), ("Step", "3,000")]
     scrubber = staged(app, "ganray_scrubber")
     assert (scrubber["unit"], scrubber["last"], scrubber["whole"]) == ("step", LAST, True)
     assert {chart["title"] for chart in plotted(app)} >= {"Discriminator loss", "Generator loss", "Structure"}
@@ -66,7 +66,7 @@ def test_curves_of_both_kinds_share_an_axis(runs_root: Path) -> None:
     library = Library(runs_root)
     chosen = units.aligned(entries(library, "ours", "theirs"))
     data = told_of(library, chosen, CurveView(smoothing=0.0))
-    assert "3 000 steps" in data["lanes"][1]["note"] and data["end"] == 6
+    assert "3,000 steps" in data["lanes"][1]["note"] and data["end"] == 6
     curves = {lane["label"]: [] for lane in data["lanes"]}
     for chart in data["charts"]:
         for curve in chart["curves"]:

@@ -106,7 +106,7 @@ def test_where_a_line_comes_near_is_read_off_between_its_stands(made: Path) -> N
     close = replace(way, floor=4.0)
     near = time_to_quality.summary([close], "images")
     assert re.fullmatch(
-        r"\*\*cgan\*\* \(after [\d ]+ images\) reaches 8\.00, twice the distance of real images \(4\.00\)\.", near
+        r"\*\*cgan\*\* \(after [\d,]+ images\) reaches 8\.00, twice the distance of real images \(4\.00\)\.", near
     )
     [far] = lines(evaluated(made, "gan"))
     assert time_to_quality.summary([close, far], "images").startswith("Only **cgan** (after ")
@@ -148,7 +148,7 @@ def test_the_page_takes_in_the_other_seeds(study: Path) -> None:
 
 def test_the_axis_stands_in_the_address(study: Path) -> None:
     app = evaluate_page(evaluated="reference/dcgan", against="Images seen")
-    assert "209 600 images" in app.get("plotly_chart")[0].proto.alt
+    assert "209,600 images" in app.get("plotly_chart")[0].proto.alt
     app.segmented_control(key="against").set_value("Minutes").run()
     assert "after 20 min" in healthy(app).get("plotly_chart")[0].proto.alt
 

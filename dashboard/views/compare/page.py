@@ -61,7 +61,7 @@ def _data(config: RunConfig) -> list[str]:
     """Return the data of a run in words, as far as it is known."""
     words = [source_name(config.source)]
     words += [f"{config.image_size} px"] if config.image_size else []
-    return [*words, f"{config.train_images} training images"] if config.class_counts else words
+    return [*words, f"{config.train_images:,} training images"] if config.class_counts else words
 
 
 def _progress(library: Library, names: list[str]) -> list[object]:

@@ -122,7 +122,7 @@ def _show_audit(group: TaskGroup, look: Look) -> None:
                 assert way
                 st.markdown(f"{name_line(run.entry, look[run.entry.name])} {plain(column.direction)}")
                 st.html(html_tables.audit(way, look[run.entry.name].color))
-                st.caption(f"{way.images} held-out images of {plain(way.source)}")
+                st.caption(f"{way.images:,} held-out images of {plain(way.source)}")
 
 
 def _scope(runs: Sequence[EvaluatedRun]) -> str:
@@ -150,7 +150,8 @@ def _basis(runs: Sequence[EvaluatedRun], scope: str) -> str:
     """Return the extractors, image counts and data behind the distances, as Markdown; empty where there are none."""
     found = [one for run in runs if (one := evaluations.fidelity(run.found, scope))]
     lines = {
-        f"{one.extractor} ({one.features} features), {one.generated} generated and {real_images(one)}" for one in found
+        f"{one.extractor} ({one.features} features), {one.generated:,} generated and {real_images(one)}"
+        for one in found
     }
     sources = " and ".join(sorted({source_name(run.found.source) for run in runs}))
     return plain(f"Measured with {'; '.join(sorted(lines))} of {sources}.") if lines else ""

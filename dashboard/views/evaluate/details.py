@@ -125,7 +125,7 @@ def show_scores(score: Scores, label: str) -> None:
             for k, one in score.by_class.items()
         }
         st.table(pd.DataFrame(report), border="horizontal", alt="Report of each class")
-    words = f"{score.images} images, {score.classifier}."
+    words = f"{score.images:,} images, {score.classifier}."
     labelled = "" if score.trained == REAL else f" Labels of generated images: {score.labels}."
     st.caption(plain(words + labelled))
 

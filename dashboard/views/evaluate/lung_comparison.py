@@ -65,7 +65,7 @@ def as_html(table: LungTable, look: dict[str, Style]) -> str:
 
 def _heading(column: LungColumn, look: dict[str, Style]) -> str:
     mark = dot(look[column.run.entry.name]) if column.run else ""
-    subtitle = f"{column.subtitle}, {column.found.images} pictures"
+    subtitle = f"{column.subtitle}, {column.found.images:,} pictures"
     return f"<th scope='col'>{mark}{html.escape(column.title)}<small>{html.escape(subtitle)}</small></th>"
 
 

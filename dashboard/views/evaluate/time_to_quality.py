@@ -221,7 +221,7 @@ def listing(found: Sequence[QualityCurve], axis: str) -> dict[str, dict[str, str
                 at = curve.reached(times * curve.floor, axis)
                 row[f"{times} x real images after"] = "not reached" if at is None else amount(at, axis)
         row["Minutes"] = f"{curve.minutes[-1]:.0f}"
-        row["Images seen"] = _thousands(curve.images[-1])
+        row["Images seen"] = f"{round(curve.images[-1]):,}"
         for name, value in row.items():
             columns.setdefault(name, {})[plain(curve.label)] = plain(value)
     return columns
@@ -242,11 +242,7 @@ def to_csv(runs: Sequence[EvaluatedRun]) -> str:
 
 def amount(at: float, axis: str) -> str:
     """Return minutes or a number of images as text."""
-    return f"{at:.0f} min" if axis == "minutes" else f"{_thousands(at)} images"
-
-
-def _thousands(count: float) -> str:
-    return f"{round(count):,}".replace(",", " ")
+    return f"{at:.0f} min" if axis == "minutes" else f"{round(at):,} images"
 
 
 def _points(run: EvaluatedRun) -> tuple[ProgressPoint, ...]:

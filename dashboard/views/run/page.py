@@ -135,7 +135,7 @@ def show_figures(library: Library, entry: Entry) -> None:
     eta = store.duration(status.eta_seconds)
     figures = {
         "Epoch": "–" if entry.unit == "step" else f"{entry.reached} / {config.epochs or '–'}",
-        "Step": f"{entry.reached if entry.unit == 'step' else status.step:,}".replace(",", " "),
+        "Step": f"{entry.reached if entry.unit == 'step' else status.step:,}",
         "Time left" if entry.running and eta else "Time": eta or run_metrics.trained_for(metrics.last("seconds")),
         "Images per second": run_metrics.number(metrics.last("images_per_second")),
         "Held-out accuracy": run_metrics.share(previews.last("accuracy/d_held_out")),

@@ -347,7 +347,7 @@ def test_the_real_images_are_named_if_they_are_not_those_of_training(made: Path)
     run = replace(run, found=replace(run.found, fidelity={"all": other}))
     told = [contents._basis([run], ALL), details._made(run)["Features"], evaluation_files.to_csv([run]).splitlines()[1]]
     told += measures_latex.footnote(evaluations.generators([run]), [run])[1:2]
-    assert ["1000 real images (held-out)" in words.replace("\\", "") for words in told] == [True] * 4
+    assert ["1,000 real images (held-out)" in words.replace("\\", "") for words in told] == [True] * 4
 
 
 def test_markdown_and_latex_hold_the_table_of_the_page(made: Path) -> None:

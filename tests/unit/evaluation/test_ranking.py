@@ -87,7 +87,7 @@ def test_trainings_differ_by_more_than_their_spread() -> None:
 def test_unequal_budgets_are_told() -> None:
     costs = [Training(0, images, 9.0, "a") for images in (2000, 1000, 2000)]
     runs = [replace(evaluation(f"run{i}", "gan", 10 + i, 1), training=cost) for i, cost in enumerate(costs)]
-    said = "Unequal budgets: run1 saw 1000 images; run0, run2 saw 2000 images."
+    said = "Unequal budgets: run1 saw 1,000 images; run0, run2 saw 2,000 images."
     assert ranking.budgets(runs) == said
     assert ranking.table(runs).endswith(said)
 
