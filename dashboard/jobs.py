@@ -29,6 +29,7 @@ TAIL = 16_384  # bytes read from the end of a log
 LOGS_KEPT = 50
 _BAR = re.compile(r"(?P<done>\d{1,9})/(?P<of>\d{1,9}) \[[\d:]+<(?:(?P<left>[\d:]+)|\?)")  # as tqdm draws it
 _PATIENCE = 5.0  # seconds for a cancelled evaluation to end by itself
+_NOTICE = 1.0  # seconds for a training to say that it stops; it does so between two operations of a network
 
 
 @dataclass
@@ -279,7 +280,7 @@ def most() -> int:
 
 
 def stop(run: Run) -> None:
-    """Ask the process that trains a run to stop. It writes a checkpoint first.
+    """Ask the process that trains a run to stop. It writes a checkpoint first. Where it stops already, do nothing.
 
     The process is the one of status.json, if it holds the run's lock: a file from others may name any process.
 
@@ -287,12 +288,17 @@ def stop(run: Run) -> None:
         UserError: no process on this machine trains it, or the process belongs to another user.
     """
     status = run.status()
+    if status.stopping:
+        return  # a second signal would end it at once, without a checkpoint
     try:
         process = psutil.Process(status.process) if status.state == "running" and status.process else None
         if process is None or not runs.is_held_by(run.folder, process.pid):
             raise UserError(f"no process on this machine trains run '{run.name}': there is nothing to stop")
         # SIGTERM would say that something else than a user ended it. Windows has no SIGINT for other processes.
         process.terminate() if sys.platform == "win32" else process.send_signal(signal.SIGINT)
+        end = time.monotonic() + _NOTICE
+        while (now := run.status()).state == "running" and not now.stopping and time.monotonic() < end:
+            time.sleep(0.02)
     except (psutil.NoSuchProcess, ValueError, OverflowError):
         raise UserError(f"run '{run.name}' has just ended: there is nothing to stop") from None
     except (psutil.AccessDenied, PermissionError):

@@ -16,7 +16,10 @@ MOST = 253_402_300_799  # of any number; as seconds since 1970, the end of the y
 
 @dataclass(frozen=True)
 class Status:
-    """The status of a run; `state` is running, finished, stopped, failed, or unknown (status.json is unreadable)."""
+    """The status of a run; `state` is running, finished, stopped, failed, or unknown (status.json is unreadable).
+
+    `reason`: why it ended; of a running one, why it is about to.
+    """
 
     state: str
     epoch: int = 0
@@ -38,6 +41,11 @@ class Status:
         return cls(
             process=process, process_started=_started(process), host=host, updated=round(time.time(), 1), **values
         )
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the training was told to stop and has not ended yet: it saves what a resume goes on from."""
+        return self.state == "running" and self.reason is not None
 
     def problem(self) -> str:
         """Return the first value that no training writes, as text; "" if there is none."""

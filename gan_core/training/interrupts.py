@@ -136,9 +136,10 @@ REASONS = {
 class StopSignals:
     """Within the block, SIGTERM or Ctrl-C requests a clean stop; a second signal stops the process at once.
 
-    request_stop: called with the reason. watch: called in a separate thread at the first signal; its argument returns
-    whether the block is still open. The thread is needed because Python handles a signal only between two operations,
-    and an operation that waits for a lost process never ends.
+    request_stop: called with the reason; a signal that comes before it has returned is no second one. watch: called in
+    a separate thread at the first signal; its argument returns whether the block is still open. The thread is needed
+    because Python handles a signal only between two operations, and an operation that waits for a lost process never
+    ends.
     """
 
     def __init__(

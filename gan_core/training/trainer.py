@@ -169,6 +169,7 @@ class Trainer:
         self.seconds = 0.0  # trained so far, including the time before a resume
         self.rows: list[tuple[int, float, Tensor]] = []
         self.waited = 0.0  # seconds, since the last row of metrics.csv, for a graphics card to finish its work
+        self.state = ""  # as status.json last said
         self.stop_requested: str | None = None
         self.stop_by = math.inf
         self.saved_step = -1
@@ -445,8 +446,11 @@ class Trainer:
     def _status(self, state: str, reason: str | None = None) -> None:
         if not self.writer:
             return
-        step = self.family.step
-        left = self.seconds / step * (self.last_step - step) if step and state == "running" else None
+        self.state = state  # first: a signal that comes from here on must not write over the end
+        step, left = self.family.step, None
+        if state == "running":
+            reason = self.stop_requested
+            left = self.seconds / step * (self.last_step - step) if step and not reason else None
         self.writer.write_status(
             state=state,
             reason=reason,
@@ -459,8 +463,12 @@ class Trainer:
         )
 
     def _request_stop(self, reason: str) -> None:
+        """Note why the loop shall end; status.json says it at once, so that nobody sends a second signal."""
         seconds = _LAST_SECONDS_BY_USER if reason == BY_USER else _LAST_SECONDS
         self.stop_requested, self.stop_by = reason, time.perf_counter() + seconds
+        if self.state == "running":
+            with contextlib.suppress(UserError):  # a full disk must not prevent the stop
+                self._status("running")
 
     def _report_process_lost(self) -> None:
         self._status("stopped", f"{ProcessLost()}; the last complete checkpoint is of step {self.saved_step}")

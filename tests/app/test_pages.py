@@ -191,6 +191,15 @@ def test_a_running_run_is_followed(full: Path) -> None:
     assert [button.label for button in app.button if button.label == "Stop"] == ["Stop"]
 
 
+def test_a_training_that_stops_is_not_stopped_twice(runs_root: Path) -> None:
+    make_run(runs_root, "now", "gan", 6, 10, "running", reason="stopped by you")
+    for page in ("run", "train"):
+        app = open_page(page, run="now")
+        [button] = [button for button in app.button if button.label.startswith("Stop")]
+        assert button.label == "Stopping…" and button.disabled
+    assert app.progress[0].text.startswith("epoch 4 of 6, step 40 of 60, stopping: the training writes a checkpoint")
+
+
 @pytest.mark.parametrize(
     ("key", "value", "words"),
     [

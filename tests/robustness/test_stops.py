@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from dashboard import jobs
 from gan_core.errors import UserError
 from gan_core.families import registry
 from gan_core.runs import Run, RunWriter
@@ -148,6 +149,10 @@ def test_a_second_ctrl_c_ends_at_once_and_the_run_can_be_resumed(pictures: Path,
     wait_for(run.folder / "checkpoints" / "step_00000002.safetensors", child)
     assert child.pid is not None
     os.kill(child.pid, signal.SIGINT)
+    time.sleep(0.3)
+    assert child.is_alive()
+    assert run.status().stopping
+    jobs.stop(run)  # a second click is no second Ctrl-C
     time.sleep(0.3)
     assert child.is_alive()
     begun = time.perf_counter()

@@ -113,7 +113,9 @@ def show_buttons(entry: Entry) -> None:
         st.page_link("views/compare/page.py", label="Compare", icon=":material/grid_view:", query_params=link)
     if entry.run.reference or entry.origin:  # what another program trains is stopped and resumed there
         return
-    if entry.running and st.button("Stop", icon=":material/stop_circle:", key="stop"):
+    if entry.status.stopping:
+        st.button("Stopping…", icon=":material/stop_circle:", key="stopping", disabled=True)
+    elif entry.running and st.button("Stop", icon=":material/stop_circle:", key="stop"):
         _try(lambda: jobs.stop(entry.run), "Stopping: the training writes a checkpoint first.")
     if entry.status.state in ("stopped", "failed") and st.button("Resume", icon=":material/play_arrow:", key="resume"):
         _try(lambda: jobs.jobs().resume(entry.run), "Resuming from the last checkpoint.")
@@ -374,7 +376,7 @@ def _size(path: Path) -> str:
 
 def _progress(library: Library, name: str) -> object:
     entry = library.find(name)
-    return (entry.status.state, library.previews(entry)) if entry else None
+    return (entry.status.state, entry.status.stopping, library.previews(entry)) if entry else None
 
 
 main()

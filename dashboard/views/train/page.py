@@ -160,6 +160,8 @@ def show_actions(entry: Entry, job: Job | None = None) -> None:
     state = entry.status.state
     if entry.origin:
         pass  # what another program trains is stopped and resumed there
+    elif entry.status.stopping:
+        st.button("Stopping…", icon=":material/stop_circle:", key=f"stopping {entry.name}", disabled=True)
     elif entry.running:
         _button("Stop", ":material/stop_circle:", entry, lambda: jobs.stop(entry.run))
     elif job and job.queued:
@@ -210,7 +212,9 @@ def _progress_text(entry: Entry, job: Job | None) -> str:
         words.append(f"step {entry.reached if entry.unit == 'step' else status.step}{of}")
     elif status.steps:
         words = [f"epoch {status.epoch} of {status.epochs}", f"step {status.step} of {status.steps}"]
-    if entry.running and (left := store.duration(status.eta_seconds)):
+    if status.stopping:
+        words.append("stopping: the training writes a checkpoint first")
+    elif entry.running and (left := store.duration(status.eta_seconds)):
         words.append(f"about {left} left")
     elif job and job.queued:
         words.append(f"waiting for its turn. {_queued_text()}")

@@ -174,9 +174,9 @@ def test_reference_runs_and_running_runs_are_not_resumed(started: Jobs) -> None:
         started.resume(make_run(started.root, "mine", "gan", 3, 2, "running"))
 
 
-def status(run: Run, process: int, began: float) -> None:
-    host = run.status().host
-    values = runs.Status("running", 1, 2, 3, 6, process=process, process_started=began, host=host, updated=time.time())
+def status(run: Run, process: int, began: float, reason: str | None = None) -> None:
+    host, updated = run.status().host, time.time()
+    values = runs.Status("running", 1, 2, 3, 6, None, reason, process, began, host=host, updated=updated)
     (run.folder / runs.STATUS).write_text(json.dumps(config.to_dict(values)))
 
 
@@ -212,6 +212,11 @@ def test_stop_ends_the_trainer_and_nothing_else(tmp_path: Path) -> None:
         assert trainer.poll() is None
         status(run, trainer.pid, began[1] - 3600)  # the clock was set since
         assert run.status().state == "running"
+        status(run, trainer.pid, began[1], reason="stopped by you")
+        jobs.stop(run)  # it writes its checkpoint: a second signal would end it before
+        with pytest.raises(subprocess.TimeoutExpired):
+            trainer.wait(0.2)
+        status(run, trainer.pid, began[1])
         jobs.stop(run)
         assert trainer.wait(10) == (-signal.SIGINT if os.name == "posix" else 15)
         assert run.status().state == "stopped"

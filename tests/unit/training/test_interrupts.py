@@ -21,6 +21,21 @@ def test_the_reason_names_who_ended_it(number: int, words: str) -> None:
     assert signal.getsignal(number) == before
 
 
+def test_a_signal_is_no_second_one_before_the_request_was_made() -> None:
+    reasons: list[str] = []
+
+    def request_stop(reason: str) -> None:
+        reasons.append(reason)
+        if len(reasons) == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with StopSignals(request_stop):
+        os.kill(os.getpid(), signal.SIGINT)
+        assert len(reasons) == 2
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+
+
 def test_a_second_signal_ends_what_was_started_with_ctrl_c_ignored() -> None:
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell starts its background jobs
     try:

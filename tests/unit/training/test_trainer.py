@@ -106,11 +106,15 @@ def test_only_what_is_stopped_from_outside_may_be_left_without_weights(
     def stopped(self: Trainer) -> None:
         step(self)
         self._request_stop(REASONS[number])
+        assert self.writer and self.writer.run.status().stopping
+        self._status("running")  # as the loop says once a second
+        assert self.writer.run.status().reason == REASONS[number]
 
     monkeypatch.setattr(Trainer, "_step", stopped)
     preset, options = small("dcgan")
     run = Run(train(preset, pictures, tmp_path, "stopped", 2, *options))
     assert (run.status().state, run.status().step, run.checkpoints()[0].stem) == ("stopped", 1, "step_00000001")
+    assert not run.status().stopping
     by_user = number == signal.SIGINT
     assert run.weights.exists() == by_user
     assert ("no weights were written" in capsys.readouterr().out) != by_user
