@@ -40,6 +40,7 @@ class Job:
     arguments: list[str]  # of the command line
     log: Path
     process: "subprocess.Popen[bytes] | None" = None
+    began: float = 0.0  # seconds since 1970, when its turn had come
     problem: str = ""  # why its process could not be started, when its turn had come
     cancelled: bool = False  # by a user, while it ran
 
@@ -240,6 +241,7 @@ class Jobs:
                     job.problem = str(error)
 
     def _start(self, job: Job) -> None:
+        job.began = time.time()
         try:
             self.logs.mkdir(parents=True, exist_ok=True)
             _drop_old(self.logs)

@@ -3,6 +3,7 @@
 import dataclasses
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -227,6 +228,22 @@ def test_a_finished_training_can_be_evaluated(runs_root: Path, monkeypatch: pyte
     assert "Not measured yet: no run of its kind was evaluated here" in texts(app).replace("\\", "")
     app.button(key="evaluate start mine").click().run()
     assert asked == [("mine", None)]
+
+
+def test_an_error_is_that_of_the_last_attempt(runs_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    later, log = time.time() + 60, runs_root / "log"
+    tried = {
+        "refused": Job("refused", ["resume"], log, began=later, problem="'settings' was changed"),
+        "diverged": Job("diverged", ["resume"], log, began=1.0, problem="the log says less"),
+        "waits": Job("waits", ["resume"], log),
+        "stopped": Job("stopped", ["resume"], log, began=later, problem="the data has changed"),
+    }
+    for name in tried:
+        state = "stopped" if name == "stopped" else "failed"
+        make_run(runs_root, name, "gan", 2, 2, state, reason=f"loss/d of {name} is not finite")
+    monkeypatch.setattr(Jobs, "all", lambda _: tried)
+    shown = {error.value.replace("\\", "") for error in open_page("train").error}
+    assert shown == {"'settings' was changed", "Loss/d of diverged is not finite.", "the data has changed"}
 
 
 def test_an_evaluation_needs_its_images_and_says_where_it_is(runs_root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

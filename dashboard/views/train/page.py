@@ -111,14 +111,24 @@ def show_training(library: Library, entry: Entry, job: Job | None) -> None:
             st.caption(plain(entry.problem))
             return
         st.progress(min(1.0, status.step / status.steps) if status.steps else 0.0, text=_progress_text(entry, job))
-        if status.state == "failed":
-            st.error(plain_sentence(status.reason or "the training failed"), icon=":material/error:")
-        elif job and job.failed and not entry.running:
-            st.error(plain(job.error()), icon=":material/error:")
+        if problem := _problem(entry, job):
+            st.error(problem, icon=":material/error:")
         elif status.state == "finished":
             evaluating.show(library, entry)
         data_doubts.show_brief(entry)
         show_growth(library, entry)
+
+
+def _problem(entry: Entry, job: Job | None) -> str:
+    """Return why the last attempt to train a run failed, as Markdown; "" if it did not, or if another is under way."""
+    status = entry.status
+    if entry.running or (job and not job.over):
+        return ""
+    # A resume that is refused leaves status.json as it was.
+    refused = job is not None and job.failed and job.began > status.updated
+    if status.state == "failed" and not refused:
+        return plain_sentence(status.reason or "the training failed")
+    return plain(job.error()) if job and job.failed else ""
 
 
 def show_growth(library: Library, entry: Entry) -> None:
