@@ -223,8 +223,10 @@ def test_a_finished_training_can_be_evaluated(runs_root: Path, monkeypatch: pyte
     with subprocess.Popen([sys.executable, "-S", "-c", ""]) as process:
         process.wait()
     ended = Job("mine", [], Path("log"), process)
-    monkeypatch.setattr(Jobs, "all", lambda _: {"mine": ended})
+    gone = Job("gone", [], Path("log"), process)  # its run was deleted since
+    monkeypatch.setattr(Jobs, "all", lambda _: {"mine": ended, "gone": gone})
     app = open_page("train")
+    assert not app.error and "dismiss gone" not in {button.key for button in app.button}
     assert "Not measured yet: no run of its kind was evaluated here" in texts(app).replace("\\", "")
     app.button(key="evaluate start mine").click().run()
     assert asked == [("mine", None)]

@@ -37,8 +37,12 @@ def _follow() -> None:
     library = store.library()
     started = jobs.jobs().all()
     entries = {entry.name: entry for entry in library.entries() if not entry.run.reference}
-    # What was stopped and then deleted is no training that failed.
-    waiting = [job for name, job in reversed(started.items()) if name not in entries and not job.stopped]
+    # What ended well or was stopped, and was then deleted or renamed, is no training that failed.
+    waiting = [
+        job
+        for name, job in reversed(started.items())
+        if name not in entries and not job.stopped and (job.failed or not job.over)
+    ]
     # A training started by this app stays visible after it ends, so that the user sees the result.
     visible = [e for e in entries.values() if e.running or e.name in started]
     if waiting or visible:
