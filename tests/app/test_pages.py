@@ -247,6 +247,15 @@ def test_train_asks_for_pairs_where_a_preset_learns_from_them(full: Path, tmp_pa
     assert "in the colours of tissue" in texts(healthy(app))
 
 
+def test_a_translator_of_pairs_is_offered_no_generated_inputs(full: Path) -> None:
+    app = open_page("train")
+    for preset, offered in (("cyclegan_unet", True), ("pix2pix", False)):
+        app.selectbox(key="preset").set_value(preset).run()
+        app.selectbox(key="image_size").set_value(64).run()
+        inputs = app.selectbox(key="preview_inputs").options
+        assert "drawn: phantom:cxr" in inputs and any(one.startswith("generated: ") for one in inputs) == offered
+
+
 def test_an_unforeseen_error_is_a_sentence_and_details(full: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise RuntimeError("the roof is on fire")

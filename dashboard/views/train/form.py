@@ -93,7 +93,7 @@ def show() -> None:
             typed = st.text_input(
                 "Name", placeholder=suggested, key="name", help="If empty, the name shown in grey is used."
             )
-        domain_problem = show_domains(source) if translates and not problem else ""
+        domain_problem = show_domains(source, preset.traits.paired) if translates and not problem else ""
         pairs_problem = show_pairs(source) if preset.traits.paired else ""
         batch_problem = "" if problem or domain_problem else _batch_problem(preset, source)
         batch_problem = batch_problem or _beginning_problem(preset) or _patience_problem(preset)
@@ -223,7 +223,7 @@ def _width_note(preset: Preset) -> str:
     return f"Width {width}: the channels at {st.session_state['image_size']} px."
 
 
-def show_domains(source: str) -> str:
+def show_domains(source: str, paired: bool) -> str:
     """Show the two domains and the inputs of the previews; return what is wrong with them, or an empty text."""
     form = st.session_state
     classes = _classes(source)
@@ -244,7 +244,9 @@ def show_domains(source: str) -> str:
                 placeholder="a class of the data",
                 help=DOMAIN_HELP,
             )
-        inputs = source_check.preview_inputs(_domains(), form["image_size"], store.library().readable())
+        # A generated image has no partner, which a paired translator shows beside it.
+        drawing = [] if paired else store.library().readable()
+        inputs = source_check.preview_inputs(_domains(), form["image_size"], drawing)
         if form.get("preview_inputs") not in inputs:
             form["preview_inputs"] = source_check.HELD_OUT
         named = source_check.inputs_name
