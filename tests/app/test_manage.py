@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard.jobs import Jobs
+from dashboard import jobs
+from dashboard.jobs import Job, Jobs
 from gan_core.runs import RunWriter, find_run, list_runs, notes
 from gan_core.runs.notes import Notes
 from tests.helpers.pages import healthy, open_page, texts
@@ -66,13 +67,18 @@ def test_a_name_that_no_run_may_have_is_said_before_the_question(runs_root: Path
     assert "use up to 100 letters" in texts(app) and not [one for one in app.button if one.key == "sure Rename"]
 
 
-def test_a_name_that_was_taken_meanwhile_costs_a_sentence(runs_root: Path) -> None:
+@pytest.mark.parametrize("new", ["b", "prepares"])
+def test_a_name_that_was_taken_meanwhile_costs_a_sentence(
+    runs_root: Path, monkeypatch: pytest.MonkeyPatch, new: str
+) -> None:
+    """By a run, or by a training that has no folder yet."""
+    monkeypatch.setitem(jobs.jobs()._jobs, "prepares", Job("prepares", ["train"], runs_root / "log"))
     app = open_page("run", run="a")
-    app.text_input(key="new name a").input("b")
+    app.text_input(key="new name a").input(new)
     app = click(app, "Rename")
     [sure] = [one for one in app.button if one.key == "sure Rename"]
     app = healthy(sure.click().run())
-    assert "run 'b' exists already" in texts(app) and names(runs_root) == {"reference/gan", "a", "b"}
+    assert f"run '{new}' exists already" in texts(app) and names(runs_root) == {"reference/gan", "a", "b"}
 
 
 def test_shipped_runs_have_no_such_menu_and_running_ones_wait(runs_root: Path) -> None:

@@ -69,6 +69,8 @@ def _choose(word: str, does: Callable[..., None], *given: str) -> None:
 
 def _rename(name: str, new: str, digest: str) -> None:
     run = _own(name, digest)
+    if jobs.jobs().busy(new):  # a training that has no folder yet
+        raise UserError(f"run '{new}' exists already: choose another name")
     managing.rename(run, new, store.library().root)
     _leave(name, new, f"{name} is now {new}.")
 
