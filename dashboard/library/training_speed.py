@@ -5,16 +5,16 @@ there. What was measured while the machine was at rest is kept in the cache fold
 is kept for this app alone.
 """
 
+import bisect
 import json
 import logging
-import math
 import os
 import platform
 import subprocess
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -114,9 +114,12 @@ def _previews(options: RunOptions) -> int:
 
 
 def epochs_within(speed: Speed, steps: int, allowed: float, options: RunOptions) -> int:
-    """Return the most epochs, with a preview after each, that end within `allowed` seconds; 0 if not even one does."""
-    each = steps * speed.step + speed.preview / options.preview_every
-    return max(0, math.floor((allowed - speed.start - speed.preview) / each))
+    """Return how many of the epochs that are asked for end within `allowed` seconds; 0 if not even one does."""
+
+    def taken(epochs: int) -> float:
+        return seconds(speed, steps, replace(options, epochs=epochs))
+
+    return bisect.bisect_right(range(1, options.epochs + 1), allowed, key=taken)
 
 
 def steps_of_epoch(counts: Sequence[int], batch_size: int, translates: bool) -> int:

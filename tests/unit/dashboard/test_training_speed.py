@@ -4,7 +4,7 @@ import json
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -146,5 +146,11 @@ def test_the_estimate_counts_steps_and_previews() -> None:
     long = RunOptions("dcgan", "phantom:cxr", epochs=200)
     assert estimate.estimate(long, 25, found)[1] == 19
     assert 100 < training_speed.seconds(SPEED, 25, RunOptions("dcgan", "", epochs=19)) <= 120
+    for every in (1, 10, 50):  # the dense start counts, and the preview after the last epoch
+        thin = replace(long, preview_every=every)
+        most = training_speed.epochs_within(SPEED, 1, 30, thin)
+        taken = [training_speed.seconds(SPEED, 1, replace(thin, epochs=n)) for n in (most, most + 1)]
+        assert taken[0] <= 30 < taken[1]
+    assert training_speed.epochs_within(SPEED, 25, 5, long) == 0
     assert "once the images were read" in estimate.estimate(OPTIONS, None, found)[0]
     assert "Not measured yet" in estimate.estimate(OPTIONS, 25, Measurement())[0]
