@@ -6,6 +6,7 @@ is kept for this app alone.
 """
 
 import bisect
+import importlib.metadata
 import json
 import logging
 import os
@@ -169,8 +170,13 @@ def _measure(given: list[str]) -> Speed:
 
 
 def _place(given: list[str]) -> str:
-    """Return the key of a measurement in the cache folder: the machine, the version and what was measured."""
-    return json.dumps([platform.node(), os.cpu_count(), __version__, given])
+    """Return the key of a measurement in the cache folder: the machine, what of it may be used, the versions, and what
+    was measured.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    threads, cards = os.environ.get("OMP_NUM_THREADS"), os.environ.get("CUDA_VISIBLE_DEVICES")
+    torch = importlib.metadata.version("torch")
+    return json.dumps([platform.node(), os.cpu_count(), cores, threads, cards, __version__, torch, given])
 
 
 def _kept() -> dict[str, Speed]:

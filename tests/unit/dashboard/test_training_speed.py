@@ -63,6 +63,19 @@ def test_what_does_not_change_a_step_is_not_measured_again(asked: list[list[str]
     assert len(asked) == 2
 
 
+@pytest.mark.parametrize("name", ["OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES"])
+def test_a_measurement_holds_for_what_it_was_allowed_to_use(
+    asked: list[list[str]], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.delenv(name, raising=False)
+    for value, count in ((None, 1), ("1", 2), ("1", 2)):
+        if value:
+            monkeypatch.setenv(name, value)
+        training_speed._found.clear()  # the app is started again
+        measured()
+        assert len(asked) == count
+
+
 def test_a_run_to_begin_with_is_measured_as_it_is_and_not_kept(asked: list[list[str]]) -> None:
     grown = RunOptions("dcgan", "phantom:cxr", image_size=64, grow_from="small")
     assert measured(grown).speed == SPEED
