@@ -107,8 +107,10 @@ def generate(
     truncation: standard deviation of the latents, at most 1; smaller values give more typical, less diverse images.
 
     Raises:
-        UserError: the run cannot be loaded, is a translator, or has no such class.
+        UserError: the run cannot be loaded, is a translator, or has no such class; or a value is wrong.
     """
+    _check_whole("count", count, 1)
+    _check_whole("seed", seed, 0)
     model = _model(run)
     arrays, labels = model.generate(count, label=label, seed=seed, truncation=truncation)
     return Pictures(arrays, tuple(labels), model.run.label)
@@ -135,6 +137,7 @@ def translate(
     """
     from gan_core.inference import input_check, translation
 
+    _check_whole("seed", seed, 0)
     model = _model(run)
     model.check_direction(to)
     model.check_severity(severity)
@@ -175,17 +178,22 @@ def evaluate(
 
     Raises:
         UserError: the run has no weights or is a model of the Hub; the source or the extractor does not exist; there
-            are too few images.
+            are too few images; or a value is wrong.
     """
     from gan_core.evaluation import evaluate as evaluation
 
     found = _found(run)
     if found.name.startswith(hub_models.PREFIX):
         raise UserError(f"{found.name} cannot be evaluated on the Hub: copy its folder into {runs.default_root()}")
-    if count < 1:
-        raise UserError(f"count={count}: it must be at least 1")
+    _check_whole("count", count, 1)
+    _check_whole("seed", seed, 0)
     request = evaluation.EvaluationRequest(tuple(parts), count, seed, extractor)
     return evaluation.evaluate(found, None if data is None else os.fspath(data), request)
+
+
+def _check_whole(name: str, value: int, least: int) -> None:
+    if not isinstance(value, int | np.integer) or value < least:
+        raise UserError(f"{name}={value}: it must be a whole number, at least {least}")
 
 
 def _found(run: "str | os.PathLike[str] | Run") -> Run:
@@ -204,9 +212,7 @@ def _decoded(picture: Picture, number: int, scale: image_files.Scale | None) -> 
         return image_files.decode(Path(picture), channels=None, scale=scale), os.fspath(picture)
     name = f"picture {number}"
     if isinstance(picture, Image.Image):
-        if picture.mode.startswith("I") or picture.mode == "F":
-            return image_files.decode_opened(picture, name, scale), name
-        picture = np.asarray(picture if picture.mode == "L" else picture.convert("RGB"))
+        return image_files.decode_opened(picture, name, scale), name
     array = picture[:, :, None] if picture.ndim == 2 else picture
     if array.dtype != np.uint8 or array.ndim != 3 or array.shape[2] not in (1, 3) or not array.size:
         raise UserError(f"{name} is {array.dtype} {picture.shape}: give uint8 (H, W) or (H, W, 1 or 3)")

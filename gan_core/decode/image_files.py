@@ -110,13 +110,24 @@ def decode(
 
 
 def decode_opened(image: Image.Image, name: str, scale: Scale | None = None) -> np.ndarray:
-    """Return a PIL image of one channel of integers or floats (mode I;16, I or F) as `decode` would, (H, W, 1).
+    """Return a PIL image as `decode` would return its file, float32 (H, W, 1 or 3) in [0, 1].
+
+    Colours of more than 8 bits have lost the others when Pillow opened them.
 
     Raises:
-        UserError: no value is finite.
+        UserError: as `decode`, or no value is finite.
     """
-    kind = FLOATS if image.mode == "F" else image.mode
-    return Unscaled(np.asarray(image)[..., None], kind).picture(scale, name)
+    check_size(*image.size, name)
+    try:
+        if not image.mode.startswith(("I", "F")):
+            return _pixels(image)
+        values = np.asarray(ImageOps.exif_transpose(image))[..., None]
+    except MemoryError:
+        raise
+    # Pillow reads the pixels of a file only now, and a damaged file can make it raise any error.
+    except Exception as error:
+        raise UserError(f"{name}: damaged or truncated image{in_words(error)}") from error
+    return Unscaled(values, FLOATS if image.mode == "F" else image.mode).picture(scale, name)
 
 
 def sample(data: bytes, name: str) -> "Sample":
@@ -291,7 +302,7 @@ def _only_pixels(data: bytes) -> bytes:
 
 
 def _pixels(image: Image.Image) -> np.ndarray:
-    """Convert a loaded Pillow image of 8 bits to float32 (H, W, 1 or 3) in [0, 1]."""
+    """Convert a Pillow image of 8 bits to float32 (H, W, 1 or 3) in [0, 1]."""
     image = ImageOps.exif_transpose(image)
     if image.has_transparency_data:
         rgba = np.asarray(image.convert("RGBA"), dtype=np.float32) / 255.0

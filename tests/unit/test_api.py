@@ -80,6 +80,9 @@ def test_a_run_is_named_in_many_ways(root: Path) -> None:
 def test_files_images_and_arrays_are_translated_alike(tmp_path: Path) -> None:
     array = np.random.default_rng(0).integers(0, 256, (40, 40), np.uint8)
     Image.fromarray(array).save(tmp_path / "a.png")
+    on_its_side = Image.Exif()
+    on_its_side[0x0112] = 6
+    Image.fromarray(np.rot90(array)).save(tmp_path / "turned.png", exif=on_its_side)
     model = gan_core.load("translator")
     kinds: tuple[Any, ...] = (
         tmp_path / "a.png",
@@ -87,6 +90,8 @@ def test_files_images_and_arrays_are_translated_alike(tmp_path: Path) -> None:
         Image.fromarray(array),
         array,
         array[..., None],
+        tmp_path / "turned.png",
+        Image.open(tmp_path / "turned.png"),
     )
     results = [gan_core.translate(model, kind, to="normal") for kind in kinds]
     assert all(result.labels == ("normal",) for result in results)
@@ -100,6 +105,11 @@ def test_files_images_and_arrays_are_translated_alike(tmp_path: Path) -> None:
 def test_mistakes_are_lines() -> None:
     for call, words in (
         (lambda: gan_core.generate("drawr"), "Did you mean 'drawer'"),
+        (lambda: gan_core.generate("drawer", 0), "count=0: it must be a whole number, at least 1"),
+        (lambda: gan_core.generate("drawer", 2.5), "count=2.5"),  # type: ignore[arg-type]
+        (lambda: gan_core.generate("drawer", seed=-1), "seed=-1: it must be a whole number, at least 0"),
+        (lambda: gan_core.translate("translator", np.zeros((9, 9), np.uint8), to="normal", seed=-1), "seed=-1"),
+        (lambda: gan_core.evaluate("drawer", "phantom:cxr", seed=-1), "seed=-1"),
         (lambda: gan_core.generate("translator"), "does not generate"),
         (lambda: gan_core.translate("drawer", np.zeros((9, 9), np.uint8), to="normal"), "does not translate"),
         (lambda: gan_core.translate("translator", np.zeros((9, 9)), to="normal"), "float64"),

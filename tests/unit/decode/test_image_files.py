@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gan_core.decode.image_files import decode, quantise, resize
+from gan_core.decode.image_files import decode, decode_opened, quantise, resize
 from gan_core.errors import UserError
 from tests.helpers.image_files import RAMP, encode, grey, huge_png
 
@@ -114,19 +114,36 @@ def test_transparent_parts_are_black(mode: str) -> None:
         palette = Image.new("P", (20, 20), 1)
         palette.putpalette([0, 0, 0, 255, 255, 255])
         data = encode(palette, transparency=1)
-        assert decode(data).max() == 0
+        assert decode(data).max() == decode_opened(Image.open(io.BytesIO(data)), "x").max() == 0
         return
     white = Image.new("L", (20, 20), 255)
     alpha = Image.new("L", (20, 20), 128)
     image = Image.merge("LA", (white, alpha)) if mode == "LA" else Image.merge("RGBA", (white, white, white, alpha))
     np.testing.assert_allclose(decode(encode(image)), 128 / 255, atol=1e-3)
+    np.testing.assert_allclose(decode_opened(image, "x"), 128 / 255, atol=1e-3)
 
 
-def test_exif_orientation_is_followed() -> None:
+@pytest.mark.parametrize("values", [RAMP, RAMP.astype(np.uint16) * 257])
+def test_exif_orientation_is_followed(values: np.ndarray) -> None:
     exif = Image.Exif()
     exif[274] = 6  # turned by a quarter
-    data = encode(Image.fromarray(RAMP), "PNG", exif=exif)
-    np.testing.assert_allclose(grey(data), np.rot90(RAMP, -1) / 255, atol=1e-6)
+    data = encode(Image.fromarray(values), "PNG", exif=exif)
+    np.testing.assert_allclose(grey(data), np.rot90(RAMP, -1) / 255, atol=1e-4)
+    opened = decode_opened(Image.open(io.BytesIO(data)), "x")
+    np.testing.assert_allclose(opened[..., 0], np.rot90(RAMP, -1) / 255, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (encode(Image.fromarray(RAMP))[:-40], "x: damaged or truncated image"),
+        (encode(Image.new("L", (4, 4))), "x: 4 x 4 pixels are too few"),
+    ],
+)
+def test_opened_images_are_refused_as_their_files_are(data: bytes, words: str) -> None:
+    for read in (lambda: decode(data, name="x"), lambda: decode_opened(Image.open(io.BytesIO(data)), "x")):
+        with pytest.raises(UserError, match=words):
+            read()
 
 
 @pytest.mark.parametrize("kind", ["WEBP", "PNG", "TIFF"])
