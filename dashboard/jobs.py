@@ -167,8 +167,8 @@ class Jobs:
             job = self._jobs.get(name)
             if job and job.queued:
                 del self._jobs[name]
-            elif job and job.process and not job.over:
-                job.cancelled = True
+            elif job and job.process and not job.over and not job.cancelled:
+                job.cancelled = True  # once: a training that has just begun would be ended at once by a second signal
                 job.process.terminate()
 
     def evaluate(self, run: Run, source: str | None = None) -> Job:

@@ -257,9 +257,18 @@ def test_fixture_settings_are_real_ones() -> None:
 
 
 @pytest.mark.processes
-def test_what_a_user_cancels_is_no_failure(started: Jobs, sleepers: list["subprocess.Popen[bytes]"]) -> None:
+def test_what_a_user_cancels_is_no_failure(
+    started: Jobs, sleepers: list["subprocess.Popen[bytes]"], monkeypatch: pytest.MonkeyPatch
+) -> None:
     job = started.train("run", OPTIONS)
+    assert job.process
+    signals: list[int] = []
+    end = job.process.terminate
+    monkeypatch.setattr(job.process, "terminate", lambda: signals.append(signal.SIGTERM))
     started.cancel("run")
+    started.cancel("run")  # a second click
+    assert signals == [signal.SIGTERM]
+    end()
     wait(job)
     assert job.stopped
     other = started.train("other", OPTIONS)
