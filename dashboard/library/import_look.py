@@ -66,8 +66,17 @@ def words(kind: str, path: str, options: Mapping[str, object], names: str = "") 
 
 
 def look(asked: tuple[str, ...]) -> Look:
-    """Return the look at what these words import, which is begun if there is none."""
-    return _looks.at((asked, _stamp(Path(asked[2]))))
+    """Return the look at what these words import, which is begun if there is none.
+
+    While one is under way it is that one, whatever is written meanwhile: a program that logs would never be looked at.
+    """
+    under_way = (found for (at, _), found in _looks.items() if at == asked and not found.done.is_set())
+    return next(under_way, None) or _looks.at((asked, _stamp(Path(asked[2]))))
+
+
+def last(asked: tuple[str, ...]) -> Look | None:
+    """Return the newest look at these words that found something; None if there is none."""
+    return next((found for (at, _), found in reversed(_looks.items()) if at == asked and found.lines), None)
 
 
 def _run(wanted: tuple[tuple[str, ...], tuple[int, ...]], found: Look) -> None:

@@ -1,6 +1,7 @@
 """The form *Add a run*, the import that it starts, and folders among the runs that are none."""
 
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,8 @@ from streamlit.testing.v1 import AppTest
 from dashboard import jobs
 from dashboard.jobs import Jobs
 from dashboard.library import import_look, other_folders
+from dashboard.library.import_look import Look
+from dashboard.library.looks import Looks
 from gan_core import runs
 from gan_core.errors import UserError
 from tests.app.test_train_options import open_train
@@ -47,6 +50,41 @@ def test_a_training_is_looked_at_and_added(runs_root: Path, tmp_path: Path) -> N
     assert app.text_input(key="import path").value == ""
     assert app.number_input(key="import steps_per_epoch").value == 0  # it was that training's
     assert not app.run().exception
+
+
+def test_a_log_that_is_still_being_written_can_be_added(
+    runs_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[tuple[str, ...]] = []
+    added: list[str] = []
+    at_rest = threading.Event()
+
+    def fill(wanted: tuple[tuple[str, ...], tuple[int, ...]], found: Look) -> None:
+        begun.append(wanted[0])
+        if len(begun) > 1:
+            assert at_rest.wait(WAIT)
+        found.lines = ("csv: 3 rows", "name: mine")
+        found.done.set()
+
+    monkeypatch.setattr(import_look, "_looks", Looks(Look, fill, most=8))
+    monkeypatch.setattr(Jobs, "import_training", lambda _, name, words: added.append(name))
+    log = tmp_path / "log.csv"
+    log.write_text("step,loss\n")
+    app = open_train()
+    app.text_input(key="import path").set_value(str(log)).run()
+    for row in ("1,0.5\n", "2,0.5\n"):
+        with log.open("a") as file:
+            file.write(row)
+        app.run()
+        assert "3 rows" in texts(app) and not app.button(key="import start").disabled
+    assert len(begun) == 2  # the second is under way
+    app.text_input(key="import path").set_value(str(tmp_path))  # typed just before the click
+    app.button(key="import start").click().run()
+    assert "still being looked at" in texts(app) and not added
+    app.text_input(key="import path").set_value(str(log)).run()
+    app.button(key="import start").click().run()
+    assert added == ["mine"] and app.text_input(key="import path").value == ""
+    at_rest.set()
 
 
 def test_what_cannot_be_read_says_why_and_cannot_be_added(runs_root: Path, tmp_path: Path) -> None:

@@ -72,11 +72,13 @@ def _show_found() -> bool:
     if not str(st.session_state.get("import path") or "").strip():
         return False
     try:
-        look = import_look.look(_words())
+        words = _words()
     except UserError as error:
         st.markdown(f":red[:material/error: {plain(str(error))}]")
         return False
-    look.done.wait(_WAIT)
+    look = import_look.look(words)
+    if not look.done.wait(_WAIT):
+        look = import_look.last(words) or look  # enough of a log that is still being written
     pending = not look.done.is_set()
     st.fragment(_panel, key="import look", run_every=_AGAIN if pending else None)(look, pending)
     return bool(look.lines)
@@ -111,13 +113,25 @@ def _add() -> None:
     form = st.session_state
     try:
         words = _words()
-        name = str(form.get("import name") or "").strip() or _free(import_look.look(words).name)
+        name = str(form.get("import name") or "").strip() or _free(_name_found(words))
         jobs.jobs().import_training(name, words)
         # What was typed belongs to that training.
         for key in ("path", "name", *import_look.OPTIONS, "names"):
             form[f"import {key}"] = 0 if key == "steps_per_epoch" else ""
     except UserError as error:
         form["import error"] = str(error)
+
+
+def _name_found(words: tuple[str, ...]) -> str:
+    """Return the name that the last look at these words found.
+
+    Raises:
+        UserError: there is none yet, as they were typed just before the click, or nothing can be imported.
+    """
+    look = import_look.last(words) or import_look.look(words)
+    if not look.name:
+        raise UserError(look.problem or "it is still being looked at: wait until its name is shown, or type one")
+    return look.name
 
 
 def _free(name: str) -> str:
