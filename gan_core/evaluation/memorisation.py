@@ -122,12 +122,14 @@ def _verdict(found: dict[str, Nearness]) -> tuple[str, str]:
     """Return the verdict and its reason, a sentence."""
     space, worst = min(found.items(), key=lambda pair: pair[1].p_value)
     share, p_value = worst.share_nearer, f"p = {worst.p_value:.2g}" if worst.p_value > 1e-4 else "p < 0.0001"
-    finding = f"{share.value:.1%} of the generated images are as near to one training image as 1 % of held-out images"
+    near = "of the generated images are as near to one training image as 1 % of held-out images"
     if worst.p_value >= SURE:
-        return "no sign of copying", f"In {space}, where most look copied, {finding} ({p_value})."
+        shares = " and ".join(f"in {name} {one.share_nearer.value:.1%}" for name, one in found.items())
+        return "no sign of copying", f"I{shares[1:]} {near} ({'smaller ' if len(found) > 1 else ''}{p_value})."
+    finding = f"In {space}, {share.value:.1%} {near} ({p_value})"
     if share.low is not None and share.low > MANY:
-        return "copies", f"In {space}, {finding} ({p_value})."
-    return "suspicious", f"In {space}, {finding} ({p_value}): few, but more than expected by chance."
+        return "copies", f"{finding}."
+    return "suspicious", f"{finding}: few, but more than expected by chance."
 
 
 class _Pixels:

@@ -142,7 +142,9 @@ def test_bad_pictures_are_no_copies(change: Callable[[np.ndarray], np.ndarray]) 
     found = judge(change(fresh()))
     assert found.verdict == "no sign of copying"
     assert found.space["pixels"].p_value >= memorisation.SURE
-    assert "In " in found.reason and "p = " in found.reason
+    pixels, features = (found.space[name].share_nearer.value for name in ("pixels", "features"))
+    assert found.reason.startswith(f"In pixels {pixels:.1%} and in features {features:.1%} of the generated images")
+    assert f"(smaller p = {min(one.p_value for one in found.space.values()):.2g})" in found.reason
 
 
 def test_copies_that_only_features_know() -> None:
