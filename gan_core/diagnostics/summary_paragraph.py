@@ -85,15 +85,18 @@ def compare(runs: Sequence[Diagnosed]) -> str:
     logged = [run for run in runs if len(run.record.epoch)]
     if not logged:
         return ""
-    sentences = [_opening(logged), *_health(logged), _unjudged(runs)]
+    sentences = [_opening(logged), _running(logged), *_health(logged), _unjudged(runs)]
+    judged = {(run.record.task, run.record.unit) for run in logged if math.isfinite(_accuracy(run))}
     for task in ("generate", "translate"):
         group = [run for run in logged if run.record.task == task]
         if group:
             sentences += _samples(group, len(logged) == 1) if task == "generate" else _translations(group)
             # A pair is easier to classify than an image, so the two are not ranked together.
             for unit in ("images", "pairs"):
-                sentences += _accuracies([run for run in group if run.record.unit == unit], len(logged) == 1)
-    sentences += [*_seeds(logged), *_weights(logged)]
+                alike = [run for run in group if run.record.unit == unit]
+                sentences += _accuracies(alike, len(logged) == 1, len(judged) == 1)
+    ended = [run for run in logged if run.record.state != "running"]
+    sentences += [*_seeds(ended), *_weights(ended)]
     sentences += _baselines(logged)
     caveat = CAVEAT if any(run.evaluation is None for run in logged) else CAVEAT_MEASURED
     return " ".join([*(sentence for sentence in sentences if sentence), caveat])
@@ -122,6 +125,17 @@ def _length(runs: Sequence[Diagnosed], unit: str) -> str:
     if not reached:
         return ""
     return f"{reached[0]} {unit}s" if len(reached) == 1 else f"{reached[0]} to {reached[-1]} {unit}s"
+
+
+def _running(runs: Sequence[Diagnosed]) -> str:
+    """Return the sentence on runs that still train, with what each has reached; empty without any."""
+    found = []
+    for run in runs:
+        if run.record.state == "running":
+            counts, reached = run.record.counts, f"{run.record.epoch[-1]:.0f}"
+            planned = f" of {run.record.epochs}" if counts == "epoch" and run.record.epochs else ""
+            found.append(f"{run.name} ({counts} {reached}{planned})")
+    return f"Still training, so that their end is only where they are now: {_join(found)}." if found else ""
 
 
 def _health(runs: Sequence[Diagnosed]) -> list[str]:
@@ -232,8 +246,13 @@ def _translations(runs: Sequence[Diagnosed]) -> list[str]:
     ]
 
 
-def _accuracies(runs: Sequence[Diagnosed], alone: bool) -> list[str]:
-    ranked = _ranked(runs, lambda run: _last(run, "accuracy_real", "accuracy_fake"))
+def _accuracy(run: Diagnosed) -> float:
+    return _last(run, "accuracy_real", "accuracy_fake")
+
+
+def _accuracies(runs: Sequence[Diagnosed], alone: bool, whole: bool) -> list[str]:
+    """Return the sentence on the accuracies of runs that classify the same; whole: no other run has accuracies."""
+    ranked = _ranked(runs, _accuracy)
     if not ranked:
         return []
     (high, most), (low, least) = ranked[0], ranked[-1]
@@ -246,7 +265,9 @@ def _accuracies(runs: Sequence[Diagnosed], alone: bool) -> list[str]:
     every = len(ranked) == len(having)
     if most - least < 0.03:
         who = (
-            f"All discriminators{which}" if every else f"The discriminators of {_join([one.name for one, _ in ranked])}"
+            f"All discriminators{which}"
+            if every and whole
+            else f"The discriminators of {_join([one.name for one, _ in ranked])}"
         )
         return [f"{who} end at an accuracy of about {np.mean([value for _, value in ranked]):.0%}."]
     which += "" if every else " whose accuracy is known"
@@ -255,10 +276,10 @@ def _accuracies(runs: Sequence[Diagnosed], alone: bool) -> list[str]:
 
 def _seeds(runs: Sequence[Diagnosed]) -> list[str]:
     """Return the sentences on runs that differ in their seed alone: the spread between seeds."""
-    groups: dict[str, list[Diagnosed]] = {}
+    groups: dict[tuple[str, int], list[Diagnosed]] = {}
     for run in runs:
-        if run.config.known_seed is not None:
-            groups.setdefault(run.config.recipe, []).append(run)
+        if run.config.known_seed is not None:  # one that was stopped early has another diversity for that alone
+            groups.setdefault((run.config.recipe, round(float(run.record.epoch[-1]))), []).append(run)
     sentences = []
     for group in groups.values():
         seeds = {run.config.seed for run in group}

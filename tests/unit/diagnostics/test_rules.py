@@ -350,6 +350,18 @@ def test_the_notebook_says_how_far_chance_goes() -> None:
         assert ("Over 2 seeds, dcgan ends at" in compare(runs)) == known
 
 
+def test_the_notebook_takes_no_run_that_trains_for_one_that_ended() -> None:
+    going = replace(healthy(1), state="running", epochs=2 * EPOCHS)
+    words = told(("good", "dcgan", 0, replace(healthy(), kept=35)), ("mine", "dcgan", 1, going))
+    assert (
+        f"Still training, so that their end is only where they are now: mine (epoch {going.epoch[-1]:.0f} of" in words
+    )
+    assert "ended with the last ones" not in words and "Over 2 seeds" not in words
+    stopped = Record({k: v[: len(v) // 2] for k, v in going.metrics.items()}, going.previews, traits=going.traits)
+    words = told(("good", "dcgan", 0, healthy()), ("mine", "dcgan", 1, replace(stopped, state="stopped")))
+    assert "Still training" not in words and "Over 2 seeds" not in words
+
+
 def test_only_what_was_measured_is_said_to_have_stayed_the_same() -> None:
     event = next(event for event in diagnose(healthy()) if event.kind == "converged")
     assert "diversity has stayed the same" in event.sentence and "--snapshots" in event.advice
@@ -363,6 +375,9 @@ def test_the_notebook_speaks_only_of_accuracies_that_were_logged() -> None:
     without = replace(healthy(), metrics={k: v for k, v in healthy().metrics.items() if "accuracy" not in k})
     alike = ("one", "dcgan", 0, healthy()), ("two", "gan", 0, healthy())
     assert "All discriminators end at an accuracy of about" in told(*alike)
+    pairs = replace(healthy(), traits=replace(healthy().traits, objective="relativistic"))
+    assert "All" not in (said := told(*alike, ("three", "r3gan", 0, pairs))), said
+    assert "The discriminators of one and two end at" in said and "of the pairs correctly" in said
     words = told(*alike, ("bare", "gan", 0, without))
     assert "All discriminators" not in words
     bare = ("bare", "gan", 0, replace(without, previews={}))
