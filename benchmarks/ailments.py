@@ -97,7 +97,7 @@ class Untaped(trainer.Trainer):
     def _save(self) -> None:
         self._check_rows()
 
-    def _finish(self) -> None:
+    def _finish(self, done: bool, early: str = "") -> None:
         self._status("finished")
 
 

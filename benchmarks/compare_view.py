@@ -18,6 +18,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -74,7 +75,7 @@ def write_runs(root: Path) -> list[str]:
     return names
 
 
-def drawn(library: Library, entries: list[Entry], smoothing: float) -> tuple[float, dict[str, object]]:
+def drawn(library: Library, entries: list[Entry], smoothing: float) -> tuple[float, dict[str, Any]]:
     """Return the server's seconds for all charts, with each run on its own, and the payload."""
     look = run_styles(entries)
     began = time.perf_counter()
@@ -152,9 +153,14 @@ def serving(root: Path) -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", f"--server.port={port}"]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     environment = os.environ | {"GANRAY_RUNS": str(root)}
-    process = subprocess.Popen([*command, "--server.headless=true"], cwd=ROOT, env=environment, **quiet)
+    process = subprocess.Popen(
+        [*command, "--server.headless=true"],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     url = f"http://127.0.0.1:{port}"
     try:
         while True:

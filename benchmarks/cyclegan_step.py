@@ -123,7 +123,8 @@ def pairs(preset: str, size: int, steps: int, *, print_losses: bool = False) -> 
     torch.manual_seed(0)
     # The plain loop has no jitter of the training pictures, so GANray's step gets none either.
     family = loading.load_family(entry.family).family(loading.preset_settings(entry, size), shape, 2).place("cpu")
-    family.jitter = lambda real: real
+    assert isinstance(family, CycleGAN)
+    vars(family)["jitter"] = lambda real: real
     loop = PlainLoop(family)
     real = torch.rand(2, *shape) * 2 - 1
 

@@ -2,8 +2,9 @@
 
     python -m benchmarks.epoch_time [PRESET ...] [--seconds 20]
 
-Trains each preset on phantoms with the real trainer and reads the speed from its metrics.csv. The time includes reading
-a batch, both updates and the moving average (EMA), but no previews and checkpoints. Run nothing else meanwhile.
+Trains each preset that generates on phantoms, with the real trainer, and reads the speed from its metrics.csv. The time
+includes reading a batch, both updates and the moving average (EMA), but no previews and checkpoints. Run nothing else
+meanwhile.
 """
 
 import argparse
@@ -35,7 +36,7 @@ class Timed(trainer.Trainer):
     def _step(self) -> None:
         super()._step()
         if self.seconds > self.budget:
-            self._ask_to_stop("measured")
+            self._request_stop("measured")
 
 
 def multiply_adds(network: nn.Module, *inputs: torch.Tensor) -> int:
@@ -88,7 +89,7 @@ def networks(preset: str) -> dict[str, int]:
 def measure(preset: str, root: Path, seconds: float) -> tuple[np.ndarray, Run]:
     """Train a preset; return images a second of each logged row, and the run, which names the faster precision."""
     Timed.budget = seconds
-    trainer.Trainer = Timed
+    vars(trainer)["Trainer"] = Timed
     config, prepared = run_plan.plan(
         RunOptions(preset, "phantom:cxr?images=5200", epochs=EPOCHS, preview_every=EPOCHS, device="cpu")
     )
@@ -110,9 +111,14 @@ def generation(run: Run, rounds: int = 5) -> float:
     return 1000 * float(np.median(taken))
 
 
+def generators() -> list[str]:
+    """Return the presets that generate: translators take pairs of images and have benchmarks of their own."""
+    return [name for name, preset in registry.presets().items() if preset.traits.task == "generate"]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Seconds an epoch of each preset.")
-    parser.add_argument("presets", nargs="*", metavar="PRESET")
+    parser.add_argument("presets", nargs="*", metavar="PRESET", help="generators (default: all)")
     parser.add_argument("--seconds", type=float, default=20, help="seconds of training for each preset (default 20)")
     options = parser.parse_args()
     print(f"{torch.get_num_threads()} threads, torch {torch.__version__}, {IMAGES} images, batch {BATCH}, {SIZE} px")
@@ -121,7 +127,7 @@ def main() -> None:
     )
     print("| --- | --- | --- | --- | --- | --- | --- |")
     with tempfile.TemporaryDirectory() as folder:
-        for preset in options.presets or registry.presets():
+        for preset in options.presets or generators():
             speeds, run = measure(preset, Path(folder), options.seconds)
             median, slow, fast = (IMAGES / np.percentile(speeds, q) for q in (50, 10, 90))
             sizes = ", ".join(f"{name} {count / 1e6:.1f}" for name, count in networks(preset).items())

@@ -156,7 +156,7 @@ def _app() -> Measured:
 
 def _warm(page: Page, url: str) -> float:
     """Return the median seconds from a click that changes the whole page until the server has finished."""
-    page.goto(url)
+    page.goto(f"{url}/{app_start.COMPARE}")
     page.locator(app_start.GRIDS).nth(3).wait_for()
     page.wait_for_timeout(1000)
     times = []

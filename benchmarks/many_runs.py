@@ -30,6 +30,7 @@ RUNS, SESSIONS, ROUNDS = 200, 8, 3
 PRESETS = ("gan", "dcgan", "cgan", "bigan")
 WAIT = 120_000  # ms
 TOGGLE = ".st-key-every-setting-generate input"
+ROWS = ".settings-table tr"
 DONE = "[data-testid='stApp'][data-test-script-state='notRunning']"
 
 
@@ -59,8 +60,13 @@ def start(root: Path) -> tuple["subprocess.Popen[bytes]", str]:
         port = free.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py"]
     command += [f"--server.port={port}", "--server.headless=true", "--server.fileWatcherType=none"]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "GANRAY_RUNS": str(root)}, **quiet)
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env={**os.environ, "GANRAY_RUNS": str(root)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     url = f"http://127.0.0.1:{port}"
     while True:
         try:
@@ -75,23 +81,23 @@ def visit(browser: Browser, url: str, first: int) -> tuple[Page, float]:
     page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
     page.set_default_timeout(WAIT)
     began = time.perf_counter()
-    page.goto(f"{url}/?{'&'.join(f'runs=run-{first + n:03d}' for n in range(4))}")
-    page.get_by_text("Keep this comparison").wait_for()
+    page.goto(f"{url}/compare?{'&'.join(f'runs=run-{first + n:03d}' for n in range(4))}")
+    page.locator(TOGGLE).wait_for(state="attached")
     page.locator(DONE).wait_for()
     return page, time.perf_counter() - began
 
 
 def ask(pages: list[Page]) -> list[float]:
     """Click in all of these pages at once; return the seconds until each is updated."""
-    before = [page.get_by_test_id("stTable").first.inner_text() for page in pages]
+    before = [page.locator(ROWS).count() for page in pages]
     began = time.perf_counter()
     for page in pages:
         page.eval_on_selector(TOGGLE, "box => box.click()")
     times = []
-    for page, text in zip(pages, before, strict=True):
+    for page, count in zip(pages, before, strict=True):
         page.wait_for_function(
-            "old => document.querySelector('[data-testid=stTable]')?.innerText !== old",
-            arg=text,
+            f"old => document.querySelectorAll('{ROWS}').length !== old",
+            arg=count,
             timeout=WAIT,
             polling=50,  # a background page renders no frames to wait for
         )

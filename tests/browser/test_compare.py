@@ -8,6 +8,7 @@ from urllib.parse import urljoin
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from benchmarks import app_start, many_runs
 from tests.helpers.run_folders import make_run
 from tests.helpers.sheets import cards, ready, slider, wait_for_epochs
 
@@ -33,8 +34,11 @@ def url(start_app: Callable[[Path], str], root: Path) -> str:
 def test_the_sheets_are_the_film_and_the_page_is_short(browser: Browser, url: str) -> None:
     with browser.new_context(viewport={"width": 1440, "height": 900}) as context:
         page = context.new_page()
-        page.goto(f"{url}/compare")
+        page.goto(f"{url}/{app_start.COMPARE}")
         ready(page, 4)
+        expect(page.locator(app_start.GRIDS)).to_have_count(4)  # what the benchmarks wait for is there
+        page.locator(many_runs.TOGGLE).wait_for(state="attached")
+        many_runs.ask([page])
         gifs = page.get_by_role("link", name="GIF")
         expect(gifs).to_have_count(4)
         given = page.request.get(urljoin(url, gifs.first.get_attribute("href") or ""))

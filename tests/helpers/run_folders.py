@@ -14,8 +14,10 @@ from gan_core.config import RunConfig
 
 GRID = 16  # pictures a grid
 ROWS, SHEET_COLUMNS, SIDE = 4, 6, 48  # of a translator's sheet, and the pixels of its pictures
-COLUMNS = ("step", "epoch", "seconds", "images_per_second", "loss/d", "loss/g")
-COLUMNS += ("accuracy/d_real", "accuracy/d_fake", "grad_norm/d", "grad_norm/g")
+COLUMNS = (
+    *("step", "epoch", "seconds", "images_per_second", "loss/d", "loss/g"),
+    *("accuracy/d_real", "accuracy/d_fake", "grad_norm/d", "grad_norm/g"),
+)
 RESNET = {
     "generator": "resnet",
     "width": 24,

@@ -48,7 +48,8 @@ def serve_forked(runs: Path, log: Path, **environment: str) -> Iterator[str]:
         _wait_until_healthy(url, process.is_alive, log)
         yield url
     finally:
-        _stop_tree(process.pid)
+        if process.pid is not None:
+            _stop_tree(process.pid)
         process.join(10)
 
 
@@ -89,7 +90,8 @@ def running(
         _wait_until_healthy(url, lambda: process.poll() is None, log)
         yield process
     finally:
-        _stop_tree(process.pid)
+        if process.pid is not None:
+            _stop_tree(process.pid)
         process.wait(10)
 
 
