@@ -55,18 +55,12 @@ def prints(pictures: Iterable[tuple[str, np.ndarray]]) -> Prints:
 def copies(pictures: Prints, real: Prints) -> list[tuple[str, str]]:
     """(picture, real image) where the one is a copy of the other."""
     found: list[tuple[str, str]] = []
-    for start in range(0, len(pictures.names), 512):
-        part = slice(start, start + 512)
-        bits = np.zeros((len(pictures.hashes[part]), len(real.names)), np.uint8)
-        for word in range(4):
-            differing = np.bitwise_count(pictures.hashes[part, word][:, None] ^ real.hashes[:, word])
-            bits += np.minimum(differing, 63)  # four times 63 fits in eight bits
-        rows, columns = np.nonzero(bits <= NEAR_BITS)
-        alike = np.einsum("ij,ij->i", pictures.details[start + rows], real.details[columns]) >= SAME_DETAIL
-        found += [
-            (pictures.names[start + row], real.names[column])
-            for row, column in zip(rows[alike], columns[alike], strict=True)
-        ]
+    words = np.ascontiguousarray(real.hashes.T)  # (4, N): each is counted along the pictures
+    for name, hashed, detail in zip(pictures.names, pictures.hashes, pictures.details, strict=True):
+        bits = np.bitwise_count(words ^ hashed[:, None]).sum(axis=0, dtype=np.uint16)
+        near = np.flatnonzero(bits <= NEAR_BITS)
+        alike = real.details[near] @ detail >= SAME_DETAIL
+        found += [(name, real.names[place]) for place in near[alike]]
     return found
 
 
