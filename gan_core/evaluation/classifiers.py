@@ -31,7 +31,7 @@ BOX = (0.12, 0.88)  # edges of the central box, as shares of the side
 GROUPS = {"pneumonia": ("bacterial", "viral")}  # a class that combines several of the classifiers' classes
 SCALES = 4  # of `patterns`; the finest has a period of 2 pixels
 AIR = 0.5  # minus this is the darkest lung in `neutral_lungs`
-_BATCH = 64
+_BATCH = 16  # small enough for the feature maps to stay in the processor's cache
 
 
 class Residual(nn.Module):
@@ -181,7 +181,9 @@ class Classifier:
     """A trained network with its card. Pictures are uint8 (N, H, W, C) of any size, grey or colour."""
 
     def __init__(self, card: Card, network: Network, centre: Tensor, spread: Tensor) -> None:
-        self.card, self.network = card, network.eval().requires_grad_(False)
+        self.card = card
+        # Convolutions of these are up to a third faster in this layout.
+        self.network = network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
         self.centre, self.spread = centre, spread  # mean and standard deviation of the training pictures' features
 
     @property

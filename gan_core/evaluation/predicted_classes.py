@@ -7,16 +7,12 @@ No generator was trained against these classifiers. They choose one of the class
 """
 
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
-import torch
 
 from gan_core.config import RunConfig
 from gan_core.evaluation import classifier_choice, classifiers
-from gan_core.evaluation.classifiers import EVERYTHING, OUTSIDE_LUNGS, ROLES, Card, Classifier
-
-_BATCH = 16  # small enough for the feature maps to stay in the processor's cache
+from gan_core.evaluation.classifiers import EVERYTHING, OUTSIDE_LUNGS, ROLES, Card
 
 
 @dataclass(frozen=True)
@@ -85,14 +81,5 @@ def ask(judge: str, names: tuple[str, ...], pictures: np.ndarray) -> Opinion:
     Raises:
         UserError: the classifier does not know a class.
     """
-    classifier = _load_fast(judge)
-    parts = [classifier.chances_of(names, part) for part in np.array_split(pictures, -(-len(pictures) // _BATCH))]
-    return Opinion(classifier.card, names, np.concatenate(parts))
-
-
-@cache
-def _load_fast(name: str) -> Classifier:
-    """Load a classifier in channels-last layout, which is faster; evaluations keep their layout, and so their bits."""
-    found = classifiers.load(classifiers.SHIPPED / f"{name}.safetensors")
-    found.network.to(memory_format=torch.channels_last)
-    return found
+    classifier = classifiers.shipped(judge)
+    return Opinion(classifier.card, names, classifier.chances_of(names, pictures))

@@ -5,7 +5,6 @@ than it is. `evaluate` reports features of `Choice.reports` against training ima
 `Choice.second`, from latents of its own, and against held-out images where there are enough of them.
 """
 
-import copy
 import time
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -53,7 +52,7 @@ def seconds(family: Generator, prepared: Prepared | None = None) -> float:
     prepared: the data, which decides about the number of images; None: there will be enough of it.
     """
     name = classifier_choice.extractors()[0]
-    extractor = ClassifierFeatures(copy.deepcopy(classifiers.shipped(name)))
+    extractor = ClassifierFeatures(classifiers.shipped(name))
     chance = torch.Generator().manual_seed(_SEED)
     z = torch.randn(_BATCH, family.latent_size, generator=chance).to(family.device)
     times = []
@@ -89,9 +88,7 @@ class PreviewDistance:
     def __init__(self, run_config: RunConfig, prepared: Prepared) -> None:
         """Raises UserError: there are too few real images."""
         chosen = classifier_choice.choose(prepared.source, prepared.fingerprint, prepared.classes)
-        judge = copy.deepcopy(classifiers.shipped(chosen.second))
-        judge.network.to(memory_format=torch.channels_last)  # up to twice as fast; others use the shared one as it is
-        self.extractor = ClassifierFeatures(judge)
+        self.extractor = ClassifierFeatures(classifiers.shipped(chosen.second))
         self.note = _DOUBT if chosen.note else ""
         self._prepared = prepared
         training = prepared.indices("train")
