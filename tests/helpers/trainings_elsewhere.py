@@ -13,7 +13,6 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor, nn
-from torchvision.utils import save_image
 
 SIDE, BATCH, BATCHES, EPOCHS = 16, 8, 5, 4  # pixels, pictures, batches of an epoch, epochs
 STEPS = BATCHES * EPOCHS
@@ -99,6 +98,8 @@ def keras_gan(folder: Path, every: int = 5) -> Path:
 
 def pytorch_gan(folder: Path, every: int = BATCHES, end: str = "\n") -> Path:
     """What dcgan.py of PyTorch-GAN prints, and its pictures: `images/0.png`, 4 x 4 with borders."""
+    from torchvision.utils import save_image  # slow to import
+
     (folder / "images").mkdir(parents=True)
     with (folder / "log.txt").open("w", newline="") as log:
         log.write(f"Namespace(n_epochs={EPOCHS}, batch_size={BATCH})\n")
@@ -115,6 +116,8 @@ def pytorch_gan(folder: Path, every: int = BATCHES, end: str = "\n") -> Path:
 
 def cyclegan(folder: Path, *, commas: bool = False, epochs: int = EPOCHS, dataroot: str = "/data/disc2square") -> Path:
     """A folder of checkpoints/ of pytorch-CycleGAN-and-pix2pix, with a line of losses every 16 pictures."""
+    from torchvision.utils import save_image
+
     (folder / "web" / "images").mkdir(parents=True, exist_ok=True)
     options = {
         "batch_size": (BATCH, "\t[default: 1]"),

@@ -1,25 +1,27 @@
-"""Runs in other forms, each opened by the program that it is meant for."""
+"""Runs in other forms, each opened by the program that it is meant for, which is slow to import."""
 
 import contextlib
 import io
 import re
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import av
 import numpy as np
-import onnx
-import onnxruntime
 import pytest
 import torch
 from PIL import Image
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from gan_core import cli, images, inference
 from gan_core.export import onnx as graphs
 from gan_core.families import registry
 from gan_core.runs import Run, grids
 from tests.helpers.untrained import untrained
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from onnxruntime import InferenceSession
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 FORMS = ["--gif", "--mp4", "--onnx", "--tensorboard"]
 
@@ -48,10 +50,28 @@ def export(root: Path, name: str, *words: str) -> int:
     return cli.main(["export", name, "--runs", str(root), *words])
 
 
+def film_of(path: Path) -> "InputContainer":
+    import av
+
+    return av.open(str(path))
+
+
+def log_of(folder: Path) -> "EventAccumulator":
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    return EventAccumulator(str(folder)).Reload()
+
+
+def session_of(path: Path | str) -> "InferenceSession":
+    import onnxruntime
+
+    return onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+
+
 def test_a_film_shows_every_preview_and_the_last_one_longer(root: Path, tmp_path: Path) -> None:
     assert export(root, "drawer", "--mp4", "--out", str(tmp_path / "a.mp4")) == 0
     expected = list(grids(Run(root / "drawer")).values())
-    with av.open(str(tmp_path / "a.mp4")) as film:
+    with film_of(tmp_path / "a.mp4") as film:
         assert film.streams.video[0].codec_context.name == "h264"
         assert film.metadata["comment"] == images.NOTICE
         frames = [frame.to_ndarray(format="gray") for frame in film.decode(video=0)]
@@ -64,8 +84,7 @@ def test_a_film_shows_every_preview_and_the_last_one_longer(root: Path, tmp_path
 def test_tensorboard_opens_curves_and_grids(root: Path, tmp_path: Path) -> None:
     run = Run(root / "drawer")
     assert export(root, "drawer", "--tensorboard", "--out", str(tmp_path / "drawer")) == 0
-    log = EventAccumulator(str(tmp_path / "drawer"))
-    log.Reload()
+    log = log_of(tmp_path / "drawer")
     assert set(log.Tags()["scalars"]) == {"epoch", "seconds", "loss/d", "epochs/epoch", "epochs/diversity/samples"}
     losses = log.Scalars("loss/d")
     assert [event.step for event in losses] == [5, 10, 15, 20]
@@ -79,6 +98,8 @@ def test_tensorboard_opens_curves_and_grids(root: Path, tmp_path: Path) -> None:
 
 
 def test_a_generator_in_onnx_draws_what_torch_draws(root: Path, graph: tuple[Path, str]) -> None:
+    import onnx
+
     path, said = graph
     assert re.search(rf"differs from torch by at most 0\.0\d* of 255 grey levels \(limit: {graphs.BOUND:g}\)", said)
     found = onnx.load(path)
@@ -86,7 +107,7 @@ def test_a_generator_in_onnx_draws_what_torch_draws(root: Path, graph: tuple[Pat
     notes = {prop.key: prop.value for prop in found.metadata_props}
     assert notes["description"] == images.NOTICE
     assert (notes["run"], notes["preset"], notes["classes"]) == ("drawer", "cgan", '["normal", "covid pneumonia"]')
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    session = session_of(path)
     model = inference.load(Run(root / "drawer"))
     for count in (1, 5):
         given = {"z": model.latents(count, seed=4).numpy(), "labels": np.ones(count, np.int64)}
@@ -107,7 +128,7 @@ def test_a_translator_in_onnx_is_a_file_a_direction(
     model = inference.load(Run(root / "translator"))
     pictures = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 1), np.uint8)
     for name, to in zip(names, reversed(model.domains), strict=True):
-        session = onnxruntime.InferenceSession(name, providers=["CPUExecutionProvider"])
+        session = session_of(name)
         (drawn,) = session.run(None, {"pictures": images.to_float(pictures).transpose(0, 3, 1, 2)})
         expected = model.translate(pictures, to)
         # Where it is faster here, torch translates in bfloat16.
@@ -164,6 +185,8 @@ def test_a_graph_that_draws_something_else_is_refused(
     graph: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A graph of other weights, which is whole and wrong."""
+    import onnx
+
     untrained(tmp_path, "other", seed=1)
     monkeypatch.setattr(graphs, "as_graph", lambda model, target: onnx.load(graph[0]))
     assert export(tmp_path, "other", "--onnx", "--out", str(tmp_path / "a.onnx")) == 2
@@ -177,11 +200,10 @@ def test_private_previews_are_never_exported(root: Path, tmp_path: Path) -> None
         assert export(root, "translator", word, "--out", str(tmp_path / word)) == 0
     with Image.open(tmp_path / "--gif") as gif:
         assert gif.n_frames == len(shown) == 3
-    with av.open(str(tmp_path / "--mp4")) as film:
+    with film_of(tmp_path / "--mp4") as film:
         assert sum(1 for _ in film.decode(video=0)) == 3 + 5
     assert export(root, "translator", "--tensorboard", "--out", str(tmp_path / "log")) == 0
-    log = EventAccumulator(str(tmp_path / "log"))
-    log.Reload()
+    log = log_of(tmp_path / "log")
     assert len(log.Images("samples")) == 3
     # A run that has no others has nothing to export.
     private = untrained(tmp_path, "private")

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from torchvision.utils import save_image
 
 from gan_core import importers
 from gan_core.errors import UserError
@@ -88,6 +87,8 @@ def test_pytorch_gan_counts_epochs_and_names_pictures_by_batches(made: Made) -> 
 
 def dcgan(folder: Path, every: int, epochs: int = EPOCHS, first: int = 0) -> Path:
     """What the DCGAN of PyTorch's examples prints, and its pictures."""
+    from torchvision.utils import save_image  # slow to import
+
     folder.mkdir()
     with (folder / "log.txt").open("w") as log:
         for one in trained()[: epochs * BATCHES]:

@@ -1,17 +1,18 @@
 """The callback for Lightning with a real trainer, and the import of what its own logger writes."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-import pytorch_lightning as lightning
 import torch
-from pytorch_lightning.loggers import CSVLogger
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from gan_core import importers, record, runs
 from gan_core.errors import UserError
+
+if TYPE_CHECKING:
+    from pytorch_lightning import LightningModule
 
 
 def test_without_lightning_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -20,33 +21,41 @@ def test_without_lightning_it_says_what_to_install(monkeypatch: pytest.MonkeyPat
         record.LightningCallback("mine")
 
 
-class SmallGAN(lightning.LightningModule):
-    def __init__(self, lr: float = 0.001) -> None:
-        super().__init__()
-        self.save_hyperparameters()
-        self.automatic_optimization = False
-        self.g, self.d = nn.Linear(4, 64), nn.Linear(64, 1)
-        self.z = torch.randn(9, 4)
+def small_gan() -> "LightningModule":
+    import pytorch_lightning as lightning
 
-    def forward(self, z: torch.Tensor) -> torch.Tensor:
-        return self.g(z).tanh().reshape(-1, 1, 8, 8)
+    class SmallGAN(lightning.LightningModule):
+        def __init__(self, lr: float = 0.001) -> None:
+            super().__init__()
+            self.save_hyperparameters()
+            self.automatic_optimization = False
+            self.g, self.d = nn.Linear(4, 64), nn.Linear(64, 1)
+            self.z = torch.randn(9, 4)
 
-    def training_step(self, batch: Any, index: int) -> None:
-        for optimizer, sign in zip(self.optimizers(), (-1, 1), strict=True):
-            loss = sign * (self.d(batch[0]).mean() - self.d(self(self.z).flatten(1)).mean())
-            optimizer.zero_grad()
-            self.manual_backward(loss)
-            optimizer.step()
-            self.log("d_loss" if sign > 0 else "g_loss", loss)
+        def forward(self, z: torch.Tensor) -> torch.Tensor:
+            return self.g(z).tanh().reshape(-1, 1, 8, 8)
 
-    def validation_step(self, batch: Any, index: int) -> None:
-        self.log("val_d", self.d(batch[0]).mean())
+        def training_step(self, batch: Any, index: int) -> None:
+            for optimizer, sign in zip(self.optimizers(), (-1, 1), strict=True):
+                loss = sign * (self.d(batch[0]).mean() - self.d(self(self.z).flatten(1)).mean())
+                optimizer.zero_grad()
+                self.manual_backward(loss)
+                optimizer.step()
+                self.log("d_loss" if sign > 0 else "g_loss", loss)
 
-    def configure_optimizers(self) -> Any:
-        return [torch.optim.SGD(part.parameters(), 0.01) for part in (self.g, self.d)]
+        def validation_step(self, batch: Any, index: int) -> None:
+            self.log("val_d", self.d(batch[0]).mean())
+
+        def configure_optimizers(self) -> Any:
+            return [torch.optim.SGD(part.parameters(), 0.01) for part in (self.g, self.d)]
+
+    return SmallGAN()
 
 
 def test_a_training_of_lightning_is_recorded(tmp_path: Path) -> None:
+    import pytorch_lightning as lightning  # slow to import
+    from pytorch_lightning.loggers import CSVLogger
+
     callback = record.LightningCallback(
         "mine",
         runs=tmp_path,
@@ -59,7 +68,7 @@ def test_a_training_of_lightning_is_recorded(tmp_path: Path) -> None:
         max_epochs=2, callbacks=[callback], logger=logger, log_every_n_steps=1, enable_model_summary=False, **quiet
     )
     batches = DataLoader(TensorDataset(torch.randn(12, 64)), batch_size=4)
-    trainer.fit(SmallGAN(), batches, batches)
+    trainer.fit(small_gan(), batches, batches)
     run = runs.find_run("mine", tmp_path)
     found = run.metrics()
     found.poll()
