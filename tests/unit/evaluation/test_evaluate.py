@@ -209,7 +209,7 @@ def test_real_features_are_kept_and_a_damaged_file_is_made_anew(root: Path, tmp_
     [
         (["--data", "phantom:mri?images=8"], "has the classes T1, T2"),
         (["--parts", "beauty"], "--parts beauty: choose from fidelity"),
-        (["--extractor", "resnet"], "no extractor 'resnet'"),
+        (["--extractor", "resnet", "--parts", "fidelity", "--num", "20"], "no extractor 'resnet'"),
     ],
 )
 def test_what_cannot_be_measured_is_one_line(
@@ -283,10 +283,10 @@ def test_a_single_class_is_measured_against_its_images(
     tmp_path: Path, learned: str, classes: list[str], measured: set[str]
 ) -> None:
     fill(
-        tmp_path / "data", [f"{name}/{place}{number}.png" for place, name in enumerate(classes) for number in range(80)]
+        tmp_path / "data", [f"{name}/{place}{number}.png" for place, name in enumerate(classes) for number in range(40)]
     )
-    run = untrained(tmp_path, "one", classes=(learned,), class_counts=(80,))
-    found = evaluate.evaluate(run, str(tmp_path / "data"), evaluate.EvaluationRequest(("fidelity",), count=120))
+    run = untrained(tmp_path, "one", classes=(learned,), class_counts=(40,))
+    found = evaluate.evaluate(run, str(tmp_path / "data"), evaluate.EvaluationRequest(("fidelity",), count=60))
     assert found.fidelity.keys() == measured, found.notes
     told = any("class x was not measured: the images are NORMAL, SICK." in note for note in found.notes)
     assert told == (learned == "x")
