@@ -55,16 +55,23 @@ def whole(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     return Run(root / "whole", root)
 
 
-@pytest.fixture
-def killed(whole: Run, pictures: Path, tmp_path: Path) -> Run:
+@pytest.fixture(scope="module")
+def left(whole: Run, pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A run that was killed while it wrote the snapshot of its third preview, the one after the best."""
+    root = tmp_path_factory.mktemp("killed")
     events = (whole.root / "events").read_text().splitlines()
     written = [number for number, event in enumerate(events, 1) if event == "os.rename snapshots/.epoch_.safetensors"]
-    words = command(pictures, tmp_path, "whole")
-    assert children.run(order(words, tmp_path / "whole", at_event=written[3])) == -signal.SIGKILL
-    run = Run(tmp_path / "whole", tmp_path)
+    words = command(pictures, root, "whole")
+    assert children.run(order(words, root / "whole", at_event=written[3])) == -signal.SIGKILL
+    run = Run(root / "whole", root)
     assert list(run.snapshots()) == [0, 1, 2]
     return run
+
+
+@pytest.fixture
+def killed(left: Run, tmp_path: Path) -> Run:
+    """A copy of it, which may be resumed."""
+    return Run(Path(shutil.copytree(left.folder, tmp_path / "whole")), tmp_path)
 
 
 def test_a_killed_run_keeps_the_same_weights(whole: Run, killed: Run) -> None:

@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import json
+import shutil
 import signal
 from pathlib import Path
 
@@ -135,15 +136,21 @@ def test_what_a_run_began_with_may_be_its_best(pictures: Path, tmp_path: Path, m
     assert run.weights.read_bytes() == run.snapshots()[0].read_bytes() != run.last_weights.read_bytes()
 
 
-@pytest.mark.usefixtures("told")
+@pytest.fixture(scope="module")
+def of_one_epoch(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PreviewDistance, "measure", lambda self, family: DISTANCES[0])
+        return run_of(pictures, tmp_path_factory.mktemp("runs"), "run", 1, "--snapshots")
+
+
 @pytest.mark.parametrize(
     ("against", "reference", "noted"),
     [("held-out", "all", True), ("held-out", "train", False), ("training", "all", False)],
 )
 def test_a_distance_to_images_that_chose_the_weights_is_noted(
-    against: str, reference: str, noted: bool, pictures: Path, tmp_path: Path
+    against: str, reference: str, noted: bool, pictures: Path, of_one_epoch: Run, tmp_path: Path
 ) -> None:
-    run = run_of(pictures, tmp_path, "run", 1, "--snapshots")
+    run = Run(Path(shutil.copytree(of_one_epoch.folder, tmp_path / "run")), tmp_path)
     config = json.loads((run.folder / "config.json").read_text())
     config["kept"]["against"] = against
     (run.folder / "config.json").write_text(json.dumps(config))
