@@ -283,9 +283,9 @@ def test_a_single_class_is_measured_against_its_images(
     tmp_path: Path, learned: str, classes: list[str], measured: set[str]
 ) -> None:
     fill(
-        tmp_path / "data", [f"{name}/{place}{number}.png" for place, name in enumerate(classes) for number in range(40)]
+        tmp_path / "data", [f"{name}/{place}{number}.png" for place, name in enumerate(classes) for number in range(60)]
     )
-    run = untrained(tmp_path, "one", classes=(learned,), class_counts=(40,))
+    run = untrained(tmp_path, "one", classes=(learned,), class_counts=(60,))
     found = evaluate.evaluate(run, str(tmp_path / "data"), evaluate.EvaluationRequest(("fidelity",), count=60))
     assert found.fidelity.keys() == measured, found.notes
     told = any("class x was not measured: the images are NORMAL, SICK." in note for note in found.notes)

@@ -151,7 +151,7 @@ def test_what_was_measured_with_another_number_of_images_is_not_ranked_with_the_
     assert len(ranking.groups(found)) == 2
     assert ranking.ranking(ranking.groups(found), "frechet")[0].startswith("No ranking")
     blocks = ranking.standing(found).split("\n\n")
-    assert [block.split(" generated")[0] for block in blocks] == ["1000", "300"]
+    assert [block.split(" generated")[0] for block in blocks] == ["1,000", "300"]
 
 
 def test_the_interval_of_a_mean_stays_where_the_measure_can_be() -> None:
@@ -241,6 +241,6 @@ def test_snapshots_of_older_files_were_measured_as_their_weights_or_nobody_knows
     path.write_text(json.dumps(values | {"format": 4}))
     found = results.read(path)
     assert found.progress and found.progress.reference == reference
-    assert results.real_images(found.progress) == f"{real} real images ({reference})"
+    assert results.real_images(found.progress) == f"{real:,} real images ({reference})"
     results.write(path, found)
     assert results.read(path).progress == found.progress
