@@ -44,7 +44,7 @@ from gan_core.training.sampler import Batches, Labelled, mix
 _INITIAL, _STEP = range(2)  # random streams
 _CHECKPOINT_SECONDS, _STATUS_SECONDS = 120.0, 1.0  # between two checkpoints, and between two writes of status.json
 # For the final weights after a stop; only the checkpoint is always written. A machine that shuts down soon kills what
-# it has told to stop. A user who cannot wait stops a second time.
+# it has told to stop. A user who cannot wait presses Ctrl-C a second time.
 _LAST_SECONDS, _LAST_SECONDS_BY_USER = 3.0, 30.0
 
 
@@ -461,6 +461,8 @@ class Trainer:
             eta_seconds=left,
             device=str(self.fabric.device),
         )
+        if state == self.state == "running" and reason != self.stop_requested:
+            self._status("running")  # a signal came meanwhile, and what it wrote was replaced
 
     def _request_stop(self, reason: str) -> None:
         """Note why the loop shall end; status.json says it at once, so that nobody sends a second signal."""

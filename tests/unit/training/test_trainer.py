@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import torch
 
-from gan_core import images, inference
+from gan_core import files, images, inference
 from gan_core.errors import UserError
 from gan_core.runs import Run
 from gan_core.training import trainer
@@ -101,14 +101,22 @@ def test_only_what_is_stopped_from_outside_may_be_left_without_weights(
 ) -> None:
     """Batch-norm statistics are gathered before; for that a machine that shuts down has no time."""
     monkeypatch.setattr(trainer, "_LAST_SECONDS", -1.0)
-    step = Trainer._step
+    step, sync_file = Trainer._step, files.sync_file
 
     def stopped(self: Trainer) -> None:
         step(self)
-        self._request_stop(REASONS[number])
-        assert self.writer and self.writer.run.status().stopping
+        assert self.writer
+
+        def interrupted(path: Path) -> None:
+            """A signal that comes while the loop writes status.json."""
+            monkeypatch.setattr(files, "sync_file", sync_file)
+            self._request_stop(REASONS[number])
+            sync_file(path)
+
+        monkeypatch.setattr(files, "sync_file", interrupted)
         self._status("running")  # as the loop says once a second
-        assert self.writer.run.status().reason == REASONS[number]
+        assert self.writer.run.status().stopping
+        assert self.writer.run.status().reason == self.stop_requested == REASONS[number]
 
     monkeypatch.setattr(Trainer, "_step", stopped)
     preset, options = small("dcgan")
