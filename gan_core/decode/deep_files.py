@@ -67,10 +67,8 @@ def read(image: ImageFile.ImageFile, data: bytes, name: str) -> Unscaled:
         UserError: the kind of file is not supported.
         OSError, ValueError: the file is damaged.
     """
-    inverted = image.format == "TIFF" and _tag(image, _PHOTOMETRIC, (None,))[0] == _WHITE_IS_ZERO
     if image.format == "TIFF" and len(_tag(image, _BITS, (1,))) > 1 and _tag(image, _PLANES, (1,))[0] == _SEPARATE:
         raise UserError(f"{name}: its 16-bit colours lie in separate planes: save them pixel by pixel")
-    transparent = image.info.get("transparency")
     if _tag(image, _BITS, (16,)) == (64,):
         values, kind = _wide(image, data), FLOATS if _sample_format(image) == _FLOAT else "64 bits"
     elif image.mode in ("RGB", "RGBA"):
@@ -80,11 +78,21 @@ def read(image: ImageFile.ImageFile, data: bytes, name: str) -> Unscaled:
     colours, alpha = values, None
     if values.shape[2] in (2, 4):
         colours, alpha = _without_opacity(image, values)
-    outside = None
-    if transparent is not None and image.format == "PNG":
-        # PNG may name one colour that is transparent.
-        outside = (colours == np.array(transparent).reshape(1, 1, -1)).all(axis=2)
-    return Unscaled(colours, kind, inverted, outside=outside, alpha=alpha)
+    return Unscaled(colours, kind, is_inverted(image), outside=outside(image, colours), alpha=alpha)
+
+
+def is_inverted(image: Image.Image) -> bool:
+    """Return whether high values are black in a TIFF whose values Pillow hands on as they are."""
+    return image.format == "TIFF" and _tag(image, _PHOTOMETRIC, (None,))[0] == _WHITE_IS_ZERO
+
+
+def outside(image: Image.Image, values: np.ndarray) -> np.ndarray | None:
+    """Return where values (H, W, C) have the one colour that a PNG may call transparent, bool (H, W); None without."""
+    transparent = image.info.get("transparency")
+    if transparent is None or image.format != "PNG":
+        return None
+    found: np.ndarray = (values == np.array(transparent).reshape(1, 1, -1)).all(axis=2)
+    return found
 
 
 def unsupported(data: bytes) -> str:
@@ -108,12 +116,12 @@ def unsupported(data: bytes) -> str:
     return f"a TIFF of {len(bits)} x {max(bits)}-bit {_FORMATS.get(kind, 'values')} a pixel" if _BITS in header else ""
 
 
-def _tag(image: ImageFile.ImageFile, number: int, default: tuple) -> tuple:
+def _tag(image: Image.Image, number: int, default: tuple) -> tuple:
     found = _tags(image).get(number, default)
     return found if isinstance(found, tuple) else (found,)
 
 
-def _tags(image: ImageFile.ImageFile) -> Any:
+def _tags(image: Image.Image) -> Any:
     return getattr(image, "tag_v2", {})
 
 

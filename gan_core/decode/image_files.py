@@ -127,7 +127,8 @@ def decode_opened(image: Image.Image, name: str, scale: Scale | None = None) -> 
     # Pillow reads the pixels of a file only now, and a damaged file can make it raise any error.
     except Exception as error:
         raise UserError(f"{name}: damaged or truncated image{in_words(error)}") from error
-    return Unscaled(values, FLOATS if image.mode == "F" else image.mode).picture(scale, name)
+    kind, inverted = FLOATS if image.mode == "F" else image.mode, deep_files.is_inverted(image)
+    return Unscaled(values, kind, inverted, outside=deep_files.outside(image, values)).picture(scale, name)
 
 
 def sample(data: bytes, name: str) -> "Sample":

@@ -2,6 +2,7 @@
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -121,6 +122,13 @@ def test_transparent_parts_are_black(mode: str) -> None:
     image = Image.merge("LA", (white, alpha)) if mode == "LA" else Image.merge("RGBA", (white, white, white, alpha))
     np.testing.assert_allclose(decode(encode(image)), 128 / 255, atol=1e-3)
     np.testing.assert_allclose(decode_opened(image, "x"), 128 / 255, atol=1e-3)
+
+
+@pytest.mark.parametrize(("kind", "options"), [("PNG", {"transparency": 60_000}), ("TIFF", {"tiffinfo": {262: 0}})])
+def test_opened_deep_greys_are_transparent_and_inverted_as_their_files_are(kind: str, options: dict[str, Any]) -> None:
+    data = encode(Image.fromarray(np.full((20, 20), 60_000, np.uint16)), kind, **options)
+    assert decode(data).max() < 0.1
+    np.testing.assert_array_equal(decode_opened(Image.open(io.BytesIO(data)), "x"), decode(data))
 
 
 @pytest.mark.parametrize("values", [RAMP, RAMP.astype(np.uint16) * 257])
