@@ -86,7 +86,7 @@ def compare(runs: Sequence[Diagnosed]) -> str:
     if not logged:
         return ""
     sentences = [_opening(logged), _running(logged), *_health(logged), _unjudged(runs)]
-    judged = {(run.record.task, run.record.unit) for run in logged if math.isfinite(_accuracy(run))}
+    judged = {(run.record.task, run.record.unit) for run in logged if _has_discriminator(run)}
     for task in ("generate", "translate"):
         group = [run for run in logged if run.record.task == task]
         if group:
@@ -110,7 +110,7 @@ def _opening(runs: Sequence[Diagnosed]) -> str:
     lengths = [_length([run for run in runs if run.record.counts == unit], unit) for unit in ("epoch", "step")]
     first = configs[0]
     same = len({(config.fingerprint, config.image_size, config.domains) for config in configs}) == 1
-    data = f"{first.image_size} px, {first.train_images} training images" if same else "not all on the same data"
+    data = f"{first.image_size} px, {first.train_images:,} training images" if same else "not all on the same data"
     if not all(config.fingerprint and config.class_counts for config in configs):
         same, data = True, "with data that is not known of all of them" if len(runs) > 1 else "data not known"
     opening = f"{what}, {data}, {' and '.join(filter(None, lengths))}."
@@ -246,13 +246,13 @@ def _translations(runs: Sequence[Diagnosed]) -> list[str]:
     ]
 
 
-def _accuracy(run: Diagnosed) -> float:
-    return _last(run, "accuracy_real", "accuracy_fake")
+def _has_discriminator(run: Diagnosed) -> bool:
+    return bool(run.record.columns("discriminator_loss") or run.record.columns("accuracy_real"))
 
 
 def _accuracies(runs: Sequence[Diagnosed], alone: bool, whole: bool) -> list[str]:
-    """Return the sentence on the accuracies of runs that classify the same; whole: no other run has accuracies."""
-    ranked = _ranked(runs, _accuracy)
+    """Return the sentence on the accuracies of runs that classify the same; whole: no other has a discriminator."""
+    ranked = _ranked(runs, lambda run: _last(run, "accuracy_real", "accuracy_fake"))
     if not ranked:
         return []
     (high, most), (low, least) = ranked[0], ranked[-1]
@@ -261,8 +261,7 @@ def _accuracies(runs: Sequence[Diagnosed], alone: bool, whole: bool) -> list[str
     if len(ranked) == 1:
         whose = "its discriminator" if alone else f"the discriminator of {high.name}"
         return [f"At the end {whose} classifies {most:.0%}{unit} correctly."]
-    having = [run for run in runs if run.record.columns("discriminator_loss") or run.record.columns("accuracy_real")]
-    every = len(ranked) == len(having)
+    every = len(ranked) == sum(map(_has_discriminator, runs))
     if most - least < 0.03:
         who = (
             f"All discriminators{which}"

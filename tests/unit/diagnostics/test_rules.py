@@ -378,6 +378,8 @@ def test_the_notebook_speaks_only_of_accuracies_that_were_logged() -> None:
     pairs = replace(healthy(), traits=replace(healthy().traits, objective="relativistic"))
     assert "All" not in (said := told(*alike, ("three", "r3gan", 0, pairs))), said
     assert "The discriminators of one and two end at" in said and "of the pairs correctly" in said
+    unknown = replace(pairs, metrics={k: v for k, v in pairs.metrics.items() if "accuracy" not in k})
+    assert "The discriminators of one and two end at" in told(*alike, ("three", "r3gan", 0, unknown))
     words = told(*alike, ("bare", "gan", 0, without))
     assert "All discriminators" not in words
     bare = ("bare", "gan", 0, replace(without, previews={}))
