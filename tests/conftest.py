@@ -61,7 +61,8 @@ def _installed(package: str) -> str:
 def pytest_configure(config: pytest.Config) -> None:
     """Workers that collect everything begin at different files: what one has compiled by then, the others read."""
     worker = getattr(config, "workerinput", None)
-    if worker and config.args_source == config.ArgsSource.TESTPATHS:
+    chosen = config.option.ignore or config.option.ignore_glob  # not heeded for files that are named
+    if worker and config.args_source == config.ArgsSource.TESTPATHS and not chosen:
         files = sorted((ROOT / "tests").rglob("test_*.py"))
         first = len(files) * int(worker["workerid"].removeprefix("gw")) // worker["workercount"]
         config.args[:] = [str(path) for path in files[first:] + files[:first]]
