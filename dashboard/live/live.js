@@ -95,7 +95,11 @@ document.addEventListener("paste", ganrayPaste);
 const ganrayOuter = window.frameElement ? window.frameElement.ownerDocument : document;
 if (window.frameElement) {
   ganrayOuter.addEventListener("paste", ganrayPaste);
-  window.addEventListener("pagehide", () => ganrayOuter.removeEventListener("paste", ganrayPaste));
+  window.addEventListener("pagehide", () => {
+    ganrayOuter.removeEventListener("paste", ganrayPaste);
+    ganrayOuter.defaultView.removeEventListener("resize", ganrayFit);
+    ganrayThemes.disconnect();
+  });
 } else {
   document.documentElement.classList.add("alone");
 }
@@ -105,6 +109,8 @@ const ganrayApp = window.frameElement ? ganrayOuter.querySelector(".stApp") : nu
 function ganrayTheme() {
   if (ganrayApp) document.body.classList.toggle("dark", getComputedStyle(ganrayApp).colorScheme === "dark");
 }
+
+const ganrayThemes = new MutationObserver(ganrayTheme);
 
 // Make the frame as tall as its content, so that only one page scrolls; --room is the visible height for pictures.
 function ganrayFit() {
@@ -138,7 +144,7 @@ const ganrayWaiting = new MutationObserver(() => {
   if (!tabs) return;
   ganrayWaiting.disconnect();
   ganrayTheme(); // the theme in the address may be an earlier one by now
-  if (ganrayApp) new MutationObserver(ganrayTheme).observe(ganrayApp, { attributeFilter: ["class"] });
+  if (ganrayApp) ganrayThemes.observe(ganrayApp, { attributeFilter: ["class"] });
   new ResizeObserver(ganrayFit).observe(tabs);
   // Gradio may keep an element and change what it holds.
   const attributeFilter = ["data-view", "data-effects"];
