@@ -65,7 +65,7 @@ def _data(source: str, count: int, number: int) -> str:
     """Return an entry for a data source. Where its publication is not known, the entry says what is to be filled in."""
     if source.startswith("phantom:"):
         return f"% {in_bibtex(source)}: images that the software draws; cite the software\n"
-    note = f"  note = {{{count} training images}}\n" if count else ""
+    note = f"  note = {{{count:,} training images}}\n" if count else ""
     hub = _HUB.fullmatch(source)
     where = f"  howpublished = {{\\url{{https://huggingface.co/datasets/{hub[1]}}}}},\n" if hub else ""
     title = in_bibtex(source_name(source))

@@ -68,7 +68,7 @@ def _extractors(run: EvaluatedRun) -> str:
         counts = f"{fidelity.generated:,} generated and {real_images(fidelity)}"
         return f"{fidelity.features} features of {fidelity.extractor}, {counts}"
     ways = [
-        f"{way.features} features of {way.extractor}, {way.images} images from {way.source} to {way.target}"
+        f"{way.features} features of {way.extractor}, {way.images:,} images from {way.source} to {way.target}"
         for way in run.found.audit
         if way.extractor
     ]
@@ -95,7 +95,8 @@ def _copies(run: EvaluatedRun) -> str:
     near = run.found.memorisation
     if near is None:
         return ""
-    return f"{near.generated} generated beside {near.held_out} held-out images, against {near.training} training images"
+    beside = f"{near.generated:,} generated beside {near.held_out:,} held-out images"
+    return f"{beside}, against {near.training:,} training images"
 
 
 def _seed(run: EvaluatedRun) -> str:

@@ -106,7 +106,7 @@ class PreviewDistance:
     def metric(self) -> Metric:
         """The column of epochs.csv that it fills."""
         meaning = (
-            f"{self.images} generated against {len(self._index)} {self.against} images, features of "
+            f"{self.images:,} generated against {len(self._index):,} {self.against} images, features of "
             f"{self.extractor.name}; lower: nearer to real images. It chooses the weights and is no result"
         )
         return measured_at_previews(MEASURES[self.measured_by][0], self.against, self.extractor.name, meaning)

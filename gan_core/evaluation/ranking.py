@@ -314,7 +314,7 @@ def _details(one: Evaluation) -> list[str]:
         route = f"{direction.source} to {direction.target}"
         flips = [f"{flip.classifier} ({flip.sees}) {flip.flipped.value:.0%}" for flip in direction.flips]
         change = ", ".join(f"{name} {measure.value:.2%}" for name, measure in direction.change.items())
-        lines.append(f"{route}, {direction.images} images: flipped {', '.join(flips) or '-'}; change {change}")
+        lines.append(f"{route}, {direction.images:,} images: flipped {', '.join(flips) or '-'}; change {change}")
         for name, measure in direction.truth.items():
             lines.append(f"{route}: {name} {_cell(measure)}{_floor(measure)}")
     return [*lines, *one.notes]

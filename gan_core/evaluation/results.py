@@ -236,7 +236,7 @@ class Evaluation:
 
 
 def real_images(one: Fidelity | Progress) -> str:
-    """Return how many real images, and which ones if not those of training: "1017 real images (held-out)"."""
+    """Return how many real images, and which ones if not those of training: "1,017 real images (held-out)"."""
     return f"{one.real:,} real images{'' if one.reference == TRAIN else f' ({one.reference})'}"
 
 

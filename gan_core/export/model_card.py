@@ -103,7 +103,7 @@ def _data(run_config: RunConfig) -> Iterator[str]:
         where = " and ".join(f"`{_plain(source)}`" for source in before.sources) or "data that is not recorded"
         yield (
             f"The training began with the weights of the run `{_plain(before.name)}` at {before.image_size} pixels, "
-            f"which had seen {before.images} images of {where}."
+            f"which had seen {before.images:,} images of {where}."
         )
     if run_config.drawn:
         yield "A program drew the training images; they show no patient."
@@ -174,7 +174,7 @@ def _evaluation(found: Evaluation, run_config: RunConfig) -> Iterator[str]:
         if _saw_others(run_config):
             yield "The images of the run that the training began with were not searched for copies."
     for way in found.audit:
-        yield f"From {_plain(way.source)} to {_plain(way.target)}, {way.images} held-out images:"
+        yield f"From {_plain(way.source)} to {_plain(way.target)}, {way.images:,} held-out images:"
         measures = {f"change, {name}": value for name, value in way.change.items()}
         measures |= {f"cycle error, {name}": value for name, value in way.cycle.items()}
         measures |= {f"changed class, by {flip.classifier} that sees {flip.sees}": flip.flipped for flip in way.flips}

@@ -262,7 +262,7 @@ def _pick(label: str, options: list[str], first: str, key: str) -> str:
 
 
 def _distances(found: Memorisation) -> dict[str, str]:
-    rows = {"Images": f"{found.generated} generated, {found.held_out} held out, {found.training} training"}
+    rows = {"Images": f"{found.generated:,} generated, {found.held_out:,} held out, {found.training:,} training"}
     for space, words in SPACES.items():
         if near := found.space.get(space):
             rows[f"Median distance, {words}"] = run_metrics.number(near.generated_median)

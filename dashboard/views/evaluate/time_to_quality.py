@@ -194,7 +194,7 @@ def basis(runs: Sequence[EvaluatedRun], found: Sequence[QualityCurve], axis: str
     one = runs[0].found.progress
     assert one
     lines = [
-        f"Measured with {plain(one.extractor)} ({one.features} features), {one.generated} generated and "
+        f"Measured with {plain(one.extractor)} ({one.features} features), {one.generated:,} generated and "
         f"{plain(real_images(one))} at every snapshot. The dashed line is the distance of real images of other "
         "patients."
     ]
