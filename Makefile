@@ -36,7 +36,7 @@ test: .venv/.dev
 	@$(BIN)/python -m tests.helpers.browser --install || [ "$$CI" != true ]
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not soak"
 
-# The loop of a change, five minutes on two slow cores: no browser, no second process, nothing slow.
+# The loop of a change, six and a half minutes on two slow cores: no browser, no second process, nothing slow.
 check: .venv/.dev
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not browser and not processes and not slow and not soak" \
 	    tests/unit tests/app tests/house
