@@ -124,7 +124,7 @@ def pairs(preset: str, size: int, steps: int, *, print_losses: bool = False) -> 
     # The plain loop has no jitter of the training pictures, so GANray's step gets none either.
     family = loading.load_family(entry.family).family(loading.preset_settings(entry, size), shape, 2).place("cpu")
     assert isinstance(family, CycleGAN)
-    vars(family)["jitter"] = lambda real: real
+    family.jitter = lambda real: real  # type: ignore[method-assign]
     loop = PlainLoop(family)
     real = torch.rand(2, *shape) * 2 - 1
 

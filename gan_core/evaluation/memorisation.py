@@ -124,8 +124,8 @@ def _verdict(found: dict[str, Nearness]) -> tuple[str, str]:
     share, p_value = worst.share_nearer, f"p = {worst.p_value:.2g}" if worst.p_value > 1e-4 else "p < 0.0001"
     near = "of the generated images are as near to one training image as 1 % of held-out images"
     if worst.p_value >= SURE:
-        shares = " and ".join(f"in {name} {one.share_nearer.value:.1%}" for name, one in found.items())
-        return "no sign of copying", f"I{shares[1:]} {near} ({'smaller ' if len(found) > 1 else ''}{p_value})."
+        shares = " and in ".join(f"{name} {one.share_nearer.value:.1%}" for name, one in found.items())
+        return "no sign of copying", f"In {shares} {near} (smaller {p_value})."
     finding = f"In {space}, {share.value:.1%} {near} ({p_value})"
     if share.low is not None and share.low > MANY:
         return "copies", f"{finding}."
