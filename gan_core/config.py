@@ -156,6 +156,7 @@ class RunConfig:
     preview_start: Literal["dense", "even"] = "even"  # dense: also early previews, see `schedule`; older runs had none
     snapshots: bool = False  # whether the generator is saved at every preview
     keep: Literal["best", "last"] = "last"  # of a generator with snapshots: the weights that it ends with
+    freeze: bool = False  # of a generator that grew: whether only the stage learned that the growth added
     patience: int = 0  # previews without a better distance after which the training stops; 0: never
     settings: dict[str, Any] = field(default_factory=dict)  # the family's own
     domains: tuple[str, ...] = ()  # of a translator: the two classes, A and B
@@ -211,7 +212,7 @@ class RunConfig:
         """
         data = (self.fingerprint, self.classes, self.domains, self.image_size, self.channels)
         before = self.grown_from
-        began = (before.name, before.image_size, before.steps) if before else ()
+        began = (before.name, before.image_size, before.steps, *(["freeze"] if self.freeze else [])) if before else ()
         # Previews decide when patience ends a training; else they only look on.
         ends = (self.epochs, *((self.patience, self.preview_every, self.preview_start) if self.patience else ()))
         settings = {key: value for key, value in self.settings_on.items() if key != "seed" or self.origin is None}
@@ -251,7 +252,7 @@ def to_dict(config: Any) -> dict[str, Any]:
             del values["data"]["held_out"]
         if config.preview_start == "even":
             del values["preview_start"]
-        for name, value in (("keep", "last"), ("patience", 0), ("kept", None)):
+        for name, value in (("keep", "last"), ("freeze", False), ("patience", 0), ("kept", None)):
             if values[name] == value:
                 del values[name]
     return values

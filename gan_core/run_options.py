@@ -127,6 +127,13 @@ class RunOptions:
         recorded=False,
         more="Its preset and settings stay. See [growing](#begin-with-another-runs-weights).",
     )
+    freeze: bool = option(
+        False,
+        "with --from a run of half the image size: keep what the generator takes over as it is, so that only the new "
+        "stage learns",
+        needs="generate",
+        more="See [growing](#begin-with-another-runs-weights).",
+    )
     preview_every: int = option(1, "epochs between previews", metavar="K", least=1)
     preview_start: Literal["dense", "even"] = option(
         "dense",

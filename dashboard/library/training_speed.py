@@ -64,6 +64,7 @@ def words(options: RunOptions) -> list[str]:
         precision=options.precision,
         settings=options.settings,
         grow_from=options.grow_from,
+        freeze=options.freeze,
     )
     given = asked.words()
     place = given.index("--data")

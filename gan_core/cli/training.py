@@ -26,7 +26,7 @@ def register(found: arguments.Commands) -> None:
     command = arguments.command(found, "train", train, "train a GAN from a preset", presets)
     run_options.add_arguments(command, "preset")
     _training_options(command)
-    run_options.add_arguments(command, "grow_from", "seed")
+    run_options.add_arguments(command, "grow_from", "freeze", "seed")
     command.add_argument("--name", help="name of the run's folder (default: the preset, with a number if it is taken)")
 
     command = arguments.command(found, "compare", compare, "train several presets on the same data and budget", presets)
@@ -67,7 +67,7 @@ def register(found: arguments.Commands) -> None:
 
 def _training_options(command: argparse.ArgumentParser) -> None:
     """Add the options that apply to every run of the command."""
-    of_one = ("preset", "grow_from", "seed")
+    of_one = ("preset", "grow_from", "freeze", "seed")
     arguments.training_options(command, *(name for name in run_options.declared() if name not in of_one))
     arguments.runs_folder(command)
 

@@ -101,9 +101,10 @@ def _data(run_config: RunConfig) -> Iterator[str]:
     yield _table(("class", "training images"), rows)
     if before := run_config.grown_from:
         where = " and ".join(f"`{_plain(source)}`" for source in before.sources) or "data that is not recorded"
+        new = f" Only the stage of {run_config.image_size} pixels learned anew." if run_config.freeze else ""
         yield (
             f"The training began with the weights of the run `{_plain(before.name)}` at {before.image_size} pixels, "
-            f"which had seen {before.images:,} images of {where}."
+            f"which had seen {before.images:,} images of {where}.{new}"
         )
     if run_config.drawn:
         yield "A program drew the training images; they show no patient."

@@ -375,6 +375,30 @@ class Family(nn.Module):
         """
         growing.grow(self, smaller)
 
+    def freeze(self) -> None:
+        """Keep what the served networks took over when they grew: only what the growth added still learns.
+
+        That is how StyleGAN-XL grows (Sauer 2022, arXiv:2202.00273, section 3.2). Call it before the first step.
+
+        Raises:
+            UserError: a network does not name what its growth added.
+        """
+        for player in self.players.values():
+            if not self._has_to_wait(player):
+                continue
+            modules = [module for name in player.names for module in growing.added(self.network(name))]
+            for parameter in player.parameters:
+                parameter.requires_grad_(False)
+            player.parameters = [parameter for module in modules for parameter in module.parameters()]
+            for parameter in player.parameters:
+                parameter.requires_grad_(True)
+            player.optimizer.param_groups[0]["params"] = player.parameters
+
+    def take_averages(self) -> None:
+        """Go on with the averaged weights: a frozen network is better averaged than as its last step left it."""
+        for name, average in self.averages.items():
+            self.network(name).load_state_dict(average.state_dict())
+
     # State that is saved
 
     def served_state(self) -> dict[str, Tensor]:

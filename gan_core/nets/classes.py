@@ -42,6 +42,10 @@ class ConditionalGenerator(nn.Module):
         """Take over a generator of half the image size, with its embedding of the classes."""
         growing.grow(self, smaller)
 
+    def added(self) -> list[nn.Module]:
+        """The modules that `grow_from` does not take over."""
+        return growing.added(self.body)
+
 
 class ProjectionDiscriminator(nn.Module):
     """Projection discriminator: image (N, C, H, W) and label (N,) -> logit (N,) (Miyato and Koyama 2018,

@@ -123,6 +123,10 @@ class ConvGenerator(nn.Module):
         growing.copy_first(self.body[:-2], smaller.body[:-2])
         growing.copy_pictures(self, smaller)
 
+    def added(self) -> list[nn.Module]:
+        """The modules that `grow_from` does not take over."""
+        return [*self.body[-5:-2], self.to_image]
+
 
 class ConvDiscriminator(nn.Module):
     """Image (N, C, H, W) in [-1, 1] -> features (N, feature_size), or a logit (N,) with `classify`.

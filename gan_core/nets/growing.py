@@ -34,6 +34,13 @@ class Grows(Protocol):
     def grow_from(self, smaller: nn.Module) -> None: ...
 
 
+@runtime_checkable
+class NamesAdded(Protocol):
+    """A generator that can grow, and names what its last growth added."""
+
+    def added(self) -> list[nn.Module]: ...
+
+
 def larger(config: Config) -> Config:
     """Return a family's settings for twice the size: half the `width`, and one more image that is added up (`skips`).
 
@@ -59,6 +66,17 @@ def below(channels: Sequence[int], skips: int) -> tuple[int, ...]:
     if not 0 <= skips < len(channels):
         raise UserError(f"--set skips={skips}: there are {len(channels) - 1} resolutions below the image's")
     return tuple(channels[-1 - skips : -1])
+
+
+def added(network: nn.Module) -> list[nn.Module]:
+    """The modules that a growth adds to a generator, and does not take over from the smaller one.
+
+    Raises:
+        UserError: the network does not name them.
+    """
+    if not isinstance(network, NamesAdded):
+        raise UserError(f"'{type(network).__name__}' does not name what its growth added")
+    return network.added()
 
 
 def enlarged(picture: Tensor) -> Tensor:

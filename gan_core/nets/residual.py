@@ -74,6 +74,10 @@ class ResidualGenerator(nn.Module):
         growing.copy_first(self.ups, smaller.ups)
         growing.copy_pictures(self, smaller)
 
+    def added(self) -> list[nn.Module]:
+        """The modules that `grow_from` does not take over."""
+        return [self.stages[-1], self.ups[-1], self.to_image]
+
 
 class ResidualDiscriminator(nn.Module):
     """Image (N, C, H, W) in [-1, 1] -> features (N, feature_size): the generator's stages in reverse.

@@ -35,6 +35,8 @@ def checked(options: RunOptions, root: Path, *, data_is_here: bool = True) -> Ru
     batch_size = entry.batch_size if options.batch_size is None else options.batch_size
     options = replace(options, image_size=size, batch_size=batch_size)
     _check_options(options, entry)
+    if options.freeze and options.grow_from is None:
+        raise UserError("--freeze keeps what a run takes over from another: name that one with --from")
     registry.check_settings(entry, options.settings, others)
     patients.compile_pattern(options.patient_pattern)
     if options.pair_pattern is not None:

@@ -49,7 +49,9 @@ def fitted(options: RunOptions, root: Path) -> tuple[RunOptions, Any, Ancestry]:
     else:
         own = larger_settings(found, name)
     own = config.parse_settings(kind, own, list(options.settings))
-    return options, own, _ancestry(run, found, root)
+    if options.freeze and not getattr(own, "skips", 0):
+        raise UserError(f"--freeze: {options.grow_from} does not grow at {options.image_size} px: leave --freeze out")
+    return options, own, _ancestry(run, found, root, options.freeze)
 
 
 def check_data(run_config: RunConfig, root: Path) -> None:
@@ -84,7 +86,7 @@ def begin(family: Family, run_config: RunConfig, root: Path) -> None:
         before = loading.build(found.family, found.settings, shape, len(found.classes))
         before.place(family.device)
         try:
-            _load(before, run, with_discriminator=not ancestry.waits)
+            _load(before, run, with_discriminator=not _lacks_discriminator(run, found))
         except UserError as error:
             raise UserError(f"--from {ancestry.name}: {error}") from error
         try:
@@ -92,6 +94,8 @@ def begin(family: Family, run_config: RunConfig, root: Path) -> None:
                 _copy(family, before)
             else:
                 family.grow_from(before)
+            if run_config.freeze:
+                family.take_averages()
         except (UserError, RuntimeError, ValueError) as error:
             raise UserError(f"--from {ancestry.name}: {_misfit(found, run_config, error)}") from error
 
@@ -128,7 +132,7 @@ def described(run_config: RunConfig, root: Path) -> str:
     kept = find_run(ancestry.run, root).config().kept
     if kept and kept.which == "best" and kept.epoch != ancestry.epoch:
         words += f" (not the weights of epoch {kept.epoch} that it kept: the discriminator beside them was not)"
-    return words
+    return f"{words}; frozen but for the stage of {run_config.image_size} px" if run_config.freeze else words
 
 
 def larger_settings(found: RunConfig, name: str) -> Any:
@@ -156,7 +160,7 @@ def _grows(preset: registry.Preset) -> bool:
     return definition.family.larger(definition.presets[preset.name]) is not None
 
 
-def _ancestry(run: Run, found: RunConfig, root: Path) -> Ancestry:
+def _ancestry(run: Run, found: RunConfig, root: Path, freeze: bool) -> Ancestry:
     """Return the ancestry of a run that begins with this one's weights."""
     status = run.status()
     step, epoch = run.trained_step(status), run.weights_epoch(status, found)
@@ -167,8 +171,7 @@ def _ancestry(run: Run, found: RunConfig, root: Path) -> Ancestry:
     table.poll()
     seconds = table.column("seconds")[table.column("step") <= step]
     before = found.grown_from
-    has_discriminator = loading.load_family(found.family).family.has_discriminator
-    is_new = has_discriminator and not run.checkpoints() and not run.discriminator.exists()
+    waits = _lacks_discriminator(run, found) and not freeze  # frozen stages forget nothing
     known = before is None or before.sources
     return Ancestry(
         # A run elsewhere is found again by its folder, should this one be resumed before its first checkpoint.
@@ -178,10 +181,16 @@ def _ancestry(run: Run, found: RunConfig, root: Path) -> Ancestry:
         steps=step + (before.steps if before else 0),
         images=step * found.batch_size + (before.images if before else 0),
         seconds=round((float(seconds[-1]) if len(seconds) else 0.0) + (before.seconds if before else 0.0), 1),
-        waits=WAITS if is_new else 0,
-        warmup=WARMUP if is_new else 0,
+        waits=WAITS if waits else 0,
+        warmup=WARMUP if waits else 0,
         sources=tuple(dict.fromkeys((*(before.sources if before else ()), found.source))) if known else (),
     )
+
+
+def _lacks_discriminator(run: Run, found: RunConfig) -> bool:
+    """Return whether a new discriminator has to learn from the start."""
+    has_discriminator = loading.load_family(found.family).family.has_discriminator
+    return has_discriminator and not run.checkpoints() and not run.discriminator.exists()
 
 
 def _load(family: Family, run: Run, *, with_discriminator: bool) -> None:

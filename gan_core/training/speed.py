@@ -128,6 +128,8 @@ def _on_phantoms(options: RunOptions, root: Path) -> _Training:
     chosen = devices.faster_precision(name, build, real, given) if options.precision == "auto" else options.precision
     fabric = devices.make_fabric(options.device, chosen)
     family = build()
+    if options.freeze:
+        family.freeze()
     family.study(torch.from_numpy(pixels).to(name), torch.from_numpy(labels).to(name))
     family.steps = 10**6
 

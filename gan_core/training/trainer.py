@@ -165,6 +165,8 @@ class Trainer:
         self.last_step = self.family.steps = self.steps_per_epoch * run_config.epochs
         if run_config.grown_from:
             self.family.waits, self.family.warmup = run_config.grown_from.waits, run_config.grown_from.warmup
+        if run_config.freeze:
+            self.family.freeze()
         self.root = root
         self.seconds = 0.0  # trained so far, including the time before a resume
         self.rows: list[tuple[int, float, Tensor]] = []

@@ -12,9 +12,10 @@ from dashboard.library.store import Library
 from dashboard.samples.grids import describe
 from dashboard.widgets import diagnosis
 from gan_core import runs
-from gan_core.config import Kept, to_dict
+from gan_core.config import Ancestry, Kept, to_dict
 from gan_core.families import registry
 from gan_core.metrics import PREVIEW_DISTANCE, measured_at_previews
+from gan_core.runs import Run
 from tests.helpers.chart_payloads import entries, numbers, told
 from tests.helpers.pages import healthy, open_page
 from tests.helpers.run_folders import make_run
@@ -71,11 +72,17 @@ def test_distances_share_a_chart_where_they_are_comparable(root: Path) -> None:
 
 def test_a_run_page_says_which_weights_it_has(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GANRAY_RUNS", str(root))
+    path = root / "one" / runs.CONFIG
+    before = path.read_text()
+    began = Ancestry("small", 9, 32, 9, 90, 9.0)
+    path.write_text(json.dumps(to_dict(replace(Run(root / "one", root).config(), grown_from=began, freeze=True))))
     app = open_page("run", run="one")
+    path.write_text(before)
     healthy(app)
     said = " ".join(element.value for element in (*app.caption, *app.info)).replace("\\", "")
     assert "Its weights are those of epoch 2, the best preview by the features of the shipped classifier child" in said
     assert "Its discriminator is that of the last epoch." in said
+    assert "Grown from small, 32 px, after 90 images. Only the stage of 64 px learned anew." in said
     one, two = entries(Library(root), "one", "two")
     assert two.chosen and "discriminator" not in two.chosen, "it keeps none"
     assert one.config and one.config.kept

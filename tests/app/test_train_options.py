@@ -171,11 +171,18 @@ def test_a_run_to_begin_with_brings_its_image_size(started: list[RunOptions], ru
     app.selectbox(key="grow_from").set_value("small").run()
     assert app.selectbox(key="image_size").value == 2 * size
     app.button(key="start").click().run()
-    assert [(one.grow_from, one.image_size) for one in started] == [("small", 2 * size)]
+    assert [(one.grow_from, one.image_size, one.freeze) for one in started] == [("small", 2 * size, False)]
+    app.selectbox(key="image_size").set_value(size).run()
+    assert "freeze" not in {widget.key for widget in app.checkbox}, "nothing is added at the run's own size"
+    app.selectbox(key="image_size").set_value(2 * size).run()
+    app.checkbox(key="freeze").check().run()
+    app.button(key="start").click().run()
+    assert started[-1].freeze
     app.selectbox(key="preset").set_value("cyclegan_unet").run()
     assert "grow_from" not in {widget.key for widget in app.selectbox}
     app.button(key="start").click().run()
     assert started[-1].grow_from is None, "a translator begins with no other run"
+    assert not started[-1].freeze
 
 
 def test_a_size_to_which_the_run_does_not_grow_is_said_at_once(started: list[RunOptions], runs_root: Path) -> None:

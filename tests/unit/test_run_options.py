@@ -24,6 +24,7 @@ EVERY = RunOptions(
     fit="pad",
     patient_pattern=r"-(\d+)_",
     grow_from="smaller",
+    freeze=True,
     preview_every=2,
     preview_start="even",
     log_every=5,

@@ -101,7 +101,8 @@ def show_head(entry: Entry, entries: list[Entry]) -> None:
         st.info(plain_sentence(entry.status.reason), icon=":material/flag:")
     if entry.config and (ancestry := entry.config.grown_from):
         how = "Grown from" if ancestry.image_size != entry.config.image_size else "Goes on from"
-        st.caption(f":material/stairs: {how} {plain(_ancestry(ancestry))}.")
+        kept = f" Only the stage of {entry.config.image_size} px learned anew." if entry.config.freeze else ""
+        st.caption(f":material/stairs: {how} {plain(_ancestry(ancestry))}.{kept}")
     if entry.chosen:
         st.caption(f":material/star: {plain(entry.chosen)}")
 

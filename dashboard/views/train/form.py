@@ -30,7 +30,7 @@ DRAWN = {
 # Options with their own place in the form; `show_more` shows all others.
 PLACED = frozenset(
     {"preset", "source", "epochs", "image_size", "batch_size", "seed", "domains", "preview_inputs", "pair_pattern"}
-    | {"grow_from"}
+    | {"grow_from", "freeze"}
 )
 RANDOM = "random weights"  # what a run begins with unless a run is chosen
 DATA_HELP = """
@@ -289,6 +289,10 @@ def _show_beginnings(preset: Preset) -> None:
     st.selectbox(
         "Begin with", runs_there, format_func=_beginning, key="grow_from", help=GROWTH_HELP, on_change=_beginning_chosen
     )
+    if (chosen := _chosen_beginning()) and preset.grows and int(form["image_size"]) == 2 * chosen.image_size:
+        _field("freeze", declared()["freeze"], None)
+    else:
+        form["freeze"] = False
 
 
 def _beginning(name: str) -> str:

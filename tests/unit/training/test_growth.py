@@ -111,6 +111,37 @@ def test_every_network_of_a_grown_family_learns_at_its_first_two_steps(name: str
     assert not stayed
 
 
+@pytest.mark.parametrize("name", GROWING)
+def test_a_frozen_growth_learns_in_its_new_stage_alone(name: str) -> None:
+    before = stirred(name, 16)  # its average is not what the last step left
+    grown = family(name, 32, width=4, skips=1, ema_decay=0.5, **({"blocks": 1} if name == "r3gan" else {}))
+    grown.grow_from(before)
+    grown.take_averages()
+    grown.freeze()
+    start = {key: value.clone() for key, value in grown.named_parameters()}
+    grown.steps = 100
+    for _ in range(3):
+        grown.train_step(torch.rand(8, 1, 32, 32) * 2 - 1, torch.arange(8) % 2)
+        grown.step += 1
+    new = growing.added(grown.network("generator"))
+    learning = {id(value) for module in new for value in module.parameters()}
+    moved = {key for key, value in grown.named_parameters() if not torch.equal(value, start[key])}
+    wanted = {
+        key for key, value in grown.named_parameters() if id(value) in learning or key.startswith("discriminator")
+    }
+    wanted |= {f"averages.{key}" for key in wanted if key.startswith("generator")}
+    assert moved == wanted and learning
+    # What is frozen is the average, and the new stage draws nothing at first: the smaller run's pictures, enlarged.
+    average = dict(before.averages["generator"].named_parameters())
+    shared = [key for key in average if key in start and start[f"generator.{key}"].shape == average[key].shape]
+    assert all(torch.equal(start[f"generator.{key}"], average[key]) for key in shared if "to_image" not in key)
+
+
+def test_a_generator_that_does_not_name_its_new_stage_cannot_be_frozen() -> None:
+    with pytest.raises(UserError, match="'ConvDiscriminator' does not name what its growth added"):
+        growing.added(family("dcgan", 16).network("discriminator"))
+
+
 def test_the_average_of_a_grown_run_soon_forgets_the_blurred_images_that_it_began_with() -> None:
     """With the full decay of 0.999, half of it would be those still after 700 steps."""
     grown = family("dcgan", 16)
@@ -223,6 +254,38 @@ def test_a_run_whose_generator_still_waits_is_resumed(
     assert_same_run(whole, stopped)
 
 
+def test_a_frozen_run_is_resumed_and_says_that_it_is_frozen(
+    pictures: Path,
+    root: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    bared(root).rename(tmp_path / "bare")
+    step = Trainer._step
+
+    def stopping(self: Trainer) -> None:
+        step(self)
+        if self.family.step == 2:
+            signal.raise_signal(signal.SIGTERM)
+
+    more = ("--from", "bare", "--freeze", "--size", "64", "--set", "lr=0.001")
+    assert cli.main(arguments("cgan", pictures, tmp_path, "whole", 1, *more)) == 0
+    said = capsys.readouterr()
+    assert "as it was after epoch 2; frozen but for the stage of 64 px" in said.err
+    assert "learns alone" not in said.out, "a frozen generator forgets nothing, so that it need not wait"
+    monkeypatch.setattr(Trainer, "_step", stopping)
+    assert cli.main(arguments("cgan", pictures, tmp_path, "stopped", 1, *more)) == 0
+    assert cli.main(["resume", "stopped", "--runs", str(tmp_path), "--device", "cpu"]) == 0
+    whole, stopped = (Run(tmp_path / name, tmp_path) for name in ("whole", "stopped"))
+    assert_same_run(whole, stopped)
+    settled = stopped.config()
+    assert settled.freeze and settled.recipe != dataclasses.replace(settled, freeze=False).recipe
+    kept, grown = (tensor_files.load(Run(tmp_path / name, tmp_path).weights)[0] for name in ("bare", "stopped"))
+    taken = [key for key in kept if key.endswith("weight") and "body.body" not in key]
+    assert taken and all(torch.equal(kept[key], grown[key]) for key in taken)
+
+
 @pytest.mark.parametrize("preset", ["vae", "flow"])
 def test_without_a_discriminator_there_is_none_to_wait_for(preset: str, tmp_path: Path) -> None:
     run = untrained(tmp_path, "bare", preset)
@@ -276,6 +339,8 @@ def test_a_run_without_a_discriminator_begins_too(
         ),
         (("cgan", "--from", "small", "--set", "skips=0", "--set", "lr=0.1"), "--from small: --set skips=0: its netw"),
         (("cgan", "--from", "small", "--set", "pixelwise=yes"), "--from small: --set pixelwise=True: its networks"),
+        (("cgan", "--freeze"), "--freeze keeps what a run takes over from another: name that one with --from"),
+        (("cgan", "--from", "small", "--size", "32", "--freeze"), "--freeze: small does not grow at 32 px: leave"),
         (("cyclegan_resnet_light", "--from", "small"), "--from small: 'cyclegan_resnet_light' translates"),
     ],
 )
@@ -386,10 +451,13 @@ def test_its_speed_is_that_of_its_own_networks(
     monkeypatch.setattr(speed, "_STEPS", 2)
     given = ["speed", "cgan", "--runs", str(root), "--batch-size", "4", "--precision", "32-true", "--json"]
     assert cli.main([*given, "--from", "small"]) == 0
-    grown = json.loads(capsys.readouterr().out)["sizes"]["weights"]
+    sizes = json.loads(capsys.readouterr().out)["sizes"]
+    grown, whole = sizes["weights"], sizes["checkpoint"]
     assert cli.main([*given, "--size", "64"]) == 0
     preset = json.loads(capsys.readouterr().out)["sizes"]["weights"]
     assert grown < preset / 4
+    assert cli.main([*given, "--from", "small", "--freeze"]) == 0
+    assert json.loads(capsys.readouterr().out)["sizes"]["checkpoint"] < whole
     assert cli.main([*given, "--from", "nobody"]) == 2
     assert "nobody" in capsys.readouterr().err
 
