@@ -426,6 +426,8 @@ def _problem(found: RunConfig) -> str:
         return problem
     if found.origin and (problem := _problem_of_origin(found.origin)):
         return problem
+    if found.freeze and not (found.grown_from and found.grown_from.image_size < found.image_size):
+        return "'freeze' is true, and it grew from no run"
     if found.grown_from and (problem := _problem_of_ancestry(found.grown_from)):
         return problem
     if found.kept and (problem := _problem_of_kept(found.kept)):

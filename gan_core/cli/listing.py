@@ -84,7 +84,8 @@ def _history(settings: RunConfig, status: Status) -> str:
     parts = []
     if before := settings.grown_from:
         how = "goes on from" if before.image_size == settings.image_size else "grew from"
-        parts.append(f"{how} {printable(before.name, 40)} (epoch {before.epoch})")
+        frozen = ", frozen" if settings.freeze else ""
+        parts.append(f"{how} {printable(before.name, 40)} (epoch {before.epoch}{frozen})")
     if settings.patience and status.state == "finished" and status.epoch < status.epochs:
         parts.append("stopped early")
     if (kept := settings.kept) and kept.which == "best" and kept.epoch != status.epoch:

@@ -97,6 +97,7 @@ class Family(nn.Module):
         self.steps = 0  # training steps of the whole run; set by the trainer
         self.waits = 0  # training steps before the served networks learn, too; set by the trainer
         self.warmup = 0  # steps after those, in which their learning rates rise from 0; set by the trainer
+        self.kept_norms: list[nn.Module] = []  # batch norm of frozen stages
         self._noted: Scalars = {}
         self.build(config)
         if self.adapts:
@@ -324,12 +325,14 @@ class Family(nn.Module):
         with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
             torch.manual_seed(0)
             for name, network in self.averages.items():
-                norms = [m for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+                norms = [norm for norm in _norms(network) if norm not in self.kept_norms]
                 before = [norm.momentum for norm in norms]
                 for norm in norms:
                     norm.reset_running_stats()
                     norm.momentum = None  # a plain mean over the batches that follow
                 network.train()
+                for norm in self.kept_norms:
+                    norm.eval()
                 try:
                     if norms:
                         for x, y in zip(real.split(_BATCH_NORM_BATCH), labels.split(_BATCH_NORM_BATCH), strict=True):
@@ -378,21 +381,33 @@ class Family(nn.Module):
     def freeze(self) -> None:
         """Keep what the served networks took over when they grew: only what the growth added still learns.
 
-        That is how StyleGAN-XL grows (Sauer 2022, arXiv:2202.00273, section 3.2). Call it before the first step.
+        That is how StyleGAN-XL grows (Sauer 2022, arXiv:2202.00273, section 3.2). Batch norm that is kept uses its
+        averaged statistics in training, too. Call it before the first step; a second call changes nothing.
 
         Raises:
             UserError: a network does not name what its growth added.
         """
+        self.kept_norms = []
         for player in self.players.values():
             if not self._has_to_wait(player):
                 continue
-            modules = [module for name in player.names for module in growing.added(self.network(name))]
-            for parameter in player.parameters:
+            kept: set[nn.Parameter] = set()
+            for network in (network for name in player.names for network in (self.network(name), self.averages[name])):
+                added = {part for module in growing.added(network) for part in module.modules()}
+                new = {parameter for module in added for parameter in module.parameters()}
+                kept.update(parameter for parameter in network.parameters() if parameter not in new)
+                self.kept_norms += [norm for norm in _norms(network) if norm not in added]
+            for parameter in kept:
                 parameter.requires_grad_(False)
-            player.parameters = [parameter for module in modules for parameter in module.parameters()]
-            for parameter in player.parameters:
-                parameter.requires_grad_(True)
+            player.parameters = [parameter for parameter in player.parameters if parameter not in kept]
             player.optimizer.param_groups[0]["params"] = player.parameters
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> Self:
+        super().train(mode)
+        for norm in self.kept_norms:
+            norm.eval()
+        return self
 
     def take_averages(self) -> None:
         """Go on with the averaged weights: a frozen network is better averaged than as its last step left it."""
@@ -460,6 +475,11 @@ class Family(nn.Module):
                 rate = numbers[name][0]["lr"]
                 groups[0]["lr"] = rate if type(rate) is float and 0 <= rate < math.inf else player.lr
             player.optimizer.load_state_dict({"state": slots, "param_groups": groups})
+
+
+def _norms(network: nn.Module) -> list[Any]:
+    """Return the batch-norm layers of a network."""
+    return [module for module in network.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
 
 
 def _laid_out_as(parameter: Tensor, value: Tensor) -> Tensor:

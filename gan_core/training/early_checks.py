@@ -35,8 +35,7 @@ def checked(options: RunOptions, root: Path, *, data_is_here: bool = True) -> Ru
     batch_size = entry.batch_size if options.batch_size is None else options.batch_size
     options = replace(options, image_size=size, batch_size=batch_size)
     _check_options(options, entry)
-    if options.freeze and options.grow_from is None:
-        raise UserError("--freeze keeps what a run takes over from another: name that one with --from")
+    check_freeze(options)
     registry.check_settings(entry, options.settings, others)
     patients.compile_pattern(options.patient_pattern)
     if options.pair_pattern is not None:
@@ -44,6 +43,16 @@ def checked(options: RunOptions, root: Path, *, data_is_here: bool = True) -> Ru
     if data_is_here:
         readers.check_exists(options.source)
     return options
+
+
+def check_freeze(options: RunOptions) -> None:
+    """Check that a run which is to be frozen begins with another.
+
+    Raises:
+        UserError: it does not.
+    """
+    if options.freeze and options.grow_from is None:
+        raise UserError("--freeze keeps what a run takes over from another: name that one with --from")
 
 
 def beginning(options: RunOptions, root: Path) -> Run:

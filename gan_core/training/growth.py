@@ -49,7 +49,7 @@ def fitted(options: RunOptions, root: Path) -> tuple[RunOptions, Any, Ancestry]:
     else:
         own = larger_settings(found, name)
     own = config.parse_settings(kind, own, list(options.settings))
-    if options.freeze and not getattr(own, "skips", 0):
+    if options.freeze and options.image_size == found.image_size:
         raise UserError(f"--freeze: {options.grow_from} does not grow at {options.image_size} px: leave --freeze out")
     return options, own, _ancestry(run, found, root, options.freeze)
 
@@ -96,6 +96,7 @@ def begin(family: Family, run_config: RunConfig, root: Path) -> None:
                 family.grow_from(before)
             if run_config.freeze:
                 family.take_averages()
+                family.freeze()
         except (UserError, RuntimeError, ValueError) as error:
             raise UserError(f"--from {ancestry.name}: {_misfit(found, run_config, error)}") from error
 
@@ -129,10 +130,14 @@ def described(run_config: RunConfig, root: Path) -> str:
     if ancestry is None:
         return ""
     words = f"begins with {ancestry.name}, {ancestry.image_size} px, as it was after epoch {ancestry.epoch}"
-    kept = find_run(ancestry.run, root).config().kept
+    before = find_run(ancestry.run, root)
+    kept = before.config().kept
     if kept and kept.which == "best" and kept.epoch != ancestry.epoch:
         words += f" (not the weights of epoch {kept.epoch} that it kept: the discriminator beside them was not)"
-    return f"{words}; frozen but for the stage of {run_config.image_size} px" if run_config.freeze else words
+    if run_config.freeze:
+        words += f"; frozen but for the stage of {run_config.image_size} px"
+        words += ", with a new discriminator" if _lacks_discriminator(before, before.config()) else ""
+    return words
 
 
 def larger_settings(found: RunConfig, name: str) -> Any:

@@ -29,7 +29,7 @@ from gan_core.families.registry import find_preset
 from gan_core.run_costs import Sizes, Speed
 from gan_core.run_options import RunOptions
 from gan_core.runs import tables
-from gan_core.training import best, devices, growth, run_plan
+from gan_core.training import best, devices, early_checks, growth, run_plan
 from gan_core.training.fabric import Fabric
 from gan_core.training.previews import generators, translators
 from gan_core.training.trainer import Trainer
@@ -103,6 +103,7 @@ def _on_data(options: RunOptions, root: Path) -> _Training:
 def _on_phantoms(options: RunOptions, root: Path) -> _Training:
     """Prepare a training on a few pictures that are drawn for it."""
     entry = find_preset(options.preset)
+    early_checks.check_freeze(options)
     own = None
     if options.grow_from is not None:
         options, own, _ = growth.fitted(options, root)

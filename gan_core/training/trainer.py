@@ -496,7 +496,8 @@ def _part(prepared: data.Prepared, split: str) -> Labelled:
 def _decides(run_config: RunConfig) -> dict[str, Any]:
     """Return the values of a config that every step depends on, as plain JSON types."""
     values = config.to_dict(run_config)
-    return {name: values[name] for name in ("family", "seed", "batch_size", "precision", "settings")}
+    decide = {name: values[name] for name in ("family", "seed", "batch_size", "precision", "settings")}
+    return decide | {"freeze": run_config.freeze}
 
 
 def _short(value: Any) -> str:

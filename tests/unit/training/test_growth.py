@@ -119,10 +119,13 @@ def test_a_frozen_growth_learns_in_its_new_stage_alone(name: str) -> None:
     grown.take_averages()
     grown.freeze()
     start = {key: value.clone() for key, value in grown.named_parameters()}
+    statistics = {key: value.clone() for key, value in grown.named_buffers()}
     grown.steps = 100
     for _ in range(3):
         grown.train_step(torch.rand(8, 1, 32, 32) * 2 - 1, torch.arange(8) % 2)
         grown.step += 1
+    grown.refresh_averages(torch.rand(8, 1, 32, 32) * 2 - 1, torch.zeros(8, dtype=torch.long))  # other classes
+    grown.train()
     new = growing.added(grown.network("generator"))
     learning = {id(value) for module in new for value in module.parameters()}
     moved = {key for key, value in grown.named_parameters() if not torch.equal(value, start[key])}
@@ -133,8 +136,24 @@ def test_a_frozen_growth_learns_in_its_new_stage_alone(name: str) -> None:
     assert moved == wanted and learning
     # What is frozen is the average, and the new stage draws nothing at first: the smaller run's pictures, enlarged.
     average = dict(before.averages["generator"].named_parameters())
-    shared = [key for key in average if key in start and start[f"generator.{key}"].shape == average[key].shape]
-    assert all(torch.equal(start[f"generator.{key}"], average[key]) for key in shared if "to_image" not in key)
+    own = [key for key in average if f"generator.{key}" in set(start) - wanted and "skips" not in key]
+    assert own and all(torch.equal(start[f"generator.{key}"], average[key]) for key in own)
+    # Batch norm, too: its statistics are the average's, in training as well.
+    changed = {
+        key.rpartition(".")[0] for key, value in grown.named_buffers() if not torch.equal(value, statistics[key])
+    }
+    names = {module: key for key, module in grown.named_modules()}
+    assert changed.isdisjoint(names[norm] for norm in grown.kept_norms)
+    assert bool(grown.kept_norms) == bool(any("generator" in key for key in changed)) == (name != "r3gan")
+
+
+def test_what_learns_beside_a_frozen_network_goes_on_learning() -> None:
+    grown = family("dcgan", 32, width=4, skips=1)
+    helper = torch.nn.Linear(2, 2)
+    player = grown.players["g"]
+    player.parameters += list(helper.parameters())
+    grown.freeze()
+    assert set(helper.parameters()) < set(player.parameters) == set(player.optimizer.param_groups[0]["params"])
 
 
 def test_a_generator_that_does_not_name_its_new_stage_cannot_be_frozen() -> None:
@@ -272,7 +291,7 @@ def test_a_frozen_run_is_resumed_and_says_that_it_is_frozen(
     more = ("--from", "bare", "--freeze", "--size", "64", "--set", "lr=0.001")
     assert cli.main(arguments("cgan", pictures, tmp_path, "whole", 1, *more)) == 0
     said = capsys.readouterr()
-    assert "as it was after epoch 2; frozen but for the stage of 64 px" in said.err
+    assert "as it was after epoch 2; frozen but for the stage of 64 px, with a new discriminator" in said.err
     assert "learns alone" not in said.out, "a frozen generator forgets nothing, so that it need not wait"
     monkeypatch.setattr(Trainer, "_step", stopping)
     assert cli.main(arguments("cgan", pictures, tmp_path, "stopped", 1, *more)) == 0
@@ -280,10 +299,25 @@ def test_a_frozen_run_is_resumed_and_says_that_it_is_frozen(
     whole, stopped = (Run(tmp_path / name, tmp_path) for name in ("whole", "stopped"))
     assert_same_run(whole, stopped)
     settled = stopped.config()
-    assert settled.freeze and settled.recipe != dataclasses.replace(settled, freeze=False).recipe
+    assert settled.freeze and cli.main(["list", "--runs", str(tmp_path)]) == 0
+    assert "grew from bare (epoch 2, frozen)" in capsys.readouterr().out
+    assert settled.recipe != dataclasses.replace(settled, freeze=False).recipe
     kept, grown = (tensor_files.load(Run(tmp_path / name, tmp_path).weights)[0] for name in ("bare", "stopped"))
-    taken = [key for key in kept if key.endswith("weight") and "body.body" not in key]
-    assert taken and all(torch.equal(kept[key], grown[key]) for key in taken)
+    taken = [key for key in kept if key.endswith(("weight", "running_mean", "running_var")) and key in grown]
+    assert len([key for key in taken if torch.equal(kept[key], grown[key])]) == len(taken) - 1  # all but `to_image`
+    path = stopped.folder / "config.json"
+    given = json.loads(path.read_text())
+    for change, reason in (
+        ({"freeze": False, "epochs": 9}, "'freeze' in its config.json was changed from True to False"),
+        ({"grown_from": None}, "'freeze' is true, and it grew from no run"),
+    ):
+        path.write_text(json.dumps(given | change))
+        (stopped.folder / "status.json").write_text((stopped.folder / "status.json").read_text().replace("fin", "st"))
+        assert cli.main(["resume", "stopped", "--runs", str(tmp_path), "--device", "cpu"]) == 2
+        assert reason in capsys.readouterr().err
+    again = ("--from", "whole", "--freeze", "--size", "64")
+    assert cli.main(arguments("cgan", pictures, tmp_path, "again", 1, *again)) == 2
+    assert "--freeze: whole does not grow at 64 px" in capsys.readouterr().err, "though it has grown before"
 
 
 @pytest.mark.parametrize("preset", ["vae", "flow"])
@@ -458,6 +492,8 @@ def test_its_speed_is_that_of_its_own_networks(
     assert grown < preset / 4
     assert cli.main([*given, "--from", "small", "--freeze"]) == 0
     assert json.loads(capsys.readouterr().out)["sizes"]["checkpoint"] < whole
+    assert cli.main([*given, "--freeze"]) == 2
+    assert "name that one with --from" in capsys.readouterr().err
     assert cli.main([*given, "--from", "nobody"]) == 2
     assert "nobody" in capsys.readouterr().err
 
