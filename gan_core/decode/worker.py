@@ -156,19 +156,35 @@ class DecodeWorker:
         limited_processes.end(process)
 
 
-_shared = DecodeWorker()
+class _Shared(DecodeWorker):
+    """A worker whose process ends `IDLE` seconds after its last use; a later use starts another."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._timer: threading.Timer | None = None
+        self._timer_lock = threading.Lock()  # the other one is held for as long as a picture takes
+
+    def used(self) -> None:
+        """Begin to wait for another use."""
+        timer = threading.Timer(IDLE, self.close)
+        timer.daemon = True
+        with self._timer_lock:
+            if self._timer:
+                self._timer.cancel()
+            self._timer = timer
+            timer.start()
+
+
+_shared = _Shared()
 
 
 @contextlib.contextmanager
 def shared() -> Iterator[DecodeWorker]:
-    """The worker that the program's own commands share; its process ends `IDLE` seconds after a use."""
+    """The worker that the program's own commands share; its process ends `IDLE` seconds after the last use."""
     try:
         yield _shared
     finally:
-        # A caller that uses it again later gets a new process.
-        timer = threading.Timer(IDLE, _shared.close)
-        timer.daemon = True
-        timer.start()
+        _shared.used()
 
 
 def _stop(process: limited_processes.Process, late: threading.Event) -> None:

@@ -15,7 +15,8 @@ import pytest
 from PIL import Image
 
 from gan_core.decode import image_files
-from gan_core.decode.worker import DecodeWorker
+from gan_core.decode import worker as decode_worker
+from gan_core.decode.worker import DecodeWorker, shared
 from gan_core.errors import UserError
 from tests.helpers.dicom_files import compressed, dicom, lying, unreadable, without_pixels
 from tests.helpers.image_files import huge_png
@@ -198,3 +199,19 @@ def test_threads_take_turns(worker: DecodeWorker) -> None:
     for thread in threads:
         thread.join()
     assert found == dict.fromkeys(range(12), True)
+
+
+def test_the_shared_process_ends_a_while_after_its_last_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often it was used: an earlier end would come amid the next uses, each of which starts it anew."""
+    for _ in range(3):
+        with shared() as worker:
+            process = process_of(worker)
+    ends = [one for one in threading.enumerate() if isinstance(one, threading.Timer) and one.function == worker.close]
+    assert sum(not end.finished.is_set() for end in ends) == 1
+    monkeypatch.setattr(decode_worker, "IDLE", 0.01)
+    with shared() as worker:
+        assert process_of(worker) == process
+    end = time.monotonic() + 30
+    while worker.process is not None and time.monotonic() < end:
+        time.sleep(0.01)
+    assert worker.process is None
