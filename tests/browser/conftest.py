@@ -11,13 +11,14 @@ from playwright.sync_api import Browser, Error, Page, expect, sync_playwright
 from tests.helpers.browser import FLAGS, find_browser
 from tests.helpers.serving import serve_forked
 
+HERE = Path(__file__).parent
 WAIT = 60_000  # ms for what has to happen: a loaded machine is slow, and a test that passes never waits so long
 expect.set_options(timeout=WAIT)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if Path(__file__).parent in item.path.parents:
+        if item.path.is_relative_to(HERE):
             item.add_marker(pytest.mark.browser)
             item.add_marker(pytest.mark.processes)  # each opens an app that was started for it
 

@@ -12,7 +12,7 @@ from tests.robustness.visitor import Served, Visitor
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if Path(__file__).parent in item.path.parents and "served" in getattr(item, "fixturenames", ()):
+        if "served" in getattr(item, "fixturenames", ()) and item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.processes)
 
 
