@@ -20,7 +20,7 @@ from gan_core.inference.discriminator import discriminator
 from gan_core.runs import Run
 from tests.helpers.configs import CONFIG
 from tests.helpers.pages import healthy, new_app
-from tests.helpers.training import SMALL_TRANSLATOR, make_pictures, train
+from tests.helpers.training import SMALL_TRANSLATOR, make_pictures, small, train
 
 pytestmark = pytest.mark.slow
 
@@ -30,7 +30,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("runs")
     pictures = make_pictures(root.parent / "eyes-source", 20)
     for preset in ("cgan", "bigan"):
-        train(preset, pictures, root, preset, 1)
+        train(preset, pictures, root, preset, 1, *small(preset)[1])
     train("cyclegan_resnet_light", pictures, root, "cyclegan", 1, *SMALL_TRANSLATOR, "--domains", "bar,disc")
     return root
 

@@ -30,7 +30,7 @@ from tests.conftest import ROOT
 from tests.helpers import made_evaluations
 from tests.helpers.pages import healthy, new_app
 from tests.helpers.run_folders import make_run
-from tests.helpers.training import SMALL_TRANSLATOR, make_pictures, train
+from tests.helpers.training import SMALL_TRANSLATOR, make_pictures, small, train
 
 pytestmark = pytest.mark.slow
 
@@ -44,7 +44,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trained(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("runs")
     train("gan", source, root, "gan", 1)
-    train("cgan", source, root, "cgan", 1)
+    train("cgan", source, root, "cgan", 1, *small("cgan")[1])
     more = (*SMALL_TRANSLATOR, "--domains", "bar,disc", "--preview-inputs", "held-out")
     train("cyclegan_resnet_light", source, root, "cyclegan", 1, *more)
     return root

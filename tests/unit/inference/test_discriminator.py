@@ -11,7 +11,7 @@ from gan_core import images, inference
 from gan_core.errors import UserError
 from gan_core.inference.discriminator import discriminator
 from gan_core.runs import Run
-from tests.helpers.training import SMALL_TRANSLATOR, make_pictures, train
+from tests.helpers.training import SMALL_TRANSLATOR, make_pictures, small, train
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("runs")
     pictures = make_pictures(root.parent / "discriminator-source", 20)
     for preset in ("gan", "cgan", "bigan"):
-        train(preset, pictures, root, preset, 1)
+        train(preset, pictures, root, preset, 1, *small(preset)[1])
     train("cyclegan_resnet_light", pictures, root, "cyclegan", 1, *SMALL_TRANSLATOR, "--domains", "bar,disc")
     return root
 
@@ -31,7 +31,7 @@ def pictures() -> np.ndarray:
 
 def test_a_run_without_one_says_so(tmp_path: Path) -> None:
     source = make_pictures(tmp_path / "source", 20)
-    folder = train("vae", source, tmp_path, "vae", 1)
+    folder = train("vae", source, tmp_path, "vae", 1, *small("vae")[1])
     assert not (folder / "discriminator.safetensors").exists()
     header = (folder / "epochs.csv").read_text().splitlines()[0]
     assert "diversity/samples" in header and "scores/" not in header and "held_out" not in header

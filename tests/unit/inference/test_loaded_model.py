@@ -12,7 +12,7 @@ from gan_core.config import to_dict
 from gan_core.errors import UserError
 from gan_core.families import loading, registry
 from gan_core.runs import Run
-from tests.helpers.training import make_pictures, train
+from tests.helpers.training import make_pictures, small, train
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("runs")
     pictures = make_pictures(root.parent / "inference-source", 30)
     for preset in ("gan", "cgan", "bigan"):
-        train(preset, pictures, root, preset, 1)
+        train(preset, pictures, root, preset, 1, *small(preset)[1])
     return root
 
 
