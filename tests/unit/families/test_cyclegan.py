@@ -16,7 +16,7 @@ from gan_core.nets import ImagePool, PatchDiscriminator, ResNetTranslator, UNetT
 from gan_core.nets.norm import InstanceNorm
 from gan_core.runs import Run
 from gan_core.training.sampler import Batches
-from tests.helpers.training import SMALL_TRANSLATOR, make_pictures, train
+from tests.helpers.training import SMALL_TRANSLATOR, make_pictures, small, train
 
 pytestmark = pytest.mark.slow
 
@@ -228,7 +228,7 @@ def test_batches_pair_the_domains_and_visit_all_of_the_larger() -> None:
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("runs")
     pictures = make_pictures(root.parent / "translation-source")
-    train("cgan", pictures, root, "shapes", 1)
+    train("cgan", pictures, root, "shapes", 1, *small("cgan")[1])
     train("cyclegan_resnet_light", pictures, root, "real", 2, *SMALL_TRANSLATOR, "--domains", "disc,bar")
     shown = (
         "--batch-size",
