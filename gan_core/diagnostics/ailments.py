@@ -44,6 +44,7 @@ MEASURED_GAP = 0.25  # measured on the scores themselves
 SIGMAS = 3.0
 
 TURNS = 5  # half swings, up or down
+SWING_ROWS = 60  # fewer rows show no swings
 
 STILL = 0.02  # relative change of the losses that counts as none
 STILL_SAMPLES = 0.1  # the same for the samples' diversity
@@ -278,19 +279,21 @@ def oscillation(record: Record) -> Iterator[Event]:
     # A critic's scores drift by an arbitrary offset, and the generator's loss with them: its sign means nothing.
     roles = ("discriminator_loss",) if math.isnan(record.chance) else ("generator_loss", "discriminator_loss")
     for role in roles:
-        values = record.mean(role)
-        if len(values) >= 60 and np.isfinite(values).all():
+        rows = record.logged(role)  # what fills a gap has less noise than what was logged
+        values = record.mean(role)[rows]
+        if len(values) >= SWING_ROWS and np.isfinite(values).all():
             # The offset damps swings far below chance, where the loss teaches nothing.
-            found.append((*swings(np.log(np.abs(values) + record.loss_scale / 10)), role))
+            turns, height, place = swings(np.log(np.abs(values) + record.loss_scale / 10))
+            found.append((turns, height, float(record.epoch[rows[int(place * len(rows))]]), role))
     if not found:
         return
-    turns, height, place, role = max(found)
+    turns, height, begins, role = max(found)
     if turns < TURNS:
         return
     name = "generator" if role == "generator_loss" else "discriminator"
     yield Event(
         "oscillation",
-        float(record.epoch[int(place * len(record.epoch))]),
+        begins,
         None,
         f"The {name}'s loss swings up and down at least {turns // 2} times, by a factor of {math.exp(2 * height):.2g}.",
         {"turns": turns, "height": height},

@@ -42,6 +42,7 @@ class Record:
     reason: str | None = None
     epochs: int = 0  # planned
     foreign: bool = False  # whether another program trained the run
+    filled: Mapping[str, np.ndarray] = field(default_factory=dict)  # column -> mask (n,) of its gaps that were filled
     counts: str = "epoch"  # what the column `epoch` counts: "step" in some runs that GANray did not train
     distance: DistanceCurve | None = None  # the distance to real images at snapshots, where it was measured
     kept: int | None = None  # the epoch of its weights if a preview chose them; None: the last
@@ -70,6 +71,12 @@ class Record:
         """Return the mean of the columns of these roles, shape (n,); empty if there are none."""
         found = [self.metrics[name] for role in roles for name in self.columns(role)]
         return np.mean(found, axis=0) if found else np.empty(0)
+
+    def logged(self, role: str) -> np.ndarray:
+        """Return the indices (m,) of the rows in which a column of a role was logged; empty if there is none."""
+        every = np.zeros(len(self.epoch), bool)
+        found = [~self.filled.get(name, every) for name in self.columns(role)]
+        return np.flatnonzero(np.any(found, axis=0)) if found else np.empty(0, int)
 
     @property
     def chance(self) -> float:
@@ -163,8 +170,11 @@ def record(
     traits = registry.traits_of(run_config, metrics.names)
     has_epoch = np.isfinite(previews.column("epoch"))
     numbers = _numbers(metrics)
+    columns, filled = _whole(numbers, traits), dict[str, np.ndarray]()
+    if run_config.origin:  # a run that GANray trained logs each column in each row: its NaN is one
+        columns, filled = _without_gaps(columns)
     return Record(
-        metrics=_whole(numbers, traits),
+        metrics=columns,
         previews=_numbers(previews),
         scores={
             name.removeprefix("scores/"): _histograms(previews.text(name))[has_epoch]
@@ -176,6 +186,7 @@ def record(
         reason=status.reason,
         epochs=run_config.epochs,
         foreign=run_config.origin is not None,
+        filled=filled,
         counts=run_config.origin.counts if run_config.origin else "epoch",
         distance=distance_curve(
             progress,
@@ -222,6 +233,31 @@ def _whole(columns: dict[str, np.ndarray], traits: FamilyTraits) -> dict[str, np
     if all(any(name in columns for name in names) for names in roles):
         return columns
     return {name: values for name, values in columns.items() if not any(name in names for names in roles)}
+
+
+def _without_gaps(columns: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Return the columns with their gaps filled, and the masks (n,) of what was filled in those that had any.
+
+    Programs log their players at different steps, so a cell without a number may only be one that nobody logged.
+    """
+    whole = {name: _filled(values) for name, values in columns.items()}
+    masks = {name: np.isnan(columns[name]) & ~np.isnan(values) for name, values in whole.items()}
+    return whole, {name: mask for name, mask in masks.items() if mask.any()}
+
+
+def _filled(values: np.ndarray) -> np.ndarray:
+    """Return a column (n,) with the NaN between its numbers interpolated, and those before and after them level.
+
+    If the NaN at the end are more than any others in a row, the numbers themselves have ended: these stay NaN.
+    """
+    numbers = np.flatnonzero(np.isfinite(values))
+    if not len(numbers):
+        return values
+    filled = np.where(np.isnan(values), np.interp(np.arange(len(values)), numbers, values[numbers]), values)
+    gaps = np.diff([-1, *numbers, len(values)])
+    if gaps[-1] > gaps[:-1].max():
+        filled[numbers[-1] + 1 :] = values[numbers[-1] + 1 :]
+    return filled
 
 
 def _histograms(cells: list[str]) -> np.ndarray:

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from gan_core import cli
-from gan_core.diagnostics import read
+from gan_core import cli, record, runs
+from gan_core.diagnostics import diagnose, read
 from tests.helpers.run_folders import make_run
 
 
@@ -41,3 +42,28 @@ def test_cells_that_are_no_numbers_any_more_are_named(
     assert f"1 in {column}, such as '01. Mai'" in shown
     assert ("rows of metrics.csv name no epoch" in shown) == (column == "epoch")
     assert ("no usable column loss/d" in shown) == (column == "loss/d")
+
+
+@pytest.mark.parametrize(
+    ("discriminator", "generator", "diverges"),
+    [
+        ((1, 0), (5, 0), None),  # (every how many steps a loss is logged, its first)
+        ((1, 0), (5, 4), None),
+        ((2, 0), (2, 1), None),
+        ((1, 0), (1, 0), 51),
+        ((1, 0), (5, 0), 51),
+    ],
+)
+def test_a_step_at_which_another_program_logged_no_loss_is_no_loss_that_is_no_number(
+    tmp_path: Path, discriminator: tuple[int, int], generator: tuple[int, int], diverges: int | None
+) -> None:
+    run, rng = record.start("mine", runs=tmp_path, objective="cross_entropy"), np.random.default_rng(1)
+    for step in range(400):
+        for name, (every, first) in (("loss/d", discriminator), ("loss/g", generator)):
+            if step % every == first:
+                broken = diverges is not None and step >= diverges
+                run.log({name: np.nan if broken else rng.normal(0.7, 0.2)}, step=step)
+    run.finish()
+    events = [event for event in diagnose(runs.find_run("mine", tmp_path)) if event.ailment]
+    assert [event.kind for event in events] == ["diverged"] * (diverges is not None)
+    assert not events or events[0].epoch == pytest.approx(diverges, abs=generator[0])
