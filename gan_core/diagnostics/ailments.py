@@ -37,14 +37,18 @@ ALIKE = 0.5  # diversity of the samples, as a share of the data's
 FALLEN = 0.6  # of the largest share it had
 PARTIAL, PARTIAL_FALLEN = 0.8, 0.7  # the same two thresholds for a partial loss of diversity
 LOST = 2 / 3  # of the data's diversity: lower is a loss, whatever it was before
+COLLAPSE_LOOKS = 4  # previews, the first of which shows an untrained network
 
 # Excess over 1/2 of the probability that a training image scores above a held-out one:
 GAP = 0.12  # estimated from histograms, whose bins hide most of it
 MEASURED_GAP = 0.25  # measured on the scores themselves
 SIGMAS = 3.0
+OVERFITTING_LOOKS = 2  # previews
 
 TURNS = 5  # half swings, up or down
 SWING_ROWS = 60  # fewer rows show no swings
+
+CRITIC_BLOCKS = 10
 
 STILL = 0.02  # relative change of the losses that counts as none
 STILL_SAMPLES = 0.1  # the same for the samples' diversity
@@ -208,7 +212,7 @@ def vanishing(record: Record) -> Iterator[Event]:
 def collapse(record: Record) -> Iterator[Event]:
     """Yield an event where the samples lose diversity compared with the data: mode collapse, in whole or in part."""
     share = diversity(record)
-    if len(share) < 4:
+    if len(share) < COLLAPSE_LOOKS:
         return
     # The first preview shows an untrained network, so it is left out.
     peaks = np.maximum.accumulate(share[1:])
@@ -254,7 +258,7 @@ def overfitting(record: Record) -> Iterator[Event]:
     above = np.where(is_measured, measured, above) if is_measured.any() else above
     high = above - 0.5 > np.maximum(np.where(is_measured, MEASURED_GAP, GAP), SIGMAS * error)
     first, last = longest(high)
-    if last - first < 2:
+    if last - first < OVERFITTING_LOOKS:
         return
     worst = first + int(np.argmax(above[first:last]))
     right = [float(s[worst, record.boundary :].sum()) for s in shares]
@@ -307,7 +311,7 @@ def nothing_learned(record: Record) -> Iterator[Event]:
     if len(losses[0]) < 5:
         return
     moved = max(float(np.ptp(values[1:]) / max(abs(values[1:].mean()), 1e-6)) for values in losses)
-    samples = record.previews.get("diversity/samples", record.previews.get("change/ab", np.empty(0)))
+    samples = looks(record)
     spread = float(np.ptp(samples) / max(abs(samples[0]), 1e-6)) if len(samples) > 1 else math.inf
     if not (moved <= STILL and spread <= STILL_SAMPLES):  # negated, so that a NaN returns as well
         return
@@ -321,15 +325,18 @@ def nothing_learned(record: Record) -> Iterator[Event]:
     )
 
 
+def looks(record: Record) -> np.ndarray:
+    """Return what the previews measured of the samples, or of the translations, shape (k,); empty if nothing."""
+    return record.previews.get("diversity/samples", record.previews.get("change/ab", np.empty(0)))
+
+
 def critic_runs_away(record: Record) -> Iterator[Event]:
     """Yield an event where the critic's estimate of the Wasserstein distance grows to the end.
 
     Source: Arjovsky 2017, arXiv:1701.07875, section 4: the estimate falls as samples get better.
     """
     blocks = record.blocks(record.mean("critic_distance"))
-    steps = record.metrics.get("step", np.empty(0))
-    # A critic learns first, and its estimate grows: that is no ailment of the first thousand steps.
-    if len(blocks) < 10 or not np.isfinite(blocks).all() or (len(steps) and steps[-1] < WARM_UP):
+    if len(blocks) < CRITIC_BLOCKS or not np.isfinite(blocks).all() or not warmed_up(record):
         return
     blocks, noise = smoothed(blocks)
     late = math.ceil(AHEAD_FOR * len(blocks))
@@ -346,6 +353,12 @@ def critic_runs_away(record: Record) -> Iterator[Event]:
         {"before": before, "end": end},
         record.columns("critic_distance"),
     )
+
+
+def warmed_up(record: Record) -> bool:
+    """Return whether the run is past its first thousand steps, in which any critic learns and its estimate grows."""
+    steps = record.metrics.get("step", np.empty(0))
+    return not len(steps) or bool(steps[-1] >= WARM_UP)
 
 
 RULES: tuple[Callable[[Record], Iterator[Event]], ...] = (

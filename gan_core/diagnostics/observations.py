@@ -10,6 +10,7 @@ from gan_core.diagnostics.history import Record
 from gan_core.diagnostics.series import bridged, diversity, longest, smoothed, until
 
 UNCHANGED = 0.002  # of the grey scale: a smaller change counts as none
+UNCHANGED_LOOKS = 3  # previews, the first of which shows untrained networks
 
 HEAD_START = 0.05  # share of the run
 
@@ -32,9 +33,9 @@ STILL_FOR = 0.4  # share of the run
 def unchanged(record: Record) -> Iterator[Event]:
     """Yield an event where both translators return their input almost unchanged."""
     changes = [record.previews[name] for name in ("change/ab", "change/ba") if name in record.previews]
-    if len(changes) < 2 or len(changes[0]) < 3:
+    if len(changes) < 2 or len(changes[0]) < UNCHANGED_LOOKS:
         return
-    change = np.maximum(*changes)[1:]  # the first preview shows untrained networks
+    change = np.maximum(*changes)[1:]
     first, last = longest(change < UNCHANGED)
     if first or last - first < 2:
         return

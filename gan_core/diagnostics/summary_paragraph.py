@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from gan_core.config import BASELINE, RunConfig
-from gan_core.diagnostics import measured_variety
+from gan_core.diagnostics import ailments, measured_variety, observations
 from gan_core.diagnostics.events import KINDS, Event
 from gan_core.diagnostics.history import ROWS, Record
 from gan_core.diagnostics.measured_variety import Varied
+from gan_core.diagnostics.series import diversity
 from gan_core.evaluation.results import Evaluation
 
 LAST = 0.1  # share of a run: its mean counts as the last value
@@ -46,7 +47,18 @@ NEEDS = {
     "nothing_learned": ("generator_loss", "discriminator_loss"),
     "unchanged": ("change/ab", "change/ba"),
 }
-assert NEEDS.keys() == PHRASES.keys()
+# Ailment -> whether a record with these has enough for its rule, where that asks for more than any other.
+ENOUGH: dict[str, Callable[[Record], bool]] = {
+    "saturated": lambda record: math.isfinite(record.chance),
+    "fooled": lambda record: math.isfinite(record.chance),
+    "collapse": lambda record: len(diversity(record)) >= ailments.COLLAPSE_LOOKS,
+    "overfitting": lambda record: len(record.scores["held_out"]) >= ailments.OVERFITTING_LOOKS,
+    "oscillation": lambda record: min(map(len, map(record.logged, NEEDS["oscillation"]))) >= ailments.SWING_ROWS,
+    "critic_ahead": lambda record: record.block_count >= ailments.CRITIC_BLOCKS and ailments.warmed_up(record),
+    "nothing_learned": lambda record: len(ailments.looks(record)) > 1,
+    "unchanged": lambda record: len(record.previews["change/ab"]) >= observations.UNCHANGED_LOOKS,
+}
+assert NEEDS.keys() == PHRASES.keys() and ENOUGH.keys() <= NEEDS.keys()
 assert PHRASES.keys() == {kind for kind, about in KINDS.items() if about.ailment}
 
 
@@ -164,14 +176,20 @@ def _health(runs: Sequence[Diagnosed]) -> list[str]:
 
 
 def _looked_for(runs: Sequence[Diagnosed]) -> list[str]:
-    """Return the ailments that a rule looked for in every one of these runs, by their titles."""
+    """Return the ailments that a rule could look for in every one of these runs, by their titles."""
     found = []
-    for kind, needs in NEEDS.items():
-        if runs and all(_has(run.record, need) for run in runs for need in needs):
+    for kind in NEEDS:
+        if runs and all(_can_look(run.record, kind) for run in runs):
             title = KINDS[kind].title
             by = " (by the pixels of the samples)" if kind == "collapse" else ""
             found.append(f"{title[0].lower()}{title[1:]}{by}")
     return found
+
+
+def _can_look(record: Record, kind: str) -> bool:
+    """Return whether the rule of an ailment could have found it in a record."""
+    enough = ENOUGH.get(kind)
+    return all(_has(record, need) for need in NEEDS[kind]) and (enough is None or enough(record))
 
 
 def _has(record: Record, need: str) -> bool:

@@ -11,6 +11,7 @@ from gan_core import cli
 from gan_core.config import Origin
 from gan_core.diagnostics import KINDS, Diagnosed, Record, compare, diagnose, examine
 from gan_core.errors import UserError
+from gan_core.metrics import Metric
 from gan_core.runs import Run
 from gan_core.training.interrupts import Diverged, FiniteCheck
 from tests.helpers.run_folders import make_run, settings
@@ -308,11 +309,12 @@ def test_the_notebook_says_who_could_not_be_judged_and_why() -> None:
     assert "No ailment was seen in any of them." in told(("a", "dcgan", 0, healthy()), ("b", "gan", 0, healthy()))
 
 
-def test_the_notebook_says_what_was_looked_for() -> None:
-    def looked_for(*runs: Record) -> str:
-        words = told(*((f"run{i}", "dcgan", i, run) for i, run in enumerate(runs)))
-        return words.split("Looked for, in the curves alone: ")[1].split(".")[0]
+def looked_for(*runs: Record) -> str:
+    words = told(*((f"run{i}", "dcgan", i, run) for i, run in enumerate(runs)))
+    return words.split("Looked for, in the curves alone: ")[1].split(".")[0]
 
+
+def test_the_notebook_says_what_was_looked_for() -> None:
     assert looked_for(healthy()) == (
         "losses explode, discriminator far ahead, discriminator left behind, generator's gradients vanish, mode "
         "collapse (by the pixels of the samples), discriminator overfits, oscillation and nothing learned yet"
@@ -321,6 +323,36 @@ def test_the_notebook_says_what_was_looked_for() -> None:
     assert "mode collapse" not in looked_for(healthy(1), blind) and "overfits" not in looked_for(blind)
     fallen = with_previews(healthy(), diversity__samples=np.where(np.arange(PREVIEWS) > 6, 0.05, 0.34))
     assert "Looked for" not in told(("bad", "gan", 0, fallen))
+
+
+def first(rows: int, previews: int) -> Record:
+    """A healthy training that has not come far yet, with the distance of a critic."""
+    whole = with_metrics(healthy(), critic=1 + T)
+    tables = ((whole.metrics, rows), (whole.previews, previews), (whole.scores, previews))
+    metrics, looks, scores = ({name: column[:count] for name, column in table.items()} for table, count in tables)
+    critic = Metric("critic", "Critic's distance", role="critic_distance")
+    traits = replace(whole.traits, metrics=(*whole.traits.metrics, critic))
+    return replace(whole, metrics=metrics, previews=looks, scores=scores, traits=traits)
+
+
+@pytest.mark.parametrize(
+    ("enough", "too_little", "ailment"),
+    [
+        (first(80, 4), first(80, 3), "mode collapse"),
+        (first(80, 2), first(80, 1), "discriminator overfits"),
+        (first(80, 2), first(80, 1), "nothing learned yet"),
+        (first(60, 4), first(59, 4), "oscillation"),
+        (first(100, 4), first(99, 4), "critic runs ahead"),
+        *(
+            (healthy(), replace(healthy(), traits=replace(healthy().traits, objective="")), f"discriminator {where}")
+            for where in ("far ahead", "left behind")
+        ),
+    ],
+)
+def test_the_notebook_speaks_of_no_rule_that_had_too_little_to_look_at(
+    enough: Record, too_little: Record, ailment: str
+) -> None:
+    assert ailment in looked_for(enough) and ailment not in looked_for(too_little)
 
 
 def test_the_notebook_lays_the_plain_versions_beside_the_others() -> None:
