@@ -67,7 +67,7 @@ def nearer(event: Event, found: DistanceCurve | None) -> Event:
     late = later[-max(len(later) // 2, FALLS) :]
     # Snapshots share latents and real images, so several falls in a row are stronger evidence than the intervals.
     in_a_row = len(late) >= FALLS and bool((np.diff(found.value[late]) < 0).all())
-    falling = in_a_row or found.high[last] < found.low[late[0]]
+    falling = (in_a_row or found.high[last] < found.low[late[0]]) and not _is_past(found)
     return replace(
         event,
         kind="nearer" if falling else "nearer_until",
@@ -79,6 +79,11 @@ def nearer(event: Event, found: DistanceCurve | None) -> Event:
     )
 
 
+def _is_past(found: DistanceCurve) -> bool:
+    """Return whether the last generator is farther from real images than the best one, beyond the intervals."""
+    return bool(found.high[np.argmin(found.value)] < found.low[-1])
+
+
 def past_best(found: DistanceCurve | None, kept: int | None = None) -> Iterator[Event]:
     """Yield an event where the last generator is farther from real images than an earlier one, beyond the intervals.
 
@@ -87,9 +92,9 @@ def past_best(found: DistanceCurve | None, kept: int | None = None) -> Iterator[
     """
     if found is None or len(found.epoch) < LEAST:
         return
-    best = int(np.argmin(found.value))
-    if found.high[best] >= found.low[-1]:
+    if not _is_past(found):
         return
+    best = int(np.argmin(found.value))
     saved = bool(np.any((found.epoch == kept) & (found.low <= found.high[best])))
     sentence = (
         f"The {found.title} to real images was {found.value[best]:.3g} at epoch {found.epoch[best]:.0f} and is "

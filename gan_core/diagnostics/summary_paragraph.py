@@ -204,20 +204,24 @@ def _unjudged(runs: Sequence[Diagnosed]) -> str:
 
 def _distances(runs: Sequence[Diagnosed]) -> list[str]:
     """Return the sentences on runs whose measured distance contradicts the curves, or the choice of the last epoch."""
-    fell, rose = [], []
+    falls, fell, rose = [], [], []
     for run in runs:
         for event in run.events:
             found = event.evidence
             if event.kind in ("nearer", "nearer_until"):
-                fell.append(f"from {found['first']:.3g} to {found['last']:.3g} ({run.name})")
+                group = falls if event.kind == "nearer" else fell
+                group.append(f"from {found['first']:.3g} to {found['last']:.3g} ({run.name})")
             if event.kind in ("past_best", "past_best_kept"):
                 weights = ", which kept the earlier weights" if event.kind == "past_best_kept" else ""
                 rose.append(
                     f"{found['best']:.3g} at epoch {event.epoch:.0f} and {found['last']:.3g} at the end "
                     f"({run.name}{weights})"
                 )
-    sentences = [f"After that the distance to real images still fell {_join(fell)}."] if fell else []
-    return [*sentences, f"The distance to real images was {_join(rose)}."] if rose else sentences
+    return [
+        *([f"After that the distance to real images still fell {_join(falls)}."] if falls else []),
+        *([f"After that the distance to real images fell {_join(fell)}."] if fell else []),
+        *([f"The distance to real images was {_join(rose)}."] if rose else []),
+    ]
 
 
 def _weights(runs: Sequence[Diagnosed]) -> list[str]:

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from gan_core.diagnostics import compare, diagnose, examine, read
+from gan_core.diagnostics import Diagnosed, compare, diagnose, examine, read
 from gan_core.diagnostics.measured_distance import DistanceCurve
 from gan_core.evaluation.results import MEASURES
 from tests.helpers import made_evaluations
-from tests.helpers.run_folders import make_run
-from tests.helpers.training_histories import healthy
+from tests.helpers.run_folders import make_run, settings
+from tests.helpers.training_histories import EPOCHS, healthy
 
 
 def measured(*values: float, reach: float = 1.0, every: int = 5) -> DistanceCurve:
@@ -30,6 +30,11 @@ def test_curves_that_settle_are_held_against_the_distance_that_was_measured() ->
     assert event.advice == "train for longer"
     until = replace(settled, distance=measured(90, 60, 50, 42, 9, 8, 8.5, 8, 8.2, 8))
     assert {event.kind for event in diagnose(until)} == {"balance", "nearer_until"}
+    past = replace(settled, distance=measured(90, 60, 50, 40, 30, 9, 5, 6, 8, reach=0.5))
+    found = diagnose(past)
+    assert {event.kind for event in found} == {"balance", "nearer_until", "past_best"}, "no advice against another"
+    words = compare([Diagnosed("a", settings("dcgan", EPOCHS, 0), past, found)])
+    assert "After that the distance to real images fell from 40 to 8 (a)." in words
     flat = replace(settled, distance=measured(8.9, 8.5, 8.2, 8, 8.2, 8.1, 8, 8.3, 8.2, 8))
     assert {event.kind for event in diagnose(flat)} == {"balance", "converged"}
     slowly = replace(settled, distance=measured(43, 27, 19, 15, 12, 10.8, 9.6, 8.8, 8, 7.2, reach=2.5))
