@@ -108,8 +108,7 @@ def compare(runs: Sequence[Diagnosed]) -> str:
                 alike = [run for run in group if run.record.unit == unit]
                 sentences += _accuracies(alike, len(logged) == 1, len(judged) == 1)
     ended = [run for run in logged if run.record.state != "running"]
-    sentences += [*_seeds(ended), *_weights(ended)]
-    sentences += _baselines(logged)
+    sentences += [*_seeds(ended), *_weights(ended), *_baselines(ended)]
     caveat = CAVEAT if any(run.evaluation is None for run in logged) else CAVEAT_MEASURED
     return " ".join([*(sentence for sentence in sentences if sentence), caveat])
 
@@ -121,19 +120,20 @@ def _opening(runs: Sequence[Diagnosed]) -> str:
     what = several if len(runs) > 1 else f"One run, {runs[0].name}"
     lengths = [_length([run for run in runs if run.record.counts == unit], unit) for unit in ("epoch", "step")]
     first = configs[0]
-    same = len({(config.fingerprint, config.image_size, config.domains) for config in configs}) == 1
-    data = f"{first.image_size} px, {first.train_images:,} training images" if same else "not all on the same data"
-    if not all(config.fingerprint and config.class_counts for config in configs):
-        same, data = True, "with data that is not known of all of them" if len(runs) > 1 else "data not known"
+    known = [config for config in configs if config.fingerprint and config.class_counts]
+    differ = len({(config.fingerprint, config.image_size, config.domains) for config in known}) > 1
+    data = "not all on the same data" if differ else f"{first.image_size} px, {first.train_images:,} training images"
+    if len(known) < len(runs):
+        data = "with data that is not known of all of them" if len(runs) > 1 else "data not known"
     opening = f"{what}, {data}, {' and '.join(filter(None, lengths))}."
-    if len(runs) > 1 and not same:
+    if differ:
         opening += " Runs on different data cannot be compared directly."
     return opening
 
 
 def _length(runs: Sequence[Diagnosed], unit: str) -> str:
     """Return how long runs that count the same are, in words; empty without runs."""
-    reached = sorted({round(float(run.record.epoch[-1])) for run in runs})
+    reached = sorted({_reached(run) for run in runs})
     if not reached:
         return ""
     return f"{reached[0]} {unit}s" if len(reached) == 1 else f"{reached[0]} to {reached[-1]} {unit}s"
@@ -204,24 +204,26 @@ def _unjudged(runs: Sequence[Diagnosed]) -> str:
 
 def _distances(runs: Sequence[Diagnosed]) -> list[str]:
     """Return the sentences on runs whose measured distance contradicts the curves, or the choice of the last epoch."""
-    falls, fell, rose = [], [], []
+    fell: dict[str, list[str]] = {}
+    rose: list[str] = []
     for run in runs:
         for event in run.events:
             found = event.evidence
             if event.kind in ("nearer", "nearer_until"):
-                group = falls if event.kind == "nearer" else fell
-                group.append(f"from {found['first']:.3g} to {found['last']:.3g} ({run.name})")
+                words = f"from {found['first']:.3g} to {found['last']:.3g} ({run.name})"
+                fell.setdefault(event.kind, []).append(words)
             if event.kind in ("past_best", "past_best_kept"):
                 weights = ", which kept the earlier weights" if event.kind == "past_best_kept" else ""
                 rose.append(
                     f"{found['best']:.3g} at epoch {event.epoch:.0f} and {found['last']:.3g} at the end "
                     f"({run.name}{weights})"
                 )
-    return [
-        *([f"After that the distance to real images still fell {_join(falls)}."] if falls else []),
-        *([f"After that the distance to real images fell {_join(fell)}."] if fell else []),
-        *([f"The distance to real images was {_join(rose)}."] if rose else []),
+    sentences = [
+        f"After that the distance to real images {verb} {_join(fell[kind])}."
+        for kind, verb in (("nearer", "still fell"), ("nearer_until", "fell"))
+        if kind in fell
     ]
+    return [*sentences, f"The distance to real images was {_join(rose)}."] if rose else sentences
 
 
 def _weights(runs: Sequence[Diagnosed]) -> list[str]:
@@ -300,12 +302,12 @@ def _seeds(runs: Sequence[Diagnosed]) -> list[str]:
     groups: dict[tuple[str, int], list[Diagnosed]] = {}
     for run in runs:
         if run.config.known_seed is not None:  # one that was stopped early has another diversity for that alone
-            groups.setdefault((run.config.recipe, round(float(run.record.epoch[-1]))), []).append(run)
+            groups.setdefault((run.config.recipe, _reached(run)), []).append(run)
     sentences = []
     for group in groups.values():
-        seeds = {run.config.seed for run in group}
-        values = [value for _, value in _ranked(group, _diversity)]
-        if len(seeds) > 1 and values:
+        ranked = _ranked(group, _diversity)
+        seeds, values = {run.config.seed for run, _ in ranked}, [value for _, value in ranked]
+        if len(seeds) > 1:
             sentences.append(
                 f"Over {len(seeds)} seeds, {group[0].config.preset} ends at {min(values):.0%} to {max(values):.0%} "
                 "of the data's diversity of pixels: smaller differences between presets may be chance."
@@ -314,11 +316,13 @@ def _seeds(runs: Sequence[Diagnosed]) -> list[str]:
 
 
 def _baselines(runs: Sequence[Diagnosed]) -> list[str]:
-    """Return the sentences that compare each preset with its baseline: discriminator, loss and diversity."""
-    by_preset: dict[tuple[str, str], Diagnosed] = {}
+    """Return the sentences that compare each preset with its baseline of the same length, on the same data."""
+    by_preset: dict[tuple[str, str, int], Diagnosed] = {}
     for run in runs:
-        by_preset.setdefault((run.config.preset, run.config.fingerprint), run)
-    both = [(run, by_preset.get((preset + BASELINE, data))) for (preset, data), run in by_preset.items()]
+        by_preset.setdefault((run.config.preset, run.config.fingerprint, _reached(run)), run)
+    both = [
+        (run, by_preset.get((preset + BASELINE, data, reached))) for (preset, data, reached), run in by_preset.items()
+    ]
     pairs = [(run, plain) for run, plain in both if plain]
     if not pairs:
         return []
@@ -349,6 +353,11 @@ def _pattern(pairs: Sequence[tuple[Diagnosed, Diagnosed]]) -> list[str]:
     if not shared:
         return ["No difference holds in all of these pairs."]
     return [f"In {'both' if len(pairs) == 2 else f'all {len(pairs)}'} baselines {_join(shared)}."]
+
+
+def _reached(run: Diagnosed) -> int:
+    """Return the last epoch of a run that has logged something, or the last step of one that counts steps."""
+    return round(float(run.record.epoch[-1]))
 
 
 def _peak(run: Diagnosed) -> tuple[float, float]:

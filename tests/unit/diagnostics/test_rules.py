@@ -293,6 +293,23 @@ def test_the_notebook_says_who_had_what() -> None:
     assert compare([]) == ""
 
 
+@pytest.mark.parametrize(
+    ("data", "said", "warned"),
+    [
+        (("ours", "ours"), "64 px, 4,077 training images", False),
+        (("ours", "theirs"), "not all on the same data", True),
+        (("ours", "ours", ""), "with data that is not known of all of them", False),
+        (("ours", "theirs", ""), "with data that is not known of all of them", True),
+        (("",), "data not known", False),
+    ],
+)
+def test_the_notebook_warns_of_different_data(data: tuple[str, ...], said: str, warned: bool) -> None:
+    configs = [replace(settings("gan", EPOCHS, seed), fingerprint=each) for seed, each in enumerate(data)]
+    words = compare([Diagnosed(str(config.seed), config, healthy(config.seed), ()) for config in configs])
+    assert f", {said}, 50 epochs." in words
+    assert ("Runs on different data cannot be compared directly." in words) == warned
+
+
 def test_the_notebook_says_whose_weights_a_preview_chose() -> None:
     runs = ("mine", "dcgan", 0, replace(healthy(), kept=35)), ("yours", "dcgan", 1, healthy())
     assert "The best preview chose the weights of mine (epoch 35), and yours ended with the last ones" in told(*runs)
@@ -369,11 +386,17 @@ def test_the_notebook_lays_the_plain_versions_beside_the_others() -> None:
     assert "generator's loss at the end 1.2 against 0.7" in words
     assert "caught up, in gan_baseline (epochs 0 to 8) and dcgan_baseline (epochs 0 to 8)." in words
     assert "In both baselines the discriminator got further ahead and the generator's loss ended higher." in words
+    half = {name: column[: ROWS // 2] for name, column in plain.metrics.items()}
+    for other in (replace(plain, state="running"), replace(plain, state="stopped", metrics=half)):
+        assert "Baselines: " not in told(("gan", "gan", 0, healthy()), ("plain", "gan_baseline", 0, other))
 
 
 def test_the_notebook_says_how_far_chance_goes() -> None:
     words = told(*((f"dcgan-{seed}", "dcgan", seed, healthy(seed)) for seed in range(3)))
     assert "Over 3 seeds, dcgan ends at" in words
+    unseen = ("2", "dcgan", 2, replace(healthy(2), previews={}))
+    assert "Over 2 seeds" in told(("0", "dcgan", 0, healthy(0)), ("1", "dcgan", 1, healthy(1)), unseen)
+    assert " seeds, " not in told(("0", "dcgan", 0, healthy(0)), unseen), "no spread of one value"
     for known in (True, False):  # seeds of trainings elsewhere
         configs = [replace(settings("dcgan", EPOCHS, seed), origin=Origin("recorded")) for seed in (1, 2)]
         if known:
