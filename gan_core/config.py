@@ -232,6 +232,11 @@ class RunConfig:
         return bool(before) and all(source.startswith("phantom:") for source in (*before, self.source))
 
     @property
+    def images_per_step(self) -> int:
+        """The training images that a step sees: one batch, of a translator one of each domain; 0 if not known."""
+        return self.batch_size * (len(self.domains) or 1)
+
+    @property
     def train_images(self) -> int:
         return sum(self.class_counts)
 

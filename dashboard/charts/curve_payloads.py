@@ -272,7 +272,7 @@ def axis_positions(library: Library, entry: Entry, axis: str) -> tuple[np.ndarra
 
 def run_curve(library: Library, entry: Entry, chart: Chart, table: str, axis: str, smoothing: float) -> Curve:
     """Return a run's curve against the axis."""
-    if axis == "images" and entry.config and not entry.config.batch_size:
+    if axis == "images" and entry.config and not entry.config.images_per_step:
         return EMPTY  # nobody knows how many images a step of it has
     columns = run_metrics.columns_of(entry, chart)
     if table == store.METRICS:
@@ -405,7 +405,7 @@ def packed(values: np.ndarray) -> str:
 
 
 def _axis_factor(entry: Entry, axis: str) -> float:
-    """Return the factor from the logged column to the axis: images are steps times the batch size, 0 if unknown."""
+    """Return the factor from the logged column to the axis: of images those of a step, 0 if unknown."""
     if axis == "epoch":
         return 1 / entry.scale
-    return float(entry.config.batch_size) if axis == "images" and entry.config else 1.0
+    return float(entry.config.images_per_step) if axis == "images" and entry.config else 1.0

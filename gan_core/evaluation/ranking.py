@@ -97,7 +97,7 @@ def read(runs: Sequence[Run]) -> tuple[list[Evaluation], list[str]]:
         if files.is_regular(run.evaluation):
             try:
                 run_config, one = run.config(), results.read(run.evaluation)
-                images = run.status().step * run_config.batch_size
+                images = run.status().step * run_config.images_per_step
                 training = one.training or Training(run_config.seed, images, math.nan, "")
                 name = run.folder.name if folders.count(run.folder.name) == 1 else run.name
                 # Trainings elsewhere whose seeds nobody knows are no seeds of one preset.

@@ -62,7 +62,7 @@ def training(model: Model) -> Training:
 def _spent(run_config: RunConfig, clock: "Clock", step: int) -> tuple[int, float]:
     """Return the images seen and the seconds trained at a step, with those of the run that this one began as."""
     before = run_config.grown_from
-    images, seconds = step * run_config.batch_size, clock.seconds(step)
+    images, seconds = step * run_config.images_per_step, clock.seconds(step)
     return (images + before.images, round(seconds + before.seconds, 1)) if before else (images, seconds)
 
 

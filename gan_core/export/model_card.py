@@ -126,7 +126,7 @@ def _training(run: Run, run_config: RunConfig, found: Evaluation | None) -> Iter
         "epochs": f"{status.epoch} of {run_config.epochs}" if status.epoch else str(run_config.epochs),
         "steps": str(done),
         "batch size": str(run_config.batch_size),
-        "images seen": str(done * run_config.batch_size)
+        "images seen": str(done * run_config.images_per_step)
         + (f", after {before.images} of the run that it began with" if before else ""),
         "training hours": f"{seconds[-1] / 3600:.2f}" if len(seconds) else "unknown",
         "precision": run_config.precision,

@@ -141,7 +141,7 @@ def _computed(run_config: RunConfig, prepared: Prepared, speed: Speed, free: tup
         epochs=run_config.epochs,
         steps_per_epoch=each,
         steps=steps,
-        images_seen=steps * run_config.batch_size * (2 if translates else 1),
+        images_seen=steps * run_config.images_per_step,
         previews=previews,
         seconds_per_step=speed.step,
         seconds_per_preview=speed.preview,

@@ -56,6 +56,11 @@ def test_the_same_curve_along_each_axis(library: Library, axis: str, last: float
     assert numbers(grid["x"])[2] == pytest.approx(at_epoch_2)  # of a table that has neither time nor images
 
 
+def test_a_step_of_a_translator_sees_images_of_both_domains(library: Library) -> None:
+    steps, seen = (told(library, ["unet"], CurveView(axis))["charts"][0]["curves"][0] for axis in ("step", "images"))
+    assert (numbers(steps["x"])[-1], numbers(seen["x"])[-1]) == (80, 160)
+
+
 def test_a_chart_of_each_wanted_column_and_the_usual_ones_at_first(library: Library) -> None:
     usual = told(library, ["gan", "short"])["charts"]
     assert [chart["title"] for chart in usual] == ["Generator loss", "Discriminator loss", "Discriminator accuracy"]

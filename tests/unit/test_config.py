@@ -79,6 +79,11 @@ def test_settings_and_presets_of_format_1_are_read_under_their_names_of_today(tm
     assert found.recipe == config.read_run_config(today).recipe  # seeds of both are seeds of one training
 
 
+def test_a_step_of_a_translator_sees_a_batch_of_each_domain() -> None:
+    assert CONFIG.images_per_step == 8
+    assert dataclasses.replace(CONFIG, domains=("normal", "viral")).images_per_step == 16
+
+
 @dataclasses.dataclass(frozen=True)
 class Renamed:
     max_width: int = 96

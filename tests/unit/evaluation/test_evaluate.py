@@ -170,16 +170,18 @@ def test_an_evaluation_of_an_older_version_is_read(tmp_path: Path, evaluated: re
     assert results.read(path) == replace(evaluated, format=1, training=None)
 
 
-def test_runs_that_differ_in_their_seed_share_a_recipe(root: Path) -> None:
+def test_a_training_is_told_by_its_recipe_and_by_what_it_saw(root: Path) -> None:
     run = Run(root / "plain", root)
     model = inference.load(run)
-    recipe = time_to_quality.training(model).recipe
+    plain = time_to_quality.training(model)
 
-    def changed(**values: object) -> str:
-        return time_to_quality.training(inference.Model(run, replace(model.config, **values), model.family)).recipe
+    def changed(**values: object) -> results.Training:
+        return time_to_quality.training(inference.Model(run, replace(model.config, **values), model.family))
 
-    assert changed(seed=7, precision="bf16-mixed") == recipe
-    assert recipe not in {changed(epochs=2), changed(batch_size=4), changed(fingerprint="other")}
+    assert changed(seed=7, precision="bf16-mixed").recipe == plain.recipe
+    others = [changed(epochs=2), changed(batch_size=4), changed(fingerprint="other")]
+    assert plain.recipe not in {one.recipe for one in others}
+    assert changed(domains=("bar", "disc")).images == 2 * plain.images
 
 
 def test_real_features_are_kept_and_a_damaged_file_is_made_anew(root: Path, tmp_path: Path, monkeypatch) -> None:

@@ -175,6 +175,7 @@ def test_a_translator_shows_synthetic_inputs_alone(source: str, inputs: str, sho
     card = ModelCard.load(folder / "README.md")
     assert card.data.pipeline_tag == "image-to-image"
     assert "to='covid pneumonia'" in card.text
+    assert "| images seen | 160 |" in card.text, "of both domains"
 
 
 def test_links_of_a_run_are_not_followed(tmp_path: Path) -> None:
