@@ -183,7 +183,7 @@ def cautions(evaluations: Sequence[Evaluation]) -> list[str]:
 def table(evaluations: Sequence[Evaluation]) -> str:
     """Return a table of runs, or of presets with several seeds, by measures, as text for a terminal."""
     generators = [group for group in groups(evaluations) if group.measure("kid")]
-    lines = _columns(generators) if generators else []
+    lines = _columns(_measured_alike(generators)) if generators else []
     for one in evaluations:
         lines += [f"{one.run}: {line}" for line in _details(one)]
     for line in ranking(generators, "frechet") if len(generators) > 1 else []:
@@ -196,19 +196,15 @@ def standing(evaluations: Sequence[Evaluation]) -> str:
 
     Each set of real images has its own table. The text is empty if there are no generators.
     """
-    sets: dict[tuple[object, ...], list[Group]] = {}
-    for group in groups(evaluations):
-        if group.measure("kid"):
-            sets.setdefault(conditions(group.runs[0]), []).append(group)
     blocks = []
-    for found in sets.values():
+    for found in _measured_alike([group for group in groups(evaluations) if group.measure("kid")]):
         found.sort(key=lambda group: one.value if (one := group.measure("frechet")) else math.inf)
         first = found[0].runs[0]
         how = first.fidelity[ALL]
         lines = [
             f"{how.generated:,} generated against {results.real_images(how)} of {first.source}, features of "
             f"{how.extractor}:",
-            *_columns(found),
+            *_columns([found]),
         ]
         if any(len(group.runs) > 1 for group in found):
             lines.append("Several seeds: their mean and its 95 % interval (Student). One run: its own interval.")
@@ -217,12 +213,21 @@ def standing(evaluations: Sequence[Evaluation]) -> str:
     return "\n\n".join(blocks)
 
 
-def _columns(found: Sequence[Group]) -> list[str]:
-    """Return the lines of a table: a row for each group, and one for real images."""
+def _measured_alike(found: Sequence[Group]) -> list[list[Group]]:
+    """Return the groups by their conditions of measurement, in the order of the first of each."""
+    sets: dict[tuple[object, ...], list[Group]] = {}
+    for group in found:
+        sets.setdefault(conditions(group.runs[0]), []).append(group)
+    return list(sets.values())
+
+
+def _columns(sets: Sequence[Sequence[Group]]) -> list[str]:
+    """Return the lines of a table: a row for each group and, below those measured alike, one for their real images."""
     rows = [("", *(MEASURES[key][0] for key in SHOWN))]
-    rows += [(group.name, *(_cell(group.measure(key)) for key in SHOWN)) for group in found]
-    floors = [found[0].measure(key) for key in SHOWN]
-    rows.append(("real images", *(f"{one.floor:.3g}" if one and one.floor is not None else "-" for one in floors)))
+    for found in sets:
+        rows += [(group.name, *(_cell(group.measure(key)) for key in SHOWN)) for group in found]
+        floors = [found[0].measure(key) for key in SHOWN]
+        rows.append(("real images", *(f"{one.floor:.3g}" if one and one.floor is not None else "-" for one in floors)))
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
