@@ -57,8 +57,12 @@ class Comparison:
 
 
 def happened(library: Library, chosen: Sequence[Entry]) -> tuple[dict[str, list[ReportedEvent]], str]:
-    """Return (the events of each run by its name, the paragraph that compares the runs)."""
-    found = {entry.name: run for entry in chosen if (run := diagnosis.diagnosed(library, entry))}
+    """Return (the events of each run by its name, the paragraph that compares the runs).
+
+    Pictures without a training are left out.
+    """
+    trained = [entry for entry in chosen if not entry.only_pictures]
+    found = {entry.name: run for entry in trained if (run := diagnosis.diagnosed(library, entry))}
     events = {
         name: [
             ReportedEvent(event.title, event.when, event.sentence, event.advice, event.ailment, event.epoch)

@@ -223,7 +223,7 @@ def _headings(entry: Entry) -> str:
 def _happened(compared: Comparison) -> str:
     found, options = [], compared.options
     for entry in compared.chosen:
-        if entry.name in options.happened and not entry.only_pictures:
+        if entry.name in options.happened:
             lines = "".join(_event_line(entry, each) for each in options.happened[entry.name])
             found.append(f"<h3>{named(entry, compared.look)}</h3><ul>{lines}</ul>")
     paragraph = f"<p>{html.escape(options.compared)}</p>" if options.compared else ""

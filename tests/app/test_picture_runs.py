@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from dashboard.library.store import Library
+from dashboard.report import comparison
 from gan_core.config import Origin
 from gan_core.evaluation import results
 from gan_core.evaluation.results import GeneratedFolder
@@ -79,6 +80,9 @@ def test_beside_trainings_nothing_is_said_of_a_training_that_was_none() -> None:
     drawn = [element.proto.body for element in app.get("html")]
     (happened,) = [body for body in drawn if '<section class="happened-run"' in body]
     assert happened.count("<section") == 1 and "fakes" not in happened
-    fakes = Library(default_root()).find("fakes")
-    assert fakes and fakes.progress == "–"
+    library = Library(default_root())
+    dcgan, fakes = library.find("reference/dcgan"), library.find("fakes")
+    assert dcgan and fakes and fakes.progress == "–"
+    events, paragraph = comparison.happened(library, [dcgan, fakes])  # of the report, and of a notebook
+    assert events.keys() == {"reference/dcgan"} and paragraph and "fakes" not in paragraph
     assert "What happened here?" not in texts(open_page("compare", runs=["fakes"]))
