@@ -51,7 +51,7 @@ METHOD = (
     "measures the images, and the paragraph for the lab notebook names what it found."
 )
 
-_Key = tuple[Path, int, int, int, int, str, int]
+_Key = tuple[Path, str, int, int, int, int, str, int]
 _known: LruCache[_Key, Diagnosed] = LruCache(64)
 
 
@@ -74,7 +74,7 @@ def diagnosed(library: Library, entry: Entry) -> Diagnosed | None:
             record = diagnostics.record(config, entry.status, metrics.table, previews.table, progress)
             return Diagnosed(entry.label, config, record, diagnostics.diagnose(record), measured)
 
-        return _known.get((entry.run.folder, *sizes, entry.status.state, written), diagnose)
+        return _known.get((entry.run.folder, entry.label, *sizes, entry.status.state, written), diagnose)
 
 
 def show(library: Library, chosen: list[Entry], look: dict[str, Style]) -> None:

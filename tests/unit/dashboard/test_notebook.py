@@ -50,6 +50,10 @@ def labels(made: notebook.Page) -> list[str]:
     return [run["label"] for run in json.loads(told)["runs"]]
 
 
+def paragraph(made: notebook.Page) -> str:
+    return made._compared.options.compared
+
+
 def test_runs_are_named_by_name_folder_and_as_runs(root: Path) -> None:
     runs = root / "runs"
     for given in ("other", runs / "other", str(runs / "other"), Run(runs / "other")):
@@ -58,8 +62,12 @@ def test_runs_are_named_by_name_folder_and_as_runs(root: Path) -> None:
 
 
 def test_runs_of_one_name_in_two_folders_can_be_told_apart(root: Path) -> None:
+    for given in ("mine", root / "elsewhere" / "mine"):
+        assert paragraph(notebook.compare(given, runs=root / "runs")).startswith("One run, mine, ")
     made = notebook.compare("mine", root / "elsewhere" / "mine", runs=root / "runs")
     assert labels(made) == ["runs/mine", "elsewhere/mine"]
+    assert "runs/mine" in (words := paragraph(made)) and "elsewhere/mine" in words, "as they are called on this page"
+    assert paragraph(notebook.compare("mine", runs=root / "runs")).startswith("One run, mine, ")
 
 
 def test_notes_are_those_of_the_folder_of_runs(root: Path) -> None:
