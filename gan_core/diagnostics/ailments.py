@@ -59,7 +59,13 @@ def diverged(record: Record) -> Iterator[Event]:
     columns = (*record.columns("discriminator_loss"), *record.columns("generator_loss"))
     step = re.search(r"not (?:a )?finite (?:number )?at step (\d+)", record.reason or "")
     values = {name: record.metrics[name] for name in columns}
-    broken = [(int(np.flatnonzero(~np.isfinite(v))[0]), name) for name, v in values.items() if not np.isfinite(v).all()]
+    broken = []
+    for name, losses in values.items():
+        finite = np.isfinite(losses)
+        # A player of another program may begin late.
+        wrong = ~finite & (np.maximum.accumulate(finite) if record.foreign else True)
+        if wrong.any():
+            broken.append((int(np.flatnonzero(wrong)[0]), name))
     if broken:
         row, name = min(broken)
         yield Event(

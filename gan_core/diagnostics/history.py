@@ -23,6 +23,7 @@ BINS = 40  # bins of the score histograms, from -10 to 10
 BIN_WIDTH = 0.5
 BLOCKS = 40  # the rules average a run over at most this many blocks ...
 ROWS = 3  # ... of at least this many rows
+LEAST_BLOCKS = 5  # of a run that is judged: with fewer no rule finds anything
 
 _NORMAL = NormalDist()
 
@@ -170,8 +171,10 @@ def record(
     traits = registry.traits_of(run_config, metrics.names)
     has_epoch = np.isfinite(previews.column("epoch"))
     numbers = _numbers(metrics)
-    columns, filled = _whole(numbers, traits), dict[str, np.ndarray]()
     if run_config.origin:  # a run that GANray trained logs each column in each row: its NaN is one
+        numbers = _without_sparse(numbers)
+    columns, filled = _whole(numbers, traits), dict[str, np.ndarray]()
+    if run_config.origin:
         columns, filled = _without_gaps(columns)
     return Record(
         metrics=columns,
@@ -248,16 +251,34 @@ def _without_gaps(columns: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarr
 def _filled(values: np.ndarray) -> np.ndarray:
     """Return a column (n,) with the NaN between its numbers interpolated, and those before and after them level.
 
-    If the NaN at the end are more than any others in a row, the numbers themselves have ended: these stay NaN.
+    A start or an end that is longer than every pause between the numbers stays NaN: the player began later, or its
+    numbers have ended. One row more than the pauses may be that of a last evaluation.
     """
     numbers = np.flatnonzero(np.isfinite(values))
     if not len(numbers):
         return values
     filled = np.where(np.isnan(values), np.interp(np.arange(len(values)), numbers, values[numbers]), values)
-    gaps = np.diff([-1, *numbers, len(values)])
-    if gaps[-1] > gaps[:-1].max():
-        filled[numbers[-1] + 1 :] = values[numbers[-1] + 1 :]
+    if len(numbers) > 1:  # of one number, nobody knows the pauses
+        pause = int(np.diff(numbers).max())
+        if numbers[0] > pause:
+            filled[: numbers[0]] = values[: numbers[0]]
+        if len(values) - 1 - numbers[-1] > pause:
+            filled[numbers[-1] + 1 :] = values[numbers[-1] + 1 :]
     return filled
+
+
+def _without_sparse(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the columns (n,) without those that have pauses and fewer numbers than a rule needs.
+
+    What fills their pauses would decide. Where numbers have ended before the rows do, all columns stay: that is told
+    of a few numbers as well.
+    """
+    found = {name: np.flatnonzero(np.isfinite(values)) for name, values in columns.items()}
+    pauses = {name: int(np.diff(numbers).max()) for name, numbers in found.items() if len(numbers) > 1}
+    if any(len(columns[name]) - 1 - found[name][-1] > pause for name, pause in pauses.items()):
+        return columns
+    few = {name for name, numbers in found.items() if 0 < len(numbers) < min(LEAST_BLOCKS * ROWS, len(columns[name]))}
+    return {name: values for name, values in columns.items() if name not in few or pauses.get(name, 2) == 1}
 
 
 def _histograms(cells: list[str]) -> np.ndarray:

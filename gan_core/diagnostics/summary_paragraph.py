@@ -9,13 +9,12 @@ import numpy as np
 from gan_core.config import BASELINE, RunConfig
 from gan_core.diagnostics import ailments, measured_variety, observations
 from gan_core.diagnostics.events import KINDS, Event
-from gan_core.diagnostics.history import ROWS, Record
+from gan_core.diagnostics.history import LEAST_BLOCKS, ROWS, Record
 from gan_core.diagnostics.measured_variety import Varied
 from gan_core.diagnostics.series import diversity
 from gan_core.evaluation.results import Evaluation
 
 LAST = 0.1  # share of a run: its mean counts as the last value
-LEAST_BLOCKS = 5  # of a run that is judged: with fewer no rule finds anything
 JUDGED = ("generator_loss", "discriminator_loss", "accuracy_real", "accuracy_fake", "critic_distance")  # one of them
 ALIKE = 0.02  # relative difference below which two values count as equal
 CONVERGED = ("converged", "nearer", "nearer_until")
@@ -52,11 +51,11 @@ ENOUGH: dict[str, Callable[[Record], bool]] = {
     "saturated": lambda record: math.isfinite(record.chance),
     "fooled": lambda record: math.isfinite(record.chance),
     "collapse": lambda record: len(diversity(record)) >= ailments.COLLAPSE_LOOKS,
-    "overfitting": lambda record: len(record.scores["held_out"]) >= ailments.OVERFITTING_LOOKS,
+    "overfitting": lambda record: len(record.scores.get("held_out", ())) >= ailments.OVERFITTING_LOOKS,
     "oscillation": lambda record: min(map(len, map(record.logged, NEEDS["oscillation"]))) >= ailments.SWING_ROWS,
     "critic_ahead": lambda record: record.block_count >= ailments.CRITIC_BLOCKS and ailments.warmed_up(record),
     "nothing_learned": lambda record: len(ailments.looks(record)) > 1,
-    "unchanged": lambda record: len(record.previews["change/ab"]) >= observations.UNCHANGED_LOOKS,
+    "unchanged": lambda record: len(record.previews.get("change/ab", ())) >= observations.UNCHANGED_LOOKS,
 }
 assert NEEDS.keys() == PHRASES.keys() and ENOUGH.keys() <= NEEDS.keys()
 assert PHRASES.keys() == {kind for kind, about in KINDS.items() if about.ailment}

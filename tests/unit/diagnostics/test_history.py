@@ -1,12 +1,14 @@
 """What of the tables of a run cannot be used is said; nothing is left out of a diagnosis in silence."""
 
+import math
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from gan_core import cli, record, runs
-from gan_core.diagnostics import diagnose, read
+from gan_core.diagnostics import compare, diagnose, examine, read
 from tests.helpers.run_folders import make_run
 
 
@@ -67,3 +69,46 @@ def test_a_step_at_which_another_program_logged_no_loss_is_no_loss_that_is_no_nu
     events = [event for event in diagnose(runs.find_run("mine", tmp_path)) if event.ailment]
     assert [event.kind for event in events] == ["diverged"] * (diverges is not None)
     assert not events or events[0].epoch == pytest.approx(diverges, abs=generator[0])
+
+
+Losses = Callable[[int], dict[str, float]]
+
+
+def told(tmp_path: Path, losses: Losses, steps: int = 400) -> tuple[list[tuple[str, float]], str]:
+    """The ailments of a recorded run, with the epoch of each, and what `compare` says of it."""
+    run = record.start("mine", runs=tmp_path, objective="cross_entropy")
+    for step in range(steps):
+        run.log(losses(step), step=step)
+    run.finish()
+    found = examine(runs.find_run("mine", tmp_path))
+    return [(event.kind, event.epoch) for event in found.events if event.ailment], compare([found])
+
+
+def test_a_discriminator_that_began_late_was_not_there_before(tmp_path: Path) -> None:
+    knows = {"loss/d": 0.1, "accuracy/d_real": 0.97, "accuracy/d_fake": 0.97}
+    assert told(tmp_path, lambda step: {"loss/g": 3.0} | (knows if step >= 320 else {}))[0] == []
+
+
+def test_one_that_began_late_may_diverge_as_well(tmp_path: Path) -> None:
+    def losses(step: int) -> dict[str, float]:
+        return {"loss/g": 0.7} | ({"loss/d": 0.7 if step < 300 else math.nan} if step >= 200 else {})
+
+    assert told(tmp_path, losses)[0] == [("diverged", 300)]
+
+
+def test_a_last_row_without_losses_ends_no_loss(tmp_path: Path) -> None:
+    assert told(tmp_path, lambda step: {"loss/d": 0.7, "loss/g": 0.7} if step < 399 else {"fid": 12.3})[0] == []
+
+
+@pytest.mark.parametrize("steps", [80, 401])  # one number of each loss, and three
+def test_a_few_numbers_among_many_rows_judge_nothing(tmp_path: Path, steps: int) -> None:
+    found, said = told(
+        tmp_path, lambda step: {"lr": 1e-4} | ({} if step % 200 else {"loss/d": 0.7, "loss/g": 0.7}), steps
+    )
+    assert found == [] and "Could not be judged yet: mine" in said
+
+
+@pytest.mark.parametrize("names", [("real", "held_out"), ("change/ab", "change/ba")])
+def test_a_column_may_have_the_name_of_something_else(tmp_path: Path, names: tuple[str, str]) -> None:
+    found, said = told(tmp_path, lambda step: {"loss/d": 0.7, "loss/g": 0.7} | dict.fromkeys(names, 0.5), 60)
+    assert found == [] and "overfitting" not in said and "returns its input" not in said
