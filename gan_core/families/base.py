@@ -316,22 +316,23 @@ class Family(nn.Module):
             torch._foreach_lerp_(old, new, weight=1 - decay)
 
     @torch.no_grad()
-    def refresh_averages(self, real: Tensor, labels: Tensor) -> None:
+    def refresh_averages(self, real: Tensor, labels: Tensor, *, frozen: bool = False) -> None:
         """Recompute the batch-norm statistics of the averages: those of training belong to other weights.
 
         real: (BATCH_NORM_IMAGES, C, H, W) in [-1, 1] and labels (BATCH_NORM_IMAGES,), the same at every call.
+        frozen: also those of frozen stages.
         The random state of training is unchanged.
         """
         with torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else []):
             torch.manual_seed(0)
             for name, network in self.averages.items():
-                norms = [norm for norm in _norms(network) if norm not in self.kept_norms]
+                norms = [norm for norm in _norms(network) if frozen or norm not in self.kept_norms]
                 before = [norm.momentum for norm in norms]
                 for norm in norms:
                     norm.reset_running_stats()
                     norm.momentum = None  # a plain mean over the batches that follow
                 network.train()
-                for norm in self.kept_norms:
+                for norm in () if frozen else self.kept_norms:
                     norm.eval()
                 try:
                     if norms:

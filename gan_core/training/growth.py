@@ -1,7 +1,7 @@
 """A run that begins with the weights of another: one of half its image size, or one of the same size and other data.
 
     python -m gan_core train r3gan --data phantom:cxr --from r3gan                  a run of 64 px grows to 128 px
-    python -m gan_core train r3gan --data mine --from r3gan_128 --size 128          transfer to other images
+    python -m gan_core train r3gan --data mine --from r3gan_long_128 --size 128     transfer to other images
 
 `nets.growing` says how networks grow. Transfer is for data too small to learn all from (Wang 2018, TransferGAN,
 arXiv:1805.01677). The optimizers and the learning rate's schedule start anew.
@@ -86,7 +86,9 @@ def begin(family: Family, run_config: RunConfig, root: Path) -> None:
         before = loading.build(found.family, found.settings, shape, len(found.classes))
         before.place(family.device)
         try:
-            _load(before, run, with_discriminator=not _lacks_discriminator(run, found))
+            # A run that was to wait for a new one waits; one that was not does not go on with a new one unnoticed.
+            new = ancestry.waits > 0 or (run_config.freeze and _lacks_discriminator(run, found))
+            _load(before, run, with_discriminator=not new)
         except UserError as error:
             raise UserError(f"--from {ancestry.name}: {error}") from error
         try:
@@ -99,6 +101,11 @@ def begin(family: Family, run_config: RunConfig, root: Path) -> None:
                 family.freeze()
         except (UserError, RuntimeError, ValueError) as error:
             raise UserError(f"--from {ancestry.name}: {_misfit(found, run_config, error)}") from error
+
+
+def is_stale(ancestry: Ancestry, root: Path) -> bool:
+    """Return whether batch norm of the averages may be older than they are: it is computed at previews alone."""
+    return find_run(ancestry.run, root).status().state != "finished"
 
 
 def _misfit(found: RunConfig, run_config: RunConfig, error: Exception) -> str:

@@ -190,6 +190,10 @@ class Trainer:
         if not self.config.grown_from:
             return
         growth.begin(self.family, self.config, self.root)
+        if self.config.freeze and growth.is_stale(self.config.grown_from, self.root):
+            assert isinstance(self.preview, generators.GeneratorPreview)
+            self.family.refresh_averages(self.preview.batch_norm, self.preview.batch_norm_labels, frozen=True)
+            self.family.take_averages()
         if waits := self.config.grown_from.waits:
             self.fabric.print(
                 f"note: '{self.config.grown_from.name}' kept no discriminator: for {waits} steps a new one learns alone"

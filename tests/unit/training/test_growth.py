@@ -273,6 +273,29 @@ def test_a_run_whose_generator_still_waits_is_resumed(
     assert_same_run(whole, stopped)
 
 
+def test_frozen_batch_norm_is_that_of_the_weights_also_where_the_run_before_was_stopped(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its checkpoint has the statistics of its last preview, 12 steps and a few changes of the weights before."""
+    step = Trainer._step
+
+    def stopping(self: Trainer) -> None:
+        step(self)
+        if self.family.step == 12:
+            signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(Trainer, "_step", stopping)
+    assert cli.main(arguments("cgan", pictures, tmp_path, "small", 9, *WIDTHS, "--preview-every", "9")) == 0
+    monkeypatch.setattr(Trainer, "_step", step)
+    more = ("--from", "small", "--freeze", "--size", "64", "--snapshots", "--keep", "last")
+    assert cli.main(arguments("cgan", pictures, tmp_path, "frozen", 1, *more)) == 0
+    assert Run(tmp_path / "small", tmp_path).status().state == "stopped"
+    before = inference.load(Run(tmp_path / "small", tmp_path)).generate(16)[0].astype(float)
+    after = inference.load(Run(tmp_path / "frozen", tmp_path), epoch=0).generate(16)[0].astype(float)
+    halved = after.reshape(16, 32, 2, 32, 2, 1).mean((2, 4))
+    assert np.abs(halved - before).mean() < 5
+
+
 def test_a_frozen_run_is_resumed_and_says_that_it_is_frozen(
     pictures: Path,
     root: Path,
