@@ -164,6 +164,12 @@ class _Shared(DecodeWorker):
         self._timer: threading.Timer | None = None
         self._timer_lock = threading.Lock()  # the other one is held for as long as a picture takes
 
+    def keep(self) -> None:
+        """Let the process live for a use that begins."""
+        with self._timer_lock:
+            if self._timer:
+                self._timer.cancel()
+
     def used(self) -> None:
         """Begin to wait for another use."""
         timer = threading.Timer(IDLE, self.close)
@@ -181,6 +187,7 @@ _shared = _Shared()
 @contextlib.contextmanager
 def shared() -> Iterator[DecodeWorker]:
     """The worker that the program's own commands share; its process ends `IDLE` seconds after the last use."""
+    _shared.keep()
     try:
         yield _shared
     finally:
