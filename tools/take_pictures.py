@@ -41,7 +41,7 @@ def take(page: Page, url: str, target: Path) -> None:
     """Take one screenshot of a page once it has finished rendering."""
     page.goto(url)
     if target.stem == "live_generate":
-        every_class(page, "r3gan_128")
+        every_class(page, "r3gan_long_128")
     elif target.stem == "explore":
         explored(page)
     elif target.stem == "live":

@@ -98,7 +98,7 @@ def test_the_list_names_the_four_classics_then_what_translates_and_draws_best(mo
     monkeypatch.setenv("GANRAY_RUNS", str(ROOT / "runs"))
     text = html(open_page("home"))
     listed = [query["run"][0] for page, query in links(text[text.index("home-runs") :]) if page == "run"]
-    assert listed == [*store.FIRST, "reference/covid_opacity", "reference/r3gan_128"]
+    assert listed == [*store.FIRST, "reference/covid_opacity", "reference/r3gan_long_128"]
     assert "128 px, epoch 18 of 18" in text
 
 
