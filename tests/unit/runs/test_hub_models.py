@@ -156,12 +156,12 @@ def test_a_run_that_began_with_another_one_is_what_both_are(
 
 def test_a_run_that_began_with_unknown_data_may_have_seen_patients(tmp_path: Path) -> None:
     before = config.Ancestry("a", 2, 32, 20, 80, 1.0)  # as older GANrays recorded it
-    untrained(tmp_path, "b", source="phantom:cxr", grown_from=before, freeze=True)
-    options = RunOptions("cgan", "phantom:cxr", image_size=32, grow_from="b")
+    untrained(tmp_path, "b", source="phantom:cxr", grown_from=before, freeze=True, image_size=64)
+    options = RunOptions("cgan", "phantom:cxr", image_size=64, grow_from="b")
     assert growth.fitted(options, tmp_path)[2].sources == ()
     card = ModelCard.load(hub_folder.write(Run(tmp_path / "b"), "me/b", tmp_path / "out") / "README.md")
     assert card.data.license == "other"
-    assert "had seen 80 images of data that is not recorded. Only the stage of 32 pixels learned" in card.text
+    assert "had seen 80 images of data that is not recorded. Only the stage of 64 pixels learned" in card.text
 
 
 @pytest.mark.parametrize(
