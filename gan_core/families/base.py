@@ -405,6 +405,7 @@ class Family(nn.Module):
         self.train(self.training)
 
     def train(self, mode: bool = True) -> Self:
+        """Switch to training or evaluation; frozen batch norm stays in evaluation."""
         super().train(mode)
         for norm in self.kept_norms:
             norm.eval()
